@@ -1,0 +1,5 @@
+"""`python -m atectl`."""
+
+from atectl.commands.main import main
+
+main()

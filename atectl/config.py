@@ -1,0 +1,114 @@
+"""Settings and places: the flag, then the environment, then atectl.toml, then the default."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.errors import BadConfiguration, BadSize, nearest
+from atectl.units import parse_size
+
+NO_LEDGER = "none"
+DEFAULT_CACHE_BYTES = 2 << 30
+
+
+class Settings(NamedTuple):
+    """What atectl.toml says. None where it says nothing."""
+
+    ledger_path: str | None = None
+    cache_dir: str | None = None
+    cache_max_bytes: int | None = None
+
+
+def ledger_path(flag: str | None = None) -> Path | None:
+    """Where the stored ledger is; None if none is to be kept (`none`).
+
+    Raises:
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+    """
+    chosen = flag or os.environ.get("ATECTL_LEDGER") or load_settings().ledger_path
+    if chosen == NO_LEDGER:
+        return None
+    return (
+        Path(chosen).expanduser()
+        if chosen
+        else _xdg("XDG_STATE_HOME", ".local/state") / "ledger.db"
+    )
+
+
+def cache_dir() -> Path:
+    """Where compiled artifacts are kept."""
+    chosen = load_settings().cache_dir
+    return Path(chosen).expanduser() if chosen else _xdg("XDG_CACHE_HOME", ".cache")
+
+
+def cache_max_bytes() -> int:
+    """How much the compiled artifacts may take together."""
+    return load_settings().cache_max_bytes or DEFAULT_CACHE_BYTES
+
+
+def config_path() -> Path:
+    """Where atectl.toml is looked for."""
+    chosen = os.environ.get("ATECTL_CONFIG")
+    return Path(chosen) if chosen else _xdg("XDG_CONFIG_HOME", ".config") / "atectl.toml"
+
+
+def load_settings() -> Settings:
+    """The settings in atectl.toml; all None if there is no such file.
+
+    Raises:
+        BadConfiguration: the file cannot be read or parsed, or has an unknown key (exit 2).
+    """
+    path = config_path()
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        if "ATECTL_CONFIG" in os.environ:
+            raise BadConfiguration(f"{path}: no such file") from None
+        return Settings()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadConfiguration(f"{path}: {error}") from None
+    return _parse(path, text)
+
+
+_KEYS = {
+    ("ledger", "path"): "ledger_path",
+    ("cache", "dir"): "cache_dir",
+    ("cache", "max_size"): "cache_max_bytes",
+}
+
+
+def _parse(path: Path, text: str) -> Settings:
+    import tomllib
+
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise BadConfiguration(f"{path}: {error}") from None
+    found: dict[str, str | int] = {}
+    known = [f"{table}.{key}" for table, key in _KEYS]
+    for table, entries in tables.items():
+        if not isinstance(entries, dict):
+            raise BadConfiguration(f"{path}: unknown key {table}{nearest(table, known)}")
+        for key, value in entries.items():
+            name = _KEYS.get((table, key))
+            if name is None:
+                dotted = f"{table}.{key}"
+                raise BadConfiguration(f"{path}: unknown key {dotted}{nearest(dotted, known)}")
+            if not isinstance(value, str):
+                raise BadConfiguration(f"{path}: {table}.{key} is to be text in quotes")
+            found[name] = _size(path, value) if name.endswith("_bytes") else value
+    return Settings(**found)  # type: ignore[arg-type]
+
+
+def _size(path: Path, text: str) -> int:
+    try:
+        return parse_size(text)
+    except BadSize as error:
+        raise BadConfiguration(f"{path}: {error}") from None
+
+
+def _xdg(variable: str, fallback: str) -> Path:
+    # The base directory specification has relative values ignored.
+    base = os.environ.get(variable, "")
+    root = Path(base) if base.startswith("/") else Path.home() / fallback
+    return root / "atectl"

@@ -1,0 +1,403 @@
+"""Every error atectl reports: its code, what it means, what to do, and the exit status.
+
+A class is one way for something to go wrong. The first line of its docstring is its
+meaning, and `atectl explain` prints it with the example and the remedy. Codes are grouped:
+E1 usage, E2 capsules, E3 leases and budgets, E4 the ledger, E6 files of ours, E7 the
+engine, E9 atectl itself.
+"""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+
+class AtectlError(Exception):
+    """Something atectl can name went wrong.
+
+    Args:
+        message: what happened, with the values that matter; one line, no final full stop.
+        remedy: what to do next, where the class's own remedy is not specific enough.
+    """
+
+    code: ClassVar[str] = "E000"
+    exit_status: ClassVar[int] = 125
+    example: ClassVar[str] = ""
+    default_remedy: ClassVar[str] = ""
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = self.default_remedy if remedy is None else remedy
+
+    @classmethod
+    def meaning(cls) -> str:
+        return (cls.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def error_classes() -> Iterator[type[AtectlError]]:
+    """Every class that has a code of its own, in order of the codes."""
+    found: dict[str, type[AtectlError]] = {}
+    pending = list(AtectlError.__subclasses__())
+    while pending:
+        cls = pending.pop()
+        pending.extend(cls.__subclasses__())
+        if "code" in vars(cls):
+            found[cls.code] = cls
+    return (found[code] for code in sorted(found))
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """`; did you mean …?` for the known word nearest to `word`, or nothing."""
+    # Only a mistake needs it, and every command would pay for its import.
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+# E1: usage
+
+
+class UsageError(AtectlError):
+    """The command line is not one that atectl understands."""
+
+    code = "E101"
+    exit_status = 2
+    example = "atectl run --max-men 64MiB capsule.wasm"
+    default_remedy = "see the command's --help"
+
+
+class BadSize(UsageError):
+    """A size could not be read."""
+
+    code = "E102"
+    example = "atectl run --max-mem 0.3B capsule.wasm"
+    default_remedy = "write a size as 64MiB, 64M (binary), 64MB (decimal) or plain bytes"
+
+
+class BadDuration(UsageError):
+    """A duration could not be read."""
+
+    code = "E103"
+    example = "atectl run --deadline soon capsule.wasm"
+    default_remedy = "write a duration as 250ms, 90s, 5m, 1h30m or plain seconds"
+
+
+class BadPrincipal(UsageError):
+    """A principal's name breaks the rule: 1 to 64 of A-Z a-z 0-9 _ and -."""
+
+    code = "E104"
+    example = "atectl run --principal 'team blue' capsule.wasm"
+    default_remedy = "use 1 to 64 letters, digits, underscores and hyphens"
+
+
+class BadFolder(UsageError):
+    """A folder that --dir should open to the guest cannot be opened."""
+
+    code = "E105"
+    example = "atectl run --dir ./no-such-folder capsule.wasm"
+    default_remedy = "write --dir HOST, --dir HOST::GUEST or --dir HOST::GUEST:ro, HOST a folder"
+
+
+class BadEnvironment(UsageError):
+    """An environment variable for the guest cannot be set."""
+
+    code = "E106"
+    example = "atectl run --env UNSET_HERE capsule.wasm"
+    default_remedy = "write --env NAME=VALUE, or --env NAME to pass on a variable that is set"
+
+
+class UnknownExport(UsageError):
+    """The capsule has no such export to invoke."""
+
+    code = "E107"
+    example = "atectl run --invoke fibonaci reactor.wasm 10"
+    default_remedy = "name one of the exports listed"
+
+
+class BadInvokeArgument(UsageError):
+    """An argument for the invoked export is missing, superfluous, or of another type."""
+
+    code = "E108"
+    example = "atectl run --invoke add reactor.wasm 1 two"
+    default_remedy = "give one word for each parameter, in the order of its type"
+
+
+class BadCount(UsageError):
+    """A number is not a whole number in the range that is taken."""
+
+    code = "E109"
+    example = "atectl run --fuel -5 capsule.wasm"
+    default_remedy = "write a whole number of at least 1"
+
+
+class UnknownCode(UsageError):
+    """No error has this code."""
+
+    code = "E110"
+    example = "atectl explain E000"
+    default_remedy = "`atectl explain` lists every code"
+
+
+class ConfirmationNeeded(UsageError):
+    """The command deletes something and nobody is there to be asked."""
+
+    code = "E111"
+    example = "atectl ledger reset --all < /dev/null"
+    default_remedy = "pass --yes to go ahead without being asked"
+
+
+class BadConfiguration(UsageError):
+    """The configuration file cannot be read or holds something unknown."""
+
+    code = "E112"
+    example = "ATECTL_CONFIG=broken.toml atectl doctor"
+    default_remedy = "mend the file named, or point ATECTL_CONFIG at another"
+
+
+# E2: capsules
+
+
+class CapsuleError(AtectlError):
+    """The file is no capsule that can be run."""
+
+    exit_status = 126
+
+
+class CapsuleNotFound(CapsuleError):
+    """There is no such capsule file."""
+
+    code = "E201"
+    exit_status = 127
+    example = "atectl run no-such-file.wasm"
+    default_remedy = "check the path"
+
+
+class CapsuleUnreadable(CapsuleError):
+    """The capsule cannot be read: it is a folder, or permission is denied."""
+
+    code = "E202"
+    example = "atectl run /tmp"
+    default_remedy = "name a file that you may read"
+
+
+class NotWebAssembly(CapsuleError):
+    """The file is neither a WebAssembly binary nor its text form."""
+
+    code = "E203"
+    example = "atectl run photo.png"
+    default_remedy = "name a .wasm module, a component, or the text form of either"
+
+
+class TruncatedCapsule(CapsuleError):
+    """The file begins as WebAssembly and ends too early."""
+
+    code = "E204"
+    example = "head -c 100 capsule.wasm > cut.wasm; atectl run cut.wasm"
+    default_remedy = "fetch or build the file again: part of it is missing"
+
+
+class InvalidCapsule(CapsuleError):
+    """The file is WebAssembly, but not valid: the engine refuses it."""
+
+    code = "E205"
+    example = "atectl run mutated.wasm"
+    default_remedy = "rebuild it with a toolchain whose proposals this engine knows"
+
+
+class PrecompiledCapsule(CapsuleError):
+    """The file holds native code, which is never taken from a caller."""
+
+    code = "E206"
+    example = "atectl run capsule.cwasm"
+    default_remedy = "give the .wasm it was compiled from; atectl keeps its own compiled copy"
+
+
+class MissingImport(CapsuleError):
+    """The capsule imports something that atectl does not provide."""
+
+    code = "E207"
+    example = "atectl run emscripten-for-the-web.wasm"
+    default_remedy = "build the capsule for WASI (wasm32-wasip1 or wasm32-wasip2)"
+
+
+class NoEntryPoint(CapsuleError):
+    """The capsule is not a command: it has nothing to run by itself."""
+
+    code = "E208"
+    example = "atectl run library.wasm"
+    default_remedy = "choose an export with --invoke NAME"
+
+
+# E3: leases
+
+
+class LeaseError(AtectlError):
+    """The lease did not end by the guest's own will."""
+
+
+class InitialMemoryOverQuota(LeaseError):
+    """The capsule needs more memory to start than its quota allows."""
+
+    code = "E301"
+    exit_status = 137
+    example = "atectl run --max-mem 64KiB capsule.wasm"
+    default_remedy = "raise --max-mem"
+
+
+class DeadlinePassed(LeaseError):
+    """The guest was still running at its deadline and was ended."""
+
+    code = "E302"
+    exit_status = 124
+    example = "atectl run --deadline 1s endless.wasm"
+    default_remedy = "raise --deadline, or lift it with --deadline none"
+
+
+class GuestTrapped(LeaseError):
+    """The guest trapped: it did what WebAssembly does not allow."""
+
+    code = "E303"
+    exit_status = 134
+    example = "atectl run divides-by-zero.wasm"
+    default_remedy = "the frames above are the guest's, innermost first"
+
+
+class OutOfFuel(LeaseError):
+    """The guest used up the fuel it was given."""
+
+    code = "E304"
+    exit_status = 134
+    example = "atectl run --fuel 1000 endless.wasm"
+    default_remedy = "raise --fuel"
+
+
+class GrowthRefused(LeaseError):
+    """The guest asked for memory beyond its quota under --on-refused-growth trap."""
+
+    code = "E305"
+    exit_status = 134
+    example = "atectl run --on-refused-growth trap --max-mem 1MiB grows.wasm"
+    default_remedy = "raise --max-mem"
+
+
+class InitialTableOverQuota(LeaseError):
+    """The capsule's tables are larger than its quota allows."""
+
+    code = "E306"
+    exit_status = 137
+    example = "atectl run --max-mem 64KiB big-table.wasm"
+    default_remedy = "raise --max-mem: the cap is one table element for every 32 bytes of quota"
+
+
+# E4: the ledger
+
+
+class LedgerError(AtectlError):
+    """The stored ledger cannot be used."""
+
+    default_remedy = "name another place with --ledger or ATECTL_LEDGER, or --ledger none"
+
+
+class LedgerUnavailable(LedgerError):
+    """The stored ledger cannot be opened, read or written."""
+
+    code = "E401"
+    example = "atectl ledger ls --ledger /no/such/folder/ledger.db"
+
+
+class LedgerCorrupt(LedgerError):
+    """The file is no ledger, or is damaged; it was left as it is."""
+
+    code = "E402"
+    example = "atectl ledger ls --ledger photo.png"
+    default_remedy = "move the file away to begin a new ledger, or name another with --ledger"
+
+
+class LedgerBusy(LedgerError):
+    """Another process kept the ledger locked for too long."""
+
+    code = "E403"
+    example = "a backup program holds the file while `atectl run` ends"
+    default_remedy = "try again when the other process has finished"
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer atectl."""
+
+    code = "E404"
+    example = "an old atectl reads the ledger of its successor"
+    default_remedy = "upgrade atectl, or name another ledger with --ledger"
+
+
+class UnknownPrincipal(AtectlError):
+    """The ledger has no account of this principal."""
+
+    code = "E405"
+    exit_status = 1
+    example = "atectl ledger show nobody"
+    default_remedy = "`atectl ledger ls` lists the accounts"
+
+
+# E6: files of ours
+
+
+class CacheUnusable(AtectlError):
+    """The artifact cache cannot be used safely."""
+
+    code = "E601"
+    example = "the cache folder belongs to somebody else"
+    default_remedy = "give the folder to this user with mode 0700, or set XDG_CACHE_HOME"
+
+
+class ReportUnwritable(AtectlError):
+    """The report file cannot be written."""
+
+    code = "E602"
+    example = "atectl run --report /no/such/folder/report.json capsule.wasm"
+    default_remedy = "name a file in a folder that exists and that you may write"
+
+
+class CompletionsDiffer(AtectlError):
+    """The completion files are not those that this atectl would write."""
+
+    code = "E603"
+    exit_status = 1
+    example = "atectl completions check completions"
+    default_remedy = "write them again with `atectl completions show SHELL`"
+
+
+class CompletionsUnwritable(AtectlError):
+    """The completion file cannot be installed where the shell would look."""
+
+    code = "E604"
+    example = "HOME=/proc atectl completions install bash"
+    default_remedy = "write it elsewhere yourself: `atectl completions show SHELL > FILE`"
+
+
+# E7: the engine
+
+
+class EngineFailure(AtectlError):
+    """The engine failed in a way that is not the guest's doing."""
+
+    code = "E701"
+    example = "the system has no address space left to reserve for a memory"
+    default_remedy = "run `atectl doctor`"
+
+
+class EngineUntrusted(AtectlError):
+    """The engine does not meter as it should."""
+
+    code = "E702"
+    example = "an untested version of wasmtime is installed"
+    default_remedy = "install the version of wasmtime that atectl asks for: `pip install atectl`"
+
+
+# E9: atectl itself
+
+
+class InternalError(AtectlError):
+    """Atectl met something it has no name for: a bug in atectl."""
+
+    code = "E901"
+    example = "none is known"
+    default_remedy = "run it again with ATECTL_DEBUG=1 and report the traceback"

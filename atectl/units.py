@@ -1,0 +1,100 @@
+"""Sizes and durations: the one parser and the one formatter of each."""
+
+import re
+
+from atectl.errors import BadDuration, BadSize
+
+MAX_SIZE_BYTES = 2**63 - 1
+"""The largest size taken: what a signed 64-bit column of the ledger can hold."""
+
+MAX_DURATION_S = 10 * 365 * 86_400
+"""The longest duration taken, ten years: beyond it a clock overflows before a user is served."""
+
+_BINARY = {letter: 1024**power for power, letter in enumerate("KMGTPE", start=1)}
+_DECIMAL = {letter: 1000**power for power, letter in enumerate("KMGTPE", start=1)}
+_SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?\s*(?:([KMGTPE])(I?B?)|B)?", re.ASCII | re.IGNORECASE)
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+
+def parse_size(text: str) -> int:
+    """Bytes meant by `text`: `64MiB` and `64M` are binary, `64MB` is decimal, `65536` is bytes.
+
+    Suffixes are case-insensitive. A fraction is taken if it comes to whole bytes (`1.5KiB`).
+
+    Raises:
+        BadSize: not a size, zero, a fraction of a byte, or above `MAX_SIZE_BYTES` (exit 2).
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        raise BadSize(f"{text!r} is not a size")
+    whole, fraction, letter, tail = match.groups()
+    unit = 1
+    if letter:
+        unit = (_DECIMAL if (tail or "").upper() == "B" else _BINARY)[letter.upper()]
+    fraction = fraction or ""
+    size, remainder = divmod(int(whole + fraction) * unit, int(f"1{'0' * len(fraction)}"))
+    if remainder:
+        raise BadSize(f"{text!r} is not a whole number of bytes")
+    if size == 0:
+        raise BadSize(f"{text!r} is zero; a size is at least one byte")
+    if size > MAX_SIZE_BYTES:
+        raise BadSize(f"{text!r} is too large; the most is {MAX_SIZE_BYTES} bytes")
+    return size
+
+
+def format_size(size: int) -> str:
+    """`size` bytes, exactly, in the largest binary unit that divides it; `parse_size` reads it."""
+    for letter in "EPTGMK":
+        unit = _BINARY[letter]
+        if size and size % unit == 0:
+            return f"{size // unit}{letter}iB"
+    return str(size)
+
+
+def show_size(size: float) -> str:
+    """`size` bytes for a reader: three significant digits (`1.21 GiB`), exact below 1 KiB."""
+    if size < 1024:
+        return f"{int(size)} B"
+    for letter in "KMGTPE":
+        size /= 1024
+        if size < 999.5 or letter == "E":
+            break
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    shown = f"{size:.{digits}f}"
+    return f"{shown.rstrip('0').rstrip('.') if '.' in shown else shown} {letter}iB"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds meant by `text`: `250ms`, `90s`, `5m`, `1h30m`, `2d`, or plain seconds.
+
+    Raises:
+        BadDuration: not a duration, zero, or above `MAX_DURATION_S` (exit 2).
+    """
+    stripped = text.strip()
+    parts = _DURATION_PART.findall(stripped)
+    if parts and "".join(number + unit for number, unit in parts) == stripped:
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", stripped, re.ASCII):
+        seconds = float(stripped)
+    else:
+        raise BadDuration(f"{text!r} is not a duration")
+    if seconds <= 0:
+        raise BadDuration(f"{text!r} is zero; a duration is at least one millisecond")
+    if seconds > MAX_DURATION_S:
+        raise BadDuration(f"{text!r} is too long; the most is {MAX_DURATION_S // 86_400} days")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """`seconds` for a reader: `0.24s`, `12.3s`, `4m05s`, `2h07m`, `3d04h`."""
+    if seconds < 10:
+        return f"{seconds:.2f}s"
+    if seconds < 60:
+        return f"{seconds:.1f}s"
+    whole = int(seconds)
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    if whole < 86_400:
+        return f"{whole // 3600}h{whole % 3600 // 60:02}m"
+    return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"

@@ -1,0 +1,52 @@
+"""How a result reaches stdout: as JSON for programs, as a table for people."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+SCHEMA_VERSION = 1
+
+PIPED_WIDTH = 200
+"""Columns given to a table that goes to a pipe or file, so that nothing is cut off."""
+
+
+class Output(StrEnum):
+    """The forms every listing takes."""
+
+    table = "table"
+    json = "json"
+
+
+OutputOption = Annotated[Output, typer.Option("-o", "--output", help="Table or JSON.")]
+
+
+def print_json(body: dict[str, Any]) -> None:
+    """Print one JSON object with its `schema_version` to stdout."""
+    json.dump({"schema_version": SCHEMA_VERSION, **body}, sys.stdout, indent=2)
+    sys.stdout.write("\n")
+
+
+def print_view(view: "RenderableType") -> None:
+    """Draw a view on stdout: as wide as the terminal, or unabridged in a pipe."""
+    stdout_console().print(view)
+
+
+def stdout_console() -> "Console":
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """A time in seconds since 1970 as RFC 3339 UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

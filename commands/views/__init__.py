@@ -1,0 +1,1 @@
+"""Views: pure functions from a result to something Rich can draw."""
