@@ -45,10 +45,20 @@ def dispatch(arguments: list[str]) -> int:
 
 def report_error(error: AtectlError) -> None:
     """Print an error and its remedy to stderr, without any terminal control the text holds."""
+    _report("error", "\x1b[1;31m", error)
+
+
+def report_warning(error: AtectlError) -> None:
+    """Print an error that did not keep the command from its work."""
+    _report("warning", "\x1b[1;33m", error)
+
+
+def _report(severity: str, colour: str, error: AtectlError) -> None:
     from atectl.inert import inert_line
 
-    bold, plain = ("\x1b[1;31m", "\x1b[0m") if _is_coloured() else ("", "")
-    lines = [f"{bold}error[{error.code}]{plain}: {inert_line(str(error))}"]
+    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
+    lines = [f"{begin}{severity}[{error.code}]{end}: {inert_line(str(error))}"]
     if error.remedy:
         lines.append(f"  try: {inert_line(error.remedy)}")
     sys.stderr.write("\n".join(lines) + "\n")
@@ -67,10 +77,6 @@ def _choose(arguments: list[str]) -> int:
     from .app import invoke
 
     return invoke(arguments)
-
-
-def _is_coloured() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def _forget_stdout() -> None:

@@ -1,0 +1,128 @@
+"""The one door to wasmtime's generated C bindings, which are no public promise.
+
+Only what wasmtime's Python classes do not offer goes through here: the host memory creator,
+the epoch callback, host functions that end a guest, and the frames of an error. If a release
+changes one of these, this module is where it shows; `atectl doctor` checks that they work.
+"""
+
+import ctypes
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import wasmtime  # noqa: TID253
+from wasmtime import Config, Frame, Linker, Store, WasmtimeError  # noqa: TID253
+from wasmtime import _bindings as ffi  # noqa: TID253
+from wasmtime._trap import FrameList  # noqa: TID253
+
+new_memory_callback = ffi.wasmtime_new_memory_callback_t
+get_memory_callback = ffi.wasmtime_memory_get_callback_t
+grow_memory_callback = ffi.wasmtime_memory_grow_callback_t
+function_callback = ffi.wasmtime_func_callback_t
+epoch_callback = ffi._wasmtime_store_epoch_deadline_callback.argtypes[1]
+finalizer_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+_NO_FINALIZER = finalizer_callback()
+
+
+def wasmtime_version() -> str:
+    """The installed version of wasmtime.
+
+    Read from the name of its metadata folder: `importlib.metadata` takes longer to import than
+    a small guest takes to run.
+    """
+    package = Path(wasmtime.__file__).parent
+    with os.scandir(package.parent) as entries:
+        for entry in entries:
+            if entry.name.startswith("wasmtime-") and entry.name.endswith(".dist-info"):
+                return entry.name.removeprefix("wasmtime-").removesuffix(".dist-info")
+    from importlib.metadata import version
+
+    return version("wasmtime")
+
+
+def error_pointer(message: str) -> int:
+    """An error for a callback to return; whoever receives it owns it."""
+    return _address(ffi.wasmtime_error_new(message.encode()))
+
+
+def trap_pointer(message: str) -> int:
+    """A trap for a host function to return; whoever receives it owns it."""
+    text = message.encode()
+    return _address(ffi.wasmtime_trap_new(text, len(text)))
+
+
+def _address(pointer: Any) -> int:
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0
+
+
+def create_memories_with(config: Config, new_memory: Any) -> Any:
+    """Have every memory of an engine made by `new_memory`, a `new_memory_callback`.
+
+    Memory images are switched off: with images wasmtime ends the process at the first
+    instantiation. Returns what must stay referenced while the engine lives.
+    """
+    ffi.wasmtime_config_memory_init_cow_set(config.ptr(), False)
+    creator: Any = ffi.wasmtime_memory_creator_t()
+    creator.new_memory, creator.finalizer = new_memory, _NO_FINALIZER
+    ffi.wasmtime_config_host_memory_creator_set(config.ptr(), ctypes.byref(creator))
+    return creator
+
+
+def call_at_epoch(store: Store, callback: Any) -> None:
+    """Call `callback`, an `epoch_callback`, on the guest's thread when the epoch has passed."""
+    ffi.wasmtime_store_epoch_deadline_callback(store.ptr(), callback, None, _NO_FINALIZER)
+
+
+def define_function(linker: Linker, module: str, name: str, type_: Any, callback: Any) -> None:
+    """Define a host function from a raw `function_callback`.
+
+    Wasmtime's own wrapper keeps a raised exception in a variable that all threads share.
+    """
+    module_name, function_name = module.encode(), name.encode()
+    error = ffi.wasmtime_linker_define_func(
+        linker.ptr(),
+        ctypes.create_string_buffer(module_name),
+        len(module_name),
+        ctypes.create_string_buffer(function_name),
+        len(function_name),
+        type_.ptr(),
+        callback,
+        None,
+        _NO_FINALIZER,
+    )
+    if error:
+        raise WasmtimeError._from_ptr(error)
+
+
+def error_frames(error: WasmtimeError) -> list[Frame]:
+    """The guest's frames that an error carries, innermost first."""
+    frames = FrameList(error)
+    ffi.wasmtime_error_wasm_trace(error.ptr(), ctypes.byref(frames.vec))
+    return [Frame._from_ptr(frames.vec.data[i], frames) for i in range(frames.vec.size)]
+
+
+def is_tagged(type_: Any) -> bool:
+    """Whether a variant, option or result of a component is a `Variant` in Python.
+
+    One whose cases Python can tell apart by class is its bare payload instead.
+    """
+    tagged: bool = type_._tagged()
+    return tagged
+
+
+def system_memory() -> tuple[Callable[..., int | None], Callable[..., int], Callable[..., int]]:
+    """The C library's mmap, munmap and mprotect.
+
+    The last keeps the interpreter's lock: it takes a microsecond, and to get the lock back from
+    a busy thread can take thousands.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    locked = ctypes.PyDLL(None, use_errno=True)
+    size, address = ctypes.c_size_t, ctypes.c_void_p
+    libc.mmap.restype = address
+    libc.mmap.argtypes = [address, size, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long]
+    libc.munmap.argtypes = [address, size]
+    locked.mprotect.argtypes = [address, size, ctypes.c_int]
+    return libc.mmap, libc.munmap, locked.mprotect

@@ -1,0 +1,74 @@
+"""How a lease ends: the reasons, the exit statuses, and the judgement of what the engine raised."""
+
+from typing import NamedTuple
+
+from atectl import traps
+from atectl.accounting import Quota
+from atectl.errors import (
+    AtectlError,
+    DeadlinePassed,
+    EngineFailure,
+    GrowthRefused,
+    GuestTrapped,
+    InitialMemoryOverQuota,
+    InitialTableOverQuota,
+    OutOfFuel,
+)
+from atectl.units import format_duration, format_size
+
+EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
+QUOTA, INTERRUPTED, TERMINATED = "quota", "interrupted", "terminated"
+REFUSED, FAILED = "refused", "failed"
+
+_STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
+
+
+class Outcome(NamedTuple):
+    """How a lease ended. `results` are those of an invoked export, as text."""
+
+    reason: str
+    exit_status: int
+    error: AtectlError | None = None
+    trap: traps.TrapReport | None = None
+    results: tuple[str, ...] = ()
+
+
+def exited(status: int, results: tuple[str, ...] = ()) -> Outcome:
+    """The guest returned, or called for its own exit; a status has eight bits."""
+    return Outcome(EXITED, status & 0xFF, results=results)
+
+
+def refused(error: AtectlError) -> Outcome:
+    """The guest could not be started."""
+    over_quota = isinstance(error, InitialMemoryOverQuota | InitialTableOverQuota)
+    if over_quota:
+        return Outcome(QUOTA, error.exit_status, error)
+    return Outcome(
+        FAILED if isinstance(error, EngineFailure) else REFUSED, error.exit_status, error
+    )
+
+
+def trapped(error: Exception, quota: Quota) -> Outcome:
+    """The guest did what WebAssembly does not allow, or ran out of fuel."""
+    report = traps.describe(error)
+    if traps.is_out_of_fuel(error):
+        burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")
+        return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
+    fault = GuestTrapped(f"the guest trapped: {report.name} ({report.reason})")
+    return Outcome(TRAPPED, fault.exit_status, fault, report)
+
+
+def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
+    """The guest was ended for `reason`; `asked_bytes` is its largest refused growth."""
+    error: AtectlError
+    if reason == DEADLINE:
+        limit = format_duration(quota.deadline_s or 0)
+        error = DeadlinePassed(f"the guest was still running after {limit}")
+    elif reason == QUOTA:
+        error = GrowthRefused(
+            f"the guest asked for {format_size(asked_bytes)} more than its quota of "
+            f"{format_size(quota.memory_bytes)} has left"
+        )
+    else:
+        return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])
+    return Outcome(reason, error.exit_status, error)

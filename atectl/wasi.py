@@ -1,0 +1,109 @@
+"""What a guest is given of the host: arguments, variables, folders. Everything else is denied."""
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.errors import BadEnvironment, BadFolder, UsageError
+
+if TYPE_CHECKING:
+    from wasmtime import WasiConfig
+
+
+class Folder(NamedTuple):
+    """A folder of the host and the name by which the guest knows it."""
+
+    host: str
+    guest: str
+    read_only: bool
+
+
+class WasiSettings(NamedTuple):
+    """All that one guest is given; `arguments` begins with the guest's own name."""
+
+    arguments: tuple[str, ...]
+    environment: tuple[tuple[str, str], ...] = ()
+    folders: tuple[Folder, ...] = ()
+
+
+def parse_folder(text: str) -> Folder:
+    """A folder from `HOST[::GUEST][:ro]`; without GUEST the guest knows it by HOST.
+
+    Raises:
+        BadFolder: there is no such folder, it cannot be opened, or GUEST leads out of the
+            guest's own root (exit 2).
+    """
+    path = text.removesuffix(":ro")
+    host, separator, guest = path.partition("::")
+    guest = guest if separator else host
+    if not host or not guest:
+        raise BadFolder(f"{text!r} names no folder")
+    if ".." in PurePosixPath(guest).parts:
+        raise BadFolder(
+            f"guest folder {guest!r} escapes through '..'",
+            remedy=f"give it a name inside the guest: --dir {host}::/{PurePosixPath(host).name}",
+        )
+    if not os.path.isdir(host):  # noqa: PTH112 - `host` is to reach the engine as it was written
+        what = "is not a folder" if os.path.exists(host) else "does not exist"  # noqa: PTH110
+        raise BadFolder(f"{host!r} {what}")
+    if not os.access(host, os.R_OK | os.X_OK):
+        raise BadFolder(f"{host!r} may not be read by this user")
+    return Folder(host, guest, path != text)
+
+
+def parse_folders(texts: Iterable[str]) -> tuple[Folder, ...]:
+    """Each folder of `texts`, no two by the same name for the guest.
+
+    Raises:
+        BadFolder: see `parse_folder`, or two have the same guest name (exit 2).
+    """
+    folders = tuple(parse_folder(text) for text in texts)
+    seen: set[str] = set()
+    for folder in folders:
+        if folder.guest in seen:
+            raise BadFolder(f"two folders are named {folder.guest!r} for the guest")
+        seen.add(folder.guest)
+    return folders
+
+
+def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
+    """A variable from `NAME=VALUE`, or from `NAME` with its value in `inherited`.
+
+    Raises:
+        BadEnvironment: the name is empty, or it is not set in `inherited` (exit 2).
+    """
+    name, separator, value = text.partition("=")
+    if not name:
+        raise BadEnvironment(f"{text!r} has no name")
+    if separator:
+        return name, value
+    if name not in inherited:
+        raise BadEnvironment(f"{name!r} is not set here, so it cannot be passed on")
+    return name, inherited[name]
+
+
+def wasi_config(settings: WasiSettings) -> "WasiConfig":
+    """What the engine is to give the guest; stdin, stdout and stderr are this process's own.
+
+    Raises:
+        UsageError: an argument or variable is not UTF-8 (exit 2).
+        BadFolder: a folder is gone since it was parsed (exit 2).
+    """
+    from wasmtime import WasiConfig, WasmtimeError
+
+    config = WasiConfig()
+    try:
+        config.argv = list(settings.arguments)
+        config.env = settings.environment
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
+    config.inherit_stdin()
+    config.inherit_stdout()
+    config.inherit_stderr()
+    for folder in settings.folders:
+        try:
+            config.preopen_dir(folder.host, folder.guest, not folder.read_only)
+        except (WasmtimeError, UnicodeEncodeError) as error:
+            raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
+    return config

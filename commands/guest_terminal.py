@@ -1,0 +1,149 @@
+"""The guest's output on its way to a terminal: made inert, with a live table kept below it.
+
+The guest is given a pseudo-terminal in the place of ours, so that it still sees a terminal and
+its stdout and stderr keep their order; what it writes is passed on from there. The table hangs
+below the cursor, which stays where the guest left it: what a user types is echoed where it
+would be without the table. While the guest waits for input the table is taken away.
+"""
+
+import os
+import select
+import threading
+import time
+import tty
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from atectl.inert import InertStream
+
+FRAME_S = 0.1
+FIRST_FRAME_S = 0.2
+"""A guest that ends sooner is not worth a table that flashes by."""
+
+_READ_BYTES = 1 << 16
+_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # a synchronized update, where terminals know it
+_ERASE_BELOW = "\x1b7\x1b[E\x1b[J\x1b8"
+
+Draw = Callable[[int, int], Sequence[str]]
+"""The lines of the table for a terminal of so many columns and rows."""
+
+
+def terminals() -> list[tuple[int, ...]]:
+    """The terminals among stdout and stderr, each with the descriptors that lead to it."""
+    found: dict[int, list[int]] = {}
+    for descriptor in (1, 2):
+        if os.isatty(descriptor):
+            found.setdefault(os.fstat(descriptor).st_rdev, []).append(descriptor)
+    return [tuple(descriptors) for descriptors in found.values()]
+
+
+class GuestTerminal:
+    """Stands between the guest and one terminal, from `start` to `stop`.
+
+    Args:
+        descriptors: those of stdout and stderr that lead to the terminal.
+        draw: the table to keep below the output, None for no table.
+        raw: whether the guest's terminal controls are passed on.
+    """
+
+    def __init__(self, descriptors: tuple[int, ...], draw: Draw | None, *, raw: bool) -> None:
+        self._descriptors = descriptors
+        self._draw = draw
+        self._inert = None if raw else InertStream()
+        self._terminal = os.dup(descriptors[0])
+        self._saved = [os.dup(descriptor) for descriptor in descriptors]
+        self._table: Sequence[str] = ()
+        self._is_at_line_start = True
+        self._stopping = False
+        self._thread = threading.Thread(target=self._relay, name="guest terminal", daemon=True)
+
+    def start(self) -> None:
+        """Put the pseudo-terminal in place."""
+        self._guest_end, guests = os.openpty()
+        tty.setraw(guests)
+        for descriptor in self._descriptors:
+            os.dup2(guests, descriptor)
+        os.close(guests)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Pass on what is left, take the table away, and give the terminal back."""
+        self._stopping = True
+        for saved, descriptor in zip(self._saved, self._descriptors, strict=True):
+            os.dup2(saved, descriptor)
+        self._thread.join()
+        self._write(self._erasure() + ("" if self._is_at_line_start else "\n"))
+
+    def leave_at_once(self) -> None:
+        """Take the table away, for a program that is about to end; safe in a signal handler."""
+        self._write(_ERASE_BELOW + "\n")
+
+    def _relay(self) -> None:
+        next_frame = time.monotonic() + FIRST_FRAME_S
+        while True:
+            wait_s = max(next_frame - time.monotonic(), 0) if self._draw else None
+            ready, _, _ = select.select([self._guest_end], [], [], wait_s)
+            if ready:
+                try:
+                    data = os.read(self._guest_end, _READ_BYTES)
+                except OSError:  # every descriptor of the guest's end is closed
+                    data = b""
+                if not data:
+                    break
+                self._pass_on(data)
+            if self._draw and time.monotonic() >= next_frame and not self._stopping:
+                self._refresh(self._draw)
+                next_frame = time.monotonic() + FRAME_S
+        if self._inert is not None:
+            self._write(self._erasure() + self._inert.feed(b"", final=True))
+
+    def _pass_on(self, data: bytes) -> None:
+        text = data.decode("utf-8", "surrogateescape") if self._inert is None else None
+        if self._inert is not None:
+            text = self._inert.feed(data)
+        if text:
+            self._is_at_line_start = text.endswith("\n")
+            erasure, table = self._erasure(), self._drawing(self._table)
+            self._write(_BEGIN + erasure + text + table + _END if table else text)
+
+    def _refresh(self, draw: Draw) -> None:
+        if _reads_terminal():
+            self._write(self._erasure())
+            self._table = ()
+            return
+        columns, rows = os.get_terminal_size(self._terminal)
+        erasure = self._erasure()
+        self._table = draw(columns, rows)[: max(rows - 2, 0)]
+        self._write(_BEGIN + erasure + self._drawing(self._table) + _END)
+
+    def _erasure(self) -> str:
+        return _ERASE_BELOW if self._table else ""
+
+    def _drawing(self, lines: Sequence[str]) -> str:
+        if not lines:
+            return ""
+        # Room first: to move down at the bottom scrolls, and keeps the cursor's column.
+        room = "\x1bD" * len(lines) + f"\x1b[{len(lines)}A"
+        return f"{room}\x1b7" + "".join(f"\x1b[E{line}\x1b[K" for line in lines) + "\x1b8"
+
+    def _write(self, text: str) -> None:
+        data = text.encode("utf-8", "surrogateescape")
+        try:
+            while data:
+                data = data[os.write(self._terminal, data) :]
+        except OSError:  # the terminal is gone; the guest is not to suffer for it
+            return
+
+
+def _reads_terminal() -> bool:
+    """Whether some thread waits in a read of stdin, and stdin is a terminal."""
+    if not os.isatty(0):
+        return False
+    for task in Path("/proc/self/task").iterdir():
+        try:
+            call = (task / "syscall").read_bytes()
+        except OSError:  # the thread has ended, or the system does not tell
+            continue
+        if call.startswith((b"0 0x0 ", b"63 0x0 ")):  # read(0, …) on x86-64 and on arm64
+            return True
+    return False

