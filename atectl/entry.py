@@ -4,7 +4,6 @@ from typing import Any
 
 from wasmtime import Func, Store  # noqa: TID253
 
-from atectl import capsule as capsules
 from atectl.capsule import Capsule
 from atectl.engine import Engine
 from atectl.errors import NoEntryPoint, UnknownExport
@@ -102,4 +101,6 @@ def _no_entry_point(engine: Engine, capsule: Capsule, wanted: str) -> NoEntryPoi
 
 
 def _offered(engine: Engine, capsule: Capsule) -> str:
-    return ", ".join(capsules.exported_functions(engine, capsule)) or "no functions"
+    from atectl.capsule_interface import exported_functions
+
+    return ", ".join(exported_functions(engine, capsule)) or "no functions"

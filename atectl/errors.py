@@ -153,6 +153,14 @@ class BadConfiguration(UsageError):
     default_remedy = "mend the file named, or point ATECTL_CONFIG at another"
 
 
+class NotInvokable(UsageError):
+    """The export takes or returns something that no word can stand for."""
+
+    code = "E113"
+    example = "atectl run --invoke shuffle vectors.wasm"
+    default_remedy = "invoke an export of numbers, text, lists, records and the like"
+
+
 # E2: capsules
 
 

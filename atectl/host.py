@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
-from atectl import capsule as capsules
 from atectl import entry, traps
 from atectl import outcome as outcomes
 from atectl.accounting import Ledger, Meter, Principal, Quota, Reading, Usage
@@ -241,7 +240,9 @@ class Lease:
             )
         if self.failures:
             return EngineFailure(str(self.failures[0]))
-        capsules.require_imports(self._engine, self.capsule)
+        from atectl.capsule_interface import require_imports
+
+        require_imports(self._engine, self.capsule)
         message = " ".join(str(error).split())
         if "table" in message:
             return InitialTableOverQuota(

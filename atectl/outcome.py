@@ -54,7 +54,8 @@ def trapped(error: Exception, quota: Quota) -> Outcome:
     if traps.is_out_of_fuel(error):
         burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")
         return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
-    fault = GuestTrapped(f"the guest trapped: {report.name} ({report.reason})")
+    detail = "" if report.reason == report.name else f" ({report.reason})"
+    fault = GuestTrapped(f"the guest trapped: {report.name}{detail}")
     return Outcome(TRAPPED, fault.exit_status, fault, report)
 
 

@@ -84,12 +84,12 @@ def _prepare(request: RunRequest, warnings: list[AtectlError]) -> "Lease":
     sys.setswitchinterval(0.0005)
     from atectl.accounting import Ledger
     from atectl.capsule import load
-    from atectl.engine import DEFAULT_MAX_STACK_BYTES, Engine
+    from atectl.engine import Engine
     from atectl.host import Lease, Terms
 
     engine = Engine(
         fuel=request.quota.fuel is not None,
-        max_stack_bytes=request.max_stack_bytes or DEFAULT_MAX_STACK_BYTES,
+        max_stack_bytes=request.max_stack_bytes,
     )
     capsule = load(engine, Path(request.capsule), _cache(request, warnings))
     if capsule.cache_error is not None:

@@ -14,8 +14,6 @@ from atectl.errors import BadCount, BadSize, UsageError, nearest
 from atectl.units import parse_duration, parse_size
 from atectl.wasi import WasiSettings, parse_folders, parse_variable
 
-DEFAULT_MAX_MEM = "64MiB"
-DEFAULT_DEADLINE = "5m"
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
 MAX_LABEL_CHARACTERS = 200
 MAX_FUEL = 2**63 - 1
@@ -73,7 +71,7 @@ class RunRequest(NamedTuple):
     principal: Principal
     quota: Quota
     wasi: WasiSettings
-    max_stack_bytes: int | None
+    max_stack_bytes: int
     invoke: str | None
     traps_on_refusal: bool
     label: str
@@ -139,16 +137,15 @@ def _request(
     environment: Mapping[str, str],
 ) -> RunRequest:
     def one(name: str) -> str | None:
-        return given[name][-1] if name in given else None
+        return given[name][-1] if name in given else _BY_NAME[name].default or None
 
     def read(name: str, reader: Callable[[str], Any]) -> Any:
         value = one(name)
         return None if value is None else reader(value)
 
-    deadline = one("--deadline") or DEFAULT_DEADLINE
     quota = Quota(
-        memory_bytes=parse_size(one("--max-mem") or DEFAULT_MAX_MEM),
-        deadline_s=None if deadline == "none" else parse_duration(deadline),
+        memory_bytes=read("--max-mem", parse_size),
+        deadline_s=read("--deadline", _deadline),
         fuel=read("--fuel", _fuel),
     )
     wasi = WasiSettings(
@@ -158,12 +155,12 @@ def _request(
     )
     return RunRequest(
         capsule=capsule,
-        principal=Principal("default" if one("--principal") is None else one("--principal") or ""),
+        principal=read("--principal", Principal),
         quota=quota,
         wasi=wasi,
-        max_stack_bytes=read("--max-stack", _stack),
+        max_stack_bytes=read("--max-stack", _stack_size),
         invoke=one("--invoke"),
-        traps_on_refusal=read("--on-refused-growth", _traps_on_refusal) or False,
+        traps_on_refusal=read("--on-refused-growth", _traps_on_refusal),
         label=read("--label", _label) or "",
         ledger=one("--ledger"),
         live=False if "--no-live" in given else True if "--live" in given else None,
@@ -179,7 +176,11 @@ def _fuel(text: str) -> int:
     return int(text)
 
 
-def _stack(text: str) -> int:
+def _deadline(text: str) -> float | None:
+    return None if text == "none" else parse_duration(text)
+
+
+def _stack_size(text: str) -> int:
     size = parse_size(text)
     if not MIN_STACK_BYTES <= size <= MAX_STACK_BYTES:
         raise BadSize(f"--max-stack {text} is not between 16KiB and 1GiB")

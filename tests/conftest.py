@@ -1,15 +1,40 @@
-"""Every test gets homes of its own: no test reads or writes the user's ledger, cache or settings."""
+"""Every test gets homes of its own: none touches the user's ledger, cache or settings."""
 
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.program import ATECTL
+from tests.real_capsules import CPYTHON
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"
 
 
+@pytest.fixture(scope="session")
+def _cache_with_cpython(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shared-cache")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(folder), "ATECTL_LEDGER": "none"}
+    subprocess.run(
+        [ATECTL, "run", str(CPYTHON), "-c", "pass"], env=environment, check=True, timeout=110
+    )
+    return folder
+
+
+@pytest.fixture
+def compiled_capsules(
+    private_homes: Path, _cache_with_cpython: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A cache that the tests share and that holds CPython, which takes seconds to compile."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache_with_cpython))
+
+
 @pytest.fixture(autouse=True)
-def private_homes(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+def private_homes(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     home = tmp_path_factory.mktemp("home")
     for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         folder = home / variable.lower()
