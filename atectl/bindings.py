@@ -70,6 +70,16 @@ def create_memories_with(config: Config, new_memory: Any) -> Any:
     return creator
 
 
+def set_stack_size(config: Config, guest_bytes: int) -> None:
+    """Let guests use `guest_bytes` of call stack.
+
+    The engine ends the process if the stack of asynchronous calls, which nothing here makes,
+    is not larger.
+    """
+    config.max_wasm_stack = guest_bytes
+    ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * guest_bytes)
+
+
 def call_at_epoch(store: Store, callback: Any) -> None:
     """Call `callback`, an `epoch_callback`, on the guest's thread when the epoch has passed."""
     ffi.wasmtime_store_epoch_deadline_callback(store.ptr(), callback, None, _NO_FINALIZER)

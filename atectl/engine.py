@@ -13,6 +13,7 @@ from atectl.bindings import (
     epoch_callback,
     error_pointer,
     function_callback,
+    set_stack_size,
     trap_pointer,
     wasmtime_version,
 )
@@ -63,7 +64,7 @@ class Engine:
         config = Config()
         config.epoch_interruption = True
         config.consume_fuel = fuel
-        config.max_wasm_stack = max_stack_bytes
+        set_stack_size(config, max_stack_bytes)
         config.wasm_memory64 = True
         config.wasm_multi_memory = True
         config.wasm_gc = True

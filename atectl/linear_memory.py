@@ -9,6 +9,7 @@ it grows. What lies beyond, up to the guard the engine asks for, stays closed an
 """
 
 import ctypes
+import errno
 import itertools
 import mmap
 import os
@@ -36,6 +37,8 @@ _MAP_NORESERVE = 0x4000  # Linux; named in `mmap` only by later Pythons
 _RESERVED = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
 _MAP_FAILED = ctypes.c_void_p(-1).value
 _PAGE_BYTES = 65_536
+_MOST_RESERVED_BYTES = 1 << 40
+"""No quota makes a memory reserve more address space than this, unless it starts larger."""
 _SUCCESS = 0
 
 
@@ -72,6 +75,8 @@ class _Memory:
     def open(self, size_bytes: int) -> None:
         """Make the memory `size_bytes` long; its new pages are zero."""
         added = size_bytes - self.size_bytes
+        if size_bytes > self.capacity_bytes:
+            raise OSError(errno.ENOMEM, f"{size_bytes} bytes are more than were reserved")
         if added and _mprotect(self.base + self.size_bytes, added, _OPEN):
             raise _system_error(f"cannot open {added} bytes of memory")
         self.size_bytes = size_bytes
@@ -87,7 +92,7 @@ def _system_error(what: str) -> OSError:
 
 
 class MemoryCreator:
-    """Makes the memories of one engine; must be referenced for as long as any of its stores lives."""
+    """Makes the memories of one engine; to be kept for as long as any store of it lives."""
 
     def __init__(self) -> None:
         self._local = threading.local()
@@ -140,7 +145,8 @@ class MemoryCreator:
             return error_pointer("the initial memory is over the quota")
         # Beyond its quota a memory never grows: to reserve that much spares ever moving it.
         allowed = -(-meter.quota.memory_bytes // _PAGE_BYTES) * _PAGE_BYTES
-        memory = _Memory(lease, max(reserved, minimum, min(maximum, allowed)), guard)
+        wanted = min(maximum, allowed, _MOST_RESERVED_BYTES)
+        memory = _Memory(lease, max(reserved, minimum, wanted), guard)
         try:
             memory.open(minimum)
         except OSError:

@@ -13,6 +13,7 @@ from atectl import config
 from atectl.errors import AtectlError, CacheUnusable
 
 from .run_arguments import RunRequest, parse
+from .waiting import while_user_waits
 
 if TYPE_CHECKING:
     from atectl.artifact_cache import ArtifactCache
@@ -91,7 +92,8 @@ def _prepare(request: RunRequest, warnings: list[AtectlError]) -> "Lease":
         fuel=request.quota.fuel is not None,
         max_stack_bytes=request.max_stack_bytes,
     )
-    capsule = load(engine, Path(request.capsule), _cache(request, warnings))
+    cache, path = _cache(request, warnings), Path(request.capsule)
+    capsule = while_user_waits(f"compiling {path.name}", lambda: load(engine, path, cache))
     if capsule.cache_error is not None:
         warnings.append(capsule.cache_error)
     terms = Terms(

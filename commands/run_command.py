@@ -8,13 +8,17 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from .run import run
 from .run_arguments import OPTIONS, Option
 
-HELP = """Run a capsule under a quota, charged to a principal.
-
-CAPSULE is a WebAssembly module or component, or the text form of either. Behind it, options are
-taken until the first word that is none of them; from there on, and after --, all is the guest's.
-
-Exit status: the guest's own, or 124 deadline, 125 atectl failed, 126 no capsule, 127 no such
-file, 130 interrupted, 134 the guest trapped, 137 over its quota, 143 terminated."""
+HELP = "\n\n".join(
+    (
+        "Run a capsule under a quota, charged to a principal.",
+        "CAPSULE is a WebAssembly module or component, or the text form of either. Behind it, "
+        "options are taken until the first word that is none of them; from there on, and after "
+        "--, all is the guest's.",
+        "Exit status: the guest's own, or 2 usage, 124 deadline, 125 atectl failed, 126 no "
+        "capsule, 127 no such file, 130 interrupted, 134 trapped, 137 over its quota, "
+        "143 terminated.",
+    )
+)
 
 
 class RunCommand(TyperCommand):
@@ -25,6 +29,9 @@ class RunCommand(TyperCommand):
             return super().parse_args(ctx, args)
         ctx.args = list(args)
         return ctx.args
+
+    def collect_usage_pieces(self, ctx: Context) -> list[str]:
+        return ["[OPTIONS]", "CAPSULE", "[ARGS]..."]
 
     def invoke(self, ctx: Context) -> Any:
         return run(ctx.args)
@@ -37,7 +44,8 @@ def _option(option: Option) -> TyperOption:
         is_flag=not option.metavar,
         metavar=option.metavar or None,
         multiple=option.repeatable,
-        show_default=option.default or False,
+        default=option.default or None,
+        show_default=bool(option.default),
         help=option.help,
     )
 

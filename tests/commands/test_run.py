@@ -245,6 +245,18 @@ def test_a_reader_that_leaves_does_not_bring_a_traceback(tmp_path: Path) -> None
     assert "Traceback" not in ended.stderr
 
 
+def test_an_interrupt_does_not_wait_for_the_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with started("run", CPYTHON, "-c", "pass") as process:
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(10) == 130
+        assert time.monotonic() - began < 0.5
+
+
 # Bad input
 
 

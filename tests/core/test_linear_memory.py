@@ -91,6 +91,14 @@ def test_the_quota_holds_over_a_64_bit_memory(engine: Engine) -> None:
     assert guest.call("grow", 3) == 1
 
 
+def test_a_quota_beyond_all_address_space_can_still_be_granted(engine: Engine) -> None:
+    guest = Guest(engine, WIDE, 2**62)
+    assert guest.call("grow", 15) == 1
+    assert guest.call("grow", 1 << 30) == -1
+    assert [type(failure) for failure in guest.lease.failures] == [OSError]
+    assert guest.meter.read().peak_bytes == 16 * PAGE
+
+
 def test_the_quota_holds_over_the_garbage_collected_heap(engine: Engine) -> None:
     guest = Guest(engine, GARBAGE_COLLECTED, 4 * PAGE)
     with pytest.raises(WasmtimeError, match="GC heap out of memory"):
@@ -148,11 +156,23 @@ def test_what_the_system_refuses_is_kept_and_never_charged(
 def test_a_memory_that_cannot_be_opened_is_not_left_mapped(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    module = Module(engine.native, PLAIN)
+
+    def fail_to_start() -> None:
+        store = engine.new_store(GuestControl())
+        lease = LeaseMemory(Meter(Principal("guest"), Quota(4 * PAGE), Ledger()))
+        with (
+            engine.memories.charging(lease),
+            pytest.raises(WasmtimeError, match="Cannot allocate memory"),
+        ):
+            Instance(store, module, [])
+        store.close()
+
     monkeypatch.setattr(linear_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
+    fail_to_start()
     before = _mappings()
     for _ in range(20):
-        with pytest.raises(WasmtimeError, match="Cannot allocate memory"):
-            Guest(engine, PLAIN, 4 * PAGE)
+        fail_to_start()
     assert _mappings() <= before + 2
 
 
