@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from atectl.cache_folder import TEMPORARY, CacheFolder
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
-from atectl.inert import inert_line
 from atectl.units import show_size
-from atectl.wasm_binary import Kind
 
 if TYPE_CHECKING:
     import wasmtime
     from wasmtime.component import Component
+
+    from atectl.wasm_binary import Kind
 
     Code = wasmtime.Module | Component
 
@@ -54,7 +54,7 @@ _ARTIFACT, _RECORD, _SOURCE = ".cwasm", ".meta", ".stat"
 class Artifact(NamedTuple):
     """A compiled capsule, mapped and ready."""
 
-    kind: Kind
+    kind: "Kind"
     table_bound: int
     code: "Code"
 
@@ -175,6 +175,8 @@ class ArtifactCache:
             CacheUnusable: it could not be written whole; nothing is left of it (exit 125).
         """
         from hashlib import sha256 as hash_of
+
+        from atectl.inert import inert_line
 
         key = _key(sha256, engine.fingerprint)
         content = artifact.code.serialize()
@@ -298,7 +300,7 @@ def _identity(status: os.stat_result) -> str:
     return f"{status.st_dev} {status.st_ino} {status.st_size} {times}"
 
 
-def _kind(record: dict[str, str]) -> Kind:
+def _kind(record: dict[str, str]) -> "Kind":
     return "component" if record["kind"] == "component" else "module"
 
 
@@ -321,7 +323,7 @@ def _hash_file(descriptor: int) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _map(engine: Engine, kind: Kind, descriptor: int) -> "Code | None":
+def _map(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
     from wasmtime import Module, WasmtimeError
 
     # The path of a descriptor: what was checked is what is mapped, whatever its name is now.

@@ -9,6 +9,7 @@ from atectl.engine import Engine
 from atectl.errors import NoEntryPoint, UnknownExport
 from atectl.outcome import Outcome, exited
 
+_MOST_OFFERED = 20
 COMMAND_INTERFACE = "wasi:cli/run@"
 
 
@@ -103,4 +104,6 @@ def _no_entry_point(engine: Engine, capsule: Capsule, wanted: str) -> NoEntryPoi
 def _offered(engine: Engine, capsule: Capsule) -> str:
     from atectl.capsule_interface import exported_functions
 
-    return ", ".join(exported_functions(engine, capsule)) or "no functions"
+    names = exported_functions(engine, capsule)
+    more = f" and {len(names) - _MOST_OFFERED} more" if len(names) > _MOST_OFFERED else ""
+    return ", ".join(names[:_MOST_OFFERED]) + more or "no functions"

@@ -7,12 +7,18 @@ from typing import Any, NamedTuple
 
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
-from atectl import entry, traps
+from atectl import entry
 from atectl import outcome as outcomes
 from atectl.accounting import Ledger, Meter, Principal, Quota, Reading, Usage
 from atectl.capsule import Capsule
 from atectl.engine import Engine, GuestControl
-from atectl.errors import AtectlError, EngineFailure, InitialMemoryOverQuota, InitialTableOverQuota
+from atectl.errors import (
+    AtectlError,
+    EngineFailure,
+    InitialMemoryOverQuota,
+    InitialTableOverQuota,
+    InvalidCapsule,
+)
 from atectl.ledger_store import FINISHED, RUNNING, LeaseRecord
 from atectl.linear_memory import LeaseMemory
 from atectl.outcome import Outcome
@@ -223,7 +229,9 @@ class Lease:
                 raise WasmtimeError(self._control.ending)
             return linker.instantiate(store, code)
         except (Trap, WasmtimeError) as error:
-            if self._control.ending is None and not traps.is_trap(error):
+            from atectl.traps import is_trap
+
+            if self._control.ending is None and not is_trap(error):
                 raise self._refusal(error) from None
             raise
 
@@ -244,6 +252,11 @@ class Lease:
 
         require_imports(self._engine, self.capsule)
         message = " ".join(str(error).split())
+        if "shared memory" in message:
+            return InvalidCapsule(
+                f"{self.capsule.name} has a shared memory, which no quota could be held over",
+                remedy="build the capsule without threads",
+            )
         if "table" in message:
             return InitialTableOverQuota(
                 f"{message}: at most {self.terms.quota.table_elements} elements "

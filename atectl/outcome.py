@@ -1,8 +1,7 @@
 """How a lease ends: the reasons, the exit statuses, and the judgement of what the engine raised."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from atectl import traps
 from atectl.accounting import Quota
 from atectl.errors import (
     AtectlError,
@@ -15,6 +14,9 @@ from atectl.errors import (
     OutOfFuel,
 )
 from atectl.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from atectl.traps import TrapReport
 
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
 QUOTA, INTERRUPTED, TERMINATED = "quota", "interrupted", "terminated"
@@ -29,7 +31,7 @@ class Outcome(NamedTuple):
     reason: str
     exit_status: int
     error: AtectlError | None = None
-    trap: traps.TrapReport | None = None
+    trap: "TrapReport | None" = None
     results: tuple[str, ...] = ()
 
 
@@ -50,6 +52,8 @@ def refused(error: AtectlError) -> Outcome:
 
 def trapped(error: Exception, quota: Quota) -> Outcome:
     """The guest did what WebAssembly does not allow, or ran out of fuel."""
+    from atectl import traps
+
     report = traps.describe(error)
     if traps.is_out_of_fuel(error):
         burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")

@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType  # noqa: TID253
-from rich.table import Table  # noqa: TID253
 from rich.text import Text  # noqa: TID253
 
 from atectl.accounting import Budget, Pressure
-from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
 from .bars import usage_bar
+from .columns import Column, LineTable
 
 _BAR_COLUMNS = 12
 
@@ -34,30 +33,33 @@ class LiveRun:
 
 def live_run(sample: LiveRun) -> RenderableType:
     """The lease as one row, and a line on the host."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-    table.add_column("PRINCIPAL", no_wrap=True, overflow="ellipsis", max_width=20)
-    table.add_column("CAPSULE", no_wrap=True, overflow="ellipsis", max_width=24)
-    table.add_column("STATE", no_wrap=True)
-    table.add_column("MEMORY", no_wrap=True)
-    for name in ("PEAK", "REFUSED", "CPU", "ELAPSED"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_row(
-        Text(inert_line(sample.principal)),
-        Text(inert_line(sample.capsule)),
-        Text(sample.state, style="green" if sample.state == "running" else "yellow"),
-        _memory(sample),
-        show_size(sample.peak_bytes),
-        Text(str(sample.refused_growths), style="bold red" if sample.refused_growths else ""),
-        format_duration(sample.cpu_s),
-        format_duration(sample.elapsed_s),
-    )
-    return Group(table, _host(sample))
+    return Group(LineTable(_COLUMNS, [sample]), _host(sample))
 
 
 def _memory(sample: LiveRun) -> Text:
     bar = usage_bar(sample.current_bytes, sample.quota_bytes, _BAR_COLUMNS)
     numbers = f" {show_size(sample.current_bytes)} / {show_size(sample.quota_bytes)}"
     return Text.assemble(bar, numbers)
+
+
+def _state(sample: LiveRun) -> Text:
+    return Text(sample.state, style="green" if sample.state == "running" else "yellow")
+
+
+def _refused(sample: LiveRun) -> Text:
+    return Text(str(sample.refused_growths), style="bold red" if sample.refused_growths else "")
+
+
+_COLUMNS: tuple[Column[LiveRun], ...] = (
+    Column("principal", "PRINCIPAL", lambda s: s.principal, 9, 1, grows=True),
+    Column("capsule", "CAPSULE", lambda s: s.capsule, 7, 3, grows=True),
+    Column("state", "STATE", _state, 7, 6),
+    Column("memory", "MEMORY", _memory, _BAR_COLUMNS + 20, 0),
+    Column("peak", "PEAK", lambda s: show_size(s.peak_bytes), 8, 4, is_right=True),
+    Column("refused", "REFUSED", _refused, 7, 2, is_right=True),
+    Column("cpu", "CPU", lambda s: format_duration(s.cpu_s), 6, 7, is_right=True),
+    Column("elapsed", "ELAPSED", lambda s: format_duration(s.elapsed_s), 7, 5, is_right=True),
+)
 
 
 def _host(sample: LiveRun) -> Text:

@@ -285,6 +285,12 @@ def test_bad_input_is_one_error_with_its_status(
     assert "Traceback" not in ended.stderr
 
 
+def test_a_shared_memory_is_refused_by_its_name(tmp_path: Path) -> None:
+    ended = atectl("run", wat(tmp_path, '(module (memory 1 2 shared) (func (export "_start")))'))
+    assert ended.status == 126
+    assert "shared memory" in ended.stderr
+
+
 def test_an_unknown_export_is_answered_with_those_there_are() -> None:
     assert "add" in atectl("run", "--invoke", "nothing", capsule("reactor")).stderr
 
