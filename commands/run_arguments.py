@@ -20,39 +20,30 @@ MAX_FUEL = 2**63 - 1
 
 
 class Option(NamedTuple):
-    """One option. An empty `metavar` makes it a flag; `completes` names what its value is."""
+    """One option. An empty `metavar` makes it a flag."""
 
     name: str
     metavar: str
     help: str
     default: str = ""
     repeatable: bool = False
-    completes: str = ""
 
 
 OPTIONS = (
     Option("--max-mem", "SIZE", "Most memory, all of the guest's memories together.", "64MiB"),
-    Option("--principal", "ID", "Who is charged.", "default", completes="principal"),
+    Option("--principal", "ID", "Who is charged.", "default"),
     Option("--deadline", "DURATION", "Longest run; `none` lifts it.", "5m"),
     Option("--fuel", "N", "Most fuel, the engine's unit of work."),
     Option("--max-stack", "SIZE", "Most call stack.", "512KiB"),
-    Option(
-        "--dir", "HOST[::GUEST][:ro]", "Open a folder to the guest.", "", True, completes="folder"
-    ),
+    Option("--dir", "HOST[::GUEST][:ro]", "Open a folder to the guest.", "", True),
     Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
     Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
-    Option(
-        "--on-refused-growth",
-        "fail|trap",
-        "Tell the guest, or end it.",
-        "fail",
-        completes="fail trap",
-    ),
-    Option("--label", "TEXT", "A note kept with the lease in the ledger.", completes="label"),
-    Option("--ledger", "WHERE|none", "The stored ledger.", completes="file"),
+    Option("--on-refused-growth", "fail|trap", "Tell the guest, or end it.", "fail"),
+    Option("--label", "TEXT", "A note kept with the lease in the ledger."),
+    Option("--ledger", "WHERE|none", "The stored ledger."),
     Option("--live", "", "Show the live table, on a terminal only (the default there)."),
     Option("--no-live", "", "Show no live table."),
-    Option("--report", "FILE|-", "Write a JSON report; `-` is stderr.", completes="file"),
+    Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
     Option("--raw-output", "", "Let the guest's terminal controls through."),
     Option("--no-cache", "", "Neither read nor write the cache of compiled artifacts."),
 )

@@ -2,11 +2,15 @@
 
 from typing import Any
 
+import typer
 from typer._click import Context
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
+from .completing import complete_label, complete_principal
 from .run import run
 from .run_arguments import OPTIONS, Option
+
+_CANDIDATES = {"--principal": complete_principal, "--label": complete_label}
 
 HELP = "\n\n".join(
     (
@@ -47,6 +51,7 @@ def _option(option: Option) -> TyperOption:
         default=option.default or None,
         show_default=bool(option.default),
         help=option.help,
+        autocompletion=typer.main.get_param_completion(_CANDIDATES.get(option.name)),
     )
 
 

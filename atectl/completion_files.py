@@ -1,0 +1,110 @@
+"""Where shells look for completion files, and what is found there."""
+
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+
+from atectl.errors import CompletionsDiffer, CompletionsUnwritable
+
+
+class Shell(StrEnum):
+    """The shells that atectl completes in."""
+
+    bash = "bash"
+    zsh = "zsh"
+    fish = "fish"
+
+
+FILE_NAMES = {Shell.bash: "atectl.bash", Shell.zsh: "_atectl", Shell.fish: "atectl.fish"}
+"""What the files are called where packages keep them."""
+
+
+def user_file(shell: Shell) -> Path:
+    """Where `shell` looks for this user's completion of atectl."""
+    match shell:
+        case Shell.bash:
+            own = os.environ.get("BASH_COMPLETION_USER_DIR", "").split(":", 1)[0]
+            base = Path(own) if own else _home("XDG_DATA_HOME", ".local/share") / "bash-completion"
+            # bash-completion has looked for the bare name in all its versions.
+            return base / "completions" / "atectl"
+        case Shell.zsh:
+            return _home("XDG_DATA_HOME", ".local/share") / "zsh" / "site-functions" / "_atectl"
+        case Shell.fish:
+            return _home("XDG_CONFIG_HOME", ".config") / "fish" / "completions" / "atectl.fish"
+
+
+def install(path: Path, script: str) -> bool:
+    """Put `script` at `path`, whole or not at all; whether that changed anything.
+
+    A symbolic link there stays one: the file it leads to is replaced.
+
+    Raises:
+        CompletionsUnwritable: the folder or the file cannot be written (exit 125).
+    """
+    try:
+        target = path.resolve()
+        if target.exists() and target.read_bytes() == script.encode():
+            return False
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _replace(target, script)
+    except (OSError, RuntimeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise CompletionsUnwritable(f"cannot write {path}: {reason}") from None
+    return True
+
+
+def check(folder: Path, scripts: Mapping[Shell, str]) -> None:
+    """See that `folder` holds exactly these scripts.
+
+    Raises:
+        CompletionsDiffer: a file is missing, unreadable or different (exit 1).
+    """
+    for shell, script in scripts.items():
+        path = folder / FILE_NAMES[shell]
+        fault = _fault(path, script)
+        if fault:
+            remedy = f"write it again: `atectl completions show {shell} > {path}`"
+            raise CompletionsDiffer(f"{path} {fault}", remedy=remedy)
+
+
+def _fault(path: Path, script: str) -> str | None:
+    try:
+        found = path.read_bytes()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+    if found == script.encode():
+        return None
+    lines = zip(found.splitlines(), script.encode().splitlines(), strict=False)
+    same = 0
+    for theirs, ours in lines:
+        if theirs != ours:
+            break
+        same += 1
+    return f"differs from what this atectl writes, from line {same + 1} on"
+
+
+def _replace(target: Path, script: str) -> None:
+    # A TAB passes through this module too, and would pay for the import.
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(script.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _home(variable: str, fallback: str) -> Path:
+    # The base directory specification has relative values ignored.
+    named = os.environ.get(variable, "")
+    return Path(named) if named.startswith("/") else Path.home() / fallback

@@ -1,0 +1,287 @@
+# fish completion for atectl, written by `atectl completions show fish`.
+
+set -g __atectl_commands \
+    'run' \
+    'ledger' \
+    'ledger ls' \
+    'ledger ps' \
+    'ledger show' \
+    'ledger history' \
+    'ledger top' \
+    'ledger reset' \
+    'cache' \
+    'cache ls' \
+    'cache prune' \
+    'cache clear' \
+    'completions' \
+    'completions show' \
+    'completions install' \
+    'completions check' \
+    'explain' \
+    'doctor'
+set -g __atectl_passing \
+    'run'
+set -g __atectl_valued \
+    'run --max-mem' \
+    'run --principal' \
+    'run --deadline' \
+    'run --fuel' \
+    'run --max-stack' \
+    'run --dir' \
+    'run --env' \
+    'run --invoke' \
+    'run --on-refused-growth' \
+    'run --label' \
+    'run --ledger' \
+    'run --report' \
+    'ledger ls --ledger' \
+    'ledger ls --output' \
+    'ledger ls -o' \
+    'ledger ls --sort' \
+    'ledger ls --limit' \
+    'ledger ps --ledger' \
+    'ledger ps --output' \
+    'ledger ps -o' \
+    'ledger ps --sort' \
+    'ledger ps --limit' \
+    'ledger show --ledger' \
+    'ledger show --output' \
+    'ledger show -o' \
+    'ledger show --limit' \
+    'ledger history --principal' \
+    'ledger history --ledger' \
+    'ledger history --output' \
+    'ledger history -o' \
+    'ledger history --limit' \
+    'ledger top --ledger' \
+    'ledger top --interval' \
+    'ledger top -n' \
+    'ledger top --sort' \
+    'ledger top --limit' \
+    'ledger top --principal' \
+    'ledger reset --ledger' \
+    'cache ls --output' \
+    'cache ls -o' \
+    'cache prune --max-size' \
+    'explain --output' \
+    'explain -o' \
+    'doctor --output' \
+    'doctor -o'
+set -g __atectl_flags \
+    '--version' \
+    '--help' \
+    '-h' \
+    'run --live' \
+    'run --no-live' \
+    'run --raw-output' \
+    'run --no-cache' \
+    'run --help' \
+    'run -h' \
+    'ledger --help' \
+    'ledger -h' \
+    'ledger ls --help' \
+    'ledger ls -h' \
+    'ledger ps --help' \
+    'ledger ps -h' \
+    'ledger show --help' \
+    'ledger show -h' \
+    'ledger history --help' \
+    'ledger history -h' \
+    'ledger top --once' \
+    'ledger top --help' \
+    'ledger top -h' \
+    'ledger reset --all' \
+    'ledger reset --yes' \
+    'ledger reset -y' \
+    'ledger reset --help' \
+    'ledger reset -h' \
+    'cache --help' \
+    'cache -h' \
+    'cache ls --help' \
+    'cache ls -h' \
+    'cache prune --help' \
+    'cache prune -h' \
+    'cache clear --yes' \
+    'cache clear -y' \
+    'cache clear --help' \
+    'cache clear -h' \
+    'completions --help' \
+    'completions -h' \
+    'completions show --help' \
+    'completions show -h' \
+    'completions install --help' \
+    'completions install -h' \
+    'completions check --help' \
+    'completions check -h' \
+    'explain --help' \
+    'explain -h' \
+    'doctor --help' \
+    'doctor -h'
+
+# Whether the cursor is in a command, given by its words, and at its argument of that number,
+# counted from 0. Behind the first argument, where a word is none of the options of a command
+# that passes words on, the command is that one's with ` --` added.
+function __atectl_at
+    set -l path
+    set -l place 0
+    set -l words (commandline -opc)[2..-1]
+    while set -q words[1]
+        set -l word $words[1]
+        set -l placed (string join ' ' -- $path $word)
+        set -e words[1]
+        if contains -- $placed $__atectl_commands
+            set path $placed
+        else if contains -- $placed $__atectl_valued
+            set -e words[1]
+        else if contains -- $placed $__atectl_flags
+            or contains -- (string replace -r '=.*' '' -- $placed) $__atectl_valued
+            continue
+        else if test "$word" = --
+            set place (math $place + (count $words))
+            contains -- "$path" $__atectl_passing; and set path "$path --"
+            break
+        else if test $place -gt 0; and contains -- "$path" $__atectl_passing
+            set path "$path --"
+            break
+        else if not string match -q -- '-*' $word
+            set place (math $place + 1)
+        end
+    end
+    test "$path" = "$argv[1]"; or return
+    not set -q argv[2]; or test $place -eq $argv[2]
+end
+
+# The folders that the word at the cursor may become, behind its option and = if it has them.
+function __atectl_folders
+    __fish_complete_directories (string replace -r '^--[^=]*=' '' -- (commandline -ct)) ''
+end
+
+# Asks atectl what the value of a parameter may be.
+function __atectl_ask
+    set -l words (commandline -opc)
+    set -l ledger
+    for i in (seq (count $words))
+        switch $words[$i]
+            case --ledger
+                set ledger $words[(math $i + 1)]
+            case '--ledger=*'
+                set ledger (string replace -- --ledger= '' $words[$i])
+        end
+    end
+    set -l program (string replace -r '^~/' $HOME/ -- $words[1])
+    $program completions candidates --ledger "$ledger" -- $argv '' 2>/dev/null
+end
+
+complete -c atectl -f
+
+complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
+complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
+complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Compiled capsules, kept so that a second run starts at once'
+complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Completion of commands, options, files and the ledger\'s names in bash, zsh and fish'
+complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
+complete -c atectl -n '__atectl_at "" 0' -a doctor -d 'Check the installation, the cache, the ledger, the engine and the machine'
+complete -c atectl -n '__atectl_at ""' -l version -d 'Show the version'
+complete -c atectl -n '__atectl_at ""' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "run"' -l max-mem -r -f -d 'Most memory, all of the guest\'s memories together'
+complete -c atectl -n '__atectl_at "run"' -l principal -r -f -a '(__atectl_ask "run" principal)' -d 'Who is charged'
+complete -c atectl -n '__atectl_at "run"' -l deadline -r -f -d 'Longest run'
+complete -c atectl -n '__atectl_at "run"' -l fuel -r -f -d 'Most fuel, the engine\'s unit of work'
+complete -c atectl -n '__atectl_at "run"' -l max-stack -r -f -d 'Most call stack'
+complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -d 'Open a folder to the guest'
+complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
+complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
+complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Tell the guest, or end it'
+complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
+complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a terminal only (the default there)'
+complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Show no live table'
+complete -c atectl -n '__atectl_at "run"' -l report -r -F -d 'Write a JSON report'
+complete -c atectl -n '__atectl_at "run"' -l raw-output -d 'Let the guest\'s terminal controls through'
+complete -c atectl -n '__atectl_at "run"' -l no-cache -d 'Neither read nor write the cache of compiled artifacts'
+complete -c atectl -n '__atectl_at "run"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "run" 0' -F
+complete -c atectl -n '__atectl_at "run"' -F
+complete -c atectl -n '__atectl_at "run --"' -F
+
+complete -c atectl -n '__atectl_at "ledger" 0' -a ls -d 'List the accounts'
+complete -c atectl -n '__atectl_at "ledger" 0' -a ps -d 'List the leases that have not finished'
+complete -c atectl -n '__atectl_at "ledger" 0' -a show -d 'Show one account in full, with its running and recent leases'
+complete -c atectl -n '__atectl_at "ledger" 0' -a history -d 'List the leases that have finished or were lost, the newest first'
+complete -c atectl -n '__atectl_at "ledger" 0' -a top -d 'Watch accounts and running leases live'
+complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases'
+complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'What the accounts are sorted by'
+complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most so many rows'
+complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'What the leases are sorted by'
+complete -c atectl -n '__atectl_at "ledger ps"' -l limit -r -f -d 'Show at most so many rows'
+complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger show"' -l limit -r -f -d 'Show at most so many recent leases'
+complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
+
+complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Only this principal\'s'
+complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most so many leases'
+complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger top"' -l interval -r -f -d 'Time between two looks, at least 100ms'
+complete -c atectl -n '__atectl_at "ledger top"' -l once -d 'Print one snapshot and end'
+complete -c atectl -n '__atectl_at "ledger top"' -s n -r -f -d 'End after so many looks'
+complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'What the accounts are sorted by'
+complete -c atectl -n '__atectl_at "ledger top"' -l limit -r -f -d 'Show at most so many rows'
+complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Only this principal\'s'
+complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
+complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Go ahead without asking'
+complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger reset"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "ledger reset" 0' -f -a '(__atectl_ask "ledger reset" principal)'
+
+complete -c atectl -n '__atectl_at "cache" 0' -a ls -d 'List the compiled capsules, the most recently used first'
+complete -c atectl -n '__atectl_at "cache" 0' -a prune -d 'Remove the least recently used, and what killed runs left behind'
+complete -c atectl -n '__atectl_at "cache" 0' -a clear -d 'Remove every compiled capsule'
+complete -c atectl -n '__atectl_at "cache"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "cache ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "cache ls"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "cache prune"' -l max-size -r -f -d 'What may be left'
+complete -c atectl -n '__atectl_at "cache prune"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "cache clear"' -l yes -s y -d 'Go ahead without being asked'
+complete -c atectl -n '__atectl_at "cache clear"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "completions" 0' -a show -d 'Print the completion file of a shell'
+complete -c atectl -n '__atectl_at "completions" 0' -a install -d 'Put the completion file where the shell looks for this user\'s'
+complete -c atectl -n '__atectl_at "completions" 0' -a check -d 'See that the completion files in a folder are what this atectl writes'
+complete -c atectl -n '__atectl_at "completions"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "completions show"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "completions show" 0' -f -a 'bash zsh fish'
+
+complete -c atectl -n '__atectl_at "completions install"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "completions install" 0' -f -a 'bash zsh fish'
+
+complete -c atectl -n '__atectl_at "completions check"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "completions check" 0' -f -a '(__atectl_folders)'
+
+complete -c atectl -n '__atectl_at "explain"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "explain"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "explain" 0' -f -a '(__atectl_ask "explain" code)'
+
+complete -c atectl -n '__atectl_at "doctor"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "doctor"' -l help -s h -d 'Show this message and exit'
