@@ -211,7 +211,8 @@ class Meter:
     """The limiter of one lease: told of every growth, it allows or refuses, and records.
 
     A growth is asked for with `admit` and, once the pages are there, counted with `charge`:
-    what the system could not map is never charged. One thread grows a lease; any may read.
+    what the system could not map is never charged. One thread grows a lease and any may read
+    it, so there is no lock on the way of a growth: what belongs together is one tuple.
 
     Args:
         principal: who is charged.
@@ -229,20 +230,18 @@ class Meter:
     ) -> None:
         self._ledger = ledger
         self._clock = clock
-        self._lock = threading.Lock()
-        self._current_bytes = 0
+        self._held = (0, 0.0, clock())  # bytes, byte-seconds so far, and until when
         self.retarget(principal, quota)
 
     def retarget(self, principal: Principal, quota: Quota) -> None:
         """Begin a new lease on the same memories: what they hold now is its baseline."""
-        with self._lock:
-            self.principal = principal
-            self.quota = quota
-            self._baseline_bytes = self._peak_bytes = self._current_bytes
-            self._refused_growths = 0
-            self._largest_refused_bytes = 0
-            self._byte_seconds = 0.0
-            self._integrated_to = self._clock()
+        self.principal = principal
+        self.quota = quota
+        self._limit_bytes = quota.memory_bytes
+        self._baseline_bytes = self._peak_bytes = self._held[0]
+        self._held = (self._baseline_bytes, 0.0, self._clock())
+        self._refused_growths = 0
+        self._largest_refused_bytes = 0
 
     def admit(self, old_bytes: int, new_bytes: int) -> bool:
         """Whether one memory may go from `old_bytes` to `new_bytes`; a refusal is counted.
@@ -250,47 +249,37 @@ class Meter:
         The quota holds over the sum of the lease's memories. A new memory has `old_bytes` 0.
         """
         asked = new_bytes - old_bytes
-        if self._current_bytes + asked <= self.quota.memory_bytes:
+        if self._held[0] + asked <= self._limit_bytes:
             return True
-        with self._lock:
-            self._refused_growths += 1
-            self._largest_refused_bytes = max(self._largest_refused_bytes, asked)
+        self._largest_refused_bytes = max(self._largest_refused_bytes, asked)
+        self._refused_growths += 1
         return False
 
     def charge(self, old_bytes: int, new_bytes: int) -> None:
         """Count a growth that was admitted and has taken place."""
-        with self._lock:
-            self._integrate()
-            self._current_bytes += new_bytes - old_bytes
-            if self._current_bytes <= self._peak_bytes:
-                return
-            self._peak_bytes = self._current_bytes
-            grown_bytes = self._peak_bytes - self._baseline_bytes
-        self._ledger.record_peak(self.principal, grown_bytes)
+        before, byte_seconds, since = self._held
+        now = self._clock()
+        held = before + new_bytes - old_bytes
+        self._held = (held, byte_seconds + before * (now - since), now)
+        if held > self._peak_bytes:
+            self._peak_bytes = held
+            self._ledger.record_peak(self.principal, held - self._baseline_bytes)
 
     def release(self, held_bytes: int) -> None:
         """Count that a memory of `held_bytes` is gone."""
-        with self._lock:
-            self._integrate()
-            self._current_bytes -= held_bytes
+        self.charge(held_bytes, 0)
 
     def read(self) -> Reading:
         """What the meter shows now."""
-        with self._lock:
-            self._integrate()
-            return Reading(
-                self._current_bytes,
-                self._peak_bytes,
-                self._peak_bytes - self._baseline_bytes,
-                self._refused_growths,
-                self._largest_refused_bytes,
-                self._byte_seconds,
-            )
-
-    def _integrate(self) -> None:
-        now = self._clock()
-        self._byte_seconds += self._current_bytes * (now - self._integrated_to)
-        self._integrated_to = now
+        held, byte_seconds, since = self._held
+        return Reading(
+            held,
+            self._peak_bytes,
+            self._peak_bytes - self._baseline_bytes,
+            self._refused_growths,
+            self._largest_refused_bytes,
+            byte_seconds + held * (self._clock() - since),
+        )
 
 
 class Pressure(NamedTuple):

@@ -28,17 +28,18 @@ def ledger_path(flag: str | None = None) -> Path | None:
     chosen = flag or os.environ.get("ATECTL_LEDGER") or load_settings().ledger_path
     if chosen == NO_LEDGER:
         return None
-    return (
-        Path(chosen).expanduser()
-        if chosen
-        else _xdg("XDG_STATE_HOME", ".local/state") / "ledger.db"
-    )
+    return _expanded(chosen) if chosen else default_ledger_path()
+
+
+def default_ledger_path() -> Path:
+    """Where the stored ledger is unless something else is said."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "ledger.db"
 
 
 def cache_dir() -> Path:
     """Where compiled artifacts are kept."""
     chosen = load_settings().cache_dir
-    return Path(chosen).expanduser() if chosen else _xdg("XDG_CACHE_HOME", ".cache")
+    return _expanded(chosen) if chosen else _xdg("XDG_CACHE_HOME", ".cache")
 
 
 def cache_max_bytes() -> int:
@@ -60,9 +61,9 @@ def load_settings() -> Settings:
     """
     path = config_path()
     try:
-        text = path.read_text()
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        if "ATECTL_CONFIG" in os.environ:
+        if os.environ.get("ATECTL_CONFIG"):
             raise BadConfiguration(f"{path}: no such file") from None
         return Settings()
     except (OSError, UnicodeDecodeError) as error:
@@ -82,13 +83,15 @@ def _parse(path: Path, text: str) -> Settings:
 
     try:
         tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadConfiguration(f"{path}: {error}") from None
     found: dict[str, str | int] = {}
     known = [f"{table}.{key}" for table, key in _KEYS]
+    known_tables = [table for table, _ in _KEYS]
     for table, entries in tables.items():
-        if not isinstance(entries, dict):
-            raise BadConfiguration(f"{path}: unknown key {table}{nearest(table, known)}")
+        if not isinstance(entries, dict) or not (entries or table in known_tables):
+            close = nearest(table, known_tables) or nearest(table, known)
+            raise BadConfiguration(f"{path}: unknown key {table}{close}")
         for key, value in entries.items():
             name = _KEYS.get((table, key))
             if name is None:
@@ -110,5 +113,16 @@ def _size(path: Path, text: str) -> int:
 def _xdg(variable: str, fallback: str) -> Path:
     # The base directory specification has relative values ignored.
     base = os.environ.get(variable, "")
-    root = Path(base) if base.startswith("/") else Path.home() / fallback
-    return root / "atectl"
+    if base.startswith("/"):
+        return Path(base) / "atectl"
+    try:
+        return Path.home() / fallback / "atectl"
+    except RuntimeError:
+        raise BadConfiguration(
+            "the home folder of this user is not known", remedy="set HOME"
+        ) from None
+
+
+def _expanded(text: str) -> Path:
+    # Unlike pathlib's, this leaves the name of an unknown user as it stands.
+    return Path(os.path.expanduser(text))  # noqa: PTH111

@@ -5,17 +5,16 @@ from pathlib import Path
 
 
 def process_identity(pid: int) -> str | None:
-    """What no other process of this machine shares: the boot and the start time within it.
+    """What no other process of this machine shares: boot, pid namespace and start time.
 
-    None if there is no such process, or it has ended and waits to be reaped.
+    None if there is no such process, or it has ended and waits to be reaped, or the system
+    does not tell.
     """
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        start = _start_ticks(pid)
+        return None if start is None else f"{_boot()}:{_pid_namespace()}:{start}"
     except OSError:
         return None
-    state, start_ticks = fields[0], fields[19]
-    return None if state in b"ZX" else f"{boot}:{start_ticks.decode()}"
 
 
 def own_identity() -> str:
@@ -26,6 +25,31 @@ def own_identity() -> str:
 def is_gone(pid: int, identity: str) -> bool:
     """Whether the process that was `pid` with this identity has ended, for certain.
 
-    False where the system does not tell identities at all.
+    False where the system does not tell, and for a process of another pid namespace: two
+    containers may share a host's name, and neither sees the other's processes.
     """
-    return bool(identity) and process_identity(pid) != identity
+    boot, _, rest = identity.partition(":")
+    namespace, _, start = rest.partition(":")
+    try:
+        if not start or boot != _boot():
+            return bool(start)
+        return namespace == _pid_namespace() and start != _start_ticks(pid)
+    except OSError:
+        return False
+
+
+def _start_ticks(pid: int) -> str | None:
+    """When the process started, in clock ticks since boot; None if it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return None if fields[0] in b"ZX" else fields[19].decode()
+
+
+def _boot() -> str:
+    return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+
+
+def _pid_namespace() -> str:
+    return str(Path("/proc/self/ns/pid").stat().st_ino)

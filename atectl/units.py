@@ -7,12 +7,18 @@ from atectl.errors import BadDuration, BadSize
 MAX_SIZE_BYTES = 2**63 - 1
 """The largest size taken: what a signed 64-bit column of the ledger can hold."""
 
+MIN_DURATION_S = 0.001
+"""The shortest duration taken."""
+
 MAX_DURATION_S = 10 * 365 * 86_400
 """The longest duration taken, ten years: beyond it a clock overflows before a user is served."""
 
 _BINARY = {letter: 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 _DECIMAL = {letter: 1000**power for power, letter in enumerate("KMGTPE", start=1)}
-_SIZE = re.compile(r"([0-9]+)(?:\.([0-9]+))?\s*(?:([KMGTPE])(I?B?)|B)?", re.ASCII | re.IGNORECASE)
+# More digits than any size has would be work without end, and Python refuses it with an error.
+_SIZE = re.compile(
+    r"([0-9]{1,40})(?:\.([0-9]{1,40}))?\s*(?:([KMGTPE])(I?B?)|B)?", re.ASCII | re.IGNORECASE
+)
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -69,7 +75,7 @@ def parse_duration(text: str) -> float:
     """Seconds meant by `text`: `250ms`, `90s`, `5m`, `1h30m`, `2d`, or plain seconds.
 
     Raises:
-        BadDuration: not a duration, zero, or above `MAX_DURATION_S` (exit 2).
+        BadDuration: not a duration, or not from `MIN_DURATION_S` to `MAX_DURATION_S` (exit 2).
     """
     stripped = text.strip()
     parts = _DURATION_PART.findall(stripped)
@@ -79,8 +85,9 @@ def parse_duration(text: str) -> float:
         seconds = float(stripped)
     else:
         raise BadDuration(f"{text!r} is not a duration")
-    if seconds <= 0:
-        raise BadDuration(f"{text!r} is zero; a duration is at least one millisecond")
+    if seconds < MIN_DURATION_S:
+        fault = "too short" if seconds else "zero"
+        raise BadDuration(f"{text!r} is {fault}; a duration is at least one millisecond")
     if seconds > MAX_DURATION_S:
         raise BadDuration(f"{text!r} is too long; the most is {MAX_DURATION_S // 86_400} days")
     return seconds
@@ -88,11 +95,11 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """`seconds` for a reader: `0.24s`, `12.3s`, `4m05s`, `2h07m`, `3d04h`."""
-    if seconds < 10:
+    if round(seconds, 2) < 10:
         return f"{seconds:.2f}s"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f}s"
-    whole = int(seconds)
+    whole = round(seconds)
     if whole < 3600:
         return f"{whole // 60}m{whole % 60:02}s"
     if whole < 86_400:

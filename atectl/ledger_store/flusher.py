@@ -1,0 +1,141 @@
+"""The thread that stores the state of a host's leases, so that guests never wait for a disk."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+
+from atectl.errors import AtectlError, InternalError, LedgerBusy
+from atectl.ledger_store import HISTORY_LEASES, LeaseRecord, LedgerStore
+
+INTERVAL_S = 0.2
+"""Between two looks at the leases."""
+
+REFRESH_S = 2.0
+"""Between two writes of a lease of which only time has passed."""
+
+CLOSE_TIMEOUT_S = 3.0
+"""The most that the end of a run waits for its last state to be stored."""
+
+
+class LeaseFlusher:
+    """Stores what leases use, a few times a second, on a thread of its own.
+
+    A flush that fails is made up for by the next one, since each tells totals; a lease that has
+    left the snapshot by then is told all the same. It runs until `close` is called.
+
+    Args:
+        open_store: opens the store; called on the thread, where its imports cost no guest time.
+        snapshot: the leases as they are now; called on the thread.
+        interval_s: seconds between two flushes.
+        refresh_s: seconds between two flushes of a lease that stands still.
+        close_timeout_s: seconds that `close` waits at most.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        open_store: Callable[[], LedgerStore],
+        snapshot: Callable[[], Iterable[LeaseRecord]],
+        *,
+        interval_s: float = INTERVAL_S,
+        refresh_s: float = REFRESH_S,
+        close_timeout_s: float = CLOSE_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_store = open_store
+        self._snapshot = snapshot
+        self._interval_s = interval_s
+        self._refresh_s = refresh_s
+        self._close_timeout_s = close_timeout_s
+        self._clock = clock
+        self._store: LedgerStore | None = None
+        self._stored: dict[str, tuple[LeaseRecord, float]] = {}
+        self._owed: dict[str, LeaseRecord] = {}
+        self._failure: AtectlError | None = None
+        self._bug: InternalError | None = None
+        self._final: list[LeaseRecord] = []
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="ledger-flusher")
+
+    def start(self) -> None:
+        """Begin to flush."""
+        self._thread.start()
+
+    def close(self, final_records: Iterable[LeaseRecord]) -> AtectlError | None:
+        """Store the last state of the leases, and end; idempotent.
+
+        Args:
+            final_records: every lease that the snapshots told as running, as it ended.
+
+        Returns:
+            Why the last state may not be stored, or None if all is.
+        """
+        if not self._closing.is_set():
+            self._final = list(final_records)
+            self._closing.set()
+        self._thread.join(self._close_timeout_s)
+        if self._thread.is_alive():
+            return LedgerBusy(
+                f"the ledger did not take the last state of the leases "
+                f"within {self._close_timeout_s:g} s"
+            )
+        return self._bug or self._failure
+
+    def _run(self) -> None:
+        self._guarded(self._flush_until_closing)
+        self._closing.wait()
+        self._guarded(lambda: self._flush(self._final, is_last=True))
+        self._guarded(self._close_store)
+
+    def _guarded(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except AtectlError as error:
+            self._failure = error
+        except Exception as error:
+            self._bug = InternalError(f"storing the ledger: {type(error).__name__}: {error}")
+
+    def _flush_until_closing(self) -> None:
+        while not self._closing.is_set():
+            self._flush(self._snapshot())
+            self._closing.wait(self._interval_s)
+
+    def _flush(self, records: Iterable[LeaseRecord], *, is_last: bool = False) -> None:
+        now = self._clock()
+        told = {record.id: record for record in records}
+        left = {id_: record for id_, record in self._owed.items() if id_ not in told}
+        due = {
+            id_: record
+            for id_, record in (left | told).items()
+            if self._is_due(record, now, is_last=is_last)
+        }
+        try:
+            if self._store is None:
+                self._store = self._open_store()
+            self._store.flush(due.values())
+        except AtectlError as error:
+            self._failure = error
+            # More than a store would keep of them need not be kept here either.
+            self._owed = dict(list(due.items())[-HISTORY_LEASES:])
+            return
+        self._failure = None
+        self._owed = {}
+        stored = self._stored | {id_: (record, now) for id_, record in due.items()}
+        self._stored = {id_: stored[id_] for id_ in told}
+
+    def _is_due(self, record: LeaseRecord, now: float, *, is_last: bool) -> bool:
+        stored, stored_at = self._stored.get(record.id, (None, now))
+        if stored is None or record == stored:
+            return stored is None
+        if is_last or now - stored_at >= self._refresh_s:
+            return True
+        return _apart_from_time(record) != _apart_from_time(stored)
+
+    def _close_store(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+
+def _apart_from_time(record: LeaseRecord) -> LeaseRecord:
+    """What does not change by itself while a lease stands still."""
+    return record._replace(updated_at=0.0, byte_seconds=0.0)

@@ -1,0 +1,100 @@
+"""One look at a whole ledger: its accounts with what runs now, and the memory of the hosts."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from atectl.host_memory import HostMemory, host_memory, resident_bytes
+from atectl.ledger_store import LOST, AccountRecord, LeaseRecord, LedgerStore
+from atectl.processes import process_identity
+
+
+class Overview(NamedTuple):
+    """A ledger and this machine at one moment.
+
+    `accounts` are those of `live_accounts`; `leases` are the running ones, the oldest first,
+    lost ones left out. `resident_bytes` is what the processes on this machine that run them
+    hold together, None if none of them can be read. `taken_at` is in seconds since 1970.
+    """
+
+    accounts: list[AccountRecord]
+    leases: list[LeaseRecord]
+    memory: HostMemory
+    resident_bytes: int | None
+    taken_at: float
+
+
+def take_overview(store: LedgerStore, principal: str | None = None) -> Overview:
+    """The ledger and this machine now; of one principal only, if one is given.
+
+    Raises:
+        LedgerError: the store cannot be read (exit 125).
+    """
+    accounts, unfinished = store.accounts(), store.running()
+    running = [lease for lease in unfinished if lease.state != LOST]
+    resident = resident_of_hosts(running)
+    if principal is not None:
+        accounts = [account for account in accounts if account.principal == principal]
+        running = [lease for lease in running if lease.principal == principal]
+    return Overview(live_accounts(accounts, running), running, host_memory(), resident, time.time())
+
+
+def live_accounts(
+    accounts: Iterable[AccountRecord], running: Iterable[LeaseRecord]
+) -> list[AccountRecord]:
+    """The accounts, each with the quotas of its running leases together as its quota.
+
+    So current bytes and quota speak of the same leases; an account of which nothing runs
+    keeps the quota of its latest lease. A principal that the full ledger keeps no account of
+    appears as long as it runs, with what its running leases used.
+    """
+    by_principal: dict[str, list[LeaseRecord]] = {}
+    for lease in running:
+        by_principal.setdefault(lease.principal, []).append(lease)
+    live = []
+    for account in accounts:
+        leases = by_principal.pop(account.principal, [])
+        quota_bytes = sum(lease.quota_bytes for lease in leases) or account.quota_bytes
+        live.append(account._replace(quota_bytes=quota_bytes))
+    return live + [_account_of(leases) for leases in by_principal.values()]
+
+
+def resident_of_hosts(
+    running: Iterable[LeaseRecord],
+    *,
+    resident: Callable[[int], int | None] = resident_bytes,
+    identity: Callable[[int], str | None] = process_identity,
+) -> int | None:
+    """Resident bytes of the processes here that run these leases, each counted once.
+
+    None if there is none, or none that may be read. A process of another machine or container
+    with the pid of one here is told apart by its identity.
+    """
+    hosts = {(lease.pid, lease.process) for lease in running}
+    known = [
+        size
+        for pid, process in hosts
+        if identity(pid) == process and (size := resident(pid)) is not None
+    ]
+    return sum(known) if known else None
+
+
+def _account_of(leases: list[LeaseRecord]) -> AccountRecord:
+    latest = max(leases, key=lambda lease: lease.started_at)
+    return AccountRecord(
+        principal=latest.principal,
+        peak_bytes=max(lease.peak_bytes for lease in leases),
+        high_water_bytes=max(lease.high_water_bytes for lease in leases),
+        quota_bytes=sum(lease.quota_bytes for lease in leases),
+        running_leases=len(leases),
+        current_bytes=sum(lease.current_bytes for lease in leases),
+        refused_growths=sum(lease.refused_growths for lease in leases),
+        leases=len(leases),
+        cpu_s=sum(lease.cpu_s for lease in leases),
+        byte_seconds=sum(lease.byte_seconds for lease in leases),
+        fuel=sum(lease.fuel for lease in leases),
+        traps=sum(lease.trapped for lease in leases),
+        last_capsule=latest.capsule,
+        since=min(lease.started_at for lease in leases),
+        updated_at=max(lease.updated_at for lease in leases),
+    )

@@ -1,0 +1,529 @@
+"""The accounting core against naive models of what it promises."""
+
+import random
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from atectl.accounting import (
+    MAX_PRINCIPALS,
+    TABLE_BYTES_PER_ELEMENT,
+    Account,
+    Budget,
+    Ledger,
+    Meter,
+    Pressure,
+    Principal,
+    Quota,
+    Reading,
+    Usage,
+)
+from atectl.errors import BadPrincipal
+
+KIB = 1024
+PAGE = 64 * KIB
+
+
+class FakeClock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can, so that what is not guarded breaks soon."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
+
+
+class TestPrincipal:
+    def test_the_default_has_a_name(self) -> None:
+        assert Principal() == "default"
+
+    @given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))
+    def test_1_to_64_letters_digits_underscores_and_hyphens(self, name: str) -> None:
+        assert Principal(name) == name
+
+    @pytest.mark.parametrize(
+        ("name", "rule"),
+        [
+            ("", "empty; it has at least 1 character"),
+            ("a" * 65, "65 characters; it has at most 64"),
+            ("team blue", "' ' at position 5"),
+            ("a/b", "'/' at position 2"),
+            ("läger", "'ä' at position 2"),
+            ("alice\n", r"'\\n' at position 6"),
+            ("٣", "'٣' at position 1"),
+            ("\x1b[31m", r"'\\x1b' at position 1"),
+        ],
+    )
+    def test_what_breaks_the_rule_is_told(self, name: str, rule: str) -> None:
+        with pytest.raises(BadPrincipal, match=rule):
+            Principal(name)
+
+    @given(st.text(max_size=80))
+    def test_every_text_is_a_principal_or_a_named_error(self, name: str) -> None:
+        with suppress(BadPrincipal):
+            assert Principal(name) == name
+
+
+class TestQuota:
+    @pytest.mark.parametrize(
+        ("memory_bytes", "elements"),
+        [(1, 1), (TABLE_BYTES_PER_ELEMENT, 1), (64, 2), (64 << 20, 2 << 20)],
+    )
+    def test_a_table_element_is_paid_for_by_32_bytes(
+        self, memory_bytes: int, elements: int
+    ) -> None:
+        assert Quota(memory_bytes).table_elements == elements
+
+
+class TestLedgerExamples:
+    def test_a_peak_is_the_highest_observation(self) -> None:
+        ledger = Ledger()
+        seen = []
+        for observed in (1000, 500, 4096, 0, -1):
+            ledger.record_peak("alice", observed)
+            seen.append(ledger.peak("alice"))
+        assert seen == [1000, 1000, 4096, 4096, 4096]
+
+    def test_an_unknown_principal_has_no_peak_and_no_account(self) -> None:
+        ledger = Ledger()
+        assert ledger.peak("alice") == 0
+        assert ledger.account("alice") is None
+
+    def test_principals_have_peaks_of_their_own(self) -> None:
+        ledger = Ledger()
+        ledger.record_peak("alice", 2048)
+        ledger.record_peak("bob", 8192)
+        assert (ledger.peak("alice"), ledger.peak("bob")) == (2048, 8192)
+
+    def test_zero_opens_no_account(self) -> None:
+        ledger = Ledger()
+        ledger.record_peak("alice", 0)
+        assert len(ledger) == 0
+
+    def test_a_full_ledger_gives_way_only_to_what_is_strictly_larger(self) -> None:
+        ledger = Ledger()
+        for n in range(MAX_PRINCIPALS):
+            ledger.record_peak(f"p{n}", n + 1)
+        assert len(ledger) == MAX_PRINCIPALS == 4096
+
+        ledger.record_peak("newcomer", 1_000_000)
+        assert len(ledger) == MAX_PRINCIPALS
+        assert ledger.peak("newcomer") == 1_000_000
+        assert ledger.peak("p0") == 0
+        assert ledger.peak("p1") == 2
+
+        ledger.record_peak("equal", 2)
+        assert ledger.peak("equal") == 0
+        assert ledger.peak("p1") == 2
+
+    def test_a_bad_name_opens_no_account(self) -> None:
+        ledger = Ledger()
+        with pytest.raises(BadPrincipal):
+            ledger.record_peak("team blue", 1)
+        assert len(ledger) == 0
+
+    def test_usage_without_memory_opens_an_account_while_there_is_room(self) -> None:
+        ledger = Ledger(capacity=1)
+        ledger.add("alice", Usage(fuel=5, leases=1))
+        ledger.add("bob", Usage(fuel=7, leases=1))
+        assert ledger.accounts() == [Account("alice", 0, Usage(fuel=5, leases=1))]
+
+    def test_counters_add_up_and_the_high_water_mark_is_a_maximum(self) -> None:
+        ledger = Ledger()
+        ledger.add("alice", Usage(900, 1, 0.5, 2.0, 1, 3, 1))
+        ledger.add("alice", Usage(400, 2, 0.25, 3.0, 1, 0, 0))
+        account = ledger.account("alice")
+        assert account is not None
+        assert account.usage == Usage(900, 3, 0.75, 5.0, 2, 3, 1)
+
+
+NAMES = st.sampled_from([f"p{n}" for n in range(12)])
+CAPACITY = 4
+
+
+class LedgerAgainstModel(RuleBasedStateMachine):
+    """The model keeps everything in a dictionary and looks for the lowest by reading it all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger = Ledger(CAPACITY)
+        self.peaks: dict[str, int] = {}
+        self.fuel: dict[str, int] = {}
+
+    def admit(self, name: str, peak_bytes: int) -> bool:
+        if name in self.peaks:
+            return True
+        if len(self.peaks) == CAPACITY:
+            lowest = min(self.peaks.values())
+            if peak_bytes <= lowest:
+                return False
+            # Which of several lowest goes is the ledger's choice.
+            gone = [n for n in self.peaks if self.ledger.account(n) is None]
+            assert len(gone) == 1
+            assert self.peaks.pop(gone[0]) == lowest
+            del self.fuel[gone[0]]
+        self.peaks[name] = self.fuel[name] = 0
+        return True
+
+    @rule(name=NAMES, peak_bytes=st.integers(0, 9) | st.integers(0, 2**62))
+    def record_peak(self, name: str, peak_bytes: int) -> None:
+        self.ledger.record_peak(name, peak_bytes)
+        if peak_bytes and self.admit(name, peak_bytes):
+            self.peaks[name] = max(self.peaks[name], peak_bytes)
+
+    @rule(name=NAMES, fuel=st.integers(0, 100))
+    def add(self, name: str, fuel: int) -> None:
+        self.ledger.add(name, Usage(fuel=fuel))
+        if self.admit(name, 0):
+            self.fuel[name] += fuel
+
+    @precondition(lambda self: self.peaks)
+    @rule(data=st.data(), more=st.integers(1, 5))
+    def raise_a_known_peak(self, data: st.DataObject, more: int) -> None:
+        name = data.draw(st.sampled_from(sorted(self.peaks)))
+        self.record_peak(name, self.peaks[name] + more)
+
+    @invariant()
+    def both_tell_the_same(self) -> None:
+        expected = sorted(self.peaks.items(), key=lambda item: (-item[1], item[0]))
+        accounts = self.ledger.accounts()
+        assert [(account.principal, account.peak_bytes) for account in accounts] == expected
+        assert {account.principal: account.usage.fuel for account in accounts} == self.fuel
+        assert len(self.ledger) == len(self.peaks) <= CAPACITY
+        assert all(self.ledger.peak(name) == peak for name, peak in self.peaks.items())
+
+
+TestLedgerAgainstModel = LedgerAgainstModel.TestCase
+
+
+class TestLedgerUnderLoad:
+    @pytest.mark.usefixtures("restless")
+    def test_threads_lose_no_count_and_no_peak(self) -> None:
+        ledger = Ledger()
+        rounds, threads = 2_000, 8
+        start = threading.Barrier(threads)
+
+        def work(number: int) -> None:
+            start.wait()
+            for n in range(rounds):
+                ledger.record_peak("shared", n * threads + number)
+                ledger.add("shared", Usage(leases=1, fuel=2))
+                ledger.record_peak(f"own-{number}", n + 1)
+
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        account = ledger.account("shared")
+        assert account is not None
+        assert account.peak_bytes == rounds * threads - 1
+        assert account.usage == Usage(leases=rounds * threads, fuel=2 * rounds * threads)
+        assert {ledger.peak(f"own-{n}") for n in range(threads)} == {rounds}
+
+    def test_threads_of_newcomers_keep_the_bound_and_the_largest(self) -> None:
+        ledger = Ledger(capacity=50)
+
+        def work(number: int) -> None:
+            order = list(range(1, 501))
+            random.Random(number).shuffle(order)
+            for n in order:
+                ledger.record_peak(f"t{number}-{n}", n * 4 + number)
+
+        workers = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for worker in workers:
+            worker.start()
+        for worker in workers:
+            worker.join()
+        assert [account.peak_bytes for account in ledger.accounts()] == list(
+            range(2003, 2003 - 50, -1)
+        )
+
+    @pytest.mark.parametrize("peaks_of_newcomers", ["rising", "falling", "mixed"])
+    def test_a_flood_of_newcomers_costs_each_no_more_than_a_few(
+        self, peaks_of_newcomers: str
+    ) -> None:
+        """Against a full ledger, the 100,000th newcomer is as cheap as the first thousand."""
+        count, few = 100_000, 1_000
+        peaks = {
+            "rising": list(range(10_000, 10_000 + count)),
+            "falling": list(range(count, 0, -1)),
+            "mixed": random.Random(5).sample(range(1, 10 * count), count),
+        }[peaks_of_newcomers]
+        ledger = Ledger()
+        for n in range(MAX_PRINCIPALS):
+            ledger.record_peak(f"p{n}", 1 + n)
+        costs = []
+        for part in range(0, count, few):
+            newcomers = [(f"e{n}", peaks[n]) for n in range(part, part + few)]
+            began = time.process_time()
+            for name, peak in newcomers:
+                ledger.record_peak(name, peak)
+            costs.append(time.process_time() - began)
+        assert len(ledger) == MAX_PRINCIPALS
+        # A walk over all accounts would take about 100 µs a newcomer, a heap takes about 3.
+        assert sorted(costs)[len(costs) // 2] / few < 40e-6
+        assert sum(costs[-20:]) < 10 * sum(sorted(costs)[:20])
+
+    def test_the_heap_never_outgrows_the_accounts(self) -> None:
+        ledger = Ledger(capacity=8)
+        for n in range(1, 5_000):
+            ledger.record_peak(f"p{n % 13}", n)
+        assert len(ledger._heap) == len(ledger) == 8
+
+
+SIZES = st.integers(1, 40).map(lambda pages: pages * PAGE)
+QUOTA_BYTES = 100 * PAGE
+
+GROWTHS = st.lists(
+    st.tuples(
+        st.integers(0, 3),  # which memory
+        st.integers(1, 60),  # by how many pages
+        st.floats(0, 10),  # seconds until then
+    ),
+    max_size=40,
+)
+
+
+def replay(
+    meter: Meter, clock: FakeClock, growths: list[tuple[int, int, float]]
+) -> Iterator[tuple[bool, list[int]]]:
+    """Grow four memories as told; after each attempt, whether it was granted and their sizes."""
+    memories = [0, 0, 0, 0]
+    for which, pages, wait_s in growths:
+        clock.now += wait_s
+        wanted = memories[which] + pages * PAGE
+        granted = meter.admit(memories[which], wanted)
+        if granted:
+            meter.charge(memories[which], wanted)
+            memories[which] = wanted
+        yield granted, list(memories)
+
+
+class TestMeterLaws:
+    @given(GROWTHS)
+    def test_the_quota_holds_over_the_sum_of_the_memories(
+        self, growths: list[tuple[int, int, float]]
+    ) -> None:
+        clock = FakeClock()
+        meter = Meter(Principal("p"), Quota(QUOTA_BYTES), Ledger(), clock)
+        before = [0, 0, 0, 0]
+        steps = replay(meter, clock, growths)
+        for (which, pages, _), (granted, memories) in zip(growths, steps, strict=True):
+            assert granted == (sum(before) + pages * PAGE <= QUOTA_BYTES)
+            assert meter.read().current_bytes == sum(memories) <= QUOTA_BYTES
+            assert memories[which] == before[which] + granted * pages * PAGE
+            before = memories
+
+    @given(GROWTHS)
+    def test_a_refused_growth_is_counted_and_charges_nothing(
+        self, growths: list[tuple[int, int, float]]
+    ) -> None:
+        clock = FakeClock()
+        meter = Meter(Principal("p"), Quota(QUOTA_BYTES), Ledger(), clock)
+        steps = list(replay(meter, clock, growths))
+        refused = [
+            pages * PAGE
+            for (_, pages, _), (granted, _) in zip(growths, steps, strict=True)
+            if not granted
+        ]
+        reading = meter.read()
+        assert reading.refused_growths == len(refused)
+        assert reading.largest_refused_bytes == max(refused, default=0)
+
+    @given(GROWTHS)
+    def test_the_peak_never_falls_and_the_ledger_has_it(
+        self, growths: list[tuple[int, int, float]]
+    ) -> None:
+        clock, ledger = FakeClock(), Ledger()
+        meter = Meter(Principal("p"), Quota(QUOTA_BYTES), ledger, clock)
+        peaks = [0]
+        for index, (_, memories) in enumerate(replay(meter, clock, growths)):
+            peaks.append(meter.read().peak_bytes)
+            assert ledger.peak("p") == peaks[-1] >= sum(memories)
+            if index % 3 == 2 and memories[0]:
+                # A memory that goes takes nothing off the peak, and comes back for the replay.
+                meter.release(memories[0])
+                assert meter.read().peak_bytes == peaks[-1]
+                meter.charge(0, memories[0])
+        assert all(earlier <= later for earlier, later in pairwise(peaks))
+
+    @given(GROWTHS, st.floats(0, 100))
+    def test_byte_seconds_are_the_integral_of_what_is_held(
+        self, growths: list[tuple[int, int, float]], rest_s: float
+    ) -> None:
+        clock = FakeClock()
+        meter = Meter(Principal("p"), Quota(QUOTA_BYTES), Ledger(), clock)
+        held, integral, last = 0, 0.0, clock.now
+        for _, memories in replay(meter, clock, growths):
+            integral += held * (clock.now - last)
+            held, last = sum(memories), clock.now
+        clock.now += rest_s
+        integral += held * (clock.now - last)
+        assert meter.read().byte_seconds == pytest.approx(integral, rel=1e-9, abs=1e-3)
+        assert meter.read() == meter.read()
+
+    @given(GROWTHS, GROWTHS, SIZES)
+    def test_the_next_lease_is_charged_only_what_it_grew(
+        self,
+        first: list[tuple[int, int, float]],
+        second: list[tuple[int, int, float]],
+        quota_bytes: int,
+    ) -> None:
+        clock, ledger = FakeClock(), Ledger()
+        meter = Meter(Principal("alice"), Quota(QUOTA_BYTES), ledger, clock)
+        inherited = sum([[0] * 4, *(memories for _, memories in replay(meter, clock, first))][-1])
+        before = ledger.peak("alice")
+        meter.retarget(Principal("bob"), Quota(inherited + quota_bytes))
+        grown = max([0, *(sum(memories) for _, memories in replay(meter, clock, second))])
+        reading = meter.read()
+        assert reading.grown_bytes == ledger.peak("bob") == grown <= quota_bytes
+        assert reading.peak_bytes == inherited + grown
+        assert ledger.peak("alice") == before
+
+
+class TestMeterExamples:
+    def test_growth_within_the_quota_is_recorded_and_beyond_it_is_not(self) -> None:
+        ledger = Ledger()
+        meter = Meter(Principal("carol"), Quota(64 * KIB), ledger)
+        for old, new in ((0, 16 * KIB), (16 * KIB, 48 * KIB)):
+            assert meter.admit(old, new)
+            meter.charge(old, new)
+            assert ledger.peak("carol") == new
+        assert not meter.admit(48 * KIB, 128 * KIB)
+        assert ledger.peak("carol") == 48 * KIB
+
+        meter.retarget(Principal("dave"), Quota(256 * KIB))
+        assert meter.admit(48 * KIB, 200 * KIB)
+        meter.charge(48 * KIB, 200 * KIB)
+        # Dave inherits 48 KiB, and answers for the rest.
+        assert ledger.peak("dave") == 152 * KIB
+        assert ledger.peak("carol") == 48 * KIB
+
+    def test_exactly_the_quota_is_allowed_and_a_byte_more_is_not(self) -> None:
+        meter = Meter(Principal(), Quota(PAGE), Ledger())
+        assert meter.admit(0, PAGE)
+        assert not meter.admit(0, PAGE + 1)
+
+    def test_what_was_admitted_and_could_not_be_mapped_is_not_charged(self) -> None:
+        ledger = Ledger()
+        meter = Meter(Principal("p"), Quota(PAGE), ledger, FakeClock())
+        assert meter.admit(0, PAGE)
+        assert meter.read() == Reading(0, 0, 0, 0, 0, 0.0)
+        assert ledger.peak("p") == 0
+
+    def test_a_memory_that_is_gone_makes_room(self) -> None:
+        meter = Meter(Principal(), Quota(PAGE), Ledger(), FakeClock())
+        meter.charge(0, PAGE)
+        assert not meter.admit(0, PAGE)
+        meter.release(PAGE)
+        assert meter.admit(0, PAGE)
+        assert meter.read().current_bytes == 0
+
+    def test_a_new_lease_starts_from_nothing(self) -> None:
+        clock = FakeClock()
+        meter = Meter(Principal("a"), Quota(PAGE), Ledger(), clock)
+        meter.charge(0, PAGE)
+        meter.admit(0, 5 * PAGE)
+        clock.now += 2
+        meter.retarget(Principal("b"), Quota(2 * PAGE))
+        assert meter.read() == Reading(PAGE, PAGE, 0, 0, 0, 0.0)
+        clock.now += 3
+        assert meter.read().byte_seconds == 3 * PAGE
+
+
+class TestMeterReadByOthers:
+    @pytest.mark.usefixtures("restless")
+    def test_a_reader_never_sees_more_held_than_the_peak(self) -> None:
+        meter = Meter(Principal("p"), Quota(2**62), Ledger())
+        done = threading.Event()
+
+        def grow() -> None:
+            for n in range(100_000):
+                meter.charge(n, n + 1)
+            done.set()
+
+        grower = threading.Thread(target=grow)
+        grower.start()
+        peak_bytes = 0
+        while not done.is_set():
+            reading = meter.read()
+            assert reading.current_bytes <= reading.peak_bytes
+            assert reading.peak_bytes >= peak_bytes
+            peak_bytes = reading.peak_bytes
+        grower.join()
+
+
+class TestPressure:
+    @pytest.mark.parametrize(
+        ("resident", "baseline", "charged", "total"),
+        [
+            (100, 10, 20, 100),
+            (100, 10, 200, 210),  # granted growth counts before it is touched
+            (None, 10, 20, 30),
+            (0, 0, 0, 0),
+        ],
+    )
+    def test_is_the_higher_of_what_is_resident_and_what_is_charged(
+        self, resident: int | None, baseline: int, charged: int, total: int
+    ) -> None:
+        assert Pressure(resident, baseline, charged).total_bytes == total
+
+    def test_falls_as_soon_as_use_falls(self) -> None:
+        budget = Budget(1000)
+        assert budget.is_over_limit(Pressure(5000, 0, 0))
+        assert not budget.is_over_limit(Pressure(400, 0, 0))
+
+
+class TestBudget:
+    def test_the_thresholds_are_four_fifths_and_seven_tenths(self) -> None:
+        budget = Budget(1000)
+        assert (budget.soft_bytes, budget.resume_bytes) == (800, 700)
+
+    @pytest.mark.parametrize(
+        ("used", "over_limit", "over_soft", "below_resume"),
+        [
+            (1001, True, True, False),
+            (1000, False, True, False),
+            (801, False, True, False),
+            (800, False, False, False),
+            (700, False, False, False),
+            (699, False, False, True),
+        ],
+    )
+    def test_exactly_a_threshold_is_not_past_it(
+        self, used: int, over_limit: bool, over_soft: bool, below_resume: bool
+    ) -> None:
+        budget, pressure = Budget(1000), Pressure(used, 0, 0)
+        assert budget.is_over_limit(pressure) == over_limit
+        assert budget.is_over_soft(pressure) == over_soft
+        assert budget.is_below_resume(pressure) == below_resume
+
+    @given(
+        st.integers(1, 2**63 - 1),
+        st.integers(1, 10_000),
+        st.integers(1, 10_000),
+    )
+    def test_thresholds_are_exact_to_the_byte(self, limit: int, soft: int, resume: int) -> None:
+        budget = Budget(limit, soft / 10_000, resume / 10_000)
+        assert budget.soft_bytes == limit * soft // 10_000
+        assert budget.resume_bytes == limit * resume // 10_000
+        assert budget.soft_bytes <= limit

@@ -1,0 +1,164 @@
+"""Where settings come from: the flag, the environment, atectl.toml, the default, in this order."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from atectl import config
+from atectl.config import (
+    DEFAULT_CACHE_BYTES,
+    cache_dir,
+    cache_max_bytes,
+    config_path,
+    default_ledger_path,
+    ledger_path,
+    load_settings,
+)
+from atectl.errors import BadConfiguration
+
+
+@pytest.fixture
+def toml(private_homes: Path) -> Path:
+    path = config_path()
+    path.parent.mkdir(parents=True)
+    return path
+
+
+class TestLedgerPath:
+    def test_is_in_the_state_folder_by_default(self, private_homes: Path) -> None:
+        assert ledger_path() == private_homes / "xdg_state_home" / "atectl" / "ledger.db"
+        assert ledger_path() == default_ledger_path()
+
+    def test_comes_from_the_file_before_the_default(self, toml: Path) -> None:
+        toml.write_text("[ledger]\npath = '/from/file.db'\n")
+        assert ledger_path() == Path("/from/file.db")
+
+    def test_comes_from_the_environment_before_the_file(
+        self, toml: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        toml.write_text("[ledger]\npath = '/from/file.db'\n")
+        monkeypatch.setenv("ATECTL_LEDGER", "/from/environment.db")
+        assert ledger_path() == Path("/from/environment.db")
+
+    def test_comes_from_the_flag_before_everything(
+        self, toml: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        toml.write_text("not even TOML")
+        monkeypatch.setenv("ATECTL_LEDGER", "/from/environment.db")
+        assert ledger_path("/from/flag.db") == Path("/from/flag.db")
+
+    def test_empty_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ATECTL_LEDGER", "")
+        assert ledger_path("") == default_ledger_path()
+
+    def test_none_keeps_no_ledger_wherever_it_is_said(
+        self, toml: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        assert ledger_path("none") is None
+        toml.write_text("[ledger]\npath = 'none'\n")
+        assert ledger_path() is None
+        toml.unlink()
+        monkeypatch.setenv("ATECTL_LEDGER", "none")
+        assert ledger_path() is None
+
+    def test_a_tilde_is_the_home_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HOME", "/home/someone")
+        assert ledger_path("~/l.db") == Path("/home/someone/l.db")
+
+    def test_the_tilde_of_nobody_known_stays(self) -> None:
+        assert ledger_path("~no-such-user/l.db") == Path("~no-such-user/l.db")
+
+
+class TestFolders:
+    @pytest.mark.parametrize("value", ["", "relative/folder"])
+    def test_an_unset_or_relative_base_is_below_home(
+        self, monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        monkeypatch.setenv("HOME", "/home/someone")
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+            monkeypatch.setenv(variable, value)
+        home = Path("/home/someone")
+        assert ledger_path() == home / ".local/state/atectl/ledger.db"
+        assert cache_dir() == home / ".cache/atectl"
+        assert config_path() == home / ".config/atectl/atectl.toml"
+
+    def test_without_any_home_it_is_said_what_to_set(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def no_home(path: str) -> str:
+            return path
+
+        monkeypatch.setattr(os.path, "expanduser", no_home)
+        monkeypatch.delenv("XDG_STATE_HOME")
+        with pytest.raises(BadConfiguration, match="home folder") as caught:
+            ledger_path()
+        assert caught.value.remedy == "set HOME"
+
+    def test_the_cache_may_be_elsewhere_and_of_another_size(self, toml: Path) -> None:
+        assert cache_max_bytes() == DEFAULT_CACHE_BYTES
+        toml.write_text("[cache]\ndir = '/elsewhere'\nmax_size = '64MiB'\n")
+        assert cache_dir() == Path("/elsewhere")
+        assert cache_max_bytes() == 64 << 20
+
+
+class TestFile:
+    def test_no_file_says_nothing(self) -> None:
+        assert load_settings() == config.Settings()
+
+    def test_a_named_file_must_exist(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("ATECTL_CONFIG", str(tmp_path / "none.toml"))
+        with pytest.raises(BadConfiguration, match="no such file"):
+            load_settings()
+
+    def test_an_empty_name_names_no_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("ATECTL_CONFIG", "")
+        assert load_settings() == config.Settings()
+
+    def test_a_named_file_is_read(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        path = tmp_path / "mine.toml"
+        path.write_text("[ledger]\npath = '/mine.db'\n")
+        monkeypatch.setenv("ATECTL_CONFIG", str(path))
+        assert ledger_path() == Path("/mine.db")
+
+    def test_it_is_utf_8_whatever_the_locale(self, toml: Path) -> None:
+        toml.write_bytes("[ledger]\npath = '/läger.db'\n".encode())
+        found = subprocess.run(
+            [sys.executable, "-c", "from atectl import config; print(ascii(config.ledger_path()))"],
+            env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+            capture_output=True,
+            text=True,
+        )
+        assert found.stdout == "PosixPath('/l\\xe4ger.db')\n"
+
+    @pytest.mark.parametrize(
+        ("content", "reason"),
+        [
+            (b"[ledger", "Expected"),
+            (b"a = " + b"[" * 100_000, "(?i)recursion|nest"),
+            (b"[ledger]\npath = '\xff'", "codec can't decode"),
+            (b"[ledger]\npth = 'x'", r"unknown key ledger\.pth; did you mean ledger\.path\?"),
+            (b"[xyzzy]\nqqq = 'x'", r"unknown key xyzzy\.qqq$"),
+            (b"[ledgr]\npath = 'x'", r"unknown key ledgr\.path; did you mean ledger\.path\?"),
+            (b"[ledgr]", r"unknown key ledgr; did you mean ledger\?"),
+            (b"ledger = 'x'", "unknown key ledger"),
+            (b"[[ledger]]\npath = 'x'", "unknown key ledger"),
+            (b"[ledger]\npath = 5", r"ledger\.path is to be text in quotes"),
+            (b"[cache]\nmax_size = 5", r"cache\.max_size is to be text in quotes"),
+            (b"[cache]\nmax_size = '5 apples'", "'5 apples' is not a size"),
+            (b"[cache]\nmax_size = '0'", "'0' is zero"),
+        ],
+    )
+    def test_what_it_may_not_hold_is_named_with_the_file(
+        self, toml: Path, content: bytes, reason: str
+    ) -> None:
+        toml.write_bytes(content)
+        with pytest.raises(BadConfiguration, match=reason) as caught:
+            load_settings()
+        assert str(caught.value).startswith(f"{toml}: ")
+        assert caught.value.exit_status == 2
+
+    def test_a_folder_in_its_place_is_named(self, toml: Path) -> None:
+        toml.mkdir()
+        with pytest.raises(BadConfiguration, match="Is a directory"):
+            load_settings()

@@ -1,0 +1,97 @@
+"""Every error has a code of its own, a page for `atectl explain`, and the right exit status."""
+
+import re
+from collections import Counter
+
+import pytest
+
+from atectl import errors
+from atectl.errors import AtectlError, error_classes, nearest
+
+STATUSES = {0, 1, 2, 124, 125, 126, 127, 134, 137}
+"""Those of the table of exit statuses that an error can lead to; signals and guests have others."""
+
+GROUPS = {
+    "E1": {2},
+    "E2": {126, 127},
+    "E3": {124, 125, 134, 137},
+    "E4": {1, 125},
+    "E5": {1, 125},
+    "E6": {1, 125},
+    "E7": {125},
+    "E9": {125},
+}
+
+DECIDED = {
+    errors.UsageError: 2,
+    errors.DeadlinePassed: 124,
+    errors.LedgerUnavailable: 125,
+    errors.LedgerCorrupt: 125,
+    errors.LedgerBusy: 125,
+    errors.LedgerTooNew: 125,
+    errors.EngineFailure: 125,
+    errors.InternalError: 125,
+    errors.NotWebAssembly: 126,
+    errors.MissingImport: 126,
+    errors.CapsuleNotFound: 127,
+    errors.GuestTrapped: 134,
+    errors.InitialMemoryOverQuota: 137,
+    errors.InitialTableOverQuota: 137,
+}
+
+CLASSES = list(error_classes())
+
+
+def all_subclasses(cls: type[AtectlError]) -> set[type[AtectlError]]:
+    return {cls}.union(*map(all_subclasses, cls.__subclasses__()))
+
+
+def test_codes_are_unique() -> None:
+    codes = Counter(vars(cls)["code"] for cls in all_subclasses(AtectlError) if "code" in vars(cls))
+    assert {code for code, count in codes.items() if count > 1} == set()
+
+
+def test_every_class_that_can_be_raised_is_listed_in_order() -> None:
+    listed = [cls.code for cls in CLASSES]
+    assert listed == sorted(listed)
+    leaves = {cls for cls in all_subclasses(AtectlError) if not cls.__subclasses__()}
+    assert leaves <= set(CLASSES)
+
+
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+class TestEveryClass:
+    def test_its_code_is_a_letter_and_three_digits(self, cls: type[AtectlError]) -> None:
+        assert re.fullmatch(r"E[1-9][0-9]{2}", cls.code)
+
+    def test_its_meaning_is_one_sentence(self, cls: type[AtectlError]) -> None:
+        assert cls.__doc__ != AtectlError.__doc__
+        assert re.fullmatch(r"[A-Z][^\n]*[^.\s]\.", cls.meaning())
+
+    def test_it_has_an_example_and_a_remedy(self, cls: type[AtectlError]) -> None:
+        assert cls.example.strip() == cls.example != ""
+        assert cls.default_remedy.strip() == cls.default_remedy != ""
+
+    def test_its_exit_status_is_one_of_its_groups(self, cls: type[AtectlError]) -> None:
+        assert cls.exit_status in GROUPS[cls.code[:2]] & STATUSES
+
+
+@pytest.mark.parametrize(("cls", "status"), DECIDED.items(), ids=lambda value: str(value)[-40:])
+def test_exit_statuses_are_those_that_scripts_rely_on(cls: type[AtectlError], status: int) -> None:
+    assert cls.exit_status == status
+
+
+def test_an_error_says_its_message() -> None:
+    assert str(errors.LedgerBusy("locked")) == "locked"
+
+
+def test_a_remedy_of_its_own_goes_before_that_of_the_class() -> None:
+    assert errors.LedgerBusy("locked").remedy == errors.LedgerBusy.default_remedy
+    assert errors.LedgerBusy("locked", remedy="wait").remedy == "wait"
+
+
+class TestNearest:
+    def test_a_misspelt_word_has_its_neighbour_named(self) -> None:
+        assert nearest("max-men", ["principal", "max-mem"]) == "; did you mean max-mem?"
+
+    def test_a_foreign_word_has_none(self) -> None:
+        assert nearest("xyzzy", ["principal", "max-mem"]) == ""

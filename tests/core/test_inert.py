@@ -1,0 +1,121 @@
+"""Whatever a guest, a lock holder or a file name contains, a terminal does nothing but show it."""
+
+import sys
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atectl.inert import InertStream, inert_line, inert_text
+
+EVERY_CHARACTER = "".join(map(chr, range(sys.maxunicode + 1)))
+
+REORDERING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+
+HOSTILE = st.text(
+    st.sampled_from("\x1b\x07\x9b\x00\x7f\r\n\t\u202e\u2028\ufeff\udc9b\ud800[]31mA;é\\")
+    | st.characters()
+)
+
+
+def is_acted_upon(character: str) -> bool:
+    """Whether a terminal does something else than to put a glyph into the next cells."""
+    return (
+        unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")
+        or unicodedata.bidirectional(character) in REORDERING
+        or character in "\u200b\u200c\u200d\u200e\u200f\u061c\u2060\ufeff"
+    )
+
+
+class TestEveryCharacter:
+    def test_a_line_has_nothing_that_is_acted_upon(self) -> None:
+        assert not any(map(is_acted_upon, inert_line(EVERY_CHARACTER)))
+
+    def test_a_text_has_only_its_tabs_and_line_ends(self) -> None:
+        left = {character for character in inert_text(EVERY_CHARACTER) if is_acted_upon(character)}
+        assert left == {"\t", "\n"}
+
+    def test_a_stream_of_bytes_has_only_its_tabs_and_line_ends(self) -> None:
+        data = EVERY_CHARACTER.encode("utf-8", "surrogatepass") + bytes(range(256)) * 2
+        shown = InertStream().feed(data, final=True)
+        assert {character for character in shown if is_acted_upon(character)} == {"\t", "\n"}
+
+    def test_letters_of_every_script_stay(self) -> None:
+        letters = "".join(c for c in EVERY_CHARACTER if unicodedata.category(c)[0] in "LNSP")
+        assert inert_line(letters) == letters
+
+
+class TestExamples:
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("\x1b[31mred", "\\x1b[31mred"),
+            ("\x9b31m", "\\x9b31m"),
+            ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+            ("a\rb", "a\\rb"),
+            ("a\r\nb", "a\\r\\nb"),
+            ("a\tb\nc", "a\\tb\\nc"),
+            ("gpj.\u202eexe", "gpj.\\u202eexe"),
+            ("\U000e0041", "\\U000e0041"),
+            ("caf\udce9", "caf\\xe9"),
+            ("läger ✓", "läger ✓"),
+        ],
+    )
+    def test_a_line(self, text: str, shown: str) -> None:
+        assert inert_line(text) == shown
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [("a\tb\nc", "a\tb\nc"), ("a\r\nb", "a\nb"), ("a\rb", "a\\rb"), ("\x1b[2J", "\\x1b[2J")],
+    )
+    def test_a_text(self, text: str, shown: str) -> None:
+        assert inert_text(text) == shown
+
+
+class TestLaws:
+    @given(HOSTILE)
+    def test_inert_text_stays_as_it_is(self, text: str) -> None:
+        assert inert_line(inert_line(text)) == inert_line(text)
+        assert inert_text(inert_text(text)) == inert_text(text)
+
+    @given(HOSTILE)
+    def test_nothing_is_left_out(self, text: str) -> None:
+        harmless = "".join(c for c in text if not is_acted_upon(c) and c.isprintable())
+        shown = iter(inert_line(text))
+        assert all(character in shown for character in harmless)
+
+    @given(st.data(), HOSTILE.map(lambda text: text.encode("utf-8", "replace")) | st.binary())
+    def test_it_does_not_matter_where_a_stream_is_cut(
+        self, data: st.DataObject, content: bytes
+    ) -> None:
+        cuts = data.draw(st.lists(st.integers(0, len(content))).map(sorted))
+        stream = InertStream()
+        pieces = [
+            stream.feed(content[start:end])
+            for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True)
+        ]
+        assert "".join([*pieces, stream.feed(b"", final=True)]) == InertStream().feed(
+            content, final=True
+        )
+
+    @given(st.text(st.sampled_from("ab\r\n\té✓\x1b"), max_size=30))
+    def test_a_stream_shows_what_the_whole_text_would(self, text: str) -> None:
+        assert InertStream().feed(text.encode(), final=True) == inert_text(text)
+
+
+class TestStream:
+    def test_output_is_not_held_back(self) -> None:
+        assert InertStream().feed(b"prompt> ") == "prompt> "
+
+    def test_a_character_that_was_cut_is_put_together(self) -> None:
+        stream = InertStream()
+        assert [stream.feed(bytes([byte])) for byte in "✓".encode()] == ["", "", "✓"]
+
+    def test_a_line_end_that_was_cut_is_put_together(self) -> None:
+        stream = InertStream()
+        assert [stream.feed(b"a\r"), stream.feed(b"\nb")] == ["a", "\nb"]
+
+    def test_what_is_unfinished_at_the_end_is_shown(self) -> None:
+        assert InertStream().feed(b"a\xe2\x9c", final=True) == "a\\xe2\\x9c"
+        assert InertStream().feed(b"a\r", final=True) == "a\\r"
