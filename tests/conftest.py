@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.program import ATECTL
@@ -11,6 +12,10 @@ from tests.real_capsules import CPYTHON
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"
+
+# A property is no timed test, and a busy machine no counterexample.
+hypothesis.settings.register_profile("atectl", deadline=None)
+hypothesis.settings.load_profile("atectl")
 
 
 @pytest.fixture(scope="session")
