@@ -161,6 +161,14 @@ class NotInvokable(UsageError):
     default_remedy = "invoke an export of numbers, text, lists, records and the like"
 
 
+class BadActor(UsageError):
+    """What should name an actor does not."""
+
+    code = "E114"
+    example = "atectl locks show 'My Actor'"
+    default_remedy = "write ATESPACE/NAME, NAME or the key of its lock; names are a-z, 0-9 and -"
+
+
 # E2: capsules
 
 
@@ -379,6 +387,14 @@ class CompletionsUnwritable(AtectlError):
     code = "E604"
     example = "HOME=/proc atectl completions install bash"
     default_remedy = "write it elsewhere yourself: `atectl completions show SHELL > FILE`"
+
+
+class OutputUnwritable(AtectlError):
+    """What the command had to say could not be written to standard output."""
+
+    code = "E605"
+    example = "atectl ledger ls > /dev/full"
+    default_remedy = "make room where standard output goes, or send it elsewhere"
 
 
 # E7: the engine

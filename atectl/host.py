@@ -247,7 +247,11 @@ class Lease:
                 remedy=f"raise the quota: --max-mem {format_size(needed)} or more",
             )
         if self.failures:
-            return EngineFailure(str(self.failures[0]))
+            failure = self.failures[0]
+            return EngineFailure(
+                getattr(failure, "strerror", None) or str(failure),
+                remedy="raise the limit on address space (ulimit -v): a memory reserves 4 GiB",
+            )
         from atectl.capsule_interface import require_imports
 
         require_imports(self._engine, self.capsule)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 from typer._click import Command, Context
-from typer._click.exceptions import ClickException
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer.core import TyperGroup
 
 from atectl import __version__
@@ -80,6 +80,8 @@ def invoke(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name="atectl", standalone_mode=False)
     except typer.Abort:
         return 130
+    except NoArgsIsHelpError:  # the help has been shown
+        return UsageError.exit_status
     except ClickException as error:
         raise _usage_error(error) from None
     return result if isinstance(result, int) else 0

@@ -1,10 +1,11 @@
 """The program: choose the command, turn every error into one message and one exit status."""
 
+import errno
 import os
 import sys
 from typing import NoReturn
 
-from atectl.errors import AtectlError, InternalError
+from atectl.errors import AtectlError, InternalError, OutputUnwritable
 
 BROKEN_PIPE_STATUS = 141
 """What a shell reports of a program ended by SIGPIPE."""
@@ -12,12 +13,8 @@ BROKEN_PIPE_STATUS = 141
 
 def main() -> NoReturn:
     """The `atectl` program."""
+    _fill_closed_streams()
     status = dispatch(sys.argv[1:])
-    try:
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except BrokenPipeError:
-        status = BROKEN_PIPE_STATUS
     # A guest left asleep in a host call cannot be joined, and there is nothing left to tidy:
     # leaving without the interpreter's own farewell also spares a warm start six percent.
     os._exit(status)
@@ -26,16 +23,25 @@ def main() -> NoReturn:
 def dispatch(arguments: list[str]) -> int:
     """Run one command line; the exit status. Never raises."""
     try:
-        return _choose(arguments)
+        status = _choose(arguments)
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:
         _forget_stdout()
         return BROKEN_PIPE_STATUS
     except KeyboardInterrupt:
         return 130
+    except SystemExit:  # which is how Rich says that the pipe is broken
+        return BROKEN_PIPE_STATUS
     except AtectlError as error:
         report_error(error)
         return error.exit_status
     except Exception as error:
+        if _is_of_stdout(error):
+            _forget_stdout()
+            unwritable = OutputUnwritable(f"standard output cannot be written: {error}")
+            report_error(unwritable)
+            return unwritable.exit_status
         if os.environ.get("ATECTL_DEBUG"):
             raise
         unnamed = InternalError(f"{type(error).__name__}: {error}")
@@ -77,6 +83,26 @@ def _choose(arguments: list[str]) -> int:
     from .app import invoke
 
     return invoke(arguments)
+
+
+def _fill_closed_streams() -> None:
+    """Stand in for standard streams that are closed, so that no file of ours takes their place."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+            mode = "w" if descriptor else "r"
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
+
+
+def _is_of_stdout(error: Exception) -> bool:
+    # What fails to be written names no file; everything of ours that opens one does.
+    return (
+        isinstance(error, OSError)
+        and error.filename is None
+        and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
+    )
 
 
 def _forget_stdout() -> None:

@@ -3,7 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
-from atectl.errors import InitialMemoryOverQuota
+from atectl.errors import EngineFailure, InitialMemoryOverQuota
 from atectl.inert import inert_line
 from atectl.units import format_duration, format_size, show_size
 
@@ -30,9 +30,11 @@ def print_summary(finished: "FinishedRun") -> None:
 
 def notes(finished: "FinishedRun") -> list[str]:
     """What the operator should know although it may be no error."""
+    if isinstance(finished.outcome.error, InitialMemoryOverQuota | EngineFailure):
+        return []  # the error says it all
     reading = finished.lease.read()
     found = [f"the host could not give memory: {failure}" for failure in finished.lease.failures]
-    if reading.refused_growths and not isinstance(finished.outcome.error, InitialMemoryOverQuota):
+    if reading.refused_growths:
         count, quota = reading.refused_growths, finished.request.quota.memory_bytes
         times = "1 growth was" if count == 1 else f"{count} growths were"
         found.append(

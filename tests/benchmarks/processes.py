@@ -1,12 +1,10 @@
 """Whole commands: warm starts beside `wasmtime run`, and what a user waits for at a prompt."""
 
-import json
-import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.benchmarks.measuring import Row, in_turn, run_once
+from tests.benchmarks.measuring import Row, in_turn
 
 CAPSULES = Path(__file__).resolve().parents[2] / "fixtures" / "capsules"
 RUNS = 21
@@ -57,7 +55,7 @@ def prompt(atectl: str, environment: Mapping[str, str]) -> list[Row]:
 
 def completion_call(atectl: str) -> list[str]:
     """What the completion files call for the principals of the ledger."""
-    return [atectl, "completions", "candidates", "--", "ledger show", ""]
+    return [atectl, "completions", "candidates", "--", "ledger show", "principal", ""]
 
 
 def full_ledger(atectl: str, environment: Mapping[str, str], ledger: Path) -> list[Row]:

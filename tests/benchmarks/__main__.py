@@ -1,0 +1,75 @@
+"""Build the wheel, install it apart, and print every table: `python -m tests.benchmarks`.
+
+Ends with status 1 if a figure is over its bound.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from pathlib import Path
+
+from tests.benchmarks import accounting, processes
+from tests.benchmarks.measuring import Row, table
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main() -> int:
+    with tempfile.TemporaryDirectory() as folder:
+        tables = _tables(Path(folder))
+    print(f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, Python {sys.version.split()[0]}\n")
+    for title, rows in tables.items():
+        print(table(title, rows) + "\n")
+    return int(not all(row.is_within for rows in tables.values() for row in rows))
+
+
+def _tables(folder: Path) -> dict[str, list[Row]]:
+    atectl = _installed_from_a_wheel(folder)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "XDG_STATE_HOME": str(folder / "state"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    ledger = folder / "full.db"
+    _fill(ledger)
+    return {
+        "Warm start, `atectl run` / `wasmtime run`": processes.warm_start(atectl, environment),
+        "At the prompt": [
+            *processes.prompt(atectl, environment),
+            *processes.full_ledger(atectl, environment, ledger),
+        ],
+        "Metering, metered / not": accounting.metering(),
+        "The ledger, full at 4,096 accounts": accounting.ledger(),
+    }
+
+
+def _installed_from_a_wheel(folder: Path) -> str:
+    """The program of a fresh environment, as a user has it."""
+    home = folder / "venv"
+    venv.create(home, with_pip=True)
+    pip = [str(home / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
+    [wheel] = folder.glob("atectl-*.whl")
+    subprocess.run([*pip, "install", str(wheel)], check=True)
+    return str(home / "bin" / "atectl")
+
+
+def _fill(path: Path) -> None:
+    from atectl.accounting import MAX_PRINCIPALS
+    from atectl.ledger_store.sqlite import SqliteLedgerStore
+    from tests.lease_records import finish, make_lease
+
+    store = SqliteLedgerStore(path, host="benchmark")
+    store.flush(
+        finish(make_lease(id=f"lease-{n}", principal=f"principal-{n}", peak_bytes=n + 1))
+        for n in range(MAX_PRINCIPALS)
+    )
+    store.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""The program around its commands: streams that are closed, full or gone, and errors of its own."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from atectl.commands import main
+from tests.conftest import CAPSULES
+from tests.program import ATECTL, atectl
+
+
+def shell(script: str) -> "subprocess.CompletedProcess[str]":
+    script = script.replace("atectl", ATECTL)
+    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize("command", [f"run {CAPSULES / 'hello.wat'}", "ledger ls", "--version"])
+def test_a_closed_stream_is_no_failure(command: str, closed: str) -> None:
+    ended = shell(f"atectl {command} {closed}")
+    assert ended.returncode == 0
+    assert "error" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_guests_output_never_lands_in_the_ledger_for_want_of_a_stdout(tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger.db"
+    shell(f"atectl run --ledger {ledger} {CAPSULES / 'hello.wat'} >&-")
+    assert b"hello from a capsule" not in ledger.read_bytes()
+    assert "hello.wat" in atectl("ledger", "ls", "--ledger", ledger).stdout
+
+
+@pytest.mark.parametrize("command", ["ledger ls -o json", "explain", "--version"])
+def test_a_full_disk_behind_stdout_is_one_error(command: str) -> None:
+    ended = shell(f"atectl {command} > /dev/full")
+    assert ended.returncode == 125
+    assert ended.stderr.startswith("error[E605]")
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("command", ["explain", "explain -o json", "ledger ls"])
+def test_a_reader_that_is_gone_is_no_error(command: str) -> None:
+    ended = shell(f"atectl {command} | true; echo ${{PIPESTATUS[0]}}")
+    assert ended.stdout.strip() in ("0", "141")
+    assert "error" not in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_no_command_is_answered_with_the_help() -> None:
+    ended = atectl()
+    assert ended.status == 2
+    assert "Commands" in ended.stdout + ended.stderr
+    assert "error[" not in ended.stderr
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest() -> None:
+    ended = atectl("lgder")
+    assert ended.status == 2
+    assert "did you mean ledger?" in ended.stderr
+
+
+def test_the_module_is_the_program_too() -> None:
+    python = Path(ATECTL).parent / "python"
+    ended = subprocess.run([python, "-m", "atectl", "--version"], capture_output=True, text=True)
+    assert ended.stdout.startswith("atectl ")
+
+
+def test_a_bug_is_reported_as_one_and_not_as_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(arguments: list[str]) -> int:
+        raise LookupError("of ours")
+
+    monkeypatch.setattr(main, "_choose", broken)
+    assert main.dispatch(["anything"]) == 125
+    assert "error[E901]: LookupError: of ours" in capsys.readouterr().err
+
+
+def test_a_bugs_traceback_is_let_through_where_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(arguments: list[str]) -> int:
+        raise LookupError("of ours")
+
+    monkeypatch.setattr(main, "_choose", broken)
+    monkeypatch.setenv("ATECTL_DEBUG", "1")
+    with pytest.raises(LookupError):
+        main.dispatch(["anything"])
