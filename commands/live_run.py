@@ -1,6 +1,7 @@
 """The live table of one run: what is known of the lease, drawn as lines of text."""
 
 import os
+import sys
 from collections.abc import Sequence
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -54,4 +55,5 @@ def _sample(lease: "Lease") -> "LiveRun":
         elapsed_s=lease.wall_s,
         pressure=Pressure(resident, 0, reading.current_bytes),
         budget=Budget(host_memory().limit_bytes),
+        ascii_only=not sys.stderr.encoding.lower().startswith("utf"),
     )

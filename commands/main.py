@@ -1,6 +1,7 @@
 """The program: choose the command, turn every error into one message and one exit status."""
 
 import errno
+import io
 import os
 import sys
 from typing import NoReturn
@@ -14,6 +15,7 @@ BROKEN_PIPE_STATUS = 141
 def main() -> NoReturn:
     """The `atectl` program."""
     _fill_closed_streams()
+    _spare_narrow_encodings()
     status = dispatch(sys.argv[1:])
     # A guest left asleep in a host call cannot be joined, and there is nothing left to tidy:
     # leaving without the interpreter's own farewell also spares a warm start six percent.
@@ -94,6 +96,13 @@ def _fill_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
             mode = "w" if descriptor else "r"
             setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
+
+
+def _spare_narrow_encodings() -> None:
+    """Have what the terminal's encoding lacks shown as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower() != "utf-8":
+            stream.reconfigure(errors="replace")
 
 
 def _is_of_stdout(error: Exception) -> bool:

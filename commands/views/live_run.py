@@ -16,7 +16,7 @@ _BAR_COLUMNS = 12
 
 @dataclass(frozen=True)
 class LiveRun:
-    """One moment of one lease, and of the host it runs on."""
+    """One moment of one lease, of the host it runs on, and whether its terminal has ASCII only."""
 
     principal: str
     capsule: str
@@ -29,6 +29,7 @@ class LiveRun:
     elapsed_s: float
     pressure: Pressure
     budget: Budget
+    ascii_only: bool = False
 
 
 def live_run(sample: LiveRun) -> RenderableType:
@@ -37,7 +38,9 @@ def live_run(sample: LiveRun) -> RenderableType:
 
 
 def _memory(sample: LiveRun) -> Text:
-    bar = usage_bar(sample.current_bytes, sample.quota_bytes, _BAR_COLUMNS)
+    bar = usage_bar(
+        sample.current_bytes, sample.quota_bytes, _BAR_COLUMNS, ascii_only=sample.ascii_only
+    )
     numbers = f" {show_size(sample.current_bytes)} / {show_size(sample.quota_bytes)}"
     return Text.assemble(bar, numbers)
 

@@ -47,6 +47,13 @@ def test_a_reader_that_is_gone_is_no_error(command: str) -> None:
     assert "Traceback" not in ended.stderr
 
 
+def test_a_terminal_without_utf_8_gets_what_it_can_show() -> None:
+    atectl("run", CAPSULES / "hello.wat")
+    ended = atectl("ledger", "ls", environment={"PYTHONIOENCODING": "ascii"})
+    assert ended.status == 0
+    assert "GiB?s" in ended.stdout
+
+
 def test_no_command_is_answered_with_the_help() -> None:
     ended = atectl()
     assert ended.status == 2

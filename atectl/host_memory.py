@@ -1,0 +1,158 @@
+"""What this machine has and uses: resident bytes of a process, memory, the control group's limit.
+
+Read from /proc and /sys in well under a millisecond; psutil is asked only where there is no
+/proc. Every function takes `root`, the folder that stands for `/`.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+_UNLIMITED_BYTES = 1 << 62
+"""cgroup v1 says "no limit" with the largest page-aligned number; v2 with the word `max`."""
+
+
+class HostMemory(NamedTuple):
+    """Memory of this machine in bytes.
+
+    `cgroup_limit_bytes` is that of the tightest control group around this process, None where
+    none limits it; `cgroup_used_bytes` is what that group holds, its page cache included.
+    """
+
+    physical_bytes: int
+    available_bytes: int
+    cgroup_limit_bytes: int | None
+    cgroup_used_bytes: int | None
+
+    @property
+    def limit_bytes(self) -> int:
+        """What can be had at most: the physical memory, or the control group's limit if lower."""
+        if self.cgroup_limit_bytes is None:
+            return self.physical_bytes
+        return min(self.physical_bytes, self.cgroup_limit_bytes)
+
+
+def resident_bytes(pid: int | None = None, *, root: str = "/") -> int | None:
+    """Resident bytes of a process (None: this one); None if it is gone or may not be read."""
+    proc = Path(root, "proc")
+    try:
+        statm = (proc / str(pid or "self") / "statm").read_bytes()
+    except OSError:
+        return None if (proc / "self").exists() else _resident_by_psutil(pid)
+    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def host_memory(*, root: str = "/") -> HostMemory:
+    """The memory of this machine now, and of the control group that limits this process."""
+    physical, available = _physical_and_available(root)
+    group_limit, group_used = _tightest_group(root)
+    return HostMemory(physical, available, group_limit, group_used)
+
+
+def _physical_and_available(root: str) -> tuple[int, int]:
+    try:
+        lines = Path(root, "proc/meminfo").read_text().splitlines()
+    except OSError:
+        return _memory_by_psutil()
+    kibibytes = {name: int(rest.split()[0]) for name, _, rest in (x.partition(":") for x in lines)}
+    available = kibibytes.get("MemAvailable", kibibytes["MemFree"])
+    return kibibytes["MemTotal"] * 1024, available * 1024
+
+
+class _Hierarchy(NamedTuple):
+    """One version of control groups: what its mount is called, and its files."""
+
+    filesystem: str
+    controller: str
+    limit_file: str
+    usage_file: str
+
+
+_HIERARCHIES = (
+    _Hierarchy("cgroup2", "", "memory.max", "memory.current"),
+    _Hierarchy("cgroup", "memory", "memory.limit_in_bytes", "memory.usage_in_bytes"),
+)
+
+
+def _tightest_group(root: str) -> tuple[int | None, int | None]:
+    found = [
+        (limit, group / hierarchy.usage_file)
+        for hierarchy in _HIERARCHIES
+        for group in _groups_around(hierarchy, root)
+        if (limit := _read_bytes(group / hierarchy.limit_file)) is not None
+    ]
+    if not found:
+        return None, None
+    limit, usage_file = min(found)
+    return limit, _read_bytes(usage_file)
+
+
+def _groups_around(hierarchy: _Hierarchy, root: str) -> Iterator[Path]:
+    """The folders of this process's group and of its ancestors, as far as they are mounted."""
+    group = _own_group(hierarchy, root)
+    mount = _mount(hierarchy, root)
+    if group is None or mount is None:
+        return
+    mounted_group, mount_point = mount
+    try:
+        inside = Path(group).relative_to(mounted_group)
+    except ValueError:
+        # The group lies outside what this container can see; its mount is all there is.
+        inside = Path()
+    top = Path(root, mount_point.lstrip("/"))
+    yield from (top / ancestor for ancestor in (inside, *inside.parents))
+
+
+def _own_group(hierarchy: _Hierarchy, root: str) -> str | None:
+    for line in _lines(Path(root, "proc/self/cgroup")):
+        _, controllers, group = line.split(":", 2)
+        if hierarchy.controller in controllers.split(","):
+            return group
+    return None
+
+
+def _mount(hierarchy: _Hierarchy, root: str) -> tuple[str, str] | None:
+    """Which group is mounted, and where."""
+    for line in _lines(Path(root, "proc/self/mountinfo")):
+        place, _, source = line.partition(" - ")
+        filesystem, _, options = source.split(" ", 2)
+        has_controller = not hierarchy.controller or hierarchy.controller in options.split(",")
+        if filesystem == hierarchy.filesystem and has_controller:
+            mounted_group, mount_point = place.split(" ")[3:5]
+            return mounted_group, mount_point
+    return None
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return []
+
+
+def _read_bytes(path: Path) -> int | None:
+    try:
+        text = path.read_text().strip()
+    except OSError:
+        return None
+    if not text.isdecimal():
+        return None
+    size = int(text)
+    return size if size < _UNLIMITED_BYTES else None
+
+
+def _resident_by_psutil(pid: int | None) -> int | None:
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return None
+
+
+def _memory_by_psutil() -> tuple[int, int]:
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return int(memory.total), int(memory.available)
