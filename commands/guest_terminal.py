@@ -23,6 +23,7 @@ FIRST_FRAME_S = 0.2
 _READ_BYTES = 1 << 16
 _BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # a synchronized update, where terminals know it
 _ERASE_BELOW = "\x1b7\x1b[E\x1b[J\x1b8"
+_ERASE_REST_OF_LINE = "\x1b[K"
 
 Draw = Callable[[int, int], Sequence[str]]
 """The lines of the table for a terminal of so many columns and rows."""
@@ -102,8 +103,8 @@ class GuestTerminal:
         if self._inert is not None:
             text = self._inert.feed(data)
         if text:
-            self._is_at_line_start = text.endswith("\n")
             erasure, table = self._erasure(), self._drawing(self._table)
+            self._is_at_line_start = text.endswith("\n")
             self._write(_BEGIN + erasure + text + table + _END if table else text)
 
     def _refresh(self, draw: Draw) -> None:
@@ -117,7 +118,11 @@ class GuestTerminal:
         self._write(_BEGIN + erasure + self._drawing(self._table) + _END)
 
     def _erasure(self) -> str:
-        return _ERASE_BELOW if self._table else ""
+        if not self._table:
+            return ""
+        # An Enter that the terminal echoed has moved the cursor onto the table. Behind a line
+        # that may fill its row, to erase the rest could take its last character.
+        return (_ERASE_REST_OF_LINE if self._is_at_line_start else "") + _ERASE_BELOW
 
     def _drawing(self, lines: Sequence[str]) -> str:
         if not lines:

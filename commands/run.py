@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -139,7 +140,10 @@ def _screens(lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
     from .guest_terminal import GuestTerminal, terminals
     from .live_run import live_table
 
-    wants_table = not request.raw_output if request.live is None else request.live
+    wants_table = request.live
+    if wants_table is None:
+        # What reads a pipe may well write to the same terminal, and would write over the table.
+        wants_table = not request.raw_output and not stat.S_ISFIFO(os.fstat(1).st_mode)
     can_draw = os.environ.get("TERM", "dumb") != "dumb"
     screens = []
     for descriptors in terminals():

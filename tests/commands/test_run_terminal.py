@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import signal
 from pathlib import Path
 
@@ -78,6 +79,25 @@ def test_a_guest_that_reads_the_terminal_gets_it_undisturbed() -> None:
         screen.until_shown("PRINCIPAL")
         assert screen.end() == 0
         assert screen.lines[:2] == ["name? wörld", "hello wörld"]
+
+
+def test_an_enter_that_nobody_reads_leaves_no_trace_of_the_table(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 15)) as screen:
+        screen.until(lambda: "line 4" in screen.text and "PRINCIPAL" in screen.text)
+        screen.send("\r")
+        assert screen.end() == 0
+        shown = [line for line in screen.lines if line]
+        assert shown[:15] == [f"line {i}" for i in range(15)]
+
+
+def test_a_pipe_behind_the_guest_gets_no_table_since_its_reader_may_use_the_terminal(
+    tmp_path: Path,
+) -> None:
+    command = " ".join(map(shlex.quote, [ATECTL, "run", *printing(tmp_path, 8)]))
+    with PtyScreen(["/bin/bash", "-c", f"{command} | cat"], dict(os.environ)) as screen:
+        assert screen.end() == 0
+        assert [line for line in screen.lines if line][:8] == [f"line {i}" for i in range(8)]
+        assert b"PRINCIPAL" not in screen.output
 
 
 def test_a_guest_sees_that_it_has_a_terminal() -> None:
