@@ -162,3 +162,10 @@ class TestFile:
         toml.mkdir()
         with pytest.raises(BadConfiguration, match="Is a directory"):
             load_settings()
+
+
+def test_a_nul_in_a_setting_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "atectl.toml").write_text('cache.dir = "/a\\u0000b"')
+    monkeypatch.setenv("ATECTL_CONFIG", str(tmp_path / "atectl.toml"))
+    with pytest.raises(BadConfiguration, match="NUL"):
+        config.cache_dir()
