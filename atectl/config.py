@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from atectl.errors import BadConfiguration, BadSize, nearest
-from atectl.units import parse_size
+from atectl.errors import BadConfiguration, BadDuration, BadSize, nearest
+from atectl.units import parse_duration, parse_size
 
 NO_LEDGER = "none"
 DEFAULT_CACHE_BYTES = 2 << 30
@@ -17,6 +17,13 @@ class Settings(NamedTuple):
     ledger_path: str | None = None
     cache_dir: str | None = None
     cache_max_bytes: int | None = None
+    redis_url: str | None = None
+    redis_password_file: str | None = None
+    redis_ca: str | None = None
+    redis_cert: str | None = None
+    redis_key: str | None = None
+    redis_server_name: str | None = None
+    redis_timeout_s: float | None = None
 
 
 def ledger_path(flag: str | None = None) -> Path | None:
@@ -34,6 +41,11 @@ def ledger_path(flag: str | None = None) -> Path | None:
 def default_ledger_path() -> Path:
     """Where the stored ledger is unless something else is said."""
     return _xdg("XDG_STATE_HOME", ".local/state") / "ledger.db"
+
+
+def lock_audit_path() -> Path:
+    """Where every attempt to release an actor lock is noted."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "lock-audit.jsonl"
 
 
 def cache_dir() -> Path:
@@ -75,6 +87,13 @@ _KEYS = {
     ("ledger", "path"): "ledger_path",
     ("cache", "dir"): "cache_dir",
     ("cache", "max_size"): "cache_max_bytes",
+    ("redis", "url"): "redis_url",
+    ("redis", "password_file"): "redis_password_file",
+    ("redis", "ca"): "redis_ca",
+    ("redis", "cert"): "redis_cert",
+    ("redis", "key"): "redis_key",
+    ("redis", "server_name"): "redis_server_name",
+    ("redis", "timeout"): "redis_timeout_s",
 }
 
 
@@ -85,7 +104,7 @@ def _parse(path: Path, text: str) -> Settings:
         tables = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise BadConfiguration(f"{path}: {error}") from None
-    found: dict[str, str | int] = {}
+    found: dict[str, str | float] = {}
     known = [f"{table}.{key}" for table, key in _KEYS]
     known_tables = [table for table, _ in _KEYS]
     for table, entries in tables.items():
@@ -99,14 +118,18 @@ def _parse(path: Path, text: str) -> Settings:
                 raise BadConfiguration(f"{path}: unknown key {dotted}{nearest(dotted, known)}")
             if not isinstance(value, str):
                 raise BadConfiguration(f"{path}: {table}.{key} is to be text in quotes")
-            found[name] = _size(path, value) if name.endswith("_bytes") else value
+            if "\0" in value:
+                raise BadConfiguration(f"{path}: {table}.{key} holds a NUL character")
+            found[name] = _value(path, name, value)
     return Settings(**found)  # type: ignore[arg-type]
 
 
-def _size(path: Path, text: str) -> int:
+def _value(path: Path, name: str, text: str) -> str | float:
     try:
-        return parse_size(text)
-    except BadSize as error:
+        if name.endswith("_bytes"):
+            return parse_size(text)
+        return parse_duration(text) if name.endswith("_s") else text
+    except (BadSize, BadDuration) as error:
         raise BadConfiguration(f"{path}: {error}") from None
 
 

@@ -2,8 +2,8 @@
 
 A class is one way for something to go wrong. The first line of its docstring is its
 meaning, and `atectl explain` prints it with the example and the remedy. Codes are grouped:
-E1 usage, E2 capsules, E3 leases and budgets, E4 the ledger, E6 files of ours, E7 the
-engine, E9 atectl itself.
+E1 usage, E2 capsules, E3 leases and budgets, E4 the ledger, E5 Redis and actor locks, E6
+files of ours, E7 the engine, E9 atectl itself.
 """
 
 from collections.abc import Iterator
@@ -167,6 +167,22 @@ class BadActor(UsageError):
     code = "E114"
     example = "atectl locks show 'My Actor'"
     default_remedy = "write ATESPACE/NAME, NAME or the key of its lock; names are a-z, 0-9 and -"
+
+
+class AmbiguousActor(UsageError):
+    """The name stands for more than one lock."""
+
+    code = "E115"
+    example = "atectl locks release web, where two atespaces have an actor of that name"
+    default_remedy = "name one of the keys listed, in full"
+
+
+class TokenNeeded(UsageError):
+    """Going ahead without being asked takes the token of the lock that is meant."""
+
+    code = "E116"
+    example = "atectl locks release demo/web --yes"
+    default_remedy = "pass --token TOKEN, as `atectl locks show` shows it"
 
 
 # E2: capsules
@@ -351,6 +367,248 @@ class UnknownPrincipal(AtectlError):
     exit_status = 1
     example = "atectl ledger show nobody"
     default_remedy = "`atectl ledger ls` lists the accounts"
+
+
+# E5: Redis and actor locks
+
+
+class RedisFailure(AtectlError):
+    """The Redis or Valkey server cannot be used."""
+
+
+class RedisUnreachable(RedisFailure):
+    """Nothing answers at the Redis server's address, or the connection broke."""
+
+    code = "E501"
+    example = "atectl locks ls --redis redis://127.0.0.1:1"
+    default_remedy = "check the address, and that the server runs and takes connections from here"
+
+
+class RedisTimeout(RedisFailure):
+    """The Redis server did not answer in time."""
+
+    code = "E502"
+    example = "the server is suspended, overloaded, or behind a firewall that drops packets"
+    default_remedy = "check the server, or give it longer with --redis-timeout"
+
+
+class RedisLoginRefused(RedisFailure):
+    """The Redis server refuses the user or password, or wants one and was given none."""
+
+    code = "E503"
+    example = "atectl locks ls --redis redis://operator@redis.example, with a wrong password"
+    default_remedy = (
+        "name the user in the URL and give the password with --redis-password-file, "
+        "or in ATECTL_REDIS_URL"
+    )
+
+
+class RedisPermissionDenied(RedisFailure):
+    """The Redis user may not run a command or touch a key that is needed."""
+
+    code = "E504"
+    example = "an ACL user without +scan lists the locks"
+    default_remedy = "have the ACL user granted what the message names, or use another user"
+
+
+class RedisWrongType(RedisFailure):
+    """A key in Redis holds another type of value than it should."""
+
+    code = "E505"
+    example = "lock:actor:staging:web is a list"
+    default_remedy = "find out which program writes the key, or choose another prefix"
+
+
+class RedisLoading(RedisFailure):
+    """The Redis server is still loading its data from disk."""
+
+    code = "E506"
+    example = "the server was restarted a moment ago"
+    default_remedy = "try again when it has finished loading"
+
+
+class RedisReadOnly(RedisFailure):
+    """The Redis server is a replica, or takes no writes for now."""
+
+    code = "E507"
+    example = "the URL names a replica, or a failover is under way"
+    default_remedy = "name the primary, or a Sentinel that knows it"
+
+
+class RedisClusterDown(RedisFailure):
+    """The Redis cluster does not serve the slot of a key, or is being rearranged."""
+
+    code = "E508"
+    example = "a primary is gone and no replica has taken its slots yet"
+    default_remedy = "look at CLUSTER INFO on the nodes, and try again when its state is ok"
+
+
+class RedisTlsFailed(RedisFailure):
+    """No TLS connection to the Redis server could be agreed on."""
+
+    code = "E509"
+    example = "the server's certificate is for another name"
+    default_remedy = "check --redis-ca, --redis-cert, --redis-key and --redis-server-name"
+
+
+class BadRedisUrl(UsageError):
+    """The Redis URL, or an option that goes with it, cannot be used."""
+
+    code = "E510"
+    example = "atectl locks ls --redis localhost:6379"
+    default_remedy = (
+        "write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH; in a user or password "
+        "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
+    )
+
+
+class NoRedisNamed(UsageError):
+    """No Redis server was named."""
+
+    code = "E511"
+    example = "atectl locks ls"
+    default_remedy = (
+        "name it with --redis URL, ATECTL_REDIS_URL, or url under [redis] in atectl.toml"
+    )
+
+
+class BadRedisFile(UsageError):
+    """A password, certificate or key file for the Redis connection cannot be used."""
+
+    code = "E512"
+    example = "atectl locks ls --redis rediss://redis.example --redis-ca no-such-file.pem"
+    default_remedy = (
+        "name a file that exists, that you may read, and that holds what the option says"
+    )
+
+
+class RedisOutOfMemory(RedisFailure):
+    """The Redis server has no memory left for writes."""
+
+    code = "E513"
+    example = "maxmemory is reached and nothing may be evicted"
+    default_remedy = "raise the server's maxmemory, or remove what is not needed there"
+
+
+class RedisRefused(RedisFailure):
+    """The Redis server answered with an error, or with something that is no answer."""
+
+    code = "E514"
+    example = "the address is that of another kind of server"
+    default_remedy = (
+        "check that the address is that of a Redis or Valkey server, version 6 or later"
+    )
+
+
+# E5: holding an actor lock
+
+
+class LockBusy(AtectlError):
+    """Somebody else holds the actor's lock; nothing was run."""
+
+    code = "E540"
+    exit_status = 75
+    example = "atectl locks hold demo/web -- ./deploy.sh, while another deploys"
+    default_remedy = "wait for it: `locks hold --wait 30s`, or `run --lock-wait 30s`"
+
+
+class LockLost(AtectlError):
+    """The actor's lock was lost, or could have been, and the work under it was ended."""
+
+    code = "E541"
+    example = "the server does not answer for 20 s while a lock of 30 s is held"
+    default_remedy = (
+        "look at what the work has done so far, and who holds the lock now: "
+        "`atectl locks show ACTOR`"
+    )
+
+
+class LockDeadline(AtectlError):
+    """The command under the lock was still running at its deadline and was ended."""
+
+    code = "E542"
+    exit_status = 124
+    example = "atectl locks hold --deadline 1s demo/web -- sleep 60"
+    default_remedy = "raise --deadline, or lift it with --deadline none"
+
+
+class HeldCommandNotFound(AtectlError):
+    """There is no such command to run under the lock."""
+
+    code = "E543"
+    exit_status = 127
+    example = "atectl locks hold demo/web -- no-such-command"
+    default_remedy = "check the command's name, and PATH"
+
+
+class HeldCommandNotExecutable(AtectlError):
+    """The command to run under the lock cannot be executed."""
+
+    code = "E544"
+    exit_status = 126
+    example = "atectl locks hold demo/web -- /etc/hostname"
+    default_remedy = "make the file executable, and give a script its #! line"
+
+
+class BadLockTtl(UsageError):
+    """A lock's TTL is too short to be renewed in time, or too long to be a lease."""
+
+    code = "E545"
+    example = "atectl locks hold --ttl 1ms demo/web -- true"
+    default_remedy = "30s is what other holders of actor locks use"
+
+
+class GuardGone(AtectlError):
+    """The process that guards the command was killed, so the command was ended too."""
+
+    code = "E546"
+    example = "a process of the name `child_guard.py` is killed by hand"
+    default_remedy = "leave the guard alone: it kills the command if atectl no longer can"
+
+
+class UnknownLock(AtectlError):
+    """There is neither a lock nor a record of this actor."""
+
+    code = "E520"
+    exit_status = 1
+    example = "atectl locks show demo/nobody"
+    default_remedy = "`atectl locks ls` lists the locks"
+
+
+class LockRenewing(AtectlError):
+    """The lock's holder is alive, or was not watched long enough to tell."""
+
+    code = "E521"
+    exit_status = 1
+    example = "atectl locks release demo/web, while its holder works"
+    default_remedy = (
+        "let it finish; --force releases it all the same, and its work goes on unguarded"
+    )
+
+
+class LockChanged(AtectlError):
+    """The lock is no longer the one that was seen; nothing was released."""
+
+    code = "E522"
+    exit_status = 1
+    example = "another holder takes the lock while the question is on the screen"
+    default_remedy = "look again: `atectl locks show ACTOR`"
+
+
+class AuditUnwritable(AtectlError):
+    """No audit record could be written, so nothing was released."""
+
+    code = "E523"
+    example = "the disk is full, and the user may not write to Redis"
+    default_remedy = "make the state folder writable, or XDG_STATE_HOME another one"
+
+
+class AuditUnreadable(AtectlError):
+    """The file of audit records cannot be read."""
+
+    code = "E524"
+    example = "the file belongs to another user"
+    default_remedy = "run it as the user whose file it is"
 
 
 # E6: files of ours

@@ -10,6 +10,8 @@ import pytest
 from tests.program import ATECTL
 from tests.real_capsules import CPYTHON
 
+pytest_plugins = ["tests.redis_servers"]
+
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"
 
@@ -45,6 +47,13 @@ def private_homes(
         folder = home / variable.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(variable, str(folder))
-    for variable in ("ATECTL_LEDGER", "ATECTL_CONFIG", "ATECTL_DEBUG", "NO_COLOR", "COLUMNS"):
+    for variable in (
+        "ATECTL_LEDGER",
+        "ATECTL_CONFIG",
+        "ATECTL_DEBUG",
+        "ATECTL_REDIS_URL",
+        "NO_COLOR",
+        "COLUMNS",
+    ):
         monkeypatch.delenv(variable, raising=False)
     return home

@@ -8,7 +8,7 @@ import pytest
 from atectl import errors
 from atectl.errors import AtectlError, error_classes, nearest
 
-STATUSES = {0, 1, 2, 124, 125, 126, 127, 134, 137}
+STATUSES = {0, 1, 2, 75, 124, 125, 126, 127, 134, 137}
 """Those of the table of exit statuses that an error can lead to; signals and guests have others."""
 
 GROUPS = {
@@ -16,7 +16,7 @@ GROUPS = {
     "E2": {126, 127},
     "E3": {124, 125, 134, 137},
     "E4": {1, 125},
-    "E5": {1, 125},
+    "E5": {1, 2, 75, 124, 125, 126, 127},
     "E6": {1, 125},
     "E7": {125},
     "E9": {125},
