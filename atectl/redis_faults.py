@@ -78,7 +78,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
         "takes no writes for now",
     ),
     (
-        re.compile(r"The user executing the script can't "),
+        re.compile(r"The user executing the script can't |ACL failure in script"),
         RedisPermissionDenied,
         "denies a command",
     ),

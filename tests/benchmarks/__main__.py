@@ -11,7 +11,7 @@ import time
 import venv
 from pathlib import Path
 
-from tests.benchmarks import accounting, processes
+from tests.benchmarks import accounting, locks, processes
 from tests.benchmarks.measuring import Row, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,10 @@ def _tables(folder: Path) -> dict[str, list[Row]]:
         ],
         "Metering, metered / not": accounting.metering(),
         "The ledger, full at 4,096 accounts": accounting.ledger(),
+        "Actor locks": [
+            *locks.start_up(atectl, environment),
+            *locks.listing(atectl, environment),
+        ],
     }
 
 

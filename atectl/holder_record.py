@@ -1,0 +1,90 @@
+"""The record that atectl keeps beside a lock it holds: who holds it, since when, for what.
+
+A hash of text in Redis, with the TTL of the lock. It is for people: nothing decides by it.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+MAX_COMMAND_CHARACTERS = 200
+
+
+class Holder(NamedTuple):
+    """Who takes a lock, as it will stand in the record.
+
+    `principal` is empty where nobody is charged.
+    """
+
+    host: str
+    pid: int
+    command: str
+    principal: str = ""
+
+    def fields(self) -> dict[str, str]:
+        """What a script is to write; the rest it knows itself."""
+        return {
+            "host": self.host,
+            "pid": str(self.pid),
+            "command": self.command[:MAX_COMMAND_CHARACTERS],
+            "principal": self.principal,
+        }
+
+
+class HolderRecord(NamedTuple):
+    """A holder record as it was found. None is: not there, or unreadable.
+
+    `since` and `deadline` are seconds since 1970 by the server's clock.
+    """
+
+    token: str | None = None
+    fence: int | None = None
+    host: str | None = None
+    pid: int | None = None
+    command: str | None = None
+    principal: str | None = None
+    since: float | None = None
+    deadline: float | None = None
+
+
+def parse_holder(fields: Mapping[bytes, bytes]) -> HolderRecord | None:
+    """The holder record in a hash, None if the hash is empty. Whatever it holds, nothing is raised.
+
+    Its text is that of a stranger: it may hold anything, terminal controls too.
+    """
+    if not fields:
+        return None
+    text = {key.decode("utf-8", "replace"): value for key, value in fields.items()}
+
+    def read(name: str) -> str | None:
+        return text[name].decode("utf-8", "replace") if text.get(name) else None
+
+    return HolderRecord(
+        token=read("token"),
+        fence=_whole(read("fence")),
+        host=read("host"),
+        pid=_whole(read("pid")),
+        command=read("command"),
+        principal=read("principal"),
+        since=_instant(read("since")),
+        deadline=_instant(read("deadline")),
+    )
+
+
+def pairs(flat: Iterable[bytes]) -> dict[bytes, bytes]:
+    """A hash from its fields and values in turn, which is how a script returns it."""
+    each = iter(flat)
+    return dict(zip(each, each, strict=True))
+
+
+def _whole(text: str | None) -> int | None:
+    is_number = text is not None and len(text) <= 19 and text.isascii() and text.isdigit()
+    return int(text) if text is not None and is_number else None
+
+
+def _instant(text: str | None) -> float | None:
+    try:
+        instant = float(text or "")
+    except ValueError:
+        return None
+    # Beyond the year 9999 a time cannot be shown.
+    return instant if 0 <= instant < 253_402_300_800 else None
