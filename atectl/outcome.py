@@ -11,6 +11,7 @@ from atectl.errors import (
     GuestTrapped,
     InitialMemoryOverQuota,
     InitialTableOverQuota,
+    LockLost,
     OutOfFuel,
 )
 from atectl.units import format_duration, format_size
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
 QUOTA, INTERRUPTED, TERMINATED = "quota", "interrupted", "terminated"
-REFUSED, FAILED = "refused", "failed"
+REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
 
@@ -74,6 +75,8 @@ def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
             f"the guest asked for {format_size(asked_bytes)} more than its quota of "
             f"{format_size(quota.memory_bytes)} has left"
         )
+    elif reason == LOCK_LOST:
+        error = LockLost("the actor's lock was lost while the guest ran")
     else:
         return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])
     return Outcome(reason, error.exit_status, error)

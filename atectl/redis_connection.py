@@ -9,6 +9,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from threading import Thread
 from typing import Any, Literal, Self, TypeAlias
@@ -29,6 +30,11 @@ Kind: TypeAlias = Literal["single", "cluster", "sentinel"]
 Word: TypeAlias = str | bytes | int
 
 _LUA = Path(__file__).with_name("lua")
+
+
+@cache
+def _source(script: str) -> str:
+    return (_LUA / f"{script}.lua").read_text(encoding="utf-8")
 
 
 class Script:
@@ -114,8 +120,7 @@ class RedisConnection:
 
     def script(self, name: str) -> Script:
         """The script in `atectl/lua/NAME.lua`."""
-        source = (_LUA / f"{name}.lua").read_text(encoding="utf-8")
-        return Script(source, self._once, self.address)
+        return Script(_source(name), self._once, self.address)
 
     def fresh(
         self, *, timeout_s: float | None = None, retries: int | None = None

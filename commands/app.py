@@ -14,6 +14,7 @@ from atectl.errors import UsageError, nearest
 COMMANDS = {
     "run": "run_command",
     "ledger": "ledger",
+    "locks": "locks",
     "cache": "cache",
     "completions": "completions",
     "explain": "explain",

@@ -5,7 +5,7 @@ import signal
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from atectl.outcome import Outcome
 
     from .guest_terminal import GuestTerminal
+    from .run_lock import RunLock
 
 
 class FinishedRun(NamedTuple):
@@ -32,6 +33,7 @@ class FinishedRun(NamedTuple):
     lease: "Lease"
     outcome: "Outcome"
     warnings: list[AtectlError]
+    lock: "RunLock | None" = None
 
 
 def run(words: list[str]) -> int:
@@ -63,7 +65,7 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
     lease = _prepare(request, warnings)
     flusher = None
     screens = _screens(lease, request)
-    with _signals(lease, screens):
+    with _signals(lease, screens), _locked(request, lease) as lock:
         for screen in screens:
             screen.start()
         try:
@@ -74,11 +76,23 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         finally:
             for screen in screens:
                 screen.stop()
+        if lock is not None:
+            outcome = lock.settle(outcome, warnings)
         if flusher is not None:
-            failure = flusher.close([lease.record()])
+            record = lease.record()._replace(reason=outcome.reason, exit_status=outcome.exit_status)
+            failure = flusher.close([record])
             if failure is not None:
                 warnings.append(failure)
-    return FinishedRun(request, lease, outcome, warnings)
+    return FinishedRun(request, lease, outcome, warnings, lock)
+
+
+def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[RunLock | None]":
+    """The lock of the actor that the run is for, None if it is for none."""
+    if request.lock is None:
+        return nullcontext()
+    from .run_lock import taken
+
+    return taken(request.lock, lease)
 
 
 def _prepare(request: RunRequest, warnings: list[AtectlError]) -> "Lease":

@@ -41,6 +41,12 @@ OPTIONS = (
     Option("--on-refused-growth", "fail|trap", "Tell the guest, or end it.", "fail"),
     Option("--label", "TEXT", "A note kept with the lease in the ledger."),
     Option("--ledger", "WHERE|none", "The stored ledger."),
+    Option("--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."),
+    Option("--lock-wait", "DURATION", "Wait so long for a lock that is held."),
+    Option("--lock-ttl", "DURATION", "The lock frees itself so long after atectl dies.", "30s"),
+    Option("--lock-prefix", "PREFIX", "What the keys of actor locks begin with.", "lock:actor:"),
+    Option("--redis", "URL", "Where the lock is; other users see it, so put no password in it."),
+    Option("--redis-password-file", "FILE", "The password, in place of one in the URL."),
     Option("--live", "", "Show the live table, on a terminal only (the default there)."),
     Option("--no-live", "", "Show no live table."),
     Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
@@ -51,8 +57,22 @@ OPTIONS = (
 _BY_NAME = {option.name: option for option in OPTIONS}
 
 
+_OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", "--redis", "--redis-password-file")
+
+
 class HelpWanted(Exception):
     """`--help` was given before CAPSULE."""
+
+
+class LockRequest(NamedTuple):
+    """The lock that is to be held. `wait_s` is None to be refused if it is busy."""
+
+    actor: str
+    key: str
+    ttl_s: float
+    wait_s: float | None
+    redis: str | None
+    password_file: str | None
 
 
 class RunRequest(NamedTuple):
@@ -71,6 +91,7 @@ class RunRequest(NamedTuple):
     report: str | None
     raw_output: bool
     uses_cache: bool
+    lock: LockRequest | None
 
 
 def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
@@ -158,6 +179,32 @@ def _request(
         report=one("--report"),
         raw_output="--raw-output" in given,
         uses_cache="--no-cache" not in given,
+        lock=_lock(given),
+    )
+
+
+def _lock(given: dict[str, list[str]]) -> LockRequest | None:
+    def one(name: str) -> str:
+        return given[name][-1] if name in given else _BY_NAME[name].default
+
+    if "--actor" not in given:
+        for name in _OF_LOCK:
+            if name in given:
+                raise UsageError(f"{name} is of use with --actor alone")
+        return None
+    # Few runs hold a lock, and every run would pay for its import.
+    from atectl.actor_keys import lock_key, parse_actor
+
+    prefix = one("--lock-prefix")
+    actor = parse_actor(one("--actor"), prefix)
+    wait = one("--lock-wait")
+    return LockRequest(
+        actor=str(actor),
+        key=lock_key(actor, prefix),
+        ttl_s=parse_duration(one("--lock-ttl")),
+        wait_s=parse_duration(wait) if wait else None,
+        redis=one("--redis") or None,
+        password_file=one("--redis-password-file") or None,
     )
 
 

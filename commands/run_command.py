@@ -18,9 +18,9 @@ HELP = "\n\n".join(
         "CAPSULE is a WebAssembly module or component, or the text form of either. Behind it, "
         "options are taken until the first word that is none of them; from there on, and after "
         "--, all is the guest's.",
-        "Exit status: the guest's own, or 2 usage, 124 deadline, 125 atectl failed, 126 no "
-        "capsule, 127 no such file, 130 interrupted, 134 trapped, 137 over its quota, "
-        "143 terminated.",
+        "Exit status: the guest's own, or 2 usage, 75 its actor's lock is busy, 124 deadline, "
+        "125 atectl failed or the lock was lost, 126 no capsule, 127 no such file, "
+        "130 interrupted, 134 trapped, 137 over its quota, 143 terminated.",
     )
 )
 

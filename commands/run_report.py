@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atectl.errors import AtectlError, ReportUnwritable
+from atectl.errors import AtectlError, LockBusy, ReportUnwritable
 
 from .output import SCHEMA_VERSION, rfc3339
 from .run_arguments import RunRequest
@@ -40,13 +40,15 @@ def report_of_run(finished: "FinishedRun") -> dict[str, Any]:
         started_at=rfc3339(lease.started_at),
         trap=outcome.trap and outcome.trap._asdict(),
         results=list(outcome.results),
+        lock=finished.lock and finished.lock.facts(),
         warnings=[_error(warning) for warning in finished.warnings],
     )
 
 
 def report_of_refusal(request: RunRequest, error: AtectlError) -> dict[str, Any]:
     """The report of a capsule that was never started."""
-    reason = "refused" if error.exit_status in (126, 127) else "failed"
+    was_refused = error.exit_status in (126, 127) or isinstance(error, LockBusy)
+    reason = "refused" if was_refused else "failed"
     return _report(
         request,
         reason,

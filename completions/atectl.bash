@@ -5,7 +5,7 @@ _atectl_grammar() {
     commands=() flags=() values=() arguments=() passes_on='' repeats=''
     case $1 in
     '')
-        commands=('run' 'ledger' 'cache' 'completions' 'explain' 'doctor')
+        commands=('run' 'ledger' 'locks' 'cache' 'completions' 'explain' 'doctor')
         flags=('--version' '--help' '-h')
         ;;
     'run')
@@ -22,6 +22,12 @@ _atectl_grammar() {
             '--on-refused-growth=choices fail trap'
             '--label=candidates label'
             '--ledger=files'
+            '--actor=nothing'
+            '--lock-wait=nothing'
+            '--lock-ttl=nothing'
+            '--lock-prefix=nothing'
+            '--redis=nothing'
+            '--redis-password-file=files'
             '--report=files'
         )
         arguments=('files' 'files')
@@ -87,6 +93,104 @@ _atectl_grammar() {
         flags=('--all' '--yes' '-y' '--help' '-h')
         values=('--ledger=files')
         arguments=('candidates principal')
+        ;;
+    'locks')
+        commands=('ls' 'show' 'release' 'hold' 'audit')
+        flags=('--help' '-h')
+        ;;
+    'locks ls')
+        flags=('--stale' '--watch' '--help' '-h')
+        values=(
+            '--probe=nothing'
+            '--atespace=nothing'
+            '--sort=choices actor atespace ttl age status verdict memory peak'
+            '--limit=nothing'
+            '--output=choices table json'
+            '-o=choices table json'
+            '--fail-on=choices stale renewing held finishing expiring stuck foreign stranded'
+            '--prefix=nothing'
+            '--ttl=nothing'
+            '--ledger=files'
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
+        arguments=('nothing')
+        ;;
+    'locks show')
+        flags=('--help' '-h')
+        values=(
+            '--probe=nothing'
+            '--output=choices table json'
+            '-o=choices table json'
+            '--prefix=nothing'
+            '--ttl=nothing'
+            '--ledger=files'
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
+        arguments=('nothing')
+        ;;
+    'locks release')
+        flags=('--wait' '--dry-run' '--force' '--yes' '-y' '--help' '-h')
+        values=(
+            '--token=nothing'
+            '--probe=nothing'
+            '--prefix=nothing'
+            '--ttl=nothing'
+            '--ledger=files'
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
+        arguments=('nothing')
+        ;;
+    'locks hold')
+        flags=('--help' '-h')
+        values=(
+            '--ttl=nothing'
+            '--deadline=nothing'
+            '--wait=nothing'
+            '--principal=candidates principal'
+            '--prefix=nothing'
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
+        arguments=('nothing' 'nothing')
+        repeats=yes
+        ;;
+    'locks audit')
+        flags=('--help' '-h')
+        values=(
+            '--output=choices table json'
+            '-o=choices table json'
+            '--limit=nothing'
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
         ;;
     'cache')
         commands=('ls' 'prune' 'clear')

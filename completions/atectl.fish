@@ -9,6 +9,12 @@ set -g __atectl_commands \
     'ledger history' \
     'ledger top' \
     'ledger reset' \
+    'locks' \
+    'locks ls' \
+    'locks show' \
+    'locks release' \
+    'locks hold' \
+    'locks audit' \
     'cache' \
     'cache ls' \
     'cache prune' \
@@ -33,6 +39,12 @@ set -g __atectl_valued \
     'run --on-refused-growth' \
     'run --label' \
     'run --ledger' \
+    'run --actor' \
+    'run --lock-wait' \
+    'run --lock-ttl' \
+    'run --lock-prefix' \
+    'run --redis' \
+    'run --redis-password-file' \
     'run --report' \
     'ledger ls --ledger' \
     'ledger ls --output' \
@@ -60,6 +72,70 @@ set -g __atectl_valued \
     'ledger top --limit' \
     'ledger top --principal' \
     'ledger reset --ledger' \
+    'locks ls --probe' \
+    'locks ls --atespace' \
+    'locks ls --sort' \
+    'locks ls --limit' \
+    'locks ls --output' \
+    'locks ls -o' \
+    'locks ls --fail-on' \
+    'locks ls --prefix' \
+    'locks ls --ttl' \
+    'locks ls --ledger' \
+    'locks ls --redis' \
+    'locks ls --redis-password-file' \
+    'locks ls --redis-ca' \
+    'locks ls --redis-cert' \
+    'locks ls --redis-key' \
+    'locks ls --redis-server-name' \
+    'locks ls --redis-timeout' \
+    'locks show --probe' \
+    'locks show --output' \
+    'locks show -o' \
+    'locks show --prefix' \
+    'locks show --ttl' \
+    'locks show --ledger' \
+    'locks show --redis' \
+    'locks show --redis-password-file' \
+    'locks show --redis-ca' \
+    'locks show --redis-cert' \
+    'locks show --redis-key' \
+    'locks show --redis-server-name' \
+    'locks show --redis-timeout' \
+    'locks release --token' \
+    'locks release --probe' \
+    'locks release --prefix' \
+    'locks release --ttl' \
+    'locks release --ledger' \
+    'locks release --redis' \
+    'locks release --redis-password-file' \
+    'locks release --redis-ca' \
+    'locks release --redis-cert' \
+    'locks release --redis-key' \
+    'locks release --redis-server-name' \
+    'locks release --redis-timeout' \
+    'locks hold --ttl' \
+    'locks hold --deadline' \
+    'locks hold --wait' \
+    'locks hold --principal' \
+    'locks hold --prefix' \
+    'locks hold --redis' \
+    'locks hold --redis-password-file' \
+    'locks hold --redis-ca' \
+    'locks hold --redis-cert' \
+    'locks hold --redis-key' \
+    'locks hold --redis-server-name' \
+    'locks hold --redis-timeout' \
+    'locks audit --output' \
+    'locks audit -o' \
+    'locks audit --limit' \
+    'locks audit --redis' \
+    'locks audit --redis-password-file' \
+    'locks audit --redis-ca' \
+    'locks audit --redis-cert' \
+    'locks audit --redis-key' \
+    'locks audit --redis-server-name' \
+    'locks audit --redis-timeout' \
     'cache ls --output' \
     'cache ls -o' \
     'cache prune --max-size' \
@@ -95,6 +171,25 @@ set -g __atectl_flags \
     'ledger reset -y' \
     'ledger reset --help' \
     'ledger reset -h' \
+    'locks --help' \
+    'locks -h' \
+    'locks ls --stale' \
+    'locks ls --watch' \
+    'locks ls --help' \
+    'locks ls -h' \
+    'locks show --help' \
+    'locks show -h' \
+    'locks release --wait' \
+    'locks release --dry-run' \
+    'locks release --force' \
+    'locks release --yes' \
+    'locks release -y' \
+    'locks release --help' \
+    'locks release -h' \
+    'locks hold --help' \
+    'locks hold -h' \
+    'locks audit --help' \
+    'locks audit -h' \
     'cache --help' \
     'cache -h' \
     'cache ls --help' \
@@ -176,6 +271,7 @@ complete -c atectl -f
 
 complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
 complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
+complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and hold actor locks'
 complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Compiled capsules, kept so that a second run starts at once'
 complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Completion of commands, options, files and the ledger\'s names in bash, zsh and fish'
 complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
@@ -194,6 +290,12 @@ complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
 complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Tell the guest, or end it'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
+complete -c atectl -n '__atectl_at "run"' -l lock-wait -r -f -d 'Wait so long for a lock that is held'
+complete -c atectl -n '__atectl_at "run"' -l lock-ttl -r -f -d 'The lock frees itself so long after atectl dies'
+complete -c atectl -n '__atectl_at "run"' -l lock-prefix -r -f -d 'What the keys of actor locks begin with'
+complete -c atectl -n '__atectl_at "run"' -l redis -r -f -d 'Where the lock is'
+complete -c atectl -n '__atectl_at "run"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
 complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a terminal only (the default there)'
 complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Show no live table'
 complete -c atectl -n '__atectl_at "run"' -l report -r -F -d 'Write a JSON report'
@@ -250,6 +352,90 @@ complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Go ahead with
 complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'The stored ledger'
 complete -c atectl -n '__atectl_at "ledger reset"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger reset" 0' -f -a '(__atectl_ask "ledger reset" principal)'
+
+complete -c atectl -n '__atectl_at "locks" 0' -a ls -d 'List actor locks with their holders, and actors left stranded without one'
+complete -c atectl -n '__atectl_at "locks" 0' -a show -d 'Show one lock in full'
+complete -c atectl -n '__atectl_at "locks" 0' -a release -d 'Release a lock that nobody renews any more'
+complete -c atectl -n '__atectl_at "locks" 0' -a hold -d 'Run a command while holding an actor\'s lock'
+complete -c atectl -n '__atectl_at "locks" 0' -a audit -d 'List the attempts to release a lock, the newest first, from this host\'s file and Redis'
+complete -c atectl -n '__atectl_at "locks"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks ls"' -l probe -r -f -d 'Look twice, so far apart, to tell live holders from dead ones'
+complete -c atectl -n '__atectl_at "locks ls"' -l stale -d 'Only expiring, stuck, foreign and stranded ones'
+complete -c atectl -n '__atectl_at "locks ls"' -l atespace -r -f -d 'Only actors of this atespace'
+complete -c atectl -n '__atectl_at "locks ls"' -l sort -r -f -a 'actor atespace ttl age status verdict memory peak' -d 'What the locks are sorted by'
+complete -c atectl -n '__atectl_at "locks ls"' -l limit -r -f -d 'Show at most so many rows'
+complete -c atectl -n '__atectl_at "locks ls"' -l watch -d 'Keep looking until q is pressed'
+complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewing held finishing expiring stuck foreign stranded' -d 'Exit with 1 if any lock is found to be this'
+complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks ls"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Look twice, so far apart, to tell live holders from dead ones'
+complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "locks show"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks show"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks release"' -l wait -d 'Wait until the lock frees itself'
+complete -c atectl -n '__atectl_at "locks release"' -l dry-run -d 'Look and judge'
+complete -c atectl -n '__atectl_at "locks release"' -l force -d 'Release it although its holder may be alive'
+complete -c atectl -n '__atectl_at "locks release"' -l yes -s y -d 'Go ahead without asking'
+complete -c atectl -n '__atectl_at "locks release"' -l token -r -f -d 'Only the lock that has this token'
+complete -c atectl -n '__atectl_at "locks release"' -l probe -r -f -d 'Look twice, so far apart, to tell live holders from dead ones'
+complete -c atectl -n '__atectl_at "locks release"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks release"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "locks release"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks release"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks hold"' -l ttl -r -f -d 'The lock frees itself so long after atectl dies'
+complete -c atectl -n '__atectl_at "locks hold"' -l deadline -r -f -d 'Longest run of the command'
+complete -c atectl -n '__atectl_at "locks hold"' -l wait -r -f -d 'Wait so long for a lock that is held'
+complete -c atectl -n '__atectl_at "locks hold"' -l principal -r -f -a '(__atectl_ask "locks hold" principal)' -d 'Whose work it is, for whoever lists the locks'
+complete -c atectl -n '__atectl_at "locks hold"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks hold"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks audit"' -l limit -r -f -d 'Show at most so many rows'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks audit"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "cache" 0' -a ls -d 'List the compiled capsules, the most recently used first'
 complete -c atectl -n '__atectl_at "cache" 0' -a prune -d 'Remove the least recently used, and what killed runs left behind'

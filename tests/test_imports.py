@@ -97,10 +97,27 @@ def test_a_run_off_a_terminal_draws_nothing_afterwards_either() -> None:
     assert not imported & ({"typer"} | DRAWING | REMOTE | PROCESSES)
 
 
+def test_a_run_without_an_actor_imports_nothing_of_locks() -> None:
+    program = _AS_THE_GUEST_STARTS.replace('name.partition(".")[0]', "name")
+    ours = {name for name in _imported("run", str(HELLO), program=program) if "lock" in name}
+    assert not {name for name in ours if name.startswith("atectl")}
+
+
+def test_holding_a_lock_around_a_command_imports_no_engine() -> None:
+    program = (
+        "import sys, atectl.held_command, atectl.redis_connection, atectl.commands.locks_hold\n"
+        "print('MODULES 0', *sys.modules, file=sys.stderr)"
+    )
+    imported = _imported(program=program)
+    assert "redis" in imported
+    assert not imported & (ENGINE | DRAWING | STORING | PROCESSES)
+
+
 # Which way imports go
 
 LAYERS = {
     "foundation": (
+        "clock",
         "config",
         "errors",
         "finding",
@@ -112,28 +129,47 @@ LAYERS = {
     ),
     "accounting": ("accounting",),
     "mechanisms": (
+        "actor_keys",
+        "actor_records",
         "arbitration",
         "artifact_cache",
         "bindings",
         "cache_folder",
         "capsule",
         "capsule_interface",
+        "child_guard",
         "compilation",
         "component_values",
         "engine",
+        "foreground",
+        "guarded_child",
+        "holder_record",
         "invoke",
+        "key_reading",
         "linear_memory",
+        "lock_audit",
+        "lock_heartbeat",
+        "lock_verdicts",
+        "redis_clients",
+        "redis_connection",
+        "redis_faults",
+        "redis_settings",
         "traps",
         "wasi",
         "wasm_binary",
     ),
     "services": (
         "budget",
+        "charged_locks",
         "completion_files",
         "entry",
         "health",
+        "held_command",
         "host",
         "ledger_store",
+        "lock_details",
+        "lock_holder",
+        "lock_release",
         "locks",
         "machine_health",
         "outcome",
@@ -239,10 +275,14 @@ def test_no_command_touches_the_engine_or_a_store_itself(library: str) -> None:
     assert _importers(library, "commands") == set()
 
 
-@pytest.mark.parametrize("library", ["sqlite3", "redis"])
-def test_stores_alone_import_their_library(library: str) -> None:
-    for importer in _importers(library, "atectl"):
+def test_the_ledger_s_stores_alone_import_sqlite() -> None:
+    for importer in _importers("sqlite3", "atectl"):
         assert importer.startswith("atectl/ledger_store/")
+
+
+def test_the_connection_s_modules_alone_import_redis() -> None:
+    for importer in _importers("redis", "atectl"):
+        assert importer.startswith("atectl/redis_")
 
 
 @pytest.mark.parametrize("library", ["typer", "rich"])

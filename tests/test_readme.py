@@ -2,11 +2,13 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.readme_console import Block, console_blocks, differences, run_block
+from tests.redis_servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = console_blocks((ROOT / "README.md").read_text())
@@ -16,17 +18,24 @@ BY_CI = ".ci/run does"
 
 
 @pytest.fixture(scope="module")
-def visitor(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The folder and the environment of somebody who follows the page from top to bottom."""
+def visitor(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The folder and the environment of somebody who follows the page from top to bottom.
+
+    They have a Valkey of their own, with nothing in it.
+    """
     folder = tmp_path_factory.mktemp("readme")
     (folder / "fixtures").symlink_to(ROOT / "fixtures")
     home = tmp_path_factory.mktemp("readme-home")
-    environment = {
-        "HOME": str(home),
-        "LC_ALL": "C.UTF-8",
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    return folder, environment
+    with Server() as server:
+        environment = {
+            "ATECTL_REDIS_URL": server.url,
+            "HOME": str(home),
+            "LC_ALL": "C.UTF-8",
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        yield folder, environment
 
 
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")

@@ -1,0 +1,363 @@
+"""What holders of actor locks may rely on, with real servers, real processes and real faults."""
+
+import contextlib
+import os
+import random
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atectl.actor_keys import companion_keys
+from atectl.errors import LockLost
+from atectl.holder_record import Holder
+from atectl.lock_heartbeat import LockTimes
+from atectl.lock_holder import HeldLock, LockTerms, acquire
+from atectl.redis_connection import RedisConnection, connect
+from atectl.redis_settings import parse_redis_url
+from tests.lock_holding import (
+    Resource,
+    held,
+    holding,
+    is_alive,
+    pid_in,
+    start_holding,
+    telling_pid,
+    wait_for,
+)
+from tests.redis_servers import Cluster, SentinelGroup, Server
+
+KEY = "lock:actor:team:web"
+
+CONTENDERS = 5
+CHAOS_S = 10.0
+CHAOS_TTL_S = 1.5
+
+
+def taken(connection: RedisConnection, ttl_s: float) -> HeldLock:
+    holder = Holder("host", 1, "test")
+    return acquire(connection, LockTerms("team/web", KEY, holder, LockTimes(ttl_s), None))
+
+
+@pytest.fixture
+def resource() -> Iterator[Resource]:
+    resource = Resource()
+    yield resource
+    resource.close()
+
+
+@pytest.fixture
+def durable_valkey() -> Iterator[Server]:
+    """A Valkey that has on disk what it has answered."""
+    with Server("appendonly yes", "appendfsync always") as server:
+        yield server
+
+
+# Mutual exclusion
+
+
+class Chaos:
+    """Contenders for one lock, paused and killed at random, while their server is restarted."""
+
+    def __init__(self, server: Server, resource: Resource, randomness: random.Random) -> None:
+        self.server = server
+        self.resource = resource
+        self.random = randomness
+        self.running: list[subprocess.Popen[bytes]] = []
+        self.paused: list[tuple[float, subprocess.Popen[bytes]]] = []
+
+    def go_on_for(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        restarts = [until - seconds * 0.6, until - seconds * 0.3]
+        while time.monotonic() < until:
+            self._replace_ended()
+            self._resume_some()
+            if restarts and time.monotonic() > restarts[0]:
+                restarts.pop(0)
+                self.server.restart()
+            self._disturb_one()
+            time.sleep(self.random.uniform(0.05, 0.3))
+
+    def _replace_ended(self) -> None:
+        for process in [process for process in self.running if process.poll() is not None]:
+            process.communicate()
+            self.running.remove(process)
+        while len(self.running) < CONTENDERS:
+            command = self.resource.writer(self.random.uniform(0.1, 1.0))
+            self.running.append(
+                start_holding(
+                    self.server.url, "--ttl", f"{CHAOS_TTL_S}s", "--wait", "20s", command=command
+                )
+            )
+
+    def _resume_some(self) -> None:
+        for instant, process in [each for each in self.paused if each[0] <= time.monotonic()]:
+            self.paused.remove((instant, process))
+            process.send_signal(signal.SIGCONT)
+
+    def _disturb_one(self) -> None:
+        process = self.random.choice(self.running)
+        fate = self.random.random()
+        if fate < 0.35 and len(self.paused) < CONTENDERS - 2:
+            process.send_signal(signal.SIGSTOP)
+            pause_s = self.random.uniform(0.1, 2 * CHAOS_TTL_S)
+            self.paused.append((time.monotonic() + pause_s, process))
+        elif fate < 0.45:
+            process.kill()
+
+    def end(self) -> None:
+        for process in self.running:
+            process.kill()
+            process.communicate()
+
+
+def test_no_write_of_a_loser_is_accepted_whatever_is_paused_killed_or_restarted(
+    durable_valkey: Server, resource: Resource
+) -> None:
+    chaos = Chaos(durable_valkey, resource, random.Random())
+    try:
+        chaos.go_on_for(CHAOS_S)
+    finally:
+        chaos.end()
+    fences = [write.fence for write in resource.writes if write.is_accepted]
+    assert fences == sorted(fences)
+    assert len(set(fences)) >= 4
+    for fence in set(fences):
+        assert len(resource.tokens(fence)) == 1
+
+
+def test_at_any_instant_one_of_many_is_inside(any_server: Server, tmp_path: Path) -> None:
+    shelf = tmp_path / "inside"
+    command = ["sh", "-c", f"mkdir {shelf} || exit 9; sleep 0.05; rmdir {shelf}"]
+    processes = [
+        start_holding(any_server.url, "--ttl", "2s", "--wait", "30s", command=command)
+        for _ in range(8)
+    ]
+    for process in processes:
+        process.communicate(timeout=60)
+    assert [process.returncode for process in processes] == [0] * 8
+    with contextlib.closing(any_server.client()) as client:
+        assert client.get(companion_keys(KEY).fence) == b"8"
+
+
+def test_a_server_that_forgot_the_lock_costs_its_holder_the_lock(
+    any_server: Server, tmp_path: Path
+) -> None:
+    command = telling_pid(tmp_path, "exec sleep 60")
+    with holding(any_server.url, "--ttl", "1500ms", command=command) as process:
+        pid = pid_in(tmp_path)
+        any_server.restart()
+        _, stderr = process.communicate(timeout=10)
+        assert process.returncode == 125
+        assert b"error[E541]: the lock is gone" in stderr
+        assert not is_alive(pid)
+
+
+def test_a_server_that_is_restarted_with_its_data_costs_nothing(durable_valkey: Server) -> None:
+    with holding(durable_valkey.url, "--ttl", "3s", command=["sleep", "4"]) as process:
+        time.sleep(1)
+        durable_valkey.restart()
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+
+
+def test_a_failover_within_the_ttl_costs_nothing(sentinel: SentinelGroup) -> None:
+    with holding(sentinel.url, "--ttl", "6s", command=["sleep", "6"]) as process:
+        time.sleep(1)
+        sentinel.failover()
+        process.communicate(timeout=15)
+        assert process.returncode == 0
+
+
+# Liveness
+
+
+@pytest.mark.parametrize("kind", ["valkey", "redis7", "cluster"])
+def test_a_killed_holder_blocks_its_peer_for_one_ttl_at_most(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    server: Server | Cluster = request.getfixturevalue(kind)
+    command = telling_pid(tmp_path, "exec sleep 60")
+    with holding(server.url, "--ttl", "1500ms", command=command) as process:
+        pid_in(tmp_path)
+        process.kill()
+        began = time.monotonic()
+        assert held(server.url, "--wait", "10s", command=["true"]).returncode == 0
+        # The start of a program, and the pause before it asks again, come on top.
+        assert time.monotonic() - began < 1.5 + 1.2
+
+
+def test_what_a_killed_holder_ran_is_dead_before_its_peer_begins(
+    valkey: Server, tmp_path: Path
+) -> None:
+    grandchild = f"sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' & wait"
+    with holding(valkey.url, "--ttl", "1500ms", command=["sh", "-c", grandchild]) as process:
+        pid = pid_in(tmp_path)
+        process.kill()
+        wait_for(lambda: not is_alive(pid), 1.0)
+
+
+def test_work_may_take_many_times_the_ttl(valkey: Server) -> None:
+    ended = held(valkey.url, "--ttl", "1s", "--deadline", "10s", command=["sleep", "6"])
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_the_deadline_ends_work_although_the_lock_is_held(any_server: Server) -> None:
+    began = time.monotonic()
+    ended = held(any_server.url, "--deadline", "700ms", command=["sleep", "60"])
+    assert ended.returncode == 124
+    assert "error[E542]" in ended.stderr
+    assert time.monotonic() - began < 3
+    with contextlib.closing(any_server.client()) as client:
+        assert not client.exists(KEY)
+
+
+# Pauses, clocks and servers that hang
+
+
+def test_what_a_paused_holder_ran_is_dead_before_the_ttl_has_run_out(
+    valkey: Server, tmp_path: Path
+) -> None:
+    command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
+    with holding(valkey.url, "--ttl", "1500ms", command=command) as process:
+        pid = pid_in(tmp_path)
+        paused_at = time.monotonic()
+        process.send_signal(signal.SIGSTOP)
+        died_at = wait_for(lambda: not is_alive(pid))
+        assert died_at - paused_at < 1.5
+        process.send_signal(signal.SIGCONT)
+        _, stderr = process.communicate(timeout=5)
+        assert process.returncode == 125
+        assert b"error[E541]: no renewal of the lock was answered" in stderr
+
+
+def test_a_holder_that_wakes_past_its_ttl_stops_its_work_first(
+    valkey: Server, resource: Resource
+) -> None:
+    # All of it is paused, as by a machine that sleeps: nobody is there to keep the time.
+    with holding(valkey.url, "--ttl", "1s", command=resource.writer(60)) as process:
+        wait_for(lambda: len(resource.writes) > 5)
+        everybody = [process.pid, *_children(process.pid)]
+        assert len(everybody) == 3
+        for pid in everybody:
+            os.kill(pid, signal.SIGSTOP)
+        time.sleep(1.5)
+        woken_at = time.monotonic()
+        for pid in everybody:
+            os.kill(pid, signal.SIGCONT)
+        _, stderr = process.communicate(timeout=5)
+        assert process.returncode == 125
+        assert b"error[E541]" in stderr
+        assert resource.writes[-1].at - woken_at < 0.3
+        assert not valkey.client().exists(KEY)
+
+
+@pytest.mark.parametrize("step_s", [3600, -3600])
+def test_a_wall_clock_that_is_stepped_changes_nothing(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch, step_s: int
+) -> None:
+    real = time.time
+    with connect(parse_redis_url(valkey.url)) as connection:
+        lock = taken(connection, 1.5)
+        lock.keep()
+        time.sleep(0.4)
+        monkeypatch.setattr(time, "time", lambda: real() + step_s)
+        time.sleep(1.6)
+        assert lock.look() is None
+        assert valkey.client().get(KEY) == lock.token.encode()
+        lock.release()
+
+
+@pytest.mark.parametrize("kind", ["valkey", "redis7", "cluster"])
+def test_a_server_that_hangs_costs_the_lock_before_its_ttl_could_have_run_out(
+    request: pytest.FixtureRequest, tmp_path: Path, kind: str
+) -> None:
+    server: Server | Cluster = request.getfixturevalue(kind)
+    command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
+    with holding(server.url, "--ttl", "1500ms", command=command) as process:
+        pid = pid_in(tmp_path)
+        for each in server.servers if isinstance(server, Cluster) else [server]:
+            each.stop()
+        hung_at = time.monotonic()
+        died_at = wait_for(lambda: not is_alive(pid))
+        assert died_at - hung_at < 1.5
+        _, stderr = process.communicate(timeout=5)
+        assert process.returncode == 125
+        assert b"error[E541]: no renewal of the lock was answered" in stderr
+
+
+def test_work_that_heeds_its_end_has_time_for_it(valkey: Server, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    trap = f"trap 'echo told > {told}; exit 0' TERM; while :; do sleep 0.01; done"
+    with holding(valkey.url, "--ttl", "1500ms", command=telling_pid(tmp_path, trap)) as process:
+        pid_in(tmp_path)
+        valkey.stop()
+        process.communicate(timeout=5)
+        assert told.read_text() == "told\n"
+        assert process.returncode == 125
+
+
+def test_a_server_that_hangs_for_less_than_the_ttl_allows_costs_nothing(
+    any_server: Server,
+) -> None:
+    with holding(any_server.url, "--ttl", "3s", command=["sleep", "3"]) as process:
+        time.sleep(0.8)
+        any_server.stop()
+        time.sleep(0.9)
+        any_server.cont()
+        process.communicate(timeout=10)
+        assert process.returncode == 0
+
+
+def test_a_lock_released_by_force_ends_the_work_under_it(
+    any_server: Server, tmp_path: Path
+) -> None:
+    command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
+    with holding(any_server.url, "--ttl", "1500ms", command=command) as process:
+        pid = pid_in(tmp_path)
+        with contextlib.closing(any_server.client()) as client:
+            client.set(KEY, "a successor", px=60_000)
+        wait_for(lambda: not is_alive(pid), 1.5)
+        _, stderr = process.communicate(timeout=5)
+        assert process.returncode == 125
+        assert b"the lock is somebody else's now" in stderr
+        with contextlib.closing(any_server.client()) as client:
+            assert client.get(KEY) == b"a successor"
+
+
+# Release
+
+
+def test_a_release_never_deletes_a_successors_lock(any_server: Server) -> None:
+    survived = 0
+    with connect(parse_redis_url(any_server.url)) as connection:
+        for number in range(300):
+            lock = taken(connection, 30.0)
+            usurper = threading.Thread(target=_usurp, args=(any_server, f"successor {number}"))
+            usurper.start()
+            with contextlib.suppress(LockLost):
+                lock.release()
+            usurper.join()
+            with contextlib.closing(any_server.client()) as client:
+                survived += client.get(KEY) == f"successor {number}".encode()
+                client.delete(KEY)
+    assert survived == 300
+
+
+def _usurp(server: Server, token: str) -> None:
+    with contextlib.closing(server.client()) as client:
+        time.sleep(random.uniform(0, 0.001))
+        client.set(KEY, token, px=30_000)
+
+
+def _children(pid: int) -> list[int]:
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(stat.parent.name))
+    return found
