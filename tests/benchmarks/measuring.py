@@ -1,6 +1,7 @@
 """Timing whole processes and functions, two at a time, in turn."""
 
-import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from statistics import median
@@ -28,26 +29,41 @@ class Row(NamedTuple):
         return self.bound is None or self.figure <= self.bound
 
 
+_LAUNCHER = """
+import os, sys, time
+quiet = os.open(os.devnull, os.O_RDWR)
+report = os.dup(1)
+began = time.perf_counter()
+pid = os.posix_spawn(
+    sys.argv[1], sys.argv[1:], os.environ,
+    file_actions=[(os.POSIX_SPAWN_DUP2, quiet, fd) for fd in (0, 1, 2)],
+)
+_, status, usage = os.wait4(pid, 0)
+wall_s = time.perf_counter() - began
+os.write(report, f"{os.waitstatus_to_exitcode(status)} {wall_s} {usage.ru_maxrss}".encode())
+"""
+
+
 def run_once(command: Sequence[str], environment: Mapping[str, str]) -> ProcessFigures:
     """Run a command with its output thrown away.
+
+    A small process starts it: the peak that the system tells of a process is never below the
+    size of the one that started it.
 
     Raises:
         RuntimeError: it did not end with status 0.
     """
-    quiet = os.open(os.devnull, os.O_RDWR)
-    began = time.perf_counter()
-    pid = os.posix_spawn(
-        command[0],
-        command,
-        environment,
-        file_actions=[(os.POSIX_SPAWN_DUP2, quiet, fd) for fd in (0, 1, 2)],
+    launched = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", _LAUNCHER, *command],
+        env=dict(environment),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
     )
-    _, status, usage = os.wait4(pid, 0)
-    wall_s = time.perf_counter() - began
-    os.close(quiet)
-    if status != 0:
-        raise RuntimeError(f"{command} ended with status {os.waitstatus_to_exitcode(status)}")
-    return ProcessFigures(wall_s, usage.ru_maxrss * 1024)
+    status, wall_s, resident_kib = launched.stdout.split()
+    if status != "0":
+        raise RuntimeError(f"{command} ended with status {status}")
+    return ProcessFigures(float(wall_s), int(resident_kib) * 1024)
 
 
 def in_turn(

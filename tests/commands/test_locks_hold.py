@@ -259,7 +259,7 @@ def test_a_hangup_that_is_ignored_stays_ignored(valkey: Server, tmp_path: Path) 
 
 
 def test_a_stopped_command_is_continued(valkey: Server, tmp_path: Path) -> None:
-    command = telling_pid(tmp_path, "sleep 0.5; exit 7")
+    command = telling_pid(tmp_path, "sleep 3; exit 7")
     with holding(valkey.url, command=command) as process:
         pid_in(tmp_path)
         process.send_signal(signal.SIGTSTP)
