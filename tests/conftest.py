@@ -15,8 +15,11 @@ pytest_plugins = ["tests.redis_servers"]
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"
 
-# A property is no timed test, and a busy machine no counterexample.
-hypothesis.settings.register_profile("atectl", deadline=None)
+# A property is no timed test, and a busy machine no counterexample. New examples are looked for
+# where somebody can look into them; in CI the same ones are tried each time.
+hypothesis.settings.register_profile(
+    "atectl", deadline=None, derandomize=bool(os.environ.get("CI"))
+)
 hypothesis.settings.load_profile("atectl")
 
 
