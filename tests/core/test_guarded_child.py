@@ -140,9 +140,11 @@ class TestEnding:
             assert is_alive(grandchild)
         wait_until(lambda: not is_alive(grandchild))
 
-    def test_closing_kills_a_command_that_ignores_to_be_terminated(self) -> None:
+    def test_closing_kills_a_command_that_ignores_to_be_terminated(self, tmp_path: Path) -> None:
+        deaf = tmp_path / "deaf"
         with GuardedChild(boottime() + LONG_S) as child:
-            run(child, "sh", "-c", "trap '' TERM; while :; do sleep 0.01; done")
+            run(child, "sh", "-c", f"trap '' TERM; : > {deaf}; while :; do sleep 0.01; done")
+            wait_until(deaf.exists)
             child.signal(signal.SIGTERM)
         assert child.exit_status == 128 + signal.SIGKILL
 
