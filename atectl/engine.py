@@ -1,7 +1,8 @@
 """The engine every lease runs on: wasmtime, configured so that nothing escapes the meter."""
 
 import threading
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import wasmtime  # noqa: TID253
 from wasmtime import Config, FuncType, Linker, Store, ValType  # noqa: TID253
@@ -20,6 +21,9 @@ from atectl.bindings import (
 from atectl.errors import EngineUntrusted
 from atectl.linear_memory import LeaseMemory, MemoryCreator
 
+if TYPE_CHECKING:
+    from atectl.wasm_binary import Kind
+
 DEFAULT_MAX_STACK_BYTES = 512 * 1024
 
 # Native code may call back for as long as any store lives, which Python cannot see.
@@ -35,11 +39,13 @@ class GuestControl:
     Attributes:
         ending: why the guest is to be ended at its next epoch check; None to let it run.
         exit_code: what the guest passed to `proc_exit`, None if it did not call it.
+        checkpoint: called at an epoch check of a guest that goes on; it may hold the thread.
     """
 
-    __slots__ = ("ending", "exit_code")
+    __slots__ = ("checkpoint", "ending", "exit_code")
 
     def __init__(self) -> None:
+        self.checkpoint: Callable[[], None] | None = None
         self.ending: str | None = None
         self.exit_code: int | None = None
 
@@ -73,6 +79,7 @@ class Engine:
         self.native = wasmtime.Engine(config)
         self.fingerprint = f"wasmtime-{wasmtime_version()}-metered-{'fuel' if fuel else 'plain'}"
         self._local = threading.local()
+        self._linkers: dict[Kind, Any] = {}
         self._on_epoch = epoch_callback(self._epoch_passed)
         self._on_exit = function_callback(self._exit_called)
         _kept_for_native_code.append((self.memories, self._on_epoch, self._on_exit))
@@ -83,11 +90,15 @@ class Engine:
 
     def new_store(self, control: GuestControl) -> Store:
         """A store for one guest, to be used on the calling thread, which `control` steers."""
-        self._local.control = control
         store = Store(self.native)
         call_at_epoch(store, self._on_epoch)
-        store.set_epoch_deadline(_NEXT_TICK)
+        self.steer(store, control)
         return store
+
+    def steer(self, store: Store, control: GuestControl) -> None:
+        """Have `control` steer the store's guest, on the calling thread, from now on."""
+        self._local.control = control
+        store.set_epoch_deadline(_NEXT_TICK)
 
     def module_linker(self) -> Linker:
         """What core modules may import: WASI preview 1."""
@@ -107,14 +118,30 @@ class Engine:
         linker.add_wasip2()
         return linker
 
+    def shared_linker(self, kind: "Kind") -> Any:
+        """What capsules of this kind may import, made once and not to be added to.
+
+        To make one takes several times as long as to instantiate a small capsule.
+        """
+        linker = self._linkers.get(kind)
+        if linker is None:
+            linker = self.module_linker() if kind == "module" else self.component_linker()
+            self._linkers[kind] = linker
+        return linker
+
     def close(self) -> None:
         """Drop the engine; stores of it that are left keep what they need."""
         self.native.close()
 
     def _epoch_passed(self, _context: Any, _data: int, delta: Any, kind: Any) -> int:
-        ending: str | None = self._local.control.ending
-        if ending is not None:
-            return error_pointer(ending)
+        control: GuestControl = self._local.control
+        try:
+            if control.ending is None and control.checkpoint is not None:
+                control.checkpoint()
+        except BaseException as failure:
+            return error_pointer(str(failure))
+        if control.ending is not None:
+            return error_pointer(control.ending)
         delta[0], kind[0] = _NEXT_TICK, _CONTINUE
         return 0
 

@@ -20,8 +20,12 @@ def call(
     instance: Any,
     invoke: str | None,
     words: list[str],
+    *,
+    is_fresh: bool = True,
 ) -> Outcome:
     """Run the capsule's entry point, or its export `invoke` with `words` as typed arguments.
+
+    A reactor is initialised if it `is_fresh`.
 
     Raises:
         NoEntryPoint: the capsule is no command and nothing is to be invoked (exit 126).
@@ -34,7 +38,7 @@ def call(
         return _invoke_component(engine, capsule, store, instance, invoke, words)
     exports = instance.exports(store)
     if invoke is not None:
-        return _invoke_module(engine, capsule, store, exports, invoke, words)
+        return _invoke_module(engine, capsule, store, exports, invoke, words, is_fresh=is_fresh)
     start = exports.get("_start")
     if not isinstance(start, Func):
         raise _no_entry_point(engine, capsule, "_start")
@@ -43,7 +47,14 @@ def call(
 
 
 def _invoke_module(
-    engine: Engine, capsule: Capsule, store: Store, exports: Any, name: str, words: list[str]
+    engine: Engine,
+    capsule: Capsule,
+    store: Store,
+    exports: Any,
+    name: str,
+    words: list[str],
+    *,
+    is_fresh: bool,
 ) -> Outcome:
     from atectl.invoke import module_arguments, module_results, module_type
 
@@ -53,7 +64,7 @@ def _invoke_module(
     type_ = module_type(engine.native, store, function)
     arguments = module_arguments(type_, words)
     initialize = exports.get("_initialize")
-    if isinstance(initialize, Func) and name != "_initialize":
+    if is_fresh and isinstance(initialize, Func) and name != "_initialize":
         initialize(store)
     value = function(store, *arguments)
     return exited(0, tuple(module_results(type_, value)))

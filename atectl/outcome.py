@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.accounting import Quota
 from atectl.errors import (
+    AbortedByArbiter,
     AtectlError,
     DeadlinePassed,
     EngineFailure,
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from atectl.traps import TrapReport
 
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
-QUOTA, INTERRUPTED, TERMINATED = "quota", "interrupted", "terminated"
+QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
 REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
@@ -49,6 +50,12 @@ def refused(error: AtectlError) -> Outcome:
     return Outcome(
         FAILED if isinstance(error, EngineFailure) else REFUSED, error.exit_status, error
     )
+
+
+def aborted(why: str) -> Outcome:
+    """The arbiter ended the guest for want of memory."""
+    error = AbortedByArbiter(why)
+    return Outcome(ARBITER, error.exit_status, error)
 
 
 def trapped(error: Exception, quota: Quota) -> Outcome:

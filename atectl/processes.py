@@ -1,6 +1,7 @@
 """Telling one process from another that had its number, and whether it still runs."""
 
 import os
+from functools import cache
 from pathlib import Path
 
 
@@ -19,7 +20,13 @@ def process_identity(pid: int) -> str | None:
 
 def own_identity() -> str:
     """The identity of this process; empty where the system does not tell."""
-    return process_identity(os.getpid()) or ""
+    return _identity_for_life(os.getpid())
+
+
+@cache
+def _identity_for_life(pid: int) -> str:
+    # Asked for with every lease, and four files of /proc to read.
+    return process_identity(pid) or ""
 
 
 def is_gone(pid: int, identity: str) -> bool:

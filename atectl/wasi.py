@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.errors import BadEnvironment, BadFolder, UsageError
+from atectl.errors import BadEnvironment, BadFolder, StreamUnusable, UsageError
 
 if TYPE_CHECKING:
     from wasmtime import WasiConfig
@@ -19,12 +19,27 @@ class Folder(NamedTuple):
     read_only: bool
 
 
+class Streams(NamedTuple):
+    """Files for the guest's standard streams; None is empty to read, and discards what is written.
+
+    What is there is overwritten.
+    """
+
+    stdin: str | None = None
+    stdout: str | None = None
+    stderr: str | None = None
+
+
 class WasiSettings(NamedTuple):
-    """All that one guest is given; `arguments` begins with the guest's own name."""
+    """All that one guest is given; `arguments` begins with the guest's own name.
+
+    Without `streams` it has those of this process.
+    """
 
     arguments: tuple[str, ...]
     environment: tuple[tuple[str, str], ...] = ()
     folders: tuple[Folder, ...] = ()
+    streams: Streams | None = None
 
 
 def parse_folder(text: str) -> Folder:
@@ -84,9 +99,10 @@ def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
 
 
 def wasi_config(settings: WasiSettings) -> "WasiConfig":
-    """What the engine is to give the guest; stdin, stdout and stderr are this process's own.
+    """What the engine is to give the guest.
 
     Raises:
+        StreamUnusable: a file for a standard stream cannot be opened (exit 125).
         UsageError: an argument or variable is not UTF-8 (exit 2).
         BadFolder: a folder is gone since it was parsed (exit 2).
     """
@@ -98,12 +114,27 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         config.env = settings.environment
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
-    config.inherit_stdin()
-    config.inherit_stdout()
-    config.inherit_stderr()
+    if settings.streams is None:
+        config.inherit_stdin()
+        config.inherit_stdout()
+        config.inherit_stderr()
+    else:
+        _connect(config, settings.streams)
     for folder in settings.folders:
         try:
             config.preopen_dir(folder.host, folder.guest, not folder.read_only)
         except (WasmtimeError, UnicodeEncodeError) as error:
             raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
     return config
+
+
+def _connect(config: "WasiConfig", streams: Streams) -> None:
+    from wasmtime import WasmtimeError
+
+    for name, path in streams._asdict().items():
+        if path is None:
+            continue
+        try:
+            setattr(config, f"{name}_file", path)
+        except (WasmtimeError, UnicodeEncodeError) as error:
+            raise StreamUnusable(f"{name}: {path!r} cannot be opened: {error}") from None

@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 HELLO = ROOT / "fixtures" / "capsules" / "hello.wat"
+FITS = str(ROOT / "fixtures" / "budgets" / "fits.toml")
 
 ENGINE = {"wasmtime"}
 REMOTE = {"redis"}
@@ -69,6 +70,9 @@ HEAVY = ENGINE | REMOTE | PROCESSES
         (("explain", "-o", "json"), HEAVY | STORING | DRAWING),
         (("ledger", "ls", "-o", "json"), HEAVY | DRAWING),
         (("completions", "show", "bash"), HEAVY | STORING | DRAWING),
+        (("budget", "init", "-"), HEAVY | STORING | DRAWING),
+        (("budget", "check", FITS, "--baseline", "50MiB", "-o", "json"), HEAVY | STORING | DRAWING),
+        (("budget", "plan", "-o", "json"), HEAVY | DRAWING),
         (("completions", "candidates", "--", "ledger show", "principal", ""), HEAVY | DRAWING),
         (("completions", "candidates", "--", "explain", "code", ""), HEAVY | DRAWING | STORING),
     ],
@@ -121,16 +125,20 @@ LAYERS = {
         "config",
         "errors",
         "finding",
+        "host_ceilings",
         "host_memory",
         "inert",
+        "pagemap",
         "processes",
         "scalars",
+        "spill_room",
         "units",
     ),
     "accounting": ("accounting",),
     "mechanisms": (
         "actor_keys",
         "actor_records",
+        "arbiter",
         "arbitration",
         "artifact_cache",
         "bindings",
@@ -138,6 +146,7 @@ LAYERS = {
         "capsule",
         "capsule_interface",
         "child_guard",
+        "capsule_shelf",
         "compilation",
         "component_values",
         "engine",
@@ -154,13 +163,25 @@ LAYERS = {
         "redis_connection",
         "redis_faults",
         "redis_settings",
+        "jobs",
+        "linear_memory",
+        "spill",
+        "store_pool",
+        "trace",
         "traps",
         "wasi",
         "wasm_binary",
     ),
     "services": (
+        "baseline",
+        "baseline_child",
+        "batch",
         "budget",
         "charged_locks",
+        "budget_check",
+        "budget_demand",
+        "budget_plan",
+        "budget_writing",
         "completion_files",
         "entry",
         "health",
@@ -173,6 +194,8 @@ LAYERS = {
         "locks",
         "machine_health",
         "outcome",
+        "replay",
+        "simulation",
     ),
     "commands": ("commands",),
 }

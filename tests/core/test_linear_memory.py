@@ -10,7 +10,7 @@ from wasmtime import Instance, Module, Trap, WasmtimeError
 from atectl import linear_memory
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine import Engine, GuestControl
-from atectl.linear_memory import LeaseMemory
+from atectl.linear_memory import Gate, LeaseMemory
 
 PAGE = 65_536
 
@@ -25,9 +25,11 @@ def engine() -> Iterator[Engine]:
 class Guest:
     """One module, instantiated under a quota."""
 
-    def __init__(self, engine: Engine, wat: str, quota_bytes: int) -> None:
+    def __init__(
+        self, engine: Engine, wat: str, quota_bytes: int, gate: Gate | None = None
+    ) -> None:
         self.meter = Meter(Principal("guest"), Quota(quota_bytes), Ledger())
-        self.lease = LeaseMemory(self.meter)
+        self.lease = LeaseMemory(self.meter, gate=gate)
         self._engine = engine
         self.store = engine.new_store(GuestControl())
         module = Module(engine.native, wat)
@@ -151,6 +153,65 @@ def test_what_the_system_refuses_is_kept_and_never_charged(
     assert guest.call("grow", 1) == -1
     assert guest.meter.read().peak_bytes == PAGE
     assert [type(failure) for failure in guest.lease.failures] == [OSError]
+
+
+class Bars:
+    """A gate that lets `room_bytes` pass."""
+
+    def __init__(self, room_bytes: int) -> None:
+        self.room_bytes = room_bytes
+        self.passed_bytes = 0
+
+    def admit(self, added_bytes: int) -> bool:
+        if added_bytes > self.room_bytes - self.passed_bytes:
+            return False
+        self.passed_bytes += added_bytes
+        return True
+
+    def give_back(self, freed_bytes: int) -> None:
+        self.passed_bytes -= freed_bytes
+
+
+def test_the_gate_is_asked_for_the_initial_memory_and_for_growth(engine: Engine) -> None:
+    gate = Bars(3 * PAGE)
+    guest = Guest(engine, PLAIN, 16 * PAGE, gate)
+    assert gate.passed_bytes == PAGE
+    assert guest.call("grow", 2) == 1
+    assert guest.call("grow", 1) == -1
+    assert guest.meter.read().refused_growths == 0, "that was not for its quota"
+    assert gate.passed_bytes == 3 * PAGE
+
+
+def test_the_gate_hears_nothing_of_what_the_quota_refuses(engine: Engine) -> None:
+    gate = Bars(16 * PAGE)
+    guest = Guest(engine, PLAIN, 2 * PAGE, gate)
+    assert guest.call("grow", 2) == -1
+    assert gate.passed_bytes == PAGE
+
+
+def test_a_closed_gate_keeps_a_capsule_from_starting(engine: Engine) -> None:
+    with pytest.raises(WasmtimeError, match="the lease is to end"):
+        Guest(engine, PLAIN, 2 * PAGE, Bars(0))
+
+
+def test_the_gate_is_given_back_what_could_not_be_opened(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = Bars(16 * PAGE)
+    guest = Guest(engine, PLAIN, 16 * PAGE, gate)
+    monkeypatch.setattr(linear_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
+    assert guest.call("grow", 1) == -1
+    with pytest.raises(WasmtimeError, match="Cannot allocate memory"):
+        Guest(engine, PLAIN, 16 * PAGE, gate)
+    assert gate.passed_bytes == PAGE
+
+
+def test_the_gate_is_given_back_all_when_the_store_ends(engine: Engine) -> None:
+    gate = Bars(16 * PAGE)
+    guest = Guest(engine, PLAIN, 16 * PAGE, gate)
+    guest.call("grow", 3)
+    guest.store.close()
+    assert gate.passed_bytes == 0
 
 
 def test_a_memory_that_cannot_be_opened_is_not_left_mapped(

@@ -1,0 +1,263 @@
+"""Every verdict of a budget check, on the budgets under fixtures/ and with made-up baselines."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+
+from atectl.baseline import Baseline, Refusal, stated
+from atectl.budget import BudgetFile, load_budget, parse_budget
+from atectl.budget_check import BudgetCheck, BudgetVerdict, check_budget, samples
+from atectl.budget_demand import Claim, demand
+
+BUDGETS = ROOT / "fixtures" / "budgets"
+MIB = 1 << 20
+BASELINE = stated(100 * MIB)
+
+FITS, OVERCOMMITTED = BudgetVerdict.FITS, BudgetVerdict.OVERCOMMITTED
+UNSATISFIABLE, SKIPPED = BudgetVerdict.UNSATISFIABLE, BudgetVerdict.SKIPPED
+
+
+def checked(budget: BudgetFile, baseline: Baseline = BASELINE, **host: Any) -> BudgetCheck:
+    return check_budget(budget, budget.host._replace(**host), baseline)
+
+
+def of_fixture(name: str, baseline: Baseline = BASELINE) -> BudgetCheck:
+    return checked(load_budget(BUDGETS / f"{name}.toml"), baseline)
+
+
+def budget_of(
+    *quotas: int, limit_bytes: int = 1000 * MIB, **host: Any
+) -> tuple[BudgetFile, dict[str, Any]]:
+    """A budget of capsules with these quotas, and the settings it is checked under."""
+    capsules = [{"path": f"{number}.wasm", "max_mem": size} for number, size in enumerate(quotas)]
+    budget = parse_budget(Path("/budget.toml"), {"capsule": capsules})
+    return budget, {"limit_bytes": limit_bytes, **host}
+
+
+def told(check: BudgetCheck) -> list[tuple[str, str | None]]:
+    return [(finding.severity.value, finding.code) for finding in check.findings]
+
+
+@pytest.mark.parametrize(
+    ("fixture", "verdict", "code", "findings"),
+    [
+        ("fits", FITS, None, []),
+        ("jobs", FITS, None, []),
+        ("overcommitted", OVERCOMMITTED, "E322", [("warning", "E322")]),
+        ("unguarded", OVERCOMMITTED, "E322", [("warning", "E322")]),
+        ("near-baseline", OVERCOMMITTED, "E322", [("warning", "E323"), ("warning", "E322")]),
+        ("below-baseline", UNSATISFIABLE, "E312", [("problem", "E312")]),
+        ("lease-too-large", UNSATISFIABLE, "E312", [("problem", "E312")]),
+        ("over-ceiling", UNSATISFIABLE, "E312", [("problem", "E312")]),
+        ("spill-onto-memory", UNSATISFIABLE, "E312", [("problem", "E320")]),
+        ("spill-folder-missing", UNSATISFIABLE, "E312", [("problem", "E321")]),
+        (
+            "spill-room-too-small",
+            UNSATISFIABLE,
+            "E312",
+            [("warning", "E322"), ("problem", "E312")],
+        ),
+    ],
+)
+def test_every_fixture_has_the_verdict_that_its_heading_says(
+    fixture: str,
+    verdict: BudgetVerdict,
+    code: str | None,
+    findings: list[tuple[str, str | None]],
+) -> None:
+    check = of_fixture(fixture)
+    assert (check.verdict, check.code, told(check)) == (verdict, code, findings)
+
+
+def test_the_sum_of_a_budget_that_fits() -> None:
+    measured = of_fixture("fits").measured
+    assert measured.budget.limit_bytes == 2048 * MIB
+    assert measured.left_bytes == measured.budget.soft_bytes - 100 * MIB
+    assert measured.demand.committed_bytes == (4 * 256 + 2 * 64) * MIB
+    assert measured.overcommit_ratio == measured.demand.committed_bytes / measured.left_bytes
+    assert [(p.principal, p.leases) for p in measured.demand.principals] == [
+        ("default", 2),
+        ("render-farm", 4),
+    ]
+
+
+def test_quotas_that_come_to_exactly_what_is_left_fit() -> None:
+    for more, verdict in ((0, FITS), (1, OVERCOMMITTED)):
+        budget, host = budget_of(400 * MIB, 300 * MIB + more)
+        assert checked(budget, **host).verdict is verdict
+
+
+def test_a_lease_of_exactly_what_the_limit_leaves_could_have_its_quota() -> None:
+    for more, verdict in ((0, OVERCOMMITTED), (1, UNSATISFIABLE)):
+        budget, host = budget_of(900 * MIB + more)
+        assert checked(budget, **host).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("baseline", "findings"),
+    [
+        (80 * MIB, []),
+        (80 * MIB + 1, [("warning", "E323")]),
+        (100 * MIB, [("warning", "E323")]),
+        (100 * MIB + 1, [("problem", "E312")]),
+    ],
+    ids=["at soft", "over soft", "at the limit", "over the limit"],
+)
+def test_the_limit_is_judged_by_the_baseline(
+    baseline: int, findings: list[tuple[str, str | None]]
+) -> None:
+    budget, host = budget_of(limit_bytes=100 * MIB)
+    assert told(checked(budget, stated(baseline), **host)) == findings
+
+
+def test_without_backpressure_a_limit_below_the_baseline_is_a_warning() -> None:
+    budget, host = budget_of(limit_bytes=100 * MIB, backpressure="none")
+    assert told(checked(budget, stated(101 * MIB), **host)) == [("warning", "E323")]
+
+
+def test_a_limit_of_all_that_can_be_had_is_not_over_it() -> None:
+    budget, host = budget_of()
+    ceiling_bytes = checked(budget, **host).measured.ceiling.size_bytes
+    assert ceiling_bytes is not None
+    for more, verdict in ((0, FITS), (1, UNSATISFIABLE)):
+        limit = {"limit_bytes": ceiling_bytes + more}
+        assert checked(budget, **(host | limit)).verdict is verdict
+
+
+def test_an_unknown_baseline_is_skipped_and_never_fits() -> None:
+    budget, host = budget_of(MIB)
+    check = checked(budget, Baseline(None, "it took too long"), **host)
+    assert (check.verdict, check.code, told(check)) == (SKIPPED, None, [("skipped", None)])
+    assert "it took too long" in check.findings[0].message
+
+
+def test_what_is_overcommitted_without_a_baseline_is_so_with_any() -> None:
+    budget, host = budget_of(800 * MIB, 1)
+    check = checked(budget, Baseline(None, "unknown"), **host)
+    assert check.verdict is OVERCOMMITTED
+
+
+def test_a_capsule_that_cannot_start_makes_a_budget_unsatisfiable() -> None:
+    budget, host = budget_of(MIB)
+    refusal = Refusal(Path("0.wasm"), "E207", "it imports env::f", "build it for WASI")
+    check = checked(budget, Baseline(MIB, "measured", (refusal,)), **host)
+    assert (check.verdict, told(check)) == (UNSATISFIABLE, [("problem", "E207")])
+
+
+@pytest.mark.parametrize("backpressure", ["park", "none"])
+def test_the_spill_folder_matters_only_where_memory_is_spilled(backpressure: str) -> None:
+    budget, host = budget_of(MIB, backpressure=backpressure, spill_dir=Path("/no/such/folder"))
+    check = checked(budget, **host)
+    assert check.verdict is FITS
+    assert check.measured.spill_room.size_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("cap_mib", "verdict", "findings"),
+    [
+        (799, UNSATISFIABLE, [("warning", "E322"), ("problem", "E312")]),
+        (800, OVERCOMMITTED, [("warning", "E322"), ("warning", "E322")]),
+        (1499, OVERCOMMITTED, [("warning", "E322"), ("warning", "E322")]),
+        (1500, OVERCOMMITTED, [("warning", "E322")]),
+    ],
+)
+def test_spill_room_is_to_take_what_does_not_fit_and_better_all_leases(
+    cap_mib: int, verdict: BudgetVerdict, findings: list[tuple[str, str | None]]
+) -> None:
+    """Below soft are 700 MiB; three leases of 500 MiB are 800 MiB over that."""
+    budget, host = budget_of(*[500 * MIB] * 3, spill_cap_bytes=cap_mib * MIB)
+    check = checked(budget, **host)
+    assert (check.verdict, told(check)) == (verdict, findings)
+
+
+def test_where_all_fit_little_spill_room_is_enough() -> None:
+    budget, host = budget_of(700 * MIB, spill_cap_bytes=1)
+    assert told(checked(budget, **host)) == []
+
+
+def test_a_file_system_of_unknown_kind_is_skipped(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/meminfo").write_text("MemTotal: 4194304 kB\nMemFree: 1 kB\n")
+    budget, host = budget_of(MIB)
+    check = check_budget(budget, budget.host._replace(**host), BASELINE, root=str(tmp_path))
+    assert (check.verdict, told(check)) == (SKIPPED, [("skipped", None)])
+
+
+@pytest.mark.parametrize(
+    ("limit_bytes", "given_bytes", "source"),
+    [
+        (1000 * MIB, 1000 * MIB, "limit in /budget.toml"),
+        (1000 * MIB, 900 * MIB, "--limit"),
+        (None, 900 * MIB, "--limit"),
+    ],
+)
+def test_the_limit_says_where_it_comes_from(
+    limit_bytes: int | None, given_bytes: int, source: str
+) -> None:
+    tables = {"host": {"limit": limit_bytes}} if limit_bytes else {}
+    budget = parse_budget(Path("/budget.toml"), tables)
+    assert checked(budget, limit_bytes=given_bytes).measured.limit_source == source
+
+
+def test_a_limit_that_nobody_gave_says_what_it_is_a_share_of() -> None:
+    check = checked(parse_budget(Path("/budget.toml"), {}))
+    assert check.measured.limit_source == f"none given: 0.9 of the {check.measured.ceiling.name}"
+    assert check.measured.budget.limit_bytes < (check.measured.ceiling.size_bytes or 0)
+
+
+# Demand
+
+
+def job(size_bytes: int, principal: str = "a") -> Claim:
+    return Claim(Path("j.wasm"), principal, size_bytes, 1, at_once=False)
+
+
+def capsule(size_bytes: int, leases: int, principal: str = "a") -> Claim:
+    return Claim(Path("c.wasm"), principal, size_bytes, leases, at_once=True)
+
+
+def test_of_the_jobs_only_the_largest_that_run_at_once_count() -> None:
+    asked = demand([job(5), job(1), job(7), job(3)], jobs_at_once=2)
+    assert (asked.leases, asked.committed_bytes) == (2, 12)
+
+
+def test_capsules_count_with_all_their_instances_beside_the_jobs() -> None:
+    asked = demand([capsule(10, 3), job(5), job(4)], jobs_at_once=1)
+    assert (asked.leases, asked.committed_bytes) == (4, 35)
+    assert asked.largest == capsule(10, 3)
+
+
+def test_a_principal_counts_with_the_largest_of_its_own_jobs() -> None:
+    asked = demand([job(5, "a"), job(9, "b"), job(1, "b")], jobs_at_once=1)
+    assert [(p.principal, p.committed_bytes, p.largest_bytes) for p in asked.principals] == [
+        ("a", 5, 5),
+        ("b", 9, 9),
+    ]
+    assert asked.committed_bytes == 9
+
+
+@given(st.lists(st.tuples(st.integers(1, 99), st.sampled_from("abc")), max_size=20), st.data())
+def test_a_host_is_never_promised_more_than_its_principals_together(
+    jobs: list[tuple[int, str]], data: st.DataObject
+) -> None:
+    asked = demand([job(*each) for each in jobs], data.draw(st.integers(1, 10)))
+    assert asked.committed_bytes <= sum(p.committed_bytes for p in asked.principals)
+    assert all(p.committed_bytes <= asked.committed_bytes for p in asked.principals)
+
+
+def test_each_capsule_is_sampled_once_under_the_largest_of_its_quotas() -> None:
+    budget = parse_budget(
+        Path("/budget.toml"),
+        {
+            "capsule": [{"path": "a.wasm", "max_mem": 5}, {"path": "b.wasm", "max_mem": 7}],
+            "job": [{"capsule": "a.wasm", "max_mem": 9}, {"capsule": "b.wasm", "max_mem": 1}],
+        },
+    )
+    assert [(s.path.name, s.max_mem_bytes) for s in samples(budget)] == [
+        ("a.wasm", 9),
+        ("b.wasm", 7),
+    ]
