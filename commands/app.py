@@ -13,6 +13,8 @@ from atectl.errors import UsageError, nearest
 
 COMMANDS = {
     "run": "run_command",
+    "batch": "batch",
+    "budget": "budget",
     "ledger": "ledger",
     "locks": "locks",
     "cache": "cache",

@@ -41,7 +41,7 @@ def report_of_run(finished: "FinishedRun") -> dict[str, Any]:
         trap=outcome.trap and outcome.trap._asdict(),
         results=list(outcome.results),
         lock=finished.lock and finished.lock.facts(),
-        warnings=[_error(warning) for warning in finished.warnings],
+        warnings=[error_json(warning) for warning in finished.warnings],
     )
 
 
@@ -77,11 +77,12 @@ def _report(
         "quota_bytes": request.quota.memory_bytes,
         "label": request.label,
         **figures,
-        "error": error and _error(error),
+        "error": error and error_json(error),
     }
 
 
-def _error(error: AtectlError) -> dict[str, str]:
+def error_json(error: AtectlError) -> dict[str, str]:
+    """An error as reports have it."""
     return {"code": error.code, "message": str(error), "remedy": error.remedy}
 
 
@@ -117,12 +118,17 @@ def write_report(place: str, report: dict[str, Any]) -> None:
         elif _is_special(path):
             path.write_text(text)
         else:
-            _replace(path, text)
+            replace_file(path, text)
     except OSError as error:
         raise ReportUnwritable(f"{place!r}: {error.strerror}") from None
 
 
-def _replace(path: Path, text: str) -> None:
+def replace_file(path: Path, text: str) -> None:
+    """Write a whole file or none.
+
+    Raises:
+        OSError: it could not be written; what was there is as it was.
+    """
     with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         try:
             file.write(text)

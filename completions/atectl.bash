@@ -5,7 +5,7 @@ _atectl_grammar() {
     commands=() flags=() values=() arguments=() passes_on='' repeats=''
     case $1 in
     '')
-        commands=('run' 'ledger' 'locks' 'cache' 'completions' 'explain' 'doctor')
+        commands=('run' 'batch' 'budget' 'ledger' 'locks' 'cache' 'completions' 'explain' 'doctor')
         flags=('--version' '--help' '-h')
         ;;
     'run')
@@ -33,6 +33,88 @@ _atectl_grammar() {
         arguments=('files' 'files')
         repeats=yes
         passes_on=yes
+        ;;
+    'batch')
+        flags=(
+            '--keep-going'
+            '--fail-fast'
+            '--live'
+            '--no-live'
+            '--cache'
+            '--no-cache'
+            '--help'
+            '-h'
+        )
+        values=(
+            '--jobs=nothing'
+            '-j=nothing'
+            '--limit=nothing'
+            '--soft=nothing'
+            '--resume=nothing'
+            '--backpressure=choices both park spill none'
+            '--policy=choices largest priority park-first none'
+            '--spill-dir=files'
+            '--spill-cap=nothing'
+            '--pool=nothing'
+            '--resume-from=files'
+            '--grace=nothing'
+            '--trace=files'
+            '--chart=files'
+            '--ledger=files'
+            '--output=choices table json'
+            '-o=choices table json'
+        )
+        arguments=('files')
+        ;;
+    'budget')
+        commands=('init' 'check' 'plan' 'simulate')
+        flags=('--help' '-h')
+        ;;
+    'budget init')
+        flags=('--force' '--help' '-h')
+        arguments=('files')
+        ;;
+    'budget check')
+        flags=('--strict' '--help' '-h')
+        values=(
+            '--pid=nothing'
+            '--baseline=nothing'
+            '--limit=nothing'
+            '--soft=nothing'
+            '--resume=nothing'
+            '--backpressure=choices both park spill none'
+            '--policy=choices largest priority park-first none'
+            '--spill-dir=files'
+            '--spill-cap=nothing'
+            '--jobs=nothing'
+            '-j=nothing'
+            '--output=choices table json'
+            '-o=choices table json'
+        )
+        arguments=('files')
+        ;;
+    'budget plan')
+        flags=('--force' '--help' '-h')
+        values=(
+            '--ledger=files'
+            '--headroom=nothing'
+            '--write=files'
+            '--diff=files'
+            '--output=choices table json'
+            '-o=choices table json'
+        )
+        ;;
+    'budget simulate')
+        flags=('--decisions' '--help' '-h')
+        values=(
+            '--policy=choices largest priority park-first none'
+            '--backpressure=choices both park spill none'
+            '--limit=nothing'
+            '--svg=files'
+            '--output=choices table json'
+            '-o=choices table json'
+        )
+        arguments=('files')
         ;;
     'ledger')
         commands=('ls' 'ps' 'show' 'history' 'top' 'reset')

@@ -2,6 +2,12 @@
 
 set -g __atectl_commands \
     'run' \
+    'batch' \
+    'budget' \
+    'budget init' \
+    'budget check' \
+    'budget plan' \
+    'budget simulate' \
     'ledger' \
     'ledger ls' \
     'ledger ps' \
@@ -46,6 +52,48 @@ set -g __atectl_valued \
     'run --redis' \
     'run --redis-password-file' \
     'run --report' \
+    'batch --jobs' \
+    'batch -j' \
+    'batch --limit' \
+    'batch --soft' \
+    'batch --resume' \
+    'batch --backpressure' \
+    'batch --policy' \
+    'batch --spill-dir' \
+    'batch --spill-cap' \
+    'batch --pool' \
+    'batch --resume-from' \
+    'batch --grace' \
+    'batch --trace' \
+    'batch --chart' \
+    'batch --ledger' \
+    'batch --output' \
+    'batch -o' \
+    'budget check --pid' \
+    'budget check --baseline' \
+    'budget check --limit' \
+    'budget check --soft' \
+    'budget check --resume' \
+    'budget check --backpressure' \
+    'budget check --policy' \
+    'budget check --spill-dir' \
+    'budget check --spill-cap' \
+    'budget check --jobs' \
+    'budget check -j' \
+    'budget check --output' \
+    'budget check -o' \
+    'budget plan --ledger' \
+    'budget plan --headroom' \
+    'budget plan --write' \
+    'budget plan --diff' \
+    'budget plan --output' \
+    'budget plan -o' \
+    'budget simulate --policy' \
+    'budget simulate --backpressure' \
+    'budget simulate --limit' \
+    'budget simulate --svg' \
+    'budget simulate --output' \
+    'budget simulate -o' \
     'ledger ls --ledger' \
     'ledger ls --output' \
     'ledger ls -o' \
@@ -153,6 +201,28 @@ set -g __atectl_flags \
     'run --no-cache' \
     'run --help' \
     'run -h' \
+    'batch --keep-going' \
+    'batch --fail-fast' \
+    'batch --live' \
+    'batch --no-live' \
+    'batch --cache' \
+    'batch --no-cache' \
+    'batch --help' \
+    'batch -h' \
+    'budget --help' \
+    'budget -h' \
+    'budget init --force' \
+    'budget init --help' \
+    'budget init -h' \
+    'budget check --strict' \
+    'budget check --help' \
+    'budget check -h' \
+    'budget plan --force' \
+    'budget plan --help' \
+    'budget plan -h' \
+    'budget simulate --decisions' \
+    'budget simulate --help' \
+    'budget simulate -h' \
     'ledger --help' \
     'ledger -h' \
     'ledger ls --help' \
@@ -270,6 +340,8 @@ end
 complete -c atectl -f
 
 complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
+complete -c atectl -n '__atectl_at "" 0' -a batch -d 'Run many capsules under one limit'
+complete -c atectl -n '__atectl_at "" 0' -a budget -d 'Check, plan and simulate what a whole host may use'
 complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
 complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and hold actor locks'
 complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Compiled capsules, kept so that a second run starts at once'
@@ -305,6 +377,72 @@ complete -c atectl -n '__atectl_at "run"' -l help -s h -d 'Show this message and
 complete -c atectl -n '__atectl_at "run" 0' -F
 complete -c atectl -n '__atectl_at "run"' -F
 complete -c atectl -n '__atectl_at "run --"' -F
+
+complete -c atectl -n '__atectl_at "batch"' -l jobs -s j -r -f -d 'How many run at once'
+complete -c atectl -n '__atectl_at "batch"' -l limit -r -f -d 'Most memory of this whole process'
+complete -c atectl -n '__atectl_at "batch"' -l soft -r -f -d 'Share of the limit to hold back at'
+complete -c atectl -n '__atectl_at "batch"' -l resume -r -f -d 'Share of the limit to go on below'
+complete -c atectl -n '__atectl_at "batch"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
+complete -c atectl -n '__atectl_at "batch"' -l policy -r -f -a 'largest priority park-first none' -d 'Whom it is done to'
+complete -c atectl -n '__atectl_at "batch"' -l spill-dir -r -F -d 'Where memory is spilled, on a real disk'
+complete -c atectl -n '__atectl_at "batch"' -l spill-cap -r -f -d 'Most that may be spilled'
+complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept of a reactor and principal'
+complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
+complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'
+complete -c atectl -n '__atectl_at "batch"' -l resume-from -r -F -d 'Skip jobs that succeeded in these results'
+complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
+complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
+complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
+complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "batch"' -l live -d 'Show the live table, on a terminal'
+complete -c atectl -n '__atectl_at "batch"' -l no-live -d 'Not --live'
+complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
+complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
+complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table json' -d 'JSON lines, or a table'
+complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "batch" 0' -F
+
+complete -c atectl -n '__atectl_at "budget" 0' -a init -d 'Write a budget file with a comment for every key'
+complete -c atectl -n '__atectl_at "budget" 0' -a check -d 'Say whether a host budget can be met, before anything runs'
+complete -c atectl -n '__atectl_at "budget" 0' -a plan -d 'Recommend a budget from the peaks that the ledger has seen'
+complete -c atectl -n '__atectl_at "budget" 0' -a simulate -d 'Replay a recorded run under other policies and limits, without running anything'
+complete -c atectl -n '__atectl_at "budget"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "budget init"' -l force -d 'Replace a file that is there'
+complete -c atectl -n '__atectl_at "budget init"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "budget init" 0' -F
+
+complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take the size of this running host as baseline'
+complete -c atectl -n '__atectl_at "budget check"' -l baseline -r -f -d 'Take this as baseline, and measure none'
+complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Most memory of the whole host process'
+complete -c atectl -n '__atectl_at "budget check"' -l soft -r -f -d 'Share of the limit to hold back at'
+complete -c atectl -n '__atectl_at "budget check"' -l resume -r -f -d 'Share of the limit to go on below'
+complete -c atectl -n '__atectl_at "budget check"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
+complete -c atectl -n '__atectl_at "budget check"' -l policy -r -f -a 'largest priority park-first none' -d 'Whom it is done to'
+complete -c atectl -n '__atectl_at "budget check"' -l spill-dir -r -F -d 'Where memory is spilled'
+complete -c atectl -n '__atectl_at "budget check"' -l spill-cap -r -f -d 'Most that may be spilled'
+complete -c atectl -n '__atectl_at "budget check"' -l jobs -s j -r -f -d 'How many run at once'
+complete -c atectl -n '__atectl_at "budget check"' -l strict -d 'Fail for warnings too'
+complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "budget check" 0' -F
+
+complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to grant over a peak'
+complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as a budget file'
+complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace a file that is there'
+complete -c atectl -n '__atectl_at "budget plan"' -l diff -r -F -d 'Compare it with this budget file'
+complete -c atectl -n '__atectl_at "budget plan"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget plan"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "budget simulate"' -l policy -r -f -a 'largest priority park-first none' -d 'Replay under this policy'
+complete -c atectl -n '__atectl_at "budget simulate"' -l backpressure -r -f -a 'both park spill none' -d 'Replay under this back-pressure'
+complete -c atectl -n '__atectl_at "budget simulate"' -l limit -r -f -d 'Replay under this limit'
+complete -c atectl -n '__atectl_at "budget simulate"' -l svg -r -F -d 'Draw the timelines into this SVG file'
+complete -c atectl -n '__atectl_at "budget simulate"' -l decisions -d 'List every decision of every run'
+complete -c atectl -n '__atectl_at "budget simulate"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget simulate"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "budget simulate" 0' -F
 
 complete -c atectl -n '__atectl_at "ledger" 0' -a ls -d 'List the accounts'
 complete -c atectl -n '__atectl_at "ledger" 0' -a ps -d 'List the leases that have not finished'

@@ -11,7 +11,8 @@ from atectl.inert import inert_line
 
 Row = TypeVar("Row")
 
-_GAP = 2
+GAP = 2
+"""Blanks between two columns."""
 
 
 class Column(NamedTuple, Generic[Row]):
@@ -49,12 +50,12 @@ def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitt
 
     Those that grow share what is left, the most important first.
     """
-    left = width + _GAP
+    left = width + GAP
     kept: dict[Column[Row], int] = {}
     for column in sorted(columns, key=lambda column: column.rank):
-        left -= column.width + _GAP
+        left -= column.width + GAP
         if left < 0 and kept:
-            left += column.width + _GAP
+            left += column.width + GAP
             break
         kept[column] = min(column.width, width)
     held = list(rows)
@@ -88,7 +89,7 @@ def _line(cells: Iterable[tuple[str | Text, Column[Row], int]], style: str) -> T
     line = Text(style=style, no_wrap=True, overflow="crop")
     for place, (cell, column, width) in enumerate(cells):
         if place:
-            line.append(" " * _GAP)
+            line.append(" " * GAP)
         if isinstance(cell, Text):
             cell = cell.copy()
             cell.truncate(width, overflow="ellipsis")

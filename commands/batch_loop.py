@@ -1,0 +1,137 @@
+"""Running a batch: jobs go in as slots get free, and a result comes out as each ends."""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atectl.errors import AtectlError
+from atectl.jobs import Job, Submission
+
+from .batch_results import DoneBefore, is_success, result_of_job, result_of_refusal
+
+if TYPE_CHECKING:
+    from atectl.batch import Batch, JobResult, JobTerms
+
+_KEPT_RESULTS = 16
+
+
+class Tally:
+    """How far a batch is. Written by one thread at a time, read by any.
+
+    Attributes:
+        total: how many jobs there are, None while that is not known.
+        recent: the latest results, for the live table.
+    """
+
+    def __init__(self, total: int | None) -> None:
+        self.total = total
+        self.done = 0
+        self.failed = 0
+        self.skipped = 0
+        self.spills = 0
+        self.spilled_bytes = 0
+        self.is_stopping = False
+        self.recent: deque[dict[str, Any]] = deque(maxlen=_KEPT_RESULTS)
+
+    @property
+    def left(self) -> int | None:
+        """Jobs without a result yet."""
+        if self.total is None:
+            return None
+        return self.total - self.done - self.failed - self.skipped
+
+    def count(self, result: dict[str, Any]) -> None:
+        if is_success(result):
+            self.done += 1
+        else:
+            self.failed += 1
+        for decision in result["decisions"]:
+            if decision["freed_bytes"] is not None:
+                self.spills += 1
+                self.spilled_bytes += decision["freed_bytes"]
+        self.recent.append(result)
+
+
+class Work(NamedTuple):
+    """What a batch is to do, and to whom it tells each result."""
+
+    submissions: Iterable[Submission]
+    done_before: DoneBefore
+    fails_fast: bool
+    tell: Callable[[dict[str, Any]], None]
+
+
+def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
+    """Run every job that is not done already, and tell each result as it comes.
+
+    Raises:
+        UnsatisfiableBudget: the budget cannot be met; nothing was run (exit 125).
+    """
+    _Loop(batch, work, tally).run()
+
+
+class _Loop:
+    def __init__(self, batch: "Batch", work: Work, tally: Tally) -> None:
+        self._batch = batch
+        self._work = work
+        self._tally = tally
+        self._running: dict[int, tuple[Submission, Job]] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        for result in self._batch.run(self._admitted()):
+            self._conclude(self._result(result))
+
+    def _admitted(self) -> Iterator["JobTerms"]:
+        for submission in self._work.submissions:
+            if self._tally.is_stopping:
+                return
+            if self._work.done_before.take(submission):
+                self._tally.skipped += 1
+            elif isinstance(submission.job, AtectlError):
+                self._conclude(result_of_refusal(submission, submission.job))
+            else:
+                self._running[submission.number] = (submission, submission.job)
+                yield _terms(submission.number, submission.job)
+
+    def _result(self, result: "JobResult") -> dict[str, Any]:
+        submission, job = self._running.pop(result.job)
+        return result_of_job(submission, result, job.quota.memory_bytes)
+
+    def _conclude(self, result: dict[str, Any]) -> None:
+        # Jobs that could not be read end on the thread that takes jobs in, the others here.
+        with self._lock:
+            self._tally.count(result)
+            self._work.tell(result)
+        if self._work.fails_fast and not is_success(result):
+            self._tally.is_stopping = True
+            self._batch.stop()
+
+
+def _terms(number: int, job: Job) -> "JobTerms":
+    from atectl.batch import JobTerms
+    from atectl.host import Terms
+
+    return JobTerms(
+        job=number,
+        capsule=job.capsule,
+        terms=Terms(
+            principal=job.principal,
+            quota=job.quota,
+            wasi=job.wasi,
+            invoke=job.invoke,
+            label=job.label,
+        ),
+        priority=job.priority,
+        stdin=job.stdin,
+        stdout=job.stdout,
+        stderr=job.stderr,
+    )
+
+
+def capsules_of(submissions: Iterable[Submission]) -> list[Path]:
+    """The capsules that jobs name, each once, in the order of their first job."""
+    jobs = (each.job for each in submissions if isinstance(each.job, Job))
+    return list(dict.fromkeys(job.capsule for job in jobs))

@@ -1,0 +1,72 @@
+"""What is recorded of a batch: its trace, and the chart that is drawn of it."""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atectl.errors import AtectlError, ReportUnwritable
+
+from .batch_options import BatchRequest
+from .main import report_warning
+from .run_report import check_report_place, replace_file
+
+if TYPE_CHECKING:
+    from atectl.arbiter import Observer
+    from atectl.budget import HostSettings
+
+
+@contextmanager
+def recording(request: BatchRequest, host: "HostSettings") -> "Iterator[Observer | None]":
+    """Who is to be told of the batch that runs while this is entered; None if nobody need be.
+
+    Raises:
+        TraceUnwritable, ReportUnwritable: trace or chart have no place; nothing was run (exit 125).
+    """
+    if request.chart is not None:
+        check_report_place(str(request.chart))
+    if request.trace is not None:
+        with _traced(request.trace, request, host) as observer:
+            yield observer
+    elif request.chart is not None:
+        # Kept on disk rather than here: however long the batch, the chart needs all of it.
+        with (
+            tempfile.NamedTemporaryFile(suffix=".jsonl") as file,
+            _traced(Path(file.name), request, host) as observer,
+        ):
+            yield observer
+    else:
+        yield None
+
+
+@contextmanager
+def _traced(path: Path, request: BatchRequest, host: "HostSettings") -> "Iterator[Observer]":
+    from atectl.trace import Header, Recorder, TraceWriter
+
+    header = Header(host.budget(), host.backpressure, host.policy, host.jobs_at_once)
+    writer = TraceWriter(path, header)
+    try:
+        yield Recorder(writer.write)
+    except BaseException:
+        with suppress(AtectlError):
+            writer.close()
+        raise
+    # The jobs have run, and what they came to stands: what fails from here on is a warning.
+    try:
+        writer.close()
+        if request.chart is not None:
+            _draw(path, request.chart)
+    except AtectlError as error:
+        report_warning(error)
+
+
+def _draw(trace: Path, chart: Path) -> None:
+    from atectl.trace import read_trace
+
+    from .timeline_svg import timeline_svg
+
+    try:
+        replace_file(chart, timeline_svg(read_trace(trace)))
+    except OSError as error:
+        raise ReportUnwritable(f"{str(chart)!r}: {error.strerror}") from None

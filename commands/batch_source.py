@@ -1,0 +1,84 @@
+"""Where the jobs of a batch come from, and the host settings they run under."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atectl.budget import HostSettings, load_budget, read_fraction
+from atectl.errors import BadJob, JobsUnreadable, UsageError
+from atectl.jobs import JobDefaults, Submission, submit, submit_lines
+from atectl.units import parse_size
+
+from .batch_loop import capsules_of
+from .batch_options import HostOptions
+
+STDIN = "-"
+
+
+class JobSource(NamedTuple):
+    """Where jobs come from. `total` None: it is not known before the last was read.
+
+    `capsules` are those known beforehand, to be loaded before anything runs.
+    """
+
+    host: HostSettings
+    submissions: Iterable[Submission]
+    total: int | None
+    capsules: list[Path]
+
+
+def open_source(place: str) -> JobSource:
+    """The jobs of a budget file, or of lines on stdin for `-`.
+
+    Raises:
+        BadBudgetFile, BadJob: the file cannot be used (exit 2).
+        JobsUnreadable: it has no job, or stdin is a terminal (exit 2).
+    """
+    if place == STDIN:
+        if sys.stdin.isatty():
+            raise JobsUnreadable("stdin is a terminal, and jobs are read from it")
+        defaults = JobDefaults(environment=os.environ)
+        return JobSource(HostSettings(), submit_lines(sys.stdin.buffer, defaults), None, [])
+    return _from_file(Path(place))
+
+
+def _from_file(path: Path) -> JobSource:
+    file = load_budget(path)
+    submissions = [
+        submit(number, table, file.defaults) for number, table in enumerate(file.job_tables, 1)
+    ]
+    for each in submissions:
+        if isinstance(each.job, BadJob):
+            raise BadJob(f"{path}: job {each.number}: {each.job}", remedy=each.job.remedy)
+    if not submissions:
+        raise JobsUnreadable(f"{path} has no [[job]] table")
+    return JobSource(file.host, submissions, len(submissions), capsules_of(submissions))
+
+
+def settle(host: HostSettings, options: HostOptions) -> HostSettings:
+    """The settings of the file, with what was given on the command line in their place.
+
+    Raises:
+        BadSize, UsageError: an option cannot be used (exit 2).
+    """
+    readers: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "jobs": (options.jobs, int),
+        "limit_bytes": (options.limit, parse_size),
+        "soft": (options.soft, read_fraction),
+        "resume": (options.resume, read_fraction),
+        "backpressure": (options.backpressure, str),
+        "policy": (options.policy, str),
+        "spill_dir": (options.spill_dir, Path),
+        "spill_cap_bytes": (options.spill_cap, parse_size),
+    }
+    given = {name: read(value) for name, (value, read) in readers.items() if value is not None}
+    settled = host._replace(**given)
+    if settled.resume > settled.soft:
+        raise UsageError(
+            f"the resume threshold of {settled.resume:g} is above the soft limit of "
+            f"{settled.soft:g}",
+            remedy="pass both --soft and --resume, the second not above the first",
+        )
+    return settled

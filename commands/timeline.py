@@ -1,0 +1,90 @@
+"""A trace as what a chart of it shows: pressure and resident size over time, and what was done."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from atectl.accounting import Budget
+from atectl.arbitration import Action
+from atectl.trace import Event, Finished, Ruled, Sampled
+
+MARKED = (Action.PARK, Action.SPILL, Action.ABORT)
+"""The actions that a chart marks: what an arbiter takes, not what it gives back."""
+
+
+class Point(NamedTuple):
+    """The host at one moment; `resident_bytes` None where it could not be read."""
+
+    at_s: float
+    pressure_bytes: int
+    resident_bytes: int | None
+
+
+class Mark(NamedTuple):
+    """What was done to a lease, and when."""
+
+    at_s: float
+    action: Action
+    lease: int
+
+
+class Timeline(NamedTuple):
+    """What a chart shows of one run."""
+
+    title: str
+    budget: Budget
+    ends_s: float
+    points: tuple[Point, ...]
+    marks: tuple[Mark, ...]
+
+    @property
+    def top_bytes(self) -> int:
+        """What the vertical axis goes up to: a little over the highest that is shown."""
+        highest = max((point.pressure_bytes for point in self.points), default=0)
+        return max(self.budget.limit_bytes, highest, 1) * 105 // 100 + 1
+
+
+def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline:
+    """The timeline of a run, recorded or simulated."""
+    points = [
+        Point(event.at_s, event.pressure.total_bytes, event.resident_bytes)
+        for event in events
+        if isinstance(event, Sampled | Ruled)
+    ]
+    marks = [
+        Mark(event.at_s, event.action, event.lease)
+        for event in events
+        if isinstance(event, Ruled) and event.action in MARKED and not event.is_failed_spill
+    ]
+    ends = [event.at_s for event in events if isinstance(event, Finished | Sampled)]
+    return Timeline(title, budget, max(ends, default=0.0), tuple(points), tuple(marks))
+
+
+def in_columns(timeline: Timeline, columns: int) -> list[Point | None]:
+    """The highest point in each of `columns` equal stretches of time, so that no peak is lost.
+
+    A stretch without any point goes on from the one before; None before the first.
+    """
+    found: list[Point | None] = [None] * columns
+    for point in timeline.points:
+        place = column_of(point.at_s, timeline, columns)
+        before = found[place]
+        found[place] = point if before is None else _higher(before, point)
+    last: Point | None = None
+    latest = {column_of(point.at_s, timeline, columns): point for point in timeline.points}
+    for place in range(columns):
+        if found[place] is None:
+            found[place] = last
+        last = latest.get(place, last)
+    return found
+
+
+def column_of(at_s: float, timeline: Timeline, columns: int) -> int:
+    if timeline.ends_s <= 0:
+        return 0
+    return min(int(at_s / timeline.ends_s * columns), columns - 1)
+
+
+def _higher(one: Point, other: Point) -> Point:
+    resident = [x.resident_bytes for x in (one, other) if x.resident_bytes is not None]
+    pressure_bytes = max(one.pressure_bytes, other.pressure_bytes)
+    return Point(one.at_s, pressure_bytes, max(resident, default=None))

@@ -1,0 +1,143 @@
+"""Batches beside the wasmtime command, under limits beside without, and in flat memory."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.benchmarks.measuring import ProcessFigures, Row, in_turn, run_once
+from tests.benchmarks.processes import CAPSULES, cpython, wasmtime_binary
+
+PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
+FEW_JOBS, MANY_JOBS = 1_000, 10_000
+RUNS = 5
+HEADLINE = Path(__file__).resolve().parents[2] / "fixtures" / "budgets" / "headline.toml"
+
+
+def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """`batch --jobs 2` and `xargs -P2 wasmtime run` with its cache, on the same capsules.
+
+    A hello takes so little that the start of `atectl` outweighs two hundred of them: what each
+    further one takes stands beside.
+    """
+    pythons, python_others = _in_turn_with_xargs(
+        atectl, environment, folder, [cpython(), "-c", "print(1+1)"], PYTHONS
+    )
+    hello = [str(CAPSULES / "hello.wat")]
+    hellos, hello_others = _in_turn_with_xargs(atectl, environment, folder, hello, HELLOS)
+    more = _write_jobs(folder / "more.jsonl", hello, HELLOS + FURTHER_HELLOS)
+    [longer] = in_turn([_batch(atectl, more, "--jobs", "2")], environment, RUNS)
+    further_s = (longer.wall_s - hellos.wall_s) / FURTHER_HELLOS
+    other_s = hello_others.wall_s / HELLOS
+    return [
+        _ratio(f"{PYTHONS} × CPython `print(1+1)`: wall", pythons, python_others, 0.45),
+        _ratio(f"{HELLOS} × hello.wat: wall", hellos, hello_others, None),
+        Row(
+            "each further hello.wat: wall",
+            further_s / other_s,
+            "×",
+            0.12,
+            f"{further_s * 1000:.2f} ms / {other_s * 1000:.2f} ms",
+        ),
+    ]
+
+
+def _in_turn_with_xargs(
+    atectl: str, environment: Mapping[str, str], folder: Path, words: list[str], count: int
+) -> list[ProcessFigures]:
+    jobs = _write_jobs(folder / "side.jsonl", words, count)
+    theirs = shlex.join([wasmtime_binary(), "run", "-C", "cache=y", *words])
+    commands = [
+        _batch(atectl, jobs, "--jobs", "2"),
+        ["/bin/sh", "-c", f"seq {count} | xargs -P2 -I{{}} {theirs}"],
+    ]
+    return in_turn(commands, environment, RUNS)
+
+
+def _ratio(what: str, ours: ProcessFigures, theirs: ProcessFigures, bound: float | None) -> Row:
+    detail = f"{ours.wall_s * 1000:.0f} ms / {theirs.wall_s * 1000:.0f} ms"
+    return Row(what, ours.wall_s / theirs.wall_s, "×", bound, detail)
+
+
+def headline(atectl: str, environment: Mapping[str, str]) -> list[Row]:
+    """Twelve capsules of 200 MiB under a limit, beside the same jobs without one."""
+    free = _headline(atectl, environment, "none", "8GiB")
+    rows = []
+    for limit in ("1GiB", "512MiB"):
+        held = _headline(atectl, environment, "both", limit)
+        limit_bytes = {"1GiB": 1 << 30, "512MiB": 512 << 20}[limit]
+        rows += [
+            Row(
+                f"12 × 200 MiB under {limit}: wall",
+                held.wall_s / free.wall_s,
+                "×",
+                1.5,
+                f"{held.wall_s:.1f} s / {free.wall_s:.1f} s",
+            ),
+            Row(
+                f"12 × 200 MiB under {limit}: peak resident",
+                held.resident_bytes / limit_bytes,
+                "×",
+                1.0,
+                f"{held.resident_bytes >> 20} MiB; without a limit {free.resident_bytes >> 20} MiB",
+            ),
+        ]
+    return rows
+
+
+def never_tripped(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """What an arbiter costs that has nothing to do: the same growing guests with and without."""
+    words = [str(CAPSULES / "bounded.wat"), "seed", "12"]
+    jobs = _write_jobs(folder / "calm.jsonl", words, 4)
+    held, free = in_turn(
+        [
+            _batch(atectl, jobs, "--limit", "8GiB", "--backpressure", "both"),
+            _batch(atectl, jobs, "--limit", "8GiB", "--backpressure", "none"),
+        ],
+        environment,
+        RUNS,
+    )
+    return [_ratio("an arbiter that never trips: wall", held, free, 1.02)]
+
+
+def many_jobs(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """Ten thousand hello capsules through a pipe, beside a thousand."""
+    hello = [str(CAPSULES / "hello.wat")]
+    few = _write_jobs(folder / "few.jsonl", hello, FEW_JOBS)
+    many = _write_jobs(folder / "many.jsonl", hello, MANY_JOBS)
+    less, more = in_turn([_batch(atectl, few), _batch(atectl, many)], environment, 3)
+    return [
+        Row(
+            f"{MANY_JOBS:,} jobs / {FEW_JOBS:,}: peak resident",
+            more.resident_bytes / less.resident_bytes,
+            "×",
+            1.1,
+            f"{more.resident_bytes / 2**20:.1f} MiB / {less.resident_bytes / 2**20:.1f} MiB",
+        ),
+        Row(
+            f"{MANY_JOBS:,} jobs: each",
+            more.wall_s / MANY_JOBS * 1000,
+            " ms",
+            None,
+            f"{more.wall_s:.1f} s together",
+        ),
+    ]
+
+
+def _headline(
+    atectl: str, environment: Mapping[str, str], backpressure: str, limit: str
+) -> ProcessFigures:
+    flags = ["--backpressure", backpressure, "--limit", limit, "--ledger", "none"]
+    return run_once([atectl, "batch", str(HEADLINE), *flags], environment)
+
+
+def _batch(atectl: str, jobs: Path, *flags: str) -> list[str]:
+    command = shlex.join([atectl, "batch", "-", "--ledger", "none", *flags])
+    return ["/bin/sh", "-c", f"exec {command} < {shlex.quote(str(jobs))}"]
+
+
+def _write_jobs(path: Path, words: list[str], count: int) -> Path:
+    """The same job `count` times: a capsule and its arguments."""
+    job = {"capsule": words[0], "args": words[1:], "max_mem": "128MiB"}
+    path.write_text((json.dumps(job) + "\n") * count)
+    return path

@@ -1,0 +1,88 @@
+"""Where jobs come from, and which settings win."""
+
+from pathlib import Path
+
+import pytest
+
+from atectl.budget import HostSettings
+from atectl.commands.batch_options import Backpressure, HostOptions, PolicyName
+from atectl.commands.batch_source import open_source, settle
+from atectl.errors import BadBudgetFile, BadJob, BadSize, JobsUnreadable, UsageError
+
+MIB = 1 << 20
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "jobs.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_jobs_of_a_file_come_in_order_with_its_settings(tmp_path: Path) -> None:
+    text = """
+        [host]
+        jobs = 3
+        [[job]]
+        capsule = "b.wat"
+        [[job]]
+        capsule = "a.wat"
+        [[job]]
+        capsule = "b.wat"
+    """
+    source = open_source(written(tmp_path, text))
+    assert [each.capsule for each in source.submissions] == ["b.wat", "a.wat", "b.wat"]
+    assert [each.number for each in source.submissions] == [1, 2, 3]
+    assert source.total == 3
+    assert source.host.jobs == 3
+    assert source.capsules == [tmp_path / "b.wat", tmp_path / "a.wat"]
+
+
+def test_a_bad_table_of_a_file_is_named_before_anything_runs(tmp_path: Path) -> None:
+    text = '[[job]]\ncapsule = "a.wat"\n[[job]]\ncapsul = "a.wat"\n'
+    with pytest.raises(BadJob, match="job 2: unknown key 'capsul'; did you mean capsule"):
+        open_source(written(tmp_path, text))
+
+
+def test_a_file_without_jobs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JobsUnreadable, match=r"has no \[\[job\]\] table"):
+        open_source(written(tmp_path, "[host]\njobs = 3\n"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadBudgetFile, match="No such file"):
+        open_source(str(tmp_path / "missing.toml"))
+
+
+def test_what_is_given_on_the_command_line_wins() -> None:
+    host = HostSettings(limit_bytes=MIB, jobs=2, backpressure="park")
+    options = HostOptions(
+        limit="1GiB", backpressure=Backpressure.both, policy=PolicyName.park_first, soft=0.9
+    )
+    settled = settle(host, options)
+    assert settled.limit_bytes == 1024 * MIB
+    assert (settled.backpressure, settled.policy, settled.soft) == ("both", "park-first", 0.9)
+    assert settled.jobs == 2
+
+
+def test_what_is_not_given_stays() -> None:
+    host = HostSettings(limit_bytes=MIB, spill_dir=Path("/data"), spill_cap_bytes=7)
+    assert settle(host, HostOptions()) == host
+
+
+@pytest.mark.parametrize("options", [HostOptions(limit="lots"), HostOptions(spill_cap="0")])
+def test_a_bad_size_is_refused(options: HostOptions) -> None:
+    with pytest.raises(BadSize):
+        settle(HostSettings(), options)
+
+
+@pytest.mark.parametrize(
+    "options", [HostOptions(soft=1.5), HostOptions(resume=-0.1), HostOptions(soft=0.0)]
+)
+def test_a_fraction_is_above_0_and_at_most_1(options: HostOptions) -> None:
+    with pytest.raises(UsageError, match="no fraction of the limit"):
+        settle(HostSettings(), options)
+
+
+def test_resume_is_not_above_soft() -> None:
+    with pytest.raises(UsageError, match=r"threshold of 0\.7 is above the soft limit of 0\.6"):
+        settle(HostSettings(), HostOptions(soft=0.6))

@@ -1,0 +1,50 @@
+"""A memory control group of the test's own, in either version, where one can be made."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+_TOP = Path("/sys/fs/cgroup")
+
+
+@contextmanager
+def memory_group(limit_bytes: int) -> Iterator[Path]:
+    """The folder of a group with this limit, to be removed when its processes have ended.
+
+    The test is skipped where this user may make none.
+    """
+    folder = _make(limit_bytes)
+    if folder is None:
+        pytest.skip("no memory control group can be made here")
+    try:
+        yield folder
+    finally:
+        folder.rmdir()
+
+
+def _make(limit_bytes: int) -> Path | None:
+    for parent, limit_file in _parents():
+        folder = parent / f"atectl-test-{os.getpid()}"
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            (folder / limit_file).write_text(str(limit_bytes))
+            return folder
+        except OSError:
+            folder.rmdir()
+    return None
+
+
+def _parents() -> Iterator[tuple[Path, str]]:
+    """Where a group may be made, and what its limit is called there."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        if controllers == "memory":
+            yield _TOP / "memory" / group.lstrip("/"), "memory.limit_in_bytes"
+        elif not controllers:
+            yield _TOP / group.lstrip("/"), "memory.max"

@@ -1,0 +1,119 @@
+"""A checked and a recommended budget as they look; see test_ledger_views for the pictures."""
+
+from pathlib import Path
+
+import pytest
+from ledger_records import GIB, MIB, NOW, account, lease
+from test_ledger_views import WIDTHS, assert_looks_like, drawn
+
+from atectl.accounting import Budget
+from atectl.baseline import Baseline, stated
+from atectl.budget import HostSettings
+from atectl.budget_check import (
+    BudgetCheck,
+    BudgetFinding,
+    BudgetVerdict,
+    Measured,
+    SpillRoom,
+)
+from atectl.budget_demand import Claim, Commitment, Demand
+from atectl.budget_plan import Change, recommend
+from atectl.commands.views.budget import check_view
+from atectl.commands.views.budget_plan import changes_view, plan_view
+from atectl.finding import Verdict
+from atectl.host_ceilings import Ceiling
+
+LARGEST = Claim(Path("日本語\x1b[31m.wasm"), "render-farm", 256 * MIB, 16, at_once=True)
+DEMAND = Demand(
+    18,
+    16 * 256 * MIB + 2 * 64 * MIB,
+    LARGEST,
+    (
+        Commitment("default", 2, 128 * MIB, 64 * MIB),
+        Commitment("a-principal-whose-name-is-as-long-as-names-may-be-64-characters_", 16, GIB, 1),
+    ),
+)
+FINDINGS = (
+    BudgetFinding(
+        Verdict.PROBLEM,
+        "E312",
+        "the limit of 8388608 bytes (8 MiB) is below the 30793728 bytes (29.4 MiB) that the host "
+        "itself takes",
+        "raise the limit",
+    ),
+    BudgetFinding(Verdict.WARNING, "E322", "[bold]\x1b]0;title\x07", "lower quotas"),
+    BudgetFinding(Verdict.SKIPPED, None, "not known", ""),
+)
+
+
+def checked(
+    verdict: BudgetVerdict, *findings: BudgetFinding, baseline: Baseline, demand: Demand = DEMAND
+) -> BudgetCheck:
+    measured = Measured(
+        host=HostSettings(),
+        budget=Budget(GIB),
+        limit_source="limit in budget.toml",
+        baseline=baseline,
+        demand=demand,
+        ceiling=Ceiling("control group", 4 * GIB),
+        spill_room=SpillRoom(78 * GIB, "free in /var/tmp, on ext4", "ext4"),
+    )
+    return BudgetCheck(verdict, None, measured, findings)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_check_with_findings(width: int) -> None:
+    check = checked(BudgetVerdict.UNSATISFIABLE, *FINDINGS, baseline=stated(30 * MIB))
+    assert_looks_like(f"budget-check-{width}", drawn(check_view(check), width))
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_check_of_a_file_without_capsules_or_baseline(width: int) -> None:
+    unknown = Baseline(None, "the measuring process took over 120 s")
+    check = checked(BudgetVerdict.SKIPPED, baseline=unknown, demand=Demand(0, 0, None, ()))
+    assert_looks_like(f"budget-check-bare-{width}", drawn(check_view(check), width))
+
+
+def test_what_is_over_the_limit_is_shown_as_less_than_nothing() -> None:
+    check = checked(BudgetVerdict.UNSATISFIABLE, baseline=stated(GIB))
+    assert "left           -205 MiB" in drawn(check_view(check), 80)
+
+
+PLAN = recommend(
+    [
+        account("render-farm", leases=120, since=NOW - 9e6, refused_growths=12),
+        account(
+            "a-principal-whose-name-is-as-long-as-names-may-be-64-characters_",
+            high_water_bytes=3 * GIB,
+        ),
+    ],
+    [lease("render-farm", largest_refused_bytes=MIB), lease("idle", id="2")],
+    baseline_bytes=30 * MIB,
+)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_plan(width: int) -> None:
+    assert_looks_like(f"budget-plan-{width}", drawn(plan_view(PLAN), width))
+
+
+def test_a_plan_without_a_baseline_skips_the_limit() -> None:
+    plan = PLAN._replace(baseline_bytes=None, limit_bytes=None)
+    picture = drawn(plan_view(plan), 120)
+    assert "limit: skipped, for the baseline could not be measured" in picture
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_changes(width: int) -> None:
+    changes = [
+        Change("host.limit", None, 5 * GIB),
+        Change("principals.render-farm.max_mem", 64 * MIB, 37 * MIB),
+        Change("principals.beta.max_mem", 64 * MIB, 65 * MIB),
+        Change("principals.idle.max_mem", 64 * MIB, None),
+    ]
+    view = changes_view(changes, "budget\x1b[31m.toml")
+    assert_looks_like(f"budget-changes-{width}", drawn(view, width))
+
+
+def test_no_changes_are_told_in_a_line() -> None:
+    assert drawn(changes_view([], "budget.toml"), 80) == "\nbudget.toml says the same\n"
