@@ -7,7 +7,7 @@ key leaves the atespace out: actors of one name share a lock there.
 import re
 from typing import NamedTuple
 
-from atectl.errors import BadActor
+from atectl.lock_errors import BadActor
 
 DEFAULT_PREFIX = "lock:actor:"
 ACTOR_PREFIX = "actor:"

@@ -1,13 +1,17 @@
-"""Every error atectl reports: its code, what it means, what to do, and the exit status.
+"""What an error is, and every error of using atectl and of running a capsule.
 
-A class is one way for something to go wrong. The first line of its docstring is its
-meaning, and `atectl explain` prints it with the example and the remedy. Codes are grouped:
-E1 usage, E2 capsules, E3 leases and budgets, E4 the ledger, E5 Redis and actor locks, E6
-files of ours, E7 the engine, E9 atectl itself.
+A class is one way for something to go wrong: its code, what it means, what to do, and the exit
+status. The first line of its docstring is its meaning, and `atectl explain` prints it with the
+example and the remedy. Codes are grouped: E1 usage, E2 capsules, E3 leases and budgets, E4 the
+ledger, E5 Redis and actor locks, E6 files of ours, E7 the engine, E9 atectl itself. Errors that
+a plain run cannot meet stand in modules of their own, so that it does not import them.
 """
 
 from collections.abc import Iterator
 from typing import ClassVar
+
+OTHER_MODULES = ("budget_errors", "lock_errors", "redis_errors")
+"""The modules beside this one that define errors."""
 
 
 class AtectlError(Exception):
@@ -34,6 +38,11 @@ class AtectlError(Exception):
 
 def error_classes() -> Iterator[type[AtectlError]]:
     """Every class that has a code of its own, in order of the codes."""
+    # A plain run lists no errors, and may not have this yet.
+    from importlib import import_module
+
+    for module in OTHER_MODULES:
+        import_module(f"atectl.{module}")
     found: dict[str, type[AtectlError]] = {}
     pending = list(AtectlError.__subclasses__())
     while pending:
@@ -159,38 +168,6 @@ class NotInvokable(UsageError):
     code = "E113"
     example = "atectl run --invoke shuffle vectors.wasm"
     default_remedy = "invoke an export of numbers, text, lists, records and the like"
-
-
-class BadActor(UsageError):
-    """What should name an actor does not."""
-
-    code = "E114"
-    example = "atectl locks show 'My Actor'"
-    default_remedy = "write ATESPACE/NAME, NAME or the key of its lock; names are a-z, 0-9 and -"
-
-
-class AmbiguousActor(UsageError):
-    """The name stands for more than one lock."""
-
-    code = "E115"
-    example = "atectl locks release web, where two atespaces have an actor of that name"
-    default_remedy = "name one of the keys listed, in full"
-
-
-class TokenNeeded(UsageError):
-    """Going ahead without being asked takes the token of the lock that is meant."""
-
-    code = "E116"
-    example = "atectl locks release demo/web --yes"
-    default_remedy = "pass --token TOKEN, as `atectl locks show` shows it"
-
-
-class BadBudgetFile(UsageError):
-    """The host budget file cannot be read or holds something unknown."""
-
-    code = "E117"
-    example = "atectl budget check broken.toml"
-    default_remedy = "mend the file named; `atectl budget init -` shows every key"
 
 
 # E2: capsules
@@ -328,38 +305,6 @@ class InitialTableOverQuota(LeaseError):
     default_remedy = "raise --max-mem: the cap is one table element for every 32 bytes of quota"
 
 
-class SpillCapReached(AtectlError):
-    """The memory on disk has reached the cap given for it."""
-
-    code = "E313"
-    example = "a batch whose parked leases hold more than --spill-cap"
-    default_remedy = "raise --spill-cap, or run fewer jobs at once"
-
-
-class SpillDiskFull(AtectlError):
-    """The disk, or this user's share of it, has no room left for spilled memory."""
-
-    code = "E314"
-    example = "--spill-dir names a small disk"
-    default_remedy = "make room there, or name a larger disk with --spill-dir"
-
-
-class SpillFailed(AtectlError):
-    """The disk failed while memory was spilled to it."""
-
-    code = "E315"
-    example = "the disk under --spill-dir reports an error"
-    default_remedy = "check that disk, or name another with --spill-dir"
-
-
-class OutOfMemory(AtectlError):
-    """The system gave no memory to go on with."""
-
-    code = "E316"
-    example = "the system refuses a mapping while memory is spilled"
-    default_remedy = "raise the limits on memory (ulimit -v), or lower --limit"
-
-
 class AbortedByArbiter(LeaseError):
     """The host was past its limit with nothing left to park or spill, and chose this lease."""
 
@@ -377,102 +322,6 @@ class StreamUnusable(AtectlError):
         """echo '{"capsule": "hello.wasm", "stdout": "/no/such/folder/out"}' | atectl batch -"""
     )
     default_remedy = "name a file that can be opened, in a folder that exists"
-
-
-class BadJob(UsageError):
-    """A job of a batch cannot be used: its line or table has something it should not have."""
-
-    code = "E330"
-    example = """echo '{"capsul": "hello.wasm"}' | atectl batch -"""
-    default_remedy = "`atectl batch --help` lists the keys of a job"
-
-
-class BadResults(UsageError):
-    """The file of results to resume from holds something that is no result."""
-
-    code = "E331"
-    example = "atectl batch jobs.toml --resume-from photo.png"
-    default_remedy = "name a file that holds what an earlier `atectl batch` wrote to stdout"
-
-
-class JobsUnreadable(UsageError):
-    """The file of jobs cannot be read, or has none."""
-
-    code = "E332"
-    example = "atectl batch no-such-file.toml"
-    default_remedy = "name a TOML file with [[job]] tables, or - for lines of JSON on stdin"
-
-
-class UnsatisfiableBudget(AtectlError):
-    """The host budget can never be met."""
-
-    code = "E312"
-    example = "atectl budget check --limit 16MiB budget.toml"
-    default_remedy = "raise the limit; `atectl budget check` shows the sum"
-
-
-class SpillOntoMemory(AtectlError):
-    """The folder for spilled memory lies in memory itself, where spilling frees nothing."""
-
-    code = "E320"
-    example = "atectl budget check --spill-dir /dev/shm budget.toml"
-    default_remedy = "name a folder on a real disk with --spill-dir"
-
-
-class SpillFolderUnusable(AtectlError):
-    """The folder for spilled memory is missing, or nothing can be written there."""
-
-    code = "E321"
-    example = "atectl budget check --spill-dir /no/such/folder budget.toml"
-    default_remedy = "name a folder that exists and that you may write, with --spill-dir"
-
-
-class OvercommittedBudget(AtectlError):
-    """The quotas granted together are more than the host has."""
-
-    code = "E322"
-    example = "four leases of 512MiB each under a limit of 1GiB"
-    default_remedy = "raise the limit, or lower quotas or the number of leases at once"
-
-
-class TightBudget(AtectlError):
-    """The limit leaves so little above the baseline that leases are parked at once."""
-
-    code = "E323"
-    example = "a limit of 64MiB where the process itself takes 60MiB"
-    default_remedy = "raise the limit"
-
-
-class BaselineUnmeasured(AtectlError):
-    """What the host process itself takes could not be measured."""
-
-    code = "E324"
-    example = "atectl budget check --pid 999999 budget.toml"
-    default_remedy = "state it with --baseline SIZE"
-
-
-class BudgetUnwritable(AtectlError):
-    """A budget file cannot be written, or is already there."""
-
-    code = "E325"
-    example = "atectl budget init /no/such/folder/budget.toml"
-    default_remedy = "name another file, or pass --force to replace the one that is there"
-
-
-class BadTrace(UsageError):
-    """A trace of arbitration could not be read."""
-
-    code = "E340"
-    example = "atectl budget simulate notes.txt"
-    default_remedy = "record one with: atectl batch --trace FILE"
-
-
-class TraceUnwritable(AtectlError):
-    """The trace of a batch could not be written."""
-
-    code = "E341"
-    example = "atectl batch --trace /no/such/folder/trace.jsonl jobs.toml"
-    default_remedy = "check that the folder exists, is yours and has space"
 
 
 # E4: the ledger
@@ -522,248 +371,6 @@ class UnknownPrincipal(AtectlError):
     exit_status = 1
     example = "atectl ledger show nobody"
     default_remedy = "`atectl ledger ls` lists the accounts"
-
-
-# E5: Redis and actor locks
-
-
-class RedisFailure(AtectlError):
-    """The Redis or Valkey server cannot be used."""
-
-
-class RedisUnreachable(RedisFailure):
-    """Nothing answers at the Redis server's address, or the connection broke."""
-
-    code = "E501"
-    example = "atectl locks ls --redis redis://127.0.0.1:1"
-    default_remedy = "check the address, and that the server runs and takes connections from here"
-
-
-class RedisTimeout(RedisFailure):
-    """The Redis server did not answer in time."""
-
-    code = "E502"
-    example = "the server is suspended, overloaded, or behind a firewall that drops packets"
-    default_remedy = "check the server, or give it longer with --redis-timeout"
-
-
-class RedisLoginRefused(RedisFailure):
-    """The Redis server refuses the user or password, or wants one and was given none."""
-
-    code = "E503"
-    example = "atectl locks ls --redis redis://operator@redis.example, with a wrong password"
-    default_remedy = (
-        "name the user in the URL and give the password with --redis-password-file, "
-        "or in ATECTL_REDIS_URL"
-    )
-
-
-class RedisPermissionDenied(RedisFailure):
-    """The Redis user may not run a command or touch a key that is needed."""
-
-    code = "E504"
-    example = "an ACL user without +scan lists the locks"
-    default_remedy = "have the ACL user granted what the message names, or use another user"
-
-
-class RedisWrongType(RedisFailure):
-    """A key in Redis holds another type of value than it should."""
-
-    code = "E505"
-    example = "lock:actor:staging:web is a list"
-    default_remedy = "find out which program writes the key, or choose another prefix"
-
-
-class RedisLoading(RedisFailure):
-    """The Redis server is still loading its data from disk."""
-
-    code = "E506"
-    example = "the server was restarted a moment ago"
-    default_remedy = "try again when it has finished loading"
-
-
-class RedisReadOnly(RedisFailure):
-    """The Redis server is a replica, or takes no writes for now."""
-
-    code = "E507"
-    example = "the URL names a replica, or a failover is under way"
-    default_remedy = "name the primary, or a Sentinel that knows it"
-
-
-class RedisClusterDown(RedisFailure):
-    """The Redis cluster does not serve the slot of a key, or is being rearranged."""
-
-    code = "E508"
-    example = "a primary is gone and no replica has taken its slots yet"
-    default_remedy = "look at CLUSTER INFO on the nodes, and try again when its state is ok"
-
-
-class RedisTlsFailed(RedisFailure):
-    """No TLS connection to the Redis server could be agreed on."""
-
-    code = "E509"
-    example = "the server's certificate is for another name"
-    default_remedy = "check --redis-ca, --redis-cert, --redis-key and --redis-server-name"
-
-
-class BadRedisUrl(UsageError):
-    """The Redis URL, or an option that goes with it, cannot be used."""
-
-    code = "E510"
-    example = "atectl locks ls --redis localhost:6379"
-    default_remedy = (
-        "write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH; in a user or password "
-        "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
-    )
-
-
-class NoRedisNamed(UsageError):
-    """No Redis server was named."""
-
-    code = "E511"
-    example = "atectl locks ls"
-    default_remedy = (
-        "name it with --redis URL, ATECTL_REDIS_URL, or url under [redis] in atectl.toml"
-    )
-
-
-class BadRedisFile(UsageError):
-    """A password, certificate or key file for the Redis connection cannot be used."""
-
-    code = "E512"
-    example = "atectl locks ls --redis rediss://redis.example --redis-ca no-such-file.pem"
-    default_remedy = (
-        "name a file that exists, that you may read, and that holds what the option says"
-    )
-
-
-class RedisOutOfMemory(RedisFailure):
-    """The Redis server has no memory left for writes."""
-
-    code = "E513"
-    example = "maxmemory is reached and nothing may be evicted"
-    default_remedy = "raise the server's maxmemory, or remove what is not needed there"
-
-
-class RedisRefused(RedisFailure):
-    """The Redis server answered with an error, or with something that is no answer."""
-
-    code = "E514"
-    example = "the address is that of another kind of server"
-    default_remedy = (
-        "check that the address is that of a Redis or Valkey server, version 6 or later"
-    )
-
-
-# E5: holding an actor lock
-
-
-class LockBusy(AtectlError):
-    """Somebody else holds the actor's lock; nothing was run."""
-
-    code = "E540"
-    exit_status = 75
-    example = "atectl locks hold demo/web -- ./deploy.sh, while another deploys"
-    default_remedy = "wait for it: `locks hold --wait 30s`, or `run --lock-wait 30s`"
-
-
-class LockLost(AtectlError):
-    """The actor's lock was lost, or could have been, and the work under it was ended."""
-
-    code = "E541"
-    example = "the server does not answer for 20 s while a lock of 30 s is held"
-    default_remedy = (
-        "look at what the work has done so far, and who holds the lock now: "
-        "`atectl locks show ACTOR`"
-    )
-
-
-class LockDeadline(AtectlError):
-    """The command under the lock was still running at its deadline and was ended."""
-
-    code = "E542"
-    exit_status = 124
-    example = "atectl locks hold --deadline 1s demo/web -- sleep 60"
-    default_remedy = "raise --deadline, or lift it with --deadline none"
-
-
-class HeldCommandNotFound(AtectlError):
-    """There is no such command to run under the lock."""
-
-    code = "E543"
-    exit_status = 127
-    example = "atectl locks hold demo/web -- no-such-command"
-    default_remedy = "check the command's name, and PATH"
-
-
-class HeldCommandNotExecutable(AtectlError):
-    """The command to run under the lock cannot be executed."""
-
-    code = "E544"
-    exit_status = 126
-    example = "atectl locks hold demo/web -- /etc/hostname"
-    default_remedy = "make the file executable, and give a script its #! line"
-
-
-class BadLockTtl(UsageError):
-    """A lock's TTL is too short to be renewed in time, or too long to be a lease."""
-
-    code = "E545"
-    example = "atectl locks hold --ttl 1ms demo/web -- true"
-    default_remedy = "30s is what other holders of actor locks use"
-
-
-class GuardGone(AtectlError):
-    """The process that guards the command was killed, so the command was ended too."""
-
-    code = "E546"
-    example = "a process of the name `child_guard.py` is killed by hand"
-    default_remedy = "leave the guard alone: it kills the command if atectl no longer can"
-
-
-class UnknownLock(AtectlError):
-    """There is neither a lock nor a record of this actor."""
-
-    code = "E520"
-    exit_status = 1
-    example = "atectl locks show demo/nobody"
-    default_remedy = "`atectl locks ls` lists the locks"
-
-
-class LockRenewing(AtectlError):
-    """The lock's holder is alive, or was not watched long enough to tell."""
-
-    code = "E521"
-    exit_status = 1
-    example = "atectl locks release demo/web, while its holder works"
-    default_remedy = (
-        "let it finish; --force releases it all the same, and its work goes on unguarded"
-    )
-
-
-class LockChanged(AtectlError):
-    """The lock is no longer the one that was seen; nothing was released."""
-
-    code = "E522"
-    exit_status = 1
-    example = "another holder takes the lock while the question is on the screen"
-    default_remedy = "look again: `atectl locks show ACTOR`"
-
-
-class AuditUnwritable(AtectlError):
-    """No audit record could be written, so nothing was released."""
-
-    code = "E523"
-    example = "the disk is full, and the user may not write to Redis"
-    default_remedy = "make the state folder writable, or XDG_STATE_HOME another one"
-
-
-class AuditUnreadable(AtectlError):
-    """The file of audit records cannot be read."""
-
-    code = "E524"
-    example = "the file belongs to another user"
-    default_remedy = "run it as the user whose file it is"
 
 
 # E6: files of ours
@@ -827,6 +434,14 @@ class EngineUntrusted(AtectlError):
     code = "E702"
     example = "an untested version of wasmtime is installed"
     default_remedy = "install the version of wasmtime that atectl asks for: `pip install atectl`"
+
+
+class CompilerGone(AtectlError):
+    """The process that compiled a capsule for many leases ended before it was done."""
+
+    code = "E703"
+    example = "the system ends the compiler of a huge capsule for want of memory"
+    default_remedy = "run it once with `atectl run`, which keeps it compiled, where memory is free"
 
 
 # E9: atectl itself

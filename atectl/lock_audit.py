@@ -13,7 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atectl.errors import AtectlError, AuditUnreadable, AuditUnwritable
+from atectl.errors import AtectlError
+from atectl.lock_errors import AuditUnreadable, AuditUnwritable
 
 if TYPE_CHECKING:
     from atectl.redis_connection import RedisConnection

@@ -20,8 +20,9 @@ from atectl.actor_keys import (
 )
 from atectl.actor_records import WorkerRecord, decode_actor, decode_worker
 from atectl.clock import boottime
-from atectl.errors import AmbiguousActor, UnknownLock, nearest
+from atectl.errors import nearest
 from atectl.key_reading import get_values, scan_keys
+from atectl.lock_errors import AmbiguousActor, UnknownLock
 from atectl.lock_verdicts import DEFAULT_TTL_S
 from atectl.locks import (
     Actor,

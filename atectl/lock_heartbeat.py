@@ -13,7 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from atectl.clock import boottime
-from atectl.errors import AtectlError, BadLockTtl, LockLost
+from atectl.errors import AtectlError
+from atectl.lock_errors import BadLockTtl, LockLost
 from atectl.units import format_duration
 
 DEFAULT_TTL_S = 30.0

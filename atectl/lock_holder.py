@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.actor_keys import companion_keys
 from atectl.clock import boottime
-from atectl.errors import AtectlError, LockBusy, LockLost
+from atectl.errors import AtectlError
 from atectl.holder_record import Holder, HolderRecord, pairs, parse_holder
+from atectl.lock_errors import LockBusy, LockLost
 from atectl.lock_heartbeat import Heartbeat, LockTimes
 from atectl.units import format_duration
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.actor_keys import companion_keys, key_bytes
 from atectl.clock import boottime
-from atectl.errors import AtectlError, LockChanged, UnknownLock
+from atectl.errors import AtectlError
 from atectl.lock_audit import INTENDED, AuditNote, LockAudit, own_origin
+from atectl.lock_errors import LockChanged, UnknownLock
 from atectl.lock_verdicts import Look, Verdict
 from atectl.locks import Lock, look_of
 

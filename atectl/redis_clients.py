@@ -30,7 +30,7 @@ from redis.sentinel import (  # noqa: TID253
     SentinelManagedConnection,
 )
 
-from atectl.errors import BadRedisFile
+from atectl.redis_errors import BadRedisFile
 from atectl.redis_faults import causes
 from atectl.redis_settings import RedisSettings, join_address
 

@@ -19,8 +19,9 @@ from redis.cluster import RedisCluster  # noqa: TID253
 from redis.exceptions import AuthenticationError, NoScriptError, ResponseError  # noqa: TID253
 from redis.sentinel import Sentinel  # noqa: TID253
 
-from atectl.errors import BadRedisUrl, RedisTimeout, nearest
+from atectl.errors import nearest
 from atectl.redis_clients import ClientFactory
+from atectl.redis_errors import BadRedisUrl, RedisTimeout
 from atectl.redis_faults import translated
 from atectl.redis_settings import RedisSettings
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from redis import exceptions as faults  # noqa: TID253 - imported by redis_connection alone
 from redis.sentinel import MasterNotFoundError  # noqa: TID253
 
-from atectl.errors import (
+from atectl.redis_errors import (
     RedisClusterDown,
     RedisFailure,
     RedisLoading,

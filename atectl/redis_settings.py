@@ -8,7 +8,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from atectl.config import Settings, load_settings
-from atectl.errors import BadRedisFile, BadRedisUrl, NoRedisNamed
+from atectl.redis_errors import BadRedisFile, BadRedisUrl, NoRedisNamed
 from atectl.units import parse_duration
 
 DEFAULT_TIMEOUT_S = 5.0

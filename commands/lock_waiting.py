@@ -2,8 +2,8 @@
 
 import sys
 
-from atectl.errors import LockBusy
 from atectl.inert import inert_line
+from atectl.lock_errors import LockBusy
 
 
 def tell_of_wait(busy: LockBusy) -> None:

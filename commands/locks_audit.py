@@ -2,7 +2,8 @@
 
 from .ledger_options import LimitOption, say
 from .locks_options import connected
-from .output import Output, OutputOption, print_json, print_view
+from .output import Output, print_json, print_view
+from .output_option import OutputOption
 from .redis_options import (
     CaOption,
     CertOption,

@@ -20,7 +20,8 @@ from .locks_options import (
     parse_ttl,
 )
 from .locks_sorting import ORDER_OF, SortBy
-from .output import Output, OutputOption
+from .output import Output
+from .output_option import OutputOption
 from .redis_options import (
     CaOption,
     CertOption,

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from atectl.actor_keys import DEFAULT_PREFIX
-from atectl.errors import TokenNeeded, UsageError
+from atectl.errors import UsageError
+from atectl.lock_errors import TokenNeeded
 
 from .ledger_options import LedgerOption
 from .locks_options import (

@@ -6,10 +6,11 @@ import typer
 
 from atectl.charged_locks import charged
 from atectl.config import lock_audit_path
-from atectl.errors import ConfirmationNeeded, LockChanged, LockRenewing, UnknownLock
+from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
 from atectl.lock_audit import LockAudit
 from atectl.lock_details import lock_details
+from atectl.lock_errors import LockChanged, LockRenewing, UnknownLock
 from atectl.lock_release import (
     RELEASABLE,
     Outcome,

@@ -15,7 +15,8 @@ from .locks_options import (
     parse_probe,
     parse_ttl,
 )
-from .output import Output, OutputOption, print_json, print_view, stdout_console
+from .output import Output, print_json, print_view, stdout_console
+from .output_option import OutputOption
 from .redis_options import (
     CaOption,
     CertOption,

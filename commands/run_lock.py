@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from atectl.errors import AtectlError, BadLockTtl, LockLost
+from atectl.errors import AtectlError
 from atectl.holder_record import Holder
+from atectl.lock_errors import BadLockTtl, LockLost
 from atectl.lock_heartbeat import LockTimes
 from atectl.lock_holder import HeldLock, LockTerms, acquire, acquire_within
 from atectl.outcome import LOCK_LOST

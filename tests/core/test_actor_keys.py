@@ -18,7 +18,7 @@ from atectl.actor_keys import (
     parse_actor,
     worker_keys,
 )
-from atectl.errors import BadActor
+from atectl.lock_errors import BadActor
 
 labels = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)
 actors = st.builds(ActorName, st.none() | labels, labels)

@@ -1,12 +1,18 @@
 """Every error has a code of its own, a page for `atectl explain`, and the right exit status."""
 
+import ast
 import re
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from atectl import errors
 from atectl.errors import AtectlError, error_classes, nearest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 STATUSES = {0, 1, 2, 75, 124, 125, 126, 127, 134, 137}
 """Those of the table of exit statuses that an error can lead to; signals and guests have others."""
@@ -56,6 +62,43 @@ def test_every_class_that_can_be_raised_is_listed_in_order() -> None:
     assert listed == sorted(listed)
     leaves = {cls for cls in all_subclasses(AtectlError) if not cls.__subclasses__()}
     assert leaves <= set(CLASSES)
+
+
+def codes_in(path: Path) -> list[str]:
+    """The codes that the classes in a source file give themselves."""
+    assigned = [
+        ast.unparse(statement)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef)
+        for statement in node.body
+    ]
+    return re.findall(r"^code = '(E\d+)'$", "\n".join(assigned), re.MULTILINE)
+
+
+def codes_listed_by_a_new_process() -> list[str]:
+    """What `error_classes` lists where no other module has imported any errors."""
+    program = "from atectl.errors import error_classes\nfor cls in error_classes(): print(cls.code)"
+    listing = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60
+    )
+    return listing.stdout.split()
+
+
+def codes_by_source() -> dict[str, list[str]]:
+    """The codes in each source file that has any, by the file's path in the project."""
+    sources = [path for top in ("atectl", "commands") for path in (ROOT / top).rglob("*.py")]
+    codes = {str(path.relative_to(ROOT)): codes_in(path) for path in sources}
+    return {source: found for source, found in codes.items() if found}
+
+
+def test_every_code_in_the_sources_is_listed() -> None:
+    in_sources = [code for codes in codes_by_source().values() for code in codes]
+    assert codes_listed_by_a_new_process() == sorted(in_sources)
+
+
+def test_errors_are_defined_in_their_own_modules_alone() -> None:
+    modules = ("errors", *errors.OTHER_MODULES)
+    assert set(codes_by_source()) == {f"atectl/{module}.py" for module in modules}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

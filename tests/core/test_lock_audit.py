@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.errors import AuditUnreadable
 from atectl.lock_audit import (
     INTENDED,
     AuditNote,
@@ -20,6 +19,7 @@ from atectl.lock_audit import (
     own_origin,
     read_lines,
 )
+from atectl.lock_errors import AuditUnreadable
 
 
 def note(id_: str = "a", **changes: object) -> AuditNote:

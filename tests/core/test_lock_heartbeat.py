@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.clock import boottime
-from atectl.errors import AtectlError, BadLockTtl, LockLost, RedisUnreachable
+from atectl.errors import AtectlError
+from atectl.lock_errors import BadLockTtl, LockLost
 from atectl.lock_heartbeat import MAX_TTL_S, MIN_TTL_S, Heartbeat, LockTimes
+from atectl.redis_errors import RedisUnreachable
 
 TTLS = st.floats(min_value=MIN_TTL_S, max_value=MAX_TTL_S)
 

@@ -11,8 +11,8 @@ import pytest
 from atectl import redis_connection
 from atectl.actor_keys import companion_keys
 from atectl.clock import boottime
-from atectl.errors import BadLockTtl, LockBusy, LockLost, RedisFailure, RedisWrongType
 from atectl.holder_record import Holder, HolderRecord, parse_holder
+from atectl.lock_errors import BadLockTtl, LockBusy, LockLost
 from atectl.lock_heartbeat import LockTimes
 from atectl.lock_holder import (
     HeldLock,
@@ -23,6 +23,7 @@ from atectl.lock_holder import (
 )
 from atectl.lock_verdicts import is_token
 from atectl.redis_connection import RedisConnection, connect
+from atectl.redis_errors import RedisFailure, RedisWrongType
 from atectl.redis_settings import parse_redis_url
 from tests.redis_servers import Cluster, Server, wait_until
 

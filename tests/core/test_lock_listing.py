@@ -10,19 +10,15 @@ from ledger_records import MIB, just_now, lease
 from lock_examples import actor_json, load_examples, token
 
 from atectl.charged_locks import ChargedLock, charged
-from atectl.errors import (
-    AmbiguousActor,
-    BadActor,
-    LedgerUnavailable,
-    RedisTimeout,
-    UnknownLock,
-)
+from atectl.errors import LedgerUnavailable
 from atectl.key_reading import BATCH
 from atectl.ledger_store.opening import open_for_writing
 from atectl.lock_details import lock_details
+from atectl.lock_errors import AmbiguousActor, BadActor, UnknownLock
 from atectl.lock_verdicts import Verdict
 from atectl.locks import Lock, Selection, list_locks, look_again, warnings_of
 from atectl.redis_connection import RedisConnection, connect
+from atectl.redis_errors import RedisTimeout
 from atectl.redis_settings import redis_settings
 from tests.redis_servers import Server
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from lock_examples import token
 
-from atectl.errors import AuditUnwritable, LockChanged, RedisFailure, UnknownLock
 from atectl.lock_audit import INTENDED, LockAudit
+from atectl.lock_errors import AuditUnwritable, LockChanged, UnknownLock
 from atectl.lock_release import (
     Outcome,
     SeenLock,
@@ -25,6 +25,7 @@ from atectl.lock_release import (
 from atectl.lock_verdicts import Verdict
 from atectl.locks import Lock
 from atectl.redis_connection import RedisConnection, connect
+from atectl.redis_errors import RedisFailure
 from atectl.redis_settings import redis_settings
 from tests.redis_servers import AclServer, Server
 

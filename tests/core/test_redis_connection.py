@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from atectl.errors import (
+from atectl.redis_clients import BACKOFF_BASE_S, BACKOFF_CAP_S, FullJitter
+from atectl.redis_connection import RedisConnection, connect, translated
+from atectl.redis_errors import (
     BadRedisFile,
     BadRedisUrl,
     RedisLoading,
@@ -19,8 +21,6 @@ from atectl.errors import (
     RedisTlsFailed,
     RedisUnreachable,
 )
-from atectl.redis_clients import BACKOFF_BASE_S, BACKOFF_CAP_S, FullJitter
-from atectl.redis_connection import RedisConnection, connect, translated
 from atectl.redis_settings import RedisSettings, parse_redis_url
 from tests.redis_servers import (
     REDIS_7,

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from atectl.config import config_path
-from atectl.errors import BadDuration, BadRedisFile, BadRedisUrl, NoRedisNamed
+from atectl.errors import BadDuration
+from atectl.redis_errors import BadRedisFile, BadRedisUrl, NoRedisNamed
 from atectl.redis_settings import (
     DEFAULT_TIMEOUT_S,
     MAX_PASSWORD_BYTES,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from atectl.actor_keys import companion_keys
-from atectl.errors import LockLost
 from atectl.holder_record import Holder
+from atectl.lock_errors import LockLost
 from atectl.lock_heartbeat import LockTimes
 from atectl.lock_holder import HeldLock, LockTerms, acquire
 from atectl.redis_connection import RedisConnection, connect

@@ -14,9 +14,10 @@ import pytest
 import redis.exceptions
 import redis.sentinel
 
-from atectl import errors
-from atectl.errors import AtectlError, RedisFailure
+from atectl import errors, redis_errors
+from atectl.errors import AtectlError
 from atectl.redis_connection import RedisConnection, connect, translated
+from atectl.redis_errors import RedisFailure
 from atectl.redis_faults import translation
 from atectl.redis_settings import parse_redis_url
 from tests.redis_servers import AclServer, Cluster, SentinelGroup, Server, TlsServer, free_port
@@ -90,27 +91,27 @@ class TestTranslation:
     @pytest.mark.parametrize(
         ("words", "expected"),
         [
-            ("WRONGTYPE Operation against a key", errors.RedisWrongType),
-            ("MISCONF Redis is configured to save", errors.RedisReadOnly),
-            ("NOREPLICAS Not enough good replicas", errors.RedisReadOnly),
-            ("READONLY You can't write against a read only replica.", errors.RedisReadOnly),
-            ("LOADING Redis is loading the dataset in memory", errors.RedisLoading),
-            ("OOM command not allowed", errors.RedisOutOfMemory),
-            ("NOPERM User x has no permissions to run 'get'", errors.RedisPermissionDenied),
+            ("WRONGTYPE Operation against a key", redis_errors.RedisWrongType),
+            ("MISCONF Redis is configured to save", redis_errors.RedisReadOnly),
+            ("NOREPLICAS Not enough good replicas", redis_errors.RedisReadOnly),
+            ("READONLY You can't write against a read only replica.", redis_errors.RedisReadOnly),
+            ("LOADING Redis is loading the dataset in memory", redis_errors.RedisLoading),
+            ("OOM command not allowed", redis_errors.RedisOutOfMemory),
+            ("NOPERM User x has no permissions to run 'get'", redis_errors.RedisPermissionDenied),
             (
                 "ERR The user executing the script can't run this command",
-                errors.RedisPermissionDenied,
+                redis_errors.RedisPermissionDenied,
             ),
-            ("NOAUTH Authentication required.", errors.RedisLoginRefused),
-            ("WRONGPASS invalid username-password pair", errors.RedisLoginRefused),
-            ("MOVED 3999 127.0.0.1:6381", errors.RedisClusterDown),
-            ("ASK 3999 127.0.0.1:6381", errors.RedisClusterDown),
-            ("TRYAGAIN Multiple keys request during rehashing", errors.RedisClusterDown),
-            ("CLUSTERDOWN The cluster is down", errors.RedisClusterDown),
-            ("MASTERDOWN Link with MASTER is down", errors.RedisClusterDown),
-            ("NOSCRIPT No matching script", errors.RedisRefused),
-            ("ERR max number of clients reached", errors.RedisUnreachable),
-            ("BUSY Redis is busy running a script", errors.RedisRefused),
+            ("NOAUTH Authentication required.", redis_errors.RedisLoginRefused),
+            ("WRONGPASS invalid username-password pair", redis_errors.RedisLoginRefused),
+            ("MOVED 3999 127.0.0.1:6381", redis_errors.RedisClusterDown),
+            ("ASK 3999 127.0.0.1:6381", redis_errors.RedisClusterDown),
+            ("TRYAGAIN Multiple keys request during rehashing", redis_errors.RedisClusterDown),
+            ("CLUSTERDOWN The cluster is down", redis_errors.RedisClusterDown),
+            ("MASTERDOWN Link with MASTER is down", redis_errors.RedisClusterDown),
+            ("NOSCRIPT No matching script", redis_errors.RedisRefused),
+            ("ERR max number of clients reached", redis_errors.RedisUnreachable),
+            ("BUSY Redis is busy running a script", redis_errors.RedisRefused),
         ],
     )
     def test_goes_by_what_the_server_says(self, words: str, expected: type[RedisFailure]) -> None:
@@ -122,17 +123,17 @@ class TestTranslation:
     def test_sees_a_wrong_type_behind_a_pipeline_s_words(self) -> None:
         words = "Command # 1 (GET key) of pipeline caused error: WRONGTYPE Operation against"
         fault = redis.exceptions.ResponseError(words)
-        assert type(translation(fault, ADDRESS)) is errors.RedisWrongType
+        assert type(translation(fault, ADDRESS)) is redis_errors.RedisWrongType
 
     def test_finds_tls_behind_a_broken_connection(self) -> None:
         fault = redis.exceptions.ConnectionError("Error 1 connecting")
         fault.__context__ = ssl.SSLError(1, "no")
-        assert type(translation(fault, ADDRESS)) is errors.RedisTlsFailed
+        assert type(translation(fault, ADDRESS)) is redis_errors.RedisTlsFailed
 
     def test_finds_what_a_cluster_client_hides(self) -> None:
         fault = redis.exceptions.RedisClusterException("cannot be connected")
         fault.__cause__ = redis.exceptions.NoPermissionError("no permissions to run 'cluster'")
-        assert type(translation(fault, ADDRESS)) is errors.RedisPermissionDenied
+        assert type(translation(fault, ADDRESS)) is redis_errors.RedisPermissionDenied
 
     def test_repeats_no_arguments_of_a_command_that_is_unknown(self) -> None:
         words = f"unknown command 'AUTH', with args beginning with: '{SECRET}'"
@@ -147,11 +148,11 @@ class TestTranslation:
 class TestTime:
     def test_a_port_where_nobody_listens_is_told_at_once(self) -> None:
         port = free_port()
-        with pytest.raises(errors.RedisUnreachable, match=f"127.0.0.1:{port} .*refused"):
+        with pytest.raises(redis_errors.RedisUnreachable, match=f"127.0.0.1:{port} .*refused"):
             connected(f"redis://127.0.0.1:{port}", timeout_s=30)
 
     def test_a_host_that_does_not_exist_is_told(self) -> None:
-        with raises_within(5, errors.RedisUnreachable):
+        with raises_within(5, redis_errors.RedisUnreachable):
             connected("redis://host.invalid", timeout_s=5, retries=0)
 
     def test_a_host_that_answers_no_packet_is_given_up_in_time(self) -> None:
@@ -162,14 +163,14 @@ class TestTime:
             for client in (first, second):
                 client.setblocking(False)
                 client.connect_ex(listener.getsockname())
-            with raises_within(0.5, errors.RedisTimeout):
+            with raises_within(0.5, redis_errors.RedisTimeout):
                 connected(f"redis://127.0.0.1:{listener.getsockname()[1]}", timeout_s=0.5)
 
     def test_a_name_server_that_hangs_is_given_up_in_time(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
-        with raises_within(0.3, errors.RedisTimeout):
+        with raises_within(0.3, redis_errors.RedisTimeout):
             connected("redis://redis.example", timeout_s=0.3)
 
     def test_a_connection_that_comes_too_late_is_closed(
@@ -183,27 +184,27 @@ class TestTime:
 
         monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
         monkeypatch.setattr(RedisConnection, "close", lambda self: closed.set())
-        with raises_within(0.2, errors.RedisTimeout):
+        with raises_within(0.2, redis_errors.RedisTimeout):
             connected(valkey.url, timeout_s=0.2)
         assert closed.wait(5)
 
     def test_a_suspended_server_is_given_up_in_time(self, any_server: Server) -> None:
         any_server.stop()
-        with raises_within(0.5, errors.RedisTimeout):
+        with raises_within(0.5, redis_errors.RedisTimeout):
             connected(any_server.url, timeout_s=0.5)
 
     def test_a_server_suspended_later_is_given_up_in_time(self, any_server: Server) -> None:
         with connected(any_server.url, timeout_s=0.5) as connection:
             connection.client.ping()
             any_server.stop()
-            with raises_within(0.5, errors.RedisTimeout), translated(connection.address):
+            with raises_within(0.5, redis_errors.RedisTimeout), translated(connection.address):
                 connection.client.get("key")
-            with raises_within(0.5, errors.RedisTimeout):
+            with raises_within(0.5, redis_errors.RedisTimeout):
                 connection.script("release")(["lock", "{lock}:holder"], ["token"])
 
     def test_a_suspended_node_of_a_cluster_is_given_up_in_time(self, cluster: Cluster) -> None:
         cluster.servers[0].stop()
-        with raises_within(0.5, errors.RedisTimeout):
+        with raises_within(0.5, redis_errors.RedisTimeout):
             connected(cluster.url, timeout_s=0.5)
 
     def test_a_node_suspended_later_is_given_up_in_time(self, cluster: Cluster) -> None:
@@ -211,11 +212,11 @@ class TestTime:
             node = connection.client.get_node_from_key("key")
             stopped = next(one for one in cluster.servers if one.port == node.port)
             stopped.stop()
-            with raises_within(0.5, errors.RedisTimeout), translated(connection.address):
+            with raises_within(0.5, redis_errors.RedisTimeout), translated(connection.address):
                 connection.client.get("key")
 
     def test_tls_to_a_server_without_it_is_given_up_in_time(self, valkey: Server) -> None:
-        with raises_within(0.5, errors.RedisTimeout):
+        with raises_within(0.5, redis_errors.RedisTimeout):
             connected(valkey.url.replace("redis:", "rediss:"), timeout_s=0.5)
 
 
@@ -231,14 +232,14 @@ class TestRefusals:
 
             thread = threading.Thread(target=answer)
             thread.start()
-            with pytest.raises(errors.RedisRefused, match="none of Redis"):
+            with pytest.raises(redis_errors.RedisRefused, match="none of Redis"):
                 connected(f"redis://127.0.0.1:{listener.getsockname()[1]}")
             thread.join()
 
     def test_a_permission_names_its_command(self, acl_server: AclServer) -> None:
         with (
             connected(acl_server.url_for("viewer")) as connection,
-            pytest.raises(errors.RedisPermissionDenied, match="'set'"),
+            pytest.raises(redis_errors.RedisPermissionDenied, match="'set'"),
             translated(connection.address),
         ):
             connection.client.set("key", "value")
@@ -246,28 +247,28 @@ class TestRefusals:
     def test_a_permission_is_missed_within_a_script(self, acl_server: AclServer) -> None:
         with (
             connected(acl_server.url_for("viewer")) as connection,
-            pytest.raises(errors.RedisPermissionDenied),
+            pytest.raises(redis_errors.RedisPermissionDenied),
         ):
             connection.script("release")(["lock", "{lock}:holder"], ["token"])
 
     def test_a_value_of_another_type(self, any_server: Server) -> None:
         with connected(any_server.url) as connection:
             connection.client.rpush("lock", "token")
-            with pytest.raises(errors.RedisWrongType), translated(connection.address):
+            with pytest.raises(redis_errors.RedisWrongType), translated(connection.address):
                 connection.client.get("lock")
-            with pytest.raises(errors.RedisWrongType):
+            with pytest.raises(redis_errors.RedisWrongType):
                 connection.script("release")(["lock", "{lock}:holder"], ["token"])
 
     def test_a_server_without_memory(self, any_server: Server) -> None:
         with connected(any_server.url) as connection:
             connection.client.config_set("maxmemory", 1)
-            with pytest.raises(errors.RedisOutOfMemory), translated(connection.address):
+            with pytest.raises(redis_errors.RedisOutOfMemory), translated(connection.address):
                 connection.client.set("key", "value")
 
     def test_a_server_that_takes_no_more_clients(self, valkey: Server) -> None:
         with closing(valkey.client()) as client:
             client.config_set("maxclients", 1)
-            with pytest.raises(errors.RedisUnreachable, match="no more clients"):
+            with pytest.raises(redis_errors.RedisUnreachable, match="no more clients"):
                 connected(valkey.url)
 
     def test_a_slot_that_nobody_serves(self, cluster: Cluster) -> None:
@@ -278,7 +279,10 @@ class TestRefusals:
             with closing(owner.client()) as direct:
                 direct.execute_command("CLUSTER DELSLOTS", slot)
                 try:
-                    with pytest.raises(errors.RedisClusterDown), translated(connection.address):
+                    with (
+                        pytest.raises(redis_errors.RedisClusterDown),
+                        translated(connection.address),
+                    ):
                         client.get("key")
                 finally:
                     direct.execute_command("CLUSTER ADDSLOTS", slot)
@@ -287,7 +291,7 @@ class TestRefusals:
         sentinel.replica.kill()
         sentinel.master.kill()
         time.sleep(1.5)
-        with raises_within(5, errors.RedisUnreachable):
+        with raises_within(5, redis_errors.RedisUnreachable):
             connected(sentinel.url)
 
 

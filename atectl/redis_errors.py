@@ -1,0 +1,131 @@
+"""What goes wrong between atectl and a Redis or Valkey server: E501 to E514."""
+
+from atectl.errors import AtectlError, UsageError
+
+
+class RedisFailure(AtectlError):
+    """The Redis or Valkey server cannot be used."""
+
+
+class RedisUnreachable(RedisFailure):
+    """Nothing answers at the Redis server's address, or the connection broke."""
+
+    code = "E501"
+    example = "atectl locks ls --redis redis://127.0.0.1:1"
+    default_remedy = "check the address, and that the server runs and takes connections from here"
+
+
+class RedisTimeout(RedisFailure):
+    """The Redis server did not answer in time."""
+
+    code = "E502"
+    example = "the server is suspended, overloaded, or behind a firewall that drops packets"
+    default_remedy = "check the server, or give it longer with --redis-timeout"
+
+
+class RedisLoginRefused(RedisFailure):
+    """The Redis server refuses the user or password, or wants one and was given none."""
+
+    code = "E503"
+    example = "atectl locks ls --redis redis://operator@redis.example, with a wrong password"
+    default_remedy = (
+        "name the user in the URL and give the password with --redis-password-file, "
+        "or in ATECTL_REDIS_URL"
+    )
+
+
+class RedisPermissionDenied(RedisFailure):
+    """The Redis user may not run a command or touch a key that is needed."""
+
+    code = "E504"
+    example = "an ACL user without +scan lists the locks"
+    default_remedy = "have the ACL user granted what the message names, or use another user"
+
+
+class RedisWrongType(RedisFailure):
+    """A key in Redis holds another type of value than it should."""
+
+    code = "E505"
+    example = "lock:actor:staging:web is a list"
+    default_remedy = "find out which program writes the key, or choose another prefix"
+
+
+class RedisLoading(RedisFailure):
+    """The Redis server is still loading its data from disk."""
+
+    code = "E506"
+    example = "the server was restarted a moment ago"
+    default_remedy = "try again when it has finished loading"
+
+
+class RedisReadOnly(RedisFailure):
+    """The Redis server is a replica, or takes no writes for now."""
+
+    code = "E507"
+    example = "the URL names a replica, or a failover is under way"
+    default_remedy = "name the primary, or a Sentinel that knows it"
+
+
+class RedisClusterDown(RedisFailure):
+    """The Redis cluster does not serve the slot of a key, or is being rearranged."""
+
+    code = "E508"
+    example = "a primary is gone and no replica has taken its slots yet"
+    default_remedy = "look at CLUSTER INFO on the nodes, and try again when its state is ok"
+
+
+class RedisTlsFailed(RedisFailure):
+    """No TLS connection to the Redis server could be agreed on."""
+
+    code = "E509"
+    example = "the server's certificate is for another name"
+    default_remedy = "check --redis-ca, --redis-cert, --redis-key and --redis-server-name"
+
+
+class BadRedisUrl(UsageError):
+    """The Redis URL, or an option that goes with it, cannot be used."""
+
+    code = "E510"
+    example = "atectl locks ls --redis localhost:6379"
+    default_remedy = (
+        "write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH; in a user or password "
+        "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
+    )
+
+
+class NoRedisNamed(UsageError):
+    """No Redis server was named."""
+
+    code = "E511"
+    example = "atectl locks ls"
+    default_remedy = (
+        "name it with --redis URL, ATECTL_REDIS_URL, or url under [redis] in atectl.toml"
+    )
+
+
+class BadRedisFile(UsageError):
+    """A password, certificate or key file for the Redis connection cannot be used."""
+
+    code = "E512"
+    example = "atectl locks ls --redis rediss://redis.example --redis-ca no-such-file.pem"
+    default_remedy = (
+        "name a file that exists, that you may read, and that holds what the option says"
+    )
+
+
+class RedisOutOfMemory(RedisFailure):
+    """The Redis server has no memory left for writes."""
+
+    code = "E513"
+    example = "maxmemory is reached and nothing may be evicted"
+    default_remedy = "raise the server's maxmemory, or remove what is not needed there"
+
+
+class RedisRefused(RedisFailure):
+    """The Redis server answered with an error, or with something that is no answer."""
+
+    code = "E514"
+    example = "the address is that of another kind of server"
+    default_remedy = (
+        "check that the address is that of a Redis or Valkey server, version 6 or later"
+    )
