@@ -14,8 +14,9 @@ from typing import Self
 
 from atectl import child_guard
 from atectl.child_guard import MESSAGE, signal_work
-from atectl.errors import HeldCommandNotExecutable, HeldCommandNotFound
 from atectl.foreground import Foreground
+from atectl.held_up_stop import is_stopped
+from atectl.lock_errors import HeldCommandNotExecutable, HeldCommandNotFound
 
 _RESET_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
 """Python ignores them, and what is ignored stays so in a started program."""
@@ -103,6 +104,8 @@ class GuardedChild:
                 self.is_stopped = True
             elif pid:
                 self._command, self.exit_status = 0, _exit_status(status)
+            elif not self.is_stopped:
+                self.is_stopped = is_stopped(self._command)
         # Not reaped before the group is: its process number is the group's.
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         self.guard_is_gone = os.waitid(os.P_PID, self._guard, options) is not None

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from atectl.clock import boottime
-from atectl.errors import AtectlError, GuardGone, LockDeadline, LockLost
+from atectl.errors import AtectlError
 from atectl.guarded_child import GuardedChild
+from atectl.lock_errors import GuardGone, LockDeadline, LockLost
 from atectl.lock_heartbeat import TICK_S
 from atectl.lock_holder import HeldLock
 from atectl.units import format_duration

@@ -23,6 +23,7 @@ from tests.lock_holding import (
     wait_for,
 )
 from tests.redis_servers import AclServer, Server
+from tests.watched_process import state_of
 
 KEY = "lock:actor:team:web"
 
@@ -262,7 +263,8 @@ def test_a_stopped_command_is_continued(valkey: Server, tmp_path: Path) -> None:
     command = telling_pid(tmp_path, "sleep 3; exit 7")
     with holding(valkey.url, command=command) as process:
         pid_in(tmp_path)
-        wait_for(lambda: _asked_to_stop(process) == "T")
+        process.send_signal(signal.SIGTSTP)
+        wait_for(lambda: state_of(process.pid) == "T")
         process.send_signal(signal.SIGCONT)
         assert process.wait(10) == 7
 
@@ -275,14 +277,3 @@ def test_a_killed_guard_ends_the_command(valkey: Server, tmp_path: Path) -> None
         assert process.returncode == 125
         assert stderr.startswith(b"error[E546]")
         assert not is_alive(pid)
-
-
-def _asked_to_stop(process: "subprocess.Popen[bytes]") -> str:
-    # A command that is between two programs may miss the first.
-    process.send_signal(signal.SIGTSTP)
-    time.sleep(0.2)
-    return _state(process.pid)
-
-
-def _state(pid: int) -> str:
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -12,8 +12,8 @@ import pytest
 
 from atectl.child_guard import strays
 from atectl.clock import boottime
-from atectl.errors import HeldCommandNotExecutable, HeldCommandNotFound
 from atectl.guarded_child import GuardedChild
+from atectl.lock_errors import HeldCommandNotExecutable, HeldCommandNotFound
 
 LONG_S = 60.0
 

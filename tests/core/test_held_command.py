@@ -5,9 +5,9 @@ import signal
 
 import pytest
 
-from atectl.errors import LockLost
 from atectl.held_command import run_held
 from atectl.holder_record import Holder
+from atectl.lock_errors import LockLost
 from atectl.lock_heartbeat import LockTimes
 from atectl.lock_holder import LockTerms
 
