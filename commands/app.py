@@ -13,7 +13,7 @@ from atectl.errors import UsageError, nearest
 
 COMMANDS = {
     "run": "run_command",
-    "batch": "batch",
+    "batch": "batch_command",
     "budget": "budget",
     "ledger": "ledger",
     "locks": "locks",

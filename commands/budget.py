@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from .budget_check import HELP as CHECK_HELP
 from .budget_check import check
+from .budget_plan import HELP as PLAN_HELP
 from .budget_plan import ForceOption, plan
 from .budget_simulate import simulate
 from .ledger_options import say
@@ -38,6 +40,6 @@ def init(
     say(inert_line(f"wrote {file}; `atectl budget check {file}` says whether it can be met"))
 
 
-app.command()(check)
-app.command()(plan)
+app.command(help=CHECK_HELP)(check)
+app.command(help=PLAN_HELP)(plan)
 app.command()(simulate)

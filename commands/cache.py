@@ -12,7 +12,8 @@ from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
 from atectl.units import parse_size, show_size
 
-from .output import Output, OutputOption, print_json, print_view, rfc3339, stdout_console
+from .output import Output, print_json, print_view, rfc3339, stdout_console
+from .output_option import OutputOption
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 

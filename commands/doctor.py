@@ -2,7 +2,8 @@
 
 import typer
 
-from .output import Output, OutputOption, print_json, print_view
+from .output import Output, print_json, print_view
+from .output_option import OutputOption
 
 app = typer.Typer(add_completion=False)
 

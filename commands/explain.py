@@ -6,7 +6,8 @@ import typer
 
 from atectl.errors import AtectlError, UnknownCode, error_classes, nearest
 
-from .output import Output, OutputOption, print_json, print_view
+from .output import Output, print_json, print_view
+from .output_option import OutputOption
 
 app = typer.Typer(add_completion=False)
 

@@ -73,15 +73,20 @@ def _report(severity: str, colour: str, error: AtectlError) -> None:
 
 
 def _choose(arguments: list[str]) -> int:
-    if arguments[:1] == ["run"]:
-        # Past Typer, whose import would cost a third of a warm start: see run_arguments.
-        from .run import run
-        from .run_arguments import HelpWanted
+    if arguments[:1] in (["run"], ["batch"]):
+        # Past Typer, whose import would cost a third of a warm start: see option_table.
+        from .option_table import HelpWanted
 
         try:
-            return run(arguments[1:])
+            if arguments[0] == "run":
+                from .run import run
+
+                return run(arguments[1:])
+            from .batch import batch
+
+            return batch(arguments[1:])
         except HelpWanted:
-            arguments = ["run", "--help"]
+            arguments = [arguments[0], "--help"]
     from .app import invoke
 
     return invoke(arguments)

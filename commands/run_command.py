@@ -1,14 +1,9 @@
 """`atectl run` as Typer knows it: for help and completions, made from the table of options."""
 
-from typing import Any
-
-import typer
-from typer._click import Context
-from typer.core import TyperArgument, TyperCommand, TyperOption
-
 from .completing import complete_label, complete_principal
 from .run import run
-from .run_arguments import OPTIONS, Option
+from .run_arguments import TABLE
+from .table_command import TableCommand, typer_argument, typer_option
 
 _CANDIDATES = {"--principal": complete_principal, "--label": complete_label}
 
@@ -25,48 +20,16 @@ HELP = "\n\n".join(
 )
 
 
-class RunCommand(TyperCommand):
-    """Leaves the words to `run`, which has a grammar of its own."""
-
-    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        if ctx.resilient_parsing or args in (["--help"], ["-h"]):
-            return super().parse_args(ctx, args)
-        ctx.args = list(args)
-        return ctx.args
-
-    def collect_usage_pieces(self, ctx: Context) -> list[str]:
-        return ["[OPTIONS]", "CAPSULE", "[ARGS]..."]
-
-    def invoke(self, ctx: Context) -> Any:
-        return run(ctx.args)
-
-
-def _option(option: Option) -> TyperOption:
-    return TyperOption(
-        param_decls=[option.name],
-        type=str if option.metavar else bool,
-        is_flag=not option.metavar,
-        metavar=option.metavar or None,
-        multiple=option.repeatable,
-        default=option.default or None,
-        show_default=bool(option.default),
-        help=option.help,
-        autocompletion=typer.main.get_param_completion(_CANDIDATES.get(option.name)),
-    )
-
-
-app = RunCommand(
+app = TableCommand(
     "run",
+    run,
+    usage=("[OPTIONS]", "CAPSULE", "[ARGS]..."),
     params=[
-        TyperArgument(param_decls=["capsule"], metavar="CAPSULE", required=True),
-        TyperArgument(param_decls=["args"], metavar="[ARGS]...", nargs=-1, required=False),
-        *(_option(option) for option in OPTIONS),
+        typer_argument("capsule", "CAPSULE"),
+        typer_argument("args", "[ARGS]...", takes_all=True),
+        *(typer_option(option, _CANDIDATES.get(option.name)) for option in TABLE.options),
     ],
     help=HELP,
     short_help="Run a capsule under a quota.",
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "ignore_unknown_options": True,
-        "allow_interspersed_args": False,
-    },
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )

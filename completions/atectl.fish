@@ -71,6 +71,7 @@ set -g __atectl_valued \
     'batch -o' \
     'budget check --pid' \
     'budget check --baseline' \
+    'budget check --ledger' \
     'budget check --limit' \
     'budget check --soft' \
     'budget check --resume' \
@@ -384,7 +385,7 @@ complete -c atectl -n '__atectl_at "batch"' -l soft -r -f -d 'Share of the limit
 complete -c atectl -n '__atectl_at "batch"' -l resume -r -f -d 'Share of the limit to go on below'
 complete -c atectl -n '__atectl_at "batch"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
 complete -c atectl -n '__atectl_at "batch"' -l policy -r -f -a 'largest priority park-first none' -d 'Whom it is done to'
-complete -c atectl -n '__atectl_at "batch"' -l spill-dir -r -F -d 'Where memory is spilled, on a real disk'
+complete -c atectl -n '__atectl_at "batch"' -l spill-dir -r -f -a '(__atectl_folders)' -d 'Where memory is spilled, on a real disk'
 complete -c atectl -n '__atectl_at "batch"' -l spill-cap -r -f -d 'Most that may be spilled'
 complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept of a reactor and principal'
 complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
@@ -412,14 +413,15 @@ complete -c atectl -n '__atectl_at "budget init"' -l force -d 'Replace a file th
 complete -c atectl -n '__atectl_at "budget init"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget init" 0' -F
 
-complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take the size of this running host as baseline'
+complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take as baseline the size of this running host, less what its leases hold'
 complete -c atectl -n '__atectl_at "budget check"' -l baseline -r -f -d 'Take this as baseline, and measure none'
+complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'The stored ledger that has the leases of --pid'
 complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Most memory of the whole host process'
 complete -c atectl -n '__atectl_at "budget check"' -l soft -r -f -d 'Share of the limit to hold back at'
 complete -c atectl -n '__atectl_at "budget check"' -l resume -r -f -d 'Share of the limit to go on below'
 complete -c atectl -n '__atectl_at "budget check"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
 complete -c atectl -n '__atectl_at "budget check"' -l policy -r -f -a 'largest priority park-first none' -d 'Whom it is done to'
-complete -c atectl -n '__atectl_at "budget check"' -l spill-dir -r -F -d 'Where memory is spilled'
+complete -c atectl -n '__atectl_at "budget check"' -l spill-dir -r -f -a '(__atectl_folders)' -d 'Where memory is spilled, on a real disk'
 complete -c atectl -n '__atectl_at "budget check"' -l spill-cap -r -f -d 'Most that may be spilled'
 complete -c atectl -n '__atectl_at "budget check"' -l jobs -s j -r -f -d 'How many run at once'
 complete -c atectl -n '__atectl_at "budget check"' -l strict -d 'Fail for warnings too'
@@ -428,7 +430,7 @@ complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this me
 complete -c atectl -n '__atectl_at "budget check" 0' -F
 
 complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'The stored ledger'
-complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to grant over a peak'
+complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to grant over a peak, in whole percent'
 complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as a budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace a file that is there'
 complete -c atectl -n '__atectl_at "budget plan"' -l diff -r -F -d 'Compare it with this budget file'

@@ -3,7 +3,8 @@
 import pytest
 
 from atectl import errors
-from atectl.commands.run_arguments import HelpWanted, RunRequest, parse
+from atectl.commands.option_table import HelpWanted
+from atectl.commands.run_arguments import RunRequest, parse
 
 
 def read(*words: str, **environment: str) -> RunRequest:
