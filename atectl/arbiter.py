@@ -9,141 +9,36 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from atectl import host_memory
 from atectl.accounting import Budget, Pressure
-from atectl.arbitration import Action, Decision, HostView, LeaseView, Phase, Rules, decide
+from atectl.arbitration import TOO_LARGE_ALONE, Rules, decide
+from atectl.budget_errors import SpillFailed
 from atectl.errors import AtectlError
+from atectl.host_view import Action, Decision, HostView, Phase
+from atectl.seats import RULINGS_KEPT, Ruling, Seat, Tenant
 from atectl.spill import SpillArea
 from atectl.units import format_size, show_size
 
 STALL_S = 0.25
 """How long a guest that was asked to look up may take until nobody waits for it any more."""
 
-_RULINGS_KEPT = 200
+_MEASURED_EVERY_S = 0.25
+"""Between two looks at what of the guests' memories is resident: they cost a little a page."""
 
-
-class Ruling(NamedTuple):
-    """A decision that was carried out. `at_s` is seconds since the arbiter began.
-
-    `lease` is its number. `bytes` is as in `arbitration.Decision`; `freed_bytes` what spilling
-    was measured to have given back, None for other actions. `pressure_bytes` is the host's as
-    it was decided.
-    """
-
-    at_s: float
-    action: Action
-    lease: int
-    bytes: int
-    freed_bytes: int | None
-    pressure_bytes: int
-    reason: str
-
-
-class Tenant(Protocol):
-    """A lease, as the arbiter knows it."""
-
-    @property
-    def is_ending(self) -> bool:
-        """Whether it was told to end, by whomever."""
-        ...
-
-    def abort(self, why: str) -> None:
-        """Have it end for want of memory. Called under the arbiter's lock."""
-        ...
-
-    def spill(self, area: SpillArea) -> int:
-        """Write its memory to disk; the resident bytes that this freed."""
-        ...
+_NOBODY_LOOKED = float("-inf")
 
 
 class Observer(Protocol):
     """Who is told what happens, in order, under the arbiter's lock."""
 
-    def registered(self, at_s: float, seat: "Seat") -> None: ...
-    def finished(self, at_s: float, seat: "Seat") -> None: ...
-    def asked(self, at_s: float, seat: "Seat", added_bytes: int) -> None: ...
+    def registered(self, at_s: float, seat: Seat) -> None: ...
+    def finished(self, at_s: float, seat: Seat) -> None: ...
+    def asked(self, at_s: float, seat: Seat, added_bytes: int) -> None: ...
     def sampled(self, at_s: float, pressure: Pressure) -> None: ...
     def decided(self, at_s: float, host: HostView, decisions: list[Decision]) -> None: ...
     def ruled(self, ruling: Ruling, pressure: Pressure) -> None: ...
-
-
-class Seat:
-    """One lease's place at the arbiter: what it holds and where it stands.
-
-    It is the gate of the lease's memory (`linear_memory.Gate`).
-    """
-
-    __slots__ = (
-        "_arbiter", "_changed", "abandoned", "aborting", "asked_bytes", "held_bytes", "is_held",
-        "may_go_on", "number", "parking", "phase", "priority", "probed_at", "rulings",
-        "spill_failed", "spilling", "stalled", "tenant", "was_refused",
-    )  # fmt: skip
-
-    def __init__(self, arbiter: "Arbiter", number: int, priority: int, tenant: Tenant) -> None:
-        self._arbiter = arbiter
-        self._changed = threading.Condition(arbiter.lock)
-        self.number = number
-        self.priority = priority
-        self.tenant = tenant
-        self.held_bytes = self.asked_bytes = 0
-        self.phase = Phase.RUNNING
-        self.is_held = self.may_go_on = False
-        self.parking = self.spilling = self.spill_failed = self.aborting = False
-        self.stalled = self.abandoned = self.was_refused = False
-        self.probed_at: float | None = None
-        self.rulings: deque[Ruling] = deque(maxlen=_RULINGS_KEPT)
-
-    @property
-    def charged_bytes(self) -> int:
-        return 0 if self.phase is Phase.SPILLED else self.held_bytes
-
-    def admit(self, added_bytes: int) -> bool:
-        """Whether the lease may grow; its thread may be held here first."""
-        return self._arbiter.admit(self, added_bytes)
-
-    def give_back(self, freed_bytes: int) -> None:
-        """Count that `freed_bytes` of what was admitted are gone."""
-        self._arbiter.give_back(self, freed_bytes)
-
-    def checkpoint(self) -> None:
-        """Called on the guest's thread at an epoch tick; it may be held here."""
-        self._arbiter.checkpoint(self)
-
-    def leave(self) -> None:
-        """The lease has ended, and its memory is gone."""
-        self._arbiter.leave(self)
-
-    def abandon(self) -> None:
-        """The lease has ended, but its guest is asleep in a host call and keeps its memory."""
-        self._arbiter.abandon(self)
-
-    def wake(self) -> None:
-        """Have the lease see at once that it is to end."""
-        with self._arbiter.lock:
-            self._changed.notify()
-
-    def wait(self) -> None:
-        self._changed.wait()
-
-    def let_go(self) -> None:
-        self.may_go_on, self.is_held, self.asked_bytes = True, False, 0
-        self._changed.notify()
-
-    def view(self) -> LeaseView:
-        return LeaseView(
-            number=self.number,
-            priority=self.priority,
-            held_bytes=self.held_bytes,
-            asked_bytes=self.asked_bytes,
-            phase=self.phase,
-            spillable=self.is_held and not self.spill_failed,
-            parking=self.parking,
-            spilling=self.spilling,
-            aborting=self.aborting or self.tenant.is_ending,
-            stalled=self.stalled,
-        )
 
 
 class Arbiter:
@@ -177,10 +72,9 @@ class Arbiter:
         self.budget = budget
         self.rules = rules
         self.lock = threading.RLock()
-        self.baseline_bytes = 0
         self.spill_failure: AtectlError | None = None
         """Why memory could last not be spilled."""
-        self._rulings: deque[Ruling] = deque(maxlen=_RULINGS_KEPT)
+        self._rulings: deque[Ruling] = deque(maxlen=RULINGS_KEPT)
         self._tick = tick
         self._area = area
         self._busy_leases = busy_leases
@@ -191,6 +85,10 @@ class Arbiter:
         self._seats: dict[int, Seat] = {}
         self._abandoned: list[Seat] = []
         self._soft_bytes = budget.soft_bytes
+        self._least_baseline_bytes = self._baseline_bytes = 0
+        self._beside_bytes = 0
+        self._measured_at = _NOBODY_LOOKED
+        self._room_bytes = 0 if area is None else area.room_bytes
         self._charged_bytes = 0
         self._idle_bytes = 0
         self.drop_idle: Callable[[], None] | None = None
@@ -208,28 +106,31 @@ class Arbiter:
             Its bytes; None if they cannot be read, and are counted as none.
         """
         self._resident_bytes = self._read_resident()
-        self.baseline_bytes = self._resident_bytes or 0
+        self._least_baseline_bytes = self._baseline_bytes = self._resident_bytes or 0
         return self._resident_bytes
 
-    def register(self, tenant: Tenant, number: int, priority: int = 0, held_bytes: int = 0) -> Seat:
-        """A seat for a lease that is about to begin, in a store that holds `held_bytes` already.
+    def register(self, tenant: Tenant, number: int, priority: int = 0, idle_bytes: int = 0) -> Seat:
+        """A seat for a lease that is about to begin, in a store that was idle with `idle_bytes`.
 
-        Its number is unique among them.
+        Its number is unique among them, and tells who came first.
         """
         with self.lock:
             seat = self._seats[number] = Seat(self, number, priority, tenant)
-            self._charge(seat, held_bytes)
+            self._idle_bytes -= idle_bytes
+            seat.held_bytes = idle_bytes
             if self._observer is not None:
                 self._observer.registered(self._now(), seat)
         return seat
 
-    def leave(self, seat: Seat) -> None:
+    def leave(self, seat: Seat, kept_bytes: int) -> None:
         """See `Seat.leave`."""
         with self.lock:
-            self._charged_bytes -= seat.charged_bytes
+            self._charged_bytes += kept_bytes - seat.charged_bytes
+            self._idle_bytes += kept_bytes
             seat.held_bytes = 0
             if seat.abandoned:
                 self._abandoned.remove(seat)
+                self._settle_unless_calm()
             else:
                 self._forget(seat)
 
@@ -241,18 +142,18 @@ class Arbiter:
                 self._abandoned.append(seat)
                 self._forget(seat)
 
-    def count_idle(self, added_bytes: int) -> None:
-        """Count that stores which no lease has hold `added_bytes` more."""
+    def forget_idle(self, dropped_bytes: int) -> None:
+        """Count that stores which no lease has were dropped, and held `dropped_bytes`."""
         with self.lock:
-            self._idle_bytes += added_bytes
-            self._charged_bytes += added_bytes
+            self._idle_bytes -= dropped_bytes
+            self._charged_bytes -= dropped_bytes
 
     def reconcile(self) -> None:
-        """See what has changed without anybody asking: resident size, who is asleep."""
+        """See what has changed without anybody asking: resident size, disk room, who is asleep."""
         with self.lock:
             if not self._is_calm:
                 self._look_for_sleepers()
-            self._resident_bytes = self._read_resident()
+            self._look()
             if self._observer is not None:
                 self._observer.sampled(self._now(), self.pressure)
             self._settle()
@@ -260,14 +161,17 @@ class Arbiter:
     @property
     def pressure(self) -> Pressure:
         """The host's now, its resident size as of the last look."""
-        return Pressure(self._resident_bytes, self.baseline_bytes, self._charged_bytes)
+        return Pressure(self._resident_bytes, self._baseline_bytes, self._charged_bytes)
 
     @property
-    def spilled_bytes(self) -> int:
-        """What leases hold on disk now."""
-        with self.lock:
-            seats = self._seats.values()
-            return sum(seat.held_bytes for seat in seats if seat.phase is Phase.SPILLED)
+    def on_disk_bytes(self) -> int:
+        """What the files of spilled memory take now: each stays as long as its memory does."""
+        return 0 if self._area is None else self._area.used_bytes
+
+    @property
+    def now_s(self) -> float:
+        """Seconds since the arbiter began, as `Ruling.at_s`."""
+        return self._now()
 
     def latest_rulings(self) -> tuple[Ruling, ...]:
         """The latest decisions that were carried out, the oldest first."""
@@ -282,8 +186,7 @@ class Arbiter:
             seat.probed_at, seat.stalled = None, False
             if self._observer is not None:
                 self._observer.asked(self._now(), seat, added_bytes)
-            wanted = self.baseline_bytes + self._charged_bytes + added_bytes
-            if (self._is_calm and wanted <= self._soft_bytes) or not self._gates:
+            if not self._gates or self._fits_at_once(seat, added_bytes):
                 self._charge(seat, added_bytes)
                 return True
             seat.asked_bytes, seat.parking = added_bytes, False
@@ -305,16 +208,31 @@ class Arbiter:
                 seat.phase = Phase.PARKED
                 self._hold(seat)
 
+    def _fits_at_once(self, seat: Seat, added_bytes: int) -> bool:
+        """Whether nobody need be asked: it fits below soft, and takes nobody's turn.
+
+        Who is held did not fit when that was last looked at, and who has memory already may use
+        what is left; who has none yet waits behind them: see `arbitration`.
+        """
+        wanted_bytes = self._baseline_bytes + self._charged_bytes + added_bytes
+        return (
+            max(wanted_bytes, self._resident_bytes or 0) <= self._soft_bytes
+            and (self._is_calm or seat.held_bytes > 0)
+            and not seat.parking
+        )
+
     def _hold(self, seat: Seat) -> bool:
         """Keep the calling thread here until its lease may go on; False if it is to end."""
-        seat.is_held, seat.may_go_on, seat.spill_failed = True, False, False
-        self._settle()
-        while not (seat.may_go_on or seat.tenant.is_ending):
-            if seat.spilling:
-                self._spill(seat)
-            else:
-                seat.wait()
-        seat.is_held = seat.spilling = False
+        seat.is_held, seat.may_go_on, seat.room_wanted_bytes = True, False, 0
+        try:
+            self._settle()
+            while not (seat.may_go_on or seat.tenant.is_ending):
+                if seat.spilling:
+                    self._spill(seat)
+                else:
+                    seat.wait()
+        finally:
+            seat.is_held = seat.spilling = False
         return seat.may_go_on
 
     def _spill(self, seat: Seat) -> None:
@@ -326,15 +244,20 @@ class Arbiter:
             freed_bytes = seat.tenant.spill(self._area)
         except AtectlError as error:
             failure = error
+        except Exception as error:
+            # Whoever waits for this to end would wait for ever.
+            failure = SpillFailed(f"{type(error).__name__}: {error}")
         finally:
             self.lock.acquire()
         seat.spilling = False
+        seat.stored_bytes = seat.tenant.stored_bytes
+        self._look()
         if failure is None:
             self._charged_bytes -= seat.held_bytes
             seat.phase = Phase.SPILLED
             self._record(Action.SPILL, seat, seat.held_bytes, "spilled", freed_bytes)
         else:
-            seat.spill_failed = True
+            seat.room_wanted_bytes = self._room_bytes + max(seat.room_needed_bytes, 1)
             self.spill_failure = failure
             self._record(Action.SPILL, seat, seat.held_bytes, f"failed: {failure}", 0)
         self._settle()
@@ -346,6 +269,8 @@ class Arbiter:
         if not self._gates:
             return
         self._resident_bytes = self._read_resident()
+        if (self._resident_bytes or 0) > self.budget.limit_bytes:
+            self._look_closely()
         self._make_room_of_idle()
         for _ in range(len(self._seats) + 1):
             host = self._view()
@@ -360,6 +285,48 @@ class Arbiter:
             seat.is_held or seat.parking for seat in self._seats.values()
         )
 
+    def _settle_unless_calm(self) -> None:
+        if not self._is_calm:
+            self._look()
+            self._settle()
+
+    def _look(self) -> None:
+        """Read what the host uses now, and what may still be spilled."""
+        self._resident_bytes = self._read_resident()
+        self._room_bytes = 0 if self._area is None else self._area.room_bytes
+        total_bytes = self.pressure.total_bytes
+        is_due = self._clock() - self._measured_at >= _MEASURED_EVERY_S
+        if is_due and total_bytes >= self.budget.resume_bytes:
+            self._measure_leases()
+
+    def _look_closely(self) -> None:
+        """Past the limit by what is resident: see whether that is so, and whose it is.
+
+        What was freed in this process and kept by its allocator goes back to the system first.
+        """
+        host_memory.trim()
+        self._resident_bytes = self._read_resident()
+        self._measure_leases()
+
+    def _measure_leases(self) -> None:
+        """Find out what the process holds beside its leases' memories, which may have grown.
+
+        Code that was mapped, heaps and stacks are resident beside granted memory that nobody
+        has touched yet. Were they not counted apart, they would be hidden behind it until it is
+        touched, and several grants would pass the limit together. Only what was there at two
+        looks counts: guests go on meanwhile, and a spike that has passed is to condemn nobody.
+        """
+        self._measured_at = self._clock()
+        tenants = [seat.tenant for seat in (*self._seats.values(), *self._abandoned)]
+        before = [tenant.resident_bytes() for tenant in tenants]
+        resident = self._read_resident()
+        after = [tenant.resident_bytes() for tenant in tenants]
+        if resident is None or None in before or None in after:
+            return
+        of_leases = sum(max(a or 0, b or 0) for a, b in zip(before, after, strict=True))
+        seen, self._beside_bytes = self._beside_bytes, resident - of_leases - self._idle_bytes
+        self._baseline_bytes = max(self._least_baseline_bytes, min(seen, self._beside_bytes))
+
     def _make_room_of_idle(self) -> None:
         """Before anybody is held, what nobody uses goes."""
         if not self._idle_bytes or self.drop_idle is None:
@@ -370,14 +337,15 @@ class Arbiter:
             self._resident_bytes = self._read_resident()
 
     def _view(self) -> HostView:
+        seats = sorted((*self._seats.values(), *self._abandoned), key=lambda seat: seat.number)
+        ordered_bytes = sum(seat.room_needed_bytes for seat in seats if seat.spilling)
+        room_bytes = max(self._room_bytes - ordered_bytes, 0)
         return HostView(
             budget=self.budget,
             resident_bytes=self._resident_bytes,
-            baseline_bytes=self.baseline_bytes
-            + self._idle_bytes
-            + sum(seat.charged_bytes for seat in self._abandoned),
-            leases=tuple(seat.view() for seat in self._seats.values()),
-            spill_room_bytes=0 if self._area is None else self._area.room_bytes,
+            baseline_bytes=self._baseline_bytes + self._idle_bytes,
+            leases=tuple(seat.view(room_bytes) for seat in seats),
+            spill_room_bytes=room_bytes,
             busy_leases=self._busy_leases,
         )
 
@@ -399,7 +367,7 @@ class Arbiter:
             seat.wake()
         else:
             seat.aborting = True
-            seat.tenant.abort(self._why_aborted(seat, decision))
+            seat.tenant.abort(*self._why_aborted(seat, decision))
         if action is not Action.SPILL and (was_held or action is not Action.GRANT):
             self._record(action, seat, decision.bytes, decision.reason)
 
@@ -424,8 +392,7 @@ class Arbiter:
         del self._seats[seat.number]
         if self._observer is not None:
             self._observer.finished(self._now(), seat)
-        if not self._is_calm:
-            self._settle()
+        self._settle_unless_calm()
 
     def _look_for_sleepers(self) -> None:
         """Find running guests that reach no tick, so that nobody waits for them."""
@@ -440,15 +407,38 @@ class Arbiter:
         if asks:
             self._tick()
 
-    def _why_aborted(self, seat: Seat, decision: Decision) -> str:
+    def _why_aborted(self, seat: Seat, decision: Decision) -> tuple[str, str]:
+        """What is said of a lease that is aborted, and what would help."""
         pressure, budget = self.pressure, self.budget
-        return (
+        why = (
             f"the host was at {show_size(pressure.total_bytes)} of its limit of "
             f"{format_size(budget.limit_bytes)} (baseline {show_size(pressure.baseline_bytes)}, "
             f"charged {show_size(pressure.charged_bytes)}) as this lease, which holds "
             f"{show_size(seat.held_bytes)}, asked for {show_size(seat.asked_bytes)} more: "
             f"{decision.reason}"
         )
+        if decision.reason == TOO_LARGE_ALONE:
+            return why, "raise the limit, or lower the quota"
+        if not self.rules.spills:
+            return why, "raise the limit, or allow spilling: --backpressure both"
+        refusal = self._why_nothing_is_spilled()
+        if refusal is None:
+            return why, "raise the limit, or run fewer jobs at once"
+        self.spill_failure = refusal
+        return f"{why}; no more could be spilled: {refusal}", refusal.remedy
+
+    def _why_nothing_is_spilled(self) -> AtectlError | None:
+        """What keeps the least of the leases that stand still from being spilled, if anything."""
+        assert self._area is not None  # noqa: S101 - rules that spill come with a place for it
+        still = [
+            seat
+            for seat in self._seats.values()
+            if seat.is_held and seat.held_bytes and seat.phase is not Phase.SPILLED
+        ]
+        if not still:
+            return None
+        refusal = self._area.refusal(min(seat.room_needed_bytes for seat in still))
+        return refusal or (self.spill_failure if any(x.room_wanted_bytes for x in still) else None)
 
     def _record(
         self, action: Action, seat: Seat, size: int, reason: str, freed: int | None = None

@@ -12,10 +12,9 @@ Source: arbitration.md, seeds/bounded-memory.txt.
 """
 
 from collections.abc import Callable, Sequence
-from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from atectl.accounting import Budget, Pressure
+from atectl.host_view import Action, Decision, HostView, LeaseView, Phase
 
 NO_BACKPRESSURE = "none"
 PARK = "park"
@@ -29,91 +28,8 @@ stands in the way of a growth. `both` holds them first, and spills while too few
 """
 
 
-class Phase(StrEnum):
-    """Where a lease stands."""
-
-    RUNNING = "running"
-    """On its thread; with `asked_bytes` it has just asked to grow and has no answer yet."""
-    PARKED = "parked"
-    """Held at a tick; with `asked_bytes`, inside its growth request. Its memory is resident."""
-    SPILLED = "spilled"
-    """Held, and its memory is on disk: it is charged nothing until it comes back."""
-
-
-class Action(StrEnum):
-    """All that an arbiter does to a lease."""
-
-    GRANT = "grant"
-    """Answer its growth request with yes; a spilled lease comes back in full at that."""
-    PARK = "park"
-    """Leave it waiting inside its growth request, or hold it at its next tick."""
-    SPILL = "spill"
-    """Write the memory of a parked lease to disk and give its pages back."""
-    RESUME = "resume"
-    """Let a lease that was held at a tick go on, with its memory back if it was spilled."""
-    ABORT = "abort"
-    """End it: reason `arbiter`, exit status 137."""
-
-
-class LeaseView(NamedTuple):
-    """One unfinished lease, as `decide` sees it."""
-
-    number: int
-    """Its place in the order of registration; unique."""
-    priority: int
-    """Higher is more important; 0 unless said."""
-    held_bytes: int
-    """Linear memory granted so far, all its memories together."""
-    asked_bytes: int = 0
-    """The growth it waits for inside its request; 0 if it waits for none."""
-    phase: Phase = Phase.RUNNING
-    spillable: bool = False
-    """It stands at a safe point, and its memory may be written out. Say no once a spill failed."""
-    parking: bool = False
-    """It was told to park and has not got there yet."""
-    spilling: bool = False
-    """It was told to spill and has not finished; it is charged until it has."""
-    aborting: bool = False
-    """It was told to abort and has not ended; it is charged until it has."""
-    stalled: bool = False
-    """It reaches no tick (a long host call): it cannot park, and nobody is to wait for it."""
-
-
-class HostView(NamedTuple):
-    """The host at one moment."""
-
-    budget: Budget
-    resident_bytes: int | None
-    """None where it cannot be read; the charge alone serves then. To be read anew after a spill,
-    or what was freed seems not to be."""
-    baseline_bytes: int
-    leases: tuple[LeaseView, ...]
-    """The unfinished ones, in the order of registration."""
-    spill_room_bytes: int
-    """What the spill disk and its cap still take, beyond what is being written now."""
-    busy_leases: int = 1
-    """How many leases keep the machine busy (its cores). While so many run, a growth that does
-    not fit waits for one of them; with fewer, parked leases are spilled for it."""
-
-    @property
-    def charged_bytes(self) -> int:
-        """What all leases hold that are not spilled."""
-        return sum(lease.held_bytes for lease in self.leases if lease.phase is not Phase.SPILLED)
-
-    @property
-    def pressure(self) -> Pressure:
-        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
-
-
-class Decision(NamedTuple):
-    """One thing to be done now."""
-
-    action: Action
-    lease: int
-    bytes: int
-    """GRANT: the growth granted. PARK: the growth that waits, 0 at a tick. SPILL: what is to go
-    to disk. RESUME: what is to come back from disk, 0 if it is resident. ABORT: what it holds."""
-    reason: str
+TOO_LARGE_ALONE = "larger than the limit, even alone"
+"""Why a lease is aborted that no spilling of others could help."""
 
 
 class Policy(Protocol):
@@ -297,25 +213,33 @@ class _Round:
         for lease in self._held():
             alone_bytes = self._baseline_bytes + lease.held_bytes + lease.asked_bytes
             if lease.asked_bytes and alone_bytes > self._limit_bytes:
-                self._abort(lease, "larger than the limit, even alone")
+                self._abort(lease, TOO_LARGE_ALONE)
 
     def _let_go_what_fits(self) -> None:
         """Grant waiting growths below soft; below resume, let back who was taken off, too.
 
-        While enough run, nobody comes back from disk who would take the host above resume again:
-        what has just been read would soon be written once more.
+        Who holds nothing yet waits behind whoever is older and has to wait: a stream of newcomers
+        would else take each byte as it comes free, and the oldest would never go on.
         """
         for lease in self._held():
-            if not self._fits(lease, self._soft_bytes):
+            if not self._fits(lease, self._soft_bytes) or self._is_behind_older(lease):
                 continue
             if lease.asked_bytes and lease.phase is Phase.PARKED:
                 self._let_go(lease, "fits below soft")
-            elif self._total_bytes < self._budget.resume_bytes and (
-                lease.phase is Phase.PARKED
-                or self._running() < self._busy_leases
-                or self._fits(lease, self._budget.resume_bytes)
-            ):
+            elif self._may_come_back(lease):
                 self._let_go(lease, "below resume")
+
+    def _may_come_back(self, lease: LeaseView) -> bool:
+        """Whether one that was taken off may go on.
+
+        While enough run, nobody comes back from disk who would take the host above resume again:
+        what has just been read would soon be written once more.
+        """
+        return self._total_bytes < self._budget.resume_bytes and (
+            lease.phase is Phase.PARKED
+            or self._running() < self._busy_leases
+            or self._fits(lease, self._budget.resume_bytes)
+        )
 
     def _make_way(self) -> None:
         """Over soft: park who runs, one at a time, and spill who is parked."""
@@ -356,7 +280,7 @@ class _Round:
         for lease in self._held():
             if running >= self._busy_leases:
                 break
-            if running and not lease.asked_bytes:
+            if (running and not lease.asked_bytes) or self._is_behind_older(lease):
                 continue
             after_bytes = reserved_bytes + self._after(lease)
             missing_bytes = after_bytes - self._soft_bytes - self._relief_bytes()
@@ -423,7 +347,7 @@ class _Round:
 
     def _can_park(self, lease: LeaseView) -> bool:
         """Whether it runs, and parking it leads somewhere."""
-        leads = self._rules.parks or 0 < lease.held_bytes <= self._room_bytes
+        leads = self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
         return leads and _makes_progress(lease)
 
     def _can_spill(self, lease: LeaseView) -> bool:
@@ -432,8 +356,17 @@ class _Round:
             and lease.phase is Phase.PARKED
             and lease.spillable
             and not (lease.spilling or lease.aborting)
-            and 0 < lease.held_bytes <= self._room_bytes
+            and lease.held_bytes > 0
+            and self._has_room_for(lease)
         )
+
+    def _has_room_for(self, lease: LeaseView) -> bool:
+        return lease.room_needed_bytes <= self._room_bytes
+
+    def _is_behind_older(self, lease: LeaseView) -> bool:
+        """Whether it holds nothing yet, and somebody older is held."""
+        oldest = self._oldest_held()
+        return not lease.held_bytes and oldest is not None and oldest < lease.number
 
     def _oldest_held(self) -> int | None:
         """Who is to go on next, and so is not to be taken off."""
@@ -451,7 +384,12 @@ class _Round:
         """What `givers` come to, if the policy takes from anybody and as the disk has room."""
         if not givers or self._rules.policy.victim(givers, 0) is None:
             return 0
-        return min(sum(giver.held_bytes for giver in givers), self._room_bytes)
+        found_bytes, room_bytes = 0, self._room_bytes
+        for giver in givers:
+            if giver.room_needed_bytes <= room_bytes:
+                room_bytes -= giver.room_needed_bytes
+                found_bytes += giver.held_bytes
+        return found_bytes
 
     # What is done
 
@@ -460,7 +398,7 @@ class _Round:
         some = False
         while missing_bytes > 0 and (victim := self._rules.policy.victim(givers, missing_bytes)):
             givers.remove(victim)
-            if victim.held_bytes <= self._room_bytes:
+            if self._has_room_for(victim):
                 self._spill(victim, f"room for another: {self._rules.policy.name}")
                 missing_bytes -= victim.held_bytes
                 some = True
@@ -502,7 +440,7 @@ class _Round:
 
     def _spill(self, lease: LeaseView, reason: str) -> None:
         self._decisions.append(Decision(Action.SPILL, lease.number, lease.held_bytes, reason))
-        self._room_bytes -= lease.held_bytes
+        self._room_bytes -= lease.room_needed_bytes
         self._become(lease.number, spilling=True)
 
     def _become(self, number: int, **changed: object) -> None:

@@ -1,7 +1,7 @@
 """Many jobs under one host budget: one engine, a thread a lease, results as they come.
 
-Jobs are taken in on one thread, as slots get free; guests run on the slots' threads; a supervisor
-sees to deadlines and to the arbiter; whoever iterates over the results is told of each.
+Guests run on the slots' threads, each of which takes one job after another; a supervisor sees to
+deadlines and to the arbiter; whoever iterates over the results is told of each.
 """
 
 import os
@@ -13,18 +13,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from atectl import host_memory
 from atectl import outcome as outcomes
-from atectl.accounting import Budget, Ledger, Pressure, Reading
-from atectl.arbiter import Arbiter, Observer, Ruling
-from atectl.arbitration import Phase, Rules
+from atectl.accounting import Budget, Ledger, Reading
+from atectl.arbiter import Arbiter, Observer
+from atectl.arbitration import Rules
 from atectl.artifact_cache import ArtifactCache
+from atectl.batch_overview import BatchOverview, lease_row
 from atectl.capsule_shelf import CapsuleShelf
 from atectl.engine import Engine
 from atectl.errors import AtectlError, InternalError
 from atectl.host import Lease, Standing, Terms, start_guest_thread
 from atectl.ledger_store import LeaseRecord
 from atectl.outcome import Outcome
+from atectl.seats import Ruling
 from atectl.spill import SpillArea
 from atectl.store_pool import StorePool
 from atectl.wasi import Streams
@@ -59,7 +60,8 @@ class BatchSettings(NamedTuple):
     """How a batch runs: `jobs` at once, under `budget`, by `rules`.
 
     `spill_dir` and `spill_cap_bytes` matter only where the rules spill; no cap is None. `pool` is
-    how many idle stores are kept of each reactor and principal; 0 keeps none.
+    how many idle stores are kept of each reactor and principal; 0 keeps none. With `fails_fast` no
+    job is begun after one that did not end by itself with status 0.
     """
 
     jobs: int
@@ -69,6 +71,7 @@ class BatchSettings(NamedTuple):
     spill_cap_bytes: int | None = None
     pool: int = 0
     observer: Observer | None = None
+    fails_fast: bool = False
 
 
 class JobResult(NamedTuple):
@@ -84,31 +87,6 @@ class JobResult(NamedTuple):
     rulings: tuple[Ruling, ...]
 
 
-class LeaseRow(NamedTuple):
-    """A lease that has not ended. `state` is `running`, `waiting` (inside its growth request),
-    `parked`, `spilled`, `ending` or `aborted`; `resident_bytes` None is unknown."""
-
-    job: int
-    principal: str
-    capsule: str
-    label: str
-    state: str
-    current_bytes: int
-    resident_bytes: int | None
-    quota_bytes: int
-    wall_s: float
-
-
-class BatchView(NamedTuple):
-    """A batch at one moment. `spilled_bytes` is what lies on disk now; `rulings` the latest."""
-
-    rows: tuple[LeaseRow, ...]
-    budget: Budget
-    pressure: Pressure
-    spilled_bytes: int
-    rulings: tuple[Ruling, ...]
-
-
 class _Run:
     """A job in its slot; its lease, once the capsule is loaded."""
 
@@ -116,27 +94,22 @@ class _Run:
         self.job = job
         self.lease: Lease | None = None
 
-    def result(self, refusal: AtectlError | None = None) -> JobResult:
+    def result(self, outcome: Outcome | None) -> JobResult:
+        """How it ended: `outcome` is that of a job whose lease has none of its own."""
         lease = self.lease
         if lease is None:
-            error = refusal or InternalError("the job has no lease")
-            return JobResult(self.job.job, outcomes.refused(error), _NOTHING_USED, 0.0, 0.0, 0, ())
+            ended = outcome or outcomes.refused(InternalError("the job has no lease"))
+            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, ())
         seat = lease.seat
         return JobResult(
             self.job.job,
-            lease.outcome,
+            outcome or lease.outcome,
             lease.read(),
             lease.cpu_s,
             lease.wall_s,
             lease.fuel,
             () if seat is None else tuple(seat.rulings),
         )
-
-
-class _Stopped(NamedTuple):
-    """No more jobs are taken in; `failure` is what taking them in raised."""
-
-    failure: BaseException | None
 
 
 class Batch:
@@ -168,21 +141,24 @@ class Batch:
             settings.rules,
             self._engine.tick,
             area=area,
-            busy_leases=min(settings.jobs, os.cpu_count() or 1),
-            resident=host_memory.resident_bytes,
+            busy_leases=min(settings.jobs, len(os.sched_getaffinity(0))),
             observer=settings.observer,
         )
-        self._pool = StorePool(settings.pool, self._arbiter.count_idle)
+        self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
         self._arbiter.drop_idle = self._pool.clear
         self._ledger = Ledger()
         self._records: list[LeaseRecord] = []
         self._lock = threading.Lock()
         self._runs: dict[int, _Run] = {}
-        self._unfinished = 0  # jobs taken in whose results nobody has been given
-        # Twice the slots, so that no slot waits for whoever reads the results.
-        self._places = threading.Semaphore(2 * settings.jobs)
-        self._due: queue.SimpleQueue[JobTerms | None] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[JobResult | _Stopped] = queue.SimpleQueue()
+        self.baseline_bytes: int | None = None
+        """What the process held as the batch began to run; None before, or where unknown."""
+        self._jobs: Iterator[JobTerms] = iter(())
+        self._taking = threading.Lock()
+        self._are_all_taken = False
+        self._jobs_failure: BaseException | None = None
+        self._unread = 0  # jobs taken whose results nobody has been given
+        self._was_read = threading.Condition(self._lock)
+        self._events: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
         self._is_stopping = False
         self._ending: str | None = None
         self._closing = threading.Event()
@@ -211,34 +187,35 @@ class Batch:
     def run(self, jobs: Iterable[JobTerms]) -> Iterator[JobResult]:
         """Run the jobs, and tell the result of each as it ends.
 
-        `jobs` is iterated on another thread, and only as slots get free.
+        `jobs` is iterated on other threads, one at a time, and only as slots get free.
 
         Raises:
             UnsatisfiableBudget: the limit is below what the process itself holds, and the rules
                 park or spill (exit 125). Nothing was run.
+            Exception: what iterating over `jobs` raised, once all that ran has been told.
         """
         from atectl.budget import refuse_unsatisfiable
 
         rules, budget = self._settings.rules, self._settings.budget
-        baseline_bytes = self._arbiter.measure_baseline()
-        refuse_unsatisfiable(budget, baseline_bytes, is_guarded=rules.parks or rules.spills)
+        self.baseline_bytes = self._arbiter.measure_baseline()
+        refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.parks or rules.spills)
         self._supervisor.start()
+        self._jobs = iter(jobs)
         for _ in range(self._settings.jobs):
             self._add_slot()
-        threading.Thread(
-            target=self._take_in, args=(jobs,), name="batch-intake", daemon=True
-        ).start()
         yield from self._results()
 
-    def overview(self) -> BatchView:
+    def overview(self) -> BatchOverview:
         """The batch as it is now."""
         with self._lock:
             leases = [(run.job.job, run.lease) for run in self._runs.values() if run.lease]
-        return BatchView(
-            tuple(_row(job, lease) for job, lease in leases if not lease.is_done),
+        now_s = self._arbiter.now_s
+        return BatchOverview(
+            now_s,
+            tuple(lease_row(job, lease, now_s) for job, lease in leases if not lease.is_done),
             self._settings.budget,
             self._arbiter.pressure,
-            self._arbiter.spilled_bytes,
+            self._arbiter.on_disk_bytes,
             self._arbiter.latest_rulings(),
         )
 
@@ -264,8 +241,7 @@ class Batch:
         """
         if not self._closing.is_set():
             self.end_all(outcomes.TERMINATED)
-            for _ in range(self._settings.jobs):
-                self._due.put(None)
+            self._capsules.close()
             self._await_slots()
             self._closing.set()
             if self._supervisor.ident is not None:
@@ -277,46 +253,25 @@ class Batch:
     # Results
 
     def _results(self) -> Iterator[JobResult]:
-        is_fed = False
-        while not self._is_over(is_fed=is_fed):
+        while not self._is_over():
             try:
                 event = self._events.get(timeout=SUPERVISION_S)
             except queue.Empty:
                 if self._failure is not None:
                     raise self._failure from None
                 continue
-            if isinstance(event, _Stopped):
-                if event.failure is not None:
-                    raise event.failure
-                is_fed = True
+            if event is None:
                 continue
-            with self._lock:
-                self._unfinished -= 1
-            self._places.release()
+            with self._was_read:
+                self._unread -= 1
+                self._was_read.notify()
             yield event
+        if self._jobs_failure is not None:
+            raise self._jobs_failure
 
-    def _is_over(self, *, is_fed: bool) -> bool:
+    def _is_over(self) -> bool:
         with self._lock:
-            return not self._unfinished and (is_fed or self._is_stopping)
-
-    # On the intake's thread
-
-    def _take_in(self, jobs: Iterable[JobTerms]) -> None:
-        failure = None
-        try:
-            self._places.acquire()
-            for job in jobs:
-                with self._lock:
-                    if self._is_stopping:
-                        break
-                    self._unfinished += 1
-                self._due.put(job)
-                self._places.acquire()
-                if self._is_stopping:
-                    break
-        except BaseException as error:
-            failure = error
-        self._events.put(_Stopped(failure))
+            return not self._unread and (self._are_all_taken or self._is_stopping)
 
     # On the slots' threads
 
@@ -325,31 +280,53 @@ class Batch:
 
     def _serve(self) -> None:
         """Run one job after another, until there is none or a guest was given up on."""
-        while (job := self._due.get()) is not None:
-            run = _Run(job)
-            if self._is_stopping:
-                self._drop()
-                continue
-            with self._lock:
-                self._runs[job.job] = run
-            refusal = self._run(run)
-            if not self._conclude(run, refusal):
+        while (run := self._take()) is not None:
+            if not self._conclude(run, self._run(run)):
                 return
 
-    def _drop(self) -> None:
-        """A job that was taken in and not begun has no result."""
-        with self._lock:
-            self._unfinished -= 1
+    def _take(self) -> _Run | None:
+        """The next job; None if there is none, or none is to be begun any more."""
+        with self._taking:
+            self._await_reader()
+            if self._is_stopping or self._are_all_taken:
+                return None
+            try:
+                job = next(self._jobs, None)
+            except BaseException as error:
+                job, self._jobs_failure = None, error
+            with self._lock:
+                if job is None:
+                    self._are_all_taken = True
+                    self._events.put(None)  # for whoever waits for one more result
+                elif not self._is_stopping:
+                    self._unread += 1
+                    run = self._runs[job.job] = _Run(job)
+                    return run
+            return None
 
-    def _run(self, run: _Run) -> AtectlError | None:
+    def _await_reader(self) -> None:
+        """Wait while too many results are waiting: however slow their reader, few are held."""
+        most = 2 * self._settings.jobs  # those that run, and as many more
+        with self._was_read:
+            while self._unread >= most and not self._is_stopping:
+                # A signal handler that stops the batch can tell nobody who waits.
+                self._was_read.wait(SUPERVISION_S)
+
+    def _run(self, run: _Run) -> Outcome | None:
+        """Run a job; its outcome if no lease came of it, or none that could tell its own."""
+        refusal: AtectlError
         try:
             run.lease = self._lease(run.job)
+            run.lease.run()
         except AtectlError as error:
-            return error
+            refusal = error
         except Exception as error:
-            return InternalError(f"{type(error).__name__}: {error}")
-        run.lease.run()
-        return None
+            refusal = InternalError(f"{type(error).__name__}: {error}")
+        else:
+            return None
+        if self._ending is not None:
+            return outcomes.told_to_end(self._ending, run.job.terms.quota, 0)
+        return outcomes.refused(refusal)
 
     def _lease(self, job: JobTerms) -> Lease:
         streams = Streams(*(None if path is None else str(path) for path in job[-3:]))
@@ -359,14 +336,17 @@ class Batch:
         capsule = self._capsules.get(job.capsule)
         return Lease(self._engine, capsule, terms, self._ledger, standing)
 
-    def _conclude(self, run: _Run, refusal: AtectlError | None = None) -> bool:
+    def _conclude(self, run: _Run, outcome: Outcome | None = None) -> bool:
         """Hand on the result, once; False if another thread did."""
         with self._lock:
             if self._runs.pop(run.job.job, None) is None:
                 return False
             if run.lease is not None and self._flusher is not None:
                 self._records.append(run.lease.record())
-        self._events.put(run.result(refusal))
+        result = run.result(outcome)
+        if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
+            self._is_stopping = True
+        self._events.put(result)
         return True
 
     # On the supervisor's thread
@@ -381,6 +361,8 @@ class Batch:
                 self._is_stopping = True
 
     def _look_after_leases(self) -> None:
+        if self._ending is not None:
+            self._capsules.close()
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
@@ -407,32 +389,6 @@ class Batch:
             ended, self._records = self._records, []
             leases = [run.lease for run in self._runs.values() if run.lease is not None]
         return [*ended, *(lease.record() for lease in leases)]
-
-
-def _state(lease: Lease) -> str:
-    seat = lease.seat
-    if seat is not None and seat.aborting:
-        return "aborted"
-    if lease.is_ending:
-        return "ending"
-    if seat is not None and seat.phase is Phase.PARKED and seat.asked_bytes:
-        return "waiting"
-    return lease.state
-
-
-def _row(job: int, lease: Lease) -> LeaseRow:
-    reading = lease.read()
-    return LeaseRow(
-        job=job,
-        principal=lease.terms.principal,
-        capsule=lease.capsule.name,
-        label=lease.terms.label,
-        state=_state(lease),
-        current_bytes=reading.current_bytes,
-        resident_bytes=lease.resident_bytes(),
-        quota_bytes=lease.terms.quota.memory_bytes,
-        wall_s=lease.wall_s,
-    )
 
 
 def _flusher(

@@ -53,19 +53,40 @@ def load(engine: Engine, path: Path, cache: ArtifactCache | None) -> Capsule:
         return _load_through(engine, source, cache)
 
 
-def _load_through(engine: Engine, source: "_Source", cache: ArtifactCache) -> Capsule:
+def load_known(engine: Engine, path: Path, cache: ArtifactCache) -> Capsule | None:
+    """The capsule at `path` if `cache` has its artifact; nothing is compiled.
+
+    Raises:
+        CapsuleNotFound: there is no such file (exit 127).
+        CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
+    """
+    with _Source(path) as source:
+        return _known(engine, source, cache)[0]
+
+
+def _known(
+    engine: Engine, source: "_Source", cache: ArtifactCache
+) -> tuple[Capsule | None, bytes, str]:
+    """What the cache has of a capsule; failing that, its content and the hash of that."""
     name = source.path.name
     sha256 = cache.known_source(source.status)
     if sha256 is not None:
         known = cache.load(engine, sha256)
         if known is not None:
-            return _capsule(name, sha256, known, was_cached=True)
+            return _capsule(name, sha256, known, was_cached=True), b"", sha256
     content = source.read()
     sha256 = _hash(content)
     cache.remember_source(source.status, sha256)
     known = cache.load(engine, sha256)
-    if known is not None:
-        return _capsule(name, sha256, known, was_cached=True)
+    found = None if known is None else _capsule(name, sha256, known, was_cached=True)
+    return found, content, sha256
+
+
+def _load_through(engine: Engine, source: "_Source", cache: ArtifactCache) -> Capsule:
+    name = source.path.name
+    found, content, sha256 = _known(engine, source, cache)
+    if found is not None:
+        return found
     artifact = _compile(engine, name, content)
     try:
         cache.store(engine, sha256, artifact, capsule=name)

@@ -28,7 +28,8 @@ from atectl.units import format_size
 from atectl.wasi import WasiSettings, wasi_config
 
 if TYPE_CHECKING:
-    from atectl.arbiter import Arbiter, Seat
+    from atectl.arbiter import Arbiter
+    from atectl.seats import Seat
     from atectl.spill import SpillArea
     from atectl.store_pool import KeptStore, PoolKey, StorePool
 
@@ -111,7 +112,7 @@ class Lease:
         self._standing = standing
         self._seat: Seat | None = None
         self._kept: KeptStore | None = None
-        self._why_aborted = ""
+        self._abortion: Outcome | None = None
         self._started = time.monotonic()
         self._told_to_end = 0.0
         self._finished: float | None = None
@@ -134,15 +135,16 @@ class Lease:
         One that is parked or spilled ends where it is held.
         """
         if self._control.ending is None:
-            self._control.ending = reason
+            # First the time: `attend`, on another thread, goes by it as soon as there is a reason.
             self._told_to_end = time.monotonic()
+            self._control.ending = reason
         self._engine.tick()
         if self._seat is not None:
             self._seat.wake()
 
-    def abort(self, why: str) -> None:
-        """End it for want of memory; the arbiter says why."""
-        self._why_aborted = why
+    def abort(self, why: str, remedy: str) -> None:
+        """End it for want of memory; the arbiter says why, and what would help."""
+        self._abortion = outcomes.aborted(why, remedy)
         self.end(outcomes.ARBITER)
 
     def join(self) -> Outcome:
@@ -217,6 +219,23 @@ class Lease:
         return self._memory.spill(area)
 
     @property
+    def stored_bytes(self) -> int:
+        """What of its memory lies on disk: see `LeaseMemory.stored_bytes`."""
+        return self._memory.stored_bytes
+
+    @property
+    def principal(self) -> str:
+        return self.terms.principal
+
+    @property
+    def label(self) -> str:
+        return self.terms.label
+
+    @property
+    def capsule_name(self) -> str:
+        return self.capsule.name
+
+    @property
     def seat(self) -> "Seat | None":
         """Its place at the arbiter, once it runs."""
         return self._seat
@@ -270,18 +289,20 @@ class Lease:
     def run(self) -> None:
         """Run on the calling thread, which must have the stack of `start_guest_thread`."""
         self._thread, self._cpu_before_s = threading.get_ident(), time.thread_time()
-        if self._standing is not None:
-            self._take_place(self._standing)
         try:
+            if self._standing is not None:
+                self._take_place(self._standing)
             outcome = self._run_guest()
         except AtectlError as error:
             outcome = outcomes.refused(error)
         except BaseException as error:
             outcome = outcomes.refused(EngineFailure(f"{type(error).__name__}: {error}"))
         self._cpu_s = time.thread_time() - self._cpu_before_s
-        if self._standing is not None:
-            self._leave_place(self._standing)
-        self._finish(outcome)
+        try:
+            if self._standing is not None:
+                self._leave_place(self._standing)
+        finally:
+            self._finish(outcome)
 
     def _take_place(self, standing: Standing) -> None:
         pool, key = standing.pool, self._pool_key
@@ -298,12 +319,12 @@ class Lease:
         self._control.checkpoint = self._seat.checkpoint
 
     def _leave_place(self, standing: Standing) -> None:
-        if self._seat is not None:
-            self._seat.leave()
+        pool, key, kept = standing.pool, self._pool_key, self._kept
         self._memory.gate = None
-        pool, key = standing.pool, self._pool_key
-        if pool is not None and key is not None and self._kept is not None:
-            pool.put(key, self._kept)
+        if self._seat is not None:
+            self._seat.leave(0 if kept is None else kept.held_bytes)
+        if pool is not None and key is not None and kept is not None:
+            pool.put(key, kept)
 
     @property
     def _pool_key(self) -> "PoolKey | None":
@@ -425,7 +446,8 @@ class Lease:
 
     def _told_to_end_for(self, reason: str | None) -> Outcome:
         if reason is None or reason == outcomes.ARBITER:
-            return outcomes.aborted(self._why_aborted)
+            assert self._abortion is not None  # noqa: S101 - `abort` gave reason and abortion
+            return self._abortion
         asked_bytes = self._meter.read().largest_refused_bytes
         return outcomes.told_to_end(reason, self.terms.quota, asked_bytes)
 

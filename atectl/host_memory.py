@@ -6,6 +6,7 @@ Read from /proc and /sys in well under a millisecond; psutil is asked only where
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,17 @@ def resident_bytes(pid: int | None = None, *, root: str = "/") -> int | None:
     except OSError:
         return None if (proc / "self").exists() else _resident_by_psutil(pid)
     return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def trim() -> None:
+    """Give what was freed and is kept by the C library's allocator back to the system.
+
+    Does nothing where the C library has no such function.
+    """
+    import ctypes
+
+    with suppress(AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def host_memory(*, root: str = "/") -> HostMemory:

@@ -40,6 +40,7 @@ _OPEN = mmap.PROT_READ | mmap.PROT_WRITE
 _MAP_NORESERVE = 0x4000  # Linux; named in `mmap` only by later Pythons
 _RESERVED = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
 _MAP_FIXED = 0x10  # on every system wasmtime runs on; `mmap` does not name it
+_ANEW = _RESERVED | _MAP_FIXED
 _FROM_FILE = mmap.MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
 _MAP_FAILED = ctypes.c_void_p(-1).value
 _PAGE_BYTES = 65_536
@@ -98,6 +99,11 @@ class LeaseMemory:
         """
         return sum(memory.spill(area) for memory in self._memories)
 
+    @property
+    def stored_bytes(self) -> int:
+        """What of the memories lies on disk, whether it is spilled now or was once."""
+        return sum(each.file.stored_bytes for each in tuple(self._memories) if each.file)
+
     def resident_bytes(self) -> int | None:
         """What of the memories is resident; None where the system does not tell."""
         from atectl.pagemap import resident_bytes
@@ -141,7 +147,7 @@ class _Memory:
         """Write it to disk and map it from there; the resident bytes that this freed."""
         if not self.size_bytes:
             return 0
-        from atectl.errors import OutOfMemory
+        from atectl.budget_errors import OutOfMemory
         from atectl.pagemap import private_pages
         from atectl.spill import resident_size
 
@@ -152,8 +158,16 @@ class _Memory:
         self.file.save(content, private_pages(self.base, self.size_bytes))
         descriptor = self.file.descriptor
         if _mmap(self.base, self.size_bytes, _OPEN, _FROM_FILE, descriptor, 0) != self.base:
-            raise OutOfMemory(str(_system_error("cannot map spilled memory")))
+            failure = OutOfMemory(str(_system_error("cannot map spilled memory")))
+            self._take_back(content)
+            raise failure
         return max(before - resident_size(self.base, self.size_bytes), 0)
+
+    def _take_back(self, content: memoryview) -> None:
+        """Put memory in the place of what a mapping that failed may have taken away."""
+        if _mmap(self.base, self.size_bytes, _OPEN, _ANEW, -1, 0) == self.base:
+            assert self.file is not None  # noqa: S101 - it was just saved
+            self.file.load(content)
 
     def unmap(self) -> None:
         if self.file is not None:

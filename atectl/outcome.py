@@ -12,7 +12,6 @@ from atectl.errors import (
     GuestTrapped,
     InitialMemoryOverQuota,
     InitialTableOverQuota,
-    LockLost,
     OutOfFuel,
 )
 from atectl.units import format_duration, format_size
@@ -25,6 +24,10 @@ QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "te
 REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
+
+
+SUCCESS = (EXITED, 0)
+"""Reason and exit status of a guest that did what it was to do."""
 
 
 class Outcome(NamedTuple):
@@ -52,9 +55,9 @@ def refused(error: AtectlError) -> Outcome:
     )
 
 
-def aborted(why: str) -> Outcome:
+def aborted(why: str, remedy: str) -> Outcome:
     """The arbiter ended the guest for want of memory."""
-    error = AbortedByArbiter(why)
+    error = AbortedByArbiter(why, remedy=remedy)
     return Outcome(ARBITER, error.exit_status, error)
 
 
@@ -83,6 +86,8 @@ def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
             f"{format_size(quota.memory_bytes)} has left"
         )
     elif reason == LOCK_LOST:
+        from atectl.lock_errors import LockLost
+
         error = LockLost("the actor's lock was lost while the guest ran")
     else:
         return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])

@@ -9,29 +9,30 @@ changed since. It never had a name, or has it no longer, so it ends with the pro
 import errno
 import mmap
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 from atectl import host_memory, pagemap
-from atectl.errors import (
-    AtectlError,
+from atectl.budget_errors import (
     OutOfMemory,
     SpillCapReached,
     SpillDiskFull,
     SpillFailed,
     SpillFolderUnusable,
 )
+from atectl.errors import AtectlError
 from atectl.spill_room import disk_room_bytes, refuse_memory_backed
-from atectl.units import format_size
+from atectl.units import format_size, show_size
 
 CHUNK_BYTES = 65_536
 """What is written or left out as a whole: a page of WebAssembly."""
 
 _MOST_WRITTEN_AT_ONCE = 8 << 20
 _ZEROS = bytes(CHUNK_BYTES)
+_HEAD_BYTES = 64
+_PUNCH_HOLE = 0x3  # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux
 
 
 def resident_size(base: int, size_bytes: int) -> int:
@@ -73,6 +74,24 @@ class SpillArea:
             return 0
         return room if self.cap_bytes is None else min(room, self.cap_bytes - self._used_bytes)
 
+    def refusal(self, size_bytes: int) -> AtectlError | None:
+        """Why `size_bytes` more cannot be spilled now; None if they can."""
+        try:
+            free_bytes = disk_room_bytes(self.folder)
+        except AtectlError as error:
+            return error
+        if free_bytes < size_bytes:
+            return SpillDiskFull(f"{self.folder}: {show_size(free_bytes)} are free")
+        return self._over_cap(self._used_bytes + size_bytes)
+
+    def _over_cap(self, used_bytes: int) -> SpillCapReached | None:
+        if self.cap_bytes is None or used_bytes <= self.cap_bytes:
+            return None
+        return SpillCapReached(
+            f"{show_size(used_bytes)} would lie in {self.folder}, over the cap of "
+            f"{format_size(self.cap_bytes)}"
+        )
+
     def open_file(self) -> "SpillFile":
         """A new file.
 
@@ -88,13 +107,10 @@ class SpillArea:
             SpillCapReached: they would pass the cap (exit 125).
         """
         with self._lock:
-            used = self._used_bytes + size_bytes
-            if self.cap_bytes is not None and used > self.cap_bytes:
-                raise SpillCapReached(
-                    f"spilling {format_size(size_bytes)} more would pass the cap of "
-                    f"{format_size(self.cap_bytes)} on what may lie in {self.folder}"
-                )
-            self._used_bytes = used
+            refusal = self._over_cap(self._used_bytes + size_bytes)
+            if refusal is not None:
+                raise refusal
+            self._used_bytes += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
         """Count `size_bytes` as free again."""
@@ -125,7 +141,7 @@ class SpillFile:
 
         Raises:
             SpillCapReached, SpillDiskFull, SpillFailed: it could not all be written; what the
-                file already stood for is as it was (exit 125).
+                file already stood for is as it was, and it takes no more room (exit 125).
         """
         size_bytes = len(content)
         self._stored.extend(bytes(-(-size_bytes // CHUNK_BYTES) - len(self._stored)))
@@ -134,13 +150,32 @@ class SpillFile:
             for chunk in _changed_chunks(len(self._stored), private_pages)
             if self._stored[chunk] or not _is_zero(content, chunk)
         ]
-        self._area.take(sum(not self._stored[chunk] for chunk in due) * CHUNK_BYTES)
-        for chunk in due:
-            self._stored[chunk] = 1
+        new = [chunk for chunk in due if not self._stored[chunk]]
+        self._area.take(len(new) * CHUNK_BYTES)
         try:
             os.ftruncate(self.descriptor, size_bytes)
             for start, end in _runs(due):
                 self._write(content, start * CHUNK_BYTES, min(end * CHUNK_BYTES, size_bytes))
+        except BaseException as error:
+            # What was holes before stands for zeros still, and takes no room again.
+            for start, end in _runs(new):
+                _punch_hole(self.descriptor, start * CHUNK_BYTES, (end - start) * CHUNK_BYTES)
+            self._area.give_back(len(new) * CHUNK_BYTES)
+            if isinstance(error, OSError):
+                raise _write_failure(error, self._area.folder) from None
+            raise
+        for chunk in new:
+            self._stored[chunk] = 1
+
+    def load(self, content: memoryview) -> None:
+        """Read what was saved into `content`, which is zero where nothing was.
+
+        Raises:
+            SpillFailed: the disk fails (exit 125).
+        """
+        try:
+            for start, end in _runs([n for n, stored in enumerate(self._stored) if stored]):
+                self._read(content, start * CHUNK_BYTES, min(end * CHUNK_BYTES, len(content)))
         except OSError as error:
             raise _write_failure(error, self._area.folder) from None
 
@@ -153,6 +188,13 @@ class SpillFile:
         while start < end:
             piece = content[start : min(end, start + _MOST_WRITTEN_AT_ONCE)]
             start += os.pwrite(self.descriptor, piece, start)
+
+    def _read(self, content: memoryview, start: int, end: int) -> None:
+        while start < end:
+            found = os.preadv(self.descriptor, [content[start:end]], start)
+            if not found:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            start += found
 
 
 def _changed_chunks(count: int, private_pages: bytes | None) -> Iterable[int]:
@@ -167,8 +209,23 @@ def _changed_chunks(count: int, private_pages: bytes | None) -> Iterable[int]:
 
 
 def _is_zero(content: memoryview, chunk: int) -> bool:
-    found = content[chunk * CHUNK_BYTES : (chunk + 1) * CHUNK_BYTES].tobytes()
+    start = chunk * CHUNK_BYTES
+    # Most chunks show by their first bytes that they are not, and need not be copied.
+    if any(content[start : start + _HEAD_BYTES]):
+        return False
+    found = content[start : start + CHUNK_BYTES].tobytes()
     return found == _ZEROS[: len(found)]
+
+
+def _punch_hole(descriptor: int, start: int, size_bytes: int) -> None:
+    """Give a part of a file back to the disk; it reads as zeros then.
+
+    A file system that cannot keeps it until the file is closed.
+    """
+    import ctypes
+
+    arguments = (descriptor, _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(size_bytes))
+    ctypes.CDLL(None).fallocate(*arguments)
 
 
 def _runs(chunks: list[int]) -> Iterator[tuple[int, int]]:
@@ -189,6 +246,8 @@ def _open_nameless(folder: Path) -> int:
     try:
         with suppress(OSError):  # not every file system makes files without a name
             return os.open(folder, flags | os.O_TMPFILE | os.O_EXCL, 0o600)
+        import tempfile
+
         descriptor, name = tempfile.mkstemp(dir=folder, prefix="atectl-spill-")
         os.unlink(name)  # noqa: PTH108 - a name, not a path object, is what mkstemp gives
     except OSError as error:

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from atectl.errors import SpillFolderUnusable, SpillOntoMemory
+from atectl.budget_errors import SpillFolderUnusable, SpillOntoMemory
 
 _IN_MEMORY = frozenset({"devtmpfs", "hugetlbfs", "ramfs", "tmpfs"})
 
@@ -49,7 +49,10 @@ def disk_room_bytes(folder: Path) -> int:
         SpillFolderUnusable: there is no such folder, or it cannot be written (exit 125).
     """
     _checked(folder)
-    disk = os.statvfs(folder)
+    try:
+        disk = os.statvfs(folder)
+    except OSError as error:
+        raise SpillFolderUnusable(f"{folder}: {error.strerror}") from None
     return disk.f_bavail * disk.f_frsize
 
 

@@ -48,12 +48,12 @@ class StorePool:
 
     Args:
         most_each: how many are kept for each key.
-        count_idle: told by how many bytes the idle stores together hold more, or less.
+        forget_idle: told how many bytes a store held that was dropped.
     """
 
-    def __init__(self, most_each: int, count_idle: Callable[[int], None]) -> None:
+    def __init__(self, most_each: int, forget_idle: Callable[[int], None]) -> None:
         self._most_each = most_each
-        self._count_idle = count_idle
+        self._forget_idle = forget_idle
         self._lock = threading.Lock()
         self._stores: dict[PoolKey, list[KeptStore]] = {}
 
@@ -70,20 +70,23 @@ class StorePool:
             found = kept.pop()
             if not kept:
                 del self._stores[key]
-        self._count_idle(-found.held_bytes)
         return found
 
     def put(self, key: PoolKey, store: KeptStore) -> None:
         """Keep a store for a later lease, or drop it if enough are kept."""
-        self._count_idle(store.held_bytes)
         with self._lock:
-            total = sum(map(len, self._stores.values()))
-            kept = self._stores.get(key, [])
-            is_kept = len(kept) < self._most_each and total < MAX_STORES
-            if is_kept:
-                self._stores[key] = [*kept, store]
-        if not is_kept:
-            self._drop(store)
+            kept = self._stores.pop(key, [])
+            is_kept = len(kept) < self._most_each
+            self._stores[key] = [*kept, store] if is_kept else kept
+            dropped = self._beyond_most() if is_kept else [store]
+        for each in dropped:
+            self._drop(each)
+
+    def _beyond_most(self) -> list[KeptStore]:
+        """Take out the stores of whoever put none back for longest, if there are too many."""
+        if sum(map(len, self._stores.values())) <= MAX_STORES:
+            return []
+        return self._stores.pop(next(iter(self._stores)))
 
     def clear(self) -> None:
         """Drop every store."""
@@ -95,5 +98,6 @@ class StorePool:
 
     def _drop(self, store: KeptStore) -> None:
         # Not under the lock: the arbiter, which has one of its own, is told of it.
-        self._count_idle(-store.held_bytes)
+        held_bytes = store.held_bytes
         store.store.close()
+        self._forget_idle(held_bytes)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Budget
-from atectl.arbiter import STALL_S, Arbiter, Ruling, Seat
-from atectl.arbitration import Action, Phase, rules
-from atectl.errors import SpillDiskFull
+from atectl.arbiter import STALL_S, Arbiter
+from atectl.arbitration import rules
+from atectl.budget_errors import SpillDiskFull, SpillFolderUnusable
+from atectl.host_view import Action, HostView, Phase
+from atectl.seats import Ruling, Seat
 from atectl.spill import SpillArea
 
 MIB = 1 << 20
@@ -24,11 +26,13 @@ class Tenant:
         self.is_ending = False
         self.seat: Seat | None = None
         self.aborted: str | None = None
-        self.spilled = 0
+        self.spilled = self.stored_bytes = 0
+        self.resident: int | None = None
+        self.principal, self.label, self.capsule_name = "default", "", "test"
         self._spilling = spilling
 
-    def abort(self, why: str) -> None:
-        self.aborted = why
+    def abort(self, why: str, remedy: str) -> None:
+        self.aborted, self.remedy = why, remedy
         self.end()
 
     def end(self) -> None:
@@ -38,7 +42,13 @@ class Tenant:
 
     def spill(self, _area: SpillArea) -> int:
         self.spilled += 1
-        return self._spilling()
+        freed_bytes = self._spilling()
+        assert self.seat is not None
+        self.stored_bytes = self.seat.held_bytes
+        return freed_bytes
+
+    def resident_bytes(self) -> int | None:
+        return self.resident
 
 
 class Host:
@@ -280,6 +290,159 @@ def test_the_memory_of_an_abandoned_guest_counts_until_its_thread_ends(host: Hos
     seat.give_back(30 * MIB)
     seat.leave()
     assert host.charged_mib == 0
+
+
+def test_an_abandoned_guest_is_not_what_a_lease_is_too_large_beside(host: Host) -> None:
+    abandoned, seat = host.lease(60), host.lease(10)
+    abandoned.abandon()
+    assert not Growth(seat, 31).end()
+    assert isinstance(seat.tenant, Tenant)
+    assert "even alone" not in str(seat.tenant.aborted)
+
+
+def test_what_an_abandoned_guest_held_goes_to_who_waits_for_it(host: Host) -> None:
+    abandoned, first, second = host.lease(30), host.lease(30), host.lease(10)
+    abandoned.abandon()
+    growth = Growth(second, 30)
+    until_held(second)
+    abandoned.give_back(30 * MIB)
+    abandoned.leave()
+    assert growth.end()
+    assert first.phase is Phase.RUNNING
+
+
+def test_what_the_process_came_to_hold_beside_its_leases_counts_beside_what_is_granted(
+    host: Host,
+) -> None:
+    leases = [host.lease(size_mib, Tenant()) for size_mib in (60, 15)]
+    for lease in leases:
+        assert isinstance(lease.tenant, Tenant)
+        lease.tenant.resident = 10 * MIB
+    host.resident = 40 * MIB
+    assert host.arbiter.pressure.total_bytes == 75 * MIB
+    host.arbiter.reconcile()
+    assert host.arbiter.pressure.baseline_bytes == 0, "it may be a spike"
+    host.now += 1
+    host.arbiter.reconcile()
+    assert host.arbiter.pressure.baseline_bytes == 20 * MIB
+    assert host.arbiter.pressure.total_bytes == 95 * MIB
+
+
+def test_what_is_measured_beside_the_leases_never_falls_below_what_it_was_at_first(
+    host: Host,
+) -> None:
+    host.resident = 30 * MIB
+    assert host.arbiter.measure_baseline() == 30 * MIB
+    tenant = Tenant()
+    tenant.resident = 40 * MIB
+    host.lease(45, tenant)
+    host.resident = 50 * MIB
+    for _ in range(3):
+        host.now += 1
+        host.arbiter.reconcile()
+    assert host.arbiter.pressure.baseline_bytes == 30 * MIB
+
+
+def test_a_growth_that_fits_is_granted_at_once_while_others_are_held(host: Host) -> None:
+    grows, waits = host.lease(50), host.lease(20)
+    growth = Growth(waits, 20)
+    until_held(waits)
+    host.arbiter._view = no_view  # type: ignore[method-assign]
+    assert grows.admit(10 * MIB)
+    del host.arbiter._view  # type: ignore[method-assign]
+    grows.leave()
+    assert growth.end()
+
+
+def no_view() -> HostView:
+    raise AssertionError("nobody need be looked at")
+
+
+def test_a_spill_that_fails_by_a_bug_keeps_nobody_waiting(host: Host) -> None:
+    def broken() -> int:
+        raise MemoryError("a bug")
+
+    first, second = host.lease(40, Tenant(broken)), host.lease(40, Tenant(broken))
+    later = Growth(second, 10)
+    until_held(second)
+    assert Growth(first, 10).end()
+    assert "MemoryError: a bug" in str(host.arbiter.spill_failure)
+    first.leave()
+    assert later.end()
+
+
+def test_a_spill_that_failed_is_tried_again_when_there_is_more_room(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SpillArea, "room_bytes", property(lambda _: 50 * MIB))
+    host.arbiter.reconcile()
+
+    def full() -> int:
+        raise SpillDiskFull("no room")
+
+    first, second = host.lease(40, Tenant(full)), host.lease(40, Tenant(full))
+    later = Growth(second, 10)
+    until_held(second)
+    assert Growth(first, 10).end()
+    assert not second.view(89 * MIB).spillable
+    assert second.view(90 * MIB).spillable
+    first.leave()
+    assert later.end()
+
+
+def test_what_was_ordered_to_be_spilled_takes_room_from_the_next(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SpillArea, "room_bytes", property(lambda _: 50 * MIB))
+    host.arbiter.reconcile()
+    seat = host.lease(30)
+    seat.spilling = True
+    assert host.arbiter._view().spill_room_bytes == 20 * MIB
+
+
+@pytest.mark.parametrize(
+    ("area", "told", "remedy"),
+    [
+        ({"cap_bytes": 20 * MIB}, "30 MiB would lie in", "cap"),
+        ({}, "nothing can be spilled there any more", "--spill-dir"),
+    ],
+)
+def test_who_is_aborted_is_told_what_kept_others_from_being_spilled(
+    tmp_path: Path, area: dict[str, int], told: str, remedy: str
+) -> None:
+    host = Host(tmp_path)
+    host.arbiter._area = SpillArea(tmp_path, **area)
+    if not area:
+        failure = SpillFolderUnusable("nothing can be spilled there any more")
+        host.arbiter._area.refusal = lambda _size: failure  # type: ignore[method-assign]
+        host.arbiter._room_bytes = 0
+    else:
+        host.arbiter._room_bytes = 20 * MIB
+    first, second = host.lease(30), host.lease(45)
+    growths = [Growth(second, 40)]
+    until_held(second)
+    growths.append(Growth(first, 60))
+    until(lambda: first.tenant.is_ending or second.tenant.is_ending)
+    aborted = first if first.aborting else second
+    assert isinstance(aborted.tenant, Tenant)
+    assert told in str(aborted.tenant.aborted)
+    assert remedy in aborted.tenant.remedy
+    assert host.arbiter.spill_failure is not None
+    aborted.leave()
+    assert sorted(bool(growth.end()) for growth in growths) == [False, True]
+
+
+def test_what_a_store_is_kept_with_never_counts_as_free(host: Host) -> None:
+    first, second = host.lease(60), host.lease(10)
+    growth = Growth(second, 30)
+    until_held(second)
+    first.leave(kept_bytes=60 * MIB)
+    assert growth.end(), "up to the limit, for nobody else is there"
+    assert host.charged_mib == 100
+    again = host.arbiter.register(Tenant(), 7, idle_bytes=60 * MIB)
+    assert host.charged_mib == 100
+    again.leave()
+    assert host.charged_mib == 40
 
 
 def test_a_lease_that_has_left_is_not_abandoned(host: Host) -> None:

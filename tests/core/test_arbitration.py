@@ -7,18 +7,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from atectl.accounting import Budget
-from atectl.arbitration import (
-    BACKPRESSURES,
-    POLICY_NAMES,
-    Action,
-    Decision,
-    HostView,
-    LeaseView,
-    Phase,
-    Rules,
-    decide,
-    rules,
-)
+from atectl.arbitration import BACKPRESSURES, POLICY_NAMES, Rules, decide, rules
+from atectl.host_view import Action, Decision, HostView, LeaseView, Phase
 from atectl.simulation import Machine, Script, Step, simulate
 from atectl.trace import Decided, Event, Finished, Ruled, Sampled
 
@@ -118,6 +108,24 @@ def test_each_back_pressure_has_a_policy_of_its_own(
 # Growth
 
 
+def test_a_newcomer_waits_behind_whoever_is_older_and_has_to_wait() -> None:
+    assert told(host(runs(1, 500), waits(2, 300), asks(3, 10))) == [("park", 3, 10)]
+    assert told(host(runs(1, 500), parked(2, 150), asks(3, 10), resident=780)) == [("park", 3, 10)]
+
+
+def test_a_newcomer_does_not_wait_behind_the_young() -> None:
+    assert told(host(runs(1, 500), asks(2, 10), waits(3, 300))) == [("grant", 2, 10)]
+
+
+def test_who_has_memory_already_may_grow_past_an_older_one_that_waits() -> None:
+    assert told(host(runs(1, 500), waits(2, 300), asks(3, 10, held=1))) == [("grant", 3, 10)]
+
+
+def test_a_newcomer_is_not_let_in_to_keep_the_machine_busy_before_its_turn() -> None:
+    crowd = host(runs(1, 500), waits(2, 300), waits(3, 10), busy=4)
+    assert told(crowd) == []
+
+
 def test_a_growth_that_comes_exactly_to_soft_is_granted() -> None:
     assert told(host(runs(1, 400), asks(2, 300))) == [("grant", 2, 300)]
 
@@ -159,11 +167,11 @@ def test_room_that_was_made_is_granted() -> None:
 
 
 def test_while_the_machine_is_busy_nobody_is_spilled() -> None:
-    assert told(host(runs(1, 100), waits(2, 100, 300), waits(3, 100, 300), busy=1)) == []
+    assert told(host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=1)) == []
 
 
 def test_while_a_core_is_idle_a_younger_one_is_spilled_for_an_older() -> None:
-    view = host(runs(1, 100), waits(2, 100, 300), waits(3, 100, 300), busy=2)
+    view = host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=2)
     assert told(view) == [("spill", 3, 300)]
 
 
@@ -186,7 +194,7 @@ def test_room_is_made_for_as_many_as_there_are_idle_cores() -> None:
 
 def test_whoever_sleeps_in_a_host_call_is_not_waited_for() -> None:
     asleep = runs(1, 100, stalled=True)
-    view = host(asleep, waits(2, 100, 300), waits(3, 100, 300), busy=1)
+    view = host(asleep, waits(2, 250, 300), waits(3, 100, 300), busy=1)
     assert told(view) == [("spill", 3, 300)]
 
 
@@ -207,7 +215,7 @@ def test_without_room_on_disk_nobody_is_spilled() -> None:
 
 
 def test_with_spill_alone_room_is_made_whoever_runs() -> None:
-    view = host(runs(1, 100), waits(2, 100, 300), waits(3, 100, 300), busy=1)
+    view = host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=1)
     assert told(view, rules("spill")) == [("spill", 3, 300)]
 
 
@@ -492,6 +500,8 @@ def test_somebody_goes_on_or_something_is_under_way(view: HostView, rules: Rules
         lease.phase is Phase.RUNNING and not (lease.asked_bytes or lease.parking or lease.aborting)
         for lease in view.leases
     )
+    # Who is asleep in a host call comes to a tick as it wakes, and is decided upon then.
+    going = going or any(lease.stalled and not lease.aborting for lease in view.leases)
     assert going or is_under_way(view) or all(lease.aborting for lease in view.leases)
 
 
@@ -523,6 +533,7 @@ scripts = st.lists(
         st.lists(steps, min_size=1, max_size=8).map(tuple),
         st.integers(-1, 1),
         st.sampled_from([0.0, 0.0, 0.1, 0.4]),
+        number=st.just(0),
     ),
     min_size=1,
     max_size=8,
@@ -620,3 +631,35 @@ def test_decisions_are_seen_with_the_view_they_were_made_on() -> None:
     assert decided
     for event in decided:
         assert decide(event.host(BUDGET), BOTH) == list(event.decisions)
+
+
+# Turns
+
+
+@given(
+    large=st.integers(300, 800),
+    small=st.lists(st.integers(20, 200), min_size=30, max_size=30),
+    backpressure=st.sampled_from(GUARDED),
+)
+@settings(max_examples=60, deadline=None)
+def test_however_many_newcomers_come_the_oldest_has_its_turn(
+    large: int, small: list[int], backpressure: str
+) -> None:
+    step = Script((Step(1.0, 50), Step(1.0, large - 50), Step(1.0)))
+    stream = [Script((Step(0.5, size), Step(2.0)), ready_s=0.1) for size in small]
+    machine = Machine(BUDGET, BASELINE, 3, 3, 10_000, 1000.0)
+    events = simulate(machine, [step, *stream], rules(backpressure))
+    ended = [event.lease for event in events if isinstance(event, Finished)]
+    assert len(ended) == 31
+    assert ended.index(1) <= 12
+
+
+# Room on the disk
+
+
+def test_what_lies_on_the_disk_already_takes_no_more_room_there() -> None:
+    known = waits(2, 250, held=300)._replace(stored_bytes=300)
+    assert told(host(waits(1, 200, held=300), known, room=0))[0] == ("spill", 2, 300)
+    assert "spill" not in {
+        made[0] for made in told(host(waits(1, 200, held=300), waits(2, 250, 300), room=0))
+    }

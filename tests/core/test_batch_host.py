@@ -8,12 +8,17 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Budget, Principal, Quota
-from atectl.arbitration import Action, decide, rules
+from atectl.apart import Apart, ApartFailed
+from atectl.arbitration import decide, rules
+from atectl.artifact_cache import ArtifactCache
 from atectl.batch import Batch, BatchSettings, JobResult, JobTerms
-from atectl.errors import CapsuleNotFound, StreamUnusable, UnsatisfiableBudget
+from atectl.budget_errors import UnsatisfiableBudget
+from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.host import Terms
 from atectl.host_memory import resident_bytes
+from atectl.host_view import Action
 from atectl.ledger_store.opening import open_for_reading
+from atectl.seats import Seat
 from atectl.trace import Decided, Event, Recorder
 from atectl.wasi import WasiSettings
 from tests.conftest import CAPSULES
@@ -78,6 +83,59 @@ def test_jobs_are_taken_in_only_as_slots_get_free(batch: Batch) -> None:
     time.sleep(0.2)
     assert len(taken) <= 6
     assert len(list(run)) == 99
+
+
+def test_what_is_wrong_with_the_jobs_is_raised_once_all_before_has_been_told(
+    batch: Batch,
+) -> None:
+    def jobs() -> Iterator[JobTerms]:
+        yield from hellos(20)
+        raise OSError("the pipe broke")
+
+    told: list[int] = []
+    with pytest.raises(OSError, match="the pipe broke"):
+        told.extend(result.job for result in batch.run(jobs()))
+    assert sorted(told) == list(range(1, 21))
+
+
+def test_a_fault_of_the_host_in_one_lease_is_that_jobs_alone(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = Seat.leave
+
+    def leave_badly(seat: Seat, kept_bytes: int = 0) -> None:
+        leave(seat, kept_bytes)
+        if seat.number == 3:
+            raise OSError("a disk is gone")
+
+    monkeypatch.setattr(Seat, "leave", leave_badly)
+    told = results(batch, hellos(6))
+    assert sorted(told) == [1, 2, 3, 4, 5, 6]
+    assert "a disk is gone" in str(told[3].outcome.error)
+    assert [told[n].outcome.exit_status for n in (1, 2, 4, 5, 6)] == [0] * 5
+
+
+def test_ending_a_batch_cuts_short_what_is_being_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atectl.capsule_shelf.COMPILED_APART_BYTES", 0)
+    monkeypatch.setattr("atectl.apart.Apart.ask", _never_answered)
+    with (
+        ArtifactCache.open(tmp_path / "cache") as cache,
+        Batch(settings(tmp_path), cache, "none") as batch,
+    ):
+        run = batch.run([job(1, CAPSULES / "hello.wat")])
+        threading.Timer(0.3, batch.end_all, ("interrupted",)).start()
+        began = time.monotonic()
+        [result] = run
+    assert result.outcome.reason == "interrupted"
+    assert time.monotonic() - began < 3
+
+
+def _never_answered(apart: Apart, _question: object, _timeout_s: float | None = None) -> object:
+    while not apart._is_cut_off:
+        time.sleep(0.01)
+    raise ApartFailed("it was cut off")
 
 
 def test_a_capsule_is_loaded_once(
@@ -149,6 +207,12 @@ def test_stopping_lets_what_runs_finish_and_begins_nothing_more(batch: Batch) ->
     assert {result.outcome.exit_status for result in told} == {0}
 
 
+def test_after_a_failure_a_batch_that_fails_fast_begins_no_other_job(tmp_path: Path) -> None:
+    jobs = [job(1, CAPSULES / "trap.wat"), *(job(n, CAPSULES / "hello.wat") for n in (2, 3))]
+    with Batch(settings(tmp_path, jobs=1, fails_fast=True), None, "none") as batch:
+        assert list(results(batch, jobs)) == [1]
+
+
 def test_ending_all_ends_what_runs(batch: Batch) -> None:
     jobs = [job(number, CAPSULES / "spin.wat") for number in range(1, 9)]
     threading.Timer(0.3, batch.end_all, ["interrupted"]).start()
@@ -197,7 +261,7 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
         batch.prepare([CAPSULES / "bounded.wat"])
         told = results(batch, [bounded(number, tmp_path) for number in range(1, 13)])
-        assert batch.overview().spilled_bytes == 0
+        assert batch.overview().on_disk_bytes == 0
         assert batch.spill_failure is None
     assert [told[number].outcome.exit_status for number in sorted(told)] == [0] * 12
     written = {path.read_text() for path in tmp_path.iterdir()}
@@ -208,6 +272,20 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     assert spills
     assert all(0 < (each.freed_bytes or 0) <= each.bytes for each in spills)
     assert max(ruling.pressure_bytes for ruling in rulings) <= limit
+
+
+def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path: Path) -> None:
+    limit = (resident_bytes() or 0) + 100 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    states = set()
+    with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
+        batch.prepare([CAPSULES / "bounded.wat"])
+        run = batch.run([bounded(number, tmp_path) for number in range(1, 13)])
+        thread = threading.Thread(target=lambda: list(run))
+        thread.start()
+        while thread.is_alive():
+            states |= {row.state for row in batch.overview().rows}
+    assert {"spilled", "resuming"} <= states
 
 
 def bounded(number: int, folder: Path) -> JobTerms:

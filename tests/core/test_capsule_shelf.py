@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from atectl import capsule_shelf
+from atectl.artifact_cache import ArtifactCache
 from atectl.capsule import Capsule
 from atectl.capsule_shelf import MAX_CAPSULES, CapsuleShelf
 from atectl.engine import Engine
-from atectl.errors import CapsuleNotFound, NotWebAssembly
+from atectl.errors import CapsuleNotFound, CompilerGone, InternalError, NotWebAssembly
 from tests.conftest import CAPSULES
 
 HELLO = CAPSULES / "hello.wat"
@@ -54,7 +55,7 @@ def test_a_fault_in_loading_keeps_nobody_waiting(
 
     monkeypatch.setattr(capsule_shelf, "load", break_down)
     for _ in range(2):
-        with pytest.raises(MemoryError):
+        with pytest.raises(InternalError, match="MemoryError"):
             shelf.get(HELLO)
 
 
@@ -64,3 +65,51 @@ def test_what_is_kept_is_bounded(shelf: CapsuleShelf, tmp_path: Path) -> None:
         with pytest.raises(CapsuleNotFound):
             shelf.get(tmp_path / str(number))
     assert shelf.get(HELLO) is not first
+
+
+def test_each_who_asks_is_told_of_a_failure_by_an_error_of_their_own(
+    shelf: CapsuleShelf, tmp_path: Path
+) -> None:
+    depths = set()
+    for _ in range(3):
+        with pytest.raises(CapsuleNotFound) as told:
+            shelf.get(tmp_path / "missing.wasm")
+        depths.add(len(told.traceback))
+    assert len(depths) == 1
+
+
+@pytest.fixture
+def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CapsuleShelf]:
+    """A shelf with a cache, to which every capsule is large."""
+    monkeypatch.setattr(capsule_shelf, "COMPILED_APART_BYTES", 0)
+    engine = Engine()
+    with ArtifactCache.open(tmp_path / "cache") as cache:
+        shelf = CapsuleShelf(engine, cache)
+        yield shelf
+        shelf.close()
+    engine.close()
+
+
+def test_a_large_capsule_is_compiled_by_another_process(
+    cached: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def compile_here(*_: object) -> object:
+        raise AssertionError("it was compiled in this process")
+
+    monkeypatch.setattr("atectl.capsule._compile", compile_here)
+    assert cached.get(HELLO).was_cached
+
+
+def test_what_is_no_capsule_is_the_same_error_when_it_is_judged_apart(
+    cached: CapsuleShelf, tmp_path: Path
+) -> None:
+    noise = tmp_path / "noise.wasm"
+    noise.write_bytes(b"\x89PNG")
+    with pytest.raises(NotWebAssembly, match=r"noise\.wasm is not WebAssembly"):
+        cached.get(noise)
+
+
+def test_a_closed_shelf_compiles_nothing_apart(cached: CapsuleShelf) -> None:
+    cached.close()
+    with pytest.raises(CompilerGone):
+        cached.get(HELLO)

@@ -1,6 +1,7 @@
 """Spilled memory: gone from the system, back as the guest left it, and under no name."""
 
 import ctypes
+import errno
 import mmap
 import os
 import resource
@@ -11,18 +12,20 @@ from pathlib import Path
 import pytest
 from wasmtime import Instance, Module
 
-from atectl import pagemap, spill
+from atectl import linear_memory, pagemap, spill
 from atectl.accounting import Ledger, Meter, Principal, Quota
-from atectl.engine import Engine, GuestControl
-from atectl.errors import (
+from atectl.budget_errors import (
+    OutOfMemory,
     SpillCapReached,
     SpillDiskFull,
+    SpillFailed,
     SpillFolderUnusable,
     SpillOntoMemory,
 )
+from atectl.engine import Engine, GuestControl
 from atectl.host_memory import resident_bytes
 from atectl.linear_memory import LeaseMemory
-from atectl.spill import CHUNK_BYTES, SpillArea
+from atectl.spill import CHUNK_BYTES, SpillArea, SpillFile
 
 MIB = 1 << 20
 PAGE = 65_536
@@ -270,6 +273,72 @@ def test_a_full_disk_leaves_the_memory_as_it_was(engine: Engine, area: SpillArea
     assert guest.call("wrong", 0, 4 * MIB) == 0
     guest.memory.spill(area)
     assert guest.call("wrong", 0, 4 * MIB) == 0
+
+
+def test_a_spill_that_failed_takes_no_room(engine: Engine, area: SpillArea) -> None:
+    guest = Guest(engine).filled(4 * MIB)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, limits[1]))
+    try:
+        with pytest.raises(SpillDiskFull):
+            guest.memory.spill(area)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert area.used_bytes == guest.memory.stored_bytes == 0
+    assert blocks_taken(guest) == 0
+
+
+def test_a_later_spill_that_failed_takes_no_more_room_than_before(
+    engine: Engine, area: SpillArea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = Guest(engine).filled(2 * MIB)
+    guest.memory.spill(area)
+    before = blocks_taken(guest)
+    guest.call("grow", 32)
+    guest.call("fill", 0, 4 * MIB)
+    monkeypatch.setattr(SpillFile, "_write", broken_write)
+    with pytest.raises(SpillFailed):
+        guest.memory.spill(area)
+    monkeypatch.undo()
+    assert area.used_bytes == guest.memory.stored_bytes == 2 * MIB
+    assert blocks_taken(guest) <= before
+    assert guest.call("wrong", 0, 4 * MIB) == 0
+    guest.memory.spill(area)
+    assert guest.call("wrong", 0, 4 * MIB) == 0
+
+
+def broken_write(file: SpillFile, content: memoryview, start: int, end: int) -> None:
+    """The disk takes all and then fails."""
+    os.pwrite(file.descriptor, content[start:end], start)
+    raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+def blocks_taken(guest: Guest) -> int:
+    [memory] = guest.memory._memories
+    assert memory.file is not None
+    return os.fstat(memory.file.descriptor).st_blocks
+
+
+def test_memory_whose_mapping_failed_half_way_is_as_it_was(
+    engine: Engine, area: SpillArea, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = Guest(engine).filled(4 * MIB)
+    guest.call("clear", MIB, MIB)
+    really = linear_memory._mmap
+
+    def unmap_and_fail(base: int, size: int, access: int, flags: int, file: int, at: int) -> int:
+        if file == -1:
+            return int(really(base, size, access, flags, file, at))
+        linear_memory._munmap(base, size)
+        return -1
+
+    monkeypatch.setattr(linear_memory, "_mmap", unmap_and_fail)
+    with pytest.raises(OutOfMemory):
+        guest.memory.spill(area)
+    monkeypatch.undo()
+    assert guest.call("wrong", 0, MIB) == 0
+    assert guest.call("wrong", 2 * MIB, 4 * MIB) == 0
+    assert guest.call("read", MIB) == 0
 
 
 def test_a_disk_that_fills_up_later_loses_nothing_of_what_was_spilled(

@@ -1,11 +1,12 @@
 """Spilled memory goes to a real disk with room, never into memory itself."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from atectl.errors import SpillFolderUnusable, SpillOntoMemory
+from atectl.budget_errors import SpillFolderUnusable, SpillOntoMemory
 from atectl.spill_room import disk_room_bytes, filesystem_of, refuse_memory_backed
 
 SHM = Path("/dev/shm")
@@ -77,3 +78,14 @@ def test_room_is_what_the_disk_gives_to_this_user(tmp_path: Path) -> None:
     disk = os.statvfs(tmp_path)
     free = disk.f_bfree * disk.f_frsize
     assert 0 < disk_room_bytes(tmp_path) <= free + (1 << 30)
+
+
+def test_a_disk_that_tells_no_room_is_unusable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stale(_path: object) -> None:
+        raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+
+    monkeypatch.setattr(os, "statvfs", stale)
+    with pytest.raises(SpillFolderUnusable, match="Stale file handle"):
+        disk_room_bytes(tmp_path)

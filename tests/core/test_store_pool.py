@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from atectl import store_pool
 from atectl.accounting import Budget, Principal, Quota
 from atectl.arbitration import rules
 from atectl.batch import Batch, BatchSettings, JobResult, JobTerms
 from atectl.host import Terms
 from atectl.host_memory import resident_bytes
+from atectl.store_pool import PoolKey, StorePool
 from atectl.wasi import WasiSettings
 from tests.conftest import CAPSULES
 
@@ -128,3 +130,30 @@ def test_idle_stores_make_room_before_anybody_is_held(tmp_path: Path, counts: Pa
     assert answers(told) == ["101", "101"]
     assert told[1].reading.refused_growths == 0
     assert told[1].rulings == ()
+
+
+class Shell:
+    """A store that is only counted."""
+
+    def __init__(self, held_bytes: int) -> None:
+        self.held_bytes = held_bytes
+        self.is_closed = False
+        self.store = self
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def test_when_too_many_are_kept_those_of_who_came_longest_ago_are_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_pool, "MAX_STORES", 2)
+    forgotten: list[int] = []
+    pool = StorePool(2, forgotten.append)
+    shells = [Shell(size) for size in (1, 2, 3)]
+    for name, shell in zip("abc", shells, strict=True):
+        key = PoolKey(name, Principal(), Quota(MIB), (), ())
+        pool.put(key, shell)  # type: ignore[arg-type]
+    assert [shell.is_closed for shell in shells] == [True, False, False]
+    assert forgotten == [1]
+    assert len(pool) == 2

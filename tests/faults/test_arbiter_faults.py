@@ -14,14 +14,17 @@ import pytest
 
 from atectl import host_memory
 from atectl.accounting import Budget, Ledger, Principal, Quota
-from atectl.arbiter import Arbiter, Ruling
-from atectl.arbitration import Action, Phase, rules
+from atectl.arbiter import Arbiter
+from atectl.arbitration import rules
 from atectl.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.budget_errors import SpillDiskFull
 from atectl.capsule import load
 from atectl.engine import Engine
-from atectl.errors import AbortedByArbiter, SpillDiskFull
+from atectl.errors import AbortedByArbiter
 from atectl.host import Lease, Standing, Terms
 from atectl.host_memory import resident_bytes
+from atectl.host_view import Action, Phase
+from atectl.seats import Ruling
 from atectl.spill import SpillArea
 from atectl.wasi import WasiSettings
 from tests.conftest import CAPSULES, ROOT
