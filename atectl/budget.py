@@ -5,6 +5,7 @@ one with a comment for every key.
 """
 
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,17 +13,19 @@ from typing import Any, NamedTuple
 
 from atectl.accounting import Budget, Principal
 from atectl.arbitration import BACKPRESSURES, PARK_AND_SPILL, POLICY_NAMES, Rules, rules
-from atectl.errors import (
-    AtectlError,
-    BadBudgetFile,
-    BadSize,
-    UnsatisfiableBudget,
-    UsageError,
-    nearest,
-)
+from atectl.budget_errors import BadBudgetFile, UnsatisfiableBudget
+from atectl.errors import AtectlError, BadSize, UsageError, nearest
 from atectl.host_ceilings import DEFAULT_SHARE, ceilings, tightest
-from atectl.jobs import PRIORITIES, Allowance, Job, JobDefaults, parse_job
-from atectl.units import parse_duration, parse_size, show_size
+from atectl.jobs import (
+    PRIORITIES,
+    Allowance,
+    Job,
+    JobDefaults,
+    number_text,
+    parse_job,
+    shown,
+)
+from atectl.units import format_size, parse_duration, parse_size, show_size
 
 MAX_JOBS = 4096
 """The most leases that one host runs at once."""
@@ -37,13 +40,13 @@ DEFAULT_SPILL_DIR = Path("/var/tmp")  # noqa: S108 - files there are unlinked as
 class HostSettings(NamedTuple):
     """`[host]`: None is what the file leaves to the host that reads it.
 
-    `soft` and `resume` are fractions of the limit. Without `spill_cap_bytes` the room on the
-    disk is the cap. `jobs` is how many jobs run at once.
+    `soft` and `resume` are fractions of the limit; see `resume_share` for a resume of None.
+    Without `spill_cap_bytes` the room on the disk is the cap. `jobs` is how many jobs run at once.
     """
 
     limit_bytes: int | None = None
     soft: float = Budget(1).soft
-    resume: float = Budget(1).resume
+    resume: float | None = None
     backpressure: str = PARK_AND_SPILL
     policy: str | None = None
     spill_dir: Path = DEFAULT_SPILL_DIR
@@ -52,7 +55,16 @@ class HostSettings(NamedTuple):
 
     def budget(self, *, root: str = "/") -> Budget:
         """The budget these settings come to on this machine."""
-        return Budget(self.limit_bytes or default_limit_bytes(root=root), self.soft, self.resume)
+        limit_bytes = self.limit_bytes or default_limit_bytes(root=root)
+        return Budget(limit_bytes, self.soft, self.resume_share)
+
+    @property
+    def resume_share(self) -> float:
+        """The resume threshold: where none is said, the usual one, or as far below a lower soft."""
+        if self.resume is not None:
+            return self.resume
+        usual = Budget(1)
+        return round(min(usual.resume, self.soft * usual.resume / usual.soft), 4)
 
     @property
     def jobs_at_once(self) -> int:
@@ -80,13 +92,17 @@ class CapsuleEntry(NamedTuple):
 
 
 class BudgetFile(NamedTuple):
-    """A host budget file. `job_tables` are as they stand there: see `jobs`."""
+    """A host budget file. `job_tables` are as they stand there: see `jobs`.
+
+    `host_keys` are the keys that `[host]` sets; the rest of `host` are defaults.
+    """
 
     path: Path
     host: HostSettings
     defaults: JobDefaults
     capsules: tuple[CapsuleEntry, ...]
     job_tables: tuple[Mapping[str, Any], ...]
+    host_keys: frozenset[str] = frozenset()
 
     def jobs(self) -> list[Job]:
         """The jobs of the `[[job]]` tables.
@@ -126,8 +142,9 @@ def refuse_unsatisfiable(budget: Budget, baseline_bytes: int | None, *, is_guard
         raise UnsatisfiableBudget(
             f"the limit of {budget.limit_bytes} bytes ({show_size(budget.limit_bytes)}) is below "
             f"the {baseline_bytes} bytes ({show_size(baseline_bytes)}) that the host itself takes",
-            remedy=f"raise the limit: above {show_size(least_limit_bytes(budget, baseline_bytes))} "
-            "leases can run without being parked at once",
+            remedy="raise the limit: above "
+            f"{format_size(least_limit_bytes(budget, baseline_bytes))} leases can run without "
+            "being parked at once",
         )
 
 
@@ -146,12 +163,25 @@ def load_budget(path: Path) -> BudgetFile:
         BadBudgetFile: it cannot be read or parsed, or has an unknown key or an unusable value,
             which the message names (exit 2).
     """
+    try:
+        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
+    except OSError as error:
+        raise BadBudgetFile(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise BadBudgetFile(f"{path}: {error}") from None
+    return read_budget(path, text)
+
+
+def read_budget(path: Path, text: str) -> BudgetFile:
+    """The budget that a text describes; `path` is for messages, and its folder for relative paths.
+
+    Raises:
+        BadBudgetFile: as `load_budget`.
+    """
     import tomllib
 
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadBudgetFile(f"{path}: {error.strerror}") from None
+        tables = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadBudgetFile(f"{path}: {error}") from None
     return parse_budget(path, tables)
@@ -165,7 +195,8 @@ def parse_budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
     """
     _refuse_unknown(str(path), tables, ("host", "defaults", "principals", "capsule", "job"))
     folder = path.parent
-    host = _host(_place(path, "host"), _table(path, tables, "host"), folder)
+    host_table = _table(path, tables, "host")
+    host = _host(_place(path, "host"), host_table, folder)
     general = _allowance(_place(path, "defaults"), _table(path, tables, "defaults"), Allowance())
     principals = _principals(path, _table(path, tables, "principals"), general)
     defaults = JobDefaults(general, principals, folder, os.environ)
@@ -173,7 +204,8 @@ def parse_budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
         _capsule(_place(path, f"capsule {number}"), table, defaults)
         for number, table in enumerate(_tables(path, tables, "capsule"), start=1)
     )
-    return BudgetFile(path, host, defaults, capsules, _tables(path, tables, "job"))
+    jobs = _tables(path, tables, "job")
+    return BudgetFile(path, host, defaults, capsules, jobs, frozenset(host_table))
 
 
 # The tables
@@ -184,9 +216,9 @@ def _host(place: str, table: Mapping[str, Any], folder: Path) -> HostSettings:
     if "spill_dir" in values:
         values["spill_dir"] = folder / values["spill_dir"]
     host = HostSettings(**values)
-    if host.resume > host.soft:
+    if host.resume_share > host.soft:
         raise BadBudgetFile(
-            f"{place}: resume = {host.resume:g} is above soft = {host.soft:g}",
+            f"{place}: resume = {host.resume_share:g} is above soft = {host.soft:g}",
             remedy="leases parked above soft go on below resume: let it be the lower",
         )
     return host
@@ -268,7 +300,7 @@ def _place(path: Path, table: str) -> str:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
-        raise BadBudgetFile(f"{value!r} is to be text in quotes")
+        raise BadBudgetFile(f"{shown(value)} is to be text in quotes")
     return value
 
 
@@ -279,36 +311,42 @@ def read_size(value: Any) -> int:
         BadSize: it is none (exit 2).
     """
     if isinstance(value, bool) or not isinstance(value, int | str):
-        raise BadSize(f"{value!r} is not a size")
-    return parse_size(str(value))
+        raise BadSize(f"{shown(value)} is not a size")
+    return parse_size(value if isinstance(value, str) else number_text(value))
+
+
+_PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%\s*", re.ASCII)
 
 
 def read_fraction(value: Any) -> float:
-    """A fraction of the limit, above 0 and at most 1, to four decimals.
+    """A fraction of the limit, above 0 and at most 1, to four decimals; `80%` is 0.8.
 
     Raises:
         UsageError: it is none (exit 2).
     """
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not is_number or not 0.0001 <= value <= 1:
+    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
+    fraction = value if percent is None else float(percent[1]) / 100
+    is_number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
+    if not is_number or not 0.0001 <= fraction <= 1:
         raise UsageError(
-            f"{value!r} is no fraction of the limit", remedy="write a number from 0.0001 to 1"
+            f"{shown(value)} is no fraction of the limit",
+            remedy='write a number from 0.0001 to 1, or a percentage such as "80%"',
         )
-    return float(value)
+    return float(fraction)
 
 
 def _duration(value: Any) -> float | None:
     if value == "none":
         return None
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadBudgetFile(f"{value!r} is not a duration")
-    return parse_duration(value if isinstance(value, str) else f"{value:f}")
+        raise BadBudgetFile(f"{shown(value)} is not a duration")
+    return parse_duration(value if isinstance(value, str) else number_text(value))
 
 
 def _whole(least: int, most: int) -> Callable[[Any], int]:
     def read(value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise BadBudgetFile(f"{value!r} is no whole number from {least} to {most}")
+            raise BadBudgetFile(f"{shown(value)} is no whole number from {least} to {most}")
         return value
 
     return read
@@ -318,7 +356,7 @@ def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
     def read(value: Any) -> str:
         if value not in choices:
             close = nearest(value, list(choices)) if isinstance(value, str) else ""
-            raise BadBudgetFile(f"{value!r} is none of {', '.join(choices)}{close}")
+            raise BadBudgetFile(f"{shown(value)} is none of {', '.join(choices)}{close}")
         return str(value)
 
     return read
@@ -341,6 +379,9 @@ _HOST_KEYS = {
     "spill_cap": Key("spill_cap_bytes", read_size),
     "jobs": Key("jobs", _whole(1, MAX_JOBS)),
 }
+HOST_FIELDS = {name: key.field for name, key in _HOST_KEYS.items()}
+"""Each key of `[host]`, and the field of `HostSettings` it becomes."""
+
 _ALLOWANCE_KEYS = {
     "max_mem": Key("memory_bytes", read_size),
     "priority": Key("priority", _whole(PRIORITIES[0], PRIORITIES[-1])),

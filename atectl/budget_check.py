@@ -2,29 +2,31 @@
 
 from collections.abc import Iterator
 from enum import StrEnum
+from pathlib import Path
 from typing import NamedTuple
 
 from atectl.accounting import Budget
 from atectl.baseline import Baseline, Sample
 from atectl.budget import (
+    HOST_FIELDS,
     BudgetFile,
     HostSettings,
     least_limit_bytes,
     refuse_unsatisfiable,
 )
+from atectl.budget_bounds import never_fitting, over_ceiling, tight
 from atectl.budget_demand import Claim, Demand, claims, demand
-from atectl.errors import (
-    AtectlError,
+from atectl.budget_errors import (
     OvercommittedBudget,
     SpillFolderUnusable,
     SpillOntoMemory,
-    TightBudget,
     UnsatisfiableBudget,
 )
+from atectl.errors import AtectlError
 from atectl.finding import Verdict
 from atectl.host_ceilings import DEFAULT_SHARE, Ceiling, ceilings, tightest
 from atectl.spill_room import disk_room_bytes, filesystem_of, refuse_memory_backed
-from atectl.units import show_size
+from atectl.units import format_size, show_size
 
 
 class BudgetVerdict(StrEnum):
@@ -45,6 +47,18 @@ class BudgetFinding(NamedTuple):
     remedy: str
 
 
+class Sources(NamedTuple):
+    """Where the settings come from: the file, an option, or neither.
+
+    `jobs` tells what bounds how many run at once; None where no job is to run.
+    """
+
+    limit: str
+    soft: str = "the default"
+    resume: str = "the default"
+    jobs: str | None = None
+
+
 class SpillRoom(NamedTuple):
     """How much may be spilled; None where nothing is, or where `refusal` says why nothing can be.
 
@@ -62,7 +76,7 @@ class Measured(NamedTuple):
 
     host: HostSettings
     budget: Budget
-    limit_source: str
+    sources: Sources
     baseline: Baseline
     demand: Demand
     ceiling: Ceiling
@@ -92,7 +106,11 @@ class Measured(NamedTuple):
 
 
 class BudgetCheck(NamedTuple):
-    """A checked budget. `code` is E312 if it is unsatisfiable, E322 if overcommitted."""
+    """A checked budget, its findings with the gravest first.
+
+    `code` is E312 if it is unsatisfiable; if it is overcommitted, E322, or E323 where nothing
+    but the host itself is over soft.
+    """
 
     verdict: BudgetVerdict
     code: str | None
@@ -101,13 +119,16 @@ class BudgetCheck(NamedTuple):
 
 
 def samples(budget: BudgetFile) -> list[Sample]:
-    """Each capsule of a budget file once, under the largest of its quotas."""
-    quotas: dict[str, Sample] = {}
+    """Each capsule of a budget file once, with the least and the largest of its quotas."""
+    found: dict[Path, Sample] = {}
     for claim in claims(budget):
-        known = quotas.get(str(claim.capsule))
-        if known is None or known.max_mem_bytes < claim.max_mem_bytes:
-            quotas[str(claim.capsule)] = Sample(claim.capsule, claim.max_mem_bytes)
-    return list(quotas.values())
+        size_bytes = claim.max_mem_bytes
+        known = found.get(claim.capsule, Sample(claim.capsule, size_bytes, size_bytes))
+        least, largest = known.least_mem_bytes, known.max_mem_bytes
+        found[claim.capsule] = Sample(
+            claim.capsule, min(least, size_bytes), max(largest, size_bytes)
+        )
+    return list(found.values())
 
 
 def check_budget(
@@ -129,11 +150,11 @@ def check_budget(
     measured = Measured(
         host=host,
         budget=host.budget(root=root),
-        limit_source=_limit_source(budget, host, bounds),
+        sources=_sources(budget, host, every, bounds),
         baseline=baseline,
         demand=demand(every, host.jobs_at_once),
         ceiling=tightest(bounds),
-        spill_room=_spill_room(host, root),
+        spill_room=_spill_room(budget, host, root),
     )
     found = [
         *_unmeasured(measured),
@@ -142,34 +163,62 @@ def check_budget(
         *_about_capsules(baseline),
         *_about_spilling(measured),
     ]
-    verdict = _verdict(found, measured)
-    codes = {
-        BudgetVerdict.UNSATISFIABLE: UnsatisfiableBudget.code,
-        BudgetVerdict.OVERCOMMITTED: OvercommittedBudget.code,
-    }
-    return BudgetCheck(verdict, codes.get(verdict), measured, tuple(found))
+    found.sort(key=lambda finding: _GRAVITY[finding.severity])
+    verdict = _verdict(found)
+    code = None
+    if verdict is BudgetVerdict.UNSATISFIABLE:
+        code = UnsatisfiableBudget.code
+    elif verdict is BudgetVerdict.OVERCOMMITTED:
+        told = [finding.code for finding in found]
+        code = OvercommittedBudget.code if OvercommittedBudget.code in told else told[0]
+    return BudgetCheck(verdict, code, measured, tuple(found))
 
 
-def _verdict(found: list[BudgetFinding], measured: Measured) -> BudgetVerdict:
-    if any(finding.severity is Verdict.PROBLEM for finding in found):
-        return BudgetVerdict.UNSATISFIABLE
-    if measured.excess_bytes:
-        return BudgetVerdict.OVERCOMMITTED
-    if any(finding.severity is Verdict.SKIPPED for finding in found):
-        return BudgetVerdict.SKIPPED
-    return BudgetVerdict.FITS
+_GRAVITY = {Verdict.PROBLEM: 0, Verdict.WARNING: 1, Verdict.SKIPPED: 2}
+
+
+def _verdict(found: list[BudgetFinding]) -> BudgetVerdict:
+    """What the findings, the gravest first, come to: it never says less than they do."""
+    if not found:
+        return BudgetVerdict.FITS
+    return {
+        Verdict.PROBLEM: BudgetVerdict.UNSATISFIABLE,
+        Verdict.WARNING: BudgetVerdict.OVERCOMMITTED,
+    }.get(found[0].severity, BudgetVerdict.SKIPPED)
 
 
 # What is measured
 
 
-def _limit_source(budget: BudgetFile, host: HostSettings, bounds: tuple[Ceiling, ...]) -> str:
-    if host.limit_bytes is None:
-        return f"none given: {DEFAULT_SHARE:g} of the {tightest(bounds).name}"
-    return f"limit in {budget.path}" if host.limit_bytes == budget.host.limit_bytes else "--limit"
+def _sources(
+    budget: BudgetFile, host: HostSettings, every: list[Claim], bounds: tuple[Ceiling, ...]
+) -> Sources:
+    limit = f"none given: {DEFAULT_SHARE:g} of the {tightest(bounds).name}"
+    has_jobs = any(not claim.at_once for claim in every)
+    return Sources(
+        limit=_source(budget, host, "limit", limit),
+        soft=_source(budget, host, "soft", Sources("").soft),
+        resume=_source(budget, host, "resume", _unsaid_resume(host)),
+        jobs=_source(budget, host, "jobs", "as many jobs as cores") if has_jobs else None,
+    )
 
 
-def _spill_room(host: HostSettings, root: str) -> SpillRoom:
+def _unsaid_resume(host: HostSettings) -> str:
+    usual = Budget(1)
+    if host.resume_share == usual.resume:
+        return Sources("").resume
+    return f"the default for this soft: {usual.resume / usual.soft:g} of it"
+
+
+def _source(budget: BudgetFile, host: HostSettings, key: str, otherwise: str) -> str:
+    """Who says what a key of `[host]` is; `otherwise` if nobody does."""
+    field = HOST_FIELDS[key]
+    if getattr(host, field) != getattr(budget.host, field):
+        return f"--{key.replace('_', '-')}"
+    return f"{key} in {budget.path}" if key in budget.host_keys else otherwise
+
+
+def _spill_room(budget: BudgetFile, host: HostSettings, root: str) -> SpillRoom:
     if not host.rules.spills:
         return SpillRoom(None, f"nothing is spilled with backpressure {host.backpressure}")
     try:
@@ -178,10 +227,14 @@ def _spill_room(host: HostSettings, root: str) -> SpillRoom:
         room_bytes = disk_room_bytes(host.spill_dir)
     except (SpillFolderUnusable, SpillOntoMemory) as error:
         return SpillRoom(None, str(error), refusal=error)
-    if host.spill_cap_bytes is not None and host.spill_cap_bytes <= room_bytes:
-        source = f"spill_cap; {show_size(room_bytes)} free in {host.spill_dir}"
-        return SpillRoom(host.spill_cap_bytes, source, filesystem)
     source = f"free in {host.spill_dir}, on {filesystem or 'a file system of unknown kind'}"
+    if host.spill_cap_bytes is None:
+        return SpillRoom(room_bytes, source, filesystem)
+    cap = _source(budget, host, "spill_cap", "the cap")
+    if host.spill_cap_bytes <= room_bytes:
+        source = f"{cap}; {show_size(room_bytes)} are {source}"
+        return SpillRoom(host.spill_cap_bytes, source, filesystem)
+    source = f"{source}: less than the {show_size(host.spill_cap_bytes)} of {cap}"
     return SpillRoom(room_bytes, source, filesystem)
 
 
@@ -206,61 +259,40 @@ def _unmeasured(measured: Measured) -> Iterator[BudgetFinding]:
         yield _skipped(
             f"the baseline is not known: {baseline.source}", "state it with --baseline SIZE"
         )
+    for gap in baseline.gaps:
+        yield _skipped(gap)
 
 
 def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
-    budget, ceiling = measured.budget, measured.ceiling
+    budget, is_guarded = measured.budget, measured.host.is_guarded
     baseline_bytes = measured.baseline_bytes
-    limit, taken = show_size(budget.limit_bytes), show_size(baseline_bytes)
     try:
-        refuse_unsatisfiable(budget, baseline_bytes, is_guarded=measured.host.is_guarded)
+        refuse_unsatisfiable(budget, baseline_bytes, is_guarded=is_guarded)
     except UnsatisfiableBudget as error:
         yield _problem(error)
     else:
-        if budget.soft_bytes < baseline_bytes:
-            least = show_size(least_limit_bytes(budget, baseline_bytes))
-            what = "leases are parked at once" if measured.host.is_guarded else "it is passed"
-            yield _warning(
-                TightBudget(
-                    f"the host itself takes {taken}, over the soft limit of "
-                    f"{show_size(budget.soft_bytes)}: {what}",
-                    remedy=f"raise the limit above {least}",
-                )
-            )
-    if ceiling.size_bytes is not None and budget.limit_bytes > ceiling.size_bytes:
-        bound = show_size(ceiling.size_bytes)
-        yield _problem(
-            UnsatisfiableBudget(
-                f"the limit of {limit} is over the {bound} that the {ceiling.name} allows",
-                remedy=f"lower the limit to {bound} or less, or raise the bound",
-            )
-        )
+        too_tight = tight(budget, baseline_bytes, is_guarded=is_guarded)
+        if too_tight is not None:
+            yield _warning(too_tight)
+    too_high = over_ceiling(budget, measured.ceiling)
+    if too_high is not None:
+        yield _problem(too_high)
 
 
 def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:
-    hard_left = measured.budget.limit_bytes - measured.baseline_bytes
-    if hard_left < 0:  # there is nothing to be shared, which was said already
+    if measured.budget.limit_bytes < measured.baseline_bytes:  # there is nothing to be shared
+        if measured.excess_bytes and not measured.host.is_guarded:  # else this is refused already
+            yield _warning(_overcommitted(measured))
         return
-    too_large = [claim for claim in every if claim.max_mem_bytes > hard_left]
-    if too_large:
-        largest = max(too_large, key=lambda claim: claim.max_mem_bytes)
-        number = sum(claim.leases for claim in too_large)
-        others = f" ({number} leases are too large)" if number > 1 else ""
-        yield _problem(
-            UnsatisfiableBudget(
-                f"a lease of {largest.capsule.name} could never have its quota of "
-                f"{show_size(largest.max_mem_bytes)}: the limit leaves {show_size(hard_left)} "
-                f"above the baseline{others}",
-                remedy="raise the limit, or lower its max_mem",
-            )
-        )
+    too_large = never_fitting(measured.budget, measured.baseline_bytes, every)
+    if too_large is not None:
+        yield _problem(too_large)
     elif measured.excess_bytes:
         yield _warning(_overcommitted(measured))
 
 
 def _overcommitted(measured: Measured) -> OvercommittedBudget:
     left = max(measured.left_bytes, 0)
-    wanted = measured.demand.committed_bytes + measured.baseline_bytes
     means = {
         "both": "it relies on parking and spilling",
         "park": "it relies on parking, and past the limit leases are aborted",
@@ -273,13 +305,28 @@ def _overcommitted(measured: Measured) -> OvercommittedBudget:
     who = "1 lease may hold" if number == 1 else f"{number} leases together may hold"
     return OvercommittedBudget(
         f"{who} {committed}, and {show_size(left)} is left below soft: {what}",
-        remedy=f"with a limit of {show_size(least_limit_bytes(measured.budget, wanted))} all fit",
+        remedy=_limit_for_all(measured),
     )
+
+
+def _limit_for_all(measured: Measured) -> str:
+    """The limit under which nothing is overcommitted, if this machine has so much."""
+    wanted = measured.demand.committed_bytes + measured.baseline_bytes
+    enough_bytes = least_limit_bytes(measured.budget, wanted)
+    ceiling = measured.ceiling
+    if ceiling.size_bytes is not None and enough_bytes > ceiling.size_bytes:
+        most = show_size(ceiling.size_bytes)
+        return (
+            f"lower quotas, or run fewer at once: for all to fit, the limit is to be "
+            f"{show_size(enough_bytes)}, and the {ceiling.name} allows {most}"
+        )
+    return f"with a limit of {format_size(enough_bytes)} all fit"
 
 
 def _about_capsules(baseline: Baseline) -> Iterator[BudgetFinding]:
     for refusal in baseline.refusals:
-        yield BudgetFinding(Verdict.PROBLEM, refusal.code, refusal.message, refusal.remedy)
+        severity = Verdict.PROBLEM if refusal.is_certain else Verdict.SKIPPED
+        yield BudgetFinding(severity, refusal.code, refusal.message, refusal.remedy)
 
 
 def _about_spilling(measured: Measured) -> Iterator[BudgetFinding]:

@@ -1,9 +1,11 @@
 """A host budget recommended from what the ledger has seen."""
 
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from atectl.accounting import Budget, Principal
+from atectl.baseline import Baseline
 from atectl.budget import BudgetFile, least_limit_bytes
 from atectl.ledger_store import AccountRecord, LeaseRecord
 from atectl.units import format_size
@@ -18,9 +20,9 @@ class PrincipalPlan(NamedTuple):
     """What one principal's leases held, and the quota that this recommends for each.
 
     `peak_bytes` is the absolute high-water mark, over which a quota holds. `samples` are leases,
-    seen from `since` until `until` (seconds since 1970). A growth that was refused cut the peak
-    off: the guest wanted up to `largest_refused_bytes` more, which is 0 where that is no longer
-    known.
+    seen from `since` until `until` (seconds since 1970). `wanted_bytes` is what one lease wanted
+    at most: its own mark and the largest growth that it was refused; never less than the peak.
+    `is_cut_off`: a refusal kept that lease from it, so that the next may want more still.
     """
 
     principal: str
@@ -29,14 +31,10 @@ class PrincipalPlan(NamedTuple):
     until: float
     peak_bytes: int
     refused_growths: int
-    largest_refused_bytes: int
+    wanted_bytes: int
+    is_cut_off: bool
     headroom_bytes: int
     max_mem_bytes: int
-
-    @property
-    def is_cut_off(self) -> bool:
-        """Whether the peak is what a quota allowed, not what the guest wanted."""
-        return self.refused_growths > 0
 
 
 class Plan(NamedTuple):
@@ -44,7 +42,8 @@ class Plan(NamedTuple):
 
     `together_leases` held `together_bytes` at the same time, the most that was seen. Under
     `limit_bytes` this with its headroom stays below soft, and so does the largest quota; where
-    the baseline is not known there is no limit.
+    the baseline is not known there is no limit. `baseline_source` says what the baseline has in
+    it, or why it is not known.
     """
 
     headroom: float
@@ -52,6 +51,7 @@ class Plan(NamedTuple):
     together_leases: int
     together_bytes: int
     baseline_bytes: int | None
+    baseline_source: str
     limit_bytes: int | None
 
 
@@ -71,33 +71,39 @@ def recommend(
     leases: Iterable[LeaseRecord],
     *,
     headroom: float = DEFAULT_HEADROOM,
-    baseline_bytes: int | None,
+    baseline: Baseline,
 ) -> Plan:
     """A budget from the accounts of a ledger and the leases it remembers.
 
     Args:
         headroom: what is added to a peak, as a fraction of it.
-        baseline_bytes: what a host takes by itself; None if that is not known.
+        baseline: what a host takes by itself.
     """
     known = list(leases)
-    refused: dict[str, int] = {}
+    remembered: dict[str, list[LeaseRecord]] = defaultdict(list)
     for lease in known:
-        largest = max(refused.get(lease.principal, 0), lease.largest_refused_bytes)
-        refused[lease.principal] = largest
+        remembered[lease.principal].append(lease)
     plans = [
-        _plan_of(account, refused.get(account.principal, 0), headroom)
+        _plan_of(account, remembered[account.principal], headroom)
         for account in sorted(accounts, key=lambda account: account.principal)
         if max(account.high_water_bytes, account.peak_bytes)
     ]
     together_leases, together_bytes = most_together(known)
     limit_bytes = None
+    baseline_bytes = baseline.resident_bytes
     if baseline_bytes is not None:
         together = together_bytes + _headroom(together_bytes, headroom)
         largest_quota = max((each.max_mem_bytes for each in plans), default=0)
         wanted = baseline_bytes + max(together, largest_quota)
         limit_bytes = least_limit_bytes(Budget(1), wanted)
     return Plan(
-        headroom, tuple(plans), together_leases, together_bytes, baseline_bytes, limit_bytes
+        headroom,
+        tuple(plans),
+        together_leases,
+        together_bytes,
+        baseline_bytes,
+        baseline.source,
+        limit_bytes,
     )
 
 
@@ -152,21 +158,42 @@ def changes(plan: Plan, budget: BudgetFile) -> list[Change]:
     return [change for change in found if change.in_use_bytes != change.planned_bytes]
 
 
-def _plan_of(account: AccountRecord, refused_bytes: int, headroom: float) -> PrincipalPlan:
+def _plan_of(account: AccountRecord, leases: list[LeaseRecord], headroom: float) -> PrincipalPlan:
     peak_bytes = max(account.high_water_bytes, account.peak_bytes)
-    wanted_bytes = peak_bytes + (refused_bytes if account.refused_growths else 0)
+    wanted_bytes, is_cut_off = _wanted(account, leases, peak_bytes)
     headroom_bytes = _headroom(wanted_bytes, headroom)
     return PrincipalPlan(
         principal=account.principal,
         samples=account.leases,
-        since=account.since,
+        since=min([account.since, *(lease.started_at for lease in leases)]),
         until=account.updated_at,
         peak_bytes=peak_bytes,
         refused_growths=account.refused_growths,
-        largest_refused_bytes=wanted_bytes - peak_bytes,
+        wanted_bytes=wanted_bytes,
+        is_cut_off=is_cut_off,
         headroom_bytes=headroom_bytes,
         max_mem_bytes=-(-(wanted_bytes + headroom_bytes) // _MIB) * _MIB,
     )
+
+
+def _wanted(account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int) -> tuple[int, bool]:
+    """What one lease wanted at most, and whether a refusal kept it from that.
+
+    A refusal counts with the lease that met it. Only where the lease that made the peak is no
+    longer remembered, the count of refusals that nobody remembers stands for its own.
+    """
+    most_bytes, was_refused = max(
+        ((_wanted_by(lease), lease.refused_growths > 0) for lease in leases), default=(0, False)
+    )
+    if most_bytes >= peak_bytes:
+        return most_bytes, was_refused
+    remembered = sum(lease.refused_growths for lease in leases)
+    return peak_bytes, account.refused_growths > remembered
+
+
+def _wanted_by(lease: LeaseRecord) -> int:
+    held_bytes = max(lease.high_water_bytes, lease.peak_bytes)
+    return held_bytes + (lease.largest_refused_bytes if lease.refused_growths else 0)
 
 
 def _headroom(size_bytes: int, headroom: float) -> int:

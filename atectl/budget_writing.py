@@ -1,12 +1,13 @@
 """Writing host budget files: the commented one to begin with, and a recommended one."""
 
+import errno
 import os
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from atectl.budget_errors import BudgetUnwritable
 from atectl.budget_plan import Plan, PrincipalPlan, to_tables
-from atectl.errors import BudgetUnwritable
 from atectl.units import format_size
 
 TEMPLATE = """\
@@ -70,17 +71,38 @@ deadline = "5m"
 """
 
 
+_OTHER_FILE = "name a file in a folder that exists and that you may write"
+_OR_FORCE = "name another file, or pass --force to replace this one"
+
+
 def plan_text(plan: Plan) -> str:
     """A plan as a budget file, with what it was measured from as comments."""
     import tomli_w
 
     comments = [
-        "Recommended by `atectl budget plan`: for each principal the largest peak that the ledger",
-        f"has seen, and {plan.headroom:.0%} more.",
+        "Recommended by `atectl budget plan`: for each principal the most that the ledger has seen",
+        f"a lease want, and {plan.headroom:.0%} more.",
         *(_evidence(each) for each in plan.principals),
     ]
     heading = "".join(f"# {comment}\n" for comment in comments)
     return f"{heading}\n{tomli_w.dumps(to_tables(plan))}"
+
+
+def require_place(path: Path, *, replace: bool) -> None:
+    """See that a budget file could be written, before the work that is to go into it.
+
+    Raises:
+        BudgetUnwritable: as `write_budget`.
+    """
+    if path.is_dir():
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EISDIR)}", remedy=_OTHER_FILE)
+    if not replace and os.path.lexists(path):
+        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE)
+    folder = path.parent
+    if not folder.is_dir():
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.ENOENT)}", remedy=_OTHER_FILE)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EACCES)}", remedy=_OTHER_FILE)
 
 
 def write_budget(path: Path, text: str, *, replace: bool) -> None:
@@ -92,6 +114,7 @@ def write_budget(path: Path, text: str, *, replace: bool) -> None:
     Raises:
         BudgetUnwritable: one is there and is to stay, or it cannot be written (exit 125).
     """
+    require_place(path, replace=replace)
     try:
         with tempfile.NamedTemporaryFile(
             "w", dir=path.parent, delete=False, encoding="utf-8"
@@ -105,9 +128,9 @@ def write_budget(path: Path, text: str, *, replace: bool) -> None:
             finally:
                 Path(file.name).unlink(missing_ok=True)
     except FileExistsError:
-        raise BudgetUnwritable(f"{path} is already there") from None
+        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE) from None
     except OSError as error:
-        raise BudgetUnwritable(f"{path}: {error.strerror}") from None
+        raise BudgetUnwritable(f"{path}: {error.strerror}", remedy=_OTHER_FILE) from None
 
 
 def _place(written: Path, path: Path, *, replace: bool) -> None:
@@ -120,7 +143,12 @@ def _place(written: Path, path: Path, *, replace: bool) -> None:
 
 def _evidence(plan: PrincipalPlan) -> str:
     noun = "lease" if plan.samples == 1 else "leases"
-    cut = f", {plan.refused_growths} growths refused" if plan.is_cut_off else ""
+    cut = ""
+    if plan.is_cut_off:
+        refused = plan.refused_growths
+        cut = f", {refused} {'growth' if refused == 1 else 'growths'} refused"
+        if plan.wanted_bytes > plan.peak_bytes:
+            cut += f", {format_size(plan.wanted_bytes)} wanted"
     since, until = (_day(moment) for moment in (plan.since, plan.until))
     peak = format_size(plan.peak_bytes)
     return f"{plan.principal}: {plan.samples} {noun} from {since} to {until}, peak {peak}{cut}"

@@ -15,6 +15,7 @@ class Ceiling(NamedTuple):
 
     name: str
     size_bytes: int | None
+    can_be_raised: bool = True
 
 
 def ceilings(*, root: str = "/") -> tuple[Ceiling, ...]:
@@ -25,7 +26,7 @@ def ceilings(*, root: str = "/") -> tuple[Ceiling, ...]:
     """
     memory = host_memory(root=root)
     return (
-        Ceiling("physical memory", memory.physical_bytes),
+        Ceiling("physical memory", memory.physical_bytes, can_be_raised=False),
         Ceiling("control group", memory.cgroup_limit_bytes),
         Ceiling("address space (ulimit -v)", _soft_limit(resource.RLIMIT_AS)),
         Ceiling("data (ulimit -d)", _soft_limit(resource.RLIMIT_DATA)),

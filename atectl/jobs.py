@@ -5,12 +5,15 @@ required. Files and folders that it names are looked for from the folder of its 
 """
 
 import json
+import os
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from atectl.accounting import Principal, Quota
-from atectl.errors import AtectlError, BadJob, nearest
+from atectl.budget_errors import BadJob
+from atectl.errors import AtectlError, nearest
 from atectl.units import parse_duration, parse_size
 from atectl.wasi import Folder, WasiSettings, parse_folders, parse_variable
 
@@ -18,6 +21,9 @@ DEFAULT_MEMORY_BYTES = 64 << 20
 DEFAULT_DEADLINE_S = 300.0
 PRIORITIES = range(-1000, 1001)
 MAX_LABEL_CHARACTERS = 200
+STREAMS = ("stdin", "stdout", "stderr")
+_MOST_BITS = 128
+"""Of an integer: no size and no time has more, and Python writes none of thousands of digits."""
 
 Value = TypeVar("Value")
 
@@ -102,21 +108,28 @@ def submit_lines(lines: Iterable[bytes], defaults: JobDefaults) -> Iterator[Subm
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
-        try:
-            given = _read_line(line)
-        except BadJob as error:
-            place = BadJob(f"line {number}: {error}", remedy=error.remedy)
-            yield Submission(number, "", "", "default", "", place)
-            continue
-        submission = submit(number, given, defaults)
-        yield submission._replace(job=_at_line(number, submission.job))
+        yield _submit_line(number, line, defaults)
+
+
+def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
+    try:
+        submission = submit(number, _read_line(line), defaults)
+        return submission._replace(job=_at_line(number, submission.job))
+    except BadJob as error:
+        refusal = error
+    except RecursionError:
+        refusal = BadJob("it is no JSON for a job: nested too deeply")
+    return Submission(number, "", "", "default", "", _at_line(number, refusal))
 
 
 def digest(given: Mapping[str, Any]) -> str:
-    """What tells this job from others: 16 hexadecimal digits."""
+    """What tells this job from others: 16 hexadecimal digits; empty if it can be none."""
     from hashlib import sha256
 
-    text = json.dumps(given, sort_keys=True, default=str)
+    try:
+        text = json.dumps(given, sort_keys=True, default=str)
+    except ValueError:  # a number of thousands of digits, which no key takes
+        return ""
     return sha256(text.encode()).hexdigest()[:16]
 
 
@@ -136,6 +149,8 @@ def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
     principal = values.get("principal", Principal())
     allowance = defaults.allowance(principal)
     capsule = defaults.folder / values["capsule"]
+    streams = {name: _path(values, name, defaults) for name in STREAMS}
+    _refuse_shared(streams)
     return Job(
         capsule=capsule,
         principal=principal,
@@ -151,10 +166,53 @@ def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
         priority=values.get("priority", allowance.priority),
         label=values.get("label", ""),
         invoke=values.get("invoke"),
-        stdin=_path(values, "stdin", defaults),
-        stdout=_path(values, "stdout", defaults),
-        stderr=_path(values, "stderr", defaults),
+        **streams,
     )
+
+
+def in_words_of_a_job(remedy: str) -> str:
+    """A remedy that names options of `atectl run`, with the keys of a job in their place."""
+    for option, key in _KEYS_OF_OPTIONS.items():
+        remedy = remedy.replace(option, key)
+    return remedy
+
+
+_KEYS_OF_OPTIONS = {
+    "--dir HOST, --dir HOST::GUEST or --dir HOST::GUEST:ro": (
+        'dirs ["HOST"], ["HOST::GUEST"] or ["HOST::GUEST:ro"]'
+    ),
+    "--env NAME=VALUE, or --env NAME": 'env ["NAME=VALUE"], or ["NAME"]',
+    "--deadline none": 'deadline "none"',
+    "--invoke NAME": 'invoke "NAME"',
+    "--deadline": "deadline",
+    "--dir": "dirs",
+    "--max-mem": "max_mem",
+}
+"""What remedies say of options that stand for a key of a job; the longer before the shorter."""
+
+
+def _refuse_shared(streams: Mapping[str, Path | None]) -> None:
+    """Refuse one file for two streams: each would be written from its beginning over the other."""
+    files = {name: path for name, path in streams.items() if path is not None}
+    if len(files) < 2:
+        return
+    seen: dict[str, str] = {}
+    for name, path in files.items():
+        if _is_special(path):
+            continue
+        other = seen.setdefault(os.path.realpath(path), name)
+        if other != name:
+            raise BadJob(
+                f"{other} and {name} are one file, {str(path)!r}", remedy="give each its own file"
+            )
+
+
+def _is_special(path: Path) -> bool:
+    """Whether it is a device or a pipe, which several streams may share."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def _at_line(number: int, job: Job | AtectlError) -> Job | AtectlError:
@@ -168,7 +226,7 @@ def _read_line(line: bytes) -> Mapping[str, Any]:
         given = json.loads(line)
     except UnicodeDecodeError:
         raise BadJob("it is not UTF-8") from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise BadJob(f"it is no JSON: {error}") from None
     if not isinstance(given, dict):
         raise BadJob(f"it is no JSON object but {json.dumps(given)[:40]}")
@@ -188,7 +246,7 @@ def _checked(key: str, read: Callable[[], Value]) -> Value:
     try:
         return read()
     except AtectlError as error:
-        raise BadJob(f"{key}: {error}", remedy=error.remedy) from None
+        raise BadJob(f"{key}: {error}", remedy=in_words_of_a_job(error.remedy)) from None
 
 
 def _environment(values: Mapping[str, Any], defaults: JobDefaults) -> tuple[tuple[str, str], ...]:
@@ -217,7 +275,7 @@ def _path(values: Mapping[str, Any], key: str, defaults: JobDefaults) -> Path | 
 
 def _text(value: Any) -> str:
     if not isinstance(value, str):
-        raise BadJob(f"{_shown(value)} is no text")
+        raise BadJob(f"{shown(value)} is no text")
     if "\0" in value:
         raise BadJob("it has a character of code 0, which no file or argument can have")
     try:
@@ -235,7 +293,7 @@ def _file(value: Any) -> str:
 
 def _texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list):
-        raise BadJob(f"{_shown(value)} is no list of texts")
+        raise BadJob(f"{shown(value)} is no list of texts")
     return tuple(_text(each) for each in value)
 
 
@@ -254,18 +312,18 @@ def _principal(value: Any) -> Principal:
 
 
 def _size(value: Any) -> int:
-    return parse_size(str(value) if _is_number(value) else _text(value))
+    return parse_size(number_text(value) if _is_number(value) else _text(value))
 
 
 def _duration(value: Any) -> float | None:
     if value == "none":
         return None
-    return parse_duration(f"{value:f}" if _is_number(value) else _text(value))
+    return parse_duration(number_text(value) if _is_number(value) else _text(value))
 
 
 def _priority(value: Any) -> int:
     if not (_is_number(value) and value in PRIORITIES):
-        raise BadJob(f"{_shown(value)} is no whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}")
+        raise BadJob(f"{shown(value)} is no whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}")
     return int(value)
 
 
@@ -280,8 +338,27 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _shown(value: Any) -> str:
-    text = json.dumps(value, default=str)
+def number_text(value: float) -> str:
+    """A number as `parse_size` and `parse_duration` read it.
+
+    Raises:
+        BadJob: it has more digits than any size or time (exit 2).
+    """
+    if isinstance(value, int):
+        if value.bit_length() > _MOST_BITS:
+            raise BadJob(
+                f"{shown(value)} is larger than any size or time", remedy="write a smaller number"
+            )
+        return str(value)
+    return f"{value:f}".rstrip("0").rstrip(".")  # which has no exponent
+
+
+def shown(value: Any) -> str:
+    """A value for a message, as JSON, cut short."""
+    try:
+        text = json.dumps(value, default=str)
+    except ValueError:
+        return "a number of thousands of digits"
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -1,25 +1,51 @@
 """`atectl budget check`: whether a host budget can be met, before anything runs."""
 
+import sys
+from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from atectl.errors import UsageError
 from atectl.units import parse_size
 
-from .batch_options import Backpressure, HostOptions, PolicyName
-from .output import Output, OutputOption, print_json, print_view
+from .batch_options import HostOptions
+from .host_options import (
+    BackpressureOption,
+    JobsOption,
+    LimitOption,
+    PolicyOption,
+    ResumeOption,
+    SoftOption,
+    SpillCapOption,
+    SpillDirOption,
+)
+from .output import Output, print_json, print_view
+from .output_option import OutputOption
 
 if TYPE_CHECKING:
     from atectl.baseline import Baseline
     from atectl.budget import BudgetFile
     from atectl.budget_check import BudgetCheck
+    from atectl.ledger_store import LeaseRecord
+
+STDIN = "-"
+
+HELP = "\n\n".join(
+    (
+        "Say whether a host budget can be met, before anything runs.",
+        "The baseline is measured in a process that loads and instantiates the capsules of the "
+        "file and runs none. With --pid or --baseline they are tried all the same. Options stand "
+        "over the host table of the file, as they do for `atectl batch`.",
+        "The exit status is 1 if the budget is unsatisfiable; with --strict also if there is any "
+        "warning, or something could not be found out.",
+    )
+)
 
 HOST_PROGRAM = (
-    "atectl.commands.app",
+    "atectl.commands.main",
     "atectl.commands.batch",
-    "atectl.commands.batch_run",
     "atectl.batch",
     "atectl.ledger_store.sqlite",
 )
@@ -27,62 +53,41 @@ HOST_PROGRAM = (
 
 
 def check(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The host budget file.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|-", help="The host budget file; - is stdin.")
+    ],
     pid: Annotated[
         int | None,
-        typer.Option(min=1, metavar="PID", help="Take the size of this running host as baseline."),
+        typer.Option(
+            min=1,
+            metavar="PID",
+            help="Take as baseline the size of this running host, less what its leases hold.",
+        ),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Take this as baseline, and measure none.")
     ] = None,
-    limit: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Most memory of the whole host process.")
+    ledger: Annotated[
+        str | None,
+        typer.Option(metavar="WHERE", help="The stored ledger that has the leases of --pid."),
     ] = None,
-    soft: Annotated[
-        float | None, typer.Option(metavar="FRACTION", help="Share of the limit to hold back at.")
-    ] = None,
-    resume: Annotated[
-        float | None, typer.Option(metavar="FRACTION", help="Share of the limit to go on below.")
-    ] = None,
-    backpressure: Annotated[
-        Backpressure | None, typer.Option(help="What is done to leases above soft.")
-    ] = None,
-    policy: Annotated[
-        PolicyName | None, typer.Option(help="Whom it is done to; else as the backpressure says.")
-    ] = None,
-    spill_dir: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where memory is spilled: on a real disk.")
-    ] = None,
-    spill_cap: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Most that may be spilled.")
-    ] = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option("--jobs", "-j", min=1, max=4096, metavar="N", help="How many run at once."),
-    ] = None,
+    limit: LimitOption = None,
+    soft: SoftOption = None,
+    resume: ResumeOption = None,
+    backpressure: BackpressureOption = None,
+    policy: PolicyOption = None,
+    spill_dir: SpillDirOption = None,
+    spill_cap: SpillCapOption = None,
+    jobs: JobsOption = None,
     strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
-    """Say whether a host budget can be met, before anything runs.
-
-    The baseline is measured in a process that loads and instantiates the capsules of the file
-    and runs none. Options stand over [host], as they do for `atectl batch`.
-
-    The exit status is 1 if the budget is unsatisfiable; with --strict also if there is any
-    warning, or something could not be measured.
-    """
-    from atectl.budget import load_budget
-    from atectl.budget_check import check_budget
-
-    from .batch_source import settle
-
+    """Say whether a host budget can be met; `HELP` has the rest."""
     if pid is not None and baseline is not None:
         raise UsageError("--pid and --baseline both say what the baseline is", remedy="pass one")
     stated_bytes = None if baseline is None else parse_size(baseline)
-    budget = load_budget(file)
     options = HostOptions(jobs, limit, soft, resume, backpressure, policy, spill_dir, spill_cap)
-    host = settle(budget.host, options)
-    checked = check_budget(budget, host, _baseline(budget, pid, stated_bytes))
+    checked = _checked(file, options, _Told(pid, ledger, stated_bytes))
     if output is Output.json:
         print_json(check_json(checked))
     else:
@@ -91,6 +96,39 @@ def check(
         print_view(check_view(checked))
     if checked.code == "E312" or (strict and checked.findings):
         raise typer.Exit(1)
+
+
+class _Told(NamedTuple):
+    """What was said of the baseline: the process that is one, and its ledger; or its size."""
+
+    pid: int | None
+    ledger: str | None
+    size_bytes: int | None
+
+
+def _checked(file: Path, options: HostOptions, told: _Told) -> "BudgetCheck":
+    from atectl.budget_check import check_budget
+
+    from .batch_source import settle
+
+    budget = _read(file)
+    host = settle(budget.host, options)
+    return check_budget(budget, host, _baseline(budget, told))
+
+
+def _read(file: Path) -> "BudgetFile":
+    from atectl.budget import load_budget, read_budget
+    from atectl.budget_errors import BadBudgetFile
+
+    if str(file) != STDIN:
+        return load_budget(file)
+    place = Path("stdin")
+    if sys.stdin.isatty():
+        raise BadBudgetFile(f"{place} is a terminal, and the budget is read from it")
+    try:
+        return read_budget(place, sys.stdin.buffer.read().decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise BadBudgetFile(f"{place}: {error}") from None
 
 
 def check_json(checked: "BudgetCheck") -> dict[str, Any]:
@@ -113,7 +151,10 @@ def check_json(checked: "BudgetCheck") -> dict[str, Any]:
         "ceiling_bytes": measured.ceiling.size_bytes,
         "spill_room_bytes": measured.spill_room.size_bytes,
         "sources": {
-            "limit_bytes": measured.limit_source,
+            "limit_bytes": measured.sources.limit,
+            "soft_bytes": measured.sources.soft,
+            "resume_bytes": measured.sources.resume,
+            "leases": measured.sources.jobs,
             "baseline_bytes": measured.baseline.source,
             "ceiling_bytes": measured.ceiling.name,
             "spill_room_bytes": measured.spill_room.source,
@@ -131,17 +172,40 @@ def check_json(checked: "BudgetCheck") -> dict[str, Any]:
     }
 
 
-def _baseline(budget: "BudgetFile", pid: int | None, stated_bytes: int | None) -> "Baseline":
+def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":
+    """The baseline, by what was said of it, and which of the capsules can start."""
     from atectl import baseline
     from atectl.budget_check import samples
 
     from .waiting import while_user_waits
 
-    if pid is not None:
-        return baseline.of_process(pid)
-    if stated_bytes is not None:
-        return baseline.stated(stated_bytes)
+    known = None
+    if told.pid is not None:
+        known = baseline.of_process(told.pid, _running(told.ledger))
+    elif told.size_bytes is not None:
+        known = baseline.stated(told.size_bytes)
     asked = samples(budget)
-    return while_user_waits(
+    if known is not None and told.pid is None and not asked:
+        return known
+    measured = while_user_waits(
         "measuring the baseline", lambda: baseline.measure(asked, program=HOST_PROGRAM)
     )
+    if known is None:
+        return measured
+    if told.pid is not None:
+        known = baseline.not_below(known, measured)
+    return baseline.with_trials(known, measured)
+
+
+def _running(ledger: str | None) -> "list[LeaseRecord] | None":
+    """The unfinished leases; None where there is no ledger that could be read."""
+    from atectl.errors import LedgerError
+    from atectl.ledger_store.opening import open_for_reading
+
+    try:
+        with closing(open_for_reading(ledger)) as store:
+            return store.running()
+    except LedgerError:
+        if ledger is not None:  # a place that was named is to be one
+            raise
+        return None

@@ -6,14 +6,27 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atectl.errors import UsageError
 from atectl.inert import inert_line
 
 from .ledger_options import LedgerOption, say
-from .output import Output, OutputOption, print_json, print_view, rfc3339
+from .output import Output, print_json, print_view, rfc3339
+from .output_option import OutputOption
 
 if TYPE_CHECKING:
+    from atectl.baseline import Baseline
     from atectl.budget import BudgetFile
     from atectl.budget_plan import Change, Plan
+
+HELP = "\n\n".join(
+    (
+        "Recommend a budget from the peaks that the ledger has seen.",
+        "A principal's quota is what one of its leases wanted at most, and some headroom: the "
+        "largest peak, or a lower one and the growth that was refused above it. The limit is for "
+        "what was held at the same time, above what a host takes by itself; with --diff the "
+        "capsules of that file are loaded to measure it.",
+    )
+)
 
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
 
@@ -21,8 +34,8 @@ ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that 
 def plan(
     ledger: LedgerOption = None,
     headroom: Annotated[
-        int, typer.Option(min=0, max=1000, metavar="PERCENT", help="What to grant over a peak.")
-    ] = 15,
+        str, typer.Option(metavar="PERCENT", help="What to grant over a peak, in whole percent.")
+    ] = "15%",
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as a budget file.")
     ] = None,
@@ -32,17 +45,16 @@ def plan(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Recommend a budget from the peaks that the ledger has seen.
-
-    A principal's quota is the largest peak of its leases and some headroom. Growth that was
-    refused shows that a peak was cut off: what was refused counts as wanted.
-    """
+    """Recommend a budget from the peaks that the ledger has seen; `HELP` has the rest."""
     from atectl.budget import load_budget
     from atectl.budget_plan import changes
-    from atectl.budget_writing import plan_text, write_budget
+    from atectl.budget_writing import plan_text, require_place, write_budget
 
+    share = _share(headroom)
+    if write is not None:
+        require_place(write, replace=force)
     in_use = None if diff is None else load_budget(diff)
-    recommended = _recommend(ledger, headroom / 100)
+    recommended = _recommend(ledger, share, in_use)
     found = None if in_use is None else changes(recommended, in_use)
     if output is Output.json:
         print_json(plan_json(recommended, found))
@@ -55,6 +67,21 @@ def plan(
         say(inert_line(f"wrote {write}"))
 
 
+def _share(percent: str) -> float:
+    """What fraction of a peak is granted over it.
+
+    Raises:
+        UsageError: it is no whole percent from 0 to 1000 (exit 2).
+    """
+    number = percent.strip().removesuffix("%").rstrip()
+    if not number.isascii() or not number.isdigit() or len(number) > 4 or int(number) > 1000:
+        raise UsageError(
+            f"--headroom: {percent!r} is no whole percent from 0 to 1000",
+            remedy="write 15% for 15 percent over the peak",
+        )
+    return int(number) / 100
+
+
 def plan_json(plan: "Plan", found: "list[Change] | None") -> dict[str, Any]:
     """A plan, and with `--diff` what it would change; times in RFC 3339."""
     principals = [
@@ -62,7 +89,6 @@ def plan_json(plan: "Plan", found: "list[Change] | None") -> dict[str, Any]:
         | {
             "since": rfc3339(each.since),
             "until": rfc3339(each.until),
-            "is_cut_off": each.is_cut_off,
         }
         for each in plan.principals
     ]
@@ -72,26 +98,45 @@ def plan_json(plan: "Plan", found: "list[Change] | None") -> dict[str, Any]:
     return body
 
 
-def _recommend(ledger: str | None, headroom: float) -> "Plan":
-    from atectl.baseline import measure
+def _recommend(ledger: str | None, headroom: float, in_use: "BudgetFile | None") -> "Plan":
+    from atectl.baseline import unmeasured
     from atectl.budget_plan import recommend
     from atectl.ledger_store import HISTORY_LEASES
     from atectl.ledger_store.opening import open_for_reading
 
-    from .budget_check import HOST_PROGRAM
-    from .waiting import while_user_waits
-
     with closing(open_for_reading(ledger)) as store:
         accounts = store.accounts()
         leases = [*store.history(limit=HISTORY_LEASES), *store.running()]
-    baseline_bytes = None
-    if accounts:
-        measured = while_user_waits(
-            "measuring the baseline", lambda: measure((), program=HOST_PROGRAM)
-        )
-        baseline_bytes = measured.resident_bytes
+    baseline = _baseline(in_use) if accounts else unmeasured("there is nothing to plan for")
     unique = {lease.id: lease for lease in leases}
-    return recommend(accounts, unique.values(), headroom=headroom, baseline_bytes=baseline_bytes)
+    return recommend(accounts, unique.values(), headroom=headroom, baseline=baseline)
+
+
+def _baseline(in_use: "BudgetFile | None") -> "Baseline":
+    """What a host takes with the capsules of the budget in use; without one, with none.
+
+    The ledger knows capsules by their names alone, by which they are not to be found.
+    """
+    from atectl.baseline import measure
+    from atectl.budget_check import samples
+
+    from .budget_check import HOST_PROGRAM
+    from .waiting import while_user_waits
+
+    # Whether a capsule starts under the least of its quotas is for `budget check` to say.
+    asked = [
+        each._replace(least_mem_bytes=each.max_mem_bytes)
+        for each in (samples(in_use) if in_use is not None else ())
+    ]
+    measured = while_user_waits(
+        "measuring the baseline", lambda: measure(asked, program=HOST_PROGRAM)
+    )
+    source = measured.source
+    if in_use is None:
+        source += ": --diff FILE adds those of a budget file"
+    elif measured.refusals:
+        source += f", {len(measured.refusals)} could not be"
+    return measured._replace(source=source)
 
 
 def _show(plan: "Plan", found: "list[Change] | None", in_use: "BudgetFile | None") -> None:

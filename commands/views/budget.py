@@ -1,6 +1,13 @@
 """A checked host budget: the sum, where each figure comes from, and what is wrong with it."""
 
-from rich.console import Group, RenderableType  # noqa: TID253
+from rich.console import (  # noqa: TID253
+    Console,
+    ConsoleOptions,
+    Group,
+    RenderableType,
+    RenderResult,
+)
+from rich.segment import Segment  # noqa: TID253
 from rich.table import Table  # noqa: TID253
 from rich.text import Text  # noqa: TID253
 
@@ -38,12 +45,42 @@ def check_view(checked: BudgetCheck) -> RenderableType:
         parts += [Text(), LineTable(_COMMITMENT_COLUMNS, checked.measured.demand.principals)]
     parts.append(Text())
     parts += [_finding(finding) for finding in checked.findings]
-    style, meaning = _VERDICT_STYLES[checked.verdict], _MEANINGS[checked.verdict]
-    parts.append(Text.assemble("verdict: ", (checked.verdict.value, style), f", {meaning}"))
+    style = _VERDICT_STYLES[checked.verdict]
+    parts.append(
+        Text.assemble("verdict: ", (checked.verdict.value, style), f", {_meaning(checked)}")
+    )
     return Group(*parts)
 
 
-def _figures(measured: Measured) -> Table:
+def _meaning(checked: BudgetCheck) -> str:
+    """The verdict in a sentence; that of a budget without any lease says so."""
+    if checked.measured.demand.largest is None:
+        nothing = "nothing is to run: the file has no [[capsule]] and no [[job]]"
+        return {
+            BudgetVerdict.FITS: nothing,
+            BudgetVerdict.OVERCOMMITTED: f"the host itself is over soft, and {nothing}",
+        }.get(checked.verdict, _MEANINGS[checked.verdict])
+    return _MEANINGS[checked.verdict]
+
+
+class _Unpadded:
+    """A renderable without the blanks at the ends of its lines."""
+
+    def __init__(self, inner: RenderableType) -> None:
+        self._inner = inner
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for line in console.render_lines(self._inner, options, pad=False):
+            kept = list(line)
+            while kept and not kept[-1].text.rstrip():
+                kept.pop()
+            if kept:
+                kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
+            yield from kept
+            yield Segment.line()
+
+
+def _figures(measured: Measured) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -51,16 +88,17 @@ def _figures(measured: Measured) -> Table:
     for name, size_bytes, source in _rows(measured):
         size = "skipped" if size_bytes is None else _signed(size_bytes)
         table.add_row(Text(name), Text(size), Text(inert_line(source)))
-    return table
+    return _Unpadded(table)
 
 
 def _rows(measured: Measured) -> list[tuple[str, int | None, str]]:
     budget, demand, room = measured.budget, measured.demand, measured.spill_room
+    sources = measured.sources
     is_known = measured.baseline.resident_bytes is not None
     rows: list[tuple[str, int | None, str]] = [
-        ("limit", budget.limit_bytes, measured.limit_source),
-        ("soft", budget.soft_bytes, f"{budget.soft:g} of the limit"),
-        ("resume", budget.resume_bytes, f"{budget.resume:g} of the limit"),
+        ("limit", budget.limit_bytes, sources.limit),
+        ("soft", budget.soft_bytes, f"{budget.soft:g} of the limit, {sources.soft}"),
+        ("resume", budget.resume_bytes, f"{budget.resume:g} of the limit, {sources.resume}"),
         ("baseline", measured.baseline.resident_bytes, measured.baseline.source),
         ("left", measured.left_bytes if is_known else None, "for leases: soft less the baseline"),
         ("committed", demand.committed_bytes, _committed(measured)),
@@ -78,6 +116,8 @@ def _rows(measured: Measured) -> list[tuple[str, int | None, str]]:
 def _committed(measured: Measured) -> str:
     leases = measured.demand.leases
     told = f"{leases} {'lease' if leases == 1 else 'leases'} at once"
+    if measured.sources.jobs is not None:
+        told += f" ({measured.sources.jobs})"
     ratio = measured.overcommit_ratio
     if ratio is None or measured.baseline.resident_bytes is None:
         return told

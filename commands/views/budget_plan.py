@@ -33,27 +33,33 @@ def changes_view(changes: Sequence[Change], file: str) -> RenderableType:
 
 
 def _limit(plan: Plan) -> str:
+    """How the limit comes about, and below it what the baseline has in it."""
     noun = "lease" if plan.together_leases == 1 else "leases"
     seen = f"{show_size(plan.together_bytes)} at the same time, in {plan.together_leases} {noun}"
     if plan.limit_bytes is None or plan.baseline_bytes is None:
-        return f"limit: skipped, for the baseline could not be measured; at most {seen}"
+        reason = inert_line(plan.baseline_source)
+        return f"limit: skipped, for the baseline is not known; at most {seen}\nbaseline: {reason}"
     return (
         f"limit: {show_size(plan.limit_bytes)}, for a baseline of "
-        f"{show_size(plan.baseline_bytes)} and at most {seen}"
+        f"{show_size(plan.baseline_bytes)} and at most {seen}\n"
+        f"baseline: {inert_line(plan.baseline_source)}"
     )
 
 
 def _window(plan: PrincipalPlan) -> str:
+    """From when to when: days, or years where it is longer than one; JSON has the instants."""
     since, until = (datetime.fromtimestamp(each, UTC) for each in (plan.since, plan.until))
-    return f"{since:%Y-%m-%d} to {until:%Y-%m-%d}"
+    if since.date() == until.date():
+        return f"{since:%Y-%m-%d}"
+    if (until - since).days < 365:
+        return f"{since:%m-%d}→{until:%m-%d}"
+    return f"{since:%Y}→{until:%Y}"
 
 
-def _refused(plan: PrincipalPlan) -> Text:
-    return Text(str(plan.refused_growths), style="bold yellow" if plan.is_cut_off else "")
-
-
-def _asked(plan: PrincipalPlan) -> str:
-    return show_size(plan.largest_refused_bytes) if plan.largest_refused_bytes else "-"
+def _wanted(plan: PrincipalPlan) -> str | Text:
+    if plan.wanted_bytes == plan.peak_bytes and not plan.is_cut_off:
+        return "-"
+    return Text(show_size(plan.wanted_bytes), style="bold yellow")
 
 
 def _size(size_bytes: int | None) -> str:
@@ -70,11 +76,11 @@ def _difference(change: Change) -> str:
 _PLAN_COLUMNS: list[Column[PrincipalPlan]] = [
     Column("principal", "PRINCIPAL", lambda each: each.principal, 12, 0, grows=True),
     Column("samples", "SAMPLES", lambda each: str(each.samples), 7, 3, is_right=True),
-    Column("window", "WINDOW", _window, 24, 6),
+    Column("window", "WINDOW", _window, 11, 5),
     Column("peak", "PEAK", lambda each: show_size(each.peak_bytes), 8, 2, is_right=True),
-    Column("refused", "REFUSED", _refused, 7, 4, is_right=True),
-    Column("asked", "ASKED", _asked, 8, 7, is_right=True),
-    Column("headroom", "HEADROOM", lambda each: show_size(each.headroom_bytes), 8, 5, True),
+    Column("refused", "REFUSED", lambda each: str(each.refused_growths), 7, 7, is_right=True),
+    Column("wanted", "WANTED", _wanted, 8, 4, is_right=True),
+    Column("headroom", "HEADROOM", lambda each: show_size(each.headroom_bytes), 8, 6, True),
     Column("max_mem", "MAX_MEM", lambda each: show_size(each.max_mem_bytes), 8, 1, is_right=True),
 ]
 _CHANGE_COLUMNS: list[Column[Change]] = [

@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
+import subprocess
+import time
 import tomllib
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +16,7 @@ from conftest import CAPSULES, ROOT
 from lease_records import finish
 from ledger_records import MIB, just_now, lease
 from memory_group import memory_group
-from program import Ended, atectl
+from program import ATECTL, Ended, atectl
 
 from atectl.ledger_store.opening import open_for_writing
 
@@ -53,6 +56,9 @@ def checked(*words: str | Path) -> dict[str, Any]:
         ("spill-folder-missing", 1, "unsatisfiable", "E312"),
         ("spill-room-too-small", 1, "unsatisfiable", "E312"),
         ("capsule-cannot-start", 1, "unsatisfiable", "E312"),
+        ("two-quotas", 1, "unsatisfiable", "E312"),
+        ("start-never-ends", 0, "skipped", None),
+        ("nothing-to-run", 0, "fits", None),
     ],
 )
 def test_each_verdict_has_its_exit_status(
@@ -122,6 +128,10 @@ def test_options_stand_over_the_host_of_the_file() -> None:
     assert (body["limit_bytes"], body["soft_bytes"]) == (512 * MIB, 256 * MIB)
     assert (body["resume_bytes"], body["spill_room_bytes"]) == (128 * MIB, 1024 * MIB)
     assert body["sources"]["limit_bytes"] == "--limit"
+    assert (body["sources"]["soft_bytes"], body["sources"]["resume_bytes"]) == (
+        "--soft",
+        "--resume",
+    )
 
 
 def test_a_spill_folder_on_the_command_line_is_checked() -> None:
@@ -139,7 +149,122 @@ def test_more_jobs_at_once_are_committed_together() -> None:
 def test_a_running_host_can_be_the_baseline() -> None:
     body = checked(BUDGETS / "fits.toml", "--pid", str(os.getpid()))
     assert body["baseline_bytes"] > 10 * MIB
-    assert body["sources"]["baseline_bytes"] == f"resident size of process {os.getpid()}"
+    source = f"resident size of process {os.getpid()}; the ledger knows no lease of it"
+    assert body["sources"]["baseline_bytes"] == source
+
+
+def test_what_the_leases_of_a_running_host_hold_is_not_counted_twice(tmp_path: Path) -> None:
+    place = tmp_path / "other.db"
+    with closing(open_for_writing(str(place))) as store:
+        store.flush([lease(**just_now(), current_bytes=8 * MIB)])
+    words = (BUDGETS / "fits.toml", "--pid", str(os.getpid()))
+    whole, less = checked(*words), checked(*words, "--ledger", place)
+    assert abs(whole["baseline_bytes"] - less["baseline_bytes"] - 8 * MIB) < MIB
+    assert less["sources"]["baseline_bytes"].endswith(", less the 8 MiB of its 1 lease")
+
+
+def test_without_a_ledger_an_idle_host_stands_for_a_running_one_and_that_is_told() -> None:
+    words = (BUDGETS / "fits.toml", "--pid", str(os.getpid()), "-o", "json")
+    shown = atectl("budget", "check", *words, environment={"ATECTL_LEDGER": "none"})
+    body = json.loads(shown.stdout)
+    assert (shown.status, body["verdict"]) == (0, "skipped")
+    assert "no ledger tells how much" in body["findings"][0]["message"]
+    assert body["sources"]["baseline_bytes"].startswith("measured: a process with the engine up")
+
+
+def test_a_ledger_that_was_named_is_to_be_there() -> None:
+    words = ("--pid", str(os.getpid()), "--ledger", "/no/such/ledger.db")
+    shown = check(BUDGETS / "fits.toml", *words)
+    assert (shown.status, shown.stdout) == (125, "")
+
+
+@pytest.mark.parametrize("words", [("--baseline", "50MiB"), ("--pid", str(os.getpid()))])
+def test_whoever_says_the_baseline_the_capsules_are_tried(words: tuple[str, ...]) -> None:
+    body = checked(BUDGETS / "capsule-cannot-start.toml", *words)
+    assert [finding["code"] for finding in body["findings"]] == ["E301"]
+
+
+def test_a_capsule_that_is_missing_is_noticed_with_a_stated_baseline(tmp_path: Path) -> None:
+    path = tmp_path / "budget.toml"
+    path.write_text('[[capsule]]\npath = "no-such.wasm"\n')
+    shown = check(path, "--baseline", "50MiB")
+    assert shown.status == 1
+    assert "problem[E201]: " in shown.stdout
+
+
+def test_a_capsule_whose_start_does_not_end_is_named_and_fails_a_strict_check() -> None:
+    shown = check(BUDGETS / "start-never-ends.toml", "--strict", "--baseline", "50MiB")
+    assert shown.status == 1
+    assert "skipped[E302]: whether start-never-ends.wat can start is not known" in shown.stdout
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_check_that_is_ended_leaves_no_process(number: int) -> None:
+    words = [ATECTL, "budget", "check", str(BUDGETS / "start-never-ends.toml")]
+    with subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True) as started:
+        group = started.pid
+        while len(_processes_of(group)) < 2:
+            time.sleep(0.01)
+        time.sleep(0.5)  # it is past its own start, where no signal is lost
+        started.send_signal(number)
+        started.wait(5)
+    deadline = time.monotonic() + 2
+    while _processes_of(group) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert _processes_of(group) == []
+
+
+def _processes_of(session: int) -> list[int]:
+    found = []
+    for place in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = place.read_bytes().rpartition(b")")[2].split()
+            if int(fields[3]) == session and fields[0] not in b"ZX":
+                found.append(int(place.parent.name))
+    return found
+
+
+def test_a_budget_can_come_from_stdin(tmp_path: Path) -> None:
+    text = (BUDGETS / "two-quotas.toml").read_text().replace("../", f"{BUDGETS.parent}/")
+    shown = atectl("budget", "check", "-", "-o", "json", stdin=text.encode(), cwd=tmp_path)
+    body = json.loads(shown.stdout)
+    assert (shown.status, body["sources"]["limit_bytes"]) == (1, "limit in stdin")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"\xff", "stdin: 'utf-8' codec"), (b"host = [", "stdin: Invalid value")],
+)
+def test_what_comes_from_stdin_and_is_no_budget_is_refused(content: bytes, message: str) -> None:
+    shown = atectl("budget", "check", "-", stdin=content)
+    assert (shown.status, shown.stdout) == (2, "")
+    assert shown.stderr.startswith(f"error[E117]: {message}")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"[host]\nlimit = 0x{'f' * 5000}\n",
+        f"[host]\njobs = 0x{'f' * 5000}\n",
+        f"[defaults]\ndeadline = 1{'0' * 400}\n",
+        f'[[job]]\ncapsule = "a.wasm"\nmax_mem = 0x{"f" * 5000}\n',
+    ],
+    ids=["limit", "jobs", "deadline", "job"],
+)
+@pytest.mark.parametrize("command", [("budget", "check"), ("batch",)], ids=" ".join)
+def test_a_number_of_any_length_in_a_file_is_an_error_of_the_file(
+    tmp_path: Path, content: str, command: tuple[str, ...]
+) -> None:
+    path = tmp_path / "budget.toml"
+    path.write_text(content)
+    shown = atectl(*command, path)
+    assert (shown.status, shown.stdout) == (2, "")
+    assert shown.stderr.startswith(("error[E117]", "error[E330]"))
+
+
+def test_help_says_what_options_stand_over() -> None:
+    words = " ".join(check("--help").stdout.split())
+    assert "Options stand over the host table of the file" in words
 
 
 def test_a_host_that_is_gone_is_an_error() -> None:
@@ -212,6 +337,11 @@ def test_a_check_knows_the_control_group_that_it_is_in(tmp_path: Path) -> None:
     assert "the limit of 401 MiB is over the 400 MiB that the control group allows" in over.stdout
 
 
+def test_no_line_of_a_check_ends_in_blanks() -> None:
+    lines = check(BUDGETS / "overcommitted.toml").stdout.splitlines()
+    assert [line for line in lines if line != line.rstrip()] == []
+
+
 # init
 
 
@@ -237,6 +367,13 @@ def test_init_replaces_a_file_only_by_force(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     assert atectl("budget", "init", path, "--force").status == 0
     assert path.read_text() != "mine"
+
+
+def test_a_place_that_is_no_place_is_not_to_be_forced() -> None:
+    for words in ((), ("--force",)):
+        shown = atectl("budget", "init", "/no/such/folder/budget.toml", *words)
+        assert shown.status == 125
+        assert "--force" not in shown.stderr
 
 
 # plan
@@ -270,7 +407,7 @@ def test_plan_recommends_from_the_ledger() -> None:
     body = planned()
     assert list(body) == [
         *("schema_version", "headroom", "principals", "together_leases", "together_bytes"),
-        *("baseline_bytes", "limit_bytes"),
+        *("baseline_bytes", "baseline_source", "limit_bytes"),
     ]
     alpha, beta = body["principals"]
     assert (alpha["principal"], alpha["samples"], alpha["max_mem_bytes"]) == ("alpha", 2, 115 * MIB)
@@ -284,7 +421,59 @@ def test_plan_recommends_from_the_ledger() -> None:
 
 @pytest.mark.usefixtures("seen")
 def test_plan_takes_another_headroom() -> None:
-    assert planned("--headroom", "100")["principals"][0]["max_mem_bytes"] == 200 * MIB
+    for given in ("100", "100%", " 100 % "):
+        assert planned("--headroom", given)["principals"][0]["max_mem_bytes"] == 200 * MIB
+
+
+@pytest.mark.parametrize("given", ["0.2", "1001", "-5", "", "%", "much", "١٥", "9" * 5000])
+def test_a_headroom_is_whole_percent(given: str) -> None:
+    shown = atectl("budget", "plan", f"--headroom={given}")
+    assert (shown.status, shown.stdout) == (2, "")
+    assert "is no whole percent from 0 to 1000" in shown.stderr
+    assert "write 15% for 15 percent over the peak" in shown.stderr
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_plan_without_a_budget_in_use_says_that_no_capsule_is_in_its_baseline() -> None:
+    body = planned()
+    assert body["baseline_source"].endswith(
+        "0 capsules instantiated: --diff FILE adds those of a budget file"
+    )
+
+
+@pytest.mark.usefixtures("seen")
+def test_the_limit_of_a_plan_has_room_for_the_capsules_of_the_budget_in_use(tmp_path: Path) -> None:
+    filled = tmp_path / "filled.wat"
+    filled.write_text(f'(module (memory 257) (data (i32.const 0) "{"x" * (16 * MIB)}"))')
+    in_use = tmp_path / "in-use.toml"
+    in_use.write_text(f'[[capsule]]\npath = "{filled}"\n')
+    without, with_it = planned(), planned("--diff", in_use)
+    assert with_it["baseline_bytes"] > without["baseline_bytes"] + 15 * MIB
+    assert with_it["limit_bytes"] > without["limit_bytes"] + 15 * MIB
+    assert with_it["baseline_source"].endswith("1 capsule instantiated")
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_capsule_in_use_that_cannot_be_loaded_is_told() -> None:
+    body = planned("--diff", BUDGETS / "capsule-cannot-start.toml")
+    assert body["baseline_source"].endswith("0 capsules instantiated, 1 could not be")
+
+
+@pytest.mark.parametrize("place", ["/no/such/folder/plan.toml", "/"])
+def test_a_plan_is_not_made_for_a_place_where_it_cannot_be_written(place: str) -> None:
+    shown = atectl("budget", "plan", "--write", place, "--force")
+    assert (shown.status, shown.stdout) == (125, "")
+    assert shown.stderr.startswith(f"error[E325]: {place}: ")
+    assert "--force" not in shown.stderr
+
+
+@pytest.mark.usefixtures("seen")
+def test_a_file_that_is_there_is_refused_before_a_plan_is_made(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("mine")
+    shown = atectl("budget", "plan", "--write", path)
+    assert (shown.status, shown.stdout) == (125, "")
+    assert "pass --force" in shown.stderr
 
 
 @pytest.mark.usefixtures("seen")

@@ -18,12 +18,15 @@ from atectl.budget import (
     parse_budget,
     refuse_unsatisfiable,
 )
+from atectl.budget_errors import BadBudgetFile, BudgetUnwritable, UnsatisfiableBudget
 from atectl.budget_writing import TEMPLATE, write_budget
-from atectl.errors import BadBudgetFile, BudgetUnwritable, UnsatisfiableBudget
 from atectl.jobs import Allowance
+from atectl.units import parse_size
 
 MIB = 1 << 20
 FILE = Path("/somewhere/budget.toml")
+HUGE = 1 << 20_000
+"""Has more digits than Python converts to text; TOML has such numbers as 0xfff…"""
 
 
 def parsed(**tables: Any) -> BudgetFile:
@@ -41,13 +44,14 @@ def test_an_empty_file_leaves_everything_at_its_default() -> None:
     assert budget.host == HostSettings(
         limit_bytes=None,
         soft=0.80,
-        resume=0.70,
+        resume=None,
         backpressure="both",
         policy=None,
         spill_dir=DEFAULT_SPILL_DIR,
         spill_cap_bytes=None,
         jobs=None,
     )
+    assert budget.host.resume_share == 0.70
     assert budget.defaults.general == Allowance(64 * MIB, 300.0, 0)
     assert (budget.capsules, budget.job_tables) == ((), ())
 
@@ -137,23 +141,30 @@ def test_an_unknown_key_is_an_error_with_the_nearest_known(
     ("host", "message"),
     [
         ({"limit": "much"}, "host: limit: 'much' is not a size"),
-        ({"limit": True}, "host: limit: True is not a size"),
+        ({"limit": True}, "host: limit: true is not a size"),
         ({"limit": 0}, "host: limit: '0' is zero"),
         ({"limit": 1.5}, "host: limit: 1.5 is not a size"),
         ({"soft": 0}, "host: soft: 0 is no fraction"),
         ({"soft": 1.01}, "host: soft: 1.01 is no fraction"),
-        ({"soft": float("nan")}, "host: soft: nan is no fraction"),
-        ({"soft": "80%"}, "host: soft: '80%' is no fraction"),
-        ({"soft": True}, "host: soft: True is no fraction"),
-        ({"soft": 0.5}, "host: resume = 0.7 is above soft = 0.5"),
-        ({"backpressure": "spil"}, "host: backpressure: 'spil' is none of"),
-        ({"policy": "biggest"}, "host: policy: 'biggest' is none of"),
+        ({"soft": float("nan")}, "host: soft: NaN is no fraction"),
+        ({"soft": "101%"}, 'host: soft: "101%" is no fraction'),
+        ({"soft": "0.8"}, 'host: soft: "0.8" is no fraction'),
+        ({"soft": "nan%"}, 'host: soft: "nan%" is no fraction'),
+        ({"soft": True}, "host: soft: true is no fraction"),
+        ({"soft": 0.5, "resume": 0.7}, "host: resume = 0.7 is above soft = 0.5"),
+        ({"backpressure": "spil"}, 'host: backpressure: "spil" is none of'),
+        ({"policy": "biggest"}, 'host: policy: "biggest" is none of'),
         ({"policy": 3}, "host: policy: 3 is none of"),
-        ({"spill_dir": ""}, "host: spill_dir: '' is to be text"),
-        ({"spill_dir": "a\0b"}, "host: spill_dir: 'a\\x00b' is to be text"),
+        ({"spill_dir": ""}, 'host: spill_dir: "" is to be text'),
+        ({"spill_dir": "a\0b"}, 'host: spill_dir: "a\\u0000b" is to be text'),
         ({"jobs": 0}, "host: jobs: 0 is no whole number from 1 to 4096"),
+        *(
+            ({key: HUGE}, f"host: {key}: a number of thousands of digits")
+            for key in ("limit", "soft", "backpressure", "spill_dir", "jobs")
+        ),
+        ({"limit": 10**400}, "host: limit: 1000000000000"),
         ({"jobs": 2.0}, "host: jobs: 2.0 is no whole number"),
-        ({"jobs": True}, "host: jobs: True is no whole number"),
+        ({"jobs": True}, "host: jobs: true is no whole number"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_an_error_that_names_its_place(
@@ -171,6 +182,8 @@ def test_a_value_that_cannot_be_used_is_an_error_that_names_its_place(
         ({"job": [3]}, "job is to be a list of tables: [[job]]"),
         ({"principals": {"a b": {}}}, "principals.a b: principal 'a b' has ' '"),
         ({"defaults": {"deadline": "soon"}}, "defaults: deadline: 'soon' is not a duration"),
+        ({"defaults": {"deadline": HUGE}}, "defaults: deadline: a number of thousands of digits"),
+        ({"defaults": {"deadline": 10**400}}, "defaults: deadline: 1000000000000"),
         ({"defaults": {"deadline": []}}, "defaults: deadline: [] is not a duration"),
         ({"capsule": [{"path": "x", "principal": "a b"}]}, "capsule 1: principal: principal 'a b'"),
     ],
@@ -194,6 +207,28 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         load_budget(tmp_path / "gone.toml")
 
 
+def test_a_mark_at_the_beginning_of_a_file_is_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "budget.toml").write_bytes(b"\xef\xbb\xbf[host]\nlimit = '1GiB'\n")
+    assert load_budget(tmp_path / "budget.toml").host.limit_bytes == 1024 * MIB
+
+
+def test_a_fraction_may_be_a_percentage() -> None:
+    host = parsed(host={"soft": "82.5%", "resume": " 7 % "}).host
+    assert (host.soft, host.resume) == (0.825, 0.07)
+
+
+@pytest.mark.parametrize(
+    ("soft", "resume"), [(0.5, 0.4375), (0.8, 0.7), (0.9, 0.7), (0.0001, 0.0001)]
+)
+def test_a_resume_that_is_not_said_follows_a_lower_soft(soft: float, resume: float) -> None:
+    assert parsed(host={"soft": soft}).host.budget().resume == resume
+
+
+def test_a_file_tells_which_keys_of_the_host_it_sets() -> None:
+    assert parsed(host={"soft": 0.8, "jobs": 2}).host_keys == {"soft", "jobs"}
+    assert parsed().host_keys == frozenset()
+
+
 # E312
 
 
@@ -201,6 +236,13 @@ def test_a_limit_below_the_baseline_is_refused_with_both_numbers() -> None:
     with pytest.raises(UnsatisfiableBudget) as caught:
         refuse_unsatisfiable(Budget(99), 100, is_guarded=True)
     assert re.findall(r"\d+(?= bytes)", str(caught.value)) == ["99", "100"]
+
+
+def test_the_limit_that_is_advised_is_one_that_can_be_typed_and_is_enough() -> None:
+    with pytest.raises(UnsatisfiableBudget) as caught:
+        refuse_unsatisfiable(Budget(MIB), 1000 * MIB + 1, is_guarded=True)
+    [advised] = re.findall(r"above (\S+) leases", caught.value.remedy)
+    assert Budget(parse_size(advised)).soft_bytes >= 1000 * MIB + 1
 
 
 @pytest.mark.parametrize(
@@ -249,7 +291,8 @@ def test_the_least_limit_keeps_what_is_wanted_below_soft_and_one_less_does_not(
 def test_the_commented_file_says_what_holds_without_it(tmp_path: Path) -> None:
     (tmp_path / "budget.toml").write_text(TEMPLATE)
     budget = load_budget(tmp_path / "budget.toml")
-    assert budget.host == HostSettings()
+    said = HostSettings()
+    assert budget.host == said._replace(resume=said.resume_share)
     assert budget.defaults.general == Allowance()
 
 

@@ -1,5 +1,6 @@
 """Every verdict of a budget check, on the budgets under fixtures/ and with made-up baselines."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from atectl.baseline import Baseline, Refusal, stated
 from atectl.budget import BudgetFile, load_budget, parse_budget
 from atectl.budget_check import BudgetCheck, BudgetVerdict, check_budget, samples
 from atectl.budget_demand import Claim, demand
+from atectl.host_ceilings import ceilings
+from atectl.units import parse_size
 
 BUDGETS = ROOT / "fixtures" / "budgets"
 MIB = 1 << 20
@@ -59,8 +62,9 @@ def told(check: BudgetCheck) -> list[tuple[str, str | None]]:
             "spill-room-too-small",
             UNSATISFIABLE,
             "E312",
-            [("warning", "E322"), ("problem", "E312")],
+            [("problem", "E312"), ("warning", "E322")],
         ),
+        ("nothing-to-run", FITS, None, []),
     ],
 )
 def test_every_fixture_has_the_verdict_that_its_heading_says(
@@ -159,7 +163,7 @@ def test_the_spill_folder_matters_only_where_memory_is_spilled(backpressure: str
 @pytest.mark.parametrize(
     ("cap_mib", "verdict", "findings"),
     [
-        (799, UNSATISFIABLE, [("warning", "E322"), ("problem", "E312")]),
+        (799, UNSATISFIABLE, [("problem", "E312"), ("warning", "E322")]),
         (800, OVERCOMMITTED, [("warning", "E322"), ("warning", "E322")]),
         (1499, OVERCOMMITTED, [("warning", "E322"), ("warning", "E322")]),
         (1500, OVERCOMMITTED, [("warning", "E322")]),
@@ -200,12 +204,12 @@ def test_the_limit_says_where_it_comes_from(
 ) -> None:
     tables = {"host": {"limit": limit_bytes}} if limit_bytes else {}
     budget = parse_budget(Path("/budget.toml"), tables)
-    assert checked(budget, limit_bytes=given_bytes).measured.limit_source == source
+    assert checked(budget, limit_bytes=given_bytes).measured.sources.limit == source
 
 
 def test_a_limit_that_nobody_gave_says_what_it_is_a_share_of() -> None:
     check = checked(parse_budget(Path("/budget.toml"), {}))
-    assert check.measured.limit_source == f"none given: 0.9 of the {check.measured.ceiling.name}"
+    assert check.measured.sources.limit == f"none given: 0.9 of the {check.measured.ceiling.name}"
     assert check.measured.budget.limit_bytes < (check.measured.ceiling.size_bytes or 0)
 
 
@@ -249,15 +253,140 @@ def test_a_host_is_never_promised_more_than_its_principals_together(
     assert all(p.committed_bytes <= asked.committed_bytes for p in asked.principals)
 
 
-def test_each_capsule_is_sampled_once_under_the_largest_of_its_quotas() -> None:
+def test_each_capsule_is_sampled_once_with_the_least_and_the_largest_of_its_quotas() -> None:
     budget = parse_budget(
         Path("/budget.toml"),
         {
             "capsule": [{"path": "a.wasm", "max_mem": 5}, {"path": "b.wasm", "max_mem": 7}],
-            "job": [{"capsule": "a.wasm", "max_mem": 9}, {"capsule": "b.wasm", "max_mem": 1}],
+            "job": [{"capsule": "a.wasm", "max_mem": 9}, {"capsule": "a.wasm", "max_mem": 6}],
         },
     )
-    assert [(s.path.name, s.max_mem_bytes) for s in samples(budget)] == [
-        ("a.wasm", 9),
-        ("b.wasm", 7),
+    assert [(s.path.name, s.least_mem_bytes, s.max_mem_bytes) for s in samples(budget)] == [
+        ("a.wasm", 5, 9),
+        ("b.wasm", 7, 7),
     ]
+
+
+# Findings and verdict agree
+
+
+def test_a_host_over_soft_never_fits_even_with_nothing_to_run() -> None:
+    budget, host = budget_of(limit_bytes=110 * MIB)
+    check = checked(budget, **host)
+    assert (check.verdict, check.code, told(check)) == (
+        *(OVERCOMMITTED, "E323"),
+        [("warning", "E323")],
+    )
+
+
+def test_leases_over_a_baseline_that_nothing_holds_back_are_a_finding() -> None:
+    budget, host = budget_of(MIB, limit_bytes=100 * MIB, backpressure="none")
+    check = checked(budget, stated(101 * MIB), **host)
+    assert (check.verdict, check.code) == (OVERCOMMITTED, "E322")
+    assert told(check) == [("warning", "E323"), ("warning", "E322")]
+
+
+@given(
+    st.lists(st.integers(1, 2000), max_size=3),
+    st.integers(1, 2000),
+    st.integers(0, 2000),
+    st.sampled_from(["both", "park", "spill", "none"]),
+)
+def test_the_code_of_a_verdict_is_that_of_a_finding(
+    quotas: list[int], limit: int, baseline: int, backpressure: str
+) -> None:
+    budget, host = budget_of(
+        *[size * MIB for size in quotas], limit_bytes=limit * MIB, backpressure=backpressure
+    )
+    check = checked(budget, stated(baseline * MIB), **host)
+    assert (check.verdict is FITS) == (not check.findings)
+    assert check.code is None or check.code in [finding.code for finding in check.findings]
+
+
+def test_the_gravest_finding_comes_first() -> None:
+    refusal = Refusal(Path("0.wasm"), "E207", "it imports env::f", "build it for WASI")
+    baseline = Baseline(None, "unknown", (refusal,), ("a gap",))
+    budget, host = budget_of(801 * MIB)
+    assert [severity for severity, _ in told(checked(budget, baseline, **host))] == [
+        *("problem", "warning", "skipped", "skipped"),
+    ]
+
+
+def test_a_capsule_that_may_start_is_skipped_with_its_code() -> None:
+    refusal = Refusal(Path("0.wasm"), "E302", "not known", "", is_certain=False)
+    budget, host = budget_of(MIB)
+    check = checked(budget, Baseline(MIB, "measured", (refusal,)), **host)
+    assert (check.verdict, check.code, told(check)) == (SKIPPED, None, [("skipped", "E302")])
+
+
+# What is advised can be typed
+
+
+def test_the_limit_at_which_all_fit_can_be_typed_and_is_enough() -> None:
+    budget, host = budget_of(*[201 * MIB + 1] * 5)
+    [finding] = checked(budget, **host).findings
+    [advised] = re.findall(r"with a limit of (\S+) all fit", finding.remedy)
+    enough = {**host, "limit_bytes": parse_size(advised)}
+    assert checked(budget, **enough).verdict is FITS
+
+
+def test_no_limit_is_advised_that_the_machine_does_not_have() -> None:
+    budget, host = budget_of(*[900 * MIB] * 60_000)
+    remedies = [finding.remedy for finding in checked(budget, **host).findings]
+    assert any("lower quotas, or run fewer at once" in remedy for remedy in remedies)
+    assert not any("all fit" in remedy for remedy in remedies)
+
+
+def test_a_limit_over_the_ceiling_is_to_be_lowered_to_one_that_can_be_typed() -> None:
+    budget, host = budget_of(limit_bytes=1 << 62)
+    check = checked(budget, **host)
+    [finding] = check.findings
+    [advised] = re.findall(r"lower the limit to (\S+) or less", finding.remedy)
+    ceiling_bytes = check.measured.ceiling.size_bytes
+    assert ceiling_bytes is not None
+    assert 0 <= ceiling_bytes - parse_size(advised) < MIB
+    assert ("or raise the bound" in finding.remedy) == check.measured.ceiling.can_be_raised
+
+
+def test_physical_memory_is_no_bound_that_can_be_raised() -> None:
+    assert [each.name for each in ceilings() if not each.can_be_raised] == ["physical memory"]
+
+
+# Where each figure comes from
+
+
+def test_soft_resume_and_jobs_say_whether_file_or_option_or_neither_sets_them() -> None:
+    tables = {"host": {"soft": 0.8, "jobs": 3}, "job": [{"capsule": "a.wasm"}]}
+    budget = parse_budget(Path("/budget.toml"), tables)
+    sources = checked(budget).measured.sources
+    assert (sources.soft, sources.resume) == ("soft in /budget.toml", "the default")
+    assert sources.jobs == "jobs in /budget.toml"
+    sources = checked(budget, soft=0.9, resume=0.5, jobs=1).measured.sources
+    assert (sources.soft, sources.resume, sources.jobs) == ("--soft", "--resume", "--jobs")
+
+
+def test_a_resume_that_follows_from_soft_says_so() -> None:
+    budget = parse_budget(Path("/budget.toml"), {"host": {"soft": 0.6}})
+    assert checked(budget).measured.sources.resume == "the default for this soft: 0.875 of it"
+
+
+def test_jobs_at_once_have_a_source_only_where_there_are_jobs() -> None:
+    budget, host = budget_of(MIB)
+    assert checked(budget, **host).measured.sources.jobs is None
+    budget = parse_budget(Path("/budget.toml"), {"job": [{"capsule": "a.wasm"}]})
+    assert checked(budget).measured.sources.jobs == "as many jobs as cores"
+
+
+def test_the_cap_on_spilling_says_who_set_it_and_what_is_free() -> None:
+    budget = parse_budget(Path("/budget.toml"), {"host": {"spill_cap": "1MiB"}})
+    assert checked(budget).measured.spill_room.source.startswith("spill_cap in /budget.toml; ")
+    room = checked(budget, spill_cap_bytes=2 * MIB).measured.spill_room
+    assert (room.size_bytes, room.source.startswith("--spill-cap; ")) == (2 * MIB, True)
+
+
+def test_a_cap_that_the_disk_does_not_have_is_told_and_does_not_count() -> None:
+    budget, host = budget_of(MIB, spill_cap_bytes=1 << 60)
+    room = checked(budget, **host).measured.spill_room
+    assert room.size_bytes is not None
+    assert room.size_bytes < 1 << 60
+    assert room.source.endswith("less than the 1 EiB of --spill-cap")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ledger_records import MIB, NOW, account, finished, lease
 
 from atectl.accounting import Budget
-from atectl.baseline import stated
+from atectl.baseline import stated, unmeasured
 from atectl.budget import parse_budget
 from atectl.budget_check import BudgetVerdict, check_budget
 from atectl.budget_plan import Change, Plan, changes, most_together, recommend, to_tables
@@ -27,14 +27,21 @@ def seen(principal: str, high_water_bytes: int, **changes: Any) -> AccountRecord
 
 def ran(start: float, end: float | None, held_bytes: int, **changes: Any) -> LeaseRecord:
     times = {"started_at": NOW + start, "updated_at": NOW + (1000 if end is None else end)}
-    record = lease("alpha", high_water_bytes=held_bytes, largest_refused_bytes=0, **times)
+    usual = {"peak_bytes": held_bytes, "high_water_bytes": held_bytes}
+    unrefused = {"refused_growths": 0, "largest_refused_bytes": 0}
+    record = lease("alpha", **usual, **unrefused, **times)
     if end is not None:
         record = record._replace(finished_at=NOW + end, state="finished")
     return record._replace(**changes)
 
 
+def granted(held_mib: int) -> LeaseRecord:
+    """A lease that held so much, and was refused nothing."""
+    return ran(0, 1, held_mib * MIB)
+
+
 def plan_of(*accounts: AccountRecord, leases: tuple[LeaseRecord, ...] = (), **options: Any) -> Plan:
-    return recommend(accounts, leases, **{"baseline_bytes": BASELINE, **options})
+    return recommend(accounts, leases, **{"baseline": stated(BASELINE), **options})
 
 
 def test_a_quota_is_the_peak_and_headroom_in_whole_mebibytes() -> None:
@@ -63,28 +70,61 @@ def test_samples_and_window_are_those_of_the_account() -> None:
     assert (plan.samples, plan.since, plan.until) == (7, NOW - 9, NOW)
 
 
-def test_what_was_refused_counts_as_wanted() -> None:
-    leases = tuple(ran(0, 1, MIB, largest_refused_bytes=size * MIB) for size in (5, 20, 1))
+def refused(held_mib: int, *, by_mib: int, times: int = 1) -> LeaseRecord:
+    """A lease that was refused a growth over what it held."""
+    return ran(0, 1, held_mib * MIB, refused_growths=times, largest_refused_bytes=by_mib * MIB)
+
+
+def test_what_was_refused_counts_as_wanted_by_the_lease_that_met_it() -> None:
+    leases = (refused(70, by_mib=5), refused(80, by_mib=20), refused(60, by_mib=30))
     [plan] = plan_of(seen("alpha", 80 * MIB, refused_growths=3), leases=leases).principals
     assert plan.is_cut_off
-    assert (plan.largest_refused_bytes, plan.max_mem_bytes) == (20 * MIB, 115 * MIB)
-
-
-def test_a_peak_that_was_cut_off_is_marked_where_the_ledger_forgot_by_how_much() -> None:
-    [plan] = plan_of(seen("alpha", 100 * MIB, refused_growths=1)).principals
-    assert plan.is_cut_off
-    assert (plan.largest_refused_bytes, plan.max_mem_bytes) == (0, 115 * MIB)
-
-
-def test_what_was_refused_before_the_account_was_opened_does_not_count() -> None:
-    earlier = ran(0, 1, MIB, largest_refused_bytes=MIB)
-    [plan] = plan_of(seen("alpha", 100 * MIB, refused_growths=0), leases=(earlier,)).principals
-    assert not plan.is_cut_off
+    assert (plan.peak_bytes, plan.wanted_bytes) == (80 * MIB, 100 * MIB)
     assert plan.max_mem_bytes == 115 * MIB
 
 
+def test_a_refusal_of_one_lease_is_not_added_to_the_peak_of_another() -> None:
+    leases = (refused(0, by_mib=32), granted(160))
+    [plan] = plan_of(seen("alpha", 160 * MIB, refused_growths=1), leases=leases).principals
+    assert not plan.is_cut_off
+    assert (plan.wanted_bytes, plan.max_mem_bytes) == (160 * MIB, 184 * MIB)
+
+
+def test_a_refusal_is_forgotten_once_another_lease_had_what_it_wanted() -> None:
+    earlier = refused(9, by_mib=1)
+    [plan] = plan_of(seen("alpha", 9 * MIB, refused_growths=1), leases=(earlier,)).principals
+    assert plan.is_cut_off
+    leases = (earlier, granted(32))
+    [plan] = plan_of(seen("alpha", 32 * MIB, refused_growths=1), leases=leases).principals
+    assert not plan.is_cut_off
+
+
+def test_a_lower_peak_that_was_refused_may_have_wanted_more_than_the_largest() -> None:
+    leases = (refused(80, by_mib=40), granted(100))
+    [plan] = plan_of(seen("alpha", 100 * MIB, refused_growths=1), leases=leases).principals
+    assert plan.is_cut_off
+    assert (plan.peak_bytes, plan.wanted_bytes) == (100 * MIB, 120 * MIB)
+
+
+@pytest.mark.parametrize(("forgotten", "is_cut_off"), [(0, False), (1, True)])
+def test_where_the_lease_of_the_peak_is_forgotten_refusals_that_are_too_are_held_against_it(
+    forgotten: int, is_cut_off: bool
+) -> None:
+    leases = (refused(9, by_mib=1, times=2),)
+    account = seen("alpha", 100 * MIB, refused_growths=2 + forgotten)
+    [plan] = plan_of(account, leases=leases).principals
+    assert plan.is_cut_off is is_cut_off
+    assert (plan.wanted_bytes, plan.max_mem_bytes) == (100 * MIB, 115 * MIB)
+
+
+def test_the_window_begins_with_the_earliest_lease() -> None:
+    leases = (ran(-500, 1, MIB), ran(0, 1, MIB))
+    [plan] = plan_of(seen("alpha", MIB, since=NOW - 9, updated_at=NOW), leases=leases).principals
+    assert (plan.since, plan.until) == (NOW - 500, NOW)
+
+
 def test_what_others_were_refused_changes_nothing() -> None:
-    other = ran(0, 1, MIB, principal="beta", largest_refused_bytes=MIB)
+    other = refused(1, by_mib=1)._replace(principal="beta")
     [plan] = plan_of(seen("alpha", 100 * MIB, refused_growths=1), leases=(other,)).principals
     assert plan.max_mem_bytes == 115 * MIB
 
@@ -121,8 +161,9 @@ def test_the_limit_keeps_what_was_held_together_below_soft() -> None:
 
 
 def test_without_a_baseline_there_is_no_limit() -> None:
-    plan = plan_of(seen("alpha", MIB), baseline_bytes=None)
+    plan = plan_of(seen("alpha", MIB), baseline=unmeasured("it took too long"))
     assert plan.limit_bytes is None
+    assert plan.baseline_source == "it took too long"
     assert "host" not in to_tables(plan)
 
 
@@ -138,7 +179,7 @@ def test_every_lease_could_have_its_planned_quota_under_the_planned_limit(
         seen(f"p{number}", size, refused_growths=refused)
         for number, (size, refused) in enumerate(peaks)
     ]
-    plan = recommend(accounts, (), headroom=headroom, baseline_bytes=baseline_bytes)
+    plan = recommend(accounts, (), headroom=headroom, baseline=stated(baseline_bytes))
     capsules = [{"path": "c.wasm", "principal": each.principal} for each in plan.principals]
     assert all(each.max_mem_bytes >= each.peak_bytes for each in plan.principals)
     for one in capsules:
@@ -152,11 +193,19 @@ def test_the_file_of_a_plan_has_its_evidence_as_comments() -> None:
     plan = plan_of(
         seen("alpha", 64 * MIB, leases=3, since=0.0, updated_at=86_400.0),
         seen("beta", MIB, refused_growths=2, since=0.0, updated_at=0.0),
+        seen("gamma", MIB, refused_growths=1, since=0.0, updated_at=0.0),
     )
     text = plan_text(plan)
     assert "# alpha: 3 leases from 1970-01-01 to 1970-01-02, peak 64MiB\n" in text
     assert "# beta: 1 lease from 1970-01-01 to 1970-01-01, peak 1MiB, 2 growths refused\n" in text
+    assert "peak 1MiB, 1 growth refused\n" in text
     assert tomllib.loads(text) == to_tables(plan)
+
+
+def test_the_file_of_a_plan_says_what_was_wanted_beyond_a_peak() -> None:
+    account = seen("alpha", 9 * MIB, refused_growths=1)
+    text = plan_text(plan_of(account, leases=(refused(9, by_mib=1),)))
+    assert "peak 9MiB, 1 growth refused, 10MiB wanted\n" in text
 
 
 def test_changes_are_told_against_what_is_in_use() -> None:

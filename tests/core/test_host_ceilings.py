@@ -57,7 +57,7 @@ def test_without_a_control_group_physical_memory_counts(machine: Path) -> None:
 def test_a_limit_on_the_process_is_a_bound() -> None:
     code = (
         "import resource; resource.setrlimit(resource.RLIMIT_DATA, (100 << 20, -1)); "
-        "from atectl.host_ceilings import ceilings, tightest; print(*tightest(ceilings()))"
+        "from atectl.host_ceilings import ceilings, tightest; print(*tightest(ceilings())[:2])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == f"data (ulimit -d) {100 * MIB}\n"

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.accounting import Principal
-from atectl.errors import AtectlError, BadJob
+from atectl.budget_errors import BadJob
+from atectl.errors import AtectlError, error_classes
 from atectl.jobs import (
     KEYS,
     MAX_LABEL_CHARACTERS,
@@ -18,6 +19,7 @@ from atectl.jobs import (
     JobDefaults,
     Submission,
     digest,
+    in_words_of_a_job,
     parse_job,
     submit,
     submit_lines,
@@ -25,6 +27,8 @@ from atectl.jobs import (
 
 MIB = 1 << 20
 DEFAULTS = JobDefaults()
+HUGE = 1 << 20_000
+"""Has more digits than Python converts to text; TOML has such numbers as 0xfff…"""
 
 
 def parsed(**table: Any) -> Job:
@@ -154,13 +158,33 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
         ("priority", "high", 'priority: "high" is no whole number'),
         ("priority", 10**6, "priority: 1000000 is no whole number from -1000 to 1000"),
         ("deadline", "soon", "deadline: 'soon' is not a duration"),
-        ("deadline", 0, "deadline: '0.000000' is zero"),
+        ("deadline", 0, "deadline: '0' is zero"),
         ("label", "x" * (MAX_LABEL_CHARACTERS + 1), "label: it has 201 characters"),
         ("stdout", [], "stdout: [] is no text"),
+        *(
+            ("max_mem", HUGE, "max_mem: a number of thousands of digits is larger than any size"),
+            ("deadline", HUGE, "deadline: a number of thousands of digits is larger than any"),
+            ("deadline", 10**400, "deadline: 1000000000000000000000000000000000000"),
+            ("priority", HUGE, "priority: a number of thousands of digits is no whole number"),
+            ("capsule", HUGE, "capsule: a number of thousands of digits is no text"),
+            ("args", [HUGE], "args: a number of thousands of digits is no text"),
+        ),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_value_that_cannot_be_used_is_named_with_its_key(key: str, value: Any, says: str) -> None:
     assert says in refused({"capsule": "a.wasm", key: value})
+
+
+def test_a_number_that_python_cannot_write_makes_a_refused_job_and_no_crash() -> None:
+    submission = submit(1, {"capsule": "a.wasm", "max_mem": HUGE}, DEFAULTS)
+    assert submission.digest == ""
+    assert isinstance(submission.job, BadJob)
+
+
+def test_a_number_with_a_fraction_can_be_a_deadline_and_a_size() -> None:
+    job = parsed(deadline=1.5, max_mem=65536.0)
+    assert (job.quota.deadline_s, job.quota.memory_bytes) == (1.5, 65536)
 
 
 json_values = st.recursive(
@@ -210,6 +234,15 @@ def test_a_line_that_is_no_object_says_so(line: str) -> None:
     assert str(error_of(submission)).startswith("line 1: it is no JSON")
 
 
+@pytest.mark.parametrize("depth", range(900, 1_000, 5))
+def test_a_line_that_is_nested_too_deeply_spoils_no_other(depth: int) -> None:
+    args = "[" * depth + "]" * depth
+    lines = [f'{{"capsule": "a.wasm", "args": {args}}}\n'.encode(), b'{"capsule": "a.wasm"}\n']
+    deep, plain = submit_lines(lines, JobDefaults())
+    assert str(error_of(deep)).startswith("line 1: ")
+    assert isinstance(plain.job, Job)
+
+
 def test_a_line_that_is_not_utf8_says_so() -> None:
     [submission] = submit_lines([b'{"capsule": "\xff"}\n'], DEFAULTS)
     assert str(error_of(submission)) == "line 1: it is not UTF-8"
@@ -241,3 +274,39 @@ def test_the_digest_survives_json(table: dict[str, Any]) -> None:
 
 def test_a_principal_is_one_by_the_rule() -> None:
     assert isinstance(parsed(principal="p").principal, Principal)
+
+
+# Streams that would be written over each other
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("stdin", "stdout"), ("stdin", "stderr"), ("stdout", "stderr")]
+)
+def test_two_streams_of_a_job_are_not_one_file(tmp_path: Path, one: str, other: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path)
+    table = {one: f"{tmp_path}/file", other: f"{tmp_path}/link/../{tmp_path.name}/file"}
+    assert refused({"capsule": "a.wasm", **table}).startswith(f"{one} and {other} are one file")
+
+
+def test_streams_of_a_job_may_share_what_has_no_beginning() -> None:
+    job = parsed(stdin="/dev/null", stdout="/dev/null", stderr="/dev/null")
+    assert job.stdout == job.stderr == Path("/dev/null")
+
+
+# Remedies
+
+
+@pytest.mark.parametrize("cls", [*error_classes(), None])
+def test_no_remedy_names_an_option_of_run_that_a_job_has_a_key_for(
+    cls: type[AtectlError] | None,
+) -> None:
+    remedy = cls.default_remedy if cls else "raise the quota: --max-mem 32MiB or more"
+    told = in_words_of_a_job(remedy)
+    for option in ("--max-mem", "--deadline", "--dir", "--env", "--invoke"):
+        assert option not in told
+
+
+def test_the_remedy_for_a_bad_key_names_keys() -> None:
+    with pytest.raises(BadJob) as caught:
+        parsed(dirs=["/no/such/folder"])
+    assert caught.value.remedy.startswith('write dirs ["HOST"]')

@@ -1,9 +1,12 @@
 """A checked and a recommended budget as they look; see test_ledger_views for the pictures."""
 
+from datetime import datetime
+from io import StringIO
 from pathlib import Path
 
 import pytest
 from ledger_records import GIB, MIB, NOW, account, lease
+from rich.console import Console
 from test_ledger_views import WIDTHS, assert_looks_like, drawn
 
 from atectl.accounting import Budget
@@ -14,6 +17,7 @@ from atectl.budget_check import (
     BudgetFinding,
     BudgetVerdict,
     Measured,
+    Sources,
     SpillRoom,
 )
 from atectl.budget_demand import Claim, Commitment, Demand
@@ -52,7 +56,11 @@ def checked(
     measured = Measured(
         host=HostSettings(),
         budget=Budget(GIB),
-        limit_source="limit in budget.toml",
+        sources=Sources(
+            "limit in budget.toml",
+            soft="--soft",
+            jobs="jobs in budget.toml" if demand.leases else None,
+        ),
         baseline=baseline,
         demand=demand,
         ceiling=Ceiling("control group", 4 * GIB),
@@ -87,9 +95,57 @@ PLAN = recommend(
             high_water_bytes=3 * GIB,
         ),
     ],
-    [lease("render-farm", largest_refused_bytes=MIB), lease("idle", id="2")],
-    baseline_bytes=30 * MIB,
+    [
+        lease("render-farm", high_water_bytes=33 * MIB, largest_refused_bytes=MIB),
+        lease("idle", id="2"),
+    ],
+    baseline=Baseline(30 * MIB, "measured: a process with 0 capsules\x1b[31m instantiated"),
 )
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "shown"),
+    [
+        ("2026-03-01", "2026-03-01", "2026-03-01"),
+        ("2026-03-01", "2026-11-25", "03-01→11-25"),
+        ("2026-12-30", "2027-01-02", "12-30→01-02"),
+        ("2026-03-01", "2027-03-01", "2026→2027"),
+    ],
+)
+def test_the_window_of_a_plan_is_as_short_as_can_be(since: str, until: str, shown: str) -> None:
+    times = {
+        name: datetime.fromisoformat(f"{day}T12:00:00Z").timestamp()
+        for name, day in (("since", since), ("updated_at", until))
+    }
+    plan = recommend([account(**times)], [], baseline=stated(MIB))
+    assert f" {shown} " in drawn(plan_view(plan), 80)
+
+
+def test_at_eighty_columns_a_plan_shows_when_it_was_seen_and_what_was_wanted() -> None:
+    heading = drawn(plan_view(PLAN), 80).splitlines()[0]
+    assert {"SAMPLES", "WINDOW", "PEAK", "WANTED", "HEADROOM", "MAX_MEM"} <= set(heading.split())
+
+
+def test_lines_of_a_check_have_no_blanks_at_their_ends() -> None:
+    check = checked(BudgetVerdict.FITS, baseline=stated(30 * MIB))
+    console = Console(file=StringIO(), width=100, color_system=None)
+    with console.capture() as capture:
+        console.print(check_view(check))
+    assert [line for line in capture.get().splitlines() if line != line.rstrip()] == []
+
+
+@pytest.mark.parametrize(
+    ("verdict", "says"),
+    [
+        (BudgetVerdict.FITS, "fits, nothing is to run: the file has no [[capsule]] and no [[job]]"),
+        (BudgetVerdict.OVERCOMMITTED, "the host itself is over soft, and nothing is to run"),
+    ],
+)
+def test_a_verdict_on_a_file_without_leases_says_that_nothing_is_to_run(
+    verdict: BudgetVerdict, says: str
+) -> None:
+    check = checked(verdict, baseline=stated(MIB), demand=Demand(0, 0, None, ()))
+    assert says in drawn(check_view(check), 120)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -100,7 +156,7 @@ def test_a_plan(width: int) -> None:
 def test_a_plan_without_a_baseline_skips_the_limit() -> None:
     plan = PLAN._replace(baseline_bytes=None, limit_bytes=None)
     picture = drawn(plan_view(plan), 120)
-    assert "limit: skipped, for the baseline could not be measured" in picture
+    assert "limit: skipped, for the baseline is not known" in picture
 
 
 @pytest.mark.parametrize("width", WIDTHS)
