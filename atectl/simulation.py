@@ -1,19 +1,24 @@
 """A host that runs no capsule: what rules would do to leases whose demand is known.
 
 Time goes from one event to the next, so that a simulation is exact, quick and always the same.
-Leases share the cores evenly; parking takes a tick, spilling and coming back take the time of
-the disk; memory is touched only after it was granted. What happens is told as a trace.
+Leases share the cores evenly; parking takes a tick, spilling takes the time of the disk. Memory is
+touched only after it was granted, little by little as its lease works, and comes back from disk
+likewise, at no cost of its own. What happens is told as a trace.
 """
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from atectl.accounting import Budget, Pressure
-from atectl.arbitration import Action, Decision, HostView, LeaseView, Phase, Rules, decide
+from atectl.arbitration import Rules, decide
+from atectl.host_view import Action, Decision, HostView, LeaseView, Phase
 from atectl.trace import Asked, Decided, Event, Finished, Registered, Ruled, Sampled
 
 TICK_S = 0.01
 """How long a running guest takes to see that it is to park or to end."""
+
+RECONCILE_S = 0.05
+"""Between two looks at what changes without anybody asking."""
 
 _SOON_S = 1e-9
 
@@ -31,11 +36,12 @@ class Step(NamedTuple):
 
 
 class Script(NamedTuple):
-    """All that one lease does, from `ready_s` on."""
+    """All that one lease does, from `ready_s` on. `number` 0 is its place among the scripts."""
 
     steps: tuple[Step, ...]
     priority: int = 0
     ready_s: float = 0.0
+    number: int = 0
 
 
 class Machine(NamedTuple):
@@ -72,8 +78,9 @@ class _Actor:
         self.priority = script.priority
         self.steps = list(reversed(script.steps))
         self.step = Step(0.0)
-        self.left_s = 0.0
-        self.held_bytes = self.touched_bytes = self.asked_bytes = 0
+        self.left_s = self.work_s = 0.0
+        self.held_bytes = self.asked_bytes = self.stored_bytes = 0
+        self.untouched_bytes = 0  # of what it holds, as its step began
         self.phase = Phase.RUNNING
         self.parks_at: float | None = None
         self.spilled_at: float | None = None
@@ -86,7 +93,37 @@ class _Actor:
 
     @property
     def resident_bytes(self) -> int:
-        return 0 if self.phase is Phase.SPILLED else self.touched_bytes
+        if self.phase is Phase.SPILLED:
+            return 0
+        share = self.left_s / self.work_s if self.work_s > 0 else 1.0
+        return self.held_bytes - int(self.untouched_bytes * min(max(share, 0.0), 1.0))
+
+    @property
+    def to_be_stored_bytes(self) -> int:
+        """What it takes of the disk once it is spilled: its file never shrinks."""
+        return max(self.held_bytes, self.stored_bytes)
+
+    def grow(self) -> None:
+        self._stand()
+        self.held_bytes += self.asked_bytes
+        self.untouched_bytes += self.asked_bytes
+        self.asked_bytes = 0
+
+    def work(self, seconds: float) -> None:
+        """Have it touch what it holds over `seconds` of a core, and ask again after them."""
+        self._stand()
+        self.left_s = self.work_s = seconds
+
+    def spill(self) -> None:
+        """All that it holds is gone, and comes back as it is used."""
+        self.phase = Phase.SPILLED
+        self.stored_bytes = self.to_be_stored_bytes
+        self.untouched_bytes, self.work_s = self.held_bytes, self.left_s
+
+    def _stand(self) -> None:
+        """Count from now on what is yet to be touched."""
+        self.untouched_bytes = self.held_bytes - self.resident_bytes
+        self.work_s = self.left_s
 
     @property
     def sleeps(self) -> bool:
@@ -108,6 +145,7 @@ class _Actor:
             spilling=self.spilled_at is not None,
             aborting=self.ends_at is not None,
             stalled=self.sleeps,
+            stored_bytes=self.stored_bytes,
         )
 
 
@@ -115,10 +153,13 @@ class _Simulation:
     def __init__(self, machine: Machine, scripts: Sequence[Script], rules: Rules) -> None:
         self._machine = machine
         self._rules = rules
-        self._coming = list(reversed(list(enumerate(scripts, start=1))))
+        self._coming = [
+            (script.number or place, script) for place, script in enumerate(scripts, start=1)
+        ][::-1]
         self._actors: dict[int, _Actor] = {}
         self._uncharged = list(reversed(machine.uncharged))
         self._uncharged_bytes = 0
+        self._is_calm = True
         self._events: list[Event] = []
         self._now_s = 0.0
 
@@ -157,6 +198,9 @@ class _Simulation:
             times.append(self._coming[-1][1].ready_s)
         if self._uncharged and self._actors:
             times.append(self._uncharged[-1][0])
+        if self._uncharged_bytes and any(actor.needs_core for actor in self._actors.values()):
+            # What is touched is else covered by what is charged, and changes nothing.
+            times.append((int(self._now_s / RECONCILE_S + _SOON_S) + 1) * RECONCILE_S)
         return max(min(times) - self._now_s, 0.0) if times else None
 
     def _pass(self, seconds: float) -> None:
@@ -170,17 +214,32 @@ class _Simulation:
 
     def _happen(self) -> None:
         """Do all that is due now, and decide after each."""
-        while self._uncharged and self._uncharged[-1][0] <= self._now_s + _SOON_S:
+        while self._uncharged and self._is_due(self._uncharged[-1][0]):
             self._uncharged_bytes = self._uncharged.pop()[1]
+            self._settle()
+        if self._uncharged_bytes:
             self._settle()
         while self._begins():
             self._settle()
         for actor in list(self._actors.values()):
-            if self._moves(actor):
+            # What was done for another may have ended it.
+            if actor.number in self._actors and self._moves(actor):
                 self._settle()
                 while self._begins():
                     self._settle()
-        self._events.append(Sampled(self._now_s, *self._pressure()))
+        self._sample()
+
+    def _sample(self) -> None:
+        actors = self._actors.values()
+        self._events.append(
+            Sampled(
+                self._now_s,
+                *self._pressure(),
+                parking=tuple(x.number for x in actors if x.parks_at is not None),
+                stalled=tuple(x.number for x in actors if x.sleeps),
+                ending=tuple(x.number for x in actors if x.ends_at is not None),
+            )
+        )
 
     def _begins(self) -> bool:
         """Register the next script if it is due and there is a place for it."""
@@ -216,7 +275,7 @@ class _Simulation:
 
     def _asks(self, actor: _Actor) -> None:
         """The work of a step is done: by now all that was granted before it is touched."""
-        actor.touched_bytes = actor.held_bytes
+        actor.untouched_bytes = 0
         if not actor.step.grow_bytes or actor.ends_at is not None:
             self._advance(actor)
             return
@@ -224,13 +283,29 @@ class _Simulation:
             Asked(self._now_s, actor.number, actor.held_bytes, actor.step.grow_bytes)
         )
         actor.asked_bytes = actor.step.grow_bytes
-        actor.is_held, actor.parks_at = True, None
+        if self._fits_at_once(actor):
+            actor.grow()
+            self._advance(actor)
+        else:
+            actor.is_held, actor.parks_at = True, None
+
+    def _fits_at_once(self, actor: _Actor) -> bool:
+        """Whether nothing need be decided, as in `arbiter`."""
+        if not (self._rules.parks or self._rules.spills):
+            return True
+        pressure = self._pressure()
+        wanted_bytes = pressure.baseline_bytes + pressure.charged_bytes + actor.asked_bytes
+        return (
+            max(wanted_bytes, pressure.resident_bytes or 0) <= self._machine.budget.soft_bytes
+            and (self._is_calm or actor.held_bytes > 0)
+            and actor.parks_at is None
+        )
 
     def _advance(self, actor: _Actor) -> None:
         """Begin the next step, or end."""
         if actor.ends_at is None and actor.steps:
             actor.step = actor.steps.pop()
-            actor.left_s = actor.step.work_s
+            actor.work(actor.step.work_s)
         else:
             self._finish(actor)
 
@@ -241,8 +316,7 @@ class _Simulation:
     def _spilled(self, actor: _Actor) -> None:
         actor.spilled_at = None
         freed_bytes = actor.resident_bytes
-        actor.phase = Phase.SPILLED
-        actor.touched_bytes = 0
+        actor.spill()
         decision = Decision(Action.SPILL, actor.number, actor.held_bytes, "spilled")
         self._record(decision, freed_bytes)
 
@@ -254,7 +328,7 @@ class _Simulation:
             host = self._view()
             decisions = decide(host, self._rules)
             if not decisions:
-                return
+                break
             self._events.append(
                 Decided(
                     self._now_s,
@@ -268,19 +342,20 @@ class _Simulation:
             )
             for decision in decisions:
                 self._carry_out(decision)
+        self._is_calm = (self._pressure().resident_bytes or 0) <= (
+            self._machine.budget.soft_bytes
+        ) and not any(x.is_held or x.parks_at is not None for x in self._actors.values())
 
     def _carry_out(self, decision: Decision) -> None:
         actor = self._actors[decision.lease]
         waited = actor.phase is not Phase.RUNNING
         match decision.action:
             case Action.GRANT:
-                thaw_s = self._bring_back(actor)
-                actor.held_bytes += actor.asked_bytes
-                actor.asked_bytes = 0
+                self._bring_back(actor)
+                actor.grow()
                 self._advance(actor)
-                actor.left_s += thaw_s
             case Action.RESUME:
-                actor.left_s += self._bring_back(actor)
+                self._bring_back(actor)
             case Action.PARK if actor.is_held:
                 actor.phase = Phase.PARKED
             case Action.PARK:
@@ -292,12 +367,9 @@ class _Simulation:
         if decision.action is not Action.SPILL and (waited or decision.action is not Action.GRANT):
             self._record(decision)
 
-    def _bring_back(self, actor: _Actor) -> float:
-        """Let a lease go on; the seconds it spends on what comes back from disk."""
-        thaw_s = self._disk_s(actor) if actor.phase is Phase.SPILLED else 0.0
+    def _bring_back(self, actor: _Actor) -> None:
         actor.phase = Phase.RUNNING
         actor.is_held = False
-        return thaw_s
 
     def _disk_s(self, actor: _Actor) -> float:
         return actor.held_bytes / self._machine.spill_bytes_per_s
@@ -313,25 +385,24 @@ class _Simulation:
     def _view(self) -> HostView:
         machine, actors = self._machine, self._actors.values()
         on_disk_bytes = sum(
-            actor.held_bytes
+            actor.stored_bytes if actor.spilled_at is None else actor.to_be_stored_bytes
             for actor in actors
-            if actor.phase is Phase.SPILLED or actor.spilled_at is not None
         )
         return HostView(
             machine.budget,
             self._pressure().resident_bytes,
-            machine.baseline_bytes,
-            tuple(actor.view() for actor in actors),
+            self._machine.baseline_bytes,
+            tuple(actor.view() for actor in sorted(actors, key=lambda actor: actor.number)),
             max(machine.spill_room_bytes - on_disk_bytes, 0),
             min(machine.cores, machine.jobs),
         )
 
     def _pressure(self) -> Pressure:
-        machine, actors = self._machine, self._actors.values()
-        resident_bytes = machine.baseline_bytes + self._uncharged_bytes
+        actors = self._actors.values()
+        resident_bytes = self._machine.baseline_bytes + self._uncharged_bytes
         resident_bytes += sum(actor.resident_bytes for actor in actors)
         return Pressure(
-            resident_bytes if machine.sees_resident else None,
-            machine.baseline_bytes,
+            resident_bytes if self._machine.sees_resident else None,
+            self._machine.baseline_bytes,
             sum(actor.charged_bytes for actor in actors),
         )

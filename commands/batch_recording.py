@@ -1,6 +1,6 @@
 """What is recorded of a batch: its trace, and the chart that is drawn of it."""
 
-import tempfile
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -15,6 +15,7 @@ from .run_report import check_report_place, replace_file
 if TYPE_CHECKING:
     from atectl.arbiter import Observer
     from atectl.budget import HostSettings
+    from atectl.trace import Header
 
 
 @contextmanager
@@ -30,9 +31,11 @@ def recording(request: BatchRequest, host: "HostSettings") -> "Iterator[Observer
         with _traced(request.trace, request, host) as observer:
             yield observer
     elif request.chart is not None:
+        from tempfile import NamedTemporaryFile
+
         # Kept on disk rather than here: however long the batch, the chart needs all of it.
         with (
-            tempfile.NamedTemporaryFile(suffix=".jsonl") as file,
+            NamedTemporaryFile(suffix=".jsonl") as file,
             _traced(Path(file.name), request, host) as observer,
         ):
             yield observer
@@ -42,10 +45,9 @@ def recording(request: BatchRequest, host: "HostSettings") -> "Iterator[Observer
 
 @contextmanager
 def _traced(path: Path, request: BatchRequest, host: "HostSettings") -> "Iterator[Observer]":
-    from atectl.trace import Header, Recorder, TraceWriter
+    from atectl.trace import Recorder, TraceWriter
 
-    header = Header(host.budget(), host.backpressure, host.policy, host.jobs_at_once)
-    writer = TraceWriter(path, header)
+    writer = TraceWriter(path, _header(host))
     try:
         yield Recorder(writer.write)
     except BaseException:
@@ -61,8 +63,32 @@ def _traced(path: Path, request: BatchRequest, host: "HostSettings") -> "Iterato
         report_warning(error)
 
 
+def _header(host: "HostSettings") -> "Header":
+    from atectl.trace import Header
+
+    return Header(
+        host.budget(),
+        host.backpressure,
+        host.policy,
+        host.jobs_at_once,
+        busy_leases=min(host.jobs_at_once, len(os.sched_getaffinity(0))),
+        spill_room_bytes=_spill_room_bytes(host),
+    )
+
+
+def _spill_room_bytes(host: "HostSettings") -> int | None:
+    """What may be spilled as the batch begins, so that replays know it even if nothing is."""
+    from atectl.spill_room import disk_room_bytes
+
+    try:
+        room_bytes = disk_room_bytes(host.spill_dir)
+    except AtectlError:
+        return None
+    return room_bytes if host.spill_cap_bytes is None else min(room_bytes, host.spill_cap_bytes)
+
+
 def _draw(trace: Path, chart: Path) -> None:
-    from atectl.trace import read_trace
+    from atectl.trace_reading import read_trace
 
     from .timeline_svg import timeline_svg
 

@@ -1,25 +1,32 @@
 """`atectl budget simulate`: a recorded run, replayed under other rules and limits."""
 
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from atectl.errors import ReportUnwritable, UnsatisfiableBudget
+from atectl.budget_errors import BadTrace
+from atectl.errors import ReportUnwritable
 from atectl.units import parse_size
 
 from .batch_options import Backpressure, PolicyName
-from .main import report_warning
-from .output import Output, OutputOption, print_json, print_view
+from .batch_source import STDIN
+from .main import report_error
+from .output import Output, chart_width, print_json, print_view
+from .output_option import OutputOption
 from .run_report import check_report_place, replace_file
 
 if TYPE_CHECKING:
-    from atectl.replay import Check, Run
+    from atectl.replay import Run, Simulation
     from atectl.trace import Header, Trace
+    from atectl.trace_summary import Fate
 
 
 def simulate(
-    trace: Annotated[Path, typer.Argument(metavar="TRACE", help="What `--trace` recorded.")],
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="What `--trace` recorded; - for stdin.")
+    ],
     policy: Annotated[
         list[PolicyName] | None, typer.Option(help="Replay under this policy; may be repeated.")
     ] = None,
@@ -41,43 +48,55 @@ def simulate(
 ) -> None:
     """Replay a recorded run under other policies and limits, without running anything.
 
-    Shows who would have been parked, spilled and aborted, and when. What was recorded stands
-    first; whether its policy still decides the same is checked moment by moment.
+    Shows who would have been parked, spilled and aborted, and when. Whether the recorded policy
+    still decides the same is checked moment by moment; replaying it tells how exact replays are.
 
     The exit status is 1 if it does not, or if a limit asked for cannot be met.
     """
-    from atectl.replay import check
-    from atectl.trace import read_trace
+    from atectl.replay import simulation_of
 
-    found = read_trace(trace)
-    checked = check(found)
-    shown = _replay(found, _rules_asked(found.header, policy, backpressure), limit)
+    found = _read(trace)
+    sizes = [parse_size(size) for size in limit or ()] or [found.header.budget.limit_bytes]
+    asked = _rules_asked(found.header, policy, backpressure)
+    shown = simulation_of(found, asked, list(dict.fromkeys(sizes)))
     if svg is not None:
         _draw(svg, shown.runs)
     if output is Output.json:
-        print_json(simulation_json(shown, checked))
+        print_json(simulation_json(shown))
     else:
         from .views.simulation import simulation_view
 
-        print_view(simulation_view(shown.runs, checked, lists_decisions=decisions))
+        print_view(simulation_view(shown, chart_width(), lists_decisions=decisions))
     for error in shown.refused:
-        report_warning(error)
-    if checked.differences or shown.refused:
+        report_error(error)
+    if shown.refused or not shown.checked.is_same:
         raise typer.Exit(1)
 
 
-class Simulation(NamedTuple):
-    """The runs, the recorded one first, and why others were none."""
+def _read(trace: Path) -> "Trace":
+    from atectl.trace_reading import read_trace, read_trace_from
 
-    runs: "list[Run]"
-    refused: list[UnsatisfiableBudget]
+    if str(trace) != STDIN:
+        return read_trace(trace)
+    if sys.stdin.isatty():
+        raise BadTrace("stdin is a terminal, and a trace is read from it")
+    return read_trace_from(sys.stdin.buffer, "stdin")
 
 
-def simulation_json(shown: Simulation, checked: "Check") -> dict[str, Any]:
-    """All runs with their decisions, and what the check of the recorded ones found."""
+def simulation_json(shown: "Simulation") -> dict[str, Any]:
+    """All runs with their leases and decisions, and how far they can be trusted."""
+    checked, error = shown.checked, shown.model_error
     return {
         "moments_checked": checked.moments,
+        "samples_checked": checked.samples,
         "moments_decided_otherwise": [difference.at_s for difference in checked.differences],
+        "rulings_without_decision": [ruling.at_s for ruling in checked.undecided],
+        "model_error": error
+        and {
+            "makespan_s": error.makespan_s,
+            "spills": error.spills,
+            "spilled_bytes": error.spilled_bytes,
+        },
         "refused": [{"code": error.code, "message": str(error)} for error in shown.refused],
         "runs": [_run_json(run) for run in shown.runs],
     }
@@ -103,7 +122,26 @@ def _run_json(run: "Run") -> dict[str, Any]:
         "limit_bytes": run.budget.limit_bytes,
         "soft_bytes": run.budget.soft_bytes,
         **run.summary._asdict(),
+        "leases": [_fate_json(fate) for fate in run.fates],
         "decisions": decisions,
+    }
+
+
+def _fate_json(fate: "Fate") -> dict[str, Any]:
+    begun = fate.begun
+    return {
+        "lease": begun.lease,
+        "principal": begun.principal or None,
+        "label": begun.label or None,
+        "capsule": begun.capsule or None,
+        "priority": begun.priority,
+        "parks": fate.parks,
+        "first_held_s": fate.first_held_s,
+        "held_s": fate.held_s,
+        "spills": fate.spills,
+        "spilled_bytes": fate.spilled_bytes,
+        "aborted_s": fate.aborted_s,
+        "finished_s": fate.finished_s,
     }
 
 
@@ -120,31 +158,12 @@ def _rules_asked(
     return list(dict.fromkeys((knob, name) for knob in knobs for name in names or [unsaid]))
 
 
-def _replay(
-    trace: "Trace", asked: list[tuple[str, str | None]], limits: list[str] | None
-) -> Simulation:
-    from atectl.replay import recorded_run, replayed_run
-
-    budget = trace.header.budget
-    sizes = [parse_size(limit) for limit in limits or ()] or [budget.limit_bytes]
-    shown = Simulation([recorded_run(trace)], [])
-    for size in dict.fromkeys(sizes):
-        for backpressure, policy in asked:
-            try:
-                other = budget._replace(limit_bytes=size)
-                shown.runs.append(replayed_run(trace, backpressure, policy, other))
-            except UnsatisfiableBudget as error:
-                shown.refused.append(error)
-                break
-    return shown
-
-
 def _draw(place: Path, runs: "list[Run]") -> None:
     from .timeline_svg import timelines_svg
-    from .views.simulation import timeline_of_run
+    from .views.simulation import timelines_of_runs
 
     check_report_place(str(place))
     try:
-        replace_file(place, timelines_svg([timeline_of_run(run) for run in runs]))
+        replace_file(place, timelines_svg(timelines_of_runs(runs)))
     except OSError as error:
         raise ReportUnwritable(f"{str(place)!r}: {error.strerror}") from None

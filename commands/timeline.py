@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from atectl.accounting import Budget
-from atectl.arbitration import Action
+from atectl.host_view import Action
 from atectl.trace import Event, Finished, Ruled, Sampled
 
 MARKED = (Action.PARK, Action.SPILL, Action.ABORT)
@@ -35,12 +35,20 @@ class Timeline(NamedTuple):
     ends_s: float
     points: tuple[Point, ...]
     marks: tuple[Mark, ...]
+    least_span_s: float = 0.0
+    least_top_bytes: int = 0
+
+    @property
+    def span_s(self) -> float:
+        """What the horizontal axis goes to: the end of the run, or further."""
+        return max(self.ends_s, self.least_span_s)
 
     @property
     def top_bytes(self) -> int:
-        """What the vertical axis goes up to: a little over the highest that is shown."""
+        """What the vertical axis goes up to: a little over the highest shown, or further."""
         highest = max((point.pressure_bytes for point in self.points), default=0)
-        return max(self.budget.limit_bytes, highest, 1) * 105 // 100 + 1
+        own = max(self.budget.limit_bytes, highest, 1) * 105 // 100 + 1
+        return max(own, self.least_top_bytes)
 
 
 def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline:
@@ -59,10 +67,20 @@ def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline
     return Timeline(title, budget, max(ends, default=0.0), tuple(points), tuple(marks))
 
 
+def on_common_axes(timelines: Sequence[Timeline]) -> list[Timeline]:
+    """The same timelines, all to one scale, so that one can be laid beside the other."""
+    span_s = max((timeline.span_s for timeline in timelines), default=0.0)
+    top_bytes = max((timeline.top_bytes for timeline in timelines), default=0)
+    return [
+        timeline._replace(least_span_s=span_s, least_top_bytes=top_bytes) for timeline in timelines
+    ]
+
+
 def in_columns(timeline: Timeline, columns: int) -> list[Point | None]:
     """The highest point in each of `columns` equal stretches of time, so that no peak is lost.
 
-    A stretch without any point goes on from the one before; None before the first.
+    A stretch without any point goes on from the one before; None before the first, and once the
+    run has ended.
     """
     found: list[Point | None] = [None] * columns
     for point in timeline.points:
@@ -71,7 +89,7 @@ def in_columns(timeline: Timeline, columns: int) -> list[Point | None]:
         found[place] = point if before is None else _higher(before, point)
     last: Point | None = None
     latest = {column_of(point.at_s, timeline, columns): point for point in timeline.points}
-    for place in range(columns):
+    for place in range(column_of(timeline.ends_s, timeline, columns) + 1):
         if found[place] is None:
             found[place] = last
         last = latest.get(place, last)
@@ -79,9 +97,9 @@ def in_columns(timeline: Timeline, columns: int) -> list[Point | None]:
 
 
 def column_of(at_s: float, timeline: Timeline, columns: int) -> int:
-    if timeline.ends_s <= 0:
+    if timeline.span_s <= 0:
         return 0
-    return min(int(at_s / timeline.ends_s * columns), columns - 1)
+    return min(int(at_s / timeline.span_s * columns), columns - 1)
 
 
 def _higher(one: Point, other: Point) -> Point:

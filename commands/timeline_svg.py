@@ -116,7 +116,7 @@ def _time_axis(timeline: Timeline) -> list[str]:
     parts = []
     for quarter in range(5):
         x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * quarter / 4
-        at_s = timeline.ends_s * quarter / 4
+        at_s = timeline.span_s * quarter / 4
         label = "0s" if not quarter else format_duration(at_s)
         place = f'x="{x:.1f}" y="{_BOTTOM + 16}" text-anchor="middle"'
         parts.append(f'<text class="quiet" {place}>{label}</text>')
@@ -141,7 +141,7 @@ def _lanes(timeline: Timeline) -> list[str]:
 
 
 def _x(at_s: float, timeline: Timeline) -> float:
-    share = at_s / timeline.ends_s if timeline.ends_s > 0 else 0.0
+    share = at_s / timeline.span_s if timeline.span_s > 0 else 0.0
     return _LEFT + (_WIDTH - _LEFT - _RIGHT) * share
 
 

@@ -22,9 +22,18 @@ class Recipe(NamedTuple):
         return simulate(self.machine, self.scripts, rules(self.backpressure, self.policy))
 
     def trace(self) -> Trace:
+        return Trace(self.header(), self.events())
+
+    def header(self) -> Header:
         machine = self.machine
-        header = Header(machine.budget, self.backpressure, self.policy, machine.jobs)
-        return Trace(header, self.events())
+        return Header(
+            machine.budget,
+            self.backpressure,
+            self.policy,
+            machine.jobs,
+            busy_leases=min(machine.cores, machine.jobs),
+            spill_room_bytes=machine.spill_room_bytes,
+        )
 
 
 def machine(limit: int, **more: object) -> Machine:

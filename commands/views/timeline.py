@@ -6,7 +6,7 @@ from itertools import pairwise
 from rich.console import Console, ConsoleOptions, RenderResult  # noqa: TID253
 from rich.text import Text  # noqa: TID253
 
-from atectl.arbitration import Action
+from atectl.host_view import Action
 from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
@@ -33,18 +33,20 @@ _ASCII = {_RESIDENT: "#", _CHARGED: ":", _SOFT_LINE: "-", _LIMIT_LINE: "="}
 
 
 class TimelineChart:
-    """A timeline as a renderable, as wide as there is room.
+    """A timeline as a renderable, as wide as there is room, or at most `most_width` columns.
 
     A column is solid up to the resident size and light from there up to the pressure; where the
     resident size is unknown it is light alone.
     """
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, most_width: int | None = None) -> None:
         self._timeline = timeline
+        self._most_width = most_width
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         is_ascii = options.ascii_only
-        width = max(options.max_width - _LABEL_WIDTH - _COUNT_WIDTH, _LEAST_PLOT_WIDTH)
+        room = min(options.max_width, self._most_width or options.max_width)
+        width = max(room - _LABEL_WIDTH - _COUNT_WIDTH, _LEAST_PLOT_WIDTH)
         timeline = self._timeline
         yield _line(Text(inert_line(timeline.title), "bold"))
         columns = in_columns(timeline, width)
@@ -81,7 +83,7 @@ def _plot_row(
 
 def _axis(timeline: Timeline, width: int) -> Text:
     """From when to when, in seconds or longer units."""
-    end = format_duration(timeline.ends_s)
+    end = format_duration(timeline.span_s)
     return _line(Text(_label("") + "0s" + end.rjust(width - 2), "dim"))
 
 

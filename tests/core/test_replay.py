@@ -3,93 +3,99 @@
 import pytest
 
 from atectl.accounting import Budget
-from atectl.arbitration import Action, Decision
-from atectl.errors import UnsatisfiableBudget
+from atectl.budget_errors import UnsatisfiableBudget
 from atectl.replay import (
-    check,
-    machine_of,
+    RefusedRun,
+    Run,
+    model_error,
     recorded_run,
     replayed_run,
-    scripts_of,
-    summarise,
+    simulation_of,
 )
-from atectl.trace import (
-    Asked,
-    Decided,
-    Event,
-    Finished,
-    Header,
-    Registered,
-    Ruled,
-    Sampled,
-    Trace,
-)
+from atectl.trace import Asked, Event, Finished, Header, Registered, Sampled, Trace
+from atectl.trace_summary import summarise
 from tests.trace_records import MIB, RECIPES
 
 BUDGET = Budget(1000)
 HEADER = Header(BUDGET, "both", None, 4)
 
 
-def ruled(at_s: float, action: Action, lease: int, size: int = 0, reason: str = "") -> Ruled:
-    freed = size if action is Action.SPILL else None
-    return Ruled(at_s, action, lease, size, freed, reason, None, 0, 0)
-
-
 def trace(*events: Event) -> Trace:
     return Trace(HEADER, events)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_rules_that_made_a_trace_decide_the_same_again(name: str) -> None:
-    checked = check(RECIPES[name].trace())
-    assert checked.moments > 0
-    assert checked.differences == ()
-
-
-def test_other_rules_are_seen_to_decide_otherwise() -> None:
-    found = RECIPES["spilled"].trace()
-    other = found._replace(header=found.header._replace(backpressure="park"))
-    differences = check(other).differences
-    assert differences
-    assert any(x.action is Action.SPILL for x in differences[0].recorded)
-    assert not any(x.action is Action.SPILL for x in differences[0].decided)
-
-
-def test_a_decision_that_was_altered_is_found() -> None:
-    found = RECIPES["spilled"].trace()
-    place, moment = next(
-        (place, event) for place, event in enumerate(found.events) if isinstance(event, Decided)
-    )
-    altered = moment._replace(decisions=(Decision(Action.ABORT, 1, 0, "altered"),))
-    events = (*found.events[:place], altered, *found.events[place + 1 :])
-    (difference,) = check(found._replace(events=events)).differences
-    assert difference.at_s == moment.at_s
-    assert difference.decided == moment.decisions
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_the_demand_of_the_leases_is_read_from_a_trace(name: str) -> None:
-    recipe = RECIPES[name]
-    found = scripts_of(recipe.trace())
-    assert [script.priority for script in found] == [x.priority for x in recipe.scripts]
-    if name == "aborted":
-        return  # of those the rest is not known
-    grown = [sum(step.grow_bytes for step in script.steps) for script in found]
-    assert grown == [sum(step.grow_bytes for step in script.steps) for script in recipe.scripts]
-    worked = [sum(step.work_s for step in script.steps) for script in found]
-    meant = [sum(step.work_s for step in script.steps) for script in recipe.scripts]
-    assert worked == pytest.approx(meant, rel=0.1)
-
-
-@pytest.mark.parametrize("name", ["spilled", "calm", "parked"])
+@pytest.mark.parametrize("name", ["spilled", "calm", "parked", "aborted"])
 def test_a_replay_under_the_same_rules_goes_as_it_was_recorded(name: str) -> None:
     found = RECIPES[name].trace()
-    header = found.header
-    again = replayed_run(found, header.backpressure, header.policy, header.budget).summary
-    recorded = recorded_run(found).summary
-    assert again.makespan_s == pytest.approx(recorded.makespan_s, rel=0.1)
-    assert again.spilled_bytes == pytest.approx(recorded.spilled_bytes, rel=0.25)
+    error = model_error(found)
+    assert error is not None
+    recorded = error.recorded
+    assert abs(error.makespan_s) <= 0.1 * recorded.makespan_s
+    assert abs(error.spilled_bytes) <= 0.25 * recorded.spilled_bytes
+    again = replayed_run(found, found.header.backpressure, None, found.header.budget).summary
     assert (again.finished, again.aborted) == (recorded.finished, recorded.aborted)
+
+
+def test_how_far_off_a_replay_is_is_told_as_replayed_less_recorded() -> None:
+    """The recorded run is made to look a second slower than what its leases did."""
+    found = RECIPES["calm"].trace()
+    *events, last = found.events
+    late = tuple(
+        event._replace(at_s=event.at_s + 1.0) if isinstance(event, Finished) else event
+        for event in events
+    )
+    meant, slow = model_error(found), model_error(found._replace(events=(*late, last)))
+    assert meant is not None
+    assert slow is not None
+    assert slow.recorded.makespan_s == pytest.approx(meant.recorded.makespan_s + 1.0)
+
+
+def test_a_trace_whose_own_budget_cannot_be_met_has_no_measure_of_replays() -> None:
+    found = RECIPES["spilled"].trace()
+    header = found.header._replace(budget=Budget(59 * MIB))
+    assert model_error(found._replace(header=header)) is None
+
+
+def test_what_a_limit_would_do_is_found_from_a_run_that_had_none() -> None:
+    """The same leases really run under the limit are what the replay of the free run foretells."""
+    limited = RECIPES["spilled"]
+    free = limited._replace(backpressure="none", machine=limited.machine._replace(jobs=12))
+    foretold = replayed_run(free.trace(), "both", None, limited.machine.budget).summary
+    recorded = summarise(limited.events())
+    assert recorded.spills > 0
+    assert foretold.makespan_s == pytest.approx(recorded.makespan_s, rel=0.15)
+    assert foretold.spilled_bytes == pytest.approx(recorded.spilled_bytes, rel=0.3)
+
+
+def test_a_replay_speaks_of_leases_by_the_numbers_and_names_they_had() -> None:
+    begun = [Registered(0.0, number, 0, "a", f"job {number}", "x.wat") for number in (3, 1, 2)]
+    grown = [Asked(0.1, each.lease, 0, 100 * each.lease) for each in begun]
+    ended = [Finished(0.5, each.lease) for each in begun]
+    run = replayed_run(trace(*begun, *grown, *ended), "park", None, Budget(250))
+    assert {x.lease: x.asked_bytes for x in run.events if isinstance(x, Asked)} == {
+        1: 100,
+        2: 200,
+        3: 300,
+    }
+    assert run.summary.aborted == (3,)
+    assert [fate.begun.label for fate in run.fates] == ["job 1", "job 2", "job 3"]
+
+
+def test_every_combination_asked_for_is_a_run_or_why_it_is_none() -> None:
+    found = RECIPES["spilled"].trace()
+    asked = [("both", None), ("none", None), ("park", "largest")]
+    shown = simulation_of(found, asked, [59 * MIB, 600 * MIB])
+    kinds = [(type(x), x.budget.limit_bytes // MIB, x.backpressure) for x in shown.others]
+    assert kinds == [
+        (RefusedRun, 59, "both"),
+        (Run, 59, "none"),
+        (RefusedRun, 59, "park"),
+        (Run, 600, "both"),
+        (Run, 600, "none"),
+        (Run, 600, "park"),
+    ]
+    assert len(shown.refused) == 1
+    assert [run.is_recorded for run in shown.runs] == [True, False, False, False, False]
 
 
 def test_with_a_disk_those_finish_that_were_aborted_without() -> None:
@@ -119,53 +125,5 @@ def test_a_limit_below_the_baseline_is_refused() -> None:
     assert replayed_run(found, "none", None, Budget(59 * MIB)).summary.finished == 6
 
 
-def test_what_nobody_is_charged_for_is_replayed_too() -> None:
-    found = RECIPES["parked"].trace()
-    assert max(size for _, size in machine_of(found, BUDGET).uncharged) > 300 * MIB
-
-
-def test_work_is_what_a_lease_did_between_its_growths_by_its_share_of_a_core() -> None:
-    found = trace(
-        Decided(0.0, None, 0, 9, 1, (), ()),
-        Registered(0.0, 1, 0),
-        Registered(0.0, 2, 0),
-        Asked(2.0, 1, 0, 10),  # alone on half a core
-        Finished(4.0, 2),
-        Asked(5.0, 1, 10, 20),
-        ruled(5.0, Action.PARK, 1, 20),
-        ruled(8.0, Action.GRANT, 1, 20),
-        Finished(9.0, 1),
-    )
-    first, second = scripts_of(found)
-    assert [(step.work_s, step.grow_bytes) for step in first.steps] == [(1, 10), (2, 20), (1, 0)]
-    assert [(step.work_s, step.grow_bytes) for step in second.steps] == [(2, 0)]
-
-
-def test_jobs_that_came_in_as_places_got_free_do_so_again() -> None:
-    found = Trace(
-        HEADER._replace(jobs=1),
-        (Registered(0.5, 1, 0), Finished(1.0, 1), Registered(1.0, 2, 0), Finished(2.0, 2)),
-    )
-    assert [script.ready_s for script in scripts_of(found)] == [0.5, 0.0]
-
-
-def test_a_summary_counts_what_was_done() -> None:
-    summary = summarise(
-        trace(
-            Registered(0.0, 1, 0),
-            Registered(0.0, 2, 0),
-            Sampled(0.5, 700, 100, 200),
-            ruled(1.0, Action.PARK, 1),
-            ruled(1.5, Action.SPILL, 1, 300, "spilled"),
-            ruled(1.6, Action.SPILL, 1, 300, "failed: the disk is full"),
-            ruled(2.0, Action.ABORT, 2, 5),
-            Finished(2.5, 2),
-            Finished(3.0, 1),
-        ).events
-    )
-    assert summary == (3.0, 1, 1, 1, 300, (2,), 700)
-
-
 def test_an_empty_trace_comes_to_nothing() -> None:
-    assert summarise(()) == (0.0, 0, 0, 0, 0, (), 0)
     assert replayed_run(trace(), "both", None, BUDGET).events[-1:] == (Sampled(0.0, None, 0, 0),)

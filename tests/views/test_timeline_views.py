@@ -16,13 +16,21 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from atectl.accounting import Budget
-from atectl.arbitration import Action
-from atectl.commands.timeline import Point, Timeline, in_columns, timeline_of
+from atectl.commands.timeline import Point, Timeline, in_columns, on_common_axes, timeline_of
 from atectl.commands.timeline_svg import timeline_svg, timelines_svg
-from atectl.commands.views.simulation import check_line, simulation_view, timeline_of_run
+from atectl.commands.views.simulation import (
+    check_line,
+    gap_lines,
+    model_line,
+    simulation_view,
+    timeline_of_run,
+)
 from atectl.commands.views.timeline import TimelineChart
-from atectl.replay import Check, check, recorded_run, replayed_run
+from atectl.host_view import Action
+from atectl.replay import ModelError, recorded_run, simulation_of
 from atectl.trace import Header, Ruled, Trace
+from atectl.trace_check import Check, check
+from atectl.trace_summary import summarise
 from tests.trace_records import RECIPES
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -64,17 +72,35 @@ def test_a_timeline(name: str, width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_a_simulation(width: int) -> None:
     trace = RECIPES["aborted"].trace()
-    runs = [recorded_run(trace), replayed_run(trace, "both", None, trace.header.budget)]
-    view = simulation_view(runs, check(trace), lists_decisions=False)
+    shown = simulation_of(trace, [("both", None)], [400 << 20, 50 << 20])
+    view = simulation_view(shown, lists_decisions=False)
     assert_looks_like(f"simulation-{width}.txt", drawn(view, width))
 
 
 def test_every_decision_is_listed_if_so_asked() -> None:
     trace = RECIPES["spilled"].trace()
-    run = recorded_run(trace)
-    few = drawn(simulation_view([run], check(trace)), 120)
-    all_ = drawn(simulation_view([run], check(trace), lists_decisions=True), 120)
-    assert len(all_.splitlines()) == len(few.splitlines()) + len(run.decisions) + 2
+    shown = simulation_of(trace, [], [])
+    few = drawn(simulation_view(shown), 120)
+    all_ = drawn(simulation_view(shown, lists_decisions=True), 120)
+    assert len(all_.splitlines()) == len(few.splitlines()) + len(shown.recorded.decisions) + 2
+
+
+def test_a_chart_is_no_wider_than_it_may_be() -> None:
+    shown = simulation_of(RECIPES["spilled"].trace(), [], [])
+    lines = drawn(simulation_view(shown, 60), 120).splitlines()
+    assert max(len(line) for line in lines[: lines.index("")]) <= 60
+    assert max(len(line) for line in lines) > 60
+
+
+def test_runs_are_drawn_on_one_time_axis_and_one_size_axis() -> None:
+    short = timeline(Point(1.0, 500, 500), ends_s=5.0)
+    large = timeline(Point(1.0, 3000, 500), ends_s=10.0)
+    first, second = on_common_axes([short, large])
+    assert (first.span_s, first.top_bytes) == (second.span_s, second.top_bytes)
+    assert (first.span_s, first.top_bytes) == (10.0, large.top_bytes)
+    assert [x is not None for x in in_columns(first, 10)] == [False] + [True] * 5 + [False] * 4
+    assert drawn(TimelineChart(first), 60).count("10.0s") == 1
+    assert timelines_svg([first, second]).count(">10.0s<") == 2
 
 
 def test_a_timeline_in_ascii() -> None:
@@ -119,12 +145,39 @@ def test_pressure_past_hard_is_red_and_past_soft_yellow() -> None:
 def test_what_was_decided_again_is_told() -> None:
     assert check_line(Check(1, ())).plain == "1 moment is decided again as recorded"
     assert check_line(Check(0, ())).plain == "nothing had to be decided in the recorded run"
+    assert check_line(Check(2, (), 1)).plain == (
+        "2 moments are decided again as recorded; 1 sample is again left alone"
+    )
+    ruling = Ruled(1.5, Action.PARK, 1, 9, None, "", None, 0, 0)
+    assert check_line(Check(0, (), 0, (ruling,))).plain == (
+        "1 ruling stands in the trace without a decision, the first at 1.50s"
+    )
     trace = RECIPES["spilled"].trace()
     other = trace._replace(header=trace.header._replace(backpressure="none"))
     assert (
         "moments are decided otherwise than recorded, the first at"
         in check_line(check(other)).plain
     )
+
+
+def test_how_far_replays_can_be_trusted_is_told() -> None:
+    recorded = summarise(())._replace(makespan_s=10.0)
+    begins = "replays are models: under the recorded rules one takes "
+    told = model_line(ModelError(recorded, -1.0, -1, -(1 << 20))).plain
+    assert told == begins + "10 % less and spills 1 MiB less"
+    told = model_line(ModelError(recorded, 0.01, 0, 0)).plain
+    assert told == begins + "as long and spills as much"
+
+
+def test_what_no_replay_knows_is_told() -> None:
+    whole = summarise(())
+    assert gap_lines(whole) == []
+    lines = gap_lines(whole._replace(makespan_s=8.0, unfinished=12, aborted=(3,)))
+    assert [line.plain for line in lines] == [
+        "the trace ends at 8.00s with 12 leases unfinished; replays know no more of them",
+        "1 lease ended by abort in the recorded run; replays know nothing of what would have "
+        "come after",
+    ]
 
 
 def test_a_spill_that_failed_is_no_mark() -> None:
