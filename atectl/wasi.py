@@ -134,7 +134,22 @@ def _connect(config: "WasiConfig", streams: Streams) -> None:
     for name, path in streams._asdict().items():
         if path is None:
             continue
+        if os.path.isdir(path):  # noqa: PTH112 - the engine opens a folder, and fails only later
+            raise StreamUnusable(f"{name}: {path!r} is a folder")
         try:
             setattr(config, f"{name}_file", path)
         except (WasmtimeError, UnicodeEncodeError) as error:
-            raise StreamUnusable(f"{name}: {path!r} cannot be opened: {error}") from None
+            why = _why_unopened(path, is_read=name == "stdin") or error
+            raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
+
+
+def _why_unopened(path: str, *, is_read: bool) -> str | None:
+    """What the system says of a file that the engine could not open; None if nothing is wrong."""
+    flags = os.O_RDONLY if is_read else os.O_WRONLY | os.O_CREAT
+    try:
+        os.close(os.open(path, flags | os.O_NONBLOCK, 0o666))
+    except FileNotFoundError as error:
+        return error.strerror if is_read else "its folder does not exist"
+    except OSError as error:
+        return error.strerror
+    return None

@@ -3,22 +3,23 @@
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from io import StringIO
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from .batch_loop import Tally
 from .batch_results import is_success
-from .guest_terminal import FRAME_S, Draw
+from .guest_terminal import Draw
+from .last_minute import LastMinute
 
 if TYPE_CHECKING:
-    from atectl.batch import Batch, BatchView
+    from atectl.batch import Batch
+    from atectl.batch_overview import BatchOverview
 
-    from .views.batch import LiveBatch, LiveLease
+    from .views.batch import LiveBatch
+    from .views.batch_leases import LiveLease
 
-_HISTORY_S = 60
 _RESERVED_LINES = 2
 """What the terminal keeps free below its cursor's line, and above."""
 
@@ -50,38 +51,39 @@ class _Sampler:
     def __init__(self, batch: "Batch", tally: Tally) -> None:
         self._batch = batch
         self._tally = tally
-        self._history: deque[int] = deque(maxlen=round(_HISTORY_S / FRAME_S))
+        self._history = LastMinute()
         self._began = time.monotonic()
 
     def sample(self) -> "LiveBatch":
-        from .views.batch import LiveBatch, LiveDecision
+        from .views.batch import LiveBatch
+        from .views.batch_decisions import live_decisions
 
         view, tally = self._batch.overview(), self._tally
         elapsed_s = time.monotonic() - self._began
-        self._history.append(view.pressure.total_bytes)
+        self._history.add(elapsed_s, view.pressure.total_bytes)
+        recent = list(tally.recent)
+        labels = {each["job"]: each["label"] for each in recent}
+        labels |= {row.job: row.label for row in view.rows}
         return LiveBatch(
-            leases=(*map(_ended, list(tally.recent)), *_running(view)),
+            leases=(*map(_ended, recent), *_running(view, {each["job"] for each in recent})),
             pressure=view.pressure,
             budget=view.budget,
-            history=tuple(self._history),
-            spilled_bytes=view.spilled_bytes,
-            decisions=tuple(
-                LiveDecision(
-                    max(elapsed_s - each.at_s, 0), each.action, each.lease, each.bytes, each.reason
-                )
-                for each in view.rulings
-            ),
+            history=self._history.until(elapsed_s),
+            on_disk_bytes=view.on_disk_bytes,
+            decisions=live_decisions(view.rulings, labels, view.now_s),
             done=tally.done,
             failed=tally.failed,
             left=tally.left,
             elapsed_s=elapsed_s,
+            interrupted=tally.interrupted,
             is_stopping=tally.is_stopping,
             ascii_only=not sys.stderr.encoding.lower().startswith("utf"),
         )
 
 
-def _running(view: "BatchView") -> list["LiveLease"]:
-    from .views.batch import LiveLease
+def _running(view: "BatchOverview", ended: Container[int]) -> list["LiveLease"]:
+    """Those that had not ended; the view is older than what is known of the `ended`."""
+    from .views.batch_leases import LiveLease
 
     return [
         LiveLease(
@@ -96,11 +98,12 @@ def _running(view: "BatchView") -> list["LiveLease"]:
             elapsed_s=row.wall_s,
         )
         for row in view.rows
+        if row.job not in ended
     ]
 
 
 def _ended(result: dict[str, Any]) -> "LiveLease":
-    from .views.batch import LiveLease
+    from .views.batch_leases import LiveLease
 
     return LiveLease(
         number=result["job"],
@@ -112,10 +115,13 @@ def _ended(result: dict[str, Any]) -> "LiveLease":
         resident_bytes=0,
         quota_bytes=result["quota_bytes"],
         elapsed_s=result["wall_s"],
+        has_ended=True,
     )
 
 
 def _final_state(result: dict[str, Any]) -> str:
     if is_success(result):
         return "done"
-    return {"arbiter": "aborted", "refused": "refused"}.get(result["reason"], "failed")
+    if result["reason"] == "exited":
+        return f"exit {result['exit_status']}"
+    return "aborted" if result["reason"] == "arbiter" else str(result["reason"])

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from atectl.errors import AtectlError
 from atectl.jobs import Job, Submission
 
-from .batch_results import DoneBefore, is_success, result_of_job, result_of_refusal
+from .batch_results import is_success, result_of_job, result_of_refusal
+from .batch_resuming import DoneBefore, Tell
 
 if TYPE_CHECKING:
     from atectl.batch import Batch, JobResult, JobTerms
 
 _KEPT_RESULTS = 16
+_CUT_SHORT = ("interrupted", "terminated")
+"""Reasons of jobs that did not fail: they were ended with the batch."""
 
 
 class Tally:
@@ -22,6 +25,9 @@ class Tally:
 
     Attributes:
         total: how many jobs there are, None while that is not known.
+        interrupted: jobs that were ended with the batch; they count as neither done nor failed.
+        has_begun: whether the host let the jobs begin.
+        has_reader: whether stdout still leads to somebody.
         recent: the latest results, for the live table.
     """
 
@@ -29,10 +35,13 @@ class Tally:
         self.total = total
         self.done = 0
         self.failed = 0
+        self.interrupted = 0
         self.skipped = 0
         self.spills = 0
         self.spilled_bytes = 0
         self.is_stopping = False
+        self.has_begun = False
+        self.has_reader = True
         self.recent: deque[dict[str, Any]] = deque(maxlen=_KEPT_RESULTS)
 
     @property
@@ -40,31 +49,39 @@ class Tally:
         """Jobs without a result yet."""
         if self.total is None:
             return None
-        return self.total - self.done - self.failed - self.skipped
+        return self.total - self.done - self.failed - self.interrupted - self.skipped
 
     def count(self, result: dict[str, Any]) -> None:
         if is_success(result):
             self.done += 1
+        elif result["reason"] in _CUT_SHORT:
+            self.interrupted += 1
         else:
             self.failed += 1
         for decision in result["decisions"]:
-            if decision["freed_bytes"] is not None:
+            if decision["freed_bytes"]:  # a spill that failed freed nothing
                 self.spills += 1
                 self.spilled_bytes += decision["freed_bytes"]
         self.recent.append(result)
 
 
 class Work(NamedTuple):
-    """What a batch is to do, and to whom it tells each result."""
+    """What a batch is to do, and to whom it tells each result.
+
+    `begin` is called once, when the host has found that jobs can run and before any does.
+    """
 
     submissions: Iterable[Submission]
     done_before: DoneBefore
     fails_fast: bool
-    tell: Callable[[dict[str, Any]], None]
+    begin: Callable[[], None]
+    tell: Tell
 
 
 def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
     """Run every job that is not done already, and tell each result as it comes.
+
+    If the reader of the results goes away, the jobs that run are ended, and are still counted.
 
     Raises:
         UnsatisfiableBudget: the budget cannot be met; nothing was run (exit 125).
@@ -85,7 +102,11 @@ class _Loop:
             self._conclude(self._result(result))
 
     def _admitted(self) -> Iterator["JobTerms"]:
+        self._tally.has_begun = True
+        self._work.begin()
+        seen = 0
         for submission in self._work.submissions:
+            seen += 1
             if self._tally.is_stopping:
                 return
             if self._work.done_before.take(submission):
@@ -95,6 +116,7 @@ class _Loop:
             else:
                 self._running[submission.number] = (submission, submission.job)
                 yield _terms(submission.number, submission.job)
+        self._tally.total = seen
 
     def _result(self, result: "JobResult") -> dict[str, Any]:
         submission, job = self._running.pop(result.job)
@@ -104,10 +126,19 @@ class _Loop:
         # Jobs that could not be read end on the thread that takes jobs in, the others here.
         with self._lock:
             self._tally.count(result)
-            self._work.tell(result)
+            self._tell(result)
         if self._work.fails_fast and not is_success(result):
+            self._tally.is_stopping = True  # the batch itself knows only of jobs that it ran
+
+    def _tell(self, result: dict[str, Any]) -> None:
+        if not self._tally.has_reader:
+            return
+        try:
+            self._work.tell(result)
+        except (BrokenPipeError, SystemExit):  # Rich raises the second for the first
+            self._tally.has_reader = False
             self._tally.is_stopping = True
-            self._batch.stop()
+            self._batch.end_all("terminated")
 
 
 def _terms(number: int, job: Job) -> "JobTerms":

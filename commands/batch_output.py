@@ -27,21 +27,27 @@ class JsonLines:
 
 
 class TableRows:
-    """A row a result, below a header; the columns that fit the terminal, all of them in a pipe."""
+    """A row a result, below a header; the columns that fit the terminal, all of them in a pipe.
+
+    Why a job failed stands below its row where it has no column. A terminal that is given another
+    width has another header.
+    """
 
     def __init__(self) -> None:
         from .output import stdout_console
-        from .views.batch_results import fitted_columns
 
         self._console = stdout_console()
-        self._fitted = fitted_columns(self._console.width)
-        self._has_header = False
+        self._width: int | None = None
 
     def write(self, result: dict[str, Any]) -> None:
-        if not self._has_header:
+        from .views.batch_results import fitted_columns, row_lines
+
+        width = self._console.width
+        if width != self._width:
+            self._width, self._fitted = width, fitted_columns(width)
             self._print(self._fitted.header())
-            self._has_header = True
-        self._print(self._fitted.line(result))
+        for line in row_lines(self._fitted, result):
+            self._print(line)
 
     def _print(self, line: Any) -> None:
         self._console.print(line, no_wrap=True, overflow="crop", crop=True)

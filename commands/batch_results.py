@@ -1,24 +1,18 @@
 """What a batch says of each job: one JSON object, with the fields of `run --report` and its own."""
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from atectl.accounting import Reading
-from atectl.errors import AtectlError, BadResults
-from atectl.jobs import Submission
+from atectl.errors import AtectlError
+from atectl.jobs import Submission, in_words_of_a_job
+from atectl.outcome import SUCCESS
 
 from .output import SCHEMA_VERSION
 from .run_report import error_json
 
 if TYPE_CHECKING:
-    from atectl.arbiter import Ruling
     from atectl.batch import JobResult
-
-SUCCEEDED = ("exited", 0)
-"""Reason and exit status of a job that did what it was to do."""
+    from atectl.seats import Ruling
 
 _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
 
@@ -31,7 +25,7 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         **_use(result.reading, result.cpu_s, result.wall_s),
         "trap": outcome.trap and outcome.trap._asdict(),
         "results": list(outcome.results),
-        "error": outcome.error and error_json(outcome.error),
+        "error": outcome.error and _error(outcome.error),
         "decisions": [_decision(ruling) for ruling in result.rulings],
     }
 
@@ -43,14 +37,14 @@ def result_of_refusal(submission: Submission, error: AtectlError) -> dict[str, A
         **_use(_NOTHING_USED, 0.0, 0.0),
         "trap": None,
         "results": [],
-        "error": error_json(error),
+        "error": _error(error),
         "decisions": [],
     }
 
 
 def is_success(result: dict[str, Any]) -> bool:
     """Whether the guest ended by itself, with exit status 0."""
-    return (result.get("reason"), result.get("exit_status")) == SUCCEEDED
+    return (result.get("reason"), result.get("exit_status")) == SUCCESS
 
 
 def _head(
@@ -67,6 +61,12 @@ def _head(
         "capsule": submission.capsule,
         "quota_bytes": quota_bytes,
     }
+
+
+def _error(error: AtectlError) -> dict[str, Any]:
+    """The error, with its remedy for who writes jobs rather than command lines of `run`."""
+    told = error_json(error)
+    return {**told, "remedy": in_words_of_a_job(told["remedy"])}
 
 
 def _use(reading: Reading, cpu_s: float, wall_s: float) -> dict[str, Any]:
@@ -91,49 +91,3 @@ def _decision(ruling: "Ruling") -> dict[str, Any]:
         "pressure_bytes": ruling.pressure_bytes,
         "reason": ruling.reason,
     }
-
-
-class DoneBefore:
-    """The jobs that succeeded in an earlier batch, each as often as it did.
-
-    A job is known again by its digest, so that neither its place nor the order of its keys
-    matters.
-    """
-
-    def __init__(self, digests: Iterable[str] = ()) -> None:
-        self._left = Counter(digests)
-
-    def take(self, submission: Submission) -> bool:
-        """Whether this job was done; each success counts for one job."""
-        if self._left[submission.digest] <= 0:
-            return False
-        self._left[submission.digest] -= 1
-        return True
-
-
-def read_done(path: Path) -> DoneBefore:
-    """The successes among the result lines of a file.
-
-    A last line without its end is left out: the batch that wrote it was cut off there.
-
-    Raises:
-        BadResults: it cannot be read, or another line is no result (exit 2).
-    """
-    try:
-        with path.open("rb") as file:
-            return DoneBefore(_successes(path, file))
-    except OSError as error:
-        raise BadResults(f"{path}: {error.strerror}") from None
-
-
-def _successes(path: Path, lines: Iterable[bytes]) -> Iterator[str]:
-    for number, line in enumerate(lines, start=1):
-        if not line.endswith(b"\n"):
-            return
-        try:
-            result = json.loads(line)
-            succeeded, digest = is_success(result), result["digest"]
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
-            raise BadResults(f"{path}: line {number} is no result of a batch") from None
-        if succeeded and isinstance(digest, str) and digest:
-            yield digest

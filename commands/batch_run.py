@@ -15,10 +15,11 @@ from .batch_loop import Tally, Work, run_jobs
 from .batch_options import BatchRequest
 from .batch_output import result_writer
 from .batch_recording import recording
-from .batch_results import DoneBefore, read_done
+from .batch_resuming import DoneBefore, Earlier, Tell, going_on_in, read_done
 from .batch_signals import ending_by_signals
 from .batch_source import JobSource, open_source, settle
-from .main import report_warning
+from .batch_warnings import warn_of_budget
+from .main import BROKEN_PIPE_STATUS, report_warning
 from .waiting import while_user_waits
 
 if TYPE_CHECKING:
@@ -38,16 +39,49 @@ def run_batch(request: BatchRequest) -> int:
     """
     source = open_source(request.source)
     host = settle(source.host, request.options)
-    grace_s = 0.0 if request.grace == "none" else parse_duration(request.grace)
-    done = DoneBefore() if request.resume_from is None else read_done(request.resume_from)
+    grace_s = _grace_s(request.grace)
+    earlier, tell = _results(request)
     tally = Tally(source.total)
-    work = Work(source.submissions, done, request.fails_fast, result_writer(request.output).write)
     began = time.monotonic()
-    with recording(request, host) as observer:
-        batch = _open(request, host, observer)
-        signalled = _run(batch, request, source, work, tally, grace_s)
-    print(inert_line(closing_line(tally, time.monotonic() - began)), file=sys.stderr)
-    return signalled or int(tally.failed > 0)
+    try:
+        with recording(request, host) as observer:
+            batch = _open(request, host, observer)
+
+            def warn() -> None:
+                warn_of_budget(host, source, batch.baseline_bytes)
+
+            work = Work(source.submissions, earlier.done, request.fails_fast, warn, tell)
+            signalled = _run(batch, request, source, work, tally, grace_s)
+    finally:
+        if tally.has_begun:
+            elapsed_s = time.monotonic() - began
+            print(inert_line(closing_line(tally, elapsed_s)), file=sys.stderr)
+    return signalled or _status(tally)
+
+
+def _grace_s(text: str) -> float:
+    """Seconds of grace: a duration, or none at all."""
+    return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
+
+
+def _results(request: BatchRequest) -> tuple[Earlier, Tell]:
+    """What is done already, and who is told of what is done now."""
+    tell: Tell = result_writer(request.output).write
+    if request.resume_from is None:
+        return Earlier(DoneBefore()), tell
+    earlier = read_done(request.resume_from)
+    if earlier.doubt is not None:
+        report_warning(earlier.doubt)
+    if earlier.is_cut_off:
+        tell = going_on_in(request.resume_from, tell)
+    return earlier, tell
+
+
+def _status(tally: Tally) -> int:
+    """The exit status of a batch that no signal ended."""
+    if tally.has_reader:
+        return int(tally.failed > 0)
+    return BROKEN_PIPE_STATUS
 
 
 def _run(
@@ -60,8 +94,8 @@ def _run(
 ) -> int | None:
     """Run the jobs; the exit status of the signal that ended them, if one did."""
     try:
-        count = len(source.capsules)
-        while_user_waits(f"loading {count} capsules", lambda: batch.prepare(source.capsules))
+        what = counted(len(source.capsules), "capsule")
+        while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
         screens = _screens(batch, tally, request)
         with ending_by_signals(batch, tally, screens, grace_s) as ending:
             for screen in screens:
@@ -73,6 +107,9 @@ def _run(
                     screen.stop()
         return ending.exit_status
     finally:
+        if not tally.has_reader:
+            # What is still buffered can go nowhere: it would fail once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         for failure in (batch.close(), batch.spill_failure):
             if failure is not None:
                 report_warning(failure)
@@ -80,14 +117,27 @@ def _run(
 
 def closing_line(tally: Tally, elapsed_s: float) -> str:
     """The batch in one line."""
-    parts = [f"{tally.done} done", f"{tally.failed} failed"]
+    parts = [f"{tally.done} done"]
+    if tally.failed or not tally.interrupted:
+        parts.append(f"{tally.failed} failed")
+    if tally.interrupted:
+        parts.append(f"{tally.interrupted} interrupted")
     if tally.skipped:
         parts.append(f"{tally.skipped} done before")
     if tally.left:
         parts.append(f"{tally.left} not started")
+    if tally.total is None:
+        parts.append("input not read to its end")
     if tally.spills:
-        parts.append(f"{tally.spills} spills of {show_size(tally.spilled_bytes)} together")
+        together = " together" if tally.spills > 1 else ""
+        spills = counted(tally.spills, "spill")
+        parts.append(f"{spills} of {show_size(tally.spilled_bytes)}{together}")
     return f"{', '.join(parts)}, in {format_duration(elapsed_s)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 spill`, `2 spills`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | None") -> "Batch":
@@ -102,6 +152,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         spill_cap_bytes=host.spill_cap_bytes,
         pool=request.pool,
         observer=observer,
+        fails_fast=request.fails_fast,
     )
     return Batch(settings, _cache(request), request.ledger)
 

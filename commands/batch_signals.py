@@ -1,4 +1,4 @@
-"""How signals end a batch: the first in order, the second at once."""
+"""How signals end a batch, the first in order and the second at once; and how Ctrl-Z stops it."""
 
 import os
 import signal
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from atectl.batch import Batch
 
     from .guest_terminal import GuestTerminal
+
+_Handler = Callable[[int, FrameType | None], None]
 
 _STATUSES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 143}
 
@@ -54,14 +56,28 @@ def ending_by_signals(
         timer.start()
         timers.append(timer)
 
+    handlers: dict[signal.Signals, _Handler] = dict.fromkeys(_STATUSES, on_signal)
+    if screens:
+        from .guest_terminal import stop_with
+
+        handlers[signal.SIGTSTP] = lambda _number, _frame: stop_with(screens)
+    with _handling(handlers):
+        try:
+            yield ending
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+
+@contextmanager
+def _handling(handlers: dict[signal.Signals, _Handler]) -> Iterator[None]:
+    """Handle signals, but for those that whoever started this process has it ignore."""
     previous: dict[signal.Signals, Callable[..., Any] | int | None] = {}
-    for number in _STATUSES:
+    for number, handler in handlers.items():
         if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, on_signal)
+            previous[number] = signal.signal(number, handler)
     try:
-        yield ending
+        yield
     finally:
-        for timer in timers:
-            timer.cancel()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)

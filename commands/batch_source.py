@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.budget import HostSettings, load_budget, read_fraction
-from atectl.errors import BadJob, JobsUnreadable, UsageError
+from atectl.budget_errors import BadBudgetFile, BadJob, JobsUnreadable
+from atectl.errors import UsageError
 from atectl.jobs import JobDefaults, Submission, submit, submit_lines
 from atectl.units import parse_size
 
@@ -45,7 +46,13 @@ def open_source(place: str) -> JobSource:
 
 
 def _from_file(path: Path) -> JobSource:
-    file = load_budget(path)
+    try:
+        file = load_budget(path)
+    except BadBudgetFile as error:
+        if not _begins_as_json(path):
+            raise
+        remedy = f"jobs as lines of JSON come on stdin: atectl batch - < {path}"
+        raise BadBudgetFile(str(error), remedy=remedy) from None
     submissions = [
         submit(number, table, file.defaults) for number, table in enumerate(file.job_tables, 1)
     ]
@@ -57,8 +64,21 @@ def _from_file(path: Path) -> JobSource:
     return JobSource(file.host, submissions, len(submissions), capsules_of(submissions))
 
 
+def _begins_as_json(path: Path) -> bool:
+    """Whether the file may have lines of JSON in it, which is what TOML never begins with."""
+    if not path.is_file():  # what else can be read was read to its end
+        return False
+    try:
+        with path.open("rb") as file:
+            return file.read(4096).lstrip().startswith(b"{")
+    except OSError:
+        return False
+
+
 def settle(host: HostSettings, options: HostOptions) -> HostSettings:
     """The settings of the file, with what was given on the command line in their place.
+
+    A resume threshold that neither says follows a lower soft limit.
 
     Raises:
         BadSize, UsageError: an option cannot be used (exit 2).
@@ -75,9 +95,9 @@ def settle(host: HostSettings, options: HostOptions) -> HostSettings:
     }
     given = {name: read(value) for name, (value, read) in readers.items() if value is not None}
     settled = host._replace(**given)
-    if settled.resume > settled.soft:
+    if settled.resume_share > settled.soft:
         raise UsageError(
-            f"the resume threshold of {settled.resume:g} is above the soft limit of "
+            f"the resume threshold of {settled.resume_share:g} is above the soft limit of "
             f"{settled.soft:g}",
             remedy="pass both --soft and --resume, the second not above the first",
         )

@@ -8,6 +8,8 @@ would be without the table. While the guest waits for input the table is taken a
 
 import os
 import select
+import signal
+import termios
 import threading
 import time
 import tty
@@ -56,12 +58,16 @@ class GuestTerminal:
         self._table: Sequence[str] = ()
         self._is_at_line_start = True
         self._stopping = False
+        self._is_suspended = False
+        # Held while something is written. The thread that handles signals may come back to it.
+        self._writing = threading.RLock()
         self._thread = threading.Thread(target=self._relay, name="guest terminal", daemon=True)
 
     def start(self) -> None:
         """Put the pseudo-terminal in place."""
         self._guest_end, guests = os.openpty()
         tty.setraw(guests)
+        self._follow_size()
         for descriptor in self._descriptors:
             os.dup2(guests, descriptor)
         os.close(guests)
@@ -78,6 +84,20 @@ class GuestTerminal:
     def leave_at_once(self) -> None:
         """Take the table away, for a program that is about to end; safe in a signal handler."""
         self._write(_ERASE_BELOW + "\n")
+
+    def suspend(self) -> None:
+        """Take the table away until `resume`, for a program that is about to be stopped.
+
+        Safe in a signal handler.
+        """
+        with self._writing:
+            self._is_suspended = True
+            self._write(self._erasure())
+            self._table = ()
+
+    def resume(self) -> None:
+        """Draw the table again, from the next frame on. Safe in a signal handler."""
+        self._is_suspended = False
 
     def _relay(self) -> None:
         next_frame = time.monotonic() + FIRST_FRAME_S
@@ -103,19 +123,26 @@ class GuestTerminal:
         if self._inert is not None:
             text = self._inert.feed(data)
         if text:
-            erasure, table = self._erasure(), self._drawing(self._table)
-            self._is_at_line_start = text.endswith("\n")
-            self._write(_BEGIN + erasure + text + table + _END if table else text)
+            with self._writing:
+                erasure, table = self._erasure(), self._drawing(self._table)
+                self._is_at_line_start = text.endswith("\n")
+                self._write(_BEGIN + erasure + text + table + _END if table else text)
 
     def _refresh(self, draw: Draw) -> None:
-        if _reads_terminal():
-            self._write(self._erasure())
-            self._table = ()
-            return
+        columns, rows = self._follow_size()
+        # Not while writing is held: what is drawn may wait for locks of who handles a signal.
+        table = () if _reads_terminal() else draw(columns, rows)[: max(rows - 2, 0)]
+        with self._writing:
+            if self._is_suspended:
+                return
+            erasure, self._table = self._erasure(), table
+            self._write(_BEGIN + erasure + self._drawing(table) + _END if table else erasure)
+
+    def _follow_size(self) -> tuple[int, int]:
+        """Give the pseudo-terminal the size of the terminal; its columns and rows."""
         columns, rows = os.get_terminal_size(self._terminal)
-        erasure = self._erasure()
-        self._table = draw(columns, rows)[: max(rows - 2, 0)]
-        self._write(_BEGIN + erasure + self._drawing(self._table) + _END)
+        termios.tcsetwinsize(self._guest_end, (rows, columns))
+        return columns, rows
 
     def _erasure(self) -> str:
         if not self._table:
@@ -152,3 +179,12 @@ def _reads_terminal() -> bool:
         if call.startswith((b"0 0x0 ", b"63 0x0 ")):  # read(0, …) on x86-64 and on arm64
             return True
     return False
+
+
+def stop_with(screens: Sequence[GuestTerminal]) -> None:
+    """Be stopped as Ctrl-Z asks, without the tables, which come back when this goes on."""
+    for screen in screens:
+        screen.suspend()
+    os.kill(os.getpid(), signal.SIGSTOP)
+    for screen in screens:
+        screen.resume()

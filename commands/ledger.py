@@ -7,7 +7,9 @@ from typing import Annotated
 import typer
 
 from atectl.inert import inert_line
+from atectl.ledger_store import LOST
 from atectl.ledger_store.opening import open_for_reading
+from atectl.ledger_store.overview import live_accounts
 
 from .ledger_json import account_json, lease_json
 from .ledger_options import (
@@ -21,7 +23,8 @@ from .ledger_options import (
 )
 from .ledger_reset import reset
 from .ledger_sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
-from .output import Output, OutputOption, print_json, print_view, stdout_console
+from .output import Output, print_json, print_view, stdout_console
+from .output_option import OutputOption
 from .top_command import top
 
 RECENT_LEASES = 10
@@ -40,7 +43,9 @@ def ls(
 ) -> None:
     """List the accounts: what each principal used, and holds now."""
     with closing(open_for_reading(ledger)) as store:
-        accounts = sort_accounts(store.accounts(), ORDER_OF[sort])[:limit]
+        running = [lease for lease in store.running() if lease.state != LOST]
+        live = live_accounts(store.accounts(), running)
+    accounts = sort_accounts(live, ORDER_OF[sort])[:limit]
     if output is Output.json:
         print_json({"accounts": [account_json(account) for account in accounts]})
     elif not accounts:

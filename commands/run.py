@@ -188,15 +188,21 @@ def _signals(lease: "Lease", screens: "list[GuestTerminal]") -> Iterator[None]:
         received.append(number)
         lease.end(reason)
 
+    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]
+    handlers = dict.fromkeys(reasons, on_signal)
+    if screens:
+        from .guest_terminal import stop_with
+
+        handlers[signal.SIGTSTP] = lambda _number, _frame: stop_with(screens)
     previous: dict[signal.Signals, Callable[..., Any] | int | None] = {}
-    for number in reasons:
+    for number, handler in handlers.items():
         if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, on_signal)
+            previous[number] = signal.signal(number, handler)
     try:
         yield
     finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+        for number, before in previous.items():
+            signal.signal(number, before)
 
 
 def _conclude(finished: FinishedRun) -> None:

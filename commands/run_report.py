@@ -4,17 +4,16 @@ import json
 import os
 import stat
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from atectl.errors import AtectlError, LockBusy, ReportUnwritable
+from atectl.errors import AtectlError, ReportUnwritable
 
 from .output import SCHEMA_VERSION, rfc3339
-from .run_arguments import RunRequest
 
 if TYPE_CHECKING:
     from .run import FinishedRun
+    from .run_arguments import RunRequest
 
 TO_STDERR = "-"
 
@@ -45,8 +44,10 @@ def report_of_run(finished: "FinishedRun") -> dict[str, Any]:
     )
 
 
-def report_of_refusal(request: RunRequest, error: AtectlError) -> dict[str, Any]:
+def report_of_refusal(request: "RunRequest", error: AtectlError) -> dict[str, Any]:
     """The report of a capsule that was never started."""
+    from atectl.lock_errors import LockBusy
+
     was_refused = error.exit_status in (126, 127) or isinstance(error, LockBusy)
     reason = "refused" if was_refused else "failed"
     return _report(
@@ -66,7 +67,7 @@ def report_of_refusal(request: RunRequest, error: AtectlError) -> dict[str, Any]
 
 
 def _report(
-    request: RunRequest, reason: str, status: int, error: AtectlError | None, **figures: Any
+    request: "RunRequest", reason: str, status: int, error: AtectlError | None, **figures: Any
 ) -> dict[str, Any]:
     return {
         "schema_version": SCHEMA_VERSION,
@@ -129,7 +130,10 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         OSError: it could not be written; what was there is as it was.
     """
-    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+    # Few runs write a file, and every batch would pay for its import.
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
         try:
             file.write(text)
             file.flush()

@@ -1,6 +1,7 @@
 """`atectl batch`, off a terminal: jobs in, results out, and how a batch ends."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -12,7 +13,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from atectl.trace import Ruled, read_trace
+from atectl.trace import Registered, Ruled
+from atectl.trace_reading import read_trace
 from tests.conftest import CAPSULES
 from tests.program import ATECTL, Ended, atectl
 from tests.watched_process import run_watched
@@ -127,7 +129,7 @@ def test_the_ledger_knows_every_job() -> None:
 def test_a_batch_without_jobs_succeeds_and_says_so() -> None:
     ended = batch()
     assert (ended.status, ended.stdout) == (0, "")
-    assert "0 done, 0 failed" in ended.stderr
+    assert "0 done, 0 failed, in " in ended.stderr
 
 
 # Many
@@ -144,9 +146,9 @@ def test_five_hundred_jobs_take_no_more_memory_than_fifty() -> None:
 
 
 @contextmanager
-def begun(*flags: str, **options: Any) -> "Iterator[subprocess.Popen[bytes]]":
+def begun(*words: str, **options: Any) -> "Iterator[subprocess.Popen[bytes]]":
     process = subprocess.Popen(
-        [ATECTL, "batch", "-", *flags],
+        [ATECTL, "batch", *_with_source(words)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -157,6 +159,11 @@ def begun(*flags: str, **options: Any) -> "Iterator[subprocess.Popen[bytes]]":
             yield process
         finally:
             process.kill()
+
+
+def _with_source(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words themselves if they begin with a file; else jobs are read from stdin."""
+    return words if words and not words[0].startswith("-") else ("-", *words)
 
 
 def send(process: "subprocess.Popen[bytes]", *jobs: dict[str, Any]) -> None:
@@ -195,17 +202,40 @@ def test_a_reader_that_leaves_ends_the_batch() -> None:
         process.stdout.close()
         send(process, {"capsule": wat("hello")})
         assert process.wait(timeout=20) == 141
+        assert process.stderr is not None
+        assert process.stderr.read().startswith(b"2 done, 0 failed")
+
+
+def test_what_runs_as_the_reader_leaves_is_ended_and_counted() -> None:
+    with begun("--jobs", "2") as process:
+        send(process, {"capsule": wat("spin"), "deadline": "none"})
+        send(process, {"capsule": wat("hello")})
+        next_result(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        send(process, {"capsule": wat("hello")})
+        assert process.wait(timeout=20) == 141
+        assert process.stderr is not None
+        assert process.stderr.read().startswith(b"2 done, 1 interrupted")
 
 
 # Failures, and going on after them
 
 
-def test_to_fail_fast_is_to_start_no_more_jobs() -> None:
-    jobs = [{"capsule": wat("trap")}, *({"capsule": wat("hello")} for _ in range(50))]
-    ended = batch(*jobs, flags=("--fail-fast", "--jobs", "1"))
+def test_to_fail_fast_is_to_start_no_more_jobs(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    names = ("trap", "hello", "hello")
+    file.write_text("".join(f'[[job]]\ncapsule = "{wat(name)}"\n' for name in names))
+    ended = atectl("batch", file, "--fail-fast", "--jobs", "1")
     assert ended.status == 1
-    assert results(ended)[0]["reason"] == "trapped"
-    assert len(results(ended)) < len(jobs)
+    assert [each["reason"] for each in results(ended)] == ["trapped"]
+    assert "0 done, 1 failed, 2 not started" in ended.stderr
+
+
+def test_to_fail_fast_is_to_start_no_more_jobs_after_a_line_that_is_none() -> None:
+    ended = batch({"capsul": "x"}, {"capsule": wat("hello")}, flags=("--fail-fast", "--jobs", "1"))
+    assert [each["reason"] for each in results(ended)] == ["refused"]
+    assert "0 done, 1 failed, input not read to its end" in ended.stderr
 
 
 def test_to_keep_going_is_the_default() -> None:
@@ -249,6 +279,10 @@ def test_what_was_decided_of_a_job_is_in_its_result_and_in_the_trace(tmp_path: P
     assert told == ruled
     assert {"park", "spill"} <= {action for _, action, _ in told}
     assert trace.header.budget.limit_bytes == 200 * MIB
+    assert trace.header.busy_leases == min(trace.header.jobs, len(os.sched_getaffinity(0)))
+    assert (trace.header.spill_room_bytes or 0) > 0
+    begun = [x for x in trace.events if isinstance(x, Registered)]
+    assert {(x.principal, x.capsule) for x in begun} == {("default", "bounded.wat")}
 
 
 def test_the_chart_is_an_svg_of_the_run(tmp_path: Path) -> None:
@@ -279,6 +313,41 @@ def test_a_limit_below_the_hosts_own_size_is_refused_before_anything_runs(tmp_pa
     assert not (tmp_path / "out").exists()
 
 
+def warned(ended: Ended) -> list[str]:
+    return [line for line in ended.stderr.splitlines() if line.startswith("warning[")]
+
+
+def test_a_limit_over_what_the_machine_has_is_warned_of_once() -> None:
+    ended = batch({"capsule": wat("hello")}, {"capsule": wat("hello")}, flags=("--limit", "99TiB"))
+    assert ended.status == 0
+    [warning] = warned(ended)
+    assert warning.startswith("warning[E312]: the limit of 99 TiB is over the ")
+
+
+def test_a_limit_near_the_baseline_is_warned_of() -> None:
+    ended = batch({"capsule": wat("hello")}, flags=("--limit", "2GiB", "--soft", "0.0005"))
+    assert ended.status == 0, ended.stderr
+    [warning] = warned(ended)
+    assert warning.startswith("warning[E323]: the host itself takes ")
+
+
+def test_a_job_of_a_file_that_can_never_have_its_quota_is_warned_of_and_run(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(
+        f'[host]\nlimit = "200MiB"\n[[job]]\ncapsule = "{wat("hello")}"\nmax_mem = "1GiB"'
+    )
+    ended = atectl("batch", file)
+    assert ended.status == 0, ended.stderr
+    [warning] = warned(ended)
+    assert warning.startswith("warning[E312]: a lease of hello.wat could never have its quota of ")
+
+
+def test_a_budget_that_can_be_met_is_not_warned_of(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(f'[host]\nlimit = "400MiB"\n[[job]]\ncapsule = "{wat("hello")}"\n')
+    assert warned(atectl("batch", file)) == []
+
+
 @pytest.mark.parametrize(
     ("words", "code"),
     [
@@ -288,6 +357,7 @@ def test_a_limit_below_the_hosts_own_size_is_refused_before_anything_runs(tmp_pa
         (("-", "--policy", "fair"), "E101"),
         (("-", "--soft", "7"), "E101"),
         (("-", "--grace", "soon"), "E103"),
+        (("-", "--grace", "-1"), "E103"),
         (("-", "--resume-from", "no-such.jsonl"), "E331"),
     ],
 )
@@ -324,7 +394,35 @@ def test_a_signal_ends_what_runs_and_tells_what_was_done(
     assert process.returncode == status
     [result] = [json.loads(line) for line in stdout.splitlines()]
     assert (result["job"], result["reason"], result["exit_status"]) == (1, reason, status)
-    assert b"1 done, 1 failed" in stderr
+    assert b"1 done, 1 interrupted" in stderr
+
+
+def test_jobs_that_a_signal_kept_from_starting_are_counted(tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    names = ("hello", "spin", "hello", "hello")
+    file.write_text("".join(f'[[job]]\ncapsule = "{wat(name)}"\n' for name in names))
+    with begun(str(file), "--jobs", "1") as process:
+        assert next_result(process)["job"] == 1
+        process.send_signal(signal.SIGINT)
+        _, stderr = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert b"1 done, 1 interrupted, 2 not started" in stderr
+
+
+def test_ctrl_c_that_ends_the_reader_too_is_status_130_and_tells_what_was_done() -> None:
+    # What fails to be written stays in a buffer, and would fail again at the end.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    with begun("--jobs", "2", env=buffered) as process:
+        send(process, SPIN)
+        until_running(process)
+        assert process.stdout is not None
+        process.stdout.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=20) == 130
+        assert process.stderr is not None
+        told = process.stderr.read()
+    assert b"1 done, 1 interrupted" in told
+    assert b"error" not in told
 
 
 def test_a_terminated_batch_lets_jobs_finish_within_the_grace() -> None:
@@ -335,6 +433,17 @@ def test_a_terminated_batch_lets_jobs_finish_within_the_grace() -> None:
         stdout, _ = process.communicate(timeout=20)
     assert process.returncode == 143
     assert json.loads(stdout)["reason"] == "deadline"
+
+
+@pytest.mark.parametrize("grace", ["0", "0s", "none"])
+def test_without_grace_a_terminated_batch_ends_its_jobs_at_once(grace: str) -> None:
+    with begun("--jobs", "2", "--grace", grace) as process:
+        send(process, SPIN)
+        until_running(process)
+        process.send_signal(signal.SIGTERM)
+        stdout, _ = process.communicate(timeout=20)
+    assert process.returncode == 143
+    assert json.loads(stdout)["reason"] == "terminated"
 
 
 def test_a_second_signal_leaves_at_once() -> None:
@@ -353,6 +462,8 @@ def test_ctrl_c_does_not_wait_for_the_next_line() -> None:
         until_running(process)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=10) == 130
+        assert process.stderr is not None
+        assert b"1 done, 0 failed, input not read to its end" in process.stderr.read()
 
 
 def test_a_killed_batch_leaves_no_spill_file(tmp_path: Path) -> None:

@@ -1,25 +1,19 @@
-"""Results of a batch: their fields, and how a later batch knows what is done."""
+"""Results of a batch: their fields."""
 
-import json
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from atectl.accounting import Reading
-from atectl.arbiter import Ruling
-from atectl.arbitration import Action
+from atectl.accounting import Quota, Reading
 from atectl.batch import JobResult
+from atectl.budget_errors import BadJob
 from atectl.commands.batch_results import (
-    DoneBefore,
     is_success,
-    read_done,
     result_of_job,
     result_of_refusal,
 )
-from atectl.errors import BadJob, BadResults
+from atectl.host_view import Action
 from atectl.jobs import JobDefaults, Submission, submit
-from atectl.outcome import exited
+from atectl.outcome import exited, told_to_end
+from atectl.seats import Ruling
 
 REPORT_FIELDS = {
     "schema_version", "reason", "exit_status", "principal", "capsule", "quota_bytes",
@@ -74,48 +68,7 @@ def test_only_the_guests_own_zero_is_success() -> None:
     assert not is_success({"reason": "deadline", "exit_status": 124})
 
 
-# Resuming
-
-
-def line_of(job: Submission, status: int = 0) -> str:
-    return json.dumps(result_of_job(job, finished(job.number, status), 0)) + "\n"
-
-
-def test_a_job_that_succeeded_is_done(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text(line_of(submission(1, label="a")) + line_of(submission(2, label="b"), 1))
-    done = read_done(path)
-    assert done.take(submission(1, label="a"))
-    assert not done.take(submission(2, label="b"))
-
-
-def test_a_job_is_known_again_at_another_place(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text(line_of(submission(1, label="a")))
-    assert read_done(path).take(submission(99, label="a"))
-
-
-def test_each_success_stands_for_one_of_several_equal_jobs() -> None:
-    done = DoneBefore([submission().digest, submission().digest])
-    assert [done.take(submission(n)) for n in range(3)] == [True, True, False]
-
-
-def test_a_last_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text(line_of(submission(1, label="a")) + line_of(submission(2, label="b"))[:-20])
-    done = read_done(path)
-    assert done.take(submission(1, label="a"))
-    assert not done.take(submission(2, label="b"))
-
-
-@pytest.mark.parametrize("line", ["{", "7", "[]", "{}", '{"reason": "exited"}', "\0"])
-def test_a_file_that_holds_something_else_is_refused(tmp_path: Path, line: str) -> None:
-    path = tmp_path / "results.jsonl"
-    path.write_text(line_of(submission()) + line + "\n")
-    with pytest.raises(BadResults, match="line 2 is no result of a batch"):
-        read_done(path)
-
-
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadResults, match="No such file"):
-        read_done(tmp_path / "missing.jsonl")
+def test_a_remedy_names_keys_of_a_job() -> None:
+    deadline = told_to_end("deadline", Quota(1, deadline_s=1.0), 0)
+    result = result_of_job(submission(), finished()._replace(outcome=deadline), 0)
+    assert result["error"]["remedy"] == 'raise deadline, or lift it with deadline "none"'

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from atectl.budget import HostSettings
+from atectl.budget_errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.commands.batch_options import Backpressure, HostOptions, PolicyName
 from atectl.commands.batch_source import open_source, settle
-from atectl.errors import BadBudgetFile, BadJob, BadSize, JobsUnreadable, UsageError
+from atectl.errors import BadSize, UsageError
 
 MIB = 1 << 20
 
@@ -53,6 +54,20 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path / "missing.toml"))
 
 
+@pytest.mark.parametrize("before", ["", "\n  "])
+def test_lines_of_json_given_as_a_file_are_shown_the_way_in(tmp_path: Path, before: str) -> None:
+    path = written(tmp_path, before + '{"capsule": "a.wat"}\n')
+    with pytest.raises(BadBudgetFile) as caught:
+        open_source(path)
+    assert caught.value.remedy.endswith(f"atectl batch - < {path}")
+
+
+def test_a_broken_file_that_is_no_json_is_to_be_mended(tmp_path: Path) -> None:
+    with pytest.raises(BadBudgetFile) as caught:
+        open_source(written(tmp_path, "[host\n"))
+    assert "mend the file" in caught.value.remedy
+
+
 def test_what_is_given_on_the_command_line_wins() -> None:
     host = HostSettings(limit_bytes=MIB, jobs=2, backpressure="park")
     options = HostOptions(
@@ -85,4 +100,9 @@ def test_a_fraction_is_above_0_and_at_most_1(options: HostOptions) -> None:
 
 def test_resume_is_not_above_soft() -> None:
     with pytest.raises(UsageError, match=r"threshold of 0\.7 is above the soft limit of 0\.6"):
-        settle(HostSettings(), HostOptions(soft=0.6))
+        settle(HostSettings(resume=0.7), HostOptions(soft=0.6))
+
+
+def test_a_lower_soft_alone_lowers_resume_with_it() -> None:
+    budget = settle(HostSettings(), HostOptions(limit="1000", soft=0.4)).budget()
+    assert (budget.soft_bytes, budget.resume_bytes) == (400, 350)

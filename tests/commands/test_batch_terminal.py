@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.conftest import CAPSULES
 from tests.program import ATECTL
 from tests.pty_screen import PtyScreen
+from tests.watched_process import state_of
 
 BOUNDED = CAPSULES / "bounded.wat"
 
@@ -46,7 +48,7 @@ def test_the_table_shows_pressure_leases_and_progress_and_is_gone_at_the_end(
 def test_what_was_decided_is_shown_as_it_is_decided(tmp_path: Path) -> None:
     file = job_file(tmp_path, BOUNDED, 6, at_once=6, extra='args = ["x", "12"]')
     with batch(file, "--limit", "256MiB", "--backpressure", "both") as screen:
-        screen.until(lambda: "ago  spill" in screen.text)
+        screen.until(lambda: re.search(r"ago  job \d+ .*spilled", screen.text) is not None)
         assert screen.end() == 0
 
 
@@ -57,7 +59,7 @@ def test_ctrl_c_takes_the_table_away_and_tells_what_was_done(tmp_path: Path) -> 
         screen.send("\x03")
         assert screen.end() == 130
         assert "pressure" not in screen.text
-        assert "0 done, 2 failed" in screen.text
+        assert "0 done, 2 interrupted" in screen.text
 
 
 def test_a_second_signal_takes_the_table_away_too(tmp_path: Path) -> None:
@@ -69,6 +71,53 @@ def test_a_second_signal_takes_the_table_away_too(tmp_path: Path) -> None:
         screen.process.kill(signal.SIGTERM)
         assert screen.end() == 143
         assert "pressure" not in screen.text
+
+
+def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back(tmp_path: Path) -> None:
+    file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
+    with batch(file) as screen:
+        screen.until_shown("running")
+        screen.send("\x1a")
+        screen.until(lambda: state_of(screen.process.pid) == "T")
+        screen.until(lambda: "pressure" not in screen.text)
+        screen.process.kill(signal.SIGCONT)
+        screen.until_shown("pressure")
+        screen.send("\x03")
+        assert screen.end() == 130
+
+
+def rows_of(tmp_path: Path, *capsules: str, columns: int) -> PtyScreen:
+    """A batch whose jobs come in from a file, its results as rows on a terminal."""
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text("".join(f'{{"capsule":"{CAPSULES / each}"}}\n' for each in capsules))
+    command = 'exec "$0" batch - -o table < "$1"'
+    environment = {**os.environ, "ATECTL_LEDGER": "none"}
+    words = ["sh", "-c", command, ATECTL, str(jobs)]
+    return PtyScreen(words, environment, columns=columns, rows=30)
+
+
+def test_rows_are_as_wide_as_the_terminal_whatever_stdin_is(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "hello.wat", columns=150) as screen:
+        assert screen.end() == 0
+        assert "CPU" in screen.text
+        assert "DECISIONS" in screen.text
+
+
+def test_rows_follow_the_terminal_as_it_is_made_smaller(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "hello.wat", "spin.wat", columns=120) as screen:
+        screen.until(lambda: "exited 0" in screen.text and "spin.wat" in screen.text)
+        screen.resize(60, 30)
+        screen.until(lambda: re.search(r"pressure \d", screen.text) is not None)  # no bar
+        screen.send("\x03")
+        assert screen.end() == 130
+        assert "interrupted 130" in screen.text
+
+
+def test_a_row_says_below_it_why_its_job_failed(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "trap.wat", columns=80) as screen:
+        assert screen.end() == 1
+        (row,) = (n for n, line in enumerate(screen.lines) if "trapped 134" in line)
+        assert screen.lines[row + 1].startswith("        E303: the guest trapped")
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(60, 12), (40, 6), (120, 50)])

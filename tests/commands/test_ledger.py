@@ -74,6 +74,15 @@ def test_ls_lists_accounts_under_the_names_that_scripts_rely_on() -> None:
     assert RFC3339.fullmatch(alpha["since"])
 
 
+def test_ls_holds_memory_against_the_quotas_of_all_that_runs() -> None:
+    each = {"current_bytes": 12 * MIB, "quota_bytes": 16 * MIB}
+    lost = fresh("alpha", 3, process=GONE, **each)
+    write(fresh("alpha", 1, **each), fresh("alpha", 2, **each), lost)
+    (alpha,) = listed("ls")["accounts"]
+    assert (alpha["current_bytes"], alpha["quota_bytes"]) == (24 * MIB, 32 * MIB)
+    assert " 75% " in atectl("ledger", "ls").stdout
+
+
 @pytest.mark.usefixtures("filled")
 def test_a_lost_lease_counts_neither_as_running_nor_as_holding_memory() -> None:
     beta = listed("ls")["accounts"][2]

@@ -12,6 +12,7 @@ from tests.conftest import CAPSULES
 from tests.program import ATECTL
 from tests.pty_screen import PtyScreen
 from tests.real_capsules import CPYTHON
+from tests.watched_process import state_of
 
 SLOW = "import time\nfor i in range(int(open('/t/n').read())):\n  print('line', i); time.sleep(0.1)"
 
@@ -46,6 +47,18 @@ def test_the_table_hangs_below_the_output_and_is_gone_at_the_end(tmp_path: Path)
         assert [line for line in screen.lines if line][:15] == [f"line {i}" for i in range(15)]
         assert "PRINCIPAL" not in screen.text
         assert "exited 0" in screen.lines[15]
+
+
+def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back() -> None:
+    with run(CAPSULES / "spin.wat") as screen:
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x1a")
+        screen.until(lambda: state_of(screen.process.pid) == "T")
+        screen.until(lambda: "PRINCIPAL" not in screen.text)
+        screen.process.kill(signal.SIGCONT)
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x03")
+        assert screen.end() == 130
 
 
 def test_output_that_scrolls_is_all_there(tmp_path: Path) -> None:

@@ -1,0 +1,101 @@
+"""The results of a batch as rows, as they look at several widths."""
+
+from typing import Any
+
+import pytest
+
+from atectl.commands.views.batch_results import fitted_columns, row_lines
+
+MIB = 1 << 20
+WIDTHS = [60, 80, 120]
+
+RESULT: dict[str, Any] = {
+    "job": 12,
+    "label": "nightly",
+    "principal": "team-blue",
+    "capsule": "fixtures/capsules/bounded.wat",
+    "reason": "exited",
+    "exit_status": 0,
+    "peak_bytes": 200 * MIB,
+    "wall_s": 12.25,
+    "cpu_s": 3.5,
+    "decisions": [
+        {"action": "park", "reason": "over soft"},
+        {"action": "grant", "reason": "below soft"},
+        {"action": "park", "reason": "over soft"},
+        {"action": "spill", "reason": "failed: no space left"},
+        {"action": "spill", "reason": "spilled"},
+        {"action": "resume", "reason": "below resume"},
+    ],
+    "error": None,
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_job_outcome_and_peak_of_a_result_are_shown_at_every_width(width: int) -> None:
+    fitted = fitted_columns(width)
+    row = fitted.line(RESULT).plain
+    assert len(row) <= width
+    assert row.split()[0] == "12"
+    assert "exited 0" in row
+    assert "200 MiB" in row
+
+
+def test_a_row_counts_the_decisions_and_names_the_error() -> None:
+    error = {"code": "E302", "message": "the guest was still running", "remedy": ""}
+    row = fitted_columns(200).line(RESULT | {"error": error}).plain
+    assert "park 2, spill 1" in row
+    assert row.endswith("E302: the guest was still running")
+
+
+def test_header_and_rows_stand_in_the_same_columns() -> None:
+    fitted = fitted_columns(120)
+    header, row = fitted.header().plain, fitted.line(RESULT).plain
+    assert header.index("OUTCOME") == row.index("exited")
+    assert header.index("CAPSULE") == row.index("bounded.wat")
+
+
+FAILED = RESULT | {
+    "reason": "deadline",
+    "error": {"code": "E302", "message": "the guest was still running", "remedy": ""},
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_why_a_job_failed_stands_below_its_row_where_it_has_no_column(width: int) -> None:
+    _, why = row_lines(fitted_columns(width), FAILED)
+    assert why.plain == "        E302: the guest was still running"
+
+
+def test_why_a_job_failed_stands_in_its_row_where_it_has_a_column() -> None:
+    (row,) = row_lines(fitted_columns(200), FAILED)
+    assert row.plain.endswith("E302: the guest was still running")
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_why_a_job_failed_fits_one_line_and_is_inert(width: int) -> None:
+    error = {"code": "E201", "message": "\x1b[2J" + "x" * 300, "remedy": ""}
+    _, why = row_lines(fitted_columns(width), RESULT | {"error": error})
+    assert len(why.plain) == width
+    assert r"\x1b[2J" in why.plain
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_job_that_did_not_fail_has_one_line(width: int) -> None:
+    assert len(row_lines(fitted_columns(width), RESULT)) == 1
+
+
+@pytest.mark.parametrize("width", [*WIDTHS, 200])
+def test_the_columns_fill_the_width_and_no_figure_is_moved(width: int) -> None:
+    columns = fitted_columns(width).columns
+    assert sum(size + 2 for _, size in columns) - 2 == width
+    assert [size for each, size in columns if each.is_right and size != each.width] == []
+
+
+def test_the_label_and_what_came_of_it_are_there_at_80_columns() -> None:
+    titles = fitted_columns(80).header().plain.split()
+    assert titles == ["JOB", "LABEL", "CAPSULE", "OUTCOME", "PEAK", "WALL"]
+
+
+def test_decisions_are_there_at_120_columns() -> None:
+    assert "park 2, spill 1" in fitted_columns(120).line(RESULT).plain
