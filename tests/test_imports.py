@@ -1,6 +1,7 @@
 """What a command imports, by `sys.modules` in a process of its own, and which way imports go."""
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+
+from atectl.errors import OTHER_MODULES
 
 ROOT = Path(__file__).resolve().parent.parent
 HELLO = ROOT / "fixtures" / "capsules" / "hello.wat"
@@ -40,13 +43,13 @@ sys.exit(dispatch(sys.argv[1:]))
 """
 
 
-def _imported(*arguments: str, program: str = _AT_THE_END) -> set[str]:
+def _imported(*arguments: str, program: str = _AT_THE_END, stdin: str = "") -> set[str]:
     """The top-level modules that `atectl` with these arguments has imported."""
     ran = subprocess.run(
         [sys.executable, "-c", program, *arguments],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         text=True,
         check=True,
         timeout=60,
@@ -101,10 +104,26 @@ def test_a_run_off_a_terminal_draws_nothing_afterwards_either() -> None:
     assert not imported & ({"typer"} | DRAWING | REMOTE | PROCESSES)
 
 
+def test_a_batch_off_a_terminal_imports_nothing_it_does_not_need() -> None:
+    job = json.dumps({"capsule": str(HELLO)})
+    imported = _imported("batch", "-", "--ledger", "none", stdin=f"{job}\n")
+    assert imported >= ENGINE
+    assert not imported & ({"typer"} | DRAWING | STORING | REMOTE | PROCESSES)
+    assert not imported & {"ast", "concurrent", "copy", "dataclasses", "datetime", "difflib"}
+    assert not imported & {"inspect", "logging", "subprocess", "tokenize"}
+
+
 def test_a_run_without_an_actor_imports_nothing_of_locks() -> None:
     program = _AS_THE_GUEST_STARTS.replace('name.partition(".")[0]', "name")
     ours = {name for name in _imported("run", str(HELLO), program=program) if "lock" in name}
     assert not {name for name in ours if name.startswith("atectl")}
+
+
+def test_a_run_off_a_terminal_imports_no_errors_of_budgets_locks_or_redis() -> None:
+    program = _AT_THE_END.replace('name.partition(".")[0]', "name")
+    imported = _imported("run", str(HELLO), program=program)
+    assert "atectl.errors" in imported
+    assert not imported & {f"atectl.{module}" for module in OTHER_MODULES}
 
 
 def test_holding_a_lock_around_a_command_imports_no_engine() -> None:
@@ -121,6 +140,7 @@ def test_holding_a_lock_around_a_command_imports_no_engine() -> None:
 
 LAYERS = {
     "foundation": (
+        "budget_errors",
         "clock",
         "config",
         "errors",
@@ -128,8 +148,10 @@ LAYERS = {
         "host_ceilings",
         "host_memory",
         "inert",
+        "lock_errors",
         "pagemap",
         "processes",
+        "redis_errors",
         "scalars",
         "spill_room",
         "units",
@@ -137,6 +159,7 @@ LAYERS = {
     "accounting": ("accounting",),
     "mechanisms": (
         "actor_keys",
+        "apart",
         "actor_records",
         "arbiter",
         "arbitration",
@@ -152,6 +175,8 @@ LAYERS = {
         "engine",
         "foreground",
         "guarded_child",
+        "host_view",
+        "held_up_stop",
         "holder_record",
         "invoke",
         "key_reading",
@@ -163,11 +188,13 @@ LAYERS = {
         "redis_connection",
         "redis_faults",
         "redis_settings",
+        "seats",
         "jobs",
         "linear_memory",
         "spill",
         "store_pool",
         "trace",
+        "trace_reading",
         "traps",
         "wasi",
         "wasm_binary",
@@ -175,8 +202,11 @@ LAYERS = {
     "services": (
         "baseline",
         "baseline_child",
+        "compile_child",
         "batch",
+        "batch_overview",
         "budget",
+        "budget_bounds",
         "charged_locks",
         "budget_check",
         "budget_demand",
@@ -196,6 +226,9 @@ LAYERS = {
         "outcome",
         "replay",
         "simulation",
+        "trace_check",
+        "trace_demand",
+        "trace_summary",
     ),
     "commands": ("commands",),
 }

@@ -103,7 +103,7 @@ def _peak_resident_bytes(atectl: str, environment: Mapping[str, str], server: Se
     """
     python = str(Path(atectl).with_name("python"))
     ran = subprocess.run(
-        [python, "-c", _TELLING, *_listing_of(server)],
+        [python, "-I", "-c", _TELLING, *_listing_of(server)],
         env=dict(environment),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
