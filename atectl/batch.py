@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from atectl import host_memory
 from atectl import outcome as outcomes
 from atectl.accounting import Budget, Ledger, Reading
 from atectl.arbiter import Arbiter, Observer
@@ -142,6 +143,7 @@ class Batch:
             self._engine.tick,
             area=area,
             busy_leases=min(settings.jobs, len(os.sched_getaffinity(0))),
+            resident=host_memory.resident_bytes,
             observer=settings.observer,
         )
         self._pool = StorePool(settings.pool, self._arbiter.forget_idle)

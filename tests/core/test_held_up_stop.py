@@ -108,7 +108,7 @@ def test_a_process_that_is_gone_is_not_stopped() -> None:
 
 def test_a_process_that_was_stopped_is() -> None:
     with subprocess.Popen(["sleep", "60"]) as process:
-        process.send_signal(signal.SIGTSTP)
+        process.send_signal(signal.SIGSTOP)
         wait_until(lambda: is_stopped(process.pid))
         process.kill()
 
