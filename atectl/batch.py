@@ -7,6 +7,7 @@ deadlines and to the arbiter; whoever iterates over the results is told of each.
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -36,6 +37,20 @@ if TYPE_CHECKING:
 
 SUPERVISION_S = 0.05
 """Between two looks at deadlines and at the pressure."""
+
+_FRESH_S = 0.005
+"""How long a slot leaves another to itself that has just begun a job.
+
+Beginning and ending a lease is work of the interpreter, of which there is one: two slots that do
+it at the same time only take it from each other, call by call. Short jobs are run one after another
+so, and long ones beside each other.
+"""
+
+_GATHERED_S = 0.002
+"""How long results are gathered before their reader is woken: it takes the interpreter, too."""
+
+_MOST_UNREAD = 64
+"""Results that are still to be read, beside the jobs that run, before slots wait for the reader."""
 
 _CLOSE_TIMEOUT_S = 2.0
 _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
@@ -94,6 +109,7 @@ class _Run:
     def __init__(self, job: JobTerms) -> None:
         self.job = job
         self.lease: Lease | None = None
+        self.began = time.monotonic()
 
     def result(self, outcome: Outcome | None) -> JobResult:
         """How it ended: `outcome` is that of a job whose lease has none of its own."""
@@ -159,7 +175,6 @@ class Batch:
         self._are_all_taken = False
         self._jobs_failure: BaseException | None = None
         self._unread = 0  # jobs taken whose results nobody has been given
-        self._was_read = threading.Condition(self._lock)
         self._events: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
         self._is_stopping = False
         self._ending: str | None = None
@@ -206,6 +221,11 @@ class Batch:
         for _ in range(self._settings.jobs):
             self._add_slot()
         yield from self._results()
+
+    @property
+    def has_more_results(self) -> bool:
+        """Whether `run` has another result to tell at once."""
+        return not self._events.empty()
 
     def overview(self) -> BatchOverview:
         """The batch as it is now."""
@@ -264,10 +284,11 @@ class Batch:
                 continue
             if event is None:
                 continue
-            with self._was_read:
+            with self._lock:
                 self._unread -= 1
-                self._was_read.notify()
             yield event
+            if not self.has_more_results:
+                self._closing.wait(_GATHERED_S)
         if self._jobs_failure is not None:
             raise self._jobs_failure
 
@@ -288,8 +309,8 @@ class Batch:
 
     def _take(self) -> _Run | None:
         """The next job; None if there is none, or none is to be begun any more."""
+        self._await_turn()
         with self._taking:
-            self._await_reader()
             if self._is_stopping or self._are_all_taken:
                 return None
             try:
@@ -306,13 +327,18 @@ class Batch:
                     return run
             return None
 
-    def _await_reader(self) -> None:
-        """Wait while too many results are waiting: however slow their reader, few are held."""
-        most = 2 * self._settings.jobs  # those that run, and as many more
-        with self._was_read:
-            while self._unread >= most and not self._is_stopping:
-                # A signal handler that stops the batch can tell nobody who waits.
-                self._was_read.wait(SUPERVISION_S)
+    def _await_turn(self) -> None:
+        """Wait while another slot has just begun, or too many results wait for their reader."""
+        while (wait_s := self._not_before_s()) > 0 and not self._is_stopping:
+            self._closing.wait(wait_s)
+
+    def _not_before_s(self) -> float:
+        """How long a slot is to wait before it looks again; not positive if it may go on."""
+        with self._lock:
+            if self._unread >= self._settings.jobs + _MOST_UNREAD:
+                return _FRESH_S
+            latest = max((run.began for run in self._runs.values()), default=0.0)
+        return latest + _FRESH_S - time.monotonic()
 
     def _run(self, run: _Run) -> Outcome | None:
         """Run a job; its outcome if no lease came of it, or none that could tell its own."""

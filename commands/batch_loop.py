@@ -1,5 +1,6 @@
 """Running a batch: jobs go in as slots get free, and a result comes out as each ends."""
 
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -100,6 +101,8 @@ class _Loop:
     def run(self) -> None:
         for result in self._batch.run(self._admitted()):
             self._conclude(self._result(result))
+            if not self._batch.has_more_results:
+                self._guarded(sys.stdout.flush)
 
     def _admitted(self) -> Iterator["JobTerms"]:
         self._tally.has_begun = True
@@ -113,6 +116,7 @@ class _Loop:
                 self._tally.skipped += 1
             elif isinstance(submission.job, AtectlError):
                 self._conclude(result_of_refusal(submission, submission.job))
+                self._guarded(sys.stdout.flush)
             else:
                 self._running[submission.number] = (submission, submission.job)
                 yield _terms(submission.number, submission.job)
@@ -126,15 +130,16 @@ class _Loop:
         # Jobs that could not be read end on the thread that takes jobs in, the others here.
         with self._lock:
             self._tally.count(result)
-            self._tell(result)
+            self._guarded(lambda: self._work.tell(result))
         if self._work.fails_fast and not is_success(result):
             self._tally.is_stopping = True  # the batch itself knows only of jobs that it ran
 
-    def _tell(self, result: dict[str, Any]) -> None:
+    def _guarded(self, write: Callable[[], object]) -> None:
+        """Write to stdout for as long as anybody reads it."""
         if not self._tally.has_reader:
             return
         try:
-            self._work.tell(result)
+            write()
         except (BrokenPipeError, SystemExit):  # Rich raises the second for the first
             self._tally.has_reader = False
             self._tally.is_stopping = True

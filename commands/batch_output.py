@@ -8,7 +8,7 @@ from .output import Output
 
 
 class ResultWriter(Protocol):
-    """Writes results, and flushes each: what reads them waits for no other job."""
+    """Writes results. Who calls it flushes stdout when no other result is there to be written."""
 
     def write(self, result: dict[str, Any]) -> None: ...
 
@@ -23,7 +23,6 @@ class JsonLines:
 
     def write(self, result: dict[str, Any]) -> None:
         sys.stdout.write(json.dumps(result, separators=(",", ":")) + "\n")
-        sys.stdout.flush()
 
 
 class TableRows:
@@ -51,4 +50,3 @@ class TableRows:
 
     def _print(self, line: Any) -> None:
         self._console.print(line, no_wrap=True, overflow="crop", crop=True)
-        sys.stdout.flush()
