@@ -206,11 +206,16 @@ def test_a_release_that_cannot_be_asked_for_costs_a_warning_and_not_the_run(
     process = subprocess.Popen(
         [ATECTL, "run", "--actor", "team/web", "--redis", valkey.url, str(capsule("echo"))],
         stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     try:
-        until_locked(valkey, process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(b"it runs\n")
+        process.stdin.flush()
+        # Until then the answer that the lock is ours may still be on its way.
+        assert process.stdout.readline() == b"it runs\n"
         valkey.kill()
         _, stderr = process.communicate(timeout=10)
     finally:
