@@ -147,13 +147,15 @@ def test_four_thousand_jobs_take_no_more_memory_than_a_thousand() -> None:
 
 
 @contextmanager
-def begun(*words: str, **options: Any) -> "Iterator[subprocess.Popen[bytes]]":
+def begun(*words: str) -> "Iterator[subprocess.Popen[bytes]]":
+    # Buffered, as it is for its users: what is not flushed is to be missed.
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHONUNBUFFERED"}
     process = subprocess.Popen(
         [ATECTL, "batch", *_with_source(words)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        **options,
+        env=environment,
     )
     with process:
         try:
@@ -412,8 +414,7 @@ def test_jobs_that_a_signal_kept_from_starting_are_counted(tmp_path: Path) -> No
 
 def test_ctrl_c_that_ends_the_reader_too_is_status_130_and_tells_what_was_done() -> None:
     # What fails to be written stays in a buffer, and would fail again at the end.
-    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    with begun("--jobs", "2", env=buffered) as process:
+    with begun("--jobs", "2") as process:
         send(process, SPIN)
         until_running(process)
         assert process.stdout is not None
