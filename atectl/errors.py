@@ -10,7 +10,14 @@ a plain run cannot meet stand in modules of their own, so that it does not impor
 from collections.abc import Iterator
 from typing import ClassVar
 
-OTHER_MODULES = ("budget_errors", "lock_errors", "redis_errors")
+OTHER_MODULES = (
+    "budget.errors",
+    "guard.errors",
+    "locks.errors",
+    "redis.errors",
+    "spill.errors",
+    "trace.errors",
+)
 """The modules beside this one that define errors."""
 
 

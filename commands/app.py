@@ -12,15 +12,15 @@ from atectl import __version__
 from atectl.errors import UsageError, nearest
 
 COMMANDS = {
-    "run": "run_command",
-    "batch": "batch_command",
-    "budget": "budget",
-    "ledger": "ledger",
-    "locks": "locks",
-    "cache": "cache",
-    "completions": "completions",
-    "explain": "explain",
-    "doctor": "doctor",
+    "run": "run.app",
+    "batch": "batch.app",
+    "budget": "budget.app",
+    "ledger": "ledger.app",
+    "locks": "locks.app",
+    "cache": "cache.app",
+    "completions": "completions.app",
+    "explain": "explain.app",
+    "doctor": "doctor.app",
 }
 """Command or group, in the order that help lists them, and the module whose `app` it is."""
 

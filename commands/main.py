@@ -8,8 +8,7 @@ from typing import NoReturn
 
 from atectl.errors import AtectlError, InternalError, OutputUnwritable
 
-BROKEN_PIPE_STATUS = 141
-"""What a shell reports of a program ended by SIGPIPE."""
+from .output.stderr import BROKEN_PIPE_STATUS, report_error
 
 
 def main() -> NoReturn:
@@ -51,38 +50,17 @@ def dispatch(arguments: list[str]) -> int:
         return unnamed.exit_status
 
 
-def report_error(error: AtectlError) -> None:
-    """Print an error and its remedy to stderr, without any terminal control the text holds."""
-    _report("error", "\x1b[1;31m", error)
-
-
-def report_warning(error: AtectlError) -> None:
-    """Print an error that did not keep the command from its work."""
-    _report("warning", "\x1b[1;33m", error)
-
-
-def _report(severity: str, colour: str, error: AtectlError) -> None:
-    from atectl.inert import inert_line
-
-    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
-    lines = [f"{begin}{severity}[{error.code}]{end}: {inert_line(str(error))}"]
-    if error.remedy:
-        lines.append(f"  try: {inert_line(error.remedy)}")
-    sys.stderr.write("\n".join(lines) + "\n")
-
-
 def _choose(arguments: list[str]) -> int:
     if arguments[:1] in (["run"], ["batch"]):
         # Past Typer, whose import would cost a third of a warm start: see option_table.
-        from .option_table import HelpWanted
+        from .options.table import HelpWanted
 
         try:
             if arguments[0] == "run":
-                from .run import run
+                from .run.running import run
 
                 return run(arguments[1:])
-            from .batch import batch
+            from .batch.running import batch
 
             return batch(arguments[1:])
         except HelpWanted:

@@ -7,10 +7,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from tests.program import ATECTL
-from tests.real_capsules import CPYTHON
+from tests.support.program import ATECTL
+from tests.support.real_capsules import CPYTHON
 
-pytest_plugins = ["tests.redis_servers"]
+pytest_plugins = ["tests.support.redis_servers"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.readme_console import Block, console_blocks, differences, run_block
-from tests.redis_servers import Server
+from tests.support.readme_console import Block, console_blocks, differences, run_block
+from tests.support.redis_servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCKS = console_blocks((ROOT / "README.md").read_text())

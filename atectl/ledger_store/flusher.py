@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterable
 
 from atectl.errors import AtectlError, InternalError, LedgerBusy
-from atectl.ledger_store import HISTORY_LEASES, LeaseRecord, LedgerStore
+from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord, LedgerStore
 
 INTERVAL_S = 0.2
 """Between two looks at the leases."""

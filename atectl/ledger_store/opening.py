@@ -5,7 +5,7 @@ from pathlib import Path
 
 from atectl import config
 from atectl.errors import LedgerUnavailable
-from atectl.ledger_store import LedgerStore
+from atectl.ledger_store.records import LedgerStore
 
 
 def open_for_reading(flag: str | None = None) -> LedgerStore:
@@ -45,7 +45,7 @@ def _place(flag: str | None) -> Path:
 
 
 def _open(path: Path, *, read_only: bool) -> LedgerStore:
-    from atectl.ledger_store.sqlite import SqliteLedgerStore
+    from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 
     return SqliteLedgerStore(
         path,

@@ -4,9 +4,9 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from atectl.host_memory import HostMemory, host_memory, resident_bytes
-from atectl.ledger_store import LOST, AccountRecord, LeaseRecord, LedgerStore
-from atectl.processes import process_identity
+from atectl.ledger_store.records import LOST, AccountRecord, LeaseRecord, LedgerStore
+from atectl.system.memory import HostMemory, host_memory, resident_bytes
+from atectl.system.processes import process_identity
 
 
 class Overview(NamedTuple):

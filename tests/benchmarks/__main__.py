@@ -80,8 +80,8 @@ def _installed_from_a_wheel(folder: Path) -> str:
 
 def _fill(path: Path) -> None:
     from atectl.accounting import MAX_PRINCIPALS
-    from atectl.ledger_store.sqlite import SqliteLedgerStore
-    from tests.lease_records import finish, make_lease
+    from atectl.ledger_store.sqlite.store import SqliteLedgerStore
+    from tests.support.lease_records import finish, make_lease
 
     store = SqliteLedgerStore(path, host="benchmark")
     store.flush(

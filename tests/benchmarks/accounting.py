@@ -8,8 +8,8 @@ from statistics import median
 import wasmtime
 
 from atectl.accounting import MAX_PRINCIPALS, Ledger, Meter, Principal, Quota
-from atectl.engine import Engine, GuestControl
-from atectl.linear_memory import LeaseMemory
+from atectl.engine.memory import LeaseMemory
+from atectl.engine.metered import Engine, GuestControl
 from tests.benchmarks.measuring import Row
 from tests.benchmarks.processes import CAPSULES
 

@@ -12,12 +12,12 @@ from typing import NamedTuple
 import wasmtime
 
 from atectl.accounting import Budget, Ledger, Meter, Principal, Quota
-from atectl.arbiter import Arbiter
-from atectl.arbitration import rules
-from atectl.engine import Engine, GuestControl
-from atectl.linear_memory import LeaseMemory
-from atectl.seats import Seat
-from atectl.spill import SpillArea
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.policies import rules
+from atectl.arbitration.seat import Seat
+from atectl.engine.memory import LeaseMemory
+from atectl.engine.metered import Engine, GuestControl
+from atectl.spill.area import SpillArea
 from tests.benchmarks.measuring import Row, seconds
 
 LEASES = 100

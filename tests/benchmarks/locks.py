@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.benchmarks.measuring import Row, in_turn
-from tests.redis_servers import Server
+from tests.support.redis_servers import Server
 
 MANY, FEW = 100_000, 10_000
 RUNS = 3

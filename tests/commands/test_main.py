@@ -7,7 +7,7 @@ import pytest
 
 from atectl.commands import main
 from tests.conftest import CAPSULES
-from tests.program import ATECTL, atectl
+from tests.support.program import ATECTL, atectl
 
 
 def shell(script: str) -> "subprocess.CompletedProcess[str]":

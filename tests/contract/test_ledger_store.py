@@ -8,11 +8,11 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
-from lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
 
 from atectl.accounting import MAX_PRINCIPALS
-from atectl.ledger_store import HISTORY_LEASES, LOST, LedgerStore
-from atectl.ledger_store.sqlite import SqliteLedgerStore
+from atectl.ledger_store.records import HISTORY_LEASES, LOST, LedgerStore
+from atectl.ledger_store.sqlite.store import SqliteLedgerStore
+from tests.support.lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
 
 
 class SqlitePlace:
@@ -27,7 +27,7 @@ class SqlitePlace:
     def opening_source(self) -> str:
         return (
             "from pathlib import Path\n"
-            "from atectl.ledger_store.sqlite import SqliteLedgerStore\n"
+            "from atectl.ledger_store.sqlite.store import SqliteLedgerStore\n"
             f"store = SqliteLedgerStore(Path({str(self.path)!r}), host={HOST!r},"
             " busy_timeout_s=30)\n"
         )
@@ -417,7 +417,7 @@ FLUSHES = 60
 WRITER = """
 import sys, time
 sys.path.insert(0, {helpers!r})
-from lease_records import finish, make_lease, own_process
+from tests.support.lease_records import finish, make_lease, own_process
 {opening}
 name = sys.argv[1]
 here = own_process() | {{"updated_at": time.time()}}
@@ -432,7 +432,7 @@ store.close()
 
 def test_processes_that_flush_at_the_same_time_lose_nothing(place: SqlitePlace) -> None:
     source = textwrap.dedent(WRITER).format(
-        helpers=str(Path(__file__).parent.parent),
+        helpers=str(Path(__file__).parents[2]),
         opening=place.opening_source(),
         flushes=FLUSHES,
     )

@@ -98,7 +98,7 @@ def test_every_code_in_the_sources_is_listed() -> None:
 
 def test_errors_are_defined_in_their_own_modules_alone() -> None:
     modules = ("errors", *errors.OTHER_MODULES)
-    assert set(codes_by_source()) == {f"atectl/{module}.py" for module in modules}
+    assert set(codes_by_source()) == {f"atectl/{module.replace('.', '/')}.py" for module in modules}
 
 
 @pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)

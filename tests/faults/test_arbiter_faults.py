@@ -12,21 +12,21 @@ from pathlib import Path
 
 import pytest
 
-from atectl import host_memory
 from atectl.accounting import Budget, Ledger, Principal, Quota
-from atectl.arbiter import Arbiter
-from atectl.arbitration import rules
-from atectl.batch import Batch, BatchSettings, JobResult, JobTerms
-from atectl.budget_errors import SpillDiskFull
-from atectl.capsule import load
-from atectl.engine import Engine
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.policies import rules
+from atectl.arbitration.seat import Ruling
+from atectl.arbitration.view import Action, Phase
+from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.capsule.loading import load
+from atectl.engine.metered import Engine
+from atectl.engine.wasi import WasiSettings
 from atectl.errors import AbortedByArbiter
-from atectl.host import Lease, Standing, Terms
-from atectl.host_memory import resident_bytes
-from atectl.host_view import Action, Phase
-from atectl.seats import Ruling
-from atectl.spill import SpillArea
-from atectl.wasi import WasiSettings
+from atectl.lease.lease import Lease, Standing, Terms
+from atectl.spill.area import SpillArea
+from atectl.spill.errors import SpillDiskFull
+from atectl.system import memory as host_memory
+from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
 
 MIB = 1 << 20

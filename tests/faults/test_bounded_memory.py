@@ -16,9 +16,9 @@ from typing import Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.program import ATECTL
-from tests.real_capsules import CPYTHON
-from tests.watched_process import Watched, run_watched
+from tests.support.program import ATECTL
+from tests.support.real_capsules import CPYTHON
+from tests.support.watched_process import Watched, run_watched
 
 MIB, GIB = 1 << 20, 1 << 30
 LEASES = 12

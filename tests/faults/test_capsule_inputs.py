@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from atectl.capsule import load
-from atectl.engine import Engine
+from atectl.capsule.loading import load
+from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
     InvalidCapsule,
@@ -202,8 +202,8 @@ def test_text_without_end_is_refused_like_any_other(
 LOADS_AS_NOBODY = f"""
 import os, sys
 from pathlib import Path
-from atectl.capsule import load
-from atectl.engine import Engine
+from atectl.capsule.loading import load
+from atectl.engine.metered import Engine
 from atectl.errors import CapsuleUnreadable
 engine = Engine()
 if os.geteuid() == 0:

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from atectl.ledger_store import LOST
 from atectl.ledger_store.opening import open_for_reading
-from tests.program import ATECTL
+from atectl.ledger_store.records import LOST
+from tests.support.program import ATECTL
 
 KILLS = 200
 AT_ONCE = 4

@@ -14,11 +14,11 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from lease_records import HOST, finish, make_lease, own_process
 
 from atectl import errors
-from atectl.ledger_store import LOST
-from atectl.ledger_store.sqlite import SqliteLedgerStore
+from atectl.ledger_store.records import LOST
+from atectl.ledger_store.sqlite.store import SqliteLedgerStore
+from tests.support.lease_records import HOST, finish, make_lease, own_process
 
 KILLS = 200
 AT_A_TIME = 4
@@ -28,8 +28,8 @@ WRITER = """
 import os, struct, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from lease_records import HOST, finish, make_lease, own_process
-from atectl.ledger_store.sqlite import SqliteLedgerStore
+from tests.support.lease_records import HOST, finish, make_lease, own_process
+from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 
 path, name, progress = Path(sys.argv[2]), sys.argv[3], os.open(sys.argv[4], os.O_RDWR)
 here = own_process() | {"updated_at": time.time(), "high_water_bytes": 0}
@@ -56,7 +56,7 @@ class KilledWriter:
         self.name = name
         self._progress = path.with_name(f"{name}.progress")
         self._progress.write_bytes(bytes(24))
-        helpers = str(Path(__file__).parent.parent)
+        helpers = str(Path(__file__).parents[2])
         command = [sys.executable, "-c", WRITER, helpers, path, name, self._progress]
         self._process = subprocess.Popen(command)
 
@@ -127,9 +127,9 @@ def in_child(source: str, *arguments: object) -> list[str]:
         import json, os, resource, sys
         from pathlib import Path
         sys.path.insert(0, sys.argv[1])
-        from lease_records import HOST, finish, make_lease
+        from tests.support.lease_records import HOST, finish, make_lease
         from atectl import errors
-        from atectl.ledger_store.sqlite import SqliteLedgerStore
+        from atectl.ledger_store.sqlite.store import SqliteLedgerStore
         path = Path(sys.argv[2])
         said = []
         def attempt(action):
@@ -141,7 +141,7 @@ def in_child(source: str, *arguments: object) -> list[str]:
     whole = "\n".join(
         [textwrap.dedent(prelude), textwrap.dedent(source), "print(json.dumps(said))"]
     )
-    helpers = str(Path(__file__).parent.parent)
+    helpers = str(Path(__file__).parents[2])
     command = [sys.executable, "-c", whole, helpers, *map(str, arguments)]
     found = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert found.stderr == ""
@@ -153,7 +153,7 @@ def folder(tmp_path: Path) -> Path:
     """A folder that others may look into, all the way down."""
     tmp_path.chmod(0o755)
     for parent in tmp_path.parents:
-        if parent.name.startswith("pytest"):
+        if parent.name.startswith(("pytest", "popen")):
             parent.chmod(0o755)
     return tmp_path
 

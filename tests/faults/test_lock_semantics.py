@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from atectl.actor_keys import companion_keys
-from atectl.holder_record import Holder
-from atectl.lock_errors import LockLost
-from atectl.lock_heartbeat import LockTimes
-from atectl.lock_holder import HeldLock, LockTerms, acquire
-from atectl.redis_connection import RedisConnection, connect
-from atectl.redis_settings import parse_redis_url
-from tests.lock_holding import (
+from atectl.locks.errors import LockLost
+from atectl.locks.heartbeat import LockTimes
+from atectl.locks.holder_record import Holder
+from atectl.locks.holding import HeldLock, LockTerms, acquire
+from atectl.locks.keys import companion_keys
+from atectl.redis.connection import RedisConnection, connect
+from atectl.redis.settings import parse_redis_url
+from tests.support.lock_holding import (
     Resource,
     held,
     holding,
@@ -29,7 +29,7 @@ from tests.lock_holding import (
     telling_pid,
     wait_for,
 )
-from tests.redis_servers import Cluster, SentinelGroup, Server
+from tests.support.redis_servers import Cluster, SentinelGroup, Server
 
 KEY = "lock:actor:team:web"
 

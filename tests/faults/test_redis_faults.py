@@ -14,13 +14,21 @@ import pytest
 import redis.exceptions
 import redis.sentinel
 
-from atectl import errors, redis_errors
+from atectl import errors
 from atectl.errors import AtectlError
-from atectl.redis_connection import RedisConnection, connect, translated
-from atectl.redis_errors import RedisFailure
-from atectl.redis_faults import translation
-from atectl.redis_settings import parse_redis_url
-from tests.redis_servers import AclServer, Cluster, SentinelGroup, Server, TlsServer, free_port
+from atectl.redis import errors as redis_errors
+from atectl.redis.connection import RedisConnection, connect, translated
+from atectl.redis.errors import RedisFailure
+from atectl.redis.faults import translation
+from atectl.redis.settings import parse_redis_url
+from tests.support.redis_servers import (
+    AclServer,
+    Cluster,
+    SentinelGroup,
+    Server,
+    TlsServer,
+    free_port,
+)
 
 SECRET = "s3cret/pass@word"
 ADDRESS = "redis.example:6379"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.commands.views.bars import percent, usage_bar, usage_style
+from atectl.commands.drawing.bars import percent, usage_bar, usage_style
 
 SIZES = st.integers(0, 2**63 - 1)
 

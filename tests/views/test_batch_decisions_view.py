@@ -2,9 +2,9 @@
 
 import pytest
 
-from atectl.commands.views.batch_decisions import LiveDecision, decision_line, live_decisions
-from atectl.host_view import Action
-from atectl.seats import Ruling
+from atectl.arbitration.seat import Ruling
+from atectl.arbitration.view import Action
+from atectl.commands.batch.decisions_view import LiveDecision, decision_line, live_decisions
 
 MIB = 1 << 20
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from atectl.commands.views.batch_results import fitted_columns, row_lines
+from atectl.commands.batch.results_view import fitted_columns, row_lines
 
 MIB = 1 << 20
 WIDTHS = [60, 80, 120]

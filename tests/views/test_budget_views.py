@@ -1,18 +1,15 @@
-"""A checked and a recommended budget as they look; see test_ledger_views for the pictures."""
+"""A checked and a recommended budget as they look; see tests.support.golden for the pictures."""
 
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
 import pytest
-from ledger_records import GIB, MIB, NOW, account, lease
 from rich.console import Console
-from test_ledger_views import WIDTHS, assert_looks_like, drawn
 
 from atectl.accounting import Budget
-from atectl.baseline import Baseline, stated
-from atectl.budget import HostSettings
-from atectl.budget_check import (
+from atectl.budget.baseline import Baseline, stated
+from atectl.budget.check import (
     BudgetCheck,
     BudgetFinding,
     BudgetVerdict,
@@ -20,12 +17,15 @@ from atectl.budget_check import (
     Sources,
     SpillRoom,
 )
-from atectl.budget_demand import Claim, Commitment, Demand
-from atectl.budget_plan import Change, recommend
-from atectl.commands.views.budget import check_view
-from atectl.commands.views.budget_plan import changes_view, plan_view
+from atectl.budget.demand import Claim, Commitment, Demand
+from atectl.budget.file import HostSettings
+from atectl.budget.plan import Change, recommend
+from atectl.commands.budget.check_view import check_view
+from atectl.commands.budget.plan_view import changes_view, plan_view
 from atectl.finding import Verdict
-from atectl.host_ceilings import Ceiling
+from atectl.system.ceilings import Ceiling
+from tests.support.golden import WIDTHS, assert_looks_like, drawn
+from tests.support.ledger_records import GIB, MIB, NOW, account, lease
 
 LARGEST = Claim(Path("日本語\x1b[31m.wasm"), "render-farm", 256 * MIB, 16, at_once=True)
 DEMAND = Demand(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
 
-from atectl.commands.views.columns import Column, LineTable, fit
+from atectl.commands.drawing.columns import Column, LineTable, fit
 
 COLUMNS = [
     Column[dict]("name", "NAME", lambda row: row["name"], 6, 0, grows=True),

@@ -1,25 +1,13 @@
-"""The ledger's tables and the screen of `ledger top`, as they look.
+"""The ledger's tables and the screen of `ledger top`, as they look."""
 
-The pictures are under golden/; `ATECTL_REDRAW=1 pytest tests/views` draws them anew, and the
-difference is then to be read.
-"""
-
-import os
 from io import StringIO
-from pathlib import Path
 
 import pytest
-from ledger_records import GIB, HOST, MIB, NOW, account, finished, lease, overview
-from rich.console import Console, RenderableType
+from rich.console import Console
 
-from atectl.commands.top_state import (
-    Key,
-    Sampled,
-    SampleFailed,
-    TopState,
-    reduce,
-)
-from atectl.commands.views.ledger import (
+from atectl.commands.ledger.top_state import Sampled, SampleFailed, TopState, reduce
+from atectl.commands.ledger.top_view import top_screen, top_snapshot
+from atectl.commands.ledger.view import (
     account_view,
     accounts_table,
     history_table,
@@ -27,10 +15,9 @@ from atectl.commands.views.ledger import (
     running_table,
     show_count,
 )
-from atectl.commands.views.ledger_top import top_screen, top_snapshot
-
-GOLDEN = Path(__file__).parent / "golden"
-WIDTHS = (60, 80, 120)
+from atectl.commands.terminal.events import Key
+from tests.support.golden import WIDTHS, assert_looks_like, drawn
+from tests.support.ledger_records import GIB, HOST, MIB, NOW, account, finished, lease, overview
 
 ACCOUNTS = [
     account(
@@ -83,23 +70,6 @@ HISTORY = [
     finished("idle", id="bbbb0002", pid=2, host="node-1", reason="deadline", exit_status=124),
     lease("idle", id="bbbb0003", pid=3, host="node-2", state="lost", reason="lost"),
 ]
-
-
-def drawn(view: RenderableType, width: int) -> str:
-    console = Console(file=StringIO(), width=width, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(view)
-    lines = capture.get().splitlines()
-    assert all(Console(width=width).measure(line).maximum <= width for line in lines)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def assert_looks_like(name: str, picture: str) -> None:
-    golden = GOLDEN / f"{name}.txt"
-    if os.environ.get("ATECTL_REDRAW"):
-        GOLDEN.mkdir(exist_ok=True)
-        golden.write_text(picture, encoding="utf-8")
-    assert picture == golden.read_text(encoding="utf-8")
 
 
 def pressed(state: TopState, *keys: str) -> TopState:

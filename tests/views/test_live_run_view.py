@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from atectl.accounting import Budget, Pressure
-from atectl.commands.views.live_run import LiveRun, live_run
+from atectl.commands.run.live_view import LiveRun, live_run
 
 MIB, GIB = 1 << 20, 1 << 30
 

@@ -1,19 +1,26 @@
 """The tables of actor locks, as they look at several widths."""
 
 import pytest
-from lock_examples import token
-from lock_rows import HOLDER, ROWS, actor, row
-from test_ledger_views import WIDTHS, assert_looks_like, drawn
 
-from atectl.actor_records import WorkerRecord
-from atectl.commands.locks_screen import Key, Listed, ListingFailed, LocksScreen, Resized, reduce
-from atectl.commands.views.lock_audit import attempts_table
-from atectl.commands.views.lock_details import lock_details_view
-from atectl.commands.views.locks import locks_view
-from atectl.commands.views.locks_screen import locks_screen
-from atectl.lock_audit import Attempt, AuditNote
-from atectl.lock_details import LockDetails, Worker
-from atectl.lock_verdicts import Look, Verdict
+from atectl.commands.locks.audit_view import attempts_table
+from atectl.commands.locks.details_view import lock_details_view
+from atectl.commands.locks.screen_state import (
+    Key,
+    Listed,
+    ListingFailed,
+    LocksScreen,
+    Resized,
+    reduce,
+)
+from atectl.commands.locks.screen_view import locks_screen
+from atectl.commands.locks.view import locks_view
+from atectl.locks.actor_records import WorkerRecord
+from atectl.locks.audit import Attempt, AuditNote
+from atectl.locks.details import LockDetails, Worker
+from atectl.locks.verdicts import Look, Verdict
+from tests.support.golden import WIDTHS, assert_looks_like, drawn
+from tests.support.lock_examples import token
+from tests.support.lock_rows import HOLDER, ROWS, actor, row
 
 TTL_S = 30.0
 

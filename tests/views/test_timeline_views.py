@@ -4,55 +4,42 @@ The pictures are under golden/; `ATECTL_REDRAW=1 pytest tests/views` draws them 
 difference is then to be read.
 """
 
-import os
 import re
 from io import BytesIO, StringIO, TextIOWrapper
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console, RenderableType
+from rich.console import Console
 
 from atectl.accounting import Budget
-from atectl.commands.timeline import Point, Timeline, in_columns, on_common_axes, timeline_of
-from atectl.commands.timeline_svg import timeline_svg, timelines_svg
-from atectl.commands.views.simulation import (
+from atectl.arbitration.view import Action
+from atectl.commands.budget.simulate_view import (
     check_line,
     gap_lines,
     model_line,
     simulation_view,
     timeline_of_run,
 )
-from atectl.commands.views.timeline import TimelineChart
-from atectl.host_view import Action
-from atectl.replay import ModelError, recorded_run, simulation_of
-from atectl.trace import Header, Ruled, Trace
-from atectl.trace_check import Check, check
-from atectl.trace_summary import summarise
-from tests.trace_records import RECIPES
+from atectl.commands.drawing.timeline import (
+    Point,
+    Timeline,
+    in_columns,
+    on_common_axes,
+    timeline_of,
+)
+from atectl.commands.drawing.timeline_chart import TimelineChart
+from atectl.commands.drawing.timeline_svg import timeline_svg, timelines_svg
+from atectl.trace.check import Check, check
+from atectl.trace.events import Header, Ruled, Trace
+from atectl.trace.replay import ModelError, recorded_run, simulation_of
+from atectl.trace.summary import summarise
+from tests.support.golden import WIDTHS, assert_looks_like, drawn
+from tests.support.trace_records import RECIPES
 
-GOLDEN = Path(__file__).parent / "golden"
-WIDTHS = (60, 80, 120)
 SVG = "{http://www.w3.org/2000/svg}"
 BUDGET = Budget(1000)
-
-
-def drawn(view: RenderableType, width: int) -> str:
-    console = Console(file=StringIO(), width=width, color_system=None, highlight=False)
-    with console.capture() as capture:
-        console.print(view)
-    lines = capture.get().splitlines()
-    assert all(len(line) <= width for line in lines)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
-
-
-def assert_looks_like(name: str, picture: str) -> None:
-    golden = GOLDEN / name
-    if os.environ.get("ATECTL_REDRAW"):
-        golden.write_text(picture, encoding="utf-8")
-    assert picture == golden.read_text(encoding="utf-8")
 
 
 def chart(name: str) -> TimelineChart:
@@ -66,7 +53,7 @@ def timeline(*points: Point, ends_s: float = 10.0) -> Timeline:
 @pytest.mark.parametrize("width", WIDTHS)
 @pytest.mark.parametrize("name", ["spilled", "aborted"])
 def test_a_timeline(name: str, width: int) -> None:
-    assert_looks_like(f"timeline-{name}-{width}.txt", drawn(chart(name), width))
+    assert_looks_like(f"timeline-{name}-{width}", drawn(chart(name), width))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -74,7 +61,7 @@ def test_a_simulation(width: int) -> None:
     trace = RECIPES["aborted"].trace()
     shown = simulation_of(trace, [("both", None)], [400 << 20, 50 << 20])
     view = simulation_view(shown, lists_decisions=False)
-    assert_looks_like(f"simulation-{width}.txt", drawn(view, width))
+    assert_looks_like(f"simulation-{width}", drawn(view, width))
 
 
 def test_every_decision_is_listed_if_so_asked() -> None:

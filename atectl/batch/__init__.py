@@ -1,0 +1,1 @@
+"""Many jobs in one host."""

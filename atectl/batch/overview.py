@@ -1,0 +1,79 @@
+"""A batch at one moment: its leases, row by row, and the host."""
+
+from typing import NamedTuple
+
+from atectl.accounting import Budget, Pressure
+from atectl.arbitration.seat import Ruling, Seat, came_back
+from atectl.arbitration.view import Phase
+from atectl.lease.lease import Lease
+
+RESUMING_S = 1.0
+"""How long a lease that came back from disk is said to be resuming: its pages come one by one,
+as it touches them, and nobody is told of the last."""
+
+
+class LeaseRow(NamedTuple):
+    """A lease that has not ended. `state` is `running`, `resuming` (from disk, within the last
+    `RESUMING_S`), `waiting` (inside its growth request), `parked`, `spilled`, `ending` or
+    `aborted`; `resident_bytes` None is unknown."""
+
+    job: int
+    principal: str
+    capsule: str
+    label: str
+    state: str
+    current_bytes: int
+    resident_bytes: int | None
+    quota_bytes: int
+    wall_s: float
+
+
+class BatchOverview(NamedTuple):
+    """A batch at `now_s`, on the clock of its rulings. `rulings` are the latest.
+
+    `on_disk_bytes` is what spilled memory takes there, that of leases which came back and still
+    have their file included.
+    """
+
+    now_s: float
+    rows: tuple[LeaseRow, ...]
+    budget: Budget
+    pressure: Pressure
+    on_disk_bytes: int
+    rulings: tuple[Ruling, ...]
+
+
+def lease_row(job: int, lease: Lease, now_s: float) -> LeaseRow:
+    """A lease as it is at `now_s`, on the clock of its rulings, under the number of its job."""
+    reading = lease.read()
+    return LeaseRow(
+        job=job,
+        principal=lease.terms.principal,
+        capsule=lease.capsule.name,
+        label=lease.terms.label,
+        state=_state(lease, now_s),
+        current_bytes=reading.current_bytes,
+        resident_bytes=lease.resident_bytes(),
+        quota_bytes=lease.terms.quota.memory_bytes,
+        wall_s=lease.wall_s,
+    )
+
+
+def _state(lease: Lease, now_s: float) -> str:
+    seat = lease.seat
+    if seat is not None and seat.aborting:
+        return "aborted"
+    if lease.is_ending:
+        return "ending"
+    if seat is not None and seat.phase is Phase.PARKED and seat.asked_bytes:
+        return "waiting"
+    if seat is not None and seat.phase is Phase.RUNNING and _came_back_lately(seat, now_s):
+        return "resuming"
+    return lease.state
+
+
+def _came_back_lately(seat: Seat, now_s: float) -> bool:
+    if len(seat.rulings) < 2:
+        return False
+    before, latest = seat.rulings[-2], seat.rulings[-1]
+    return came_back(before, latest) and now_s - latest.at_s < RESUMING_S

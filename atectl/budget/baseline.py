@@ -1,0 +1,178 @@
+"""What a host process takes before any guest runs: its baseline, measured for real.
+
+It is measured in a child process that brings the engine up, loads the capsules from the cache as
+a host does, instantiates each once and runs none.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atectl.budget.errors import BaselineUnmeasured
+from atectl.ledger_store.records import LOST, SPILLED, LeaseRecord
+from atectl.system.apart import Apart, ApartFailed
+from atectl.system.memory import resident_bytes
+from atectl.units import show_size
+
+TIMEOUT_S = 120.0
+"""How long the child may take; compiling a large capsule takes seconds."""
+
+START_S = 5.0
+"""How long one capsule may take to be instantiated, its start function included."""
+
+
+class Sample(NamedTuple):
+    """A capsule to be instantiated, and the least and the largest quota that it is given.
+
+    Whether it starts is tried under the least; its size counts as it is under the largest.
+    """
+
+    path: Path
+    least_mem_bytes: int
+    max_mem_bytes: int
+
+
+class Refusal(NamedTuple):
+    """A capsule that could not be instantiated, with the error of its run.
+
+    `is_certain` is false where it did not come to an end in time: a run of it might.
+    """
+
+    path: Path
+    code: str
+    message: str
+    remedy: str
+    is_certain: bool = True
+
+
+class Baseline(NamedTuple):
+    """What the host takes by itself; None if that could not be measured, and `source` says why.
+
+    `gaps` are what else could not be found out, each in a sentence. `may_be_more`: what leases
+    were granted was subtracted, of which not all need be resident.
+    """
+
+    resident_bytes: int | None
+    source: str
+    refusals: tuple[Refusal, ...] = ()
+    gaps: tuple[str, ...] = ()
+    may_be_more: bool = False
+
+
+def stated(size_bytes: int) -> Baseline:
+    """The baseline that the operator gave."""
+    return Baseline(size_bytes, "as stated")
+
+
+def unmeasured(reason: str) -> Baseline:
+    """A baseline that is not known."""
+    return Baseline(None, reason)
+
+
+def of_process(pid: int, running: Iterable[LeaseRecord] | None) -> Baseline:
+    """The resident bytes of a running host, without what its leases hold.
+
+    Args:
+        running: the unfinished leases that the ledger knows; None where no ledger tells.
+
+    Raises:
+        BaselineUnmeasured: there is no such process, or it may not be read (exit 125).
+    """
+    resident = resident_bytes(pid)
+    if not resident:  # one that has ended and waits to be reaped holds nothing
+        raise BaselineUnmeasured(f"there is no process {pid} whose memory could be read")
+    source = f"resident size of process {pid}"
+    if running is None:
+        told = f"no ledger tells how much of the {show_size(resident)} of process {pid} is leases'"
+        gap = f"{told}: without them it may take more than an idle host"
+        return Baseline(None, told, gaps=(gap,))
+    leases = [lease for lease in running if _is_run_by(pid, lease)]
+    if not leases:
+        return Baseline(resident, f"{source}; the ledger knows no lease of it")
+    held = sum(lease.current_bytes for lease in leases if lease.state != SPILLED)
+    noun = "lease" if len(leases) == 1 else "leases"
+    less = f"{show_size(resident)}, less the {show_size(held)} of its {len(leases)} {noun}"
+    return Baseline(max(resident - held, 0), f"{source}, {less}", may_be_more=True)
+
+
+def _is_run_by(pid: int, lease: LeaseRecord) -> bool:
+    # Other hosts, and processes that have ended, may have had the same number.
+    return lease.pid == pid and lease.host == os.uname().nodename and lease.state != LOST
+
+
+def not_below(baseline: Baseline, measured: Baseline) -> Baseline:
+    """`baseline`, or what was `measured` of an idle host where that is a better guess.
+
+    It is where nothing is known of a running host without its leases, or too little is left of it.
+    """
+    if measured.resident_bytes is None:
+        return baseline
+    source = f"{measured.source}; {baseline.source}"
+    if baseline.resident_bytes is not None:
+        if not baseline.may_be_more or measured.resident_bytes <= baseline.resident_bytes:
+            return baseline
+        source += ", would be less"
+    return baseline._replace(resident_bytes=measured.resident_bytes, source=source)
+
+
+def with_trials(baseline: Baseline, trial: Baseline) -> Baseline:
+    """`baseline`, with what was found out as its capsules were tried.
+
+    Args:
+        trial: what `measure` came to.
+    """
+    gaps = baseline.gaps + trial.gaps
+    if trial.resident_bytes is None and not trial.refusals:
+        gaps += (f"whether the capsules can start was not tried: {trial.source}",)
+    return baseline._replace(refusals=trial.refusals, gaps=gaps)
+
+
+def measure(
+    samples: Iterable[Sample],
+    *,
+    program: Iterable[str] = (),
+    timeout_s: float = TIMEOUT_S,
+    start_s: float = START_S,
+) -> Baseline:
+    """The resident bytes of a host that is up and has instantiated each of `samples`, run none.
+
+    Args:
+        program: modules that the host has imported as well, by their names.
+        timeout_s: how long the measuring may take.
+        start_s: how long each capsule may take to be instantiated.
+    """
+    asked = {"program": list(program), "start_s": start_s}
+    wanted = list(samples)
+    try:
+        answer = _ask_child({**asked, "capsules": _told(wanted)}, timeout_s)
+        refusals = _refusals(answer)
+        if answer["compiled"]:
+            # What compiling took is no part of it: now all come from the cache. What did not
+            # start in time is not waited for a second time.
+            given_up = tuple(each for each in refusals if not each.is_certain)
+            late = {each.path for each in given_up}
+            left = [each for each in wanted if each.path not in late]
+            answer = _ask_child({**asked, "capsules": _told(left)}, timeout_s)
+            refusals = (*_refusals(answer), *given_up)
+    except ApartFailed as error:
+        return Baseline(None, f"the measuring process failed: {error}")
+    if answer["resident_bytes"] is None:
+        return Baseline(None, "the system does not tell what a process holds", refusals)
+    number = answer["instantiated"]
+    noun = "capsule" if number == 1 else "capsules"
+    source = f"measured: a process with the engine up and {number} {noun} instantiated"
+    return Baseline(answer["resident_bytes"], source, refusals)
+
+
+def _ask_child(asked: dict[str, Any], timeout_s: float) -> dict[str, Any]:
+    answer: dict[str, Any] = Apart("atectl.budget.baseline_child").ask(asked, timeout_s)
+    return answer
+
+
+def _told(samples: Sequence[Sample]) -> list[list[Any]]:
+    return [[str(each.path), each.least_mem_bytes, each.max_mem_bytes] for each in samples]
+
+
+def _refusals(answer: dict[str, Any]) -> tuple[Refusal, ...]:
+    return tuple(Refusal(Path(path), *rest) for path, *rest in answer["refusals"])

@@ -1,0 +1,167 @@
+"""The process that stands for a host before any guest runs: see `atectl.budget.baseline`.
+
+Reads on stdin, as JSON, the modules to import, how long a capsule may take to be instantiated,
+and each capsule with its least and its largest quota; writes one JSON object to stdout.
+"""
+
+import json
+import os
+import sys
+import threading
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from wasmtime import Store, Trap, WasiConfig, WasmtimeError  # noqa: TID253
+
+from atectl import config
+from atectl.accounting import Ledger, Meter, Principal, Quota
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.interface import require_imports
+from atectl.capsule.loading import Capsule, load
+from atectl.engine.memory import LeaseMemory
+from atectl.engine.metered import Engine, GuestControl
+from atectl.engine.traps import is_trap
+from atectl.errors import (
+    AtectlError,
+    CacheUnusable,
+    DeadlinePassed,
+    EngineFailure,
+    GuestTrapped,
+    InitialMemoryOverQuota,
+)
+from atectl.system.apart import end_with_parent
+from atectl.system.memory import resident_bytes
+from atectl.units import format_size
+
+_LAST_WORD_S = 1.0
+"""How long a guest that is told to end may take to hear of it; in a host call it does not."""
+
+
+def main() -> None:
+    """Instantiate what is asked for, and tell what this process holds then."""
+    # Whoever asked may be ended at any time, and a start function may compute for ever.
+    end_with_parent()
+    asked = json.load(sys.stdin)
+    for module in asked["program"]:
+        import_module(module)
+    host = _Host(asked["start_s"])
+    refusals = []
+    for path, least_mem_bytes, max_mem_bytes in asked["capsules"]:
+        try:
+            host.try_out(Path(path), least_mem_bytes, max_mem_bytes)
+        except AtectlError as error:
+            is_certain = not isinstance(error, DeadlinePassed)
+            refusals.append([path, error.code, str(error), error.remedy, is_certain])
+    answer = {
+        "resident_bytes": resident_bytes(),
+        "instantiated": len(host.stores),
+        "compiled": host.has_compiled,
+        "refusals": refusals,
+    }
+    json.dump(answer, sys.stdout)
+    sys.stdout.flush()
+    # A guest that was left asleep in a host call must not wake to an interpreter half gone.
+    os._exit(0)
+
+
+class _Host:
+    """An engine, and an instance of each capsule that could be instantiated."""
+
+    def __init__(self, start_s: float) -> None:
+        self.stores: list[Store] = []
+        self.has_compiled = False
+        self._start_s = start_s
+        self._engine = Engine()
+        self._cache: ArtifactCache | None = None
+        with suppress(CacheUnusable):
+            self._cache = ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
+
+    def try_out(self, path: Path, least_mem_bytes: int, max_mem_bytes: int) -> None:
+        """Load a capsule, see that it starts under its least quota, and keep an instance.
+
+        Raises:
+            AtectlError: it cannot be loaded or instantiated. One that starts under its largest
+                quota only is kept nevertheless.
+        """
+        capsule = load(self._engine, path, self._cache)
+        self.has_compiled |= not capsule.was_cached and capsule.cache_error is None
+        refusal: AtectlError | None = None
+        if least_mem_bytes < max_mem_bytes:
+            try:
+                self._instantiate(capsule, least_mem_bytes).close()
+            except DeadlinePassed:
+                raise
+            except AtectlError as error:
+                refusal = error
+        self.stores.append(self._instantiate(capsule, max_mem_bytes))
+        if refusal is not None:
+            raise refusal
+
+    def _instantiate(self, capsule: Capsule, max_mem_bytes: int) -> Store:
+        """An instance of a capsule, of which at most its own start function has run."""
+        made: list[Store] = []
+        failures: list[AtectlError] = []
+        control = GuestControl()
+
+        def instantiate() -> None:
+            try:
+                made.append(self._instantiate_here(capsule, max_mem_bytes, control))
+            except AtectlError as error:
+                failures.append(error)
+            except Exception as error:
+                failures.append(EngineFailure(f"{capsule.name}: {error}"))
+
+        thread = threading.Thread(target=instantiate, name=capsule.name, daemon=True)
+        thread.start()
+        thread.join(self._start_s)
+        if thread.is_alive():
+            control.ending = "deadline"
+            self._engine.tick()
+            thread.join(_LAST_WORD_S)
+            raise DeadlinePassed(
+                f"whether {capsule.name} can start is not known: its start function was still "
+                f"running after {self._start_s:g} s",
+                remedy="give its work to an export, which is called under a deadline",
+            )
+        if failures:
+            raise failures[0]
+        return made[0]
+
+    def _instantiate_here(
+        self, capsule: Capsule, max_mem_bytes: int, control: GuestControl
+    ) -> Store:
+        quota = Quota(max_mem_bytes)
+        memory = LeaseMemory(Meter(Principal(), quota, Ledger()))
+        store = self._engine.new_store(control)
+        tables = capsule.table_bound
+        store.set_limits(table_elements=quota.table_elements // max(tables, 1), tables=tables)
+        store.set_wasi(WasiConfig())
+        is_module = capsule.kind == "module"
+        linker = self._engine.module_linker() if is_module else self._engine.component_linker()
+        code: Any = capsule.code
+        with self._engine.memories.charging(memory):
+            try:
+                linker.instantiate(store, code)
+            except (Trap, WasmtimeError) as error:
+                raise self._refusal(capsule, memory, error) from None
+        return store
+
+    def _refusal(self, capsule: Capsule, memory: LeaseMemory, error: Exception) -> AtectlError:
+        """Why the capsule could not be instantiated."""
+        if memory.refused_initial_bytes is not None:
+            needed = memory.meter.read().current_bytes + memory.refused_initial_bytes
+            quota_bytes = memory.meter.quota.memory_bytes
+            return InitialMemoryOverQuota(
+                f"{capsule.name} needs {needed} bytes ({format_size(needed)}) to start; "
+                f"its quota is {quota_bytes} bytes ({format_size(quota_bytes)})",
+                remedy=f"raise its max_mem to {format_size(needed)} or more",
+            )
+        if is_trap(error):
+            return GuestTrapped(f"{capsule.name} trapped in its start function")
+        try:
+            require_imports(self._engine, capsule)
+        except AtectlError as missing:
+            return missing
+        return EngineFailure(f"{capsule.name}: {' '.join(str(error).split())}")

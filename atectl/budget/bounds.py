@@ -1,0 +1,63 @@
+"""Where a limit is too high or too low: over what the machine has, next to what the host takes,
+or below what a lease may hold. `budget check` finds these, and `batch` warns of them.
+"""
+
+from collections.abc import Sequence
+
+from atectl.accounting import Budget
+from atectl.budget.demand import Claim
+from atectl.budget.errors import TightBudget, UnsatisfiableBudget
+from atectl.budget.file import least_limit_bytes
+from atectl.system.ceilings import Ceiling
+from atectl.units import format_size, show_size
+
+
+def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None:
+    """What is wrong with a limit that is over a bound of the machine; None if it is not."""
+    if ceiling.size_bytes is None or budget.limit_bytes <= ceiling.size_bytes:
+        return None
+    most = format_size(ceiling.size_bytes >> 20 << 20 or ceiling.size_bytes)  # it can be typed
+    raising = ", or raise the bound" if ceiling.can_be_raised else ""
+    return UnsatisfiableBudget(
+        f"the limit of {show_size(budget.limit_bytes)} is over the "
+        f"{show_size(ceiling.size_bytes)} that the {ceiling.name} allows",
+        remedy=f"lower the limit to {most} or less{raising}",
+    )
+
+
+def tight(budget: Budget, baseline_bytes: int, *, is_guarded: bool) -> TightBudget | None:
+    """What is wrong with a soft limit below the host's own size; None if it is not.
+
+    Args:
+        is_guarded: whether leases are held back under pressure.
+    """
+    if budget.soft_bytes >= baseline_bytes:
+        return None
+    what = "leases are parked at once" if is_guarded else "it is passed"
+    return TightBudget(
+        f"the host itself takes {show_size(baseline_bytes)}, over the soft limit of "
+        f"{show_size(budget.soft_bytes)}: {what}",
+        remedy=f"raise the limit above {format_size(least_limit_bytes(budget, baseline_bytes))}",
+    )
+
+
+def never_fitting(
+    budget: Budget, baseline_bytes: int, claims: Sequence[Claim]
+) -> UnsatisfiableBudget | None:
+    """What is wrong with quotas that the limit has no room for; None if it has for each alone.
+
+    The limit is not below the baseline.
+    """
+    left_bytes = budget.limit_bytes - baseline_bytes
+    too_large = [claim for claim in claims if claim.max_mem_bytes > left_bytes]
+    if not too_large:
+        return None
+    largest = max(too_large, key=lambda claim: claim.max_mem_bytes)
+    number = sum(claim.leases for claim in too_large)
+    others = f" ({number} leases are too large)" if number > 1 else ""
+    return UnsatisfiableBudget(
+        f"a lease of {largest.capsule.name} could never have its quota of "
+        f"{show_size(largest.max_mem_bytes)}: the limit leaves {show_size(left_bytes)} "
+        f"above the baseline{others}",
+        remedy="raise the limit, or lower its max_mem",
+    )

@@ -1,0 +1,348 @@
+"""Whether a host budget can be met, before anything starts: the sum, and what is wrong with it."""
+
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.accounting import Budget
+from atectl.budget.baseline import Baseline, Sample
+from atectl.budget.bounds import never_fitting, over_ceiling, tight
+from atectl.budget.demand import Claim, Demand, claims, demand
+from atectl.budget.errors import OvercommittedBudget, UnsatisfiableBudget
+from atectl.budget.file import (
+    HOST_FIELDS,
+    BudgetFile,
+    HostSettings,
+    least_limit_bytes,
+    refuse_unsatisfiable,
+)
+from atectl.errors import AtectlError
+from atectl.finding import Verdict
+from atectl.spill.errors import SpillFolderUnusable, SpillOntoMemory
+from atectl.spill.room import disk_room_bytes, filesystem_of, refuse_memory_backed
+from atectl.system.ceilings import DEFAULT_SHARE, Ceiling, ceilings, tightest
+from atectl.units import format_size, show_size
+
+
+class BudgetVerdict(StrEnum):
+    """What a check comes to. `SKIPPED`: nothing is wrong, but for what could not be measured."""
+
+    FITS = "fits"
+    OVERCOMMITTED = "overcommitted"
+    UNSATISFIABLE = "unsatisfiable"
+    SKIPPED = "skipped"
+
+
+class BudgetFinding(NamedTuple):
+    """One thing that is or may be wrong; `code` is that of its error, None where it has none."""
+
+    severity: Verdict
+    code: str | None
+    message: str
+    remedy: str
+
+
+class Sources(NamedTuple):
+    """Where the settings come from: the file, an option, or neither.
+
+    `jobs` tells what bounds how many run at once; None where no job is to run.
+    """
+
+    limit: str
+    soft: str = "the default"
+    resume: str = "the default"
+    jobs: str | None = None
+
+
+class SpillRoom(NamedTuple):
+    """How much may be spilled; None where nothing is, or where `refusal` says why nothing can be.
+
+    `filesystem` is what the folder is on; None where the system does not tell.
+    """
+
+    size_bytes: int | None
+    source: str
+    filesystem: str | None = None
+    refusal: AtectlError | None = None
+
+
+class Measured(NamedTuple):
+    """The figures of a check."""
+
+    host: HostSettings
+    budget: Budget
+    sources: Sources
+    baseline: Baseline
+    demand: Demand
+    ceiling: Ceiling
+    spill_room: SpillRoom
+
+    @property
+    def baseline_bytes(self) -> int:
+        """The baseline; 0 where it is not known."""
+        return self.baseline.resident_bytes or 0
+
+    @property
+    def left_bytes(self) -> int:
+        """What is left for leases below soft; negative if the baseline alone is over it."""
+        return self.budget.soft_bytes - self.baseline_bytes
+
+    @property
+    def excess_bytes(self) -> int:
+        """What leases may hold together beyond that."""
+        return max(self.demand.committed_bytes - max(self.left_bytes, 0), 0)
+
+    @property
+    def overcommit_ratio(self) -> float | None:
+        """What is committed, as a multiple of what is left; None if nothing is left."""
+        if self.left_bytes <= 0:
+            return None
+        return self.demand.committed_bytes / self.left_bytes
+
+
+class BudgetCheck(NamedTuple):
+    """A checked budget, its findings with the gravest first.
+
+    `code` is E312 if it is unsatisfiable; if it is overcommitted, E322, or E323 where nothing
+    but the host itself is over soft.
+    """
+
+    verdict: BudgetVerdict
+    code: str | None
+    measured: Measured
+    findings: tuple[BudgetFinding, ...]
+
+
+def samples(budget: BudgetFile) -> list[Sample]:
+    """Each capsule of a budget file once, with the least and the largest of its quotas."""
+    found: dict[Path, Sample] = {}
+    for claim in claims(budget):
+        size_bytes = claim.max_mem_bytes
+        known = found.get(claim.capsule, Sample(claim.capsule, size_bytes, size_bytes))
+        least, largest = known.least_mem_bytes, known.max_mem_bytes
+        found[claim.capsule] = Sample(
+            claim.capsule, min(least, size_bytes), max(largest, size_bytes)
+        )
+    return list(found.values())
+
+
+def check_budget(
+    budget: BudgetFile, host: HostSettings, baseline: Baseline, *, root: str = "/"
+) -> BudgetCheck:
+    """Hold what is to run under a budget against what there is.
+
+    Args:
+        budget: what is to run.
+        host: the settings that count: those of the file, or with some of them replaced.
+        baseline: what the host takes by itself.
+        root: the folder that stands for `/`.
+
+    Raises:
+        BadBudgetFile: one of its jobs is none (exit 2).
+    """
+    bounds = ceilings(root=root)
+    every = claims(budget)
+    measured = Measured(
+        host=host,
+        budget=host.budget(root=root),
+        sources=_sources(budget, host, every, bounds),
+        baseline=baseline,
+        demand=demand(every, host.jobs_at_once),
+        ceiling=tightest(bounds),
+        spill_room=_spill_room(budget, host, root),
+    )
+    found = [
+        *_unmeasured(measured),
+        *_about_the_limit(measured),
+        *_about_leases(measured, every),
+        *_about_capsules(baseline),
+        *_about_spilling(measured),
+    ]
+    found.sort(key=lambda finding: _GRAVITY[finding.severity])
+    verdict = _verdict(found)
+    code = None
+    if verdict is BudgetVerdict.UNSATISFIABLE:
+        code = UnsatisfiableBudget.code
+    elif verdict is BudgetVerdict.OVERCOMMITTED:
+        told = [finding.code for finding in found]
+        code = OvercommittedBudget.code if OvercommittedBudget.code in told else told[0]
+    return BudgetCheck(verdict, code, measured, tuple(found))
+
+
+_GRAVITY = {Verdict.PROBLEM: 0, Verdict.WARNING: 1, Verdict.SKIPPED: 2}
+
+
+def _verdict(found: list[BudgetFinding]) -> BudgetVerdict:
+    """What the findings, the gravest first, come to: it never says less than they do."""
+    if not found:
+        return BudgetVerdict.FITS
+    return {
+        Verdict.PROBLEM: BudgetVerdict.UNSATISFIABLE,
+        Verdict.WARNING: BudgetVerdict.OVERCOMMITTED,
+    }.get(found[0].severity, BudgetVerdict.SKIPPED)
+
+
+# What is measured
+
+
+def _sources(
+    budget: BudgetFile, host: HostSettings, every: list[Claim], bounds: tuple[Ceiling, ...]
+) -> Sources:
+    limit = f"none given: {DEFAULT_SHARE:g} of the {tightest(bounds).name}"
+    has_jobs = any(not claim.at_once for claim in every)
+    return Sources(
+        limit=_source(budget, host, "limit", limit),
+        soft=_source(budget, host, "soft", Sources("").soft),
+        resume=_source(budget, host, "resume", _unsaid_resume(host)),
+        jobs=_source(budget, host, "jobs", "as many jobs as cores") if has_jobs else None,
+    )
+
+
+def _unsaid_resume(host: HostSettings) -> str:
+    usual = Budget(1)
+    if host.resume_share == usual.resume:
+        return Sources("").resume
+    return f"the default for this soft: {usual.resume / usual.soft:g} of it"
+
+
+def _source(budget: BudgetFile, host: HostSettings, key: str, otherwise: str) -> str:
+    """Who says what a key of `[host]` is; `otherwise` if nobody does."""
+    field = HOST_FIELDS[key]
+    if getattr(host, field) != getattr(budget.host, field):
+        return f"--{key.replace('_', '-')}"
+    return f"{key} in {budget.path}" if key in budget.host_keys else otherwise
+
+
+def _spill_room(budget: BudgetFile, host: HostSettings, root: str) -> SpillRoom:
+    if not host.rules.spills:
+        return SpillRoom(None, f"nothing is spilled with backpressure {host.backpressure}")
+    try:
+        refuse_memory_backed(host.spill_dir, root=root)
+        filesystem = filesystem_of(host.spill_dir, root=root)
+        room_bytes = disk_room_bytes(host.spill_dir)
+    except (SpillFolderUnusable, SpillOntoMemory) as error:
+        return SpillRoom(None, str(error), refusal=error)
+    source = f"free in {host.spill_dir}, on {filesystem or 'a file system of unknown kind'}"
+    if host.spill_cap_bytes is None:
+        return SpillRoom(room_bytes, source, filesystem)
+    cap = _source(budget, host, "spill_cap", "the cap")
+    if host.spill_cap_bytes <= room_bytes:
+        source = f"{cap}; {show_size(room_bytes)} are {source}"
+        return SpillRoom(host.spill_cap_bytes, source, filesystem)
+    source = f"{source}: less than the {show_size(host.spill_cap_bytes)} of {cap}"
+    return SpillRoom(room_bytes, source, filesystem)
+
+
+# What may be wrong
+
+
+def _problem(error: AtectlError) -> BudgetFinding:
+    return BudgetFinding(Verdict.PROBLEM, error.code, str(error), error.remedy)
+
+
+def _warning(error: AtectlError) -> BudgetFinding:
+    return BudgetFinding(Verdict.WARNING, error.code, str(error), error.remedy)
+
+
+def _skipped(message: str, remedy: str = "") -> BudgetFinding:
+    return BudgetFinding(Verdict.SKIPPED, None, message, remedy)
+
+
+def _unmeasured(measured: Measured) -> Iterator[BudgetFinding]:
+    baseline = measured.baseline
+    if baseline.resident_bytes is None:
+        yield _skipped(
+            f"the baseline is not known: {baseline.source}", "state it with --baseline SIZE"
+        )
+    for gap in baseline.gaps:
+        yield _skipped(gap)
+
+
+def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
+    budget, is_guarded = measured.budget, measured.host.is_guarded
+    baseline_bytes = measured.baseline_bytes
+    try:
+        refuse_unsatisfiable(budget, baseline_bytes, is_guarded=is_guarded)
+    except UnsatisfiableBudget as error:
+        yield _problem(error)
+    else:
+        too_tight = tight(budget, baseline_bytes, is_guarded=is_guarded)
+        if too_tight is not None:
+            yield _warning(too_tight)
+    too_high = over_ceiling(budget, measured.ceiling)
+    if too_high is not None:
+        yield _problem(too_high)
+
+
+def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:
+    if measured.budget.limit_bytes < measured.baseline_bytes:  # there is nothing to be shared
+        if measured.excess_bytes and not measured.host.is_guarded:  # else this is refused already
+            yield _warning(_overcommitted(measured))
+        return
+    too_large = never_fitting(measured.budget, measured.baseline_bytes, every)
+    if too_large is not None:
+        yield _problem(too_large)
+    elif measured.excess_bytes:
+        yield _warning(_overcommitted(measured))
+
+
+def _overcommitted(measured: Measured) -> OvercommittedBudget:
+    left = max(measured.left_bytes, 0)
+    means = {
+        "both": "it relies on parking and spilling",
+        "park": "it relies on parking, and past the limit leases are aborted",
+        "spill": "it relies on spilling",
+    }
+    host = measured.host
+    what = means[host.backpressure] if host.is_guarded else "nothing holds leases back"
+    number = measured.demand.leases
+    committed = show_size(measured.demand.committed_bytes)
+    who = "1 lease may hold" if number == 1 else f"{number} leases together may hold"
+    return OvercommittedBudget(
+        f"{who} {committed}, and {show_size(left)} is left below soft: {what}",
+        remedy=_limit_for_all(measured),
+    )
+
+
+def _limit_for_all(measured: Measured) -> str:
+    """The limit under which nothing is overcommitted, if this machine has so much."""
+    wanted = measured.demand.committed_bytes + measured.baseline_bytes
+    enough_bytes = least_limit_bytes(measured.budget, wanted)
+    ceiling = measured.ceiling
+    if ceiling.size_bytes is not None and enough_bytes > ceiling.size_bytes:
+        most = show_size(ceiling.size_bytes)
+        return (
+            f"lower quotas, or run fewer at once: for all to fit, the limit is to be "
+            f"{show_size(enough_bytes)}, and the {ceiling.name} allows {most}"
+        )
+    return f"with a limit of {format_size(enough_bytes)} all fit"
+
+
+def _about_capsules(baseline: Baseline) -> Iterator[BudgetFinding]:
+    for refusal in baseline.refusals:
+        severity = Verdict.PROBLEM if refusal.is_certain else Verdict.SKIPPED
+        yield BudgetFinding(severity, refusal.code, refusal.message, refusal.remedy)
+
+
+def _about_spilling(measured: Measured) -> Iterator[BudgetFinding]:
+    folder, room = measured.host.spill_dir, measured.spill_room
+    if room.refusal is not None:
+        yield _problem(room.refusal)
+    if room.size_bytes is None:
+        return
+    if room.filesystem is None:
+        yield _skipped(
+            f"whether {folder} is on a real disk is not known",
+            "see that it is: memory that is spilled into memory is not freed",
+        )
+    remedy = "name a folder on a larger disk with --spill-dir, or raise --spill-cap"
+    committed_bytes, excess_bytes = measured.demand.committed_bytes, measured.excess_bytes
+    spillable = f"{show_size(room.size_bytes)} can be spilled ({room.source})"
+    if room.size_bytes < excess_bytes:
+        what = f"leases may hold {show_size(excess_bytes)} more than is left below soft"
+        yield _problem(UnsatisfiableBudget(f"{spillable}, and {what}", remedy=remedy))
+    elif excess_bytes and room.size_bytes < committed_bytes:
+        # The file behind a memory stays as long as the memory does.
+        what = f"all leases, spilled in turn, may need {show_size(committed_bytes)}"
+        yield _warning(OvercommittedBudget(f"{spillable}, and {what}", remedy=remedy))

@@ -1,0 +1,89 @@
+"""What goes wrong with many leases under one budget: E117, E312 to E316, and E320 to E341.
+
+E317 and E318 end one lease, and stand with the other ends of a lease in `atectl.errors`.
+"""
+
+from atectl.errors import AtectlError, UsageError
+
+# The budget
+
+
+class BadBudgetFile(UsageError):
+    """The host budget file cannot be read or holds something unknown."""
+
+    code = "E117"
+    example = "atectl budget check broken.toml"
+    default_remedy = "mend the file named; `atectl budget init -` shows every key"
+
+
+class UnsatisfiableBudget(AtectlError):
+    """The host budget can never be met."""
+
+    code = "E312"
+    example = "atectl budget check --limit 16MiB budget.toml"
+    default_remedy = "raise the limit; `atectl budget check` shows the sum"
+
+
+class OvercommittedBudget(AtectlError):
+    """The quotas granted together are more than the host has."""
+
+    code = "E322"
+    example = "four leases of 512MiB each under a limit of 1GiB"
+    default_remedy = "raise the limit, or lower quotas or the number of leases at once"
+
+
+class TightBudget(AtectlError):
+    """The limit leaves so little above the baseline that leases are parked at once."""
+
+    code = "E323"
+    example = "a limit of 64MiB where the process itself takes 60MiB"
+    default_remedy = "raise the limit"
+
+
+class BaselineUnmeasured(AtectlError):
+    """What the host process itself takes could not be measured."""
+
+    code = "E324"
+    example = "atectl budget check --pid 999999 budget.toml"
+    default_remedy = "state it with --baseline SIZE"
+
+
+class BudgetUnwritable(AtectlError):
+    """A budget file cannot be written, or is already there."""
+
+    code = "E325"
+    example = "atectl budget init /no/such/folder/budget.toml"
+    default_remedy = "name another file; --force replaces one that is already there"
+
+
+# Spilled memory
+
+
+# Jobs and results
+
+
+class BadJob(UsageError):
+    """A job of a batch cannot be used: its line or table has something it should not have."""
+
+    code = "E330"
+    example = """echo '{"capsul": "hello.wasm"}' | atectl batch -"""
+    default_remedy = "`atectl batch --help` lists the keys of a job"
+
+
+class BadResults(UsageError):
+    """The file of results to resume from holds something that is no result."""
+
+    code = "E331"
+    example = "atectl batch jobs.toml --resume-from photo.png"
+    default_remedy = "name a file that holds what an earlier `atectl batch` wrote to stdout"
+
+
+class JobsUnreadable(UsageError):
+    """The file of jobs cannot be read, or has none."""
+
+    code = "E332"
+    example = "atectl batch no-such-file.toml"
+    default_remedy = "name a TOML file with [[job]] tables, or - for lines of JSON on stdin"
+
+
+# Traces

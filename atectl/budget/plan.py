@@ -1,0 +1,200 @@
+"""A host budget recommended from what the ledger has seen."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from atectl.accounting import Budget, Principal
+from atectl.budget.baseline import Baseline
+from atectl.budget.file import BudgetFile, least_limit_bytes
+from atectl.ledger_store.records import AccountRecord, LeaseRecord
+from atectl.units import format_size
+
+DEFAULT_HEADROOM = 0.15
+"""What is granted over the largest peak that was seen."""
+
+_MIB = 1 << 20
+
+
+class PrincipalPlan(NamedTuple):
+    """What one principal's leases held, and the quota that this recommends for each.
+
+    `peak_bytes` is the absolute high-water mark, over which a quota holds. `samples` are leases,
+    seen from `since` until `until` (seconds since 1970). `wanted_bytes` is what one lease wanted
+    at most: its own mark and the largest growth that it was refused; never less than the peak.
+    `is_cut_off`: a refusal kept that lease from it, so that the next may want more still.
+    """
+
+    principal: str
+    samples: int
+    since: float
+    until: float
+    peak_bytes: int
+    refused_growths: int
+    wanted_bytes: int
+    is_cut_off: bool
+    headroom_bytes: int
+    max_mem_bytes: int
+
+
+class Plan(NamedTuple):
+    """A recommended budget.
+
+    `together_leases` held `together_bytes` at the same time, the most that was seen. Under
+    `limit_bytes` this with its headroom stays below soft, and so does the largest quota; where
+    the baseline is not known there is no limit. `baseline_source` says what the baseline has in
+    it, or why it is not known.
+    """
+
+    headroom: float
+    principals: tuple[PrincipalPlan, ...]
+    together_leases: int
+    together_bytes: int
+    baseline_bytes: int | None
+    baseline_source: str
+    limit_bytes: int | None
+
+
+class Change(NamedTuple):
+    """One value of a budget in use, and what is recommended; None where there is none.
+
+    `key` is where it stands in a budget file.
+    """
+
+    key: str
+    in_use_bytes: int | None
+    planned_bytes: int | None
+
+
+def recommend(
+    accounts: Iterable[AccountRecord],
+    leases: Iterable[LeaseRecord],
+    *,
+    headroom: float = DEFAULT_HEADROOM,
+    baseline: Baseline,
+) -> Plan:
+    """A budget from the accounts of a ledger and the leases it remembers.
+
+    Args:
+        headroom: what is added to a peak, as a fraction of it.
+        baseline: what a host takes by itself.
+    """
+    known = list(leases)
+    remembered: dict[str, list[LeaseRecord]] = defaultdict(list)
+    for lease in known:
+        remembered[lease.principal].append(lease)
+    plans = [
+        _plan_of(account, remembered[account.principal], headroom)
+        for account in sorted(accounts, key=lambda account: account.principal)
+        if max(account.high_water_bytes, account.peak_bytes)
+    ]
+    together_leases, together_bytes = most_together(known)
+    limit_bytes = None
+    baseline_bytes = baseline.resident_bytes
+    if baseline_bytes is not None:
+        together = together_bytes + _headroom(together_bytes, headroom)
+        largest_quota = max((each.max_mem_bytes for each in plans), default=0)
+        wanted = baseline_bytes + max(together, largest_quota)
+        limit_bytes = least_limit_bytes(Budget(1), wanted)
+    return Plan(
+        headroom,
+        tuple(plans),
+        together_leases,
+        together_bytes,
+        baseline_bytes,
+        baseline.source,
+        limit_bytes,
+    )
+
+
+def most_together(leases: Iterable[LeaseRecord]) -> tuple[int, int]:
+    """How many leases that ran at the same time held the most together, and how much.
+
+    Each counts with its high-water mark from its start to its end.
+    """
+    events = []
+    for lease in leases:
+        end = lease.updated_at if lease.finished_at is None else lease.finished_at
+        events.append((lease.started_at, 1, lease.high_water_bytes))
+        events.append((max(end, lease.started_at), -1, -lease.high_water_bytes))
+    running = held = 0
+    most = (0, 0)
+    # At the same moment, starts come first: a lease of no length ran as well.
+    for _, count, size_bytes in sorted(events, key=lambda event: (event[0], -event[1])):
+        running += count
+        held += size_bytes
+        if held > most[1]:
+            most = (running, held)
+    return most
+
+
+def to_tables(plan: Plan) -> dict[str, Any]:
+    """The plan as the tables of a budget file."""
+    tables: dict[str, Any] = {}
+    if plan.limit_bytes is not None:
+        tables["host"] = {"limit": format_size(plan.limit_bytes)}
+    tables["principals"] = {
+        each.principal: {"max_mem": format_size(each.max_mem_bytes)} for each in plan.principals
+    }
+    return tables
+
+
+def changes(plan: Plan, budget: BudgetFile) -> list[Change]:
+    """Where the plan and a budget in use differ, the limit first, then by principal.
+
+    A principal that has no table of its own is granted the defaults; one that the ledger has
+    not seen has nothing planned.
+    """
+    planned = {each.principal: each.max_mem_bytes for each in plan.principals}
+    found = [Change("host.limit", budget.host.limit_bytes, plan.limit_bytes)]
+    found += [
+        Change(
+            f"principals.{name}.max_mem",
+            budget.defaults.allowance(Principal(name)).memory_bytes,
+            planned.get(name),
+        )
+        for name in sorted({*budget.defaults.principals, *planned})
+    ]
+    return [change for change in found if change.in_use_bytes != change.planned_bytes]
+
+
+def _plan_of(account: AccountRecord, leases: list[LeaseRecord], headroom: float) -> PrincipalPlan:
+    peak_bytes = max(account.high_water_bytes, account.peak_bytes)
+    wanted_bytes, is_cut_off = _wanted(account, leases, peak_bytes)
+    headroom_bytes = _headroom(wanted_bytes, headroom)
+    return PrincipalPlan(
+        principal=account.principal,
+        samples=account.leases,
+        since=min([account.since, *(lease.started_at for lease in leases)]),
+        until=account.updated_at,
+        peak_bytes=peak_bytes,
+        refused_growths=account.refused_growths,
+        wanted_bytes=wanted_bytes,
+        is_cut_off=is_cut_off,
+        headroom_bytes=headroom_bytes,
+        max_mem_bytes=-(-(wanted_bytes + headroom_bytes) // _MIB) * _MIB,
+    )
+
+
+def _wanted(account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int) -> tuple[int, bool]:
+    """What one lease wanted at most, and whether a refusal kept it from that.
+
+    A refusal counts with the lease that met it. Only where the lease that made the peak is no
+    longer remembered, the count of refusals that nobody remembers stands for its own.
+    """
+    most_bytes, was_refused = max(
+        ((_wanted_by(lease), lease.refused_growths > 0) for lease in leases), default=(0, False)
+    )
+    if most_bytes >= peak_bytes:
+        return most_bytes, was_refused
+    remembered = sum(lease.refused_growths for lease in leases)
+    return peak_bytes, account.refused_growths > remembered
+
+
+def _wanted_by(lease: LeaseRecord) -> int:
+    held_bytes = max(lease.high_water_bytes, lease.peak_bytes)
+    return held_bytes + (lease.largest_refused_bytes if lease.refused_growths else 0)
+
+
+def _headroom(size_bytes: int, headroom: float) -> int:
+    return -(-size_bytes * round(headroom * 10_000) // 10_000)

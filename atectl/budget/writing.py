@@ -1,0 +1,158 @@
+"""Writing host budget files: the commented one to begin with, and a recommended one."""
+
+import errno
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from atectl.budget.errors import BudgetUnwritable
+from atectl.budget.plan import Plan, PrincipalPlan, to_tables
+from atectl.units import format_size
+
+TEMPLATE = """\
+# What this host may use, and what runs under it.
+# `atectl budget check FILE` says whether it can be met; `atectl batch FILE` runs its jobs.
+# Sizes are 64MiB, 64M (binary), 64MB (decimal) or bytes. Paths begin at this file's folder.
+
+[host]
+# The most memory that the host process may have. Without it: 0.9 of what the machine, its
+# control group or a ulimit allows, whichever is the least.
+# limit = "4GiB"
+# Fractions of the limit: leases are held back above soft, and go on below resume.
+soft = 0.80
+resume = 0.70
+# How leases are held back: "both" parks and spills them, "park", "spill", or "none".
+backpressure = "both"
+# Whom it meets first: "largest", "priority", "park-first" or "none"; the default goes with
+# backpressure.
+# policy = "largest"
+# Where memory of parked leases goes (a real disk), and how much of it; by default what is free.
+spill_dir = "/var/tmp"
+# spill_cap = "20GiB"
+# How many jobs run at once; by default one for each core.
+# jobs = 4
+
+# What a lease is granted that says nothing itself.
+[defaults]
+max_mem = "64MiB"
+# The higher, the later it is held back.
+priority = 0
+# "none" lifts it.
+deadline = "5m"
+
+# The same for one principal.
+# [principals.render-farm]
+# max_mem = "512MiB"
+# priority = 10
+# deadline = "1h"
+
+# Capsules that the host runs at the same time. Only path is required.
+# [[capsule]]
+# path = "resvg.wasm"
+# principal = "render-farm"
+# instances = 4
+# max_mem = "256MiB"
+
+# Jobs for `atectl batch`. Only capsule is required.
+# [[job]]
+# capsule = "resvg.wasm"
+# args = ["in.svg", "out.png"]
+# env = ["MODE=fast"]
+# dirs = ["pictures::/work"]
+# principal = "render-farm"
+# max_mem = "256MiB"
+# priority = 5
+# deadline = "90s"
+# label = "nightly"
+# stdin = "in.txt"
+# stdout = "out.txt"
+# stderr = "err.txt"
+"""
+
+
+_OTHER_FILE = "name a file in a folder that exists and that you may write"
+_OR_FORCE = "name another file, or pass --force to replace this one"
+
+
+def plan_text(plan: Plan) -> str:
+    """A plan as a budget file, with what it was measured from as comments."""
+    import tomli_w
+
+    comments = [
+        "Recommended by `atectl budget plan`: for each principal the most that the ledger has seen",
+        f"a lease want, and {plan.headroom:.0%} more.",
+        *(_evidence(each) for each in plan.principals),
+    ]
+    heading = "".join(f"# {comment}\n" for comment in comments)
+    return f"{heading}\n{tomli_w.dumps(to_tables(plan))}"
+
+
+def require_place(path: Path, *, replace: bool) -> None:
+    """See that a budget file could be written, before the work that is to go into it.
+
+    Raises:
+        BudgetUnwritable: as `write_budget`.
+    """
+    if path.is_dir():
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EISDIR)}", remedy=_OTHER_FILE)
+    if not replace and os.path.lexists(path):
+        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE)
+    folder = path.parent
+    if not folder.is_dir():
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.ENOENT)}", remedy=_OTHER_FILE)
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EACCES)}", remedy=_OTHER_FILE)
+
+
+def write_budget(path: Path, text: str, *, replace: bool) -> None:
+    """Write a budget file, whole or not at all.
+
+    Args:
+        replace: whether a file that is there may be replaced.
+
+    Raises:
+        BudgetUnwritable: one is there and is to stay, or it cannot be written (exit 125).
+    """
+    require_place(path, replace=replace)
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", dir=path.parent, delete=False, encoding="utf-8"
+        ) as file:
+            try:
+                file.write(text)
+                file.flush()
+                os.fchmod(file.fileno(), 0o644)
+                os.fsync(file.fileno())
+                _place(Path(file.name), path, replace=replace)
+            finally:
+                Path(file.name).unlink(missing_ok=True)
+    except FileExistsError:
+        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE) from None
+    except OSError as error:
+        raise BudgetUnwritable(f"{path}: {error.strerror}", remedy=_OTHER_FILE) from None
+
+
+def _place(written: Path, path: Path, *, replace: bool) -> None:
+    if replace:
+        written.replace(path)
+    else:
+        # A link, unlike a rename, does not replace what another process has just put there.
+        os.link(written, path)
+
+
+def _evidence(plan: PrincipalPlan) -> str:
+    noun = "lease" if plan.samples == 1 else "leases"
+    cut = ""
+    if plan.is_cut_off:
+        refused = plan.refused_growths
+        cut = f", {refused} {'growth' if refused == 1 else 'growths'} refused"
+        if plan.wanted_bytes > plan.peak_bytes:
+            cut += f", {format_size(plan.wanted_bytes)} wanted"
+    since, until = (_day(moment) for moment in (plan.since, plan.until))
+    peak = format_size(plan.peak_bytes)
+    return f"{plan.principal}: {plan.samples} {noun} from {since} to {until}, peak {peak}{cut}"
+
+
+def _day(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()

@@ -1,0 +1,1 @@
+"""Capsules on disk: judged, compiled, kept."""

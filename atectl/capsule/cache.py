@@ -1,0 +1,338 @@
+"""Compiled capsules kept between runs: found by content and engine, mapped, never trusted blindly.
+
+An artifact is native code: whoever can write one can run code as its user. The folder is
+therefore its user's alone, every file is opened without following links and checked by its
+descriptor, and a file that is not the very one that was placed is hashed before it is mapped.
+
+An entry is two files, `KEY.cwasm` and the record `KEY.meta`, whose modification time says
+when it was last used. `DEVICE-INODE.stat` records the hash of a source file, so that a file
+which has not changed is not read again.
+"""
+
+import contextlib
+import os
+import time
+from binascii import crc32
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from atectl.capsule.cache_folder import TEMPORARY, CacheFolder
+from atectl.config import DEFAULT_CACHE_BYTES
+from atectl.errors import CacheUnusable
+from atectl.units import show_size
+
+if TYPE_CHECKING:
+    import wasmtime
+    from wasmtime.component import Component
+
+    from atectl.engine.kind import Kind
+
+    Code = wasmtime.Module | Component
+
+
+class Engine(Protocol):
+    """What the cache needs to know of an engine."""
+
+    native: "wasmtime.Engine"
+    fingerprint: str
+    """Whatever decides if an artifact fits: wasmtime's version and its configuration."""
+
+
+MAX_ENTRIES = 4096
+"""How many artifacts, and how many hashes of source files, are kept whatever their size."""
+
+SETTLED_NS = 2_000_000_000
+"""How long a file must have lain unchanged: a later change then shows in its change time."""
+
+LEFTOVER_NS = 600_000_000_000
+"""How old a half-written file must be to count as left behind by a writer that died."""
+
+_ARTIFACT, _RECORD, _SOURCE = ".cwasm", ".meta", ".stat"
+
+
+class Artifact(NamedTuple):
+    """A compiled capsule, mapped and ready."""
+
+    kind: "Kind"
+    table_bound: int
+    code: "Code"
+
+
+class Entry(NamedTuple):
+    """What is kept of one capsule for one engine."""
+
+    key: str
+    capsule: str
+    """The file name it was first compiled under, inert."""
+    kind: str
+    sha256: str
+    """Of the capsule as it was read."""
+    engine: str
+    size_bytes: int
+    used_at: float
+    """Seconds since 1970."""
+
+
+class Removal(NamedTuple):
+    """What was removed."""
+
+    artifacts: int
+    freed_bytes: int
+
+
+class ArtifactCache:
+    """The compiled capsules of one user, in one folder. Any number of processes may share it."""
+
+    def __init__(self, folder: CacheFolder, max_bytes: int, clock_ns: Callable[[], int]) -> None:
+        self.max_bytes = max_bytes
+        self._folder = folder
+        self._clock_ns = clock_ns
+
+    @classmethod
+    def open(
+        cls,
+        folder: Path,
+        *,
+        max_bytes: int = DEFAULT_CACHE_BYTES,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> "ArtifactCache":
+        """The cache in `folder`, which is made if missing.
+
+        Args:
+            max_bytes: how much the artifacts may take together; the least recently used go.
+
+        Raises:
+            CacheUnusable: the folder cannot be made or opened, or others may use it (exit 125).
+        """
+        return cls(CacheFolder(folder), max_bytes, clock_ns)
+
+    @property
+    def path(self) -> Path:
+        return self._folder.path
+
+    def close(self) -> None:
+        """Give up the folder; what was loaded stays mapped."""
+        self._folder.close()
+
+    def __enter__(self) -> "ArtifactCache":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def known_source(self, status: os.stat_result) -> str | None:
+        """The SHA-256 of the file with this `status`, if it was hashed and has not changed."""
+        record = self._folder.read_record(_source_name(status))
+        if record is None or record.get("identity") != _identity(status):
+            return None
+        return record.get("sha256")
+
+    def remember_source(self, status: os.stat_result, sha256: str) -> None:
+        """Keep the hash of a source file, unless it changed too lately to tell a next change.
+
+        Args:
+            status: of the file before it was read, so that a change since then shows.
+        """
+        if self._clock_ns() - status.st_ctime_ns < SETTLED_NS:
+            return
+        record = {"identity": _identity(status), "sha256": sha256}
+        # A hash that is not kept costs the next run some milliseconds, and this one nothing.
+        with contextlib.suppress(OSError):
+            self._folder.write_record(_source_name(status), record)
+
+    def load(self, engine: Engine, sha256: str) -> Artifact | None:
+        """The artifact of the capsule with this hash, mapped; None if there is none to be trusted.
+
+        Args:
+            sha256: of the capsule as it was read, in hexadecimal digits.
+        """
+        key = _key(sha256, engine.fingerprint)
+        record = self._folder.read_record(key + _RECORD)
+        if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
+            return None
+        descriptor = self._folder.open_file(key + _ARTIFACT)
+        if descriptor is None:
+            return None
+        try:
+            code = self._map_trusted(engine, key, record, descriptor)
+        finally:
+            os.close(descriptor)
+        if code is None:
+            self._remove_entry(key)
+            return None
+        self._folder.touch(key + _RECORD)
+        return Artifact(_kind(record), int(record["tables"]), code)
+
+    def store(self, engine: Engine, sha256: str, artifact: Artifact, *, capsule: str) -> None:
+        """Keep an artifact, and let the least recently used go if there is too much.
+
+        Args:
+            sha256: of the capsule as it was read, in hexadecimal digits.
+            capsule: the capsule's file name, for listings.
+
+        Raises:
+            CacheUnusable: it could not be written whole; nothing is left of it (exit 125).
+        """
+        from hashlib import sha256 as hash_of
+
+        from atectl.inert import inert_line
+
+        key = _key(sha256, engine.fingerprint)
+        content = artifact.code.serialize()
+        if len(content) > self.max_bytes:
+            sizes = f"{show_size(len(content))}, and the cache {show_size(self.max_bytes)}"
+            raise CacheUnusable(
+                f"compiled, {inert_line(capsule)} takes {sizes}",
+                remedy="raise cache.max_size in atectl.toml",
+            )
+        try:
+            status = self._folder.write(key + _ARTIFACT, content)
+            record = {
+                "engine": engine.fingerprint,
+                "source": sha256,
+                "capsule": inert_line(capsule),
+                "kind": artifact.kind,
+                "tables": str(artifact.table_bound),
+                "sha256": hash_of(content).hexdigest(),
+                "identity": _identity(status),
+            }
+            self._folder.write_record(key + _RECORD, record)
+            self.prune(self.max_bytes)
+        except OSError as error:
+            self._remove_entry(key)
+            reason = error.strerror or str(error)
+            raise CacheUnusable(
+                f"{self.path}: a compiled capsule could not be kept: {reason}",
+                remedy="the run is not affected; make room, or pass --no-cache",
+            ) from None
+
+    def entries(self) -> list[Entry]:
+        """Everything that is kept, the most recently used first."""
+        found: list[Entry] = []
+        for kept in self._kept():
+            record = self._folder.read_record(kept.key + _RECORD)
+            if record is not None:
+                found.append(_entry(kept, record))
+        return found
+
+    def prune(self, max_bytes: int) -> Removal:
+        """Keep the most recently used that fit into `max_bytes`; remove the rest, and leftovers."""
+        self._remove_leftovers()
+        count = removed = freed = total = 0
+        for kept in self._kept():
+            if count < MAX_ENTRIES and total + kept.size_bytes <= max_bytes:
+                count, total = count + 1, total + kept.size_bytes
+            else:
+                self._remove_entry(kept.key)
+                removed, freed = removed + 1, freed + kept.size_bytes
+        return Removal(removed, freed)
+
+    def clear(self) -> Removal:
+        """Remove everything, but for what other processes are writing at this moment."""
+        removal = self.prune(0)
+        for name in self._folder.files():
+            if name.endswith(_SOURCE):
+                self._folder.remove(name)
+        return removal
+
+    def _map_trusted(
+        self, engine: Engine, key: str, record: dict[str, str], descriptor: int
+    ) -> "Code | None":
+        """The code behind `descriptor` if it is what was stored, else None."""
+        identity = _identity(os.fstat(descriptor))
+        if identity != record["identity"]:
+            if _hash_file(descriptor) != record["sha256"]:
+                return None
+            with contextlib.suppress(OSError):
+                self._folder.write_record(key + _RECORD, {**record, "identity": identity})
+        return _map(engine, _kind(record), descriptor)
+
+    def _kept(self) -> list["_Kept"]:
+        """The whole entries, the most recently used first."""
+        files = self._folder.files()
+        found = [
+            _Kept(key, status.st_size + files[key + _ARTIFACT].st_size, status.st_mtime_ns)
+            for name, status in files.items()
+            if name.endswith(_RECORD) and (key := name.removesuffix(_RECORD)) + _ARTIFACT in files
+        ]
+        return sorted(found, key=lambda kept: (-kept.used_at_ns, kept.key))
+
+    def _remove_leftovers(self) -> None:
+        """Remove what killed writers left, halves of entries, and the oldest source hashes."""
+        files = self._folder.files()
+        sources: list[tuple[int, str]] = []
+        for name, status in files.items():
+            stem, _, extension = name.rpartition(".")
+            suffix = f".{extension}"
+            if suffix == _SOURCE:
+                sources.append((status.st_mtime_ns, name))
+            other = {_ARTIFACT: stem + _RECORD, _RECORD: stem + _ARTIFACT}.get(suffix)
+            is_half = suffix == TEMPORARY or (other is not None and other not in files)
+            if is_half and self._clock_ns() - status.st_mtime_ns > LEFTOVER_NS:
+                self._folder.remove(name)
+        for _, name in sorted(sources)[:-MAX_ENTRIES]:
+            self._folder.remove(name)
+
+    def _remove_entry(self, key: str) -> None:
+        self._folder.remove(key + _RECORD)
+        self._folder.remove(key + _ARTIFACT)
+
+
+class _Kept(NamedTuple):
+    key: str
+    size_bytes: int
+    used_at_ns: int
+
+
+def _key(sha256: str, fingerprint: str) -> str:
+    # Two engines under one key would only displace one another: the record names the engine.
+    return f"{sha256}-{crc32(fingerprint.encode()):08x}"
+
+
+def _source_name(status: os.stat_result) -> str:
+    return f"{status.st_dev:x}-{status.st_ino:x}{_SOURCE}"
+
+
+def _identity(status: os.stat_result) -> str:
+    """What changes when a file is replaced or written to."""
+    times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
+    return f"{status.st_dev} {status.st_ino} {status.st_size} {times}"
+
+
+def _kind(record: dict[str, str]) -> "Kind":
+    return "component" if record["kind"] == "component" else "module"
+
+
+def _entry(kept: _Kept, record: dict[str, str]) -> Entry:
+    return Entry(
+        key=kept.key,
+        capsule=record["capsule"],
+        kind=record["kind"],
+        sha256=record["source"],
+        engine=record["engine"],
+        size_bytes=kept.size_bytes,
+        used_at=kept.used_at_ns / 1e9,
+    )
+
+
+def _hash_file(descriptor: int) -> str:
+    from hashlib import file_digest
+
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def _map(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
+    from wasmtime import Module, WasmtimeError
+
+    # The path of a descriptor: what was checked is what is mapped, whatever its name is now.
+    path = f"/proc/self/fd/{descriptor}"
+    try:
+        if kind == "module":
+            return Module.deserialize_file(engine.native, path)
+        from wasmtime.component import Component
+
+        return Component.deserialize_file(engine.native, path)
+    except WasmtimeError:
+        return None

@@ -1,0 +1,266 @@
+"""What a capsule imports that atectl does not provide, and what functions it exports.
+
+Wasmtime ends the process when asked for a core function type that holds a vector or a typed
+reference. Types are therefore never asked for: where one is to be shown, it is taken from the
+sentence with which the engine refuses a function of another type.
+"""
+
+import re
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from atectl.capsule.cache import Engine
+from atectl.errors import MissingImport
+
+if TYPE_CHECKING:
+    import wasmtime
+
+    from atectl.capsule.loading import Capsule
+
+
+class LinkingEngine(Engine, Protocol):
+    """An engine that can say what it provides."""
+
+    def module_linker(self) -> "wasmtime.Linker": ...
+
+    def component_linker(self) -> Any: ...
+
+
+class MissingImportNote(NamedTuple):
+    """One import that cannot be met."""
+
+    name: str
+    """`MODULE::NAME` for a core module, the import's name for a component."""
+    kind: str
+    """`function`, `memory`, `instance` …"""
+    reason: str
+    """Why it is not met, as the end of a sentence about it."""
+    remedy: str
+
+
+_NOT_PROVIDED = "which atectl does not provide"
+_MOST_NAMED = 5
+_MOST_SHOWN = 200
+
+_REMEDIES = [
+    (re.compile(pattern), remedy)
+    for pattern, remedy in (
+        (
+            r"wasi_unstable::",
+            "that is WASI as it was before preview 1: build the capsule with a current toolchain "
+            "for wasm32-wasip1",
+        ),
+        (
+            r"wasi_snapshot_preview1::",
+            "WASI preview 1 has no such function: build the capsule with a toolchain for "
+            "wasm32-wasip1",
+        ),
+        (
+            r"wasi::thread|wasi:thread",
+            "that is WASI threads, and a capsule has one thread: build it without threads",
+        ),
+        (
+            r"wasi:(http|tls)/",
+            "capsules have no network: a host that serves WASI HTTP would provide it",
+        ),
+        (
+            r"wasi:.*@0\.[3-9]",
+            "that is a later WASI than 0.2: build the capsule for WASI 0.2 (wasm32-wasip2)",
+        ),
+        (
+            r"wasi:",
+            "WASI 0.2 as atectl provides it has no such interface: build the capsule for "
+            "wasm32-wasip2",
+        ),
+        (
+            r"wbg::|__wbindgen|\./.*_bg\.js::",
+            "JavaScript made by wasm-bindgen would provide it: build the capsule without it, for "
+            "wasm32-wasip1",
+        ),
+        (
+            r"(gojs|go)::",
+            "Go's JavaScript runtime would provide it: build the capsule with GOOS=wasip1",
+        ),
+        (
+            r"env::_?(emscripten_|invoke_|__syscall|__cxa_|asm_const)|a::|GOT\.",
+            "JavaScript made by Emscripten would provide it: build the capsule with "
+            "-sSTANDALONE_WASM, or with wasi-sdk",
+        ),
+        (
+            r"env::",
+            "the host program that it was written for would provide it, or JavaScript made by its "
+            "toolchain: build the capsule for WASI (wasm32-wasip1)",
+        ),
+    )
+]
+_WASI_REMEDY = "build the capsule with a toolchain for wasm32-wasip1"
+_OTHER_REMEDY = (
+    "the host program that it was written for would provide it: build the capsule for WASI "
+    "(wasm32-wasip1 or wasm32-wasip2)"
+)
+_THREADS_REMEDY = "a capsule has one thread: build it without threads and shared memory"
+
+
+def require_imports(engine: LinkingEngine, capsule: "Capsule") -> None:
+    """Do nothing if every import can be met. Nothing of the capsule runs.
+
+    Raises:
+        MissingImport: naming the first that cannot, its type, and what would provide it
+            (exit 126).
+    """
+    missing = missing_imports(engine, capsule)
+    if not missing:
+        return
+    first = missing[0]
+    kind = first.kind
+    if kind == "function" and first.reason == _NOT_PROVIDED:
+        kind = _function_type(engine, capsule.code, first.name) or kind
+    article = "an" if kind[0] in "aeiou" else "a"
+    message = f"{capsule.name} imports {_cut(first.name)}, {article} {kind}, {first.reason}"
+    if len(missing) > 1:
+        also = [_cut(note.name) for note in missing[1 : 1 + _MOST_NAMED]]
+        more = (
+            "" if len(missing) <= 1 + _MOST_NAMED else f" and {len(missing) - 1 - len(also)} more"
+        )
+        message += f"; also missing: {', '.join(also)}{more}"
+    raise MissingImport(message, remedy=first.remedy)
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…"
+
+
+def missing_imports(engine: LinkingEngine, capsule: "Capsule") -> list[MissingImportNote]:
+    """The imports that cannot be met; of a component only the first. Nothing of it runs."""
+    if capsule.kind == "component":
+        return _missing_of_component(engine, capsule.code)
+    absent = [_note(import_) for import_ in _absent(engine, capsule.code)]
+    return absent or _mistyped(engine, capsule.code)
+
+
+def exported_functions(engine: Engine, capsule: "Capsule") -> list[str]:
+    """The names by which `--invoke` can call a capsule's functions, `INTERFACE#NAME` included."""
+    code: Any = capsule.code
+    if capsule.kind == "component":
+        return _functions_of(engine, code.type)
+    from wasmtime import FuncType
+
+    return [export.name for export in code.exports if isinstance(export.type, FuncType)]
+
+
+def _functions_of(engine: Engine, owner: Any, prefix: str = "") -> list[str]:
+    from wasmtime.component import ComponentInstanceType, FuncType
+
+    found: list[str] = []
+    for name, extern in owner.exports(engine.native).items():
+        item = _type_of(extern)
+        if isinstance(item, FuncType):
+            found.append(prefix + name)
+        elif isinstance(item, ComponentInstanceType) and not prefix:
+            found.extend(_functions_of(engine, item, f"{name}#"))
+    return found
+
+
+def _type_of(extern: Any) -> Any:
+    try:
+        return extern.ty
+    except TypeError:  # a kind of type that wasmtime has and its Python part has not
+        return None
+
+
+def _absent(engine: LinkingEngine, module: Any) -> "list[wasmtime.ImportType]":
+    from wasmtime import Store, WasmtimeError
+
+    linker, store = engine.module_linker(), Store(engine.native)
+    found = []
+    for import_ in module.imports:
+        try:
+            linker.get(store, import_.module, import_.name)
+        except WasmtimeError:
+            found.append(import_)
+    store.close()
+    return found
+
+
+def _note(import_: "wasmtime.ImportType") -> MissingImportNote:
+    from wasmtime import MemoryType
+
+    name = f"{import_.module}::{import_.name}"
+    kind = _kind(import_)
+    if isinstance(import_.type, MemoryType) and import_.type.is_shared:
+        return MissingImportNote(name, "shared memory", _NOT_PROVIDED, _THREADS_REMEDY)
+    return MissingImportNote(name, kind, _NOT_PROVIDED, _remedy(name))
+
+
+def _kind(import_: "wasmtime.ImportType") -> str:
+    word = type(import_.type).__name__.removesuffix("Type").lower()
+    return "function" if word == "func" else word
+
+
+def _remedy(name: str) -> str:
+    for pattern, remedy in _REMEDIES:
+        if pattern.match(name):
+            return remedy
+    return _OTHER_REMEDY
+
+
+_MISTYPED = re.compile(r"incompatible import type for `(?s:(.*?))`\n(?:.*\n)*\s*(.+)")
+
+
+def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote]:
+    """The first import that is there, but not of the type wanted."""
+    from wasmtime import WasmtimeError
+
+    try:
+        engine.module_linker().instantiate_pre(module)
+    except WasmtimeError as error:
+        match = _MISTYPED.match(str(error))
+        if match:
+            name, detail = match.groups()
+            kinds = {f"{each.module}::{each.name}": _kind(each) for each in module.imports}
+            detail = detail.removeprefix("types incompatible: ")
+            reason = f"which atectl provides with another type: {detail}"
+            return [MissingImportNote(name, kinds.get(name, "import"), reason, _WASI_REMEDY)]
+    return []
+
+
+_WANTED = re.compile(r"expected type `\(func ?(.*?)\)`, found")
+
+
+def _function_type(engine: LinkingEngine, module: Any, name: str) -> str | None:
+    """How the function imported as `name` is typed, such as `function (param i32)`, if known."""
+    from wasmtime import FuncType, ValType, WasmtimeError
+
+    linker = engine.module_linker()
+    unlikely = FuncType([ValType.f32(), ValType.i64(), ValType.f64()], [ValType.f32()])
+    wanted = next(each for each in module.imports if f"{each.module}::{each.name}" == name)
+    try:
+        linker.define_unknown_imports_as_traps(module)
+        linker.define_func(wanted.module, wanted.name or "", unlikely, lambda *_: 0.0)
+        linker.instantiate_pre(module)
+    except WasmtimeError as error:
+        match = _WANTED.search(str(error))
+        return f"function {match[1]}".rstrip() if match else None
+    return None
+
+
+_MISSING_OF_COMPONENT = re.compile(r"component imports ([a-z ]+) `(.*?)`, but .*")
+_CAUSE = re.compile(r"^    (?:\d+: )?(.+)", re.MULTILINE)
+
+
+def _missing_of_component(engine: LinkingEngine, component: Any) -> list[MissingImportNote]:
+    from wasmtime import Store, WasmtimeError
+
+    store = Store(engine.native)
+    # Imports are resolved first; then the first instance is refused, and so nothing runs.
+    store.set_limits(instances=0)
+    try:
+        engine.component_linker().instantiate(store, component)
+    except WasmtimeError as error:
+        match = _MISSING_OF_COMPONENT.match(str(error))
+        if match:
+            kind, name = match.groups()
+            reason = ": ".join([_NOT_PROVIDED, *_CAUSE.findall(str(error))])
+            return [MissingImportNote(name, kind, reason, _remedy(name))]
+    finally:
+        store.close()
+    return []

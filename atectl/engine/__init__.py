@@ -1,0 +1,1 @@
+"""Wasmtime behind one door, metered."""

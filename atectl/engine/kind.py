@@ -1,0 +1,5 @@
+"""The kinds of WebAssembly artifact."""
+
+from typing import Literal
+
+Kind = Literal["module", "component"]

@@ -1,0 +1,301 @@
+"""The memory wasmtime is given: mapped, grown through a meter, and unmapped.
+
+Every linear memory of every lease is made and grown here: plain ones, several in one module,
+64-bit ones, the GC heap, the core memories of components. The callbacks run on the thread that
+runs the guest, so a thread-local says whose lease is growing.
+
+Address space for all that a memory may come to is reserved at once, closed; pages are opened as
+it grows. What lies beyond, up to the guard the engine asks for, stays closed and traps. While
+its guest is held, a memory can be spilled: mapped anew from a file, at the same address.
+"""
+
+import ctypes
+import errno
+import itertools
+import mmap
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+from atectl.accounting import Meter
+from atectl.engine.bindings import (
+    create_memories_with,
+    error_pointer,
+    finalizer_callback,
+    get_memory_callback,
+    grow_memory_callback,
+    new_memory_callback,
+    system_memory,
+)
+
+if TYPE_CHECKING:
+    from atectl.spill.area import SpillArea, SpillFile
+
+_mmap, _munmap, _mprotect = system_memory()
+
+_CLOSED = 0
+_OPEN = mmap.PROT_READ | mmap.PROT_WRITE
+_MAP_NORESERVE = 0x4000  # Linux; named in `mmap` only by later Pythons
+_RESERVED = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
+_MAP_FIXED = 0x10  # on every system wasmtime runs on; `mmap` does not name it
+_ANEW = _RESERVED | _MAP_FIXED
+_FROM_FILE = mmap.MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
+_MAP_FAILED = ctypes.c_void_p(-1).value
+_PAGE_BYTES = 65_536
+_MOST_RESERVED_BYTES = 1 << 40
+"""No quota makes a memory reserve more address space than this, unless it starts larger."""
+_SUCCESS = 0
+
+
+class Gate(Protocol):
+    """What the host has to say to a growth that the quota allows."""
+
+    def admit(self, added_bytes: int) -> bool:
+        """Whether the growth may take place; the guest's thread may be held here first."""
+        ...
+
+    def give_back(self, freed_bytes: int) -> None:
+        """What was admitted is not, or no longer, there."""
+        ...
+
+
+class LeaseMemory:
+    """All the memory of one lease: its meter, and what went wrong in it.
+
+    Args:
+        meter: counts and limits the sum of the memories.
+        on_refusal: called on the guest's thread after a growth was refused.
+        gate: asked after the meter, None where the lease is the only one of its host.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        on_refusal: Callable[[], None] | None = None,
+        gate: Gate | None = None,
+    ) -> None:
+        self.meter = meter
+        self.on_refusal = on_refusal
+        self.gate = gate
+        self.refused_initial_bytes: int | None = None
+        """Size of a new memory that was over the quota, None if there was none."""
+        self.failures: list[BaseException] = []
+        """Exceptions that arose in a callback, where they cannot be raised."""
+        self._memories: list[_Memory] = []
+
+    def spill(self, area: "SpillArea") -> int:
+        """Write every memory to disk and give its pages back; they return as they are touched.
+
+        To be called only while the guest is held: in its growth request, or at a tick.
+
+        Returns:
+            The resident bytes that this was seen to free.
+
+        Raises:
+            SpillCapReached, SpillDiskFull, SpillFailed, SpillFolderUnusable, OutOfMemory: not all
+                was spilled; the guest can go on with its memory as it is (exit 125).
+        """
+        return sum(memory.spill(area) for memory in self._memories)
+
+    @property
+    def stored_bytes(self) -> int:
+        """What of the memories lies on disk, whether it is spilled now or was once."""
+        return sum(each.file.stored_bytes for each in tuple(self._memories) if each.file)
+
+    def resident_bytes(self) -> int | None:
+        """What of the memories is resident; None where the system does not tell."""
+        from atectl.system.pagemap import resident_bytes
+
+        sizes = [resident_bytes(each.base, each.size_bytes) for each in tuple(self._memories)]
+        known = [size for size in sizes if size is not None]
+        return sum(known) if len(known) == len(sizes) else None
+
+    def _is_admitted(self, added_bytes: int) -> bool:
+        return self.gate is None or not added_bytes or self.gate.admit(added_bytes)
+
+    def _give_back(self, freed_bytes: int) -> None:
+        if self.gate is not None:
+            self.gate.give_back(freed_bytes)
+
+
+class _Memory:
+    __slots__ = ("base", "capacity_bytes", "file", "mapped_bytes", "owner", "size_bytes")
+
+    def __init__(self, owner: LeaseMemory, capacity_bytes: int, guard_bytes: int) -> None:
+        self.owner = owner
+        self.file: SpillFile | None = None
+        self.size_bytes = 0
+        self.capacity_bytes = capacity_bytes
+        self.mapped_bytes = capacity_bytes + guard_bytes
+        base = _mmap(None, self.mapped_bytes, _CLOSED, _RESERVED, -1, 0)
+        if base is None or base == _MAP_FAILED:
+            raise _system_error(f"cannot reserve {self.mapped_bytes} bytes of address space")
+        self.base = base
+
+    def open(self, size_bytes: int) -> None:
+        """Make the memory `size_bytes` long; its new pages are zero."""
+        added = size_bytes - self.size_bytes
+        if size_bytes > self.capacity_bytes:
+            raise OSError(errno.ENOMEM, f"{size_bytes} bytes are more than were reserved")
+        if added and _mprotect(self.base + self.size_bytes, added, _OPEN):
+            raise _system_error(f"cannot open {added} bytes of memory")
+        self.size_bytes = size_bytes
+
+    def spill(self, area: "SpillArea") -> int:
+        """Write it to disk and map it from there; the resident bytes that this freed."""
+        if not self.size_bytes:
+            return 0
+        from atectl.spill.area import resident_size
+        from atectl.spill.errors import OutOfMemory
+        from atectl.system.pagemap import private_pages
+
+        before = resident_size(self.base, self.size_bytes)
+        if self.file is None:
+            self.file = area.open_file()
+        content = memoryview((ctypes.c_char * self.size_bytes).from_address(self.base)).cast("B")
+        self.file.save(content, private_pages(self.base, self.size_bytes))
+        descriptor = self.file.descriptor
+        if _mmap(self.base, self.size_bytes, _OPEN, _FROM_FILE, descriptor, 0) != self.base:
+            failure = OutOfMemory(str(_system_error("cannot map spilled memory")))
+            self._take_back(content)
+            raise failure
+        return max(before - resident_size(self.base, self.size_bytes), 0)
+
+    def _take_back(self, content: memoryview) -> None:
+        """Put memory in the place of what a mapping that failed may have taken away."""
+        if _mmap(self.base, self.size_bytes, _OPEN, _ANEW, -1, 0) == self.base:
+            assert self.file is not None  # noqa: S101 - it was just saved
+            self.file.load(content)
+
+    def unmap(self) -> None:
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+        if _munmap(self.base, self.mapped_bytes):
+            raise _system_error(f"cannot give back {self.mapped_bytes} bytes")
+
+
+def _system_error(what: str) -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, f"{what}: {os.strerror(number)}")
+
+
+class MemoryCreator:
+    """Makes the memories of one engine; to be kept for as long as any store of it lives."""
+
+    def __init__(self) -> None:
+        self._local = threading.local()
+        self._memories: dict[int, _Memory] = {}
+        self._numbers = itertools.count(1)
+        self._get = get_memory_callback(self._on_get)
+        self._grow = grow_memory_callback(self._on_grow)
+        self._free = finalizer_callback(self._on_free)
+        self._new = new_memory_callback(self._on_new)
+        self._referenced: list[Any] = []
+
+    def install(self, config: Any) -> None:
+        """Set the creator in an engine's config."""
+        self._referenced.append(create_memories_with(config, self._new))
+
+    @contextmanager
+    def charging(self, lease: LeaseMemory) -> Iterator[None]:
+        """Charge what this thread makes and grows to `lease`."""
+        self._local.lease = lease
+        try:
+            yield
+        finally:
+            self._local.lease = None
+
+    def __len__(self) -> int:
+        """Memories that are mapped now."""
+        return len(self._memories)
+
+    # Nothing may be raised through native code, so every callback catches everything, keeps it
+    # with the lease, and tells wasmtime by an error of its own.
+
+    def _on_new(
+        self, _env: int, _type: Any, minimum: int, maximum: int, reserved: int, guard: int, out: Any
+    ) -> int:
+        lease = getattr(self._local, "lease", None)
+        if lease is None:
+            return error_pointer("a memory was asked for outside any lease")
+        try:
+            return self._make(lease, minimum, maximum, reserved, guard, out)
+        except BaseException as failure:
+            lease.failures.append(failure)
+            return error_pointer(str(failure))
+
+    def _make(
+        self, lease: LeaseMemory, minimum: int, maximum: int, reserved: int, guard: int, out: Any
+    ) -> int:
+        meter = lease.meter
+        if not meter.admit(0, minimum):
+            lease.refused_initial_bytes = minimum
+            return error_pointer("the initial memory is over the quota")
+        if not lease._is_admitted(minimum):
+            return error_pointer("the lease is to end")
+        # Beyond its quota a memory never grows: to reserve that much spares ever moving it.
+        allowed = -(-meter.quota.memory_bytes // _PAGE_BYTES) * _PAGE_BYTES
+        wanted = min(maximum, allowed, _MOST_RESERVED_BYTES)
+        try:
+            memory = self._map(lease, minimum, max(reserved, minimum, wanted), guard)
+        except OSError:
+            lease._give_back(minimum)
+            raise
+        number = next(self._numbers)
+        lease._memories.append(memory)
+        self._memories[number] = memory
+        meter.charge(0, minimum)
+        made = out[0]
+        made.env, made.get_memory, made.grow_memory = number, self._get, self._grow
+        made.finalizer = self._free
+        return _SUCCESS
+
+    def _map(self, lease: LeaseMemory, minimum: int, capacity: int, guard: int) -> _Memory:
+        memory = _Memory(lease, capacity, guard)
+        try:
+            memory.open(minimum)
+        except OSError:
+            memory.unmap()
+            raise
+        return memory
+
+    def _on_get(self, number: int, size: Any, capacity: Any) -> int:
+        memory = self._memories[number]
+        size[0], capacity[0] = memory.size_bytes, memory.capacity_bytes
+        return memory.base
+
+    def _on_grow(self, number: int, new_bytes: int) -> int:
+        memory = self._memories[number]
+        lease = memory.owner
+        try:
+            old_bytes = memory.size_bytes
+            if not lease.meter.admit(old_bytes, new_bytes):
+                if lease.on_refusal is not None:
+                    lease.on_refusal()
+                return error_pointer("over the quota")
+            if not lease._is_admitted(new_bytes - old_bytes):
+                return error_pointer("the lease is to end")
+            try:
+                memory.open(new_bytes)
+            except OSError:
+                lease._give_back(new_bytes - old_bytes)
+                raise
+            lease.meter.charge(old_bytes, new_bytes)
+        except BaseException as failure:
+            lease.failures.append(failure)
+            return error_pointer(str(failure))
+        return _SUCCESS
+
+    def _on_free(self, number: int) -> None:
+        memory = self._memories.pop(number)
+        owner = memory.owner
+        try:
+            owner._memories.remove(memory)
+            owner.meter.release(memory.size_bytes)
+            memory.unmap()
+            owner._give_back(memory.size_bytes)
+        except BaseException as failure:
+            owner.failures.append(failure)

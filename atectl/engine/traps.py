@@ -1,0 +1,141 @@
+"""What went wrong in a guest: a short name, the engine's own sentence, the guest's frames."""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.inert import inert_line
+
+if TYPE_CHECKING:
+    from wasmtime import Frame
+
+MAX_NAME_CHARS = 200
+"""Where a function's or module's name is cut: its length is the guest's choice."""
+
+_FUEL_SENTENCE = "all fuel consumed by WebAssembly"
+
+# The sentences are wasmtime's. An error of a component carries no code, only the sentence.
+_NAMES = {
+    _FUEL_SENTENCE: "out of fuel",
+    "allocation size too large": "allocation too large",
+    "call stack exhausted": "stack overflow",
+    "cast failure": "cast failure",
+    "indirect call type mismatch": "indirect call type mismatch",
+    "integer divide by zero": "integer division by zero",
+    "integer overflow": "integer overflow",
+    "interrupt": "interrupted",
+    "invalid conversion to integer": "invalid conversion to integer",
+    "null reference": "null reference",
+    "out of bounds array access": "array out of bounds",
+    "out of bounds memory access": "memory out of bounds",
+    "thrown Wasm exception": "uncaught exception",
+    "unaligned atomic": "unaligned atomic access",
+    "undefined element: out of bounds table access": "table out of bounds",
+    "uninitialized element": "call of an uninitialized element",
+    "wasm `unreachable` instruction executed": "unreachable",
+}
+
+_CAUSES = "Caused by:\n"
+_TRAP = "wasm trap: "
+_NUMBERED = re.compile(r"[0-9]+: ")
+_FRAME_LINE = re.compile(r" *([0-9]+): +(?:0x[0-9a-f]+ - )?(.*)")
+_MANGLED = re.compile(r"_?_Z|_R[A-Z0-9]")
+_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$|(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
+"""What tells apart two builds of a Rust function or crate, in the old mangling and the new."""
+_NO_OFFSET = 2**32
+"""From here up an offset says that the engine does not know it."""
+
+
+class TrapReport(NamedTuple):
+    """Why a guest trapped and where. Every text is one line without terminal controls.
+
+    Attributes:
+        name: short, such as `unreachable` or `memory out of bounds`.
+        reason: what the engine says of it.
+        frames: the guest's frames, innermost first, such as `0  parse::number  (m+0x25)`; the
+            engine keeps no more than the innermost twenty.
+    """
+
+    name: str
+    reason: str
+    frames: tuple[str, ...]
+
+
+def describe(error: Exception) -> TrapReport:
+    """The report of a wasmtime `Trap`, or of a `WasmtimeError` that came out of a guest."""
+    message = str(error)
+    sentence, detail = _sentence_and_detail(message)
+    name = _NAMES.get(sentence) or sentence.partition(": ")[0]
+    reason = f"{sentence}: {detail}" if detail else sentence
+    return TrapReport(name, reason, tuple(_shown_frames(error, message)))
+
+
+def is_trap(error: Exception) -> bool:
+    """Whether the guest was running when `error` was raised: a trap, or an error with frames."""
+    from wasmtime import Trap, WasmtimeError
+
+    return isinstance(error, Trap) or (isinstance(error, WasmtimeError) and bool(_frames(error)))
+
+
+def is_out_of_fuel(error: Exception) -> bool:
+    """Whether the guest ended for having burned its fuel."""
+    return is_trap(error) and _sentence_and_detail(str(error))[0] == _FUEL_SENTENCE
+
+
+def _sentence_and_detail(message: str) -> tuple[str, str]:
+    """What the engine says of the trap, and what it adds, such as the address of a fault."""
+    # Names of functions stand before the causes and may imitate them: only the last list counts.
+    lines = [line.strip() for line in message.rpartition(_CAUSES)[2].splitlines()]
+    causes = [inert_line(_NUMBERED.sub("", line, count=1)) for line in lines if line]
+    for position, cause in enumerate(causes):
+        if cause.startswith(_TRAP):
+            return cause.removeprefix(_TRAP), ": ".join(causes[:position])
+    return ": ".join(causes), ""
+
+
+def _frames(error: Exception) -> "list[Frame]":
+    from wasmtime import Trap, WasmtimeError
+
+    from atectl.engine.bindings import error_frames
+
+    if isinstance(error, Trap):
+        return error.frames
+    return error_frames(error) if isinstance(error, WasmtimeError) else []
+
+
+def _shown_frames(error: Exception, message: str) -> Iterator[str]:
+    demangled = dict(_demangled(message))
+    for number, frame in enumerate(_frames(error)):
+        name = _function_name(frame, demangled.get(number, ""))
+        yield f"{number}  {name}  ({_place(frame)})"
+
+
+def _demangled(message: str) -> Iterator[tuple[int, str]]:
+    """Number and name, `module!function`, of each frame in the engine's own backtrace."""
+    backtrace = message.rpartition(_CAUSES)[0]
+    for line in backtrace.splitlines():
+        match = _FRAME_LINE.fullmatch(line)
+        if match:
+            yield int(match[1]), match[2]
+
+
+def _function_name(frame: "Frame", demangled: str) -> str:
+    raw = frame.func_name
+    if not raw:
+        return f"<wasm function {frame.func_index}>"
+    # The engine demangles whatever a name looks like: a C function `a` becomes `signed char`.
+    if _MANGLED.match(raw):
+        raw = demangled.removeprefix(f"{frame.module_name or '<unknown>'}!") or raw
+    return _shortened(_RUST_HASH.sub("", raw))
+
+
+def _place(frame: "Frame") -> str:
+    module, offset = _shortened(frame.module_name or ""), frame.module_offset
+    if offset >= _NO_OFFSET:
+        return module or "at an unknown offset"
+    return f"{module}+{offset:#x}" if module else f"{offset:#x}"
+
+
+def _shortened(name: str) -> str:
+    cut = name if len(name) <= MAX_NAME_CHARS else f"{name[:MAX_NAME_CHARS]}…"
+    return inert_line(cut)

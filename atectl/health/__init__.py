@@ -1,0 +1,1 @@
+"""Whether atectl can do its work here."""

@@ -1,0 +1,1 @@
+"""One run of a capsule for one principal under one quota."""

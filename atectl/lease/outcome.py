@@ -1,0 +1,94 @@
+"""How a lease ends: the reasons, the exit statuses, and the judgement of what the engine raised."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.accounting import Quota
+from atectl.errors import (
+    AbortedByArbiter,
+    AtectlError,
+    DeadlinePassed,
+    EngineFailure,
+    GrowthRefused,
+    GuestTrapped,
+    InitialMemoryOverQuota,
+    InitialTableOverQuota,
+    OutOfFuel,
+)
+from atectl.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from atectl.engine.traps import TrapReport
+
+EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
+QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
+REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
+
+_STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
+
+
+SUCCESS = (EXITED, 0)
+"""Reason and exit status of a guest that did what it was to do."""
+
+
+class Outcome(NamedTuple):
+    """How a lease ended. `results` are those of an invoked export, as text."""
+
+    reason: str
+    exit_status: int
+    error: AtectlError | None = None
+    trap: "TrapReport | None" = None
+    results: tuple[str, ...] = ()
+
+
+def exited(status: int, results: tuple[str, ...] = ()) -> Outcome:
+    """The guest returned, or called for its own exit; a status has eight bits."""
+    return Outcome(EXITED, status & 0xFF, results=results)
+
+
+def refused(error: AtectlError) -> Outcome:
+    """The guest could not be started."""
+    over_quota = isinstance(error, InitialMemoryOverQuota | InitialTableOverQuota)
+    if over_quota:
+        return Outcome(QUOTA, error.exit_status, error)
+    return Outcome(
+        FAILED if isinstance(error, EngineFailure) else REFUSED, error.exit_status, error
+    )
+
+
+def aborted(why: str, remedy: str) -> Outcome:
+    """The arbiter ended the guest for want of memory."""
+    error = AbortedByArbiter(why, remedy=remedy)
+    return Outcome(ARBITER, error.exit_status, error)
+
+
+def trapped(error: Exception, quota: Quota) -> Outcome:
+    """The guest did what WebAssembly does not allow, or ran out of fuel."""
+    from atectl.engine import traps
+
+    report = traps.describe(error)
+    if traps.is_out_of_fuel(error):
+        burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")
+        return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
+    detail = "" if report.reason == report.name else f" ({report.reason})"
+    fault = GuestTrapped(f"the guest trapped: {report.name}{detail}")
+    return Outcome(TRAPPED, fault.exit_status, fault, report)
+
+
+def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
+    """The guest was ended for `reason`; `asked_bytes` is its largest refused growth."""
+    error: AtectlError
+    if reason == DEADLINE:
+        limit = format_duration(quota.deadline_s or 0)
+        error = DeadlinePassed(f"the guest was still running after {limit}")
+    elif reason == QUOTA:
+        error = GrowthRefused(
+            f"the guest asked for {format_size(asked_bytes)} more than its quota of "
+            f"{format_size(quota.memory_bytes)} has left"
+        )
+    elif reason == LOCK_LOST:
+        from atectl.locks.errors import LockLost
+
+        error = LockLost("the actor's lock was lost while the guest ran")
+    else:
+        return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])
+    return Outcome(reason, error.exit_status, error)

@@ -1,0 +1,103 @@
+"""Stores of reactors between two leases, each kept for one capsule and one principal alone.
+
+A store that is kept has its memory, as large as its last leaseholder left it. The next one is
+charged only what it grows itself.
+"""
+
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from wasmtime import Store  # noqa: TID253
+
+from atectl.accounting import Principal, Quota
+from atectl.engine.memory import LeaseMemory
+from atectl.engine.wasi import Folder
+
+MAX_STORES = 256
+"""The most that are kept of all reactors together: each has reserved 4 GiB of address space."""
+
+
+class PoolKey(NamedTuple):
+    """What two leases must have in common to be given the same store, one after the other.
+
+    What a guest reads once and remembers is part of it: its variables and its folders.
+    """
+
+    capsule_sha256: str
+    principal: Principal
+    quota: Quota
+    environment: tuple[tuple[str, str], ...]
+    folders: tuple[Folder, ...]
+
+
+class KeptStore(NamedTuple):
+    """A store whose last guest returned, with what it needs to be leased again."""
+
+    store: Store
+    instance: Any
+    memory: LeaseMemory
+
+    @property
+    def held_bytes(self) -> int:
+        return self.memory.meter.read().current_bytes
+
+
+class StorePool:
+    """Idle stores.
+
+    Args:
+        most_each: how many are kept for each key.
+        forget_idle: told how many bytes a store held that was dropped.
+    """
+
+    def __init__(self, most_each: int, forget_idle: Callable[[int], None]) -> None:
+        self._most_each = most_each
+        self._forget_idle = forget_idle
+        self._lock = threading.Lock()
+        self._stores: dict[PoolKey, list[KeptStore]] = {}
+
+    def __len__(self) -> int:
+        with self._lock:
+            return sum(map(len, self._stores.values()))
+
+    def take(self, key: PoolKey) -> KeptStore | None:
+        """A store to be leased again, None if there is none."""
+        with self._lock:
+            kept = self._stores.get(key)
+            if not kept:
+                return None
+            found = kept.pop()
+            if not kept:
+                del self._stores[key]
+        return found
+
+    def put(self, key: PoolKey, store: KeptStore) -> None:
+        """Keep a store for a later lease, or drop it if enough are kept."""
+        with self._lock:
+            kept = self._stores.pop(key, [])
+            is_kept = len(kept) < self._most_each
+            self._stores[key] = [*kept, store] if is_kept else kept
+            dropped = self._beyond_most() if is_kept else [store]
+        for each in dropped:
+            self._drop(each)
+
+    def _beyond_most(self) -> list[KeptStore]:
+        """Take out the stores of whoever put none back for longest, if there are too many."""
+        if sum(map(len, self._stores.values())) <= MAX_STORES:
+            return []
+        return self._stores.pop(next(iter(self._stores)))
+
+    def clear(self) -> None:
+        """Drop every store."""
+        with self._lock:
+            stores = [store for kept in self._stores.values() for store in kept]
+            self._stores = {}
+        for store in stores:
+            self._drop(store)
+
+    def _drop(self, store: KeptStore) -> None:
+        # Not under the lock: the arbiter, which has one of its own, is told of it.
+        held_bytes = store.held_bytes
+        store.store.close()
+        self._forget_idle(held_bytes)

@@ -1,0 +1,318 @@
+"""The ledger in one SQLite file, shared by the processes of a host."""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from atectl.accounting import MAX_PRINCIPALS, Usage
+from atectl.errors import LedgerCorrupt
+from atectl.ledger_store.records import HISTORY_LEASES, LOST, AccountRecord, LeaseRecord
+from atectl.ledger_store.sqlite.connection import (
+    empty_ledger,
+    named_errors,
+    open_readable,
+    open_writable,
+)
+from atectl.ledger_store.sqlite.schema import transaction
+from atectl.system import processes
+
+BUSY_TIMEOUT_S = 2.0
+"""How long a store waits for another process, by default."""
+
+LOST_LEASES = 1_000
+"""Leases of ended processes that stay listed among the unfinished, the newest."""
+
+SILENCE_S = 7 * 86_400
+"""An unfinished lease of which nothing was heard for this long joins the finished as lost."""
+
+RETIRE_EVERY_S = 60
+"""Between two looks of one store for lost leases to put away."""
+
+_MAX_INTEGER = 2**63 - 1
+
+_LEASE_COLUMNS = ", ".join(LeaseRecord._fields)
+
+_PUT_LEASE = (
+    f"INSERT OR REPLACE INTO leases ({_LEASE_COLUMNS}, account, ended_at) "  # noqa: S608
+    f"VALUES ({', '.join('?' * len(LeaseRecord._fields))}, ?, ?)"
+)
+
+_RUNNING = f"""
+SELECT {_LEASE_COLUMNS}, is_lost(host, pid, process) FROM leases
+WHERE ended_at IS NULL ORDER BY started_at, id
+"""  # noqa: S608
+
+_HISTORY = f"""
+SELECT {_LEASE_COLUMNS}, lost FROM (
+    SELECT * FROM (
+        SELECT *, 0 AS lost, ended_at AS heard_at FROM leases
+        WHERE ended_at IS NOT NULL AND (:principal IS NULL OR principal = :principal)
+        ORDER BY ended_at DESC, id DESC LIMIT :limit
+    )
+    UNION ALL
+    SELECT *, 1 AS lost, updated_at AS heard_at FROM leases
+    WHERE ended_at IS NULL AND (:principal IS NULL OR principal = :principal)
+        AND is_lost(host, pid, process)
+)
+ORDER BY heard_at DESC, id DESC LIMIT :limit
+"""  # noqa: S608
+
+_ACCOUNTS = """
+SELECT principal, peak_bytes, high_water_bytes, quota_bytes,
+    ifnull(running_leases, 0), ifnull(current_bytes, 0),
+    refused_growths, leases, cpu_s, byte_seconds, fuel, traps, last_capsule, since, updated_at
+FROM accounts LEFT JOIN (
+    SELECT principal, count(*) AS running_leases, sum(current_bytes) AS current_bytes
+    FROM leases WHERE ended_at IS NULL AND NOT is_lost(host, pid, process)
+    GROUP BY principal
+) USING (principal)
+WHERE :principal IS NULL OR principal = :principal
+ORDER BY peak_bytes DESC, principal
+"""
+
+_ADD_TO_ACCOUNT = """
+UPDATE accounts SET
+    peak_bytes = max(peak_bytes, :peak_bytes),
+    high_water_bytes = max(high_water_bytes, :high_water_bytes),
+    quota_bytes = CASE WHEN :started_at < last_started_at THEN quota_bytes ELSE :quota_bytes END,
+    last_capsule = CASE WHEN :started_at < last_started_at THEN last_capsule ELSE :capsule END,
+    last_started_at = max(last_started_at, :started_at),
+    refused_growths = refused_growths + max(0, :refused_growths - :known_refused_growths),
+    leases = leases + 1 - :known_leases,
+    cpu_s = cpu_s + max(0, :cpu_s - :known_cpu_s),
+    byte_seconds = byte_seconds + max(0, :byte_seconds - :known_byte_seconds),
+    fuel = min(fuel + max(0, :fuel - :known_fuel), :max_integer),
+    traps = traps + max(0, :trapped - :known_traps),
+    updated_at = max(updated_at, :updated_at)
+WHERE serial = :serial
+"""
+
+_JOIN_FINISHED = """
+UPDATE leases SET ended_at = updated_at, state = 'lost', reason = 'lost'
+WHERE ended_at IS NULL AND updated_at < ?
+"""
+
+_JOIN_FINISHED_BEYOND = """
+UPDATE leases SET ended_at = updated_at, state = 'lost', reason = 'lost'
+WHERE id IN (
+    SELECT id FROM leases WHERE ended_at IS NULL AND is_lost(host, pid, process)
+    ORDER BY updated_at DESC LIMIT -1 OFFSET ?
+)
+"""
+
+_ACCOUNT_TYPES = (str, *(int,) * 7, float, float, int, int, str, float, float)
+_LEASE_TYPES = (*(str,) * 5, int, str, str, *(int,) * 6, float, float, int, int, float, float)
+
+
+class SqliteLedgerStore:
+    """A `LedgerStore` in one file, with a write-ahead log: readers and the writer do not wait.
+
+    Text that UTF-8 cannot carry (a file name of other bytes) is stored with its escapes
+    written out; whole numbers are cut off at 2**63 - 1.
+
+    Args:
+        path: the file.
+        host: the name of this machine. Only its own leases can be told to be lost.
+        read_only: open an existing ledger without writing; `flush` and `reset` then fail.
+        at_default_place: nobody named this path. Its folder is created for writing, with mode
+            0700, and a ledger that does not exist yet reads as an empty one.
+        clock: seconds since 1970.
+        is_gone: whether the process with this pid and identity has ended for certain.
+        busy_timeout_s: how long to wait for another process, in seconds.
+
+    Raises:
+        LedgerUnavailable: the file or its folder is missing or may not be used (exit 125).
+        LedgerCorrupt: the file is no ledger, or is damaged; it is left as it is (exit 125).
+        LedgerTooNew: a later atectl wrote it (exit 125).
+        LedgerBusy: another process kept it locked (exit 125).
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        host: str,
+        read_only: bool = False,
+        at_default_place: bool = False,
+        clock: Callable[[], float] = time.time,
+        is_gone: Callable[[int, str], bool] = processes.is_gone,
+        busy_timeout_s: float = BUSY_TIMEOUT_S,
+    ) -> None:
+        self._path = path
+        self._host = host
+        self._clock = clock
+        self._is_gone = is_gone
+        self._judged: dict[tuple[int, str], bool] = {}
+        self._retire_at = clock()
+        if not read_only:
+            self._connection = open_writable(
+                path, make_folder=at_default_place, busy_timeout_s=busy_timeout_s
+            )
+        elif at_default_place and not path.exists():
+            self._connection = empty_ledger()
+        else:
+            self._connection = open_readable(path, busy_timeout_s=busy_timeout_s)
+        self._connection.create_function("is_lost", 3, self._is_lost)
+
+    def flush(self, leases: Iterable[LeaseRecord]) -> None:
+        """Take the state of these leases in one transaction: all of it or none."""
+        told = [LeaseRecord._make(map(_storable, lease)) for lease in leases]
+        if not told:
+            return
+        self._judged.clear()
+        with named_errors(self._path), transaction(self._connection):
+            for lease in told:
+                self._take(lease)
+            self._tidy(has_finished=any(lease.finished_at is not None for lease in told))
+
+    def accounts(self) -> list[AccountRecord]:
+        """Every account, the highest peak first."""
+        return [self._account_record(row) for row in self._read(_ACCOUNTS, principal=None)]
+
+    def account(self, principal: str) -> AccountRecord | None:
+        """One account; None if the ledger has none of this principal."""
+        rows = self._read(_ACCOUNTS, principal=principal)
+        return self._account_record(rows[0]) if rows else None
+
+    def running(self) -> list[LeaseRecord]:
+        """Leases that have not finished, the oldest first; those of ended processes as `lost`."""
+        return [self._lease_record(row) for row in self._read(_RUNNING)]
+
+    def history(self, principal: str | None = None, limit: int = 100) -> list[LeaseRecord]:
+        """Leases that have finished or were lost, the newest first, at most `limit`.
+
+        A lost lease has no `finished_at`: its `updated_at` is when it was last heard of.
+        """
+        limit = max(0, min(limit, HISTORY_LEASES))
+        rows = self._read(_HISTORY, principal=principal, limit=limit)
+        return [self._lease_record(row) for row in rows]
+
+    def reset(self, principal: str | None = None) -> int:
+        """Forget one account, or all, with the finished and lost leases; the number of accounts."""
+        chosen = "(:principal IS NULL OR principal = :principal)"
+        about = {"principal": principal}
+        self._judged.clear()
+        with named_errors(self._path), transaction(self._connection):
+            execute = self._connection.execute
+            forgotten = execute(f"DELETE FROM accounts WHERE {chosen}", about).rowcount  # noqa: S608
+            execute(
+                f"DELETE FROM leases WHERE {chosen} "  # noqa: S608
+                "AND (ended_at IS NOT NULL OR is_lost(host, pid, process))",
+                about,
+            )
+            execute(f"UPDATE leases SET account = 0 WHERE {chosen}", about)  # noqa: S608
+        return forgotten
+
+    def close(self) -> None:
+        """Let go of the file; idempotent."""
+        with named_errors(self._path):
+            self._connection.close()
+
+    def _take(self, lease: LeaseRecord) -> None:
+        """Store one lease, and add to its account what is new since it was last stored."""
+        stored = self._connection.execute(
+            "SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, "
+            "trapped FROM leases WHERE id = ?",
+            (lease.id,),
+        ).fetchone()
+        account, *totals = stored or (None,)
+        serial = self._account_for(lease)
+        if serial is not None:
+            # A lease that had no account so far brings all it has used.
+            known = Usage() if account is None else Usage._make(totals)
+            if account != serial:
+                known = known._replace(leases=0)
+            self._add(serial, lease, known)
+            account = serial
+        self._connection.execute(_PUT_LEASE, (*lease, account, lease.finished_at))
+
+    def _account_for(self, lease: LeaseRecord) -> int | None:
+        """The serial of the lease's account, opened if it may be; None if it may not."""
+        execute = self._connection.execute
+        of_principal = "SELECT serial FROM accounts WHERE principal = ?"
+        found = execute(of_principal, (lease.principal,)).fetchone()
+        if found:
+            return int(found[0])
+        if execute("SELECT count(*) FROM accounts").fetchone()[0] >= MAX_PRINCIPALS:
+            lowest, is_lower = execute(
+                "SELECT serial, peak_bytes < ? FROM accounts ORDER BY peak_bytes, serial LIMIT 1",
+                (lease.peak_bytes,),
+            ).fetchone()
+            if not is_lower:
+                return None
+            execute("DELETE FROM accounts WHERE serial = ?", (lowest,))
+        opened = execute(
+            "INSERT INTO accounts VALUES (NULL, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, ?, 0)",
+            (lease.principal, self._clock()),
+        )
+        return opened.lastrowid
+
+    def _add(self, serial: int, lease: LeaseRecord, known: Usage) -> None:
+        parameters = {f"known_{name}": total for name, total in known._asdict().items()}
+        parameters |= lease._asdict()
+        parameters |= {"serial": serial, "max_integer": _MAX_INTEGER}
+        self._connection.execute(_ADD_TO_ACCOUNT, parameters)
+
+    def _tidy(self, *, has_finished: bool) -> None:
+        """Keep the leases bounded, finished and unfinished."""
+        now = self._clock()
+        if now >= self._retire_at:
+            self._retire_at = now + RETIRE_EVERY_S
+            self._retire_lost(now)
+        elif not has_finished:
+            return
+        self._connection.execute(
+            "DELETE FROM leases WHERE id IN (SELECT id FROM leases WHERE ended_at IS NOT NULL "
+            "ORDER BY ended_at DESC, id DESC LIMIT -1 OFFSET ?)",
+            (HISTORY_LEASES,),
+        )
+
+    def _retire_lost(self, now: float) -> None:
+        """Let lost leases join the finished, but for the newest."""
+        execute = self._connection.execute
+        # A host whose processes cannot be judged from here would otherwise fill the store. A
+        # lease that is heard of again after all is back with that flush.
+        execute(_JOIN_FINISHED, (now - SILENCE_S,))
+        unfinished = execute("SELECT count(*) FROM leases WHERE ended_at IS NULL").fetchone()[0]
+        # Each is judged by what the system says of its process: not done without need.
+        if unfinished > LOST_LEASES:
+            execute(_JOIN_FINISHED_BEYOND, (LOST_LEASES,))
+
+    def _read(self, query: str, **parameters: str | int | None) -> list[tuple[Any, ...]]:
+        self._judged.clear()
+        with named_errors(self._path):
+            return self._connection.execute(query, parameters).fetchall()
+
+    def _is_lost(self, host: str, pid: int, process: str) -> bool:
+        if host != self._host:
+            return False
+        key = pid, process
+        if key not in self._judged:
+            self._judged[key] = self._is_gone(pid, process)
+        return self._judged[key]
+
+    def _account_record(self, row: tuple[Any, ...]) -> AccountRecord:
+        if tuple(map(type, row)) != _ACCOUNT_TYPES:
+            raise LedgerCorrupt(f"{self._path}: the account of {row[0]!r} is damaged")
+        return AccountRecord._make(row)
+
+    def _lease_record(self, row: tuple[Any, ...]) -> LeaseRecord:
+        *fields, is_lost = row
+        *_, finished_at, reason, exit_status = fields
+        is_sound = (
+            tuple(map(type, fields[:-3])) == _LEASE_TYPES
+            and isinstance(finished_at, float | None)
+            and isinstance(reason, str | None)
+            and isinstance(exit_status, int | None)
+        )
+        if not is_sound:
+            raise LedgerCorrupt(f"{self._path}: the lease {row[0]!r} is damaged")
+        lease = LeaseRecord._make(fields)
+        return lease._replace(state=LOST, reason=LOST) if is_lost else lease
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    return min(value, _MAX_INTEGER) if isinstance(value, int) else value

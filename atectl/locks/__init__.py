@@ -1,0 +1,1 @@
+"""Actor locks: listed, judged, held, released."""

@@ -1,0 +1,234 @@
+"""Who released which lock, and what was seen: a file of this user, and a stream beside the locks.
+
+An attempt is noted before anything is deleted and again with its outcome. Both notes have one
+id, and each goes to both places as far as they can be written.
+"""
+
+import fcntl
+import json
+import os
+import pwd
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atectl.errors import AtectlError
+from atectl.locks.errors import AuditUnreadable, AuditUnwritable
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+STREAM = "atectl:lock-audit"
+STREAM_ENTRIES = 10_000
+"""About how many notes the stream keeps, the newest."""
+
+INTENDED = "intended"
+"""The outcome of an attempt that has none yet; one that stays so was broken off."""
+
+FILE, SHARED = "file", "stream"
+
+
+class Origin(NamedTuple):
+    """Who asks, and from where. Empty where it is not known."""
+
+    user: str
+    uid: int
+    sudo_user: str
+    host: str
+    tty: str
+    ssh_connection: str
+
+
+class AuditNote(NamedTuple):
+    """One attempt to release a lock, at one moment in seconds since 1970.
+
+    `server` is the address that was asked. `ttl_ms` is None for a lock without a TTL, `token` for
+    one without text, `holder` where nobody said who holds it.
+    """
+
+    id: str
+    at: float
+    outcome: str
+    is_forced: bool
+    user: str
+    uid: int
+    sudo_user: str
+    host: str
+    tty: str
+    ssh_connection: str
+    server: str
+    key: str
+    actor: str
+    token: str | None
+    ttl_ms: int | None
+    verdict: str
+    holder: str | None
+
+
+class Attempt(NamedTuple):
+    """One attempt, as its latest note has it, and where it is noted."""
+
+    note: AuditNote
+    places: tuple[str, ...]
+
+
+def own_origin() -> Origin:
+    """Who runs this process, and from where."""
+    uid = os.getuid()
+    try:
+        user = pwd.getpwuid(uid).pw_name
+    except KeyError:
+        user = ""
+    return Origin(
+        user=user,
+        uid=uid,
+        sudo_user=os.environ.get("SUDO_USER", ""),
+        host=os.uname().nodename,
+        tty=_own_terminal(),
+        ssh_connection=os.environ.get("SSH_CONNECTION", ""),
+    )
+
+
+class LockAudit:
+    """The two places that notes go to."""
+
+    def __init__(self, path: Path, connection: "RedisConnection") -> None:
+        self._path = path
+        self._connection = connection
+
+    def write(self, note: AuditNote) -> list[AtectlError]:
+        """Write a note to both places; what kept one of them from having it.
+
+        Raises:
+            AuditUnwritable: neither has it (exit 125).
+        """
+        line = json.dumps(note._asdict())
+        faults: list[AtectlError] = []
+        for append in (self._append_to_file, self._append_to_stream):
+            try:
+                append(line)
+            except AtectlError as fault:
+                faults.append(fault)
+        if len(faults) == 2:
+            raise AuditUnwritable("; ".join(map(str, faults)))
+        return faults
+
+    def attempts(self) -> list[Attempt]:
+        """The attempts noted in either place, the newest first.
+
+        Raises:
+            AuditUnreadable: the file cannot be read (exit 125).
+            AtectlError: the server cannot be asked (exit 125).
+        """
+        from atectl.redis.connection import translated
+
+        with translated(self._connection.address):
+            entries: Any = self._connection.client.xrange(STREAM)
+        shared = (fields.get(b"note", b"") for _, fields in entries)
+        return merged({FILE: notes_of(read_lines(self._path)), SHARED: notes_of(shared)})
+
+    def _append_to_file(self, line: str) -> None:
+        try:
+            append_line(self._path, line.encode())
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise AuditUnwritable(f"{self._path} cannot be written: {reason}") from None
+
+    def _append_to_stream(self, line: str) -> None:
+        from atectl.redis.connection import translated
+
+        with translated(self._connection.address):
+            self._connection.client.xadd(
+                STREAM, {"note": line}, maxlen=STREAM_ENTRIES, approximate=True
+            )
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Add a line to a file that only its owner reads, and have it on disk.
+
+    Lines of several processes never mix. After one that was cut short by a crash or a full disk a
+    new one begins.
+
+    Raises:
+        OSError: it cannot be written, or not whole.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        # Without it, a line that somebody else is writing would be taken for one cut short.
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        size = os.fstat(descriptor).st_size
+        is_cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        data = (b"\n" if is_cut else b"") + line + b"\n"
+        if os.write(descriptor, data) != len(data):
+            raise OSError("it was cut short")
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_lines(path: Path) -> list[bytes]:
+    """The lines of the file; none if it is not there.
+
+    Raises:
+        AuditUnreadable: it cannot be read (exit 125).
+    """
+    try:
+        return path.read_bytes().splitlines()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise AuditUnreadable(f"{path} cannot be read: {error.strerror}") from None
+
+
+def notes_of(lines: Iterable[bytes]) -> list[AuditNote]:
+    """The notes in these lines; what is no note is passed over."""
+    return [note for note in map(_decode, lines) if note is not None]
+
+
+def merged(notes_by_place: dict[str, list[AuditNote]]) -> list[Attempt]:
+    """The attempts, the newest first: of each the note with its outcome, if there is one."""
+    latest: dict[str, AuditNote] = {}
+    places: dict[str, set[str]] = {}
+    for place, notes in notes_by_place.items():
+        for note in notes:
+            known = latest.get(note.id)
+            if known is None or known.outcome == INTENDED:
+                latest[note.id] = note
+            places.setdefault(note.id, set()).add(place)
+    found = [Attempt(note, tuple(sorted(places[id_]))) for id_, note in latest.items()]
+    return sorted(found, key=lambda attempt: -attempt.note.at)
+
+
+_OPTIONAL_TEXT = frozenset({"token", "holder"})
+_NUMBERS: dict[str, tuple[type, ...]] = {
+    "at": (int, float),
+    "is_forced": (bool,),
+    "uid": (int,),
+    "ttl_ms": (int, type(None)),
+}
+
+
+def _decode(line: bytes) -> AuditNote | None:
+    try:
+        fields: Any = json.loads(line)
+        # What was written by another version may have more fields.
+        note = AuditNote(**{name: fields[name] for name in AuditNote._fields})
+    except (ValueError, RecursionError, TypeError, KeyError):
+        return None
+    is_typed = all(isinstance(getattr(note, name), _kinds(name)) for name in AuditNote._fields)
+    # Beyond the year 9999 a time cannot be shown.
+    return note if is_typed and 0 <= note.at < 253_402_300_800 else None
+
+
+def _kinds(name: str) -> tuple[type, ...]:
+    return _NUMBERS.get(name) or ((str, type(None)) if name in _OPTIONAL_TEXT else (str,))
+
+
+def _own_terminal() -> str:
+    for descriptor in (0, 1, 2):
+        with suppress(OSError):
+            return os.ttyname(descriptor)
+    return ""

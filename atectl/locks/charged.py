@@ -1,0 +1,54 @@
+"""Locks beside the memory of the principals that they are held for, as the stored ledger has it."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from typing import NamedTuple
+
+from atectl import config
+from atectl.errors import LedgerError
+from atectl.ledger_store.opening import open_for_reading
+from atectl.locks.listing import Lock
+
+
+class ChargedLock(NamedTuple):
+    """A lock, and what the principal in its holder record holds now and held at most, in bytes.
+
+    None where there is no principal, or the ledger has no account of it.
+    """
+
+    lock: Lock
+    principal: str | None = None
+    current_bytes: int | None = None
+    peak_bytes: int | None = None
+
+
+def charged(locks: Iterable[Lock], ledger: str | None = None) -> Iterator[ChargedLock]:
+    """The locks as they come, with the memory of their principals.
+
+    The ledger is opened only once a lock has a principal; one that nobody named may be missing
+    or unusable, and is then taken for empty.
+
+    Raises:
+        LedgerError: `ledger` names one that cannot be read (exit 125).
+    """
+    memory: dict[str, tuple[int, int]] | None = None
+    for lock in locks:
+        principal = lock.holder.principal if lock.holder is not None else None
+        if principal is None:
+            yield ChargedLock(lock)
+            continue
+        if memory is None:
+            memory = _memory_by_principal(ledger)
+        yield ChargedLock(lock, principal, *memory.get(principal, (None, None)))
+
+
+def _memory_by_principal(ledger: str | None) -> dict[str, tuple[int, int]]:
+    try:
+        if config.ledger_path(ledger) is None:
+            return {}
+        with closing(open_for_reading(ledger)) as store:
+            return {x.principal: (x.current_bytes, x.peak_bytes) for x in store.accounts()}
+    except LedgerError:
+        if ledger is not None:
+            raise
+        return {}

@@ -1,0 +1,185 @@
+"""Everything about the lock of one actor: every key it can have, the actors, their workers."""
+
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.errors import nearest
+from atectl.locks.actor_records import WorkerRecord, decode_actor, decode_worker
+from atectl.locks.errors import AmbiguousActor, UnknownLock
+from atectl.locks.keys import (
+    ACTOR_PREFIX,
+    DEFAULT_PREFIX,
+    ActorName,
+    actor_of_lock,
+    actor_of_record,
+    companion_keys,
+    glob_escaped,
+    key_bytes,
+    key_text,
+    lock_key,
+    parse_actor,
+    worker_keys,
+)
+from atectl.locks.listing import Actor, Lock, LockReader, stranded
+from atectl.locks.verdicts import DEFAULT_TTL_S
+from atectl.redis.reading import get_values, scan_keys
+from atectl.system.clock import boottime
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+_NAMES_COMPARED = 5000
+"""Names among which the nearest to an unknown one is looked for: comparing takes its time."""
+
+
+class Worker(NamedTuple):
+    """A worker by its key, and its record."""
+
+    key: str
+    record: WorkerRecord
+
+
+class LockDetails(NamedTuple):
+    """What there is to know about the lock of an actor.
+
+    `keys` are those that the lock can have; `locks` those of them that are there, judged `held`
+    until they are looked at again, or what stands for a stranded actor. `fences` has the last
+    fencing number given, by the lock's key. `actors` are all of that name, in any atespace.
+    """
+
+    keys: tuple[str, ...]
+    locks: tuple[Lock, ...]
+    fences: dict[str, int]
+    actors: tuple[Actor, ...]
+    workers: tuple[Worker, ...]
+
+    def only_lock(self) -> Lock:
+        """The lock that is meant.
+
+        Raises:
+            UnknownLock: there is none (exit 1).
+            AmbiguousActor: there are several (exit 2).
+        """
+        held = [lock for lock in self.locks if lock.key is not None]
+        if not held:
+            raise UnknownLock(f"there is no lock {' or '.join(self.keys)}")
+        if len(held) > 1:
+            keys = ", ".join(lock.key for lock in held if lock.key is not None)
+            raise AmbiguousActor(f"there are {len(held)} locks of that name: {keys}")
+        return held[0]
+
+
+def lock_details(
+    connection: "RedisConnection",
+    wanted: str,
+    prefix: str = DEFAULT_PREFIX,
+    *,
+    lock_ttl_s: float = DEFAULT_TTL_S,
+    clock: Callable[[], float] = boottime,
+) -> LockDetails:
+    """Everything about the lock of `wanted`: `ATESPACE/NAME`, `NAME` or the key of a lock.
+
+    Raises:
+        BadActor: it is none of these (exit 2).
+        UnknownLock: there is neither a lock nor a record of it (exit 1).
+        AtectlError: the server cannot be asked (exit 125).
+    """
+    is_key = wanted.startswith(prefix)
+    actor = actor_of_lock(wanted, prefix) if is_key else parse_actor(wanted, prefix)
+    same_named = _same_named(connection, actor.name) if actor is not None else ()
+    if is_key or actor is None:
+        keys = [wanted]
+    else:
+        keys = _possible_keys(connection, actor, same_named, prefix)
+    found = list(LockReader(connection, prefix, clock).read([key_bytes(key) for key in keys]))
+    locks = [_with_actors(lock, same_named).judged(None, lock_ttl_s) for lock in found]
+    meant = [each for each in same_named if actor is not None and _is_meant(each.name, actor)]
+    if not locks:
+        locks = [stranded(each) for each in meant if each.record.is_transitional]
+    if not locks and not meant:
+        raise _unknown(connection, wanted, prefix)
+    return LockDetails(
+        keys=tuple(keys),
+        locks=tuple(locks),
+        fences=_fences(connection, keys),
+        actors=tuple(same_named),
+        workers=tuple(_workers(connection, same_named)),
+    )
+
+
+def _same_named(connection: "RedisConnection", name: str) -> tuple[Actor, ...]:
+    """The actors of this name, in order of their atespaces."""
+    keys = sorted(scan_keys(connection, f"{ACTOR_PREFIX}*:{glob_escaped(name)}"))
+    values = get_values(connection, keys)
+    named = [actor_of_record(key_text(key)) for key in keys]
+    return tuple(
+        Actor(actor, decode_actor(value))
+        for actor, value in zip(named, values, strict=True)
+        if actor is not None and actor.name == name and value is not None
+    )
+
+
+def _possible_keys(
+    connection: "RedisConnection", actor: ActorName, same_named: Iterable[Actor], prefix: str
+) -> list[str]:
+    older = lock_key(ActorName(None, actor.name), prefix)
+    if actor.atespace is not None:
+        return [lock_key(actor, prefix), older]
+    pattern = f"{glob_escaped(prefix)}*:{glob_escaped(actor.name)}"
+    present = (key_text(key) for key in scan_keys(connection, pattern))
+    locked = [key for key in present if actor_of_lock(key, prefix) is not None]
+    recorded = [lock_key(each.name, prefix) for each in same_named]
+    return [older, *sorted({*locked, *recorded})]
+
+
+def _with_actors(lock: Lock, same_named: Iterable[Actor]) -> Lock:
+    return lock._replace(actors=tuple(same_named)) if lock.atespace is None else lock
+
+
+def _is_meant(name: ActorName, actor: ActorName) -> bool:
+    return name.name == actor.name and actor.atespace in (None, name.atespace)
+
+
+def _fences(connection: "RedisConnection", keys: list[str]) -> dict[str, int]:
+    formed = [key for key in keys if "{" not in key and "}" not in key]
+    fences = [key_bytes(companion_keys(key).fence) for key in formed]
+    numbers = zip(formed, get_values(connection, fences), strict=True)
+    return {
+        key: int(number)
+        for key, number in numbers
+        if number is not None and number.isdigit() and len(number) <= 19
+    }
+
+
+def _workers(connection: "RedisConnection", actors: Iterable[Actor]) -> list[Worker]:
+    keys = [
+        key
+        for actor in actors
+        for key in worker_keys(
+            actor.record.pod_namespace, actor.record.pool, actor.record.pod, actor.record.pod_uid
+        )
+    ]
+    values = get_values(connection, [key.encode() for key in keys])
+    return [
+        Worker(key, decode_worker(value))
+        for key, value in zip(keys, values, strict=True)
+        if value is not None
+    ]
+
+
+def _unknown(connection: "RedisConnection", wanted: str, prefix: str) -> UnknownLock:
+    locks = (
+        actor_of_lock(key_text(key), prefix)
+        for key in scan_keys(connection, f"{glob_escaped(prefix)}*")
+    )
+    records = (actor_of_record(key_text(key)) for key in scan_keys(connection, f"{ACTOR_PREFIX}*"))
+    known = [
+        str(x) for names in (locks, records) for x in islice(filter(None, names), _NAMES_COMPARED)
+    ]
+    close = nearest(wanted, known) or nearest(
+        f"/{wanted}", [f"/{x.rpartition('/')[2]}" for x in known]
+    )
+    return UnknownLock(
+        f"there is neither a lock nor a record of {wanted!r}{close.replace('mean /', 'mean ')}"
+    )

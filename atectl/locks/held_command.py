@@ -1,0 +1,191 @@
+"""Running a command while an actor's lock is held, from its start to the lock's release."""
+
+import os
+import select
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from atectl.errors import AtectlError
+from atectl.guard.child import GuardedChild
+from atectl.guard.errors import GuardGone
+from atectl.locks.errors import LockDeadline, LockLost
+from atectl.locks.heartbeat import TICK_S
+from atectl.locks.holding import HeldLock
+from atectl.system.clock import boottime
+from atectl.units import format_duration
+
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGWINCH,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+)
+"""What is sent to atectl and meant for the command."""
+
+
+class Signals(Protocol):
+    """Signals that come through a pipe: those of `FORWARDED`, and SIGCHLD."""
+
+    @property
+    def reader(self) -> int: ...
+
+    def received(self) -> set[int]: ...
+
+
+class HeldEnd(NamedTuple):
+    """How a command under a lock ended.
+
+    `error` is why it was ended, or that at its end the lock was no longer its own; `warning`, why
+    the lock was not released.
+    """
+
+    exit_status: int
+    error: AtectlError | None = None
+    warning: AtectlError | None = None
+
+
+def run_held(
+    lock: HeldLock,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    signals: Signals,
+    *,
+    clock: Callable[[], float] = boottime,
+) -> HeldEnd:
+    """Run a command under a lock that was just taken, and release the lock.
+
+    The command and whatever it left in its process group are dead when the lock is released.
+
+    Raises:
+        HeldCommandNotFound: there is no such command; the lock is released (exit 127).
+        HeldCommandNotExecutable: it cannot be executed; the lock is released (exit 126).
+    """
+    try:
+        with GuardedChild(lock.kill_by) as child:
+            lock.keep(child.extend)
+            child.start(words, {**environment, **lock_variables(lock)})
+            error = _Supervision(lock, child, signals, clock).run()
+    except BaseException:
+        _release(lock)
+        raise
+    failure = _release(lock)
+    if error is None and isinstance(failure, LockLost):
+        error = failure
+    warning = None if failure is error else failure
+    status = child.exit_status or 0 if error is None else error.exit_status
+    return HeldEnd(status, error, warning)
+
+
+def lock_variables(lock: HeldLock) -> dict[str, str]:
+    """What the command is told of its lock, as environment variables."""
+    return {
+        "ATECTL_LOCK_ACTOR": lock.terms.actor,
+        "ATECTL_LOCK_KEY": lock.terms.key,
+        "ATECTL_LOCK_TOKEN": lock.token,
+        "ATECTL_LOCK_FENCE": str(lock.fence),
+    }
+
+
+def _release(lock: HeldLock) -> AtectlError | None:
+    try:
+        lock.release()
+    except AtectlError as error:
+        return error
+    return None
+
+
+def _has_shell() -> bool:
+    """Whether a shell with job control is above, which would continue what is stopped."""
+    parent = os.getppid()
+    try:
+        return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
+    except (ProcessLookupError, PermissionError):
+        return False
+
+
+class _Supervision:
+    """Watches over one running command. What time has passed is looked at before all else."""
+
+    def __init__(
+        self, lock: HeldLock, child: GuardedChild, signals: Signals, clock: Callable[[], float]
+    ) -> None:
+        self._lock = lock
+        self._child = child
+        self._signals = signals
+        self._clock = clock
+        deadline_s = lock.terms.deadline_s
+        self._deadline = None if deadline_s is None else clock() + deadline_s
+        self._ending: AtectlError | None = None
+        self._kill_at: float | None = None
+        self._stops_with_child = child.has_terminal and _has_shell()
+
+    def run(self) -> AtectlError | None:
+        """Wait until the command has ended; why it was ended, if it was."""
+        while True:
+            self._look()
+            received = self._signals.received()
+            self._child.poll()
+            if self._child.exit_status is not None:
+                return self._ending
+            self._forward(received)
+            if self._child.is_stopped and self._stops_with_child:
+                self._stop_too()
+                continue
+            if self._child.is_stopped and self._child.has_terminal:
+                # Stopped from the terminal, with nobody but us to continue it.
+                self._child.resume()
+            select.select([self._signals.reader], [], [], self._wait_s())
+
+    def _look(self) -> None:
+        now = self._clock()
+        loss = self._lock.look()
+        if loss is not None:
+            self._end(loss, self._lock.kill_by)
+        elif self._deadline is not None and now >= self._deadline:
+            limit = format_duration(self._lock.terms.deadline_s or 0)
+            self._end(
+                LockDeadline(f"the command was still running after {limit}"),
+                now + self._lock.terms.times.grace_s,
+            )
+        elif self._child.guard_is_gone:
+            self._end(GuardGone("the process that guards the command was killed"), now)
+        if self._kill_at is not None and now >= self._kill_at:
+            self._child.signal(signal.SIGKILL)
+
+    def _end(self, error: AtectlError, kill_at: float) -> None:
+        """Tell the work to end, once; it is killed at the earliest instant that was named."""
+        self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
+        if self._ending is None:
+            self._ending = error
+            if self._clock() < self._kill_at:
+                self._child.signal(signal.SIGTERM)
+                # A stopped process hears nothing until it goes on.
+                self._child.signal(signal.SIGCONT)
+
+    def _forward(self, received: set[int]) -> None:
+        if signal.SIGTSTP in received:
+            self._stops_with_child = True
+        for number in FORWARDED:
+            if number in received:
+                self._child.signal(number)
+
+    def _stop_too(self) -> None:
+        """Be stopped as the command is, so that the shell is in charge again, until continued.
+
+        Nothing is renewed meanwhile: who is stopped for long has lost the lock.
+        """
+        self._child.give_up_terminal()
+        os.kill(os.getpid(), signal.SIGSTOP)
+        self._look()
+        self._child.resume()
+
+    def _wait_s(self) -> float:
+        now = self._clock()
+        instants = (self._deadline, self._kill_at)
+        return min([TICK_S, *(at - now for at in instants if at is not None and at > now)])

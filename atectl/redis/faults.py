@@ -1,0 +1,203 @@
+"""What can go wrong with a Redis client, turned into errors of ours.
+
+No message repeats what redis-py says of a connection, which may hold more than an operator should
+read aloud. The server's own words are repeated where they name a command, a key or a slot.
+"""
+
+import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import exceptions as faults  # noqa: TID253 - imported by redis_connection alone
+from redis.sentinel import MasterNotFoundError  # noqa: TID253
+
+from atectl.redis.errors import (
+    RedisClusterDown,
+    RedisFailure,
+    RedisLoading,
+    RedisLoginRefused,
+    RedisOutOfMemory,
+    RedisPermissionDenied,
+    RedisReadOnly,
+    RedisRefused,
+    RedisTimeout,
+    RedisTlsFailed,
+    RedisUnreachable,
+    RedisWrongType,
+)
+
+MAX_WORDS = 200
+"""Characters that are repeated of what a server says."""
+
+_NO_LOGIN = "called without any password configured"
+
+# The first class that fits counts, so that the derived ones stand before their bases.
+_MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
+    (faults.AuthenticationError, RedisLoginRefused, "refuses the user or password"),
+    (faults.AuthenticationWrongNumberOfArgsError, RedisLoginRefused, "knows no users"),
+    (faults.AuthorizationError, RedisLoginRefused, "refuses the user"),
+    (faults.NoPermissionError, RedisPermissionDenied, "denies a command"),
+    (faults.BusyLoadingError, RedisLoading, "is loading its data"),
+    (faults.ReadOnlyError, RedisReadOnly, "is a replica and takes no writes"),
+    (faults.OutOfMemoryError, RedisOutOfMemory, "has no memory left"),
+    (faults.ClusterCrossSlotError, RedisRefused, "has the keys in different slots"),
+    (faults.CrossSlotTransactionError, RedisRefused, "has the keys in different slots"),
+    (faults.InvalidPipelineStack, RedisRefused, "answered too little"),
+    (faults.MasterDownError, RedisClusterDown, "is a replica that has lost its primary"),
+    (faults.ClusterDownError, RedisClusterDown, "is of a cluster that is down"),
+    (faults.MovedError, RedisClusterDown, "is of a cluster that was rearranged"),
+    (faults.AskError, RedisClusterDown, "is of a cluster that is being rearranged"),
+    (faults.TryAgainError, RedisClusterDown, "is of a cluster that is being rearranged"),
+    (faults.ClusterError, RedisClusterDown, "is of a cluster that is being rearranged"),
+    (faults.SlotNotCoveredError, RedisClusterDown, "is of a cluster that serves not every slot"),
+    (faults.RedisClusterException, RedisClusterDown, "is of a cluster that serves not every slot"),
+    (faults.TimeoutError, RedisTimeout, "did not answer in time"),
+    (TimeoutError, RedisTimeout, "did not answer in time"),
+    (ssl.SSLError, RedisTlsFailed, "agreed on no TLS connection"),
+    (MasterNotFoundError, RedisUnreachable, "knows no master that is up"),
+    (faults.ConnectionError, RedisUnreachable, "cannot be reached"),
+    (OSError, RedisUnreachable, "cannot be reached"),
+    (faults.ResponseError, RedisRefused, "refused a command"),
+    (faults.InvalidResponse, RedisRefused, "gave an answer that is none of Redis"),
+    (faults.RedisError, RedisRefused, "could not be used"),
+    (faults.ChildDeadlockedError, RedisRefused, "could not be used"),
+    (faults.IncorrectPolicyType, RedisRefused, "could not be used"),
+)
+
+FOREIGN = tuple({foreign for foreign, _, _ in _MEANINGS})
+"""What `translated` catches."""
+
+# What the server says decides where redis-py has no class for it. A pipeline tells the command
+# first; a script's faults come in the words of ERR.
+_BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
+    (re.compile(r"(?:^|caused error: )WRONGTYPE "), RedisWrongType, "has a value of another type"),
+    (
+        re.compile(r"(?:^|caused error: )(?:MISCONF|NOREPLICAS) "),
+        RedisReadOnly,
+        "takes no writes for now",
+    ),
+    (
+        re.compile(r"The user executing the script can't |ACL failure in script"),
+        RedisPermissionDenied,
+        "denies a command",
+    ),
+)
+
+_TOLD_IN_FULL = (
+    RedisPermissionDenied,
+    RedisWrongType,
+    RedisReadOnly,
+    RedisClusterDown,
+    RedisOutOfMemory,
+    RedisRefused,
+)
+
+_CERTIFICATE_FAULTS = (
+    ("hostname mismatch", "its certificate is for another name", "--redis-server-name"),
+    ("ip address mismatch", "its certificate is not for its address", "--redis-server-name"),
+    ("unable to get local issuer", "its certificate is of an unknown authority", "--redis-ca"),
+    ("self-signed", "its certificate is of an unknown authority", "--redis-ca"),
+    ("self signed", "its certificate is of an unknown authority", "--redis-ca"),
+    ("certificate has expired", "its certificate has expired", ""),
+    ("certificate required", "it wants a client certificate", "--redis-cert and --redis-key"),
+    ("handshake failure", "it may want a client certificate", "--redis-cert and --redis-key"),
+    # Its reason is often lost when the server hangs up.
+    ("eof occurred", "it may refuse the client certificate", "--redis-cert and --redis-key"),
+    ("unknown ca", "it does not know who issued the client certificate", "--redis-cert"),
+)
+
+
+@contextmanager
+def translated(address: str) -> Iterator[None]:
+    """Turn whatever a Redis client raises inside into an error of ours.
+
+    Args:
+        address: `host:port` or the path of a socket, for the message.
+
+    Raises:
+        RedisFailure: one of its subclasses, by what happened (exit 125).
+    """
+    try:
+        yield
+    except FOREIGN as fault:
+        raise translation(fault, address) from fault
+
+
+def translation(fault: BaseException, address: str) -> RedisFailure:
+    """The error of ours for one of redis-py's, of the system's or of the TLS library's."""
+    fault = _telling(fault)
+    if isinstance(fault, ssl.SSLError):
+        return _tls_failure(fault, address)
+    meaning, short = _meaning(fault)
+    error = meaning(f"{address} {short}{_detail(fault, meaning)}")
+    if isinstance(fault, faults.AuthenticationError) and _NO_LOGIN in str(fault):
+        error.remedy = "leave the password out: the server takes none"
+    return error
+
+
+def _telling(fault: BaseException) -> BaseException:
+    """The fault that tells most of those that led to `fault`."""
+    chain = list(causes(fault))
+    is_vague = isinstance(fault, faults.ConnectionError | faults.RedisClusterException | OSError)
+    if is_vague and (tls := next((one for one in chain if isinstance(one, ssl.SSLError)), None)):
+        return tls
+    if type(fault) is faults.RedisClusterException:
+        known = (one for one in chain[1:] if isinstance(one, FOREIGN))
+        return next((one for one in known if type(one) is not type(fault)), fault)
+    return fault
+
+
+def causes(fault: BaseException | None) -> Iterator[BaseException]:
+    """The fault, what it was raised from, what that was raised from, and so on."""
+    seen: set[int] = set()
+    while fault is not None and id(fault) not in seen:
+        seen.add(id(fault))
+        yield fault
+        fault = fault.__cause__ or fault.__context__
+
+
+def _meaning(fault: BaseException) -> tuple[type[RedisFailure], str]:
+    if isinstance(fault, faults.ResponseError):
+        for pattern, meaning, short in _BY_WORDS:
+            if pattern.search(str(fault)):
+                return meaning, short
+    for foreign, meaning, short in _MEANINGS:
+        if isinstance(fault, foreign):
+            return meaning, short
+    raise AssertionError(f"{type(fault)} is not among what is caught")
+
+
+def _detail(fault: BaseException, meaning: type[RedisFailure]) -> str:
+    if issubclass(meaning, RedisUnreachable):
+        return _system_reason(fault)
+    if isinstance(fault, faults.ResponseError) and issubclass(meaning, _TOLD_IN_FULL):
+        # A server that does not know AUTH repeats its arguments.
+        words = str(fault).partition(", with args")[0].strip()
+        return f": {words[:MAX_WORDS]}" if words else ""
+    return ""
+
+
+def _system_reason(fault: BaseException) -> str:
+    if str(fault).startswith("max number of clients"):
+        return ": it takes no more clients"
+    for cause in causes(fault):
+        if isinstance(cause, OSError) and cause.strerror:
+            return f": {cause.strerror.lower()}"
+    return ": it closed the connection" if "closed" in str(fault) else ""
+
+
+def _tls_failure(fault: ssl.SSLError, address: str) -> RedisTlsFailed:
+    # One that the library did not raise itself lacks a reason.
+    reason = getattr(fault, "reason", None) or ""
+    if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
+        return RedisTlsFailed(
+            f"{address} does not speak TLS", remedy="write redis:// in place of rediss://"
+        )
+    words = str(fault).lower().replace("_", " ")
+    for sign, meaning, option in _CERTIFICATE_FAULTS:
+        if sign in words:
+            remedy = f"check {option}" if option else "have the server's certificate renewed"
+            return RedisTlsFailed(f"no TLS connection to {address}: {meaning}", remedy=remedy)
+    told = reason.replace("_", " ").lower() or "it failed"
+    return RedisTlsFailed(f"no TLS connection to {address}: {told}")

@@ -1,0 +1,207 @@
+"""How the Redis or Valkey server is reached: flag, then environment, then atectl.toml.
+
+Nothing here shows a password: not `repr`, not `address`, and no error repeats the URL.
+"""
+
+import os
+from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
+
+from atectl.config import Settings, load_settings
+from atectl.redis.errors import BadRedisFile, BadRedisUrl, NoRedisNamed
+from atectl.units import parse_duration
+
+DEFAULT_TIMEOUT_S = 5.0
+DEFAULT_RETRIES = 3
+DEFAULT_PORT = 6379
+MAX_PASSWORD_BYTES = 4096
+
+_SCHEMES = ("redis", "rediss", "unix")
+_IN_QUERY = ("db", "master")
+
+
+class RedisSettings(NamedTuple):
+    """One server, or the first one asked of a cluster or of a group of Sentinels.
+
+    Attributes:
+        host: empty if it is reached through a Unix socket, `socket_path`.
+        master: the name under which Sentinels know the master; empty for the only one.
+        key_file: the file of the private key; None if it is in `cert_file`.
+        server_name: the name to expect in certificates; None for the host connected to.
+        timeout_s: for connecting and finding out what the server is, and for each answer.
+        retries: how often a broken connection, or a server that cannot answer yet, is tried again.
+    """
+
+    host: str = ""
+    port: int = DEFAULT_PORT
+    socket_path: str = ""
+    db: int = 0
+    user: str | None = None
+    password: str | None = None
+    master: str = ""
+    is_tls: bool = False
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    server_name: str | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    retries: int = DEFAULT_RETRIES
+
+    @property
+    def address(self) -> str:
+        """`host:port`, or the path of the socket: what messages may show."""
+        return self.socket_path or join_address(self.host, self.port)
+
+    def __repr__(self) -> str:
+        return f"RedisSettings({self.address})"
+
+
+def join_address(host: str, port: int) -> str:
+    """`host:port`, with an IPv6 address in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def redis_settings(
+    url: str | None = None,
+    *,
+    password_file: str | None = None,
+    ca: str | None = None,
+    cert: str | None = None,
+    key: str | None = None,
+    server_name: str | None = None,
+    timeout: str | None = None,
+) -> RedisSettings:
+    """How to reach the server; each argument is a flag, None or empty where it was not given.
+
+    `[redis]` in atectl.toml describes one server: what it says of passwords and certificates is
+    left out when the flag or the environment names another. A password file goes before the
+    password in the URL.
+
+    Raises:
+        NoRedisNamed: neither flag nor environment nor atectl.toml names a server (exit 2).
+        BadRedisUrl: the URL, or an option beside it, cannot be used (exit 2).
+        BadRedisFile: the password file cannot be used (exit 2).
+        BadDuration: the timeout is not one (exit 2).
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+    """
+    stored = load_settings()
+    named = url or os.environ.get("ATECTL_REDIS_URL")
+    if named:
+        stored = Settings(redis_timeout_s=stored.redis_timeout_s)
+    named = named or stored.redis_url
+    if not named:
+        raise NoRedisNamed("no Redis server was named")
+    timeout_s = parse_duration(timeout) if timeout else stored.redis_timeout_s or DEFAULT_TIMEOUT_S
+    settings = parse_redis_url(named)._replace(
+        ca_file=_expanded(ca or stored.redis_ca),
+        cert_file=_expanded(cert or stored.redis_cert),
+        key_file=_expanded(key or stored.redis_key),
+        server_name=server_name or stored.redis_server_name or None,
+        timeout_s=timeout_s,
+    )
+    _refuse_unused(settings)
+    if file := _expanded(password_file or stored.redis_password_file):
+        settings = settings._replace(password=_read_password(file))
+    return settings
+
+
+def parse_redis_url(url: str) -> RedisSettings:
+    """What the URL alone says: scheme, host and port or socket, database, user and password.
+
+    Raises:
+        BadRedisUrl: it is not one of `redis://`, `rediss://`, `unix://`, or a part of it cannot
+            be read; the message repeats no part that may be of a password (exit 2).
+    """
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise BadRedisUrl("the host or port of the Redis URL cannot be read") from None
+    if parts.scheme not in _SCHEMES or not url[len(parts.scheme) :].startswith("://"):
+        raise BadRedisUrl("the Redis URL does not begin with redis://, rediss:// or unix://")
+    # An unquoted character in a password ends the host early, and the rest turns up further on.
+    if "@" in parts.path + parts.query or parts.fragment or any(map(str.isspace, url)):
+        raise BadRedisUrl("the Redis URL has a character where it cannot be")
+    query = _query(parts)
+    is_socket = parts.scheme == "unix"
+    if is_socket == bool(parts.hostname) or (is_socket and len(parts.path) < 2):
+        missing = "the path of a socket and no host" if is_socket else "a host"
+        raise BadRedisUrl(f"the Redis URL wants {missing} after {parts.scheme}://")
+    if port == 0 or "\0" in unquote(parts.path):
+        raise BadRedisUrl("the port or path of the Redis URL cannot be")
+    return RedisSettings(
+        host="" if is_socket else _host(parts),
+        port=port or DEFAULT_PORT,
+        socket_path=unquote(parts.path) if is_socket else "",
+        db=_database(query.get("db") or ("" if is_socket else parts.path.strip("/"))),
+        user=unquote(parts.username or "") or None,
+        password=unquote(parts.password or "") or None,
+        master=query.get("master", ""),
+        is_tls=parts.scheme == "rediss",
+    )
+
+
+def _host(parts: SplitResult) -> str:
+    host = parts.hostname or ""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise BadRedisUrl("the host of the Redis URL is not a host's name") from None
+    return host
+
+
+def _query(parts: SplitResult) -> dict[str, str]:
+    query = parse_qs(parts.query, keep_blank_values=True)
+    if query.keys() - set(_IN_QUERY) or any(len(values) > 1 for values in query.values()):
+        raise BadRedisUrl("the Redis URL takes only ?db=NUMBER and ?master=NAME")
+    return {key: values[0] for key, values in query.items()}
+
+
+def _database(text: str) -> int:
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise BadRedisUrl("the database in the Redis URL is not a number")
+    return int(text)
+
+
+def _refuse_unused(settings: RedisSettings) -> None:
+    """Certificates that would not be used: better refused than a connection in the clear."""
+    options = {
+        "certificate authority": settings.ca_file,
+        "client certificate": settings.cert_file,
+        "client key": settings.key_file,
+        "server name": settings.server_name,
+    }
+    given = [name for name, value in options.items() if value]
+    if given and not settings.is_tls:
+        raise BadRedisUrl(
+            f"a {given[0]} was given, and the Redis URL is not for TLS",
+            remedy="write rediss:// in place of redis://",
+        )
+    if settings.key_file and not settings.cert_file:
+        raise BadRedisUrl(
+            "a client key was given without its certificate", remedy="add --redis-cert"
+        )
+
+
+def _read_password(path: str) -> str:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - leaves the name as it was given
+            content = file.read(MAX_PASSWORD_BYTES + 1)
+        password = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        raise BadRedisFile(f"{path}: the password is not UTF-8") from None
+    except OSError as error:
+        raise BadRedisFile(f"{path}: {error.strerror or error}") from None
+    except ValueError:
+        raise BadRedisFile(f"{path!r} is not the name of a file") from None
+    if not password or len(content) > MAX_PASSWORD_BYTES:
+        fault = "it is empty" if not password else f"it has more than {MAX_PASSWORD_BYTES} bytes"
+        raise BadRedisFile(f"{path}: no password can be read: {fault}")
+    return password
+
+
+def _expanded(path: str | None) -> str | None:
+    # Unlike pathlib's, this leaves the name of an unknown user as it stands.
+    return os.path.expanduser(path) if path else None  # noqa: PTH111

@@ -1,0 +1,1 @@
+"""What was recorded of a host, read back, checked and replayed."""

@@ -1,0 +1,144 @@
+"""A trace of arbitration: all that happened to the leases of one host, as JSON lines.
+
+The first line is the header; each line after it is one event, in the order of time. It is
+written as it happens, so that of a process that was killed all but the last moment is there.
+`trace_reading` reads it back.
+"""
+
+from typing import NamedTuple
+
+from atectl.accounting import Budget, Pressure
+from atectl.arbitration.view import Action, Decision, HostView, LeaseView
+
+SCHEMA_VERSION = 1
+
+
+class Header(NamedTuple):
+    """What the host ran under. `policy` None is the one that goes with the back-pressure."""
+
+    budget: Budget
+    backpressure: str
+    policy: str | None
+    jobs: int
+    """How many leases ran at once at most."""
+    busy_leases: int | None = None
+    """How many running leases kept the machine busy (its cores); None where it is not known, and
+    then the samples do not say how the leases stood either."""
+    spill_room_bytes: int | None = None
+    """What the spill disk and its cap took as the run began; None where it is not known."""
+
+
+class Registered(NamedTuple):
+    """A lease began. Times are in seconds since the host did."""
+
+    at_s: float
+    lease: int
+    priority: int
+    principal: str = ""
+    label: str = ""
+    capsule: str = ""
+
+
+class Asked(NamedTuple):
+    """A lease asked to grow; unless it was ruled to park for it, it was granted at once."""
+
+    at_s: float
+    lease: int
+    held_bytes: int
+    asked_bytes: int
+
+
+class Sampled(NamedTuple):
+    """What the host used at one moment, and what of its leases no other event tells."""
+
+    at_s: float
+    resident_bytes: int | None
+    baseline_bytes: int
+    charged_bytes: int
+    parking: tuple[int, ...] = ()
+    """The leases that were told to park at a tick and had not got there."""
+    stalled: tuple[int, ...] = ()
+    """Those that reached no tick, being in a host call."""
+    ending: tuple[int, ...] = ()
+    """Those that were told to end, by whomever, and had not."""
+
+    @property
+    def pressure(self) -> Pressure:
+        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+
+
+class Ruled(NamedTuple):
+    """A decision was carried out, spilling when it was done. `freed_bytes` is measured."""
+
+    at_s: float
+    action: Action
+    lease: int
+    bytes: int
+    freed_bytes: int | None
+    reason: str
+    resident_bytes: int | None
+    baseline_bytes: int
+    charged_bytes: int
+
+    @property
+    def is_failed_spill(self) -> bool:
+        """Whether memory was to be spilled and could not be."""
+        return self.reason.startswith("failed")
+
+    @property
+    def pressure(self) -> Pressure:
+        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+
+
+class Decided(NamedTuple):
+    """What was decided, and the host as it was seen then: enough to decide it again."""
+
+    at_s: float
+    resident_bytes: int | None
+    baseline_bytes: int
+    spill_room_bytes: int
+    busy_leases: int
+    leases: tuple[LeaseView, ...]
+    decisions: tuple[Decision, ...]
+
+    def host(self, budget: Budget) -> HostView:
+        return HostView(
+            budget,
+            self.resident_bytes,
+            self.baseline_bytes,
+            self.leases,
+            self.spill_room_bytes,
+            self.busy_leases,
+        )
+
+
+class Finished(NamedTuple):
+    """A lease ended, and its memory is gone."""
+
+    at_s: float
+    lease: int
+
+
+Event = Registered | Asked | Sampled | Ruled | Decided | Finished
+
+
+class Trace(NamedTuple):
+    """A header and its events."""
+
+    header: Header
+    events: tuple[Event, ...]
+
+
+EVENTS: dict[str, type[Event]] = {
+    "registered": Registered,
+    "asked": Asked,
+    "sampled": Sampled,
+    "ruled": Ruled,
+    "decided": Decided,
+    "finished": Finished,
+}
+"""The events, by the names that a trace gives them."""
+EVENT_NAMES = {event: name for name, event in EVENTS.items()}
+
+
+# Writing

@@ -1,0 +1,175 @@
+"""Traces as they are written: one line a moment, to a file."""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from atectl.accounting import Pressure
+from atectl.arbitration.view import Decision, HostView, LeaseView
+from atectl.trace.errors import TraceUnwritable
+from atectl.trace.events import (
+    EVENT_NAMES,
+    SCHEMA_VERSION,
+    Asked,
+    Decided,
+    Event,
+    Finished,
+    Header,
+    Registered,
+    Ruled,
+    Sampled,
+)
+
+if TYPE_CHECKING:
+    from atectl.arbitration.seat import Ruling, Seat
+
+
+class Recorder:
+    """Told by an arbiter of all that happens, makes an event of each and hands it on."""
+
+    def __init__(self, record: Callable[[Event], None]) -> None:
+        self._record = record
+        self._seats: dict[int, Seat] = {}
+
+    def registered(self, at_s: float, seat: "Seat") -> None:
+        self._seats[seat.number] = seat
+        whose = seat.tenant
+        self._record(
+            Registered(
+                at_s, seat.number, seat.priority, whose.principal, whose.label, whose.capsule_name
+            )
+        )
+
+    def asked(self, at_s: float, seat: "Seat", added_bytes: int) -> None:
+        self._record(Asked(at_s, seat.number, seat.held_bytes, added_bytes))
+
+    def sampled(self, at_s: float, pressure: Pressure) -> None:
+        seats = self._seats.values()
+        self._record(
+            Sampled(
+                at_s,
+                *pressure,
+                parking=tuple(seat.number for seat in seats if seat.parking),
+                stalled=tuple(seat.number for seat in seats if seat.stalled),
+                ending=tuple(
+                    seat.number for seat in seats if seat.aborting or seat.tenant.is_ending
+                ),
+            )
+        )
+
+    def decided(self, at_s: float, host: HostView, decisions: Sequence[Decision]) -> None:
+        self._record(
+            Decided(
+                at_s,
+                host.resident_bytes,
+                host.baseline_bytes,
+                host.spill_room_bytes,
+                host.busy_leases,
+                host.leases,
+                tuple(decisions),
+            )
+        )
+
+    def ruled(self, ruling: "Ruling", pressure: Pressure) -> None:
+        self._record(
+            Ruled(
+                ruling.at_s,
+                ruling.action,
+                ruling.lease,
+                ruling.bytes,
+                ruling.freed_bytes,
+                ruling.reason,
+                *pressure,
+            )
+        )
+
+    def finished(self, at_s: float, seat: "Seat") -> None:
+        del self._seats[seat.number]
+        self._record(Finished(at_s, seat.number))
+
+
+class TraceWriter:
+    """Writes a trace to a file, event by event. To be closed.
+
+    An event never fails whoever reports it: what went wrong is raised by `close`.
+
+    Raises:
+        TraceUnwritable: the file cannot be opened (exit 125).
+    """
+
+    def __init__(self, path: Path, header: Header) -> None:
+        self._path = path
+        self._failure: OSError | None = None
+        try:
+            self._file: TextIO = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(path, error) from None
+        self._put(header_line(header))
+
+    def write(self, event: Event) -> None:
+        self._put(event_line(event))
+        # What is seen every few milliseconds waits for the next sample, a twentieth of a second.
+        if not isinstance(event, Asked | Registered):
+            self._guarded(self._file.flush)
+
+    def close(self) -> None:
+        """Close the file; idempotent.
+
+        Raises:
+            TraceUnwritable: an event could not be written (exit 125).
+        """
+        try:
+            self._file.close()
+        except OSError as error:
+            self._failure = self._failure or error
+        if self._failure is not None:
+            raise _unwritable(self._path, self._failure)
+
+    def _put(self, line: str) -> None:
+        self._guarded(lambda: self._file.write(line))
+
+    def _guarded(self, act: Callable[[], object]) -> None:
+        if self._failure is None:
+            try:
+                act()
+            except OSError as error:
+                self._failure = error
+
+
+def _unwritable(path: Path, error: OSError) -> TraceUnwritable:
+    return TraceUnwritable(f"{path}: {error.strerror or error}")
+
+
+def header_line(header: Header) -> str:
+    record = {
+        "event": "trace",
+        "schema_version": SCHEMA_VERSION,
+        **header.budget._asdict(),
+        "backpressure": header.backpressure,
+        "policy": header.policy,
+        "jobs": header.jobs,
+        "busy_leases": header.busy_leases,
+        "spill_room_bytes": header.spill_room_bytes,
+    }
+    return _line(record)
+
+
+def event_line(event: Event) -> str:
+    fields = _compact(event)
+    fields["at_s"] = round(event.at_s, 6)
+    if isinstance(event, Decided):
+        fields["leases"] = [_compact(lease) for lease in event.leases]
+        fields["decisions"] = [decision._asdict() for decision in event.decisions]
+    return _line({"event": EVENT_NAMES[type(event)], **fields})
+
+
+def _compact(record: LeaseView | Event) -> dict[str, Any]:
+    """The fields that are not as they usually are."""
+    usual = record._field_defaults
+    fields = record._asdict().items()
+    return {name: value for name, value in fields if value != usual.get(name, ...)}
+
+
+def _line(record: dict[str, Any]) -> str:
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":")) + "\n"

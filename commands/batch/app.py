@@ -1,0 +1,40 @@
+"""`atectl batch` as Typer knows it: for help and completions, made from the table of options."""
+
+from ..options.table_command import TableCommand, typer_argument, typer_option
+from .arguments import TABLE
+
+KEYS_OF_A_JOB = (
+    "capsule, args, env, dirs, principal, max_mem, priority, deadline, label, invoke, "
+    "stdin, stdout, stderr"
+)
+
+HELP = "\n\n".join(
+    (
+        "Run many capsules under one limit.",
+        "FILE is a budget file with job tables; - reads jobs from stdin, a JSON object a line. "
+        f"Keys of a job: {KEYS_OF_A_JOB}; only capsule is required. Relative paths begin at the "
+        "file's folder, or at the current one for stdin. A job's output is discarded unless it "
+        "names a file for it; each job begins its files anew, so give every job files of its own.",
+        "Each result is one line of JSON on stdout as the job ends.",
+        "Exit status: 0 all succeeded, 1 some failed, 2 usage, 125 the host could not go on, "
+        "130 interrupted, 143 terminated, 141 nobody reads the results any more.",
+    )
+)
+
+
+def _run(words: list[str]) -> int:
+    # Help and completions load every command, and need nothing of what runs this one.
+    from .running import batch
+
+    return batch(words)
+
+
+app = TableCommand(
+    "batch",
+    _run,
+    params=[
+        typer_argument("source", "FILE|-", says="Where the jobs are."),
+        *(typer_option(option) for option in TABLE.options),
+    ],
+    help=HELP,
+)

@@ -1,0 +1,137 @@
+"""The command line of `atectl batch`: its table of options, and how a line is read by it.
+
+Options stand before and behind FILE|-, up to `--`. Of an option that is given twice the last
+counts, and so it does of a flag and its opposite.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.errors import UsageError
+
+from ..options.host import HOST_OPTIONS, Backpressure, HostOptions, PolicyName
+from ..options.table import HELP_NAMES, Given, HelpWanted, Option, OptionTable, looks_like_option
+from ..output.stdout import Output
+
+
+class BatchRequest(NamedTuple):
+    """One command line of `atectl batch`. `live` None: where there is a terminal for it."""
+
+    source: str
+    options: HostOptions
+    pool: int
+    fails_fast: bool
+    resume_from: Path | None
+    grace: str
+    trace: Path | None
+    chart: Path | None
+    ledger: str | None
+    live: bool | None
+    uses_cache: bool
+    output: Output
+
+
+TABLE = OptionTable(
+    (
+        *HOST_OPTIONS,
+        Option("--pool", "N", "Idle stores kept of a reactor and principal.", "0", lowest=0),
+        Option(
+            "--keep-going",
+            "",
+            "Start more jobs after a failure.",
+            "--keep-going",
+            opposite="--fail-fast",
+        ),
+        Option("--resume-from", "FILE", "Skip jobs that succeeded in these results."),
+        Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
+        Option("--trace", "FILE", "Record events and decisions."),
+        Option("--chart", "FILE", "Draw memory over time as SVG."),
+        Option("--ledger", "WHERE", "The stored ledger."),
+        Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
+        Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
+        Option(
+            "--output",
+            "",
+            "JSON lines, or a table.",
+            Output.json,
+            short="-o",
+            choices=tuple(Output),
+        ),
+    ),
+    remedy="`atectl batch --help` shows how it is used",
+)
+
+
+def parse(words: list[str]) -> BatchRequest:
+    """Read the words behind `atectl batch`.
+
+    Raises:
+        UsageError: an unknown option, a missing or unreadable value, not one FILE|- (exit 2).
+        HelpWanted: help was asked for.
+    """
+    given = Given(TABLE)
+    arguments = _take_all(words, given)
+    if not arguments:
+        raise UsageError("no FILE|- was named", remedy=TABLE.remedy)
+    if len(arguments) > 1:
+        raise UsageError(
+            f"one FILE|- is taken, and {arguments[1]!r} is a second", remedy=TABLE.remedy
+        )
+    return BatchRequest(
+        source=arguments[0],
+        options=_host_options(given),
+        pool=given.read("--pool", int),
+        fails_fast=not given.is_on("--keep-going"),
+        resume_from=given.read("--resume-from", Path),
+        grace=given.read("--grace", str),
+        trace=given.read("--trace", Path),
+        chart=given.read("--chart", Path),
+        ledger=given.last("--ledger"),
+        live=given.is_on("--live"),
+        uses_cache=bool(given.is_on("--cache")),
+        output=given.read("--output", Output),
+    )
+
+
+def _take_all(words: list[str], given: Given) -> list[str]:
+    """Take every option; the arguments, which are the words that are none."""
+    arguments: list[str] = []
+    place = 0
+    while place < len(words):
+        word = words[place]
+        if word == "--":
+            return arguments + words[place + 1 :]
+        if word in HELP_NAMES:
+            raise HelpWanted
+        behind = TABLE.take(words, place, given)
+        if behind == place:
+            if looks_like_option(word):
+                raise TABLE.unknown(word)
+            arguments.append(word)
+            behind += 1
+        place = behind
+    return arguments
+
+
+def _host_options(given: Given) -> HostOptions:
+    return HostOptions(
+        jobs=given.read("--jobs", int),
+        limit=given.last("--limit"),
+        soft=_fraction(given, "--soft"),
+        resume=_fraction(given, "--resume"),
+        backpressure=given.read("--backpressure", Backpressure),
+        policy=given.read("--policy", PolicyName),
+        spill_dir=given.last("--spill-dir"),
+        spill_cap=given.last("--spill-cap"),
+    )
+
+
+def _fraction(given: Given, name: str) -> float | None:
+    text = given.last(name)
+    try:
+        return None if text is None else float(text)
+    except ValueError:
+        raise UsageError(
+            f"{name} {text!r} is no fraction of the limit",
+            remedy="write a number from 0.0001 to 1",
+        ) from None

@@ -1,0 +1,148 @@
+"""A running batch: the pressure of the host, how far it is, its leases, and what was decided."""
+
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from atectl.accounting import Budget, Pressure
+from atectl.units import format_duration, show_size
+
+from ..drawing.bars import usage_bar
+from ..drawing.sparkline import sparkline
+from .decisions_view import LiveDecision, decision_line
+from .leases_view import LiveLease, lease_lines
+
+_SPARKLINE_COLUMNS = 30
+_LEAST_BAR_COLUMNS = 10
+_MOST_BAR_COLUMNS = 40
+_WIDEST_SIZE = len("9.99 GiB")
+_WIDEST_GATE = len("  over limit")
+_MOST_DECISIONS = 3
+_TALL = 16
+"""From so many lines on, there is room for all of these decisions; below it for the latest."""
+
+
+@dataclass(frozen=True)
+class LiveBatch:
+    """One moment of a batch.
+
+    `leases` has the ended ones in the order they ended. `history` is the highest pressure of
+    each two seconds of the last minute, in bytes, the newest last, None where it was not looked
+    at; `decisions` has the oldest first. `left` is None while it is not known how many jobs there
+    are to come.
+    """
+
+    leases: tuple[LiveLease, ...]
+    pressure: Pressure
+    budget: Budget
+    history: tuple[int | None, ...]
+    on_disk_bytes: int
+    decisions: tuple[LiveDecision, ...]
+    done: int
+    failed: int
+    left: int | None
+    elapsed_s: float
+    interrupted: int = 0
+    is_stopping: bool = False
+    ascii_only: bool = False
+
+
+@dataclass(frozen=True)
+class BatchScreen:
+    """The batch in at most `height` lines: what is cut off first are ended leases."""
+
+    batch: LiveBatch
+    height: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield from batch_lines(self.batch, options.max_width, self.height)
+
+
+def batch_lines(batch: LiveBatch, width: int, height: int) -> list[Text]:
+    """The screen as lines, none wider than `width`."""
+    head = [_pressure(batch, width), _history(batch), _progress(batch, width)]
+    most = _MOST_DECISIONS if height >= _TALL else 1
+    decided = [decision_line(each) for each in batch.decisions[-most:]]
+    room = height - len(head) - len(decided)
+    leases = lease_lines(batch.leases, width, room, ascii_only=batch.ascii_only)
+    lines = [*head, *leases, *decided][: max(height, 0)]
+    for line in lines:
+        line.no_wrap = True
+        line.truncate(width, overflow="ellipsis")
+    return lines
+
+
+def _pressure(batch: LiveBatch, width: int) -> Text:
+    used, budget = batch.pressure.total_bytes, batch.budget
+    amount = f"{show_size(used)} of {show_size(budget.limit_bytes)}"
+    soft = f"  soft {show_size(budget.soft_bytes)}"
+    return Text.assemble(
+        ("pressure ", "dim"), _pressure_bar(batch, width), amount, _gate(batch), (soft, "dim")
+    )
+
+
+def _pressure_bar(batch: LiveBatch, width: int) -> Text:
+    """The bar in what the widest text leaves, so that it does not change its size; else none."""
+    used, budget = batch.pressure.total_bytes, batch.budget
+    limit, soft = show_size(budget.limit_bytes), show_size(budget.soft_bytes)
+    text = len(f"pressure   of {limit}  soft {soft}") + _WIDEST_SIZE + _WIDEST_GATE
+    columns = min(width - text, _MOST_BAR_COLUMNS)
+    if columns < _LEAST_BAR_COLUMNS:
+        return Text()
+    bar = usage_bar(used, budget.limit_bytes, columns, ascii_only=batch.ascii_only)
+    place = min(budget.soft_bytes * columns // budget.limit_bytes, columns - 1)
+    mark = "|" if batch.ascii_only else "│"
+    return Text.assemble(bar[:place], (mark, "bold"), bar[place + 1 :], " ")
+
+
+def _gate(batch: LiveBatch) -> tuple[str, str]:
+    if batch.budget.is_over_limit(batch.pressure):
+        return "  over limit", "bold red"
+    if batch.budget.is_over_soft(batch.pressure):
+        return "  over soft", "yellow"
+    return "", ""
+
+
+def _history(batch: LiveBatch) -> Text:
+    budget = batch.budget
+    line = sparkline(
+        batch.history,
+        budget.limit_bytes,
+        budget.soft_bytes,
+        _SPARKLINE_COLUMNS,
+        ascii_only=batch.ascii_only,
+    )
+    return Text.assemble(("minute   ", "dim"), line, f"  on disk {show_size(batch.on_disk_bytes)}")
+
+
+def _progress(batch: LiveBatch, width: int) -> Text:
+    finished = batch.done + batch.failed
+    counts = [f", {batch.interrupted} interrupted"] if batch.interrupted else []
+    if batch.left is not None:
+        counts.append(f", {batch.left} left")
+    elif not batch.is_stopping:
+        counts.append(", more to come")
+    rate = finished / batch.elapsed_s if batch.elapsed_s > 0 else 0.0
+    line = Text.assemble(
+        ("jobs     ", "dim"),
+        f"{batch.done} done, ",
+        (f"{batch.failed} failed", "bold red" if batch.failed else ""),
+        *counts,
+        f", {show_rate(rate)}/s, {format_duration(batch.elapsed_s)}",
+    )
+    if batch.is_stopping:
+        stopping = "  stopping: no more are started"
+        if line.cell_len + len(stopping) > width:
+            stopping = "  stopping"
+        line.append(stopping, "bold yellow")
+    return line
+
+
+def show_rate(per_s: float) -> str:
+    """A rate for a reader: hundredths below one, then three digits, whole numbers (`1,910`)."""
+    if 0 < per_s < 0.01:
+        return "<0.01"
+    if per_s < 0.995:
+        return f"{per_s:.2g}"
+    return f"{per_s:.3g}" if per_s < 999.5 else f"{per_s:,.0f}"

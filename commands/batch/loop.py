@@ -1,0 +1,124 @@
+"""Running a batch: jobs go in as slots get free, and a result comes out as each ends."""
+
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atectl.budget.jobs import Job, Submission
+from atectl.errors import AtectlError
+
+from .results import is_success, result_of_job, result_of_refusal
+from .resuming import DoneBefore, Tell
+from .tally import Tally
+
+if TYPE_CHECKING:
+    from atectl.batch.batch import Batch, JobResult, JobTerms
+
+
+class Work(NamedTuple):
+    """What a batch is to do, and to whom it tells each result.
+
+    `begin` is called once, when the host has found that jobs can run and before any does.
+    """
+
+    submissions: Iterable[Submission]
+    done_before: DoneBefore
+    fails_fast: bool
+    begin: Callable[[], None]
+    tell: Tell
+
+
+def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
+    """Run every job that is not done already, and tell each result as it comes.
+
+    If the reader of the results goes away, the jobs that run are ended, and are still counted.
+
+    Raises:
+        UnsatisfiableBudget: the budget cannot be met; nothing was run (exit 125).
+    """
+    _Loop(batch, work, tally).run()
+
+
+class _Loop:
+    def __init__(self, batch: "Batch", work: Work, tally: Tally) -> None:
+        self._batch = batch
+        self._work = work
+        self._tally = tally
+        self._running: dict[int, tuple[Submission, Job]] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        for result in self._batch.run(self._admitted()):
+            self._conclude(self._result(result))
+            if not self._batch.has_more_results:
+                self._guarded(sys.stdout.flush)
+
+    def _admitted(self) -> Iterator["JobTerms"]:
+        self._tally.has_begun = True
+        self._work.begin()
+        seen = 0
+        for submission in self._work.submissions:
+            seen += 1
+            if self._tally.is_stopping:
+                return
+            if self._work.done_before.take(submission):
+                self._tally.skipped += 1
+            elif isinstance(submission.job, AtectlError):
+                self._conclude(result_of_refusal(submission, submission.job))
+                self._guarded(sys.stdout.flush)
+            else:
+                self._running[submission.number] = (submission, submission.job)
+                yield _terms(submission.number, submission.job)
+        self._tally.total = seen
+
+    def _result(self, result: "JobResult") -> dict[str, Any]:
+        submission, job = self._running.pop(result.job)
+        return result_of_job(submission, result, job.quota.memory_bytes)
+
+    def _conclude(self, result: dict[str, Any]) -> None:
+        # Jobs that could not be read end on the thread that takes jobs in, the others here.
+        with self._lock:
+            self._tally.count(result)
+            self._guarded(lambda: self._work.tell(result))
+        if self._work.fails_fast and not is_success(result):
+            self._tally.is_stopping = True  # the batch itself knows only of jobs that it ran
+
+    def _guarded(self, write: Callable[[], object]) -> None:
+        """Write to stdout for as long as anybody reads it."""
+        if not self._tally.has_reader:
+            return
+        try:
+            write()
+        except (BrokenPipeError, SystemExit):  # Rich raises the second for the first
+            self._tally.has_reader = False
+            self._tally.is_stopping = True
+            self._batch.end_all("terminated")
+
+
+def _terms(number: int, job: Job) -> "JobTerms":
+    from atectl.batch.batch import JobTerms
+    from atectl.lease.lease import Terms
+
+    return JobTerms(
+        job=number,
+        capsule=job.capsule,
+        terms=Terms(
+            principal=job.principal,
+            quota=job.quota,
+            wasi=job.wasi,
+            invoke=job.invoke,
+            label=job.label,
+        ),
+        priority=job.priority,
+        stdin=job.stdin,
+        stdout=job.stdout,
+        stderr=job.stderr,
+    )
+
+
+def capsules_of(submissions: Iterable[Submission]) -> list[Path]:
+    """The capsules that jobs name, each once, in the order of their first job."""
+    jobs = (each.job for each in submissions if isinstance(each.job, Job))
+    return list(dict.fromkeys(job.capsule for job in jobs))

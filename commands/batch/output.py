@@ -1,0 +1,52 @@
+"""How results reach stdout: each as it comes, as a line of JSON or a row of a table."""
+
+import json
+import sys
+from typing import Any, Protocol
+
+from ..output.stdout import Output
+
+
+class ResultWriter(Protocol):
+    """Writes results. Who calls it flushes stdout when no other result is there to be written."""
+
+    def write(self, result: dict[str, Any]) -> None: ...
+
+
+def result_writer(output: Output) -> ResultWriter:
+    """The writer for a form of output."""
+    return JsonLines() if output is Output.json else TableRows()
+
+
+class JsonLines:
+    """A line of JSON a result."""
+
+    def write(self, result: dict[str, Any]) -> None:
+        sys.stdout.write(json.dumps(result, separators=(",", ":")) + "\n")
+
+
+class TableRows:
+    """A row a result, below a header; the columns that fit the terminal, all of them in a pipe.
+
+    Why a job failed stands below its row where it has no column. A terminal that is given another
+    width has another header.
+    """
+
+    def __init__(self) -> None:
+        from ..output.stdout import stdout_console
+
+        self._console = stdout_console()
+        self._width: int | None = None
+
+    def write(self, result: dict[str, Any]) -> None:
+        from .results_view import fitted_columns, row_lines
+
+        width = self._console.width
+        if width != self._width:
+            self._width, self._fitted = width, fitted_columns(width)
+            self._print(self._fitted.header())
+        for line in row_lines(self._fitted, result):
+            self._print(line)
+
+    def _print(self, line: Any) -> None:
+        self._console.print(line, no_wrap=True, overflow="crop", crop=True)

@@ -1,0 +1,79 @@
+"""The results of a batch as rows of a table, one by one as they come."""
+
+from collections import Counter
+from typing import Any
+
+from rich.text import Text
+
+from atectl.inert import inert_line
+from atectl.units import format_duration, show_size
+
+from ..drawing.columns import GAP, Column, Fitted, fit
+
+Result = dict[str, Any]
+
+_AGAINST = ("park", "spill", "abort")
+_JOB_COLUMNS = 6
+_ERROR_INDENT = _JOB_COLUMNS + GAP
+
+
+def fitted_columns(width: int) -> Fitted[Result]:
+    """The columns for `width`; as rows come one by one, no column waits for its longest cell.
+
+    The last one has what is left. Figures stand at the right of theirs and stay as they are:
+    behind one of them it is the labels that have it.
+    """
+    columns = fit(_COLUMNS, (), width).columns
+    left = width + GAP - sum(each + GAP for _, each in columns)
+    widened = "label" if columns[-1][0].is_right else columns[-1][0].name
+    return Fitted(tuple((each, size + left * (each.name == widened)) for each, size in columns))
+
+
+def row_lines(fitted: Fitted[Result], result: Result) -> list[Text]:
+    """A result as its row; where there is no column for it, why it failed stands on a second."""
+    lines = [fitted.line(result)]
+    error = inert_line(_error(result))
+    if error and "error" not in (column.name for column, _ in fitted.columns):
+        width = sum(size + GAP for _, size in fitted.columns) - GAP
+        why = Text(f"{' ' * _ERROR_INDENT}{error}", no_wrap=True)
+        why.truncate(width, overflow="ellipsis")
+        lines.append(why)
+    return lines
+
+
+def _outcome(result: Result) -> Text:
+    reason, status = result["reason"], result["exit_status"]
+    style = "green" if (reason, status) == ("exited", 0) else "bold red"
+    return Text(f"{reason} {status}", style=style)
+
+
+def _decisions(result: Result) -> str:
+    """How often each was decided against this job, and done: `park 3, spill 1`."""
+    counts = Counter(
+        each["action"] for each in result["decisions"] if not each["reason"].startswith("failed")
+    )
+    told = [f"{action} {counts[action]}" for action in _AGAINST if counts[action]]
+    return ", ".join(told) or "-"
+
+
+def _error(result: Result) -> str:
+    error = result["error"]
+    return f"{error['code']}: {error['message']}" if error else ""
+
+
+def _capsule(result: Result) -> str:
+    return inert_line(str(result["capsule"]).rpartition("/")[2])
+
+
+_COLUMNS: tuple[Column[Result], ...] = (
+    Column("job", "JOB", lambda x: str(x["job"]), _JOB_COLUMNS, 0, is_right=True),
+    Column("label", "LABEL", lambda x: x["label"], 16, 3),
+    Column("principal", "PRINCIPAL", lambda x: x["principal"], 12, 7),
+    Column("capsule", "CAPSULE", _capsule, 18, 4),
+    Column("outcome", "OUTCOME", _outcome, 15, 1),
+    Column("peak", "PEAK", lambda x: show_size(x["peak_bytes"]), 8, 2, is_right=True),
+    Column("wall", "WALL", lambda x: format_duration(x["wall_s"]), 7, 5, is_right=True),
+    Column("cpu", "CPU", lambda x: format_duration(x["cpu_s"]), 7, 8, is_right=True),
+    Column("decisions", "DECISIONS", _decisions, 24, 6),
+    Column("error", "ERROR", _error, 50, 9),
+)

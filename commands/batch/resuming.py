@@ -1,0 +1,117 @@
+"""Going on where an earlier batch was cut off: what is done, and where its results end."""
+
+import json
+import os
+import stat
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atectl.budget.errors import BadResults
+from atectl.budget.jobs import Submission
+
+from .results import is_success
+
+Tell = Callable[[dict[str, Any]], None]
+
+
+class DoneBefore:
+    """The jobs that succeeded in an earlier batch, each as often as it did.
+
+    A job is known again by its digest, so that neither its place nor the order of its keys
+    matters.
+    """
+
+    def __init__(self, digests: Iterable[str] = ()) -> None:
+        self._left = Counter(digests)
+
+    def take(self, submission: Submission) -> bool:
+        """Whether this job was done; each success counts for one job."""
+        if self._left[submission.digest] <= 0:
+            return False
+        self._left[submission.digest] -= 1
+        return True
+
+
+class Earlier(NamedTuple):
+    """What a file of results holds.
+
+    `doubt` says how many of its lines are no result, None if all are. `is_cut_off`: its last line
+    has no end, as the batch that wrote it was cut off there.
+    """
+
+    done: DoneBefore
+    doubt: BadResults | None = None
+    is_cut_off: bool = False
+
+
+def read_done(path: Path) -> Earlier:
+    """The successes among the result lines of a file.
+
+    Raises:
+        BadResults: it cannot be read, or has whole lines and none of them is a result (exit 2).
+    """
+    try:
+        with path.open("rb") as file:
+            return _read(path, file)
+    except OSError as error:
+        raise BadResults(f"{path}: {error.strerror}") from None
+
+
+def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
+    successes: list[str] = []
+    results = others = 0
+    line = b"\n"
+    for line in lines:
+        try:
+            result = json.loads(line)
+            succeeded, digest = is_success(result), result["digest"]
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            others += 1
+            continue
+        results += 1
+        if succeeded and isinstance(digest, str) and digest:
+            successes.append(digest)
+    is_cut_off = not line.endswith(b"\n")
+    if not results and others > is_cut_off:
+        raise BadResults(f"{path}: none of its lines is a result of a batch")
+    doubt = None
+    if others:
+        what = (
+            f"1 line of {path} is no result, and counts"
+            if others == 1
+            else f"{others} lines of {path} are no results, and count"
+        )
+        doubt = BadResults(f"{what} for nothing", remedy="")
+    return Earlier(DoneBefore(successes), doubt, is_cut_off)
+
+
+def going_on_in(path: Path, tell: Tell) -> Tell:
+    """`tell`, which writes results to stdout, for a file of results whose last line has no end.
+
+    If stdout goes on in that very file, the line is ended before the first result: that would
+    be glued to it otherwise, and both lost.
+    """
+    if not _is_stdout(path):
+        return tell
+    is_ended = False
+
+    def tell_on_a_new_line(result: dict[str, Any]) -> None:
+        nonlocal is_ended
+        if not is_ended:
+            sys.stdout.write("\n")
+            is_ended = True
+        tell(result)
+
+    return tell_on_a_new_line
+
+
+def _is_stdout(path: Path) -> bool:
+    """Whether stdout is this regular file."""
+    try:
+        there, here = path.stat(), os.fstat(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return False
+    return stat.S_ISREG(here.st_mode) and os.path.samestat(there, here)

@@ -1,0 +1,196 @@
+"""`atectl batch`: one run of it, from its command line to its exit status."""
+
+import os
+import stat
+import sys
+import time
+from typing import TYPE_CHECKING
+
+from atectl import config
+from atectl.errors import CacheUnusable
+from atectl.inert import inert_line
+from atectl.units import format_duration, parse_duration, show_size
+
+from ..options.host import settle
+from ..output.stderr import BROKEN_PIPE_STATUS, report_warning
+from ..terminal.waiting import while_user_waits
+from .arguments import BatchRequest, parse
+from .loop import Work, run_jobs
+from .output import result_writer
+from .recording import recording
+from .resuming import DoneBefore, Earlier, Tell, going_on_in, read_done
+from .signals import ending_by_signals
+from .source import JobSource, open_source
+from .tally import Tally
+from .warnings import warn_of_budget
+
+if TYPE_CHECKING:
+    from atectl.arbitration.arbiter import Observer
+    from atectl.batch.batch import Batch
+    from atectl.budget.file import HostSettings
+    from atectl.capsule.cache import ArtifactCache
+
+    from ..terminal.guest import GuestTerminal
+
+
+def run_batch(request: BatchRequest) -> int:
+    """Run the jobs that are asked for; the exit status.
+
+    Raises:
+        AtectlError: nothing was run, or the host could not go on.
+    """
+    source = open_source(request.source)
+    host = settle(source.host, request.options)
+    grace_s = _grace_s(request.grace)
+    earlier, tell = _results(request)
+    tally = Tally(source.total)
+    began = time.monotonic()
+    try:
+        with recording(request, host) as observer:
+            batch = _open(request, host, observer)
+
+            def warn() -> None:
+                warn_of_budget(host, source, batch.baseline_bytes)
+
+            work = Work(source.submissions, earlier.done, request.fails_fast, warn, tell)
+            signalled = _run(batch, request, source, work, tally, grace_s)
+    finally:
+        if tally.has_begun:
+            elapsed_s = time.monotonic() - began
+            print(inert_line(closing_line(tally, elapsed_s)), file=sys.stderr)
+    return signalled or _status(tally)
+
+
+def _grace_s(text: str) -> float:
+    """Seconds of grace: a duration, or none at all."""
+    return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
+
+
+def _results(request: BatchRequest) -> tuple[Earlier, Tell]:
+    """What is done already, and who is told of what is done now."""
+    tell: Tell = result_writer(request.output).write
+    if request.resume_from is None:
+        return Earlier(DoneBefore()), tell
+    earlier = read_done(request.resume_from)
+    if earlier.doubt is not None:
+        report_warning(earlier.doubt)
+    if earlier.is_cut_off:
+        tell = going_on_in(request.resume_from, tell)
+    return earlier, tell
+
+
+def _status(tally: Tally) -> int:
+    """The exit status of a batch that no signal ended."""
+    if tally.has_reader:
+        return int(tally.failed > 0)
+    return BROKEN_PIPE_STATUS
+
+
+def _run(
+    batch: "Batch",
+    request: BatchRequest,
+    source: JobSource,
+    work: Work,
+    tally: Tally,
+    grace_s: float,
+) -> int | None:
+    """Run the jobs; the exit status of the signal that ended them, if one did."""
+    try:
+        what = counted(len(source.capsules), "capsule")
+        while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
+        screens = _screens(batch, tally, request)
+        with ending_by_signals(batch, tally, screens, grace_s) as ending:
+            for screen in screens:
+                screen.start()
+            try:
+                run_jobs(batch, work, tally)
+            finally:
+                for screen in screens:
+                    screen.stop()
+        return ending.exit_status
+    finally:
+        if not tally.has_reader:
+            # What is still buffered can go nowhere: it would fail once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        for failure in (batch.close(), batch.spill_failure):
+            if failure is not None:
+                report_warning(failure)
+
+
+def closing_line(tally: Tally, elapsed_s: float) -> str:
+    """The batch in one line."""
+    parts = [f"{tally.done} done"]
+    if tally.failed or not tally.interrupted:
+        parts.append(f"{tally.failed} failed")
+    if tally.interrupted:
+        parts.append(f"{tally.interrupted} interrupted")
+    if tally.skipped:
+        parts.append(f"{tally.skipped} done before")
+    if tally.left:
+        parts.append(f"{tally.left} not started")
+    if tally.total is None:
+        parts.append("input not read to its end")
+    if tally.spills:
+        together = " together" if tally.spills > 1 else ""
+        spills = counted(tally.spills, "spill")
+        parts.append(f"{spills} of {show_size(tally.spilled_bytes)}{together}")
+    return f"{', '.join(parts)}, in {format_duration(elapsed_s)}"
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 spill`, `2 spills`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | None") -> "Batch":
+    from atectl.arbitration.policies import rules
+    from atectl.batch.batch import Batch, BatchSettings
+
+    settings = BatchSettings(
+        jobs=host.jobs_at_once,
+        budget=host.budget(),
+        rules=rules(host.backpressure, host.policy),
+        spill_dir=host.spill_dir,
+        spill_cap_bytes=host.spill_cap_bytes,
+        pool=request.pool,
+        observer=observer,
+        fails_fast=request.fails_fast,
+    )
+    return Batch(settings, _cache(request), request.ledger)
+
+
+def _cache(request: BatchRequest) -> "ArtifactCache | None":
+    if not request.uses_cache:
+        return None
+    from atectl.capsule.cache import ArtifactCache
+
+    try:
+        return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
+    except CacheUnusable as error:
+        report_warning(error)
+        return None
+
+
+def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[GuestTerminal]":
+    """The live table, on the terminal that stderr leads to; none where it leads to none."""
+    wanted = request.live
+    if wanted is None:
+        # What reads a pipe may well write to the same terminal, and would write over the table.
+        wanted = not stat.S_ISFIFO(os.fstat(1).st_mode)
+    if not (wanted and os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb"):
+        return []
+    from ..terminal.guest import GuestTerminal, terminals
+    from .live import live_table
+
+    draw = live_table(batch, tally)
+    return [GuestTerminal(each, draw, raw=True) for each in terminals() if 2 in each]
+
+
+def batch(words: list[str]) -> int:
+    """Run the words behind `atectl batch`; the exit status.
+
+    Raises:
+        AtectlError: nothing was run, or the host could not go on.
+        HelpWanted: help was asked for.
+    """
+    return run_batch(parse(words))

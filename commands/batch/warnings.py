@@ -1,0 +1,48 @@
+"""What `budget check` would refuse or warn of, said by a batch that runs all the same."""
+
+from typing import TYPE_CHECKING
+
+from atectl.budget.jobs import Job
+from atectl.errors import AtectlError
+
+from ..output.stderr import report_warning
+from .source import JobSource
+
+if TYPE_CHECKING:
+    from atectl.budget.demand import Claim
+    from atectl.budget.file import HostSettings
+
+
+def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int | None) -> None:
+    """Warn of a limit that is over what the machine has, near the baseline or below a quota.
+
+    None of these keeps jobs from running: a quota is the most that a guest may use.
+
+    Args:
+        baseline_bytes: what the host takes by itself, not above the limit where leases are held
+            back; None, where it is not known, warns of the machine alone.
+    """
+    from atectl.budget.bounds import never_fitting, over_ceiling, tight
+    from atectl.system.ceilings import ceilings, tightest
+
+    budget = host.budget()
+    found: list[AtectlError | None] = [over_ceiling(budget, tightest(ceilings()))]
+    if baseline_bytes is not None:
+        found.append(tight(budget, baseline_bytes, is_guarded=host.is_guarded))
+        if baseline_bytes <= budget.limit_bytes:
+            found.append(never_fitting(budget, baseline_bytes, _claims(source)))
+    for warning in found:
+        if warning is not None:
+            report_warning(warning)
+
+
+def _claims(source: JobSource) -> "list[Claim]":
+    """What the jobs of a file may hold; nothing is known of those that are still to be read."""
+    from atectl.budget.demand import Claim
+
+    if source.total is None:
+        return []
+    jobs = (each.job for each in source.submissions if isinstance(each.job, Job))
+    return [
+        Claim(job.capsule, job.principal, job.quota.memory_bytes, 1, at_once=False) for job in jobs
+    ]

@@ -1,0 +1,148 @@
+"""`atectl budget plan`: a budget recommended from what the ledger has seen."""
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atectl.errors import UsageError
+from atectl.inert import inert_line
+
+from ..options.ledger import LedgerOption
+from ..options.output import OutputOption
+from ..output.stderr import say
+from ..output.stdout import Output, print_json, print_view, rfc3339
+
+if TYPE_CHECKING:
+    from atectl.budget.baseline import Baseline
+    from atectl.budget.file import BudgetFile
+    from atectl.budget.plan import Change, Plan
+
+HELP = "\n\n".join(
+    (
+        "Recommend a budget from the peaks that the ledger has seen.",
+        "A principal's quota is what one of its leases wanted at most, and some headroom: the "
+        "largest peak, or a lower one and the growth that was refused above it. The limit is for "
+        "what was held at the same time, above what a host takes by itself; with --diff the "
+        "capsules of that file are loaded to measure it.",
+    )
+)
+
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+
+
+def plan(
+    ledger: LedgerOption = None,
+    headroom: Annotated[
+        str, typer.Option(metavar="PERCENT", help="What to grant over a peak, in whole percent.")
+    ] = "15%",
+    write: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write it as a budget file.")
+    ] = None,
+    force: ForceOption = False,
+    diff: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Compare it with this budget file.")
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Recommend a budget from the peaks that the ledger has seen; `HELP` has the rest."""
+    from atectl.budget.file import load_budget
+    from atectl.budget.plan import changes
+    from atectl.budget.writing import plan_text, require_place, write_budget
+
+    share = _share(headroom)
+    if write is not None:
+        require_place(write, replace=force)
+    in_use = None if diff is None else load_budget(diff)
+    recommended = _recommend(ledger, share, in_use)
+    found = None if in_use is None else changes(recommended, in_use)
+    if output is Output.json:
+        print_json(plan_json(recommended, found))
+    elif recommended.principals:
+        _show(recommended, found, in_use)
+    if not recommended.principals:
+        say("the ledger has seen no lease yet; `atectl run` and `atectl batch` tell it of theirs")
+    elif write is not None:
+        write_budget(write, plan_text(recommended), replace=force)
+        say(inert_line(f"wrote {write}"))
+
+
+def _share(percent: str) -> float:
+    """What fraction of a peak is granted over it.
+
+    Raises:
+        UsageError: it is no whole percent from 0 to 1000 (exit 2).
+    """
+    number = percent.strip().removesuffix("%").rstrip()
+    if not number.isascii() or not number.isdigit() or len(number) > 4 or int(number) > 1000:
+        raise UsageError(
+            f"--headroom: {percent!r} is no whole percent from 0 to 1000",
+            remedy="write 15% for 15 percent over the peak",
+        )
+    return int(number) / 100
+
+
+def plan_json(plan: "Plan", found: "list[Change] | None") -> dict[str, Any]:
+    """A plan, and with `--diff` what it would change; times in RFC 3339."""
+    principals = [
+        each._asdict()
+        | {
+            "since": rfc3339(each.since),
+            "until": rfc3339(each.until),
+        }
+        for each in plan.principals
+    ]
+    body = plan._asdict() | {"principals": principals}
+    if found is not None:
+        body["changes"] = [change._asdict() for change in found]
+    return body
+
+
+def _recommend(ledger: str | None, headroom: float, in_use: "BudgetFile | None") -> "Plan":
+    from atectl.budget.baseline import unmeasured
+    from atectl.budget.plan import recommend
+    from atectl.ledger_store.opening import open_for_reading
+    from atectl.ledger_store.records import HISTORY_LEASES
+
+    with closing(open_for_reading(ledger)) as store:
+        accounts = store.accounts()
+        leases = [*store.history(limit=HISTORY_LEASES), *store.running()]
+    baseline = _baseline(in_use) if accounts else unmeasured("there is nothing to plan for")
+    unique = {lease.id: lease for lease in leases}
+    return recommend(accounts, unique.values(), headroom=headroom, baseline=baseline)
+
+
+def _baseline(in_use: "BudgetFile | None") -> "Baseline":
+    """What a host takes with the capsules of the budget in use; without one, with none.
+
+    The ledger knows capsules by their names alone, by which they are not to be found.
+    """
+    from atectl.budget.baseline import measure
+    from atectl.budget.check import samples
+
+    from ..terminal.waiting import while_user_waits
+    from .check import HOST_PROGRAM
+
+    # Whether a capsule starts under the least of its quotas is for `budget check` to say.
+    asked = [
+        each._replace(least_mem_bytes=each.max_mem_bytes)
+        for each in (samples(in_use) if in_use is not None else ())
+    ]
+    measured = while_user_waits(
+        "measuring the baseline", lambda: measure(asked, program=HOST_PROGRAM)
+    )
+    source = measured.source
+    if in_use is None:
+        source += ": --diff FILE adds those of a budget file"
+    elif measured.refusals:
+        source += f", {len(measured.refusals)} could not be"
+    return measured._replace(source=source)
+
+
+def _show(plan: "Plan", found: "list[Change] | None", in_use: "BudgetFile | None") -> None:
+    from .plan_view import changes_view, plan_view
+
+    print_view(plan_view(plan))
+    if found is not None and in_use is not None:
+        print_view(changes_view(found, str(in_use.path)))

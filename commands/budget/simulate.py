@@ -1,0 +1,169 @@
+"""`atectl budget simulate`: a recorded run, replayed under other rules and limits."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from atectl.errors import ReportUnwritable
+from atectl.system.files import replace_file
+from atectl.trace.errors import BadTrace
+from atectl.units import parse_size
+
+from ..options.host import STDIN, Backpressure, PolicyName
+from ..options.output import OutputOption
+from ..output.files import check_report_place
+from ..output.stderr import report_error
+from ..output.stdout import Output, chart_width, print_json, print_view
+
+if TYPE_CHECKING:
+    from atectl.trace.events import Header, Trace
+    from atectl.trace.replay import Run, Simulation
+    from atectl.trace.summary import Fate
+
+
+def simulate(
+    trace: Annotated[
+        Path, typer.Argument(metavar="TRACE", help="What `--trace` recorded; - for stdin.")
+    ],
+    policy: Annotated[
+        list[PolicyName] | None, typer.Option(help="Replay under this policy; may be repeated.")
+    ] = None,
+    backpressure: Annotated[
+        list[Backpressure] | None,
+        typer.Option(help="Replay under this back-pressure; may be repeated."),
+    ] = None,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIZE", help="Replay under this limit; may be repeated."),
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the timelines into this SVG file.")
+    ] = None,
+    decisions: Annotated[
+        bool, typer.Option("--decisions", help="List every decision of every run.")
+    ] = False,
+    output: OutputOption = Output.table,
+) -> None:
+    """Replay a recorded run under other policies and limits, without running anything.
+
+    Shows who would have been parked, spilled and aborted, and when. Whether the recorded policy
+    still decides the same is checked moment by moment; replaying it tells how exact replays are.
+
+    The exit status is 1 if it does not, or if a limit asked for cannot be met.
+    """
+    from atectl.trace.replay import simulation_of
+
+    found = _read(trace)
+    sizes = [parse_size(size) for size in limit or ()] or [found.header.budget.limit_bytes]
+    asked = _rules_asked(found.header, policy, backpressure)
+    shown = simulation_of(found, asked, list(dict.fromkeys(sizes)))
+    if svg is not None:
+        _draw(svg, shown.runs)
+    if output is Output.json:
+        print_json(simulation_json(shown))
+    else:
+        from .simulate_view import simulation_view
+
+        print_view(simulation_view(shown, chart_width(), lists_decisions=decisions))
+    for error in shown.refused:
+        report_error(error)
+    if shown.refused or not shown.checked.is_same:
+        raise typer.Exit(1)
+
+
+def _read(trace: Path) -> "Trace":
+    from atectl.trace.reading import read_trace, read_trace_from
+
+    if str(trace) != STDIN:
+        return read_trace(trace)
+    if sys.stdin.isatty():
+        raise BadTrace("stdin is a terminal, and a trace is read from it")
+    return read_trace_from(sys.stdin.buffer, "stdin")
+
+
+def simulation_json(shown: "Simulation") -> dict[str, Any]:
+    """All runs with their leases and decisions, and how far they can be trusted."""
+    checked, error = shown.checked, shown.model_error
+    return {
+        "moments_checked": checked.moments,
+        "samples_checked": checked.samples,
+        "moments_decided_otherwise": [difference.at_s for difference in checked.differences],
+        "rulings_without_decision": [ruling.at_s for ruling in checked.undecided],
+        "model_error": error
+        and {
+            "makespan_s": error.makespan_s,
+            "spills": error.spills,
+            "spilled_bytes": error.spilled_bytes,
+        },
+        "refused": [{"code": error.code, "message": str(error)} for error in shown.refused],
+        "runs": [_run_json(run) for run in shown.runs],
+    }
+
+
+def _run_json(run: "Run") -> dict[str, Any]:
+    decisions = [
+        {
+            "at_s": event.at_s,
+            "action": event.action.value,
+            "lease": event.lease,
+            "bytes": event.bytes,
+            "freed_bytes": event.freed_bytes,
+            "pressure_bytes": event.pressure.total_bytes,
+            "reason": event.reason,
+        }
+        for event in run.decisions
+    ]
+    return {
+        "recorded": run.is_recorded,
+        "backpressure": run.backpressure,
+        "policy": run.policy,
+        "limit_bytes": run.budget.limit_bytes,
+        "soft_bytes": run.budget.soft_bytes,
+        **run.summary._asdict(),
+        "leases": [_fate_json(fate) for fate in run.fates],
+        "decisions": decisions,
+    }
+
+
+def _fate_json(fate: "Fate") -> dict[str, Any]:
+    begun = fate.begun
+    return {
+        "lease": begun.lease,
+        "principal": begun.principal or None,
+        "label": begun.label or None,
+        "capsule": begun.capsule or None,
+        "priority": begun.priority,
+        "parks": fate.parks,
+        "first_held_s": fate.first_held_s,
+        "held_s": fate.held_s,
+        "spills": fate.spills,
+        "spilled_bytes": fate.spilled_bytes,
+        "aborted_s": fate.aborted_s,
+        "finished_s": fate.finished_s,
+    }
+
+
+def _rules_asked(
+    header: "Header",
+    policies: "list[PolicyName] | None",
+    backpressures: "list[Backpressure] | None",
+) -> list[tuple[str, str | None]]:
+    """Every combination asked for; what is not said is as recorded."""
+    knobs = [knob.value for knob in backpressures or ()] or [header.backpressure]
+    # A policy recorded under one back-pressure is not what goes with another.
+    unsaid = None if backpressures else header.policy
+    names: list[str | None] = [name.value for name in policies or ()]
+    return list(dict.fromkeys((knob, name) for knob in knobs for name in names or [unsaid]))
+
+
+def _draw(place: Path, runs: "list[Run]") -> None:
+    from ..drawing.timeline_svg import timelines_svg
+    from .simulate_view import timelines_of_runs
+
+    check_report_place(str(place))
+    try:
+        replace_file(place, timelines_svg(timelines_of_runs(runs)))
+    except OSError as error:
+        raise ReportUnwritable(f"{str(place)!r}: {error.strerror}") from None

@@ -1,0 +1,103 @@
+"""`atectl cache`: the compiled capsules that are kept between runs."""
+
+import sys
+import time
+from typing import Annotated, Any
+
+import typer
+
+from atectl import config
+from atectl.capsule.cache import ArtifactCache, Entry, Removal
+from atectl.errors import ConfirmationNeeded
+from atectl.inert import inert_line
+from atectl.units import parse_size, show_size
+
+from ..options.output import OutputOption
+from ..output.stdout import Output, print_json, print_view, rfc3339, stdout_console
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+
+@app.callback()
+def cache() -> None:
+    """Compiled capsules, kept so that a second run starts at once."""
+
+
+@app.command()
+def ls(output: OutputOption = Output.table) -> None:
+    """List the compiled capsules, the most recently used first."""
+    with _open() as kept:
+        entries = kept.entries()
+    if output is Output.json:
+        print_json(_as_json(kept, entries))
+        return
+    from .view import cache_table
+
+    width = stdout_console().width
+    view = cache_table(entries, str(kept.path), kept.max_bytes, now=time.time(), width=width)
+    print_view(view)
+
+
+@app.command()
+def prune(
+    max_size: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="What may be left; by default what the cache may take.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Remove the least recently used, and what killed runs left behind."""
+    max_bytes = None if max_size is None else parse_size(max_size)
+    with _open() as kept:
+        removal = kept.prune(kept.max_bytes if max_bytes is None else max_bytes)
+        left = sum(entry.size_bytes for entry in kept.entries())
+    print(f"{_told(removal)}; {show_size(left)} left")
+
+
+@app.command()
+def clear(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without being asked.")] = False,
+) -> None:
+    """Remove every compiled capsule; the next run of each compiles it again."""
+    with _open() as kept:
+        if not yes:
+            _confirm(kept)
+        print(_told(kept.clear()))
+
+
+def _open() -> ArtifactCache:
+    return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
+
+
+def _confirm(kept: ArtifactCache) -> None:
+    folder = inert_line(str(kept.path))
+    if not sys.stdin.isatty():
+        raise ConfirmationNeeded(f"this would remove every compiled capsule in {folder}")
+    typer.confirm(f"Remove {len(kept.entries())} compiled capsules in {folder}?", abort=True)
+
+
+def _told(removal: Removal) -> str:
+    noun = "capsule" if removal.artifacts == 1 else "capsules"
+    return f"removed {removal.artifacts} compiled {noun}, {show_size(removal.freed_bytes)}"
+
+
+def _as_json(kept: ArtifactCache, entries: list[Entry]) -> dict[str, Any]:
+    return {
+        "folder": str(kept.path),
+        "max_bytes": kept.max_bytes,
+        "total_bytes": sum(entry.size_bytes for entry in entries),
+        "artifacts": [
+            {
+                "capsule": entry.capsule,
+                "kind": entry.kind,
+                "sha256": entry.sha256,
+                "engine": entry.engine,
+                "size_bytes": entry.size_bytes,
+                "used_at": rfc3339(entry.used_at),
+            }
+            for entry in entries
+        ],
+    }

@@ -1,0 +1,72 @@
+"""The cache of compiled capsules as a table."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, JustifyMethod
+from rich.table import Table
+from rich.text import Text
+
+from atectl.capsule.cache import Entry
+from atectl.inert import inert_line
+from atectl.units import format_duration, show_size
+
+_SHOWN_HASH = 12
+"""Digits of a hash that tell capsules apart on one host; JSON has all of them."""
+
+
+_WIDTH_FOR_HASH = 72
+_WIDTH_FOR_ENGINE = 104
+_GAP = 2
+_LEAST_FOR_NAME = 12
+
+
+def cache_table(
+    entries: Sequence[Entry], folder: str, max_bytes: int, *, now: float, width: int
+) -> Group:
+    """One row a compiled capsule, and below it what they take together.
+
+    Args:
+        now: seconds since 1970, from which the time of last use is counted.
+        width: columns there are; in few, the engine and then the hash are left out.
+    """
+    total = sum(entry.size_bytes for entry in entries)
+    summary = (
+        f"{len(entries)} compiled {'capsule' if len(entries) == 1 else 'capsules'}, "
+        f"{show_size(total)} of {show_size(max_bytes)}, in {inert_line(folder)}"
+    )
+    if not entries:
+        return Group(Text(summary))
+    headers = ["SIZE", "USED", "KIND"]
+    if width >= _WIDTH_FOR_HASH:
+        headers.append("SHA-256")
+    if width >= _WIDTH_FOR_ENGINE:
+        headers.append("ENGINE")
+    widths = {
+        header: max(len(header), *(len(_cell(entry, header, now)) for entry in entries))
+        for header in headers
+    }
+    left = width - sum(widths.values()) - _GAP * len(headers)
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table.add_column(
+        "CAPSULE", overflow="ellipsis", no_wrap=True, max_width=max(left, _LEAST_FOR_NAME)
+    )
+    for header in headers:
+        justify: JustifyMethod = "right" if header in ("SIZE", "USED") else "left"
+        table.add_column(header, justify=justify, no_wrap=True, min_width=widths[header])
+    for entry in entries:
+        cells = [_cell(entry, header, now) for header in headers]
+        table.add_row(Text(inert_line(entry.capsule)), *map(Text, cells))
+    return Group(table, Text(summary))
+
+
+def _cell(entry: Entry, header: str, now: float) -> str:
+    match header:
+        case "SIZE":
+            return show_size(entry.size_bytes)
+        case "USED":
+            return f"{format_duration(max(now - entry.used_at, 0))} ago"
+        case "KIND":
+            return entry.kind
+        case "SHA-256":
+            return entry.sha256[:_SHOWN_HASH]
+    return inert_line(entry.engine)

@@ -1,0 +1,102 @@
+"""`atectl completions`: the files that make TAB work in bash, zsh and fish."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from atectl.errors import UsageError
+from atectl.inert import inert_line
+
+from . import places as completion_files
+from .places import Shell
+from .tree import find_parameter, read_tree
+
+app = typer.Typer(no_args_is_help=True, add_completion=False)
+
+ShellArgument = Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
+
+_STILL_NEEDED = {
+    Shell.bash: "new shells complete atectl if the bash-completion package is loaded in them",
+    Shell.zsh: "put this before compinit in your .zshrc: fpath=({folder} $fpath)",
+    Shell.fish: "fish completes atectl from now on",
+}
+
+
+@app.callback()
+def completions() -> None:
+    """Completion of commands, options, files and the ledger's names in bash, zsh and fish."""
+
+
+@app.command()
+def show(shell: ShellArgument) -> None:
+    """Print the completion file of a shell."""
+    sys.stdout.write(write_script(shell))
+
+
+@app.command()
+def install(
+    shell: Annotated[
+        Shell | None,
+        typer.Argument(
+            metavar="[SHELL]",
+            help="bash, zsh or fish; by default the one in $SHELL.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Put the completion file where the shell looks for this user's."""
+    shell = shell or _login_shell()
+    path = completion_files.user_file(shell)
+    changed = completion_files.install(path, write_script(shell))
+    print(f"{'wrote' if changed else 'already up to date:'} {inert_line(str(path))}")
+    print(_STILL_NEEDED[shell].format(folder=inert_line(str(path.parent))))
+
+
+@app.command()
+def check(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", file_okay=False, help="Where the three files are.")
+    ],
+) -> None:
+    """See that the completion files in a folder are what this atectl writes."""
+    completion_files.check(folder, {shell: write_script(shell) for shell in Shell})
+
+
+@app.command(hidden=True)
+def candidates(
+    command: str, parameter: str, incomplete: str, ledger: Annotated[str, typer.Option()] = ""
+) -> None:
+    """Print what a parameter's value may be, one a line: the completion files call this."""
+    if ledger:
+        os.environ["ATECTL_LEDGER"] = ledger
+    ctx, found = find_parameter(command.split(), parameter)
+    for item in found.shell_complete(ctx, incomplete):
+        # What would span lines or act on a terminal cannot be typed on a command line either.
+        if item.value == inert_line(item.value):
+            print(item.value)
+
+
+def write_script(shell: Shell) -> str:
+    """The completion file of `shell` for the commands as they are."""
+    tree = read_tree()
+    match shell:
+        case Shell.bash:
+            from .bash import script
+        case Shell.zsh:
+            from .zsh import script
+        case Shell.fish:
+            from .fish import script
+    return script(tree)
+
+
+def _login_shell() -> Shell:
+    name = Path(os.environ.get("SHELL", "")).name
+    if name not in list(Shell):
+        raise UsageError(
+            f"no completions for the shell {name!r}" if name else "SHELL names no shell",
+            remedy="say which: `atectl completions install bash`, `… zsh` or `… fish`",
+        )
+    return Shell(name)

@@ -1,0 +1,52 @@
+"""The checks of `atectl doctor` as a table: what was found, and what to do about it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from atectl.finding import Finding, Verdict
+from atectl.health.checks import Check
+from atectl.inert import inert_line
+
+_STYLES = {
+    Verdict.OK: "green",
+    Verdict.SKIPPED: "dim",
+    Verdict.WARNING: "yellow",
+    Verdict.PROBLEM: "bold red",
+}
+
+
+def checks_table(checks: Sequence[Check]) -> Group:
+    """One row a check, the remedy below what was found, and a line that counts the verdicts."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("CHECK", no_wrap=True)
+    table.add_column("VERDICT", no_wrap=True)
+    table.add_column("FOUND", overflow="fold")
+    for check in checks:
+        verdict = check.finding.verdict
+        table.add_row(
+            Text(inert_line(check.name)),
+            Text(verdict.value, style=_STYLES[verdict]),
+            _found(check.finding),
+        )
+    return Group(table, _counted(checks))
+
+
+def _found(finding: Finding) -> Text:
+    text = Text(inert_line(finding.found))
+    if finding.remedy:
+        text.append(f"\ntry: {inert_line(finding.remedy)}", style="bold")
+    return text
+
+
+def _counted(checks: Sequence[Check]) -> Text:
+    counts = Counter(check.finding.verdict for check in checks)
+    parts = [f"{len(checks)} checks"]
+    for verdict, noun in ((Verdict.PROBLEM, "problem"), (Verdict.WARNING, "warning")):
+        count = counts[verdict]
+        part = f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+        parts.append(part)
+    return Text(": ".join([parts[0], ", ".join(parts[1:])]))

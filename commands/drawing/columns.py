@@ -1,0 +1,111 @@
+"""Tables of one line a row: the columns that fit, the least important left out."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, NamedTuple, TypeVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from atectl.inert import inert_line
+
+Row = TypeVar("Row")
+
+GAP = 2
+"""Blanks between two columns."""
+
+
+class Column(NamedTuple, Generic[Row]):
+    """One column, `name` being what it is called elsewhere (a field, a sort order).
+
+    `cell` makes what it shows of a row; a plain string is made inert, a `Text` is taken as it is.
+    `width` is its least width, in terminal columns; if it `grows`, it takes what its longest cell
+    needs where there is room. The higher `rank`, the sooner it is left out.
+    """
+
+    name: str
+    title: str
+    cell: Callable[[Row], str | Text]
+    width: int
+    rank: int
+    is_right: bool = False
+    grows: bool = False
+
+
+class Fitted(NamedTuple, Generic[Row]):
+    """Columns chosen for a width, each with the width it has there."""
+
+    columns: tuple[tuple[Column[Row], int], ...]
+
+    def header(self) -> Text:
+        return _line([(column.title, column, width) for column, width in self.columns], "dim")
+
+    def line(self, row: Row, style: str = "") -> Text:
+        cells = [(column.cell(row), column, width) for column, width in self.columns]
+        return _line(cells, style)
+
+
+def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitted[Row]:
+    """The most important of `columns` that fit in `width`, in their order.
+
+    Those that grow share what is left, the most important first.
+    """
+    left = width + GAP
+    kept: dict[Column[Row], int] = {}
+    for column in sorted(columns, key=lambda column: column.rank):
+        left -= column.width + GAP
+        if left < 0 and kept:
+            left += column.width + GAP
+            break
+        kept[column] = min(column.width, width)
+    held = list(rows)
+    for column in [column for column in kept if column.grows]:
+        longest = max((_cell_width(column.cell(row)) for row in held), default=0)
+        more = max(min(longest - column.width, left), 0)
+        kept[column] += more
+        left -= more
+    return Fitted(tuple((column, kept[column]) for column in columns if column in kept))
+
+
+class LineTable(Generic[Row]):
+    """A whole table as a renderable: its header, and a line for each row."""
+
+    def __init__(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
+        self._columns = columns
+        self._rows = rows
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        fitted = fit(self._columns, self._rows, options.max_width)
+        yield fitted.header()
+        for row in self._rows:
+            yield fitted.line(row)
+
+
+def _cell_width(cell: str | Text) -> int:
+    return cell.cell_len if isinstance(cell, Text) else cell_len(inert_line(cell))
+
+
+def _line(cells: Iterable[tuple[str | Text, Column[Row], int]], style: str) -> Text:
+    line = Text(style=style, no_wrap=True, overflow="crop")
+    for place, (cell, column, width) in enumerate(cells):
+        if place:
+            line.append(" " * GAP)
+        if isinstance(cell, Text):
+            cell = cell.copy()
+            cell.truncate(width, overflow="ellipsis")
+            padding = " " * max(width - cell.cell_len, 0)
+            line.append(padding if column.is_right else "")
+            line.append_text(cell)
+            line.append("" if column.is_right else padding)
+        else:
+            line.append(_padded(inert_line(cell), width, column.is_right))
+    line.rstrip()
+    return line
+
+
+def _padded(cell: str, width: int, is_right: bool) -> str:
+    length = cell_len(cell)
+    if length > width:
+        return set_cell_size(cell, width - 1) + "…"
+    padding = " " * (width - length)
+    return padding + cell if is_right else cell + padding

@@ -1,0 +1,111 @@
+"""The chart of a run for a terminal: pressure over time, the limits, and what was done when."""
+
+from collections import Counter
+from itertools import pairwise
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from atectl.arbitration.view import Action
+from atectl.inert import inert_line
+from atectl.units import format_duration, show_size
+
+from .timeline import MARKED, Point, Timeline, column_of, in_columns
+
+_ROWS = 10
+_LABEL_WIDTH = 14
+_COUNT_WIDTH = 6
+_LEAST_PLOT_WIDTH = 10
+
+_SIGNS = {
+    Action.PARK: ("▾", "p", "yellow"),
+    Action.SPILL: ("▼", "s", "cyan"),
+    Action.ABORT: ("✗", "x", "bold red"),
+}
+_RESIDENT, _CHARGED, _SOFT_LINE, _LIMIT_LINE = ("█", "░", "╌", "─")
+_ASCII = {_RESIDENT: "#", _CHARGED: ":", _SOFT_LINE: "-", _LIMIT_LINE: "="}
+
+
+class TimelineChart:
+    """A timeline as a renderable, as wide as there is room, or at most `most_width` columns.
+
+    A column is solid up to the resident size and light from there up to the pressure; where the
+    resident size is unknown it is light alone.
+    """
+
+    def __init__(self, timeline: Timeline, most_width: int | None = None) -> None:
+        self._timeline = timeline
+        self._most_width = most_width
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        is_ascii = options.ascii_only
+        room = min(options.max_width, self._most_width or options.max_width)
+        width = max(room - _LABEL_WIDTH - _COUNT_WIDTH, _LEAST_PLOT_WIDTH)
+        timeline = self._timeline
+        yield _line(Text(inert_line(timeline.title), "bold"))
+        columns = in_columns(timeline, width)
+        edges = [timeline.top_bytes * row // _ROWS for row in range(_ROWS, -1, -1)]
+        for high, low in pairwise(edges):
+            yield _plot_row(timeline, columns, low, high, is_ascii=is_ascii)
+        yield _axis(timeline, width)
+        counts = Counter(mark.action for mark in timeline.marks)
+        for action in MARKED:
+            if counts[action]:
+                yield _lane(timeline, action, counts[action], width, is_ascii=is_ascii)
+
+
+def _plot_row(
+    timeline: Timeline, columns: list[Point | None], low: int, high: int, *, is_ascii: bool
+) -> Text:
+    budget = timeline.budget
+    label, empty, style = "", " ", ""
+    if low < budget.limit_bytes <= high:
+        label, empty, style = f"hard {show_size(budget.limit_bytes)}", _LIMIT_LINE, "red"
+    elif low < budget.soft_bytes <= high:
+        label, empty, style = f"soft {show_size(budget.soft_bytes)}", _SOFT_LINE, "yellow"
+    middle = (low + high) // 2
+    line = Text.assemble((_label(label), "dim"))
+    for point in columns:
+        sign, colour = empty, style
+        if point is not None and (point.resident_bytes or 0) > middle:
+            sign, colour = _RESIDENT, _colour(point, timeline)
+        elif point is not None and point.pressure_bytes > middle:
+            sign, colour = _CHARGED, _colour(point, timeline)
+        line.append(_ASCII.get(sign, sign) if is_ascii else sign, colour)
+    return _line(line)
+
+
+def _axis(timeline: Timeline, width: int) -> Text:
+    """From when to when, in seconds or longer units."""
+    end = format_duration(timeline.span_s)
+    return _line(Text(_label("") + "0s" + end.rjust(width - 2), "dim"))
+
+
+def _lane(timeline: Timeline, action: Action, count: int, width: int, *, is_ascii: bool) -> Text:
+    """When one action was taken, and how often in all."""
+    sign, ascii_sign, style = _SIGNS[action]
+    marked = {
+        column_of(mark.at_s, timeline, width) for mark in timeline.marks if mark.action is action
+    }
+    signs = "".join(
+        (ascii_sign if is_ascii else sign) if place in marked else " " for place in range(width)
+    )
+    line = Text.assemble((_label(action.value), "dim"))
+    line.append(signs, style)
+    return _line(line.append(f" {count}"))
+
+
+def _label(text: str) -> str:
+    return text.rjust(_LABEL_WIDTH - 1) + " "
+
+
+def _line(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "crop"
+    line.rstrip()
+    return line
+
+
+def _colour(point: Point, timeline: Timeline) -> str:
+    if point.pressure_bytes > timeline.budget.limit_bytes:
+        return "bold red"
+    return "yellow" if point.pressure_bytes > timeline.budget.soft_bytes else "green"

@@ -1,0 +1,63 @@
+"""`atectl explain`: what an error code means, and what to do about it."""
+
+from typing import Annotated
+
+import typer
+
+from atectl.errors import AtectlError, UnknownCode, error_classes, nearest
+
+from ..options.output import OutputOption
+from ..output.stdout import Output, print_json, print_view
+
+app = typer.Typer(add_completion=False)
+
+
+def complete_code(incomplete: str) -> list[str]:
+    """The codes that begin with `incomplete`, in either case."""
+    return [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
+
+
+@app.command()
+def explain(
+    code: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[CODE]",
+            help="A code as an error shows it, such as E102; without it, all are listed.",
+            show_default=False,
+            autocompletion=complete_code,
+        ),
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Explain an error code, or list them all."""
+    errors = list(error_classes()) if code is None else [find_error(code)]
+    if output is Output.json:
+        print_json({"errors": [_as_json(error) for error in errors]})
+        return
+    from .view import error_page, error_table
+
+    print_view(error_table(errors) if code is None else error_page(errors[0]))
+
+
+def find_error(code: str) -> type[AtectlError]:
+    """The error with this code, in either case.
+
+    Raises:
+        UnknownCode: no error has it (exit 2).
+    """
+    known = {error.code: error for error in error_classes()}
+    found = known.get(code.strip().upper())
+    if found is None:
+        raise UnknownCode(f"no error has the code {code!r}{nearest(code.upper(), list(known))}")
+    return found
+
+
+def _as_json(error: type[AtectlError]) -> dict[str, str | int]:
+    return {
+        "code": error.code,
+        "meaning": error.meaning(),
+        "example": error.example,
+        "remedy": error.default_remedy,
+        "exit_status": error.exit_status,
+    }

@@ -1,0 +1,33 @@
+"""Error codes for a reader: the list of all, and the page of one."""
+
+from collections.abc import Sequence
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from atectl.errors import AtectlError
+
+
+def error_table(errors: Sequence[type[AtectlError]]) -> Table:
+    """Every code with its exit status and its meaning."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("CODE", no_wrap=True)
+    table.add_column("EXIT", justify="right", no_wrap=True)
+    table.add_column("MEANING")
+    for error in errors:
+        table.add_row(Text(error.code), Text(str(error.exit_status)), Text(error.meaning()))
+    return table
+
+
+def error_page(error: type[AtectlError]) -> Group:
+    """One code: its meaning, a way to meet it, what to do, and the exit status."""
+    facts = Table.grid(padding=(0, 2, 0, 0))
+    facts.add_column(style="bold", no_wrap=True)
+    facts.add_column()
+    facts.add_row(Text("for example"), Text(error.example))
+    facts.add_row(Text("what to do"), Text(error.default_remedy))
+    facts.add_row(Text("exit status"), Text(str(error.exit_status)))
+    title = Text.assemble((error.code, "bold"), f": {error.meaning()}")
+    return Group(title, Padding(facts, (1, 0, 0, 2), expand=False))

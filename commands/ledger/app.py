@@ -1,0 +1,138 @@
+"""`atectl ledger`: who used how much memory, who uses it now, and forgetting it."""
+
+import time
+from contextlib import closing
+from typing import Annotated
+
+import typer
+
+from atectl.inert import inert_line
+from atectl.ledger_store.opening import open_for_reading
+from atectl.ledger_store.overview import live_accounts
+from atectl.ledger_store.records import LOST
+
+from ..options.ledger import (
+    LedgerOption,
+    LimitOption,
+    PrincipalArgument,
+    PrincipalOption,
+    unknown_principal,
+)
+from ..options.output import OutputOption
+from ..output.stderr import say
+from ..output.stdout import Output, print_json, print_view, stdout_console
+from .as_json import account_json, lease_json
+from .options import SortOption
+from .reset import reset
+from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
+from .top import top
+
+RECENT_LEASES = 10
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Show and reset the ledger of memory use."
+)
+
+
+@app.command()
+def ls(
+    ledger: LedgerOption = None,
+    output: OutputOption = Output.table,
+    sort: SortOption = SortBy.peak,
+    limit: LimitOption = None,
+) -> None:
+    """List the accounts: what each principal used, and holds now."""
+    with closing(open_for_reading(ledger)) as store:
+        running = [lease for lease in store.running() if lease.state != LOST]
+        live = live_accounts(store.accounts(), running)
+    accounts = sort_accounts(live, ORDER_OF[sort])[:limit]
+    if output is Output.json:
+        print_json({"accounts": [account_json(account) for account in accounts]})
+    elif not accounts:
+        from .top_view import NO_ACCOUNTS
+
+        say(NO_ACCOUNTS)
+    else:
+        from .view import accounts_table
+
+        print_view(accounts_table(accounts, time.time()))
+
+
+@app.command()
+def ps(
+    ledger: LedgerOption = None,
+    output: OutputOption = Output.table,
+    sort: Annotated[
+        SortLeasesBy, typer.Option(help="What the leases are sorted by.")
+    ] = SortLeasesBy.started,
+    limit: LimitOption = None,
+) -> None:
+    """List the leases that have not finished; those of ended processes as `lost`."""
+    with closing(open_for_reading(ledger)) as store:
+        leases = sort_leases(store.running(), sort)[:limit]
+    if output is Output.json:
+        print_json({"leases": [lease_json(lease) for lease in leases]})
+    elif not leases:
+        say("no running leases; `atectl ledger history` lists the finished ones")
+    else:
+        from .view import running_table
+
+        print_view(running_table(leases, time.time(), ascii_only=_is_ascii_only()))
+
+
+@app.command()
+def show(
+    principal: PrincipalArgument,
+    ledger: LedgerOption = None,
+    output: OutputOption = Output.table,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Show at most so many recent leases.")
+    ] = RECENT_LEASES,
+) -> None:
+    """Show one account in full, with its running and recent leases."""
+    with closing(open_for_reading(ledger)) as store:
+        account = store.account(principal)
+        if account is None:
+            raise unknown_principal(principal, store)
+        running = [lease for lease in store.running() if lease.principal == principal]
+        recent = [x for x in store.history(principal, limit) if x.finished_at is not None]
+    if output is Output.json:
+        body = {"running": [lease_json(x) for x in running]}
+        body |= {"history": [lease_json(x) for x in recent]}
+        print_json({"account": account_json(account), **body})
+    else:
+        from .view import account_view
+
+        now, ascii_only = time.time(), _is_ascii_only()
+        print_view(account_view(account, running, recent, now, ascii_only=ascii_only))
+
+
+@app.command()
+def history(
+    principal: PrincipalOption = None,
+    ledger: LedgerOption = None,
+    output: OutputOption = Output.table,
+    limit: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Show at most so many leases.")
+    ] = 100,
+) -> None:
+    """List the leases that have finished or were lost, the newest first."""
+    with closing(open_for_reading(ledger)) as store:
+        leases = store.history(principal, limit)
+    if output is Output.json:
+        print_json({"leases": [lease_json(lease) for lease in leases]})
+    elif not leases:
+        whose = "" if principal is None else f" of {inert_line(principal)}"
+        say(f"no finished leases{whose} yet")
+    else:
+        from .view import history_table
+
+        print_view(history_table(leases, time.time()))
+
+
+app.command()(top)
+app.command()(reset)
+
+
+def _is_ascii_only() -> bool:
+    return stdout_console().options.ascii_only

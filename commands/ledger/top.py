@@ -1,0 +1,72 @@
+"""`atectl ledger top`: a live screen on a terminal, plain snapshots elsewhere."""
+
+import os
+import sys
+from contextlib import closing
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atectl.errors import BadDuration
+from atectl.ledger_store.opening import open_for_reading
+from atectl.units import parse_duration
+
+from ..options.ledger import LedgerOption, LimitOption, PrincipalOption
+from .options import SortOption
+from .sorting import ORDER_OF, SortBy
+
+if TYPE_CHECKING:
+    from atectl.ledger_store.overview import Overview
+
+MIN_INTERVAL_S = 0.1
+
+
+def top(
+    ledger: LedgerOption = None,
+    interval: Annotated[
+        str, typer.Option(metavar="DURATION", help="Time between two looks, at least 100ms.")
+    ] = "1s",
+    once: Annotated[bool, typer.Option("--once", help="Print one snapshot and end.")] = False,
+    frames: Annotated[
+        int | None, typer.Option("-n", min=1, metavar="N", help="End after so many looks.")
+    ] = None,
+    sort: SortOption = SortBy.memory,
+    limit: LimitOption = None,
+    principal: PrincipalOption = None,
+) -> None:
+    """Watch accounts and running leases live; a plain snapshot when piped."""
+    from .top_state import Sampled, TopState, reduce
+
+    interval_s = _parse_interval(interval)
+
+    def sample() -> "Overview":
+        from atectl.ledger_store.overview import take_overview
+
+        with closing(open_for_reading(ledger)) as store:
+            return take_overview(store, principal)
+
+    # The first look is taken here, where a ledger that cannot be opened is an error.
+    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=limit)
+    state = reduce(state, Sampled(sample()))
+    if once or not _is_live():
+        from .top_screen import print_snapshots
+
+        count = 1 if once or frames is None else frames
+        print_snapshots(state, sample, interval_s=interval_s, count=count)
+        return
+
+    from .top_screen import watch
+
+    raise typer.Exit(watch(state, sample, interval_s=interval_s, frames=frames))
+
+
+def _parse_interval(text: str) -> float:
+    interval_s = parse_duration(text)
+    if interval_s < MIN_INTERVAL_S:
+        raise BadDuration(f"--interval {text} is too short; the least is 100ms")
+    return interval_s
+
+
+def _is_live() -> bool:
+    can_draw = os.environ.get("TERM", "dumb") != "dumb"
+    return can_draw and sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,232 @@
+"""The ledger's tables: accounts, running leases, finished leases, one account, the host."""
+
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from atectl.inert import inert_line
+from atectl.ledger_store.overview import Overview
+from atectl.ledger_store.records import LOST, RUNNING, AccountRecord, LeaseRecord
+from atectl.units import format_duration, show_size
+
+from ..drawing.bars import percent, usage_bar, usage_style
+from ..drawing.columns import Column, LineTable
+
+_BAR_COLUMNS = 10
+_GIB = 1 << 30
+
+
+def accounts_table(accounts: Sequence[AccountRecord], now: float) -> RenderableType:
+    """All `accounts`, one a line; `now` is in seconds since 1970."""
+    return LineTable(account_columns(now), accounts)
+
+
+def running_table(
+    leases: Sequence[LeaseRecord], now: float, *, ascii_only: bool = False
+) -> RenderableType:
+    """Leases that have not finished, one a line."""
+    return LineTable(running_columns(now, ascii_only=ascii_only), leases)
+
+
+def history_table(leases: Sequence[LeaseRecord], now: float) -> RenderableType:
+    """Leases that have finished or were lost, one a line."""
+    return LineTable(history_columns(now), leases)
+
+
+def account_view(
+    account: AccountRecord,
+    running: Sequence[LeaseRecord],
+    recent: Sequence[LeaseRecord],
+    now: float,
+    *,
+    ascii_only: bool = False,
+) -> RenderableType:
+    """One account in full, and its leases."""
+    parts: list[RenderableType] = [
+        Text.assemble((f"{label:<16}", "dim"), inert_line(value))
+        for label, value in _account_lines(account, now)
+    ]
+    if running:
+        parts += [Text("\nunfinished leases", style="bold")]
+        parts += [running_table(running, now, ascii_only=ascii_only)]
+    if recent:
+        parts += [Text("\nrecent leases", style="bold"), history_table(recent, now)]
+    return Group(*parts)
+
+
+def host_line(overview: Overview, width: int) -> Text:
+    """The memory of this machine, and what runs; what does not fit in `width` is left out."""
+    memory = overview.memory
+    parts = [
+        ("leases", f"{len(overview.leases)} running"),
+        ("resident", _size_or_unknown(overview.resident_bytes)),
+        ("available", f"{show_size(memory.available_bytes)} of {show_size(memory.physical_bytes)}"),
+    ]
+    if memory.cgroup_limit_bytes is not None:
+        used = _size_or_unknown(memory.cgroup_used_bytes)
+        parts.append(("cgroup", f"{used} of {show_size(memory.cgroup_limit_bytes)}"))
+    line = Text(no_wrap=True, overflow="crop")
+    for name, value in parts:
+        gap = "   " if line else ""
+        if line.cell_len + len(gap) + len(name) + 1 + len(value) > width:
+            break
+        line.append_text(Text.assemble(gap, (f"{name} ", "dim"), value))
+    return line
+
+
+def account_columns(now: float) -> list[Column[AccountRecord]]:
+    """The columns of an account, named as the orders they can be sorted in."""
+    return [
+        Column("principal", "PRINCIPAL", lambda a: a.principal, 16, 0, grows=True),
+        Column("running", "RUN", lambda a: show_count(a.running_leases), 5, 5, is_right=True),
+        Column("memory", "MEMORY", lambda a: show_size(a.current_bytes), 8, 1, is_right=True),
+        Column("quota", "QUOTA", lambda a: show_size(a.quota_bytes), 8, 2, is_right=True),
+        Column(
+            "used", "USED", lambda a: _used(a.current_bytes, a.quota_bytes), 5, 3, is_right=True
+        ),
+        Column("peak", "PEAK", lambda a: show_size(a.peak_bytes), 8, 4, is_right=True),
+        Column("refused", "REFUSED", lambda a: _refused(a.refused_growths), 8, 6, is_right=True),
+        Column("cpu", "CPU", lambda a: format_duration(a.cpu_s), 8, 7, is_right=True),
+        Column("gibs", "GiB·s", lambda a: _gib_seconds(a.byte_seconds), 6, 9, is_right=True),
+        Column("fuel", "FUEL", lambda a: show_count(a.fuel), 6, 10, is_right=True),
+        Column("capsule", "CAPSULE", lambda a: a.last_capsule, 12, 8, grows=True),
+        Column("since", "SINCE", lambda a: show_age(a.since, now), 8, 11, is_right=True),
+    ]
+
+
+def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[LeaseRecord]]:
+    """The columns of a lease that has not finished."""
+
+    def memory(lease: LeaseRecord) -> str:
+        return "-" if lease.state == LOST else show_size(lease.current_bytes)
+
+    def bar(lease: LeaseRecord) -> str | Text:
+        if lease.state == LOST:
+            return ""
+        used, quota = lease.current_bytes, lease.quota_bytes
+        drawn = usage_bar(used, quota, _BAR_COLUMNS, ascii_only=ascii_only)
+        return drawn.append(f" {percent(used, quota):>4}")
+
+    def elapsed(lease: LeaseRecord) -> str:
+        # Nobody knows how long a lost lease still ran: it counts until it was last heard of.
+        return show_age(lease.started_at, lease.updated_at if lease.state == LOST else now)
+
+    return [
+        Column("principal", "PRINCIPAL", lambda lease: lease.principal, 12, 0, grows=True),
+        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 1, grows=True),
+        Column("label", "LABEL", lambda lease: lease.label, 8, 10, grows=True),
+        Column("state", "STATE", _state, 7, 2),
+        Column("memory", "MEMORY", memory, 8, 3, is_right=True),
+        Column("quota", "QUOTA", lambda lease: show_size(lease.quota_bytes), 8, 4, is_right=True),
+        Column("used", "USED", bar, _BAR_COLUMNS + 5, 6),
+        Column("peak", "PEAK", lambda lease: show_size(lease.peak_bytes), 8, 5, is_right=True),
+        Column("refused", "REFUSED", lambda lease: _refused(lease.refused_growths), 7, 9, True),
+        Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 11, is_right=True),
+        Column("elapsed", "ELAPSED", elapsed, 8, 8, is_right=True),
+        Column("pid", "PID", lambda lease: str(lease.pid), 7, 7, is_right=True),
+        Column("host", "HOST", lambda lease: lease.host, 8, 12, grows=True),
+        Column("id", "ID", lambda lease: lease.id, 8, 13, grows=True),
+    ]
+
+
+def history_columns(now: float) -> list[Column[LeaseRecord]]:
+    """The columns of a lease that has finished or was lost."""
+
+    def ended(lease: LeaseRecord) -> str:
+        return show_age(_end(lease), now)
+
+    def wall(lease: LeaseRecord) -> str:
+        return format_duration(max(_end(lease) - lease.started_at, 0))
+
+    return [
+        Column("ended", "ENDED", lambda lease: f"{ended(lease)} ago", 12, 2),
+        Column("principal", "PRINCIPAL", lambda lease: lease.principal, 12, 0, grows=True),
+        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 3, grows=True),
+        Column("label", "LABEL", lambda lease: lease.label, 8, 9, grows=True),
+        Column("reason", "REASON", _reason, 11, 1),
+        Column("status", "STATUS", _status, 6, 4, is_right=True),
+        Column("peak", "PEAK", lambda lease: show_size(lease.peak_bytes), 8, 5, is_right=True),
+        Column("quota", "QUOTA", lambda lease: show_size(lease.quota_bytes), 8, 6, is_right=True),
+        Column("refused", "REFUSED", lambda lease: _refused(lease.refused_growths), 7, 8, True),
+        Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 10, is_right=True),
+        Column("wall", "WALL", wall, 8, 7, is_right=True),
+        Column("host", "HOST", lambda lease: lease.host, 8, 11, grows=True),
+        Column("id", "ID", lambda lease: lease.id, 8, 12, grows=True),
+    ]
+
+
+def show_count(count: float) -> str:
+    """A number for a reader: exact below 100,000, else three digits (`1.23M`)."""
+    if count < 100_000:
+        return str(int(count))
+    power = 1
+    while count / 1000**power >= 999.5:
+        power += 1
+    shown = count / 1000**power
+    return f"{shown:.{2 if shown < 9.995 else 1 if shown < 99.95 else 0}f}{'kMGTPEZ'[power - 1]}"
+
+
+def show_age(since: float, now: float) -> str:
+    """The time from `since` to `now`, for a reader: in whole seconds below a minute."""
+    seconds = max(now - since, 0)
+    return f"{int(seconds)}s" if seconds < 60 else format_duration(seconds)
+
+
+def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
+    quota = show_size(account.quota_bytes)
+    return [
+        ("principal", account.principal),
+        ("running leases", str(account.running_leases)),
+        ("memory now", show_size(account.current_bytes)),
+        ("latest quota", quota),
+        ("peak", f"{show_size(account.peak_bytes)}, the most that one lease grew"),
+        ("high-water mark", show_size(account.high_water_bytes)),
+        ("refused growths", str(account.refused_growths)),
+        ("leases", f"{account.leases}, {account.traps} of them trapped"),
+        ("CPU", format_duration(account.cpu_s)),
+        ("memory held", f"{_gib_seconds(account.byte_seconds)} GiB·s"),
+        ("fuel", f"{account.fuel:,}"),
+        ("last capsule", account.last_capsule),
+        ("since", f"{show_age(account.since, now)} ago"),
+        ("last heard of", f"{show_age(account.updated_at, now)} ago"),
+    ]
+
+
+def _end(lease: LeaseRecord) -> float:
+    return lease.updated_at if lease.finished_at is None else lease.finished_at
+
+
+def _state(lease: LeaseRecord) -> Text:
+    styles = {RUNNING: "green", LOST: "red"}
+    return Text(inert_line(lease.state), style=styles.get(lease.state, "yellow"))
+
+
+def _reason(lease: LeaseRecord) -> Text:
+    reason = lease.reason or "-"
+    return Text(inert_line(reason), style="" if reason == "exited" else "yellow")
+
+
+def _status(lease: LeaseRecord) -> str:
+    return "-" if lease.exit_status is None else str(lease.exit_status)
+
+
+def _used(used: int, quota: int) -> Text:
+    return Text(percent(used, quota), style=usage_style(used, quota))
+
+
+def _refused(count: int) -> Text:
+    return Text(show_count(count), style="bold red" if count else "")
+
+
+def _gib_seconds(byte_seconds: float) -> str:
+    amount = byte_seconds / _GIB
+    if 0 < amount < 0.01:
+        return "<0.01"
+    if amount < 99.95:
+        return f"{amount:.2f}" if amount < 9.995 else f"{amount:.1f}"
+    return show_count(amount)
+
+
+def _size_or_unknown(size: int | None) -> str:
+    return "-" if size is None else show_size(size)

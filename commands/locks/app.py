@@ -1,0 +1,19 @@
+"""`atectl locks`: who holds which actor, whether they are alive, and letting go safely."""
+
+import typer
+
+from .audit import audit
+from .hold import HELP as HOLD_HELP
+from .hold import hold
+from .ls import ls
+from .release import release
+from .show import show
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="Show, judge, release and hold actor locks."
+)
+app.command()(ls)
+app.command()(show)
+app.command()(release)
+app.command(help=HOLD_HELP)(hold)
+app.command()(audit)

@@ -1,0 +1,173 @@
+"""Everything about the lock of one actor, and what releasing it would do."""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.text import Text
+
+from atectl.inert import inert_line
+from atectl.locks.charged import ChargedLock
+from atectl.locks.details import LockDetails, Worker
+from atectl.locks.keys import companion_keys
+from atectl.locks.listing import Actor, warnings_of
+from atectl.locks.verdicts import Verdict
+from atectl.units import format_duration, show_size
+
+from ..drawing.columns import Column, LineTable
+from ..output.stdout import rfc3339
+from .view import ttl_cell, verdict_text
+
+_LABEL_COLUMNS = 16
+
+_MEANINGS = {
+    Verdict.RENEWING: "its holder is alive",
+    Verdict.HELD: "too soon to tell whether its holder is alive",
+    Verdict.FINISHING: "its actor is in no operation: about to be released, or a name shared",
+    Verdict.EXPIRING: "its holder is gone or never renews; it frees itself",
+    Verdict.STUCK: "it has no TTL and never frees itself",
+    Verdict.FOREIGN: "not written by the systems that lock actors",
+    Verdict.STRANDED: "the actor's operation broke off; releasing helps nothing, retry it",
+}
+
+_WARNINGS = {
+    "no-ttl": "no TTL: none of the known systems writes such a lock",
+    "foreign-token": "the value is no token (a UUIDv4): something else wrote it",
+    "unfenced": "no holder record: who holds it is not known, and nothing fences its writes",
+    "stale-holder-record": "the holder record is that of an earlier token, and is not shown",
+    "shared-name": "the key leaves the atespace out: the actors of this name share the lock",
+    "undecodable-actor": "the actor's record cannot be read: its state is not known",
+    "replica": "asked of a replica: what its primary has may be newer",
+    "failover": "held by replication alone: a failover can lose a lock, or bring one back",
+}
+
+
+def lock_details_view(
+    details: LockDetails,
+    rows: Sequence[ChargedLock],
+    lock_ttl_s: float,
+    *,
+    more_warnings: Sequence[str] = (),
+    ascii_only: bool = False,
+) -> RenderableType:
+    """The locks of `details` in full as `rows`, then the actors, workers, keys and warnings."""
+    parts: list[RenderableType] = []
+    for row in rows:
+        parts += [*_labelled(_lock_lines(row, details, lock_ttl_s, ascii_only)), Text()]
+    if not rows:
+        parts += [Text("no lock"), Text()]
+    if details.actors:
+        parts += [_title("actors of this name"), LineTable(_ACTOR_COLUMNS, details.actors), Text()]
+    if details.workers:
+        parts += [_title("workers"), LineTable(_WORKER_COLUMNS, details.workers), Text()]
+    held = {row.lock.key for row in rows}
+    keys = [(key, "held" if key in held else "no lock") for key in details.keys]
+    parts += [_title("keys that its lock can have"), *(_listed(f"{k}: {x}") for k, x in keys)]
+    warnings = list(dict.fromkeys([w for row in rows for w in warnings_of(row.lock)]))
+    warnings += more_warnings
+    if warnings:
+        parts += [Text(), _title("warnings"), *(_listed(_WARNINGS[word]) for word in warnings)]
+    parts += [Text(), _title("releasing"), *(_listed(line) for line in release_lines(rows))]
+    return Group(*parts)
+
+
+def release_lines(rows: Iterable[ChargedLock]) -> list[str]:
+    """What releasing would and would not do."""
+    lines = []
+    for row in rows:
+        if row.lock.key is None:
+            continue
+        record = companion_keys(row.lock.key).holder
+        also = f" and {record}" if row.lock.holder is not None else ""
+        lines.append(f"would delete {row.lock.key}{also}, if it is still as it is seen here")
+        if row.lock.look is not None and row.lock.look.ttl_s is not None:
+            left = format_duration(row.lock.look.ttl_s)
+            lines.append(f"is not needed if you can wait: unless renewed it is free in {left}")
+    if not lines:
+        return ["there is nothing to release"]
+    lines.append("would change no actor, worker or fencing number, and end nobody's work:")
+    lines.append("a holder that is still alive may go on writing")
+    return lines
+
+
+def _lock_lines(
+    row: ChargedLock, details: LockDetails, lock_ttl_s: float, ascii_only: bool
+) -> list[tuple[str, str | Text]]:
+    lock, holder = row.lock, row.lock.holder
+    meaning = Text.assemble(verdict_text(lock.verdict), f": {_MEANINGS[lock.verdict]}")
+    lines: list[tuple[str, str | Text]] = [("actor", lock.name), ("verdict", meaning)]
+    if lock.key is None or lock.look is None:
+        return lines
+    lines += [
+        ("key", lock.key),
+        ("token", lock.look.token if lock.look.token is not None else "no text"),
+        ("TTL left", ttl_cell(lock.look, lock_ttl_s, ascii_only=ascii_only)),
+    ]
+    if holder is not None:
+        lines += [
+            ("held by", f"{holder.host or '?'}, process {holder.pid or '?'}"),
+            ("command", holder.command or "-"),
+            ("since", rfc3339(holder.since) or "-"),
+            ("held for", "-" if lock.age_s is None else format_duration(lock.age_s)),
+            ("work ends by", rfc3339(holder.deadline) or "-"),
+        ]
+    if row.principal is not None:
+        memory = "not in the ledger"
+        if row.current_bytes is not None and row.peak_bytes is not None:
+            memory = f"{show_size(row.current_bytes)} now, peak {show_size(row.peak_bytes)}"
+        lines += [("principal", row.principal), ("memory", memory)]
+    if lock.key in details.fences:
+        lines.append(("last fence", str(details.fences[lock.key])))
+    return lines
+
+
+def _labelled(lines: Iterable[tuple[str, str | Text]]) -> list[RenderableType]:
+    labelled = []
+    for label, value in lines:
+        line = Text.assemble((f"{label:<{_LABEL_COLUMNS}}", "dim"))
+        line.append_text(value if isinstance(value, Text) else Text(inert_line(value)))
+        labelled.append(line)
+    return [*labelled]
+
+
+def _title(text: str) -> Text:
+    return Text(text, style="bold")
+
+
+def _listed(text: str) -> Padding:
+    return Padding(Text(inert_line(text)), (0, 0, 0, 2), expand=False)
+
+
+def _or_dash(text: str) -> str:
+    return text or "-"
+
+
+_ACTOR_COLUMNS: tuple[Column[Actor], ...] = (
+    Column("actor", "  ACTOR", lambda actor: f"  {actor.name}", 16, 0, grows=True),
+    Column("status", "IS", lambda actor: actor.record.status.lower(), 11, 1),
+    Column("worker", "WORKER", lambda actor: _or_dash(actor.record.worker), 12, 2, grows=True),
+    Column("pool", "POOL", lambda actor: _or_dash(actor.record.pool), 8, 5, grows=True),
+    Column("version", "VERSION", lambda actor: _or_dash(actor.record.version), 7, 3),
+    Column("template", "TEMPLATE", lambda a: _or_dash(a.record.template), 12, 4, grows=True),
+    Column(
+        "snapshot",
+        "SNAPSHOT IN PROGRESS",
+        lambda actor: _or_dash(actor.record.in_progress_snapshot),
+        20,
+        6,
+        grows=True,
+    ),
+)
+
+_WORKER_COLUMNS: tuple[Column[Worker], ...] = (
+    Column("key", "  WORKER", lambda worker: f"  {worker.key}", 20, 0, grows=True),
+    Column("state", "IS", lambda w: "readable" if w.record.is_decodable else "undecodable", 11, 4),
+    Column("actor", "HAS ACTOR", lambda worker: _actor_of(worker), 12, 1, grows=True),
+    Column("node", "NODE", lambda worker: _or_dash(worker.record.node), 8, 2, grows=True),
+    Column("ip", "IP", lambda worker: _or_dash(worker.record.ip), 10, 3, grows=True),
+)
+
+
+def _actor_of(worker: Worker) -> str:
+    parts = (worker.record.actor_atespace, worker.record.actor)
+    return "/".join(part for part in parts if part) or "-"

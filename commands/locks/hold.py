@@ -1,0 +1,162 @@
+"""`atectl locks hold`: a command run while an actor's lock is held."""
+
+import os
+import select
+import shlex
+import signal
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atectl.accounting import Principal
+from atectl.locks.keys import DEFAULT_PREFIX, lock_key, parse_actor
+from atectl.units import parse_duration
+
+from ..options.candidates import complete_principal
+from ..options.redis import (
+    CaOption,
+    CertOption,
+    KeyOption,
+    PasswordFileOption,
+    RedisOption,
+    ServerNameOption,
+    TimeoutOption,
+    connected,
+)
+from ..output.stderr import report_error, report_warning, tell_of_wait
+from ..terminal.signals import SignalPipe, signal_pipe
+from .options import DEFAULT_TTL, ActorArgument, PrefixOption
+
+if TYPE_CHECKING:
+    from atectl.locks.holding import HeldLock, LockTerms
+    from atectl.redis.connection import RedisConnection
+
+HELP = "\n\n".join(
+    (
+        "Run a command while holding an actor's lock.",
+        "The command finds ATECTL_LOCK_ACTOR, ATECTL_LOCK_KEY, ATECTL_LOCK_TOKEN and "
+        "ATECTL_LOCK_FENCE in its environment; the fence is a number that rises with every "
+        "holder. What the command leaves running in its process group is killed before the lock "
+        "is released. Whoever may list the locks sees the command line.",
+        "Exit status: the command's own, or 2 usage, 75 the lock is busy, 124 deadline, 125 the "
+        "lock was lost or there is no Redis, 126 not executable, 127 no such command.",
+    )
+)
+
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+
+CommandArgument = Annotated[
+    list[str],
+    typer.Argument(metavar="-- COMMAND [ARGS]...", help="What to run while the lock is held."),
+]
+HoldTtlOption = Annotated[
+    str,
+    typer.Option(
+        "--ttl",
+        metavar="DURATION",
+        help="The lock frees itself so long after atectl dies; it is renewed at a third of it.",
+    ),
+]
+DeadlineOption = Annotated[
+    str, typer.Option(metavar="DURATION", help="Longest run of the command; `none` lifts it.")
+]
+WaitOption = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="Wait so long for a lock that is held."),
+]
+PrincipalOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ID",
+        help="Whose work it is, for whoever lists the locks.",
+        autocompletion=complete_principal,
+    ),
+]
+
+
+def hold(
+    actor: ActorArgument,
+    command: CommandArgument,
+    ttl: HoldTtlOption = DEFAULT_TTL,
+    deadline: DeadlineOption = "5m",
+    wait: WaitOption = None,
+    principal: PrincipalOption = None,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    redis: RedisOption = None,
+    redis_password_file: PasswordFileOption = None,
+    redis_ca: CaOption = None,
+    redis_cert: CertOption = None,
+    redis_key: KeyOption = None,
+    redis_server_name: ServerNameOption = None,
+    redis_timeout: TimeoutOption = None,
+) -> None:
+    """Run a command while holding an actor's lock; `HELP` has the rest."""
+    terms = _terms(actor, prefix, command, ttl, deadline, principal)
+    wait_s = None if wait is None else parse_duration(wait)
+    connection = connected(
+        redis, redis_password_file, redis_ca, redis_cert, redis_key, redis_server_name,
+        redis_timeout,
+    )  # fmt: skip
+    with connection:
+        raise typer.Exit(_hold(connection, terms, command, wait_s))
+
+
+def _terms(
+    actor: str, prefix: str, command: list[str], ttl: str, deadline: str, principal: str | None
+) -> "LockTerms":
+    from atectl.locks.heartbeat import LockTimes
+    from atectl.locks.holder_record import Holder
+    from atectl.locks.holding import LockTerms
+
+    name = parse_actor(actor, prefix)
+    whose = "" if principal is None else Principal(principal)
+    return LockTerms(
+        actor=str(name),
+        key=lock_key(name, prefix),
+        holder=Holder(os.uname().nodename, os.getpid(), shlex.join(command), whose),
+        times=LockTimes(parse_duration(ttl)),
+        deadline_s=None if deadline == "none" else parse_duration(deadline),
+    )
+
+
+def _hold(
+    connection: "RedisConnection", terms: "LockTerms", command: list[str], wait_s: float | None
+) -> int:
+    from atectl.locks.held_command import FORWARDED, run_held
+
+    # What is ignored here, as under nohup, is to stay ignored.
+    wanted = [n for n in FORWARDED if signal.getsignal(n) is not signal.SIG_IGN]
+    with signal_pipe(*wanted, signal.SIGCHLD) as signals:
+        lock = _acquire(connection, terms, wait_s, signals)
+        ended = run_held(lock, command, os.environ, signals)
+    if ended.warning is not None:
+        report_warning(ended.warning)
+    if ended.error is not None:
+        report_error(ended.error)
+    return ended.exit_status
+
+
+def _acquire(
+    connection: "RedisConnection", terms: "LockTerms", wait_s: float | None, signals: SignalPipe
+) -> "HeldLock":
+    from atectl.locks.holding import acquire, acquire_within
+
+    if wait_s is None:
+        return acquire(connection, terms)
+    return acquire_within(
+        connection,
+        terms,
+        wait_s,
+        sleep=lambda seconds: _sleep(seconds, signals),
+        on_busy=tell_of_wait,
+    )
+
+
+def _sleep(seconds: float, signals: SignalPipe) -> None:
+    select.select([signals.reader], [], [], seconds)
+    received = signals.received()
+    for number in _ENDS:
+        if number in received:
+            raise typer.Exit(128 + number)
+    if signal.SIGTSTP in received:
+        os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,86 @@
+"""Options that the commands of `atectl locks` share, and what they mean."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from atectl.errors import BadDuration
+from atectl.locks.verdicts import NEED_PROBE, STALE, Verdict, probe_s
+from atectl.units import parse_duration
+
+NO_PROBE = "none"
+
+MIN_TTL_S, MAX_TTL_S = 0.1, 86_400.0
+
+ActorArgument = Annotated[
+    str, typer.Argument(metavar="ACTOR", help="ATESPACE/NAME, NAME, or the whole key of a lock.")
+]
+PrefixOption = Annotated[
+    str, typer.Option("--prefix", metavar="TEXT", help="What the keys of locks begin with.")
+]
+TtlOption = Annotated[
+    str,
+    typer.Option("--ttl", metavar="DURATION", help="The TTL that holders give their locks."),
+]
+ProbeOption = Annotated[
+    str | None,
+    typer.Option(
+        "--probe",
+        metavar="DURATION",
+        help="Look twice, so far apart, to tell live holders from dead ones; or `none`.",
+    ),
+]
+
+DEFAULT_TTL = "30s"
+
+
+class FailOn(StrEnum):
+    """What `--fail-on` takes: a verdict, or `stale` for all that `--stale` lists."""
+
+    stale = "stale"
+    renewing = "renewing"
+    held = "held"
+    finishing = "finishing"
+    expiring = "expiring"
+    stuck = "stuck"
+    foreign = "foreign"
+    stranded = "stranded"
+
+    @property
+    def verdicts(self) -> frozenset[Verdict]:
+        return STALE if self is FailOn.stale else frozenset({Verdict(self.value)})
+
+    @property
+    def needs_probe(self) -> bool:
+        return bool(self.verdicts & NEED_PROBE)
+
+
+def parse_ttl(text: str) -> float:
+    """The TTL to judge by, in seconds.
+
+    Raises:
+        BadDuration: it is none, or no TTL that a lock could have (exit 2).
+    """
+    ttl_s = parse_duration(text)
+    if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
+        raise BadDuration(f"--ttl {text} is not from 100ms to a day")
+    return ttl_s
+
+
+def parse_probe(text: str | None, lock_ttl_s: float, *, is_wanted: bool) -> float | None:
+    """Seconds between two looks, None for one look.
+
+    Args:
+        text: what `--probe` said.
+        lock_ttl_s: the TTL to judge by, in seconds.
+        is_wanted: whether to look twice if nothing was said.
+
+    Raises:
+        BadDuration: it is no duration (exit 2).
+    """
+    if text == NO_PROBE:
+        return None
+    if text is not None:
+        return parse_duration(text)
+    return probe_s(lock_ttl_s) if is_wanted else None

@@ -1,0 +1,101 @@
+"""`locks ls --watch` as a state and what changes it: keys, sizes and listings, one at a time."""
+
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from atectl.locks.charged import ChargedLock
+
+from ..terminal.events import Key, Resized
+from .sorting import ORDER_OF, ORDER_OF_KEY, SortBy, SortOrder, sort_locks
+
+_HEAD_LINES = 2
+_FOOTER_LINES = 1
+
+
+class Listed(NamedTuple):
+    """The locks were listed."""
+
+    rows: tuple[ChargedLock, ...]
+
+
+class ListingFailed(NamedTuple):
+    """The server could not be asked."""
+
+    message: str
+
+
+Event = Key | Resized | Listed | ListingFailed
+
+
+@dataclass(frozen=True)
+class LocksScreen:
+    """All that the screen shows follows from it.
+
+    `listed` is every lock, `rows` those that are shown, in order; `first` is the topmost of them
+    that is drawn.
+    """
+
+    lock_ttl_s: float
+    order: SortOrder = ORDER_OF[SortBy.actor]
+    limit: int | None = None
+    is_reversed: bool = False
+    width: int = 0
+    height: int = 0
+    is_paused: bool = False
+    is_done: bool = False
+    has_listed: bool = False
+    failure: str | None = None
+    listed: tuple[ChargedLock, ...] = ()
+    rows: tuple[ChargedLock, ...] = ()
+    first: int = 0
+
+    @property
+    def page(self) -> int:
+        return max(self.height - _HEAD_LINES - _FOOTER_LINES, 1)
+
+    @property
+    def visible_rows(self) -> tuple[ChargedLock, ...]:
+        return self.rows[self.first : self.first + self.page]
+
+
+def reduce(state: LocksScreen, event: Event) -> LocksScreen:
+    """The state after `event`."""
+    match event:
+        case Key(name):
+            return _press(state, name)
+        case Resized(width, height):
+            return _scrolled(replace(state, width=width, height=height), state.first)
+        case ListingFailed(message):
+            return replace(state, failure=message)
+        case Listed(rows):
+            return _sorted(replace(state, listed=rows, has_listed=True, failure=None))
+
+
+def _press(state: LocksScreen, key: str) -> LocksScreen:
+    if key in ORDER_OF_KEY:
+        return _sorted(replace(state, order=ORDER_OF_KEY[key], is_reversed=False, first=0))
+    match key:
+        case "q":
+            return replace(state, is_done=True)
+        case "r":
+            return _sorted(replace(state, is_reversed=not state.is_reversed, first=0))
+        case " ":
+            return replace(state, is_paused=not state.is_paused)
+    steps = {
+        "up": -1,
+        "down": 1,
+        "page-up": -state.page,
+        "page-down": state.page,
+        "home": -len(state.rows),
+        "end": len(state.rows),
+    }
+    return _scrolled(state, state.first + steps.get(key, 0))
+
+
+def _sorted(state: LocksScreen) -> LocksScreen:
+    rows = sort_locks(state.listed, state.order, is_reversed=state.is_reversed)[: state.limit]
+    return _scrolled(replace(state, rows=tuple(rows)), state.first)
+
+
+def _scrolled(state: LocksScreen, first: int) -> LocksScreen:
+    return replace(state, first=max(min(first, len(state.rows) - state.page), 0))

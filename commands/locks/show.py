@@ -1,0 +1,100 @@
+"""`atectl locks show`: everything about the lock of one actor."""
+
+from typing import TYPE_CHECKING
+
+from atectl.locks.keys import DEFAULT_PREFIX
+
+from ..options.ledger import LedgerOption
+from ..options.output import OutputOption
+from ..options.redis import (
+    CaOption,
+    CertOption,
+    KeyOption,
+    PasswordFileOption,
+    RedisOption,
+    ServerNameOption,
+    TimeoutOption,
+    connected,
+)
+from ..output.stdout import Output, print_json, print_view, stdout_console
+from .options import (
+    DEFAULT_TTL,
+    ActorArgument,
+    PrefixOption,
+    ProbeOption,
+    TtlOption,
+    parse_probe,
+    parse_ttl,
+)
+
+if TYPE_CHECKING:
+    from atectl.locks.charged import ChargedLock
+    from atectl.locks.details import LockDetails
+    from atectl.redis.connection import RedisConnection
+
+
+def show(
+    actor: ActorArgument,
+    probe: ProbeOption = None,
+    output: OutputOption = Output.table,
+    prefix: PrefixOption = DEFAULT_PREFIX,
+    ttl: TtlOption = DEFAULT_TTL,
+    ledger: LedgerOption = None,
+    redis: RedisOption = None,
+    redis_password_file: PasswordFileOption = None,
+    redis_ca: CaOption = None,
+    redis_cert: CertOption = None,
+    redis_key: KeyOption = None,
+    redis_server_name: ServerNameOption = None,
+    redis_timeout: TimeoutOption = None,
+) -> None:
+    """Show one lock in full: holder, actor, worker, namesakes, and what releasing would do."""
+    from atectl.locks.charged import charged
+    from atectl.locks.details import lock_details
+
+    from .as_json import details_json
+
+    lock_ttl_s = parse_ttl(ttl)
+    probe_s = parse_probe(probe, lock_ttl_s, is_wanted=False)
+    where = (redis, redis_password_file, redis_ca, redis_cert, redis_key)
+    with connected(*where, redis_server_name, redis_timeout) as connection:
+        details = lock_details(connection, actor, prefix, lock_ttl_s=lock_ttl_s)
+        if probe_s is not None:
+            details = _looked_again(connection, details, probe_s, lock_ttl_s)
+        rows = list(charged(details.locks, ledger))
+        warnings = warnings_of_place(connection)
+    if output is Output.json:
+        print_json(details_json(details, rows) | {"warnings": warnings})
+    else:
+        print_details(details, rows, lock_ttl_s, warnings)
+
+
+def print_details(
+    details: "LockDetails", rows: "list[ChargedLock]", lock_ttl_s: float, warnings: list[str]
+) -> None:
+    """Draw everything about a lock."""
+    from .details_view import lock_details_view
+
+    ascii_only = stdout_console().options.ascii_only
+    print_view(
+        lock_details_view(details, rows, lock_ttl_s, more_warnings=warnings, ascii_only=ascii_only)
+    )
+
+
+def warnings_of_place(connection: "RedisConnection") -> list[str]:
+    """What to know about locks kept in this place, as words that the view explains."""
+    found = {"replica": connection.is_replica, "failover": connection.kind != "single"}
+    return [word for word, holds in found.items() if holds]
+
+
+def _looked_again(
+    connection: "RedisConnection", details: "LockDetails", probe_s: float, lock_ttl_s: float
+) -> "LockDetails":
+    from atectl.locks.listing import look_again
+
+    from ..terminal.countdown import count_down
+
+    if any(lock.key is not None for lock in details.locks):
+        count_down(probe_s, lambda left: f"looking again in {left} s")
+    again = look_again(connection, details.locks, lock_ttl_s=lock_ttl_s)
+    return details._replace(locks=tuple(again))

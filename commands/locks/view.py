@@ -1,0 +1,129 @@
+"""Actor locks as a table, one a line, with their verdicts counted below."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from atectl.inert import inert_line
+from atectl.locks.charged import ChargedLock
+from atectl.locks.verdicts import Look, Verdict
+from atectl.units import format_duration, show_size
+
+from ..drawing.bars import usage_bar
+from ..drawing.columns import Column, LineTable
+from .sorting import actor_status
+
+_BAR_COLUMNS = 8
+_TOKEN_CHARACTERS = 8
+UNKNOWN = "-"
+
+_VERDICT_STYLES = {
+    Verdict.RENEWING: "green",
+    Verdict.HELD: "",
+    Verdict.FINISHING: "cyan",
+    Verdict.EXPIRING: "yellow",
+    Verdict.STUCK: "bold red",
+    Verdict.FOREIGN: "bold red",
+    Verdict.STRANDED: "bold red",
+}
+
+
+def locks_view(
+    rows: Sequence[ChargedLock], lock_ttl_s: float, *, ascii_only: bool = False
+) -> RenderableType:
+    """All `rows`, and how many there are of each verdict."""
+    table = LineTable(lock_columns(lock_ttl_s, ascii_only=ascii_only), rows)
+    return Group(table, Text(), counted(rows))
+
+
+def counted(rows: Sequence[ChargedLock]) -> Text:
+    """How many rows there are, of each verdict."""
+    counts = Counter(row.lock.verdict for row in rows)
+    line = Text(f"{len(rows)} listed", style="dim", no_wrap=True, overflow="ellipsis")
+    separator = ": "
+    for verdict in Verdict:
+        if counts[verdict]:
+            line.append(f"{separator}{counts[verdict]} {verdict.value}")
+            separator = ", "
+    return line
+
+
+def lock_columns(lock_ttl_s: float, *, ascii_only: bool = False) -> list[Column[ChargedLock]]:
+    """The columns of a lock, named as the orders it can be sorted in."""
+
+    def ttl(row: ChargedLock) -> Text:
+        return ttl_cell(row.lock.look, lock_ttl_s, ascii_only=ascii_only)
+
+    return [
+        Column("actor", "ACTOR", lambda row: row.lock.actor, 12, 0, grows=True),
+        Column("atespace", "ATESPACE", _atespace, 8, 4, grows=True),
+        Column("verdict", "VERDICT", lambda row: verdict_text(row.lock.verdict), 9, 1),
+        Column("ttl", "TTL LEFT", ttl, _BAR_COLUMNS + 7, 2),
+        Column("age", "HELD FOR", _age, 8, 7, is_right=True),
+        Column("status", "ACTOR IS", _status, 11, 3),
+        Column("holder", "HOLDER", holder_text, 16, 5, grows=True),
+        Column("token", "TOKEN", _token, _TOKEN_CHARACTERS, 6),
+        Column("worker", "WORKER", _worker, 12, 8, grows=True),
+        Column("memory", "MEMORY", lambda row: _size(row.current_bytes), 8, 9, is_right=True),
+        Column("peak", "PEAK", lambda row: _size(row.peak_bytes), 8, 10, is_right=True),
+    ]
+
+
+def verdict_text(verdict: Verdict) -> Text:
+    """A verdict in its colour."""
+    return Text(verdict.value, style=_VERDICT_STYLES[verdict])
+
+
+def ttl_cell(look: Look | None, lock_ttl_s: float, *, ascii_only: bool = False) -> Text:
+    """What is left of a TTL, as a bar of a whole one and in seconds."""
+    if look is None:
+        return Text(UNKNOWN)
+    if look.ttl_s is None:
+        return Text("never expires", style="bold red")
+    left, whole = round(look.ttl_s * 1000), round(lock_ttl_s * 1000)
+    bar = usage_bar(left, whole, _BAR_COLUMNS, ascii_only=ascii_only).plain
+    return Text(f"{bar} {format_duration(look.ttl_s):>6}")
+
+
+def holder_text(row: ChargedLock) -> str:
+    """Who holds the lock: as its record says, or else the worker of its actor."""
+    holder = row.lock.holder
+    if holder is None:
+        return _worker(row)
+    parts = [f"{holder.host or '?'}/{holder.pid or '?'}", holder.command or ""]
+    return " ".join(part for part in parts if part)
+
+
+def _atespace(row: ChargedLock) -> str:
+    if row.lock.atespace is not None:
+        return row.lock.atespace
+    # The key leaves it out: these are the actors of the name.
+    return "|".join(actor.name.atespace or "" for actor in row.lock.actors) or UNKNOWN
+
+
+def _status(row: ChargedLock) -> Text:
+    status = actor_status(row)
+    if status is None:
+        return Text("several" if row.lock.actors else UNKNOWN)
+    is_transitional = row.lock.actors[0].record.is_transitional
+    return Text(inert_line(status.lower()), style="yellow" if is_transitional else "")
+
+
+def _worker(row: ChargedLock) -> str:
+    actors = row.lock.actors
+    return (actors[0].record.worker if len(actors) == 1 else "") or UNKNOWN
+
+
+def _token(row: ChargedLock) -> str:
+    token = row.lock.look.token if row.lock.look is not None else None
+    return token[:_TOKEN_CHARACTERS] if token else UNKNOWN
+
+
+def _age(row: ChargedLock) -> str:
+    return UNKNOWN if row.lock.age_s is None else format_duration(row.lock.age_s)
+
+
+def _size(size: int | None) -> str:
+    return UNKNOWN if size is None else show_size(size)

@@ -1,0 +1,105 @@
+"""What can be asked of `atectl batch`: its options, as given."""
+
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atectl.budget.file import HostSettings, read_fraction
+from atectl.errors import UsageError
+from atectl.units import parse_size
+
+from .table import Option
+
+
+class Backpressure(StrEnum):
+    """What is done to leases under pressure."""
+
+    both = "both"
+    park = "park"
+    spill = "spill"
+    none = "none"
+
+
+class PolicyName(StrEnum):
+    """Whom it is done to first."""
+
+    largest = "largest"
+    priority = "priority"
+    park_first = "park-first"
+    none = "none"
+
+
+HOST_OPTIONS = (
+    Option(
+        "--jobs",
+        "N",
+        "How many run at once; as many as cores.",
+        short="-j",
+        lowest=1,
+        highest=4096,
+    ),
+    Option("--limit", "SIZE", "Most memory of this whole process; 0.9 of the machine's."),
+    Option("--soft", "FRACTION", "Share of the limit to hold back at; 0.8."),
+    Option("--resume", "FRACTION", "Share of the limit to go on below; 0.875 of soft."),
+    Option(
+        "--backpressure",
+        "",
+        "What is done to leases above soft; both.",
+        choices=tuple(Backpressure),
+    ),
+    Option(
+        "--policy",
+        "",
+        "Whom it is done to; else as the backpressure says.",
+        choices=tuple(PolicyName),
+    ),
+    Option("--spill-dir", "DIR", "Where memory is spilled, on a real disk; /var/tmp."),
+    Option("--spill-cap", "SIZE", "Most that may be spilled; what the disk has."),
+)
+"""The options that stand over `[host]` of a budget file; `budget check` has them too."""
+
+
+class HostOptions(NamedTuple):
+    """`HOST_OPTIONS` as given; None where not."""
+
+    jobs: int | None = None
+    limit: str | None = None
+    soft: float | None = None
+    resume: float | None = None
+    backpressure: Backpressure | None = None
+    policy: PolicyName | None = None
+    spill_dir: str | None = None
+    spill_cap: str | None = None
+
+
+STDIN = "-"
+
+
+def settle(host: HostSettings, options: HostOptions) -> HostSettings:
+    """The settings of the file, with what was given on the command line in their place.
+
+    A resume threshold that neither says follows a lower soft limit.
+
+    Raises:
+        BadSize, UsageError: an option cannot be used (exit 2).
+    """
+    readers: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+        "jobs": (options.jobs, int),
+        "limit_bytes": (options.limit, parse_size),
+        "soft": (options.soft, read_fraction),
+        "resume": (options.resume, read_fraction),
+        "backpressure": (options.backpressure, str),
+        "policy": (options.policy, str),
+        "spill_dir": (options.spill_dir, Path),
+        "spill_cap_bytes": (options.spill_cap, parse_size),
+    }
+    given = {name: read(value) for name, (value, read) in readers.items() if value is not None}
+    settled = host._replace(**given)
+    if settled.resume_share > settled.soft:
+        raise UsageError(
+            f"the resume threshold of {settled.resume_share:g} is above the soft limit of "
+            f"{settled.soft:g}",
+            remedy="pass both --soft and --resume, the second not above the first",
+        )
+    return settled

@@ -1,0 +1,23 @@
+"""A run that has ended, as its report and its summary see it."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.errors import AtectlError
+
+from .arguments import RunRequest
+
+if TYPE_CHECKING:
+    from atectl.lease.lease import Lease
+    from atectl.lease.outcome import Outcome
+
+    from .lock import RunLock
+
+
+class FinishedRun(NamedTuple):
+    """A lease that has ended, and what is to be said of it."""
+
+    request: RunRequest
+    lease: "Lease"
+    outcome: "Outcome"
+    warnings: list[AtectlError]
+    lock: "RunLock | None" = None

@@ -1,0 +1,61 @@
+"""What is said on stderr once a run has ended."""
+
+import sys
+from typing import TYPE_CHECKING
+
+from atectl.errors import EngineFailure, InitialMemoryOverQuota
+from atectl.inert import inert_line
+from atectl.units import format_duration, format_size, show_size
+
+from ..output.stderr import report_error, report_warning
+
+if TYPE_CHECKING:
+    from .finished import FinishedRun
+
+
+def print_summary(finished: "FinishedRun") -> None:
+    """Say how the run ended: warnings, the guest's frames, refused growths, and the error."""
+    for warning in finished.warnings:
+        report_warning(warning)
+    if finished.outcome.trap is not None:
+        for frame in finished.outcome.trap.frames:
+            print(f"  {inert_line(frame)}", file=sys.stderr)
+    for note in notes(finished):
+        print(f"note: {inert_line(note)}", file=sys.stderr)
+    if finished.outcome.error is not None:
+        report_error(finished.outcome.error)
+    if sys.stderr.isatty():
+        print(inert_line(closing_line(finished)), file=sys.stderr)
+
+
+def notes(finished: "FinishedRun") -> list[str]:
+    """What the operator should know although it may be no error."""
+    if isinstance(finished.outcome.error, InitialMemoryOverQuota | EngineFailure):
+        return []  # the error says it all
+    reading = finished.lease.read()
+    found = [f"the host could not give memory: {failure}" for failure in finished.lease.failures]
+    if reading.refused_growths:
+        count, quota = reading.refused_growths, finished.request.quota.memory_bytes
+        times = "1 growth was" if count == 1 else f"{count} growths were"
+        found.append(
+            f"{times} refused, the largest of {format_size(reading.largest_refused_bytes)} "
+            f"({reading.largest_refused_bytes} bytes), beyond the quota of {format_size(quota)} "
+            f"({quota} bytes); --max-mem raises it"
+        )
+    return found
+
+
+def closing_line(finished: "FinishedRun") -> str:
+    """The run in one line."""
+    lease, outcome = finished.lease, finished.outcome
+    reading, quota = lease.read(), finished.request.quota.memory_bytes
+    percent = 100 * reading.peak_bytes / quota
+    parts = [
+        finished.request.principal,
+        lease.capsule.name,
+        f"{outcome.reason} {outcome.exit_status}",
+        f"peak {show_size(reading.peak_bytes)} of {show_size(quota)} ({percent:.0f} %)",
+        f"cpu {format_duration(lease.cpu_s)}",
+        f"wall {format_duration(lease.wall_s)}",
+    ]
+    return " · ".join(parts)

@@ -1,0 +1,57 @@
+"""Waiting for a while, with what is left of it shown on a terminal."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from atectl.inert import inert_line
+from atectl.system.clock import boottime
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """A line on stderr that can be rewritten and is gone afterwards; nothing off a terminal."""
+    is_terminal = sys.stderr.isatty()
+    is_shown = False
+
+    def show(text: str) -> None:
+        nonlocal is_shown
+        if is_terminal:
+            is_shown = True
+            sys.stderr.write(f"\r{inert_line(text)}\x1b[K")
+            sys.stderr.flush()
+
+    try:
+        yield show
+    finally:
+        if is_shown:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def count_down(
+    seconds: float,
+    doing: Callable[[int], str],
+    *,
+    is_over: Callable[[], bool] | None = None,
+    every_s: float = 1.0,
+) -> bool:
+    """Wait so many seconds; time in which the machine sleeps counts.
+
+    Args:
+        seconds: how long.
+        doing: what is shown, given the whole seconds that are left.
+        is_over: asked every `every_s` seconds, and at the end, whether to wait no longer.
+
+    Returns:
+        Whether `is_over` said so.
+    """
+    ends_at = boottime() + seconds
+    with status_line() as show:
+        while (left := ends_at - boottime()) > 0:
+            show(doing(max(round(left), 1)))
+            if is_over is not None and is_over():
+                return True
+            time.sleep(min(left, every_s))
+    return is_over is not None and is_over()

@@ -1,0 +1,113 @@
+"""The command line of `atectl batch`."""
+
+from pathlib import Path
+
+import pytest
+
+from atectl import errors
+from atectl.budget.file import HostSettings
+from atectl.commands.batch.arguments import BatchRequest, parse
+from atectl.commands.options.host import Backpressure, HostOptions, PolicyName, settle
+from atectl.commands.options.table import HelpWanted
+from atectl.commands.output.stdout import Output
+
+
+def read(*words: str) -> BatchRequest:
+    return parse(list(words))
+
+
+def test_by_default_nothing_is_asked_of_the_host() -> None:
+    assert read("jobs.toml") == BatchRequest(
+        source="jobs.toml",
+        options=HostOptions(),
+        pool=0,
+        fails_fast=False,
+        resume_from=None,
+        grace="5s",
+        trace=None,
+        chart=None,
+        ledger=None,
+        live=None,
+        uses_cache=True,
+        output=Output.json,
+    )
+
+
+def test_every_option_reaches_the_request() -> None:
+    host = "-j 3 --limit 1GiB --soft 0.9 --resume 0.8 --backpressure park --policy park-first"
+    spill = "--spill-dir /spill --spill-cap 2GiB"
+    rest = "--pool 2 --fail-fast --resume-from done --grace 9s --trace t --chart c --ledger none"
+    shown = "--no-live --no-cache -o table"
+    assert read("-", *f"{host} {spill} {rest} {shown}".split()) == BatchRequest(
+        source="-",
+        options=HostOptions(
+            jobs=3,
+            limit="1GiB",
+            soft=0.9,
+            resume=0.8,
+            backpressure=Backpressure.park,
+            policy=PolicyName.park_first,
+            spill_dir="/spill",
+            spill_cap="2GiB",
+        ),
+        pool=2,
+        fails_fast=True,
+        resume_from=Path("done"),
+        grace="9s",
+        trace=Path("t"),
+        chart=Path("c"),
+        ledger="none",
+        live=False,
+        uses_cache=False,
+        output=Output.table,
+    )
+
+
+def test_options_stand_before_and_behind_the_source() -> None:
+    request = read("-ojson", "-", "-j2")
+    assert (request.source, request.options.jobs, request.output) == ("-", 2, Output.json)
+
+
+def test_behind_two_dashes_everything_is_an_argument() -> None:
+    assert read("--", "--help").source == "--help"
+    assert read("-j2", "--", "--jobs.toml").source == "--jobs.toml"
+
+
+@pytest.mark.parametrize(
+    "words", [("--help",), ("-h",), ("-", "--help"), ("-", "--jobs", "lots", "-h", "--nope")]
+)
+def test_help_is_ours_before_and_behind_the_source(words: tuple[str, ...]) -> None:
+    with pytest.raises(HelpWanted):
+        read(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ([], "no FILE|- was named"),
+        (["a.toml", "b.toml"], "'b.toml' is a second"),
+        (["-", "--", "-j2"], "'-j2' is a second"),
+        (["-", "--polcy", "both"], "did you mean --policy?"),
+        (["-", "-x"], "there is no option -x"),
+        (["-", "--policy", "larges"], "did you mean largest?"),
+        (["-", "--backpressure", "BOTH"], "is none of both, park, spill, none"),
+        (["-", "-o", "yaml"], "is none of table, json"),
+        (["-", "--jobs", "4097"], "from 1 to 4096"),
+        (["-", "--pool", "-1"], "from 0 on"),
+        (["-", "--soft", "most"], "--soft 'most' is no fraction"),
+        (["-", "--resume", ""], "--resume '' is no fraction"),
+        (["-", "--resume-from"], "--resume-from needs a value: --resume-from FILE"),
+        (["-", "--cache=yes"], "--cache takes no value"),
+    ],
+)
+def test_a_bad_command_line_of_a_batch_is_refused(words: list[str], says: str) -> None:
+    with pytest.raises(errors.UsageError) as raised:
+        read(*words)
+    assert says in str(raised.value)
+    assert raised.value.exit_status == 2
+    assert raised.value.remedy
+
+
+def test_the_folder_for_spilled_memory_is_a_path_to_the_host() -> None:
+    settled = settle(HostSettings(), read("-", "--spill-dir", "/spill").options)
+    assert settled.spill_dir == Path("/spill")

@@ -1,0 +1,55 @@
+"""What the live table of a batch is told of jobs that have ended."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from atectl.accounting import Budget, Pressure
+from atectl.batch.overview import BatchOverview, LeaseRow
+from atectl.commands.batch.live import live_table
+from atectl.commands.batch.tally import Tally
+
+
+def result(job: int, reason: str = "exited", status: int = 0) -> dict[str, Any]:
+    ending = {"reason": reason, "exit_status": status}
+    sizes = {"peak_bytes": 1, "quota_bytes": 2, "wall_s": 1.0, "decisions": []}
+    whose = {"label": f"part-{job}", "principal": "p", "capsule": "folder/a.wat"}
+    return {"job": job, **whose, **ending, **sizes}
+
+
+def row(job: int) -> LeaseRow:
+    return LeaseRow(job, "p", "a.wat", f"part-{job}", "running", 1, 1, 2, 1.0)
+
+
+def drawn(*results: dict[str, Any], rows: tuple[LeaseRow, ...] = ()) -> list[str]:
+    """The lines of the table, with no escapes in them."""
+    overview = BatchOverview(1.0, rows, Budget(100), Pressure(1, 1, 0), 0, ())
+    batch: Any = SimpleNamespace(overview=lambda: overview)
+    tally = Tally(9)
+    for each in results:
+        tally.count(each)
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in live_table(batch, tally)(120, 40)]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "shown"),
+    [
+        ("exited", 0, "done"),
+        ("exited", 3, "exit 3"),
+        ("trapped", 134, "trapped"),
+        ("deadline", 124, "deadline"),
+        ("arbiter", 137, "aborted"),
+        ("refused", 126, "refused"),
+    ],
+)
+def test_an_ended_job_is_shown_with_how_it_ended(reason: str, status: int, shown: str) -> None:
+    (line,) = [each for each in drawn(result(1, reason, status)) if "part-1" in each]
+    assert f" {shown} " in line
+
+
+def test_a_job_that_ended_after_it_was_looked_at_has_one_row() -> None:
+    lines = drawn(result(1), rows=(row(1), row(2)))
+    assert len([line for line in lines if "part-1" in line]) == 1
+    assert len([line for line in lines if "part-2" in line]) == 1

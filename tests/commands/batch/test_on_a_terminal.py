@@ -1,0 +1,139 @@
+"""`atectl batch` on a terminal: the live table below the results, and nothing left of it."""
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CAPSULES
+from tests.support.program import ATECTL
+from tests.support.pty_screen import PtyScreen
+from tests.support.watched_process import state_of
+
+BOUNDED = CAPSULES / "bounded.wat"
+
+
+def job_file(tmp_path: Path, capsule: Path, count: int, *, at_once: int, extra: str = "") -> str:
+    job = f'[[job]]\ncapsule = "{capsule}"\nmax_mem = "128MiB"\n{extra}\n'
+    path = tmp_path / "jobs.toml"
+    path.write_text(f"[host]\njobs = {at_once}\n{job * count}")
+    return str(path)
+
+
+def batch(*words: str, columns: int = 110, rows: int = 30) -> PtyScreen:
+    environment = {**os.environ, "ATECTL_LEDGER": "none"}
+    return PtyScreen([ATECTL, "batch", *words], environment, columns=columns, rows=rows)
+
+
+def test_the_table_shows_pressure_leases_and_progress_and_is_gone_at_the_end(
+    tmp_path: Path,
+) -> None:
+    file = job_file(tmp_path, BOUNDED, 4, at_once=2, extra='args = ["x", "8"]')
+    with batch(file, "--limit", "8GiB", "-o", "table") as screen:
+        screen.until(lambda: "pressure" in screen.text and "running" in screen.text)
+        shown = screen.text
+        assert "of 8 GiB" in shown
+        assert "left" in shown
+        assert {"JOB", "STATE", "LINEAR", "RESIDENT"} <= set(shown.split())
+        assert screen.end() == 0
+        assert "pressure" not in screen.text
+        assert "STATE" not in screen.text
+        assert screen.text.count("exited 0") == 4
+        assert "4 done, 0 failed" in screen.text
+
+
+def test_what_was_decided_is_shown_as_it_is_decided(tmp_path: Path) -> None:
+    file = job_file(tmp_path, BOUNDED, 6, at_once=6, extra='args = ["x", "12"]')
+    with batch(file, "--limit", "256MiB", "--backpressure", "both") as screen:
+        screen.until(lambda: re.search(r"ago  job \d+ .*spilled", screen.text) is not None)
+        assert screen.end() == 0
+
+
+def test_ctrl_c_takes_the_table_away_and_tells_what_was_done(tmp_path: Path) -> None:
+    file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
+    with batch(file) as screen:
+        screen.until_shown("running")
+        screen.send("\x03")
+        assert screen.end() == 130
+        assert "pressure" not in screen.text
+        assert "0 done, 2 interrupted" in screen.text
+
+
+def test_a_second_signal_takes_the_table_away_too(tmp_path: Path) -> None:
+    file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
+    with batch(file, "--grace", "60s") as screen:
+        screen.until_shown("running")
+        screen.process.kill(signal.SIGTERM)
+        screen.until_shown("no more are started")
+        screen.process.kill(signal.SIGTERM)
+        assert screen.end() == 143
+        assert "pressure" not in screen.text
+
+
+def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back(tmp_path: Path) -> None:
+    file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
+    with batch(file) as screen:
+        screen.until_shown("running")
+        screen.send("\x1a")
+        screen.until(lambda: state_of(screen.process.pid) == "T")
+        screen.until(lambda: "pressure" not in screen.text)
+        screen.process.kill(signal.SIGCONT)
+        screen.until_shown("pressure")
+        screen.send("\x03")
+        assert screen.end() == 130
+
+
+def rows_of(tmp_path: Path, *capsules: str, columns: int) -> PtyScreen:
+    """A batch whose jobs come in from a file, its results as rows on a terminal."""
+    jobs = tmp_path / "jobs.jsonl"
+    jobs.write_text("".join(f'{{"capsule":"{CAPSULES / each}"}}\n' for each in capsules))
+    command = 'exec "$0" batch - -o table < "$1"'
+    environment = {**os.environ, "ATECTL_LEDGER": "none"}
+    words = ["sh", "-c", command, ATECTL, str(jobs)]
+    return PtyScreen(words, environment, columns=columns, rows=30)
+
+
+def test_rows_are_as_wide_as_the_terminal_whatever_stdin_is(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "hello.wat", columns=150) as screen:
+        assert screen.end() == 0
+        assert "CPU" in screen.text
+        assert "DECISIONS" in screen.text
+
+
+def test_rows_follow_the_terminal_as_it_is_made_smaller(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "hello.wat", "spin.wat", columns=120) as screen:
+        screen.until(lambda: "exited 0" in screen.text and "spin.wat" in screen.text)
+        screen.resize(60, 30)
+        screen.until(lambda: re.search(r"pressure \d", screen.text) is not None)  # no bar
+        screen.send("\x03")
+        assert screen.end() == 130
+        assert "interrupted 130" in screen.text
+
+
+def test_a_row_says_below_it_why_its_job_failed(tmp_path: Path) -> None:
+    with rows_of(tmp_path, "trap.wat", columns=80) as screen:
+        assert screen.end() == 1
+        (row,) = (n for n, line in enumerate(screen.lines) if "trapped 134" in line)
+        assert screen.lines[row + 1].startswith("        E303: the guest trapped")
+
+
+@pytest.mark.parametrize(("columns", "rows"), [(60, 12), (40, 6), (120, 50)])
+def test_it_fits_terminals_of_any_size(tmp_path: Path, columns: int, rows: int) -> None:
+    file = job_file(tmp_path, BOUNDED, 8, at_once=8, extra='args = ["x", "4"]')
+    with batch(file, "--limit", "8GiB", "-o", "table", columns=columns, rows=rows) as screen:
+        screen.until_shown("pressure")
+        assert screen.end() == 0
+        assert "pressure" not in screen.text
+        assert "8 done" in screen.text
+
+
+def test_no_table_is_drawn_where_none_is_wanted(tmp_path: Path) -> None:
+    file = job_file(tmp_path, BOUNDED, 2, at_once=2, extra='args = ["x", "4"]')
+    with batch(file, "--no-live") as screen:
+        assert screen.end() == 0
+        assert b"pressure" not in screen.output.replace(b"pressure_bytes", b"")
+        results = [json.loads(line) for line in screen.output.splitlines() if line[:1] == b"{"]
+        assert [each["exit_status"] for each in results] == [0, 0]

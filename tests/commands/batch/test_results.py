@@ -1,0 +1,70 @@
+"""Results of a batch: their fields."""
+
+from typing import Any
+
+from atectl.accounting import Quota, Reading
+from atectl.arbitration.seat import Ruling
+from atectl.arbitration.view import Action
+from atectl.batch.batch import JobResult
+from atectl.budget.errors import BadJob
+from atectl.budget.jobs import JobDefaults, Submission, submit
+from atectl.commands.batch.results import is_success, result_of_job, result_of_refusal
+from atectl.lease.outcome import exited, told_to_end
+
+REPORT_FIELDS = {
+    "schema_version", "reason", "exit_status", "principal", "capsule", "quota_bytes",
+    "peak_bytes", "grown_bytes", "refused_growths", "largest_refused_bytes", "cpu_s",
+    "wall_s", "byte_seconds", "fuel",
+}  # fmt: skip
+OWN_FIELDS = {"label", "job", "decisions"}
+
+
+def submission(number: int = 1, **table: Any) -> Submission:
+    return submit(number, {"capsule": "a.wasm", **table}, JobDefaults())
+
+
+def finished(job: int = 1, status: int = 0) -> JobResult:
+    ruling = Ruling(1.25, Action.SPILL, job, 8, 4, 900, "over soft: largest")
+    reading = Reading(0, 131_072, 131_072, 1, 65_536, 2.5)
+    return JobResult(job, exited(status), reading, 0.5, 0.75, 0, (ruling,))
+
+
+def test_a_result_has_the_fields_of_a_report_and_its_own() -> None:
+    result = result_of_job(submission(7, label="x", principal="p"), finished(7), 64 << 20)
+    assert set(result) >= REPORT_FIELDS | OWN_FIELDS
+    assert (result["job"], result["label"], result["principal"]) == (7, "x", "p")
+    assert (result["reason"], result["exit_status"], result["quota_bytes"]) == (
+        "exited", 0, 64 << 20,
+    )  # fmt: skip
+    assert (result["peak_bytes"], result["refused_growths"]) == (131_072, 1)
+    assert result["decisions"] == [
+        {
+            "at_s": 1.25,
+            "action": "spill",
+            "bytes": 8,
+            "freed_bytes": 4,
+            "pressure_bytes": 900,
+            "reason": "over soft: largest",
+        }
+    ]
+
+
+def test_a_job_that_could_not_be_read_has_the_same_fields_and_its_error() -> None:
+    bad = submission(3, label="x", max_mem="?")
+    assert isinstance(bad.job, BadJob)
+    result = result_of_refusal(bad, bad.job)
+    assert set(result) == set(result_of_job(submission(), finished(), 0))
+    assert (result["reason"], result["exit_status"], result["label"]) == ("refused", 2, "x")
+    assert result["error"]["code"] == "E330"
+
+
+def test_only_the_guests_own_zero_is_success() -> None:
+    assert is_success(result_of_job(submission(), finished(), 0))
+    assert not is_success(result_of_job(submission(), finished(status=1), 0))
+    assert not is_success({"reason": "deadline", "exit_status": 124})
+
+
+def test_a_remedy_names_keys_of_a_job() -> None:
+    deadline = told_to_end("deadline", Quota(1, deadline_s=1.0), 0)
+    result = result_of_job(submission(), finished()._replace(outcome=deadline), 0)
+    assert result["error"]["remedy"] == 'raise deadline, or lift it with deadline "none"'

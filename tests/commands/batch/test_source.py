@@ -1,0 +1,108 @@
+"""Where jobs come from, and which settings win."""
+
+from pathlib import Path
+
+import pytest
+
+from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
+from atectl.budget.file import HostSettings
+from atectl.commands.batch.source import open_source
+from atectl.commands.options.host import Backpressure, HostOptions, PolicyName, settle
+from atectl.errors import BadSize, UsageError
+
+MIB = 1 << 20
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "jobs.toml"
+    path.write_text(text)
+    return str(path)
+
+
+def test_jobs_of_a_file_come_in_order_with_its_settings(tmp_path: Path) -> None:
+    text = """
+        [host]
+        jobs = 3
+        [[job]]
+        capsule = "b.wat"
+        [[job]]
+        capsule = "a.wat"
+        [[job]]
+        capsule = "b.wat"
+    """
+    source = open_source(written(tmp_path, text))
+    assert [each.capsule for each in source.submissions] == ["b.wat", "a.wat", "b.wat"]
+    assert [each.number for each in source.submissions] == [1, 2, 3]
+    assert source.total == 3
+    assert source.host.jobs == 3
+    assert source.capsules == [tmp_path / "b.wat", tmp_path / "a.wat"]
+
+
+def test_a_bad_table_of_a_file_is_named_before_anything_runs(tmp_path: Path) -> None:
+    text = '[[job]]\ncapsule = "a.wat"\n[[job]]\ncapsul = "a.wat"\n'
+    with pytest.raises(BadJob, match="job 2: unknown key 'capsul'; did you mean capsule"):
+        open_source(written(tmp_path, text))
+
+
+def test_a_file_without_jobs_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(JobsUnreadable, match=r"has no \[\[job\]\] table"):
+        open_source(written(tmp_path, "[host]\njobs = 3\n"))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadBudgetFile, match="No such file"):
+        open_source(str(tmp_path / "missing.toml"))
+
+
+@pytest.mark.parametrize("before", ["", "\n  "])
+def test_lines_of_json_given_as_a_file_are_shown_the_way_in(tmp_path: Path, before: str) -> None:
+    path = written(tmp_path, before + '{"capsule": "a.wat"}\n')
+    with pytest.raises(BadBudgetFile) as caught:
+        open_source(path)
+    assert caught.value.remedy.endswith(f"atectl batch - < {path}")
+
+
+def test_a_broken_file_that_is_no_json_is_to_be_mended(tmp_path: Path) -> None:
+    with pytest.raises(BadBudgetFile) as caught:
+        open_source(written(tmp_path, "[host\n"))
+    assert "mend the file" in caught.value.remedy
+
+
+def test_what_is_given_on_the_command_line_wins() -> None:
+    host = HostSettings(limit_bytes=MIB, jobs=2, backpressure="park")
+    options = HostOptions(
+        limit="1GiB", backpressure=Backpressure.both, policy=PolicyName.park_first, soft=0.9
+    )
+    settled = settle(host, options)
+    assert settled.limit_bytes == 1024 * MIB
+    assert (settled.backpressure, settled.policy, settled.soft) == ("both", "park-first", 0.9)
+    assert settled.jobs == 2
+
+
+def test_what_is_not_given_stays() -> None:
+    host = HostSettings(limit_bytes=MIB, spill_dir=Path("/data"), spill_cap_bytes=7)
+    assert settle(host, HostOptions()) == host
+
+
+@pytest.mark.parametrize("options", [HostOptions(limit="lots"), HostOptions(spill_cap="0")])
+def test_a_bad_size_is_refused(options: HostOptions) -> None:
+    with pytest.raises(BadSize):
+        settle(HostSettings(), options)
+
+
+@pytest.mark.parametrize(
+    "options", [HostOptions(soft=1.5), HostOptions(resume=-0.1), HostOptions(soft=0.0)]
+)
+def test_a_fraction_is_above_0_and_at_most_1(options: HostOptions) -> None:
+    with pytest.raises(UsageError, match="no fraction of the limit"):
+        settle(HostSettings(), options)
+
+
+def test_resume_is_not_above_soft() -> None:
+    with pytest.raises(UsageError, match=r"threshold of 0\.7 is above the soft limit of 0\.6"):
+        settle(HostSettings(resume=0.7), HostOptions(soft=0.6))
+
+
+def test_a_lower_soft_alone_lowers_resume_with_it() -> None:
+    budget = settle(HostSettings(), HostOptions(limit="1000", soft=0.4)).budget()
+    assert (budget.soft_bytes, budget.resume_bytes) == (400, 350)

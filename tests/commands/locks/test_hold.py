@@ -1,0 +1,279 @@
+"""`atectl locks hold`, off a terminal: what the command is told, and how it and the lock end."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atectl.locks.holder_record import parse_holder
+from atectl.locks.keys import companion_keys
+from tests.support.lock_holding import (
+    HOLD,
+    heard_signals,
+    held,
+    holding,
+    is_alive,
+    pid_in,
+    telling_pid,
+    wait_for,
+)
+from tests.support.redis_servers import AclServer, Server
+from tests.support.watched_process import state_of
+
+KEY = "lock:actor:team:web"
+
+
+@pytest.fixture(autouse=True)
+def _heard_signals() -> Iterator[None]:
+    with heard_signals():
+        yield
+
+
+# What the command is told
+
+
+def test_the_command_has_its_lock_in_its_environment(valkey: Server, tmp_path: Path) -> None:
+    command = ["sh", "-c", "env | grep ^ATECTL_LOCK_ | sort; sleep 60"]
+    with holding(valkey.url, command=command) as process:
+        assert process.stdout is not None
+        told = dict(process.stdout.readline().decode().strip().split("=", 1) for _ in range(4))
+        with contextlib.closing(valkey.client()) as client:
+            token = client.get(KEY).decode()
+    assert told == {
+        "ATECTL_LOCK_ACTOR": "team/web",
+        "ATECTL_LOCK_FENCE": "1",
+        "ATECTL_LOCK_KEY": KEY,
+        "ATECTL_LOCK_TOKEN": token,
+    }
+
+
+def test_every_holder_has_a_greater_number(valkey: Server) -> None:
+    command = ["sh", "-c", "echo $ATECTL_LOCK_FENCE"]
+    numbers = [int(held(valkey.url, command=command).stdout) for _ in range(3)]
+    assert numbers == [1, 2, 3]
+
+
+def test_stdin_and_stdout_are_the_commands(valkey: Server) -> None:
+    ended = subprocess.run(
+        [*HOLD, "team/web", "--", "cat"],
+        env={**os.environ, "ATECTL_REDIS_URL": valkey.url},
+        input=b"as it is\x00\xff",
+        capture_output=True,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"as it is\x00\xff", b"")
+
+
+def test_the_record_says_who_holds_it_for_whom_and_until_when(
+    valkey: Server, tmp_path: Path
+) -> None:
+    options = ["--principal", "tenant", "--deadline", "60s"]
+    with holding(valkey.url, *options, command=telling_pid(tmp_path, "sleep 60")) as process:
+        pid_in(tmp_path)
+        with contextlib.closing(valkey.client()) as client:
+            record = parse_holder(client.hgetall(companion_keys(KEY).holder))
+        assert record is not None
+        assert (record.host, record.pid) == (os.uname().nodename, process.pid)
+        assert record.principal == "tenant"
+        assert record.command is not None
+        assert record.command.startswith("sh -c 'echo ")
+        assert record.since is not None
+        assert record.deadline == pytest.approx(record.since + 60, abs=0.01)
+
+
+def test_the_older_form_of_the_key_and_another_prefix_can_be_had(valkey: Server) -> None:
+    command = ["sh", "-c", "echo $ATECTL_LOCK_ACTOR $ATECTL_LOCK_KEY"]
+    ended = held(valkey.url, "--prefix", "mine:", command=command, actor="web")
+    assert ended.stdout == "web mine:web\n"
+
+
+# How it ends
+
+
+@pytest.mark.parametrize(
+    ("script", "status"), [("exit 0", 0), ("exit 41", 41), ("kill -KILL $$", 137)]
+)
+def test_the_exit_status_is_the_commands(valkey: Server, script: str, status: int) -> None:
+    ended = held(valkey.url, command=["sh", "-c", script])
+    assert (ended.returncode, ended.stderr) == (status, "")
+    with contextlib.closing(valkey.client()) as client:
+        assert client.exists(KEY) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "status"),
+    [(["no-such-command"], "E543", 127), (["/etc/hostname"], "E544", 126)],
+)
+def test_a_command_that_cannot_be_run_is_said_so_and_the_lock_released(
+    valkey: Server, command: list[str], code: str, status: int
+) -> None:
+    ended = held(valkey.url, command=command)
+    assert ended.returncode == status
+    assert ended.stderr.startswith(f"error[{code}]")
+    with contextlib.closing(valkey.client()) as client:
+        assert client.exists(KEY) == 0
+
+
+def test_what_the_command_leaves_running_is_dead_when_the_lock_is_released(
+    valkey: Server, tmp_path: Path
+) -> None:
+    script = f"sleep 60 > /dev/null 2>&1 & echo $! > {tmp_path}/pid"
+    assert held(valkey.url, command=["sh", "-c", script]).returncode == 0
+    assert not is_alive(pid_in(tmp_path))
+
+
+def test_a_busy_lock_is_refused_with_who_holds_it(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=telling_pid(tmp_path, "sleep 60")) as process:
+        pid_in(tmp_path)
+        ended = held(valkey.url, command=["touch", str(tmp_path / "ran")])
+    assert ended.returncode == 75
+    for part in ("E540", "team/web", os.uname().nodename, f"pid {process.pid}", "since", "TTL"):
+        assert part in ended.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_holders_name_reaches_the_terminal_as_inert_text(valkey: Server) -> None:
+    with contextlib.closing(valkey.client()) as client:
+        client.set(KEY, "\x1b[31mred", px=60_000)
+        holder = {"token": "\x1b[31mred", "host": "h\x1b]0;title\x07", "command": "a\nb"}
+        client.hset(companion_keys(KEY).holder, mapping=holder)
+    ended = held(valkey.url, command=["true"])
+    assert ended.returncode == 75
+    assert "\x1b" not in ended.stderr
+    assert ended.stderr.count("\n") == 2
+
+
+def test_a_wait_ends_when_the_lock_is_free(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=telling_pid(tmp_path, "sleep 1.5")):
+        pid_in(tmp_path)
+        ended = held(valkey.url, "--wait", "20s", command=["echo", "ran"])
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n", "")
+
+
+def test_a_wait_in_vain_is_refused(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=telling_pid(tmp_path, "sleep 60")):
+        pid_in(tmp_path)
+        ended = held(valkey.url, "--wait", "300ms", command=["true"])
+    assert ended.returncode == 75
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_wait(valkey: Server, number: signal.Signals) -> None:
+    with contextlib.closing(valkey.client()) as client:
+        client.set(KEY, "somebody", px=60_000)
+        with holding(valkey.url, "--wait", "60s", command=["true"]) as process:
+            wait_for(lambda: client.info("commandstats").get("cmdstat_eval", {}) != {})
+            time.sleep(0.3)
+            process.send_signal(number)
+            assert process.wait(5) == 128 + number
+        assert client.get(KEY) == b"somebody"
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["--ttl", "0", "team/web"], "E103"),
+        (["--ttl", "100ms", "team/web"], "E545"),
+        (["--deadline", "soon", "team/web"], "E103"),
+        (["--principal", "a b", "team/web"], "E104"),
+        (["Team/Web"], "E114"),
+    ],
+)
+def test_bad_input_is_one_error_and_nothing_runs(
+    valkey: Server, tmp_path: Path, words: list[str], code: str
+) -> None:
+    *options, actor = words
+    ended = held(valkey.url, *options, command=["touch", str(tmp_path / "ran")], actor=actor)
+    assert ended.returncode == 2
+    assert ended.stderr.startswith(f"error[{code}]: ")
+    assert ended.stderr.count("error[") == 1
+    assert not (tmp_path / "ran").exists()
+
+
+def test_without_redis_that_is_said_with_its_address_and_no_password(tmp_path: Path) -> None:
+    url = "redis://user:pass-word@127.0.0.1:1"
+    ended = held(url, command=["touch", str(tmp_path / "ran")])
+    assert ended.returncode == 125
+    assert ended.stderr.startswith("error[E501]: 127.0.0.1:1 ")
+    assert "pass-word" not in ended.stderr
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_user_who_may_not_take_locks_is_told_so(acl_server: AclServer) -> None:
+    ended = held(acl_server.url_for("viewer"), command=["true"])
+    assert ended.returncode == 125
+    assert ended.stderr.startswith("error[E504]: ")
+
+
+# Signals
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1]
+)
+def test_a_signal_is_passed_on_to_the_command(
+    valkey: Server, tmp_path: Path, number: signal.Signals
+) -> None:
+    trap = f"trap 'exit {number + 20}' {number}; while :; do sleep 0.01; done"
+    with holding(valkey.url, command=telling_pid(tmp_path, trap)) as process:
+        pid_in(tmp_path)
+        time.sleep(0.1)
+        process.send_signal(number)
+        assert process.wait(5) == number + 20
+    with contextlib.closing(valkey.client()) as client:
+        assert client.exists(KEY) == 0
+
+
+def test_a_signal_the_command_does_not_heed_does_not_end_atectl(
+    valkey: Server, tmp_path: Path
+) -> None:
+    trap = "trap '' TERM; sleep 1; exit 7"
+    with holding(valkey.url, command=telling_pid(tmp_path, trap)) as process:
+        pid_in(tmp_path)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 7
+
+
+def test_a_hangup_that_is_ignored_stays_ignored(valkey: Server, tmp_path: Path) -> None:
+    command = ["nohup", *HOLD, "team/web", "--", *telling_pid(tmp_path, "sleep 1; exit 7")]
+    process = subprocess.Popen(
+        command,
+        env={**os.environ, "ATECTL_REDIS_URL": valkey.url},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        pid = pid_in(tmp_path)
+        process.send_signal(signal.SIGHUP)
+        os.kill(pid, signal.SIGHUP)
+        assert process.wait(10) == 7
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_stopped_command_is_continued(valkey: Server, tmp_path: Path) -> None:
+    command = telling_pid(tmp_path, "sleep 3; exit 7")
+    with holding(valkey.url, command=command) as process:
+        pid_in(tmp_path)
+        process.send_signal(signal.SIGTSTP)
+        wait_for(lambda: state_of(process.pid) == "T")
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(10) == 7
+
+
+def test_a_killed_guard_ends_the_command(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=telling_pid(tmp_path, "exec sleep 60")) as process:
+        pid = pid_in(tmp_path)
+        os.kill(os.getpgid(pid), signal.SIGKILL)
+        _, stderr = process.communicate(timeout=5)
+        assert process.returncode == 125
+        assert stderr.startswith(b"error[E546]")
+        assert not is_alive(pid)

@@ -1,0 +1,186 @@
+"""`atectl locks` on a real pseudo-terminal, over a real Valkey."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+
+from tests.support.lock_examples import actor_json, token
+from tests.support.program import ATECTL
+from tests.support.pty_screen import PtyScreen
+from tests.support.redis_servers import Server
+
+KEY = "lock:actor:demo:web"
+SHORT = ("--ttl", "900ms")
+
+
+@pytest.fixture
+def client(valkey: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("ATECTL_REDIS_URL", valkey.url)
+    with closing(valkey.client()) as client:
+        yield client
+
+
+def locks(*words: str, rows: int = 24) -> PtyScreen:
+    return PtyScreen([ATECTL, "locks", *words], dict(os.environ), columns=120, rows=rows)
+
+
+def verdict_of(screen: PtyScreen, actor: str) -> str:
+    [line] = [line for line in screen.lines if line.startswith(actor)]
+    return line.split()[2]
+
+
+def test_ls_draws_at_once_and_again_with_the_verdicts(client: Any) -> None:
+    client.set(KEY, token(1), px=5000)
+    with locks("ls", "--ttl", "3s") as screen:
+        screen.until_shown("looking again in 1 s")
+        assert verdict_of(screen, "web") == "held"
+        screen.until(lambda: "expiring" in screen.text)
+        assert screen.end() == 0
+        assert verdict_of(screen, "web") == "expiring"
+        assert "looking again" not in screen.text
+        assert screen.text.count("ACTOR IS") == 1
+
+
+def test_ls_that_is_higher_than_the_terminal_draws_a_second_table(client: Any) -> None:
+    for number in range(12):
+        client.set(f"lock:actor:demo:web{number}", token(number), px=5000)
+    with locks("ls", *SHORT, rows=8) as screen:
+        assert screen.end() == 0
+        assert screen.output.count(b"ACTOR IS") == 2
+
+
+def test_ctrl_c_during_the_probe_leaves_the_first_table(client: Any) -> None:
+    client.set(KEY, token(1), px=30_000)
+    with locks("ls") as screen:
+        screen.until_shown("looking again in 11 s")
+        screen.send("\x03")
+        assert screen.end() == 130
+        assert verdict_of(screen, "web") == "held"
+        assert "looking again" not in screen.text
+        assert "Traceback" not in screen.text
+
+
+def test_ls_without_a_probe_looks_once(client: Any) -> None:
+    client.set(KEY, token(1), px=30_000)
+    with locks("ls", "--probe", "none") as screen:
+        assert screen.end() == 0
+        assert b"looking" not in screen.output
+
+
+def test_watch_judges_as_it_goes_on_and_ends_with_q(valkey: Server, client: Any) -> None:
+    client.set(KEY, token(1), px=30_000)
+    client.set("actor:demo:crawler", actor_json("PAUSING"))
+    with locks("ls", "--watch", "--ttl", "6s") as screen:
+        screen.until_shown("2 listed: 1 held, 1 stranded")
+        client.pexpire(KEY, 90_000)
+        screen.until(lambda: "renewing" in screen.text)
+        screen.until(lambda: "expiring" in screen.text)
+        client.set("lock:actor:demo:late", token(2), px=30_000)
+        screen.until_shown("late")
+        valkey.kill()
+        screen.until_shown("trying again: ")
+        assert "late" in screen.text
+        valkey.start()
+        screen.until_shown("0 listed")
+        screen.send("q")
+        assert screen.end() == 0
+
+
+def test_watch_obeys_keys_while_the_server_stands_still(valkey: Server, client: Any) -> None:
+    client.set(KEY, token(1), px=30_000)
+    with locks("ls", "--watch") as screen:
+        screen.until_shown("1 listed")
+        valkey.stop()
+        screen.send("v")
+        screen.send("q")
+        assert screen.end() == 0
+        assert screen.output.endswith(b"\x1b[?1049l")
+
+
+def test_watch_ends_by_ctrl_c(client: Any) -> None:
+    client.set(KEY, token(1), px=30_000)
+    with locks("ls", "--watch") as screen:
+        screen.until_shown("1 listed")
+        screen.send("\x03")
+        assert screen.end() == 130
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "is_left", "told"),
+    [
+        ("release", 0, False, "released lock:actor:demo:web"),
+        ("leave", 1, True, "nothing was released"),
+        ("yes", 1, True, "nothing was released"),
+        ("", 0, False, "demo/web is free"),
+    ],
+)
+def test_release_offers_to_wait_first(
+    client: Any, answer: str, status: int, is_left: bool, told: str
+) -> None:
+    client.set(KEY, token(1), px=3500)
+    with locks("release", "demo/web", *SHORT) as screen:
+        screen.until_shown("It frees itself in")
+        screen.send(f"{answer}\r")
+        assert screen.end() == status
+        assert told in screen.text
+    assert bool(client.exists(KEY)) == is_left
+
+
+@pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 1)])
+def test_release_of_a_lock_that_never_expires_asks(client: Any, answer: str, status: int) -> None:
+    client.set(KEY, token(1))
+    with locks("release", "demo/web", *SHORT) as screen:
+        screen.until_shown("Release demo/web?")
+        screen.send(f"{answer}\r")
+        assert screen.end() == status
+    assert bool(client.exists(KEY)) == bool(status)
+
+
+@pytest.mark.parametrize(("answer", "status"), [("demo/web", 0), ("web", 1), ("y", 1), ("", 1)])
+def test_release_of_a_living_holder_wants_the_name_typed(
+    client: Any, answer: str, status: int
+) -> None:
+    client.set(KEY, token(1), px=20_000)
+    with locks("release", "demo/web", "--force", "--ttl", "3s") as screen:
+        screen.until_shown("looking again")
+        client.pexpire(KEY, 30_000)
+        screen.until_shown("Type demo/web to release it anyway")
+        # Renewed once more while the question stands: what was agreed on is the token.
+        client.pexpire(KEY, 31_000)
+        screen.send(f"{answer}\r")
+        assert screen.end() == status
+    assert bool(client.exists(KEY)) == bool(status)
+
+
+def test_a_lock_that_changes_hands_while_the_question_stands_is_left(client: Any) -> None:
+    client.set(KEY, token(1), px=20_000)
+    with locks("release", "demo/web", *SHORT) as screen:
+        screen.until_shown("It frees itself in")
+        client.set(KEY, token(2), px=30_000)
+        screen.send("release\r")
+        assert screen.end() == 1
+        assert "error[E522]" in screen.text
+    assert client.get(KEY) == token(2).encode()
+
+
+def test_a_lock_that_is_renewed_while_the_question_stands_is_left(client: Any) -> None:
+    client.set(KEY, token(1), px=20_000)
+    with locks("release", "demo/web", *SHORT) as screen:
+        screen.until_shown("It frees itself in")
+        client.pexpire(KEY, 30_000)
+        screen.send("release\r")
+        assert screen.end() == 1
+        assert "was renewed just now" in screen.text
+    assert client.exists(KEY)
+
+
+def test_ctrl_c_at_the_question_releases_nothing(client: Any) -> None:
+    client.set(KEY, token(1), px=20_000)
+    with locks("release", "demo/web", *SHORT) as screen:
+        screen.until_shown("It frees itself in")
+        screen.send("\x03")
+        assert screen.end() == 130
+    assert client.exists(KEY)

@@ -1,0 +1,86 @@
+"""`locks ls --watch` as a pure state: listings, keys and sizes go in."""
+
+import pytest
+
+from atectl.commands.locks.screen_state import (
+    Event,
+    Key,
+    Listed,
+    ListingFailed,
+    LocksScreen,
+    Resized,
+    reduce,
+)
+from atectl.commands.locks.sorting import ORDER_OF, SORT_ORDERS, SortBy, sort_locks
+from atectl.locks.charged import ChargedLock
+from tests.support.lock_rows import ROWS, row
+
+
+def after(*events: Event, rows: list[ChargedLock] = ROWS) -> LocksScreen:
+    state = LocksScreen(30.0)
+    for event in (Resized(100, 8), Listed(tuple(rows)), *events):
+        state = reduce(state, event)
+    return state
+
+
+def names(state: LocksScreen) -> list[str]:
+    return [each.lock.actor for each in state.rows]
+
+
+def test_rows_come_in_order_and_are_reversed() -> None:
+    ascending = names(after())
+    assert ascending == names(after(Key("r")))[::-1]
+    assert names(after(Key("v")))[:4] == ["batch", "scratch", "crawler", "reports"]
+
+
+def test_q_ends_and_space_pauses() -> None:
+    assert after(Key("q")).is_done
+    assert after(Key(" ")).is_paused
+    assert not after(Key(" "), Key(" ")).is_paused
+
+
+@pytest.mark.parametrize(
+    ("keys", "first"),
+    [
+        (["down"], 1),
+        (["down", "up", "up"], 0),
+        (["page-down"], 3),
+        (["end"], 3),
+        (["end", "home"], 0),
+        (["x"], 0),
+    ],
+)
+def test_scrolling_stays_within_the_rows(keys: list[str], first: int) -> None:
+    state = after(*map(Key, keys))
+    assert state.first == first
+    assert len(state.visible_rows) == 5
+
+
+def test_a_larger_terminal_shows_what_was_scrolled_away() -> None:
+    assert after(Key("end"), Resized(100, 50)).first == 0
+
+
+def test_a_failure_keeps_the_rows_until_the_next_listing() -> None:
+    failed = after(ListingFailed("no answer"))
+    assert (failed.failure, len(failed.rows)) == ("no answer", len(ROWS))
+    assert reduce(failed, Listed(())).failure is None
+
+
+def test_a_limit_shows_the_first_of_whatever_order() -> None:
+    state = reduce(LocksScreen(30.0, limit=1), Listed(tuple(ROWS)))
+    assert names(state) == ["a-name-that-is-as-long-as-a-label-may-be-which-is-63-characters"]
+    assert names(reduce(state, Key("v"))) == ["batch"]
+
+
+@pytest.mark.parametrize("order", SORT_ORDERS, ids=lambda order: order.by.value)
+def test_what_has_no_value_comes_last_either_way(order: object) -> None:
+    by = ORDER_OF[order.by]  # type: ignore[attr-defined]
+    for is_reversed in (False, True):
+        ranked = [by.value(each) is None for each in sort_locks(ROWS, by, is_reversed=is_reversed)]
+        assert ranked == sorted(ranked)
+
+
+def test_the_largest_memory_comes_first_and_the_shortest_ttl() -> None:
+    small, large = row("small", current_bytes=1), row("large", current_bytes=2)
+    assert sort_locks([small, large], ORDER_OF[SortBy.memory]) == [large, small]
+    assert sort_locks(ROWS, ORDER_OF[SortBy.ttl])[0].lock.actor == "reports"

@@ -1,0 +1,117 @@
+"""The grammar of `atectl run` around CAPSULE."""
+
+import pytest
+
+from atectl import errors
+from atectl.commands.options.table import HelpWanted
+from atectl.commands.run.arguments import RunRequest, parse
+
+
+def read(*words: str, **environment: str) -> RunRequest:
+    return parse(list(words), environment)
+
+
+def test_options_are_taken_before_the_capsule() -> None:
+    request = read("--max-mem", "1MiB", "capsule.wasm", "argument")
+    assert request.quota.memory_bytes == 1 << 20
+    assert request.capsule == "capsule.wasm"
+    assert request.wasi.arguments == ("capsule.wasm", "argument")
+
+
+def test_options_are_taken_behind_the_capsule_until_the_first_word_that_is_none() -> None:
+    request = read("capsule.wasm", "--max-mem", "1MiB", "argument", "--fuel", "7")
+    assert request.quota.memory_bytes == 1 << 20
+    assert request.quota.fuel is None
+    assert request.wasi.arguments[1:] == ("argument", "--fuel", "7")
+
+
+def test_a_dashed_word_that_is_no_option_of_ours_is_the_guests() -> None:
+    request = read("python.wasm", "-c", "print(1)", "--max-mem", "1MiB")
+    assert request.wasi.arguments[1:] == ("-c", "print(1)", "--max-mem", "1MiB")
+
+
+def test_everything_behind_two_dashes_is_the_guests() -> None:
+    request = read("capsule.wasm", "--fuel", "7", "--", "--max-mem", "--")
+    assert request.quota.fuel == 7
+    assert request.wasi.arguments[1:] == ("--max-mem", "--")
+
+
+def test_two_dashes_before_the_capsule_end_our_options() -> None:
+    assert read("--fuel", "7", "--", "--odd-name.wasm").capsule == "--odd-name.wasm"
+
+
+def test_a_value_may_stand_behind_an_equals_sign() -> None:
+    assert read("--max-mem=1MiB", "capsule.wasm").quota.memory_bytes == 1 << 20
+
+
+def test_help_behind_the_capsule_is_the_guests() -> None:
+    assert read("capsule.wasm", "--help").wasi.arguments[1:] == ("--help",)
+
+
+def test_help_before_the_capsule_is_ours() -> None:
+    with pytest.raises(HelpWanted):
+        read("--help", "capsule.wasm")
+
+
+def test_the_guest_knows_itself_by_its_file_name() -> None:
+    assert read("some/where/capsule.wasm").wasi.arguments == ("capsule.wasm",)
+
+
+def test_by_default_nothing_of_the_host_is_given() -> None:
+    request = read("capsule.wasm", HOME="/home/operator")
+    assert request.wasi.environment == ()
+    assert request.wasi.folders == ()
+
+
+def test_a_variable_is_set_or_passed_on() -> None:
+    request = read("--env", "A=1=2", "--env", "B", "capsule.wasm", B="of the host")
+    assert request.wasi.environment == (("A", "1=2"), ("B", "of the host"))
+
+
+def test_the_deadline_can_be_lifted() -> None:
+    assert read("capsule.wasm").quota.deadline_s == 300
+    assert read("--deadline", "none", "capsule.wasm").quota.deadline_s is None
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "says"),
+    [
+        (["--max-men", "1MiB", "capsule.wasm"], errors.UsageError, "did you mean --max-mem?"),
+        (["-v", "capsule.wasm"], errors.UsageError, "there is no option -v"),
+        ([], errors.UsageError, "no CAPSULE"),
+        (["--max-mem"], errors.UsageError, "needs a value"),
+        (["capsule.wasm", "--env"], errors.UsageError, "needs a value"),
+        (["--live=yes", "capsule.wasm"], errors.UsageError, "takes no value"),
+        (["--max-mem", "lots", "capsule.wasm"], errors.BadSize, "'lots'"),
+        (["--max-mem", "0", "capsule.wasm"], errors.BadSize, "zero"),
+        (["--max-mem", "", "capsule.wasm"], errors.BadSize, "''"),
+        (["--max-mem", "9999999999TiB", "capsule.wasm"], errors.BadSize, "too large"),
+        (["--max-stack", "1KiB", "capsule.wasm"], errors.BadSize, "between"),
+        (["--deadline", "soon", "capsule.wasm"], errors.BadDuration, "'soon'"),
+        (["--deadline", "0s", "capsule.wasm"], errors.BadDuration, "least"),
+        (["--deadline", "9999999d", "capsule.wasm"], errors.BadDuration, "too long"),
+        (["--principal", "team blue", "capsule.wasm"], errors.BadPrincipal, "' '"),
+        (["--principal", "", "capsule.wasm"], errors.BadPrincipal, "empty"),
+        (["--principal", "x" * 65, "capsule.wasm"], errors.BadPrincipal, "65"),
+        (["--fuel", "-5", "capsule.wasm"], errors.BadCount, "'-5'"),
+        (["--fuel", "1.5", "capsule.wasm"], errors.BadCount, "'1.5'"),
+        (["--fuel", str(2**63), "capsule.wasm"], errors.BadCount, str(2**63)),
+        (["--env", "NOT_SET", "capsule.wasm"], errors.BadEnvironment, "'NOT_SET'"),
+        (["--env", "=value", "capsule.wasm"], errors.BadEnvironment, "no name"),
+        (["--dir", "/no/such", "capsule.wasm"], errors.BadFolder, "does not exist"),
+        (["--dir", "/etc/passwd", "capsule.wasm"], errors.BadFolder, "is not a folder"),
+        (["--dir", "/tmp::../up", "capsule.wasm"], errors.BadFolder, "escapes"),
+        (["--dir", "/tmp::", "capsule.wasm"], errors.BadFolder, "names no folder"),
+        (["--dir", "/tmp::/x", "--dir", "/var::/x", "c.wasm"], errors.BadFolder, "two folders"),
+        (["--on-refused-growth", "ask", "capsule.wasm"], errors.UsageError, "'ask'"),
+        (["--label", "x" * 201, "capsule.wasm"], errors.UsageError, "201"),
+    ],
+)
+def test_a_bad_command_line_is_refused(
+    words: list[str], error: type[errors.AtectlError], says: str
+) -> None:
+    with pytest.raises(error) as raised:
+        read(*words)
+    assert says in str(raised.value)
+    assert raised.value.exit_status == 2
+    assert raised.value.remedy

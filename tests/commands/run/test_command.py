@@ -1,0 +1,361 @@
+"""`atectl run`, off a terminal: what guests get, what is charged, and how each run ends."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import CAPSULES
+from tests.support.program import ATECTL, atectl
+from tests.support.real_capsules import CPYTHON, RESVG
+
+MIB = 1 << 20
+
+
+pytestmark = pytest.mark.usefixtures("compiled_capsules")
+
+
+def capsule(name: str) -> Path:
+    return CAPSULES / f"{name}.wat"
+
+
+def wat(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "capsule.wat"
+    path.write_text(text)
+    return path
+
+
+# CPython
+
+
+def test_cpython_computes_under_the_default_quota() -> None:
+    ended = atectl("run", "--max-mem", "64MiB", CPYTHON, "-c", "print(sum(range(10**6)))")
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "499999500000\n", "")
+
+
+def test_cpython_beyond_its_quota_gets_a_memory_error_and_the_operator_the_numbers() -> None:
+    ended = atectl("run", "--principal", "py", CPYTHON, "-c", "x = bytearray(200 << 20)")
+    assert ended.status == 1
+    assert "MemoryError" in ended.stderr
+    assert "refused" in ended.stderr
+    assert "64MiB (67108864 bytes)" in ended.stderr
+    assert "--max-mem raises it" in ended.stderr
+    listing = json.loads(atectl("ledger", "ls", "-o", "json").stdout)
+    [account] = listing["accounts"]
+    assert account["principal"] == "py"
+    assert 0 < account["peak_bytes"] <= 64 * MIB
+    assert account["refused_growths"] >= 1
+
+
+# What a guest is given
+
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="4" height="4">
+  <rect width="4" height="4"/></svg>"""
+
+
+def test_a_renderer_reads_one_folder_and_writes_another(tmp_path: Path) -> None:
+    for name in ("in", "out"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "in" / "a.svg").write_text(SVG)
+    ended = atectl(
+        "run", "--dir", f"{tmp_path}/in::/in:ro", "--dir", f"{tmp_path}/out::/out",
+        RESVG, "/in/a.svg", "/out/a.png",
+    )  # fmt: skip
+    assert ended.status == 0, ended.stderr
+    assert (tmp_path / "out" / "a.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_read_only_folder_cannot_be_written(tmp_path: Path) -> None:
+    program = "open('/in/new', 'w')"
+    ended = atectl("run", "--dir", f"{tmp_path}::/in:ro", CPYTHON, "-c", program)
+    assert ended.status == 1
+    assert "Error" in ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["/in/../secret", "/in/link", "/etc/passwd"])
+def test_a_guest_cannot_leave_its_folder(tmp_path: Path, path: str) -> None:
+    (tmp_path / "secret").write_text("the secret")
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "secret")
+    program = f"print(open({path!r}).read())"
+    ended = atectl("run", "--dir", f"{tmp_path}/in::/in", CPYTHON, "-c", program)
+    assert ended.status == 1
+    assert "secret" not in ended.stdout
+
+
+def test_no_environment_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hidden")
+    program = "import os; print(sorted(os.environ))"
+    assert atectl("run", CPYTHON, "-c", program).stdout == "[]\n"
+    assert atectl("run", "--env", "TOKEN", CPYTHON, "-c", program).stdout == "['TOKEN']\n"
+
+
+def test_output_to_a_pipe_is_untouched_byte_for_byte() -> None:
+    raw = subprocess.run([ATECTL, "run", capsule("escapes")], capture_output=True, timeout=60)
+    assert b"\x1b" in raw.stdout
+    assert b"\x1b" not in raw.stderr
+
+
+def test_stdin_is_the_guests(tmp_path: Path) -> None:
+    blob = bytes(range(256)) * 1000
+    raw = subprocess.run(
+        [ATECTL, "run", capsule("echo")], input=blob, capture_output=True, timeout=60
+    )
+    assert raw.stdout == blob
+
+
+# How a run ends
+
+
+def report_of(*words: str | Path, status: int) -> dict[str, Any]:
+    ended = atectl("run", "--report", "-", *words)
+    assert ended.status == status, ended.stderr
+    start, end = ended.stderr.index("{"), ended.stderr.rindex("}") + 1
+    report: dict[str, Any] = json.loads(ended.stderr[start:end])
+    assert report["exit_status"] == status
+    return report
+
+
+def test_the_report_has_the_names_that_scripts_rely_on() -> None:
+    report = report_of(capsule("hello"), status=0)
+    assert set(report) >= {
+        "schema_version", "reason", "exit_status", "principal", "capsule", "quota_bytes",
+        "peak_bytes", "grown_bytes", "refused_growths", "largest_refused_bytes", "cpu_s",
+        "wall_s", "byte_seconds", "fuel",
+    }  # fmt: skip
+    assert report["reason"] == "exited"
+
+
+@pytest.mark.parametrize("status", [2, 124, 125, 126, 127, 130, 134, 137, 143])
+def test_a_guest_may_return_any_status_of_ours_and_the_reason_tells(
+    tmp_path: Path, status: int
+) -> None:
+    exits = wat(
+        tmp_path,
+        f"""(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 0) (func (export "_start") (call $exit (i32.const {status}))))""",
+    )
+    assert report_of(exits, status=status)["reason"] == "exited"
+
+
+def test_returning_from_start_is_success(tmp_path: Path) -> None:
+    assert report_of(wat(tmp_path, '(module (func (export "_start")))'), status=0)
+
+
+def test_a_deadline_ends_a_guest_that_spins() -> None:
+    report = report_of("--deadline", "300ms", capsule("spin"), status=124)
+    assert report["reason"] == "deadline"
+    assert 0.3 <= report["wall_s"] < 3
+
+
+def test_a_deadline_ends_a_guest_asleep_in_a_host_call() -> None:
+    report = report_of("--deadline", "300ms", capsule("sleep"), status=124)
+    assert report["wall_s"] < 3
+    assert report["cpu_s"] < 0.5
+
+
+def test_a_deadline_ends_a_guest_that_waits_for_input() -> None:
+    reading, writing = os.pipe()
+    ended = subprocess.run(
+        [ATECTL, "run", "--deadline", "300ms", capsule("echo")],
+        stdin=reading,
+        capture_output=True,
+        timeout=30,
+    )
+    os.close(writing)
+    os.close(reading)
+    assert ended.returncode == 124
+
+
+def test_fuel_that_is_not_used_up_is_reported() -> None:
+    report = report_of("--fuel", "1000000", capsule("hello"), status=0)
+    assert 0 < report["fuel"] < 1_000_000
+
+
+def test_the_stack_is_the_guests_to_choose_within_bounds(tmp_path: Path) -> None:
+    recursing = wat(
+        tmp_path,
+        """(module (func $down (param i32)
+          (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))))
+        (func (export "_start") (call $down (i32.const 200000))))""",
+    )
+    assert report_of(recursing, status=134)["trap"]["name"] == "stack overflow"
+    assert report_of("--max-stack", "64MiB", recursing, status=0)
+
+
+@pytest.mark.parametrize("name", ["spin", "sleep"])
+@pytest.mark.parametrize(
+    ("number", "status", "reason"),
+    [
+        (signal.SIGINT, 130, "interrupted"),
+        (signal.SIGTERM, 143, "terminated"),
+        (signal.SIGHUP, 143, "terminated"),
+    ],
+)
+def test_a_signal_ends_the_guest_and_the_ledger_has_what_it_used(
+    tmp_path: Path, name: str, number: signal.Signals, status: int, reason: str
+) -> None:
+    report = tmp_path / "report.json"
+    with started("run", "--principal", "signalled", "--report", report, capsule(name)) as process:
+        wait_for(is_running)
+        process.send_signal(number)
+        assert process.wait(10) == status
+    assert json.loads(report.read_text())["reason"] == reason
+    [lease] = json.loads(atectl("ledger", "history", "-o", "json").stdout)["leases"]
+    assert (lease["reason"], lease["exit_status"]) == (reason, status)
+    assert lease["peak_bytes"] > 0
+
+
+def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
+    with started("run", capsule("sleep")) as process:
+        wait_for(is_running)
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(10) == 130
+        assert time.monotonic() - began < 0.2
+
+
+def test_a_reader_that_leaves_does_not_bring_a_traceback(tmp_path: Path) -> None:
+    endless = wat(
+        tmp_path,
+        """(module (import "wasi_snapshot_preview1" "fd_write"
+            (func $write (param i32 i32 i32 i32) (result i32)))
+          (memory (export "memory") 1) (data (i32.const 16) "line\\n")
+          (func (export "_start")
+            (i32.store (i32.const 0) (i32.const 16)) (i32.store (i32.const 4) (i32.const 5))
+            (loop $again
+              (br_if $again (i32.eqz
+                (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
+            unreachable))""",
+    )
+    script = f"{ATECTL} run {endless} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
+    assert ended.stdout == "line\n134\n"
+    assert "Traceback" not in ended.stderr
+
+
+def test_an_interrupt_does_not_wait_for_the_compiler(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with started("run", CPYTHON, "-c", "pass") as process:
+        time.sleep(0.7)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        assert process.wait(10) == 130
+        assert time.monotonic() - began < 0.5
+
+
+# Bad input
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        (["no-such-file.wasm"], "E201", 127),
+        (["/tmp"], "E202", 126),
+        (["/bin/true"], "E206", 126),
+        (["/etc/hostname"], "E203", 126),
+        (["--max-men", "1MiB", "x.wasm"], "E101", 2),
+        (["--report", "/no/such/folder/report.json", "x.wasm"], "E602", 125),
+        (["--report", "/tmp", "x.wasm"], "E602", 125),
+        (["--invoke", "nothing", CAPSULES / "reactor.wat"], "E107", 2),
+    ],
+)
+def test_bad_input_is_one_error_with_its_status(
+    words: list[str | Path], code: str, status: int
+) -> None:
+    ended = atectl("run", *words)
+    assert ended.status == status
+    assert ended.stdout == ""
+    assert ended.stderr.startswith(f"error[{code}]: ")
+    assert "\n  try: " in ended.stderr
+    assert ended.stderr.count("error[") == 1
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_shared_memory_is_refused_by_its_name(tmp_path: Path) -> None:
+    ended = atectl("run", wat(tmp_path, '(module (memory 1 2 shared) (func (export "_start")))'))
+    assert ended.status == 126
+    assert "shared memory" in ended.stderr
+
+
+def test_an_unknown_export_is_answered_with_those_there_are() -> None:
+    assert "add" in atectl("run", "--invoke", "nothing", capsule("reactor")).stderr
+
+
+def test_a_capsule_that_could_not_be_run_is_reported_too(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    atectl("run", "--report", report, "no-such-file.wasm")
+    found = json.loads(report.read_text())
+    assert (found["reason"], found["exit_status"], found["error"]["code"]) == (
+        "refused", 127, "E201",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [None, b"no database" * 1000], ids=["no folder", "no database"])
+def test_a_ledger_that_cannot_be_written_costs_a_warning_and_not_the_run(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    place = tmp_path / ("ledger.db" if content else "no-folder/ledger.db")
+    if content:
+        place.write_bytes(content)
+    ended = atectl("run", "--ledger", place, capsule("exit-status"))
+    assert ended.status == 7
+    assert ended.stderr.startswith("warning[E40")
+    assert ended.stderr.count("warning[") == 1
+    assert content is None or place.read_bytes() == content
+
+
+def test_without_a_ledger_nothing_is_kept() -> None:
+    atectl("run", "--ledger", "none", capsule("hello"))
+    assert json.loads(atectl("ledger", "ls", "-o", "json").stdout)["accounts"] == []
+
+
+def test_a_cache_of_somebody_elses_mode_costs_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "atectl").mkdir()
+    (tmp_path / "atectl").chmod(0o777)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    ended = atectl("run", capsule("hello"))
+    assert ended.status == 0
+    assert ended.stderr.startswith("warning[E601]")
+    assert list((tmp_path / "atectl").iterdir()) == []
+
+
+@contextmanager
+def started(*words: str | Path) -> "Iterator[subprocess.Popen[bytes]]":
+    process = subprocess.Popen(
+        [ATECTL, *map(str, words)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_running() -> bool:
+    return bool(json.loads(atectl("ledger", "ps", "-o", "json").stdout)["leases"])
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)

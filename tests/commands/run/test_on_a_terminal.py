@@ -1,0 +1,172 @@
+"""`atectl run` on a terminal: the table below the output, and the guest undisturbed."""
+
+import os
+import re
+import shlex
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import CAPSULES
+from tests.support.program import ATECTL
+from tests.support.pty_screen import PtyScreen
+from tests.support.real_capsules import CPYTHON
+from tests.support.watched_process import state_of
+
+SLOW = "import time\nfor i in range(int(open('/t/n').read())):\n  print('line', i); time.sleep(0.1)"
+
+
+pytestmark = pytest.mark.usefixtures("compiled_capsules")
+
+
+def run(*words: str | Path, columns: int = 100, rows: int = 24, **environment: str) -> PtyScreen:
+    return PtyScreen(
+        [ATECTL, "run", *map(str, words)],
+        {**os.environ, **environment},
+        columns=columns,
+        rows=rows,
+    )
+
+
+def printing(tmp_path: Path, lines: int) -> list[str]:
+    (tmp_path / "n").write_text(str(lines))
+    return ["--dir", f"{tmp_path}::/t", str(CPYTHON), "-c", SLOW]
+
+
+def test_the_table_hangs_below_the_output_and_is_gone_at_the_end(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 15)) as screen:
+        screen.until(lambda: "line 5" in screen.text and "PRINCIPAL" in screen.text)
+        shown = screen.lines
+        last = max(row for row, line in enumerate(shown) if line.startswith("line "))
+        assert "PRINCIPAL" in shown[last + 2]
+        assert "64 MiB" in shown[last + 3]
+        assert "host pressure" in shown[last + 4]
+        assert screen.cursor_row == last + 1
+        assert screen.end() == 0
+        assert [line for line in screen.lines if line][:15] == [f"line {i}" for i in range(15)]
+        assert "PRINCIPAL" not in screen.text
+        assert "exited 0" in screen.lines[15]
+
+
+def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back() -> None:
+    with run(CAPSULES / "spin.wat") as screen:
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x1a")
+        screen.until(lambda: state_of(screen.process.pid) == "T")
+        screen.until(lambda: "PRINCIPAL" not in screen.text)
+        screen.process.kill(signal.SIGCONT)
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x03")
+        assert screen.end() == 130
+
+
+def test_output_that_scrolls_is_all_there(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 30), rows=12) as screen:
+        screen.until_shown("line 20")
+        screen.until_shown("PRINCIPAL")
+        assert screen.end() == 0
+        kept = [line for line in screen.lines if line.startswith("line")]
+        assert kept == [f"line {i}" for i in range(30 - len(kept), 30)]
+        assert len(kept) >= 8
+
+
+def test_a_resize_is_followed(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 40)) as screen:
+        screen.until_shown("host pressure")
+        screen.resize(60, 20)
+        screen.until(lambda: any(line.endswith("…") for line in screen.lines))
+        os.kill(screen.process.pid, signal.SIGTERM)
+        assert screen.end() == 143
+
+
+def test_a_guest_that_reads_the_terminal_gets_it_undisturbed() -> None:
+    program = "name = input('name? '); print('hello', name); import time; time.sleep(0.6)"
+    with run(CPYTHON, "-c", program) as screen:
+        screen.until_shown("name?")
+        for _ in range(10):
+            screen.read()
+        assert "PRINCIPAL" not in screen.text
+        screen.send("wörld\r")
+        screen.until_shown("hello wörld")
+        screen.until_shown("PRINCIPAL")
+        assert screen.end() == 0
+        assert screen.lines[:2] == ["name? wörld", "hello wörld"]
+
+
+def test_an_enter_that_nobody_reads_leaves_no_trace_of_the_table(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 15)) as screen:
+        screen.until(lambda: "line 4" in screen.text and "PRINCIPAL" in screen.text)
+        screen.send("\r")
+        assert screen.end() == 0
+        shown = [line for line in screen.lines if line]
+        assert shown[:15] == [f"line {i}" for i in range(15)]
+
+
+def test_a_pipe_behind_the_guest_gets_no_table_since_its_reader_may_use_the_terminal(
+    tmp_path: Path,
+) -> None:
+    command = " ".join(map(shlex.quote, [ATECTL, "run", *printing(tmp_path, 8)]))
+    with PtyScreen(["/bin/bash", "-c", f"{command} | cat"], dict(os.environ)) as screen:
+        assert screen.end() == 0
+        assert [line for line in screen.lines if line][:8] == [f"line {i}" for i in range(8)]
+        assert b"PRINCIPAL" not in screen.output
+
+
+def test_a_guest_sees_that_it_has_a_terminal() -> None:
+    program = "import os; print([os.isatty(n) for n in (0, 1, 2)])"
+    with run(CPYTHON, "-c", program) as screen:
+        assert screen.end() == 0
+        assert screen.lines[0] == "[True, True, True]"
+
+
+def test_what_a_guest_writes_cannot_move_the_cursor_or_set_a_title() -> None:
+    with run("--no-live", CAPSULES / "escapes.wat") as screen:
+        assert screen.end() == 0
+        assert b"\x1b[31m" not in screen.output
+        assert b"\x1b]0;" not in screen.output
+        assert r"\x1b[31m" in screen.text
+        assert r"\u202e" in screen.text
+
+
+def test_raw_output_is_passed_on_as_it_is() -> None:
+    with run("--raw-output", CAPSULES / "escapes.wat") as screen:
+        assert screen.end() == 0
+        assert b"\x1b[31m" in screen.output
+
+
+def test_without_colour_no_colours_are_set(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 8), NO_COLOR="1") as screen:
+        screen.until_shown("PRINCIPAL")
+        screen.end()
+        assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", screen.output)
+
+
+def test_a_dumb_terminal_gets_no_table(tmp_path: Path) -> None:
+    with run(*printing(tmp_path, 8), TERM="dumb") as screen:
+        assert screen.end() == 0
+        assert b"\x1b" not in screen.output
+
+
+def test_interrupting_takes_the_table_away_and_tells_how_it_ended() -> None:
+    with run(CAPSULES / "spin.wat") as screen:
+        screen.until_shown("running")
+        screen.send("\x03")
+        assert screen.end() == 130
+        assert "PRINCIPAL" not in screen.text
+        assert "interrupted 130" in screen.text
+
+
+def test_errors_are_shown_after_the_table_is_gone() -> None:
+    with run("--deadline", "600ms", CAPSULES / "spin.wat") as screen:
+        screen.until_shown("running")
+        assert screen.end() == 124
+        assert "error[E302]" in screen.text
+        assert "PRINCIPAL" not in screen.text
+
+
+def test_unfinished_last_lines_are_finished_before_the_summary() -> None:
+    with run(CPYTHON, "-c", "print('no end of line', end='')") as screen:
+        assert screen.end() == 0
+        assert screen.lines[0] == "no end of line"
+        assert "exited 0" in screen.lines[1]

@@ -1,0 +1,666 @@
+"""Whom the arbiter grants, parks, spills, resumes and aborts."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from atectl.accounting import Budget
+from atectl.arbitration.deciding import decide
+from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES, Rules, rules
+from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.trace.events import Decided, Event, Finished, Ruled, Sampled
+from atectl.trace.simulation import Machine, Script, Step, simulate
+
+BUDGET = Budget(1000)  # soft 800, resume 700
+BASELINE = 100
+BOTH = rules("both")
+GUARDED = ("park", "spill", "both")
+
+
+def host(
+    *leases: LeaseView, resident: int | None = None, room: int = 10_000, busy: int = 1
+) -> HostView:
+    return HostView(BUDGET, resident, BASELINE, leases, room, busy)
+
+
+def runs(number: int, held: int = 0, priority: int = 0, **more: bool) -> LeaseView:
+    return LeaseView(number, priority, held, **more)
+
+
+def asks(number: int, asked: int, held: int = 0, priority: int = 0) -> LeaseView:
+    """It asks now."""
+    return LeaseView(number, priority, held, asked, spillable=True)
+
+
+def waits(number: int, asked: int, held: int = 0, priority: int = 0) -> LeaseView:
+    """It has been waiting inside its growth request."""
+    return LeaseView(number, priority, held, asked, Phase.PARKED, spillable=True)
+
+
+def parked(number: int, held: int = 0, priority: int = 0, **more: bool) -> LeaseView:
+    """It was held at a tick."""
+    return LeaseView(number, priority, held, 0, Phase.PARKED, **{"spillable": True, **more})
+
+
+def spilled(number: int, held: int, asked: int = 0) -> LeaseView:
+    return LeaseView(number, 0, held, asked, Phase.SPILLED, spillable=True)
+
+
+def told(view: HostView, rules: Rules = BOTH) -> list[tuple[str, int, int]]:
+    return [(made.action.value, made.lease, made.bytes) for made in decide(view, rules)]
+
+
+# Policies
+
+
+def victim(policy: str, *leases: LeaseView, backpressure: str = "both") -> int | None:
+    found = rules(backpressure, policy).policy.victim(leases, 1)
+    return None if found is None else found.number
+
+
+def test_largest_takes_the_one_charged_most_and_of_equals_the_newest() -> None:
+    assert victim("largest", parked(1, 10), parked(2, 30), parked(3, 30), parked(4, 20)) == 3
+
+
+def test_priority_takes_the_lowest_then_the_largest_and_of_equals_the_oldest() -> None:
+    low = [parked(2, 10, priority=-1), parked(3, 20, priority=-1), parked(4, 20, priority=-1)]
+    assert victim("priority", parked(1, 99), *low) == 3
+
+
+def test_park_first_takes_the_first_that_runs() -> None:
+    assert victim("park-first", parked(1, 99), runs(2, 1), runs(3, 50)) == 2
+
+
+@pytest.mark.parametrize(("backpressure", "taken"), [("both", 2), ("park", 1), ("spill", 1)])
+def test_park_first_falls_back_on_the_policy_of_the_back_pressure(
+    backpressure: str, taken: int
+) -> None:
+    held = (parked(1, 1, priority=-1), parked(2, 99))
+    assert victim("park-first", *held, backpressure=backpressure) == taken
+
+
+def test_none_takes_nobody() -> None:
+    assert victim("none", runs(1, 5), parked(2, 99)) is None
+
+
+@pytest.mark.parametrize("policy", POLICY_NAMES)
+def test_of_no_leases_no_policy_takes_any(policy: str) -> None:
+    assert victim(policy) is None
+
+
+@pytest.mark.parametrize(
+    ("backpressure", "expected"),
+    [
+        ("none", (False, False, "none")),
+        ("park", (True, False, "park-first:priority")),
+        ("spill", (False, True, "priority")),
+        ("both", (True, True, "park-first:largest")),
+    ],
+)
+def test_each_back_pressure_has_a_policy_of_its_own(
+    backpressure: str, expected: tuple[bool, bool, str]
+) -> None:
+    made = rules(backpressure)
+    assert (made.parks, made.spills, made.policy.name) == expected
+
+
+# Growth
+
+
+def test_a_newcomer_waits_behind_whoever_is_older_and_has_to_wait() -> None:
+    assert told(host(runs(1, 500), waits(2, 300), asks(3, 10))) == [("park", 3, 10)]
+    assert told(host(runs(1, 500), parked(2, 150), asks(3, 10), resident=780)) == [("park", 3, 10)]
+
+
+def test_a_newcomer_does_not_wait_behind_the_young() -> None:
+    assert told(host(runs(1, 500), asks(2, 10), waits(3, 300))) == [("grant", 2, 10)]
+
+
+def test_who_has_memory_already_may_grow_past_an_older_one_that_waits() -> None:
+    assert told(host(runs(1, 500), waits(2, 300), asks(3, 10, held=1))) == [("grant", 3, 10)]
+
+
+def test_a_newcomer_is_not_let_in_to_keep_the_machine_busy_before_its_turn() -> None:
+    crowd = host(runs(1, 500), waits(2, 300), waits(3, 10), busy=4)
+    assert told(crowd) == []
+
+
+def test_a_growth_that_comes_exactly_to_soft_is_granted() -> None:
+    assert told(host(runs(1, 400), asks(2, 300))) == [("grant", 2, 300)]
+
+
+def test_a_growth_one_byte_past_soft_waits_for_who_runs() -> None:
+    assert told(host(runs(1, 400), asks(2, 301))) == [("park", 2, 301)]
+
+
+def test_who_waits_is_told_so_once() -> None:
+    assert told(host(runs(1, 400), waits(2, 301))) == []
+
+
+def test_a_growth_waits_while_the_resident_size_is_over_soft() -> None:
+    assert told(host(runs(1, 10), asks(2, 10), resident=801)) == [("park", 2, 10)]
+    assert told(host(runs(1, 10), asks(2, 10), resident=800)) == [("grant", 2, 10)]
+
+
+def test_of_two_that_ask_and_do_not_fit_together_the_older_is_granted() -> None:
+    view = host(runs(1, 400), asks(2, 200), asks(3, 200))
+    assert told(view) == [("park", 3, 200), ("grant", 2, 200)]
+
+
+def test_if_nobody_runs_others_are_spilled_for_the_oldest() -> None:
+    assert told(host(waits(1, 100, 300), waits(2, 100, 400))) == [("spill", 2, 400)]
+
+
+def test_no_more_are_spilled_than_is_needed() -> None:
+    view = host(waits(1, 50, 100), waits(2, 50, 200), waits(3, 50, 200), waits(4, 50, 200))
+    assert told(view) == [("spill", 4, 200)]
+
+
+def test_what_is_being_spilled_is_not_asked_for_again() -> None:
+    under_way = waits(2, 100, 400)._replace(spilling=True)
+    assert told(host(waits(1, 100, 300), under_way)) == []
+
+
+def test_room_that_was_made_is_granted() -> None:
+    assert told(host(waits(1, 100, 300), spilled(2, 400, 100))) == [("grant", 1, 100)]
+
+
+def test_while_the_machine_is_busy_nobody_is_spilled() -> None:
+    assert told(host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=1)) == []
+
+
+def test_while_a_core_is_idle_a_younger_one_is_spilled_for_an_older() -> None:
+    view = host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=2)
+    assert told(view) == [("spill", 3, 300)]
+
+
+def test_while_anybody_runs_no_elder_is_spilled() -> None:
+    elder = waits(1, 500, 300)
+    assert told(host(elder, runs(2, 100), waits(3, 10, 300), busy=2)) == []
+
+
+def test_room_is_made_for_as_many_as_there_are_idle_cores() -> None:
+    view = host(
+        waits(1, 100, 230),
+        waits(2, 100, 230),
+        waits(3, 5, 120, priority=-1),
+        waits(4, 5, 120, priority=-1),
+        busy=2,
+    )
+    assert told(view, rules("both", "priority")) == [("spill", 3, 120), ("spill", 4, 120)]
+    assert told(view._replace(busy_leases=1), rules("both", "priority")) == [("spill", 3, 120)]
+
+
+def test_whoever_sleeps_in_a_host_call_is_not_waited_for() -> None:
+    asleep = runs(1, 100, stalled=True)
+    view = host(asleep, waits(2, 250, 300), waits(3, 100, 300), busy=1)
+    assert told(view) == [("spill", 3, 300)]
+
+
+def test_nobody_is_spilled_if_that_would_not_make_room() -> None:
+    assert told(host(runs(1, 600), waits(2, 300, 50), waits(3, 10, 50), busy=2)) == []
+
+
+def test_only_the_policys_victims_are_spilled() -> None:
+    held = (waits(1, 100, 200), waits(2, 20, 200, priority=5), waits(3, 20, 290, priority=7))
+    assert told(host(*held), rules("both", "priority")) == [("spill", 2, 200)]
+    assert told(host(*held), rules("both", "largest")) == [("spill", 3, 290)]
+
+
+def test_without_room_on_disk_nobody_is_spilled() -> None:
+    view = host(waits(1, 100, 300), waits(2, 100, 400), room=299)
+    assert told(view) == [("grant", 1, 100)]
+    assert decide(view, BOTH)[0].reason == "only way to progress"
+
+
+def test_with_spill_alone_room_is_made_whoever_runs() -> None:
+    view = host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=1)
+    assert told(view, rules("spill")) == [("spill", 3, 300)]
+
+
+def test_with_park_alone_nobody_is_spilled() -> None:
+    view = host(waits(1, 100, 300), waits(2, 100, 400))
+    assert told(view, rules("park")) == [("grant", 1, 100)]
+
+
+def test_without_back_pressure_everything_is_granted() -> None:
+    view = host(asks(1, 5000, 300), waits(2, 1, 400), parked(3, 10), resident=9999)
+    assert told(view, rules("none")) == [("grant", 1, 5000), ("grant", 2, 1), ("resume", 3, 0)]
+
+
+# The hard limit
+
+
+def test_one_that_alone_is_over_soft_goes_on_up_to_hard() -> None:
+    assert told(host(asks(1, 900))) == [("grant", 1, 900)]
+
+
+def test_one_that_alone_is_over_hard_is_aborted_as_it_asks() -> None:
+    assert told(host(asks(1, 901), runs(2))) == [("abort", 1, 0)]
+
+
+def test_one_that_fits_below_soft_goes_before_one_that_would_go_past_it() -> None:
+    view = host(waits(1, 500, 350), waits(2, 10, 300))
+    assert told(view, rules("park")) == [("grant", 2, 10)]
+
+
+def test_who_is_aborted_is_the_policys_choice() -> None:
+    held = (waits(1, 100, 400), waits(2, 100, 450, priority=1))
+    assert told(host(*held), rules("park", "priority")) == [("abort", 1, 400)]
+    assert told(host(*held), rules("park", "largest")) == [("abort", 2, 450)]
+
+
+def test_while_one_is_being_aborted_no_other_is() -> None:
+    ending = waits(1, 100, 400)._replace(aborting=True)
+    assert told(host(ending, waits(2, 100, 450)), rules("park")) == []
+
+
+def test_a_policy_that_takes_nobody_ends_the_one_that_cannot_go_on() -> None:
+    view = host(waits(1, 100, 400), waits(2, 100, 450))
+    assert told(view, rules("park", "none")) == [("abort", 1, 400)]
+
+
+def test_nobody_is_aborted_for_one_that_sleeps_and_will_wake() -> None:
+    asleep = runs(1, 800, stalled=True)
+    assert told(host(asleep, waits(2, 150, 50)), rules("park")) == []
+
+
+# Resident size over the gates
+
+
+def test_over_soft_one_is_parked_at_a_time() -> None:
+    running = (runs(1, 10), runs(2, 10), runs(3, 10))
+    assert told(host(*running, resident=801)) == [("park", 1, 0)]
+    told_to = runs(1, 10, parking=True)
+    assert told(host(told_to, *running[1:], resident=801)) == []
+
+
+def test_exactly_at_soft_nobody_is_parked() -> None:
+    assert told(host(runs(1, 10), runs(2, 10), resident=800)) == []
+
+
+def test_the_last_that_runs_is_never_parked() -> None:
+    assert told(host(parked(1, 0), runs(2, 10), resident=801)) == []
+
+
+def test_past_hard_all_but_the_last_are_parked_at_once() -> None:
+    view = host(runs(1), runs(2), runs(3), resident=1001)
+    assert told(view) == [("park", 1, 0), ("park", 2, 0)]
+
+
+def test_over_soft_who_is_parked_is_spilled_once_all_but_one_are_parked() -> None:
+    view = host(parked(1, 300), parked(2, 200), runs(3, 10), resident=900)
+    assert told(view) == [("spill", 1, 300)]
+
+
+def test_the_one_that_is_to_go_on_next_is_not_spilled() -> None:
+    view = host(waits(1, 10, 300), waits(2, 10, 200), resident=900)
+    assert told(view) == [("spill", 2, 200)]
+
+
+def test_past_hard_a_runner_with_nothing_left_to_park_or_spill_is_aborted() -> None:
+    assert told(host(runs(1, 10), resident=1001)) == [("abort", 1, 10)]
+    assert told(host(runs(1, 10), resident=1000)) == []
+
+
+def test_where_the_resident_size_is_unknown_the_charge_alone_serves() -> None:
+    assert told(host(runs(1, 400), runs(2, 500), resident=None)) == [("park", 1, 0)]
+
+
+def test_over_soft_what_is_being_spilled_counts_as_given() -> None:
+    view = host(parked(1, 300, spilling=True), parked(2, 200), runs(3, 10), resident=900)
+    assert told(view) == []
+
+
+def test_past_hard_nobody_is_aborted_while_something_is_being_spilled() -> None:
+    assert told(host(runs(1, 10), parked(2, 300, spilling=True), resident=1100)) == []
+
+
+# Resuming
+
+
+def test_between_resume_and_soft_nothing_changes() -> None:
+    assert told(host(runs(1, 10), parked(2, 10), spilled(3, 10, 1), resident=700)) == []
+
+
+def test_an_idle_core_is_no_reason_to_resume_above_the_threshold() -> None:
+    assert told(host(runs(1, 10), parked(2, 10), resident=700, busy=2)) == []
+
+
+def test_below_resume_those_that_fit_go_on_oldest_first() -> None:
+    view = host(runs(1, 10), parked(2, 10), spilled(3, 50, 5), resident=600)
+    assert told(view) == [("resume", 2, 0), ("grant", 3, 5)]
+
+
+def test_a_spilled_lease_costs_its_full_size_again() -> None:
+    assert told(host(runs(1, 500), spilled(2, 201), busy=2)) == []
+    assert told(host(runs(1, 500), spilled(2, 200), busy=2)) == [("resume", 2, 200)]
+
+
+def test_while_the_machine_is_busy_a_spilled_lease_comes_back_only_up_to_resume() -> None:
+    assert told(host(runs(1, 500), spilled(2, 101))) == []
+    assert told(host(runs(1, 500), spilled(2, 100))) == [("resume", 2, 100)]
+
+
+def test_just_below_resume_one_that_is_resident_goes_on() -> None:
+    assert told(host(runs(1, 10), parked(2, 10), resident=699)) == [("resume", 2, 0)]
+
+
+def test_if_nobody_runs_one_goes_on_whatever_the_thresholds() -> None:
+    assert told(host(parked(1, 10), parked(2, 10), resident=750)) == [("resume", 1, 0)]
+
+
+# Laws, on any view
+
+
+sizes = st.integers(0, 400)
+lease_views = st.builds(
+    lambda priority, held, asked, phase, flags: LeaseView(
+        0, priority, held, asked if phase is not Phase.RUNNING or flags[0] else 0, phase, *flags[1:]
+    ),
+    st.integers(-2, 2),
+    sizes,
+    sizes,
+    st.sampled_from(Phase),
+    st.tuples(*[st.booleans()] * 6),
+).map(
+    # What cannot be: parking what is parked, spilling what runs, two endings at once.
+    lambda lease: lease._replace(
+        spillable=lease.spillable and (lease.phase is not Phase.RUNNING or lease.asked_bytes > 0),
+        parking=lease.parking and lease.phase is Phase.RUNNING and not lease.asked_bytes,
+        spilling=lease.spilling and lease.phase is Phase.PARKED and lease.spillable,
+        stalled=lease.stalled and lease.phase is Phase.RUNNING and not lease.asked_bytes,
+    )
+)
+host_views = st.builds(
+    lambda leases, resident, room, busy: HostView(
+        BUDGET,
+        resident,
+        BASELINE,
+        tuple(lease._replace(number=number) for number, lease in enumerate(leases, start=1)),
+        room,
+        busy,
+    ),
+    st.lists(lease_views, max_size=7),
+    st.none() | st.integers(0, 1300),
+    st.integers(0, 1500),
+    st.integers(1, 4),
+)
+any_rules = st.builds(
+    rules, st.sampled_from(BACKPRESSURES), st.none() | st.sampled_from(POLICY_NAMES)
+)
+guarded_rules = st.builds(
+    rules, st.sampled_from(GUARDED), st.none() | st.sampled_from(POLICY_NAMES)
+)
+choosing_rules = guarded_rules.filter(lambda rules: rules.policy.name != "none")
+
+
+def carried_out(view: HostView, decisions: Sequence[Decision]) -> HostView:
+    """The view once what was decided is done, or under way where that takes time."""
+    leases = {lease.number: lease for lease in view.leases}
+    room = view.spill_room_bytes
+    for made in decisions:
+        lease = leases[made.lease]
+        match made.action:
+            case Action.GRANT:
+                lease = lease._replace(
+                    held_bytes=lease.held_bytes + made.bytes, asked_bytes=0, phase=Phase.RUNNING
+                )
+            case Action.RESUME:
+                lease = lease._replace(phase=Phase.RUNNING)
+            case Action.PARK if lease.asked_bytes:
+                lease = lease._replace(phase=Phase.PARKED)
+            case Action.PARK:
+                lease = lease._replace(parking=True)
+            case Action.SPILL:
+                lease = lease._replace(spilling=True)
+                room -= made.bytes
+            case Action.ABORT:
+                lease = lease._replace(aborting=True)
+        leases[made.lease] = lease
+    return view._replace(leases=tuple(leases.values()), spill_room_bytes=room)
+
+
+@given(host_views, any_rules)
+def test_the_same_view_is_decided_the_same(view: HostView, rules: Rules) -> None:
+    assert decide(view, rules) == decide(view, rules)
+
+
+@given(host_views, any_rules)
+def test_decisions_settle(view: HostView, rules: Rules) -> None:
+    for _ in range(len(view.leases) + 1):
+        decisions = decide(view, rules)
+        if not decisions:
+            return
+        view = carried_out(view, decisions)
+    assert decide(view, rules) == []
+
+
+@given(host_views, guarded_rules)
+def test_no_growth_takes_the_charge_past_hard(view: HostView, rules: Rules) -> None:
+    decisions = decide(view, rules)
+    after = carried_out(view, decisions)
+    grown = any(made.action in (Action.GRANT, Action.RESUME) for made in decisions)
+    more = after.charged_bytes > view.charged_bytes
+    assert not (grown and more) or BASELINE + after.charged_bytes <= BUDGET.limit_bytes
+
+
+@given(host_views, guarded_rules)
+def test_each_decision_is_one_that_can_be_carried_out(view: HostView, rules: Rules) -> None:
+    leases = {lease.number: lease for lease in view.leases}
+    room = view.spill_room_bytes
+    for made in decide(view, rules):
+        lease = leases[made.lease]
+        assert not lease.aborting
+        match made.action:
+            case Action.GRANT:
+                assert lease.asked_bytes == made.bytes > 0
+                assert not lease.spilling
+            case Action.RESUME:
+                assert lease.phase is not Phase.RUNNING
+                assert not lease.asked_bytes
+                assert not lease.spilling
+            case Action.PARK:
+                assert lease.phase is Phase.RUNNING
+                assert not lease.parking
+                assert not lease.stalled
+            case Action.SPILL:
+                assert lease.phase is Phase.PARKED or lease.asked_bytes
+                assert lease.phase is not Phase.SPILLED
+                assert lease.spillable
+                assert not lease.spilling
+                room -= made.bytes
+                assert room >= 0
+
+
+def is_under_way(view: HostView) -> bool:
+    return any(
+        lease.spilling or ((lease.parking or lease.aborting) and not lease.stalled)
+        for lease in view.leases
+    )
+
+
+@given(host_views, st.integers(1001, 1300), st.integers(1, 400), choosing_rules)
+def test_past_hard_something_is_always_done(
+    view: HostView, resident: int, held: int, rules: Rules
+) -> None:
+    hog = LeaseView(99, 0, held)
+    view = view._replace(resident_bytes=resident, leases=(*view.leases, hog))
+    after = carried_out(view, decide(view, rules))
+    assert is_under_way(after) or any(lease.aborting for lease in after.leases)
+
+
+@given(host_views, guarded_rules)
+def test_somebody_goes_on_or_something_is_under_way(view: HostView, rules: Rules) -> None:
+    assume(any(not lease.aborting for lease in view.leases))
+    for _ in range(len(view.leases) + 1):
+        view = carried_out(view, decide(view, rules))
+    going = any(
+        lease.phase is Phase.RUNNING and not (lease.asked_bytes or lease.parking or lease.aborting)
+        for lease in view.leases
+    )
+    # Who is asleep in a host call comes to a tick as it wakes, and is decided upon then.
+    going = going or any(lease.stalled and not lease.aborting for lease in view.leases)
+    assert going or is_under_way(view) or all(lease.aborting for lease in view.leases)
+
+
+@given(host_views, guarded_rules)
+def test_a_lease_that_was_held_comes_back_only_below_resume_or_for_progress(
+    view: HostView, rules: Rules
+) -> None:
+    running = any(
+        x.phase is Phase.RUNNING and not (x.asked_bytes or x.parking or x.aborting or x.stalled)
+        for x in view.leases
+    )
+    for made in decide(view, rules):
+        if made.action is Action.RESUME:
+            assert BUDGET.is_below_resume(view.pressure) or not running
+
+
+# Laws, over whole runs of a simulated host
+
+
+steps = st.builds(
+    Step,
+    st.floats(0.001, 0.5),
+    st.one_of(st.just(0), st.integers(1, 250)),
+    st.sampled_from([False, False, False, True]),
+)
+scripts = st.lists(
+    st.builds(
+        Script,
+        st.lists(steps, min_size=1, max_size=8).map(tuple),
+        st.integers(-1, 1),
+        st.sampled_from([0.0, 0.0, 0.1, 0.4]),
+        number=st.just(0),
+    ),
+    min_size=1,
+    max_size=8,
+)
+uncharged = st.lists(st.tuples(st.floats(0, 2), st.integers(0, 900)), max_size=4).map(
+    lambda changes: tuple(sorted(changes))
+)
+
+
+def machine(room: int, cores: int, jobs: int, changes: tuple[tuple[float, int], ...]) -> Machine:
+    return Machine(BUDGET, BASELINE, cores, jobs, room, 5000.0, changes)
+
+
+machines = st.builds(machine, st.integers(0, 3000), st.integers(1, 4), st.integers(1, 8), uncharged)
+roomy_machines = st.builds(
+    machine, st.just(1 << 40), st.integers(1, 4), st.integers(1, 8), st.just(())
+)
+
+
+def finished(events: Sequence[Event]) -> list[int]:
+    return sorted(event.lease for event in events if isinstance(event, Finished))
+
+
+def aborted(events: Sequence[Event]) -> list[int]:
+    return [x.lease for x in events if isinstance(x, Ruled) and x.action is Action.ABORT]
+
+
+@settings(max_examples=300)
+@given(machines, scripts, any_rules)
+def test_every_run_ends(machine: Machine, scripts: list[Script], rules: Rules) -> None:
+    events = simulate(machine, scripts, rules)
+    assert finished(events) == list(range(1, len(scripts) + 1))
+
+
+@given(machines, scripts, any_rules)
+def test_the_same_run_goes_the_same(machine: Machine, scripts: list[Script], rules: Rules) -> None:
+    assert simulate(machine, scripts, rules) == simulate(machine, scripts, rules)
+
+
+def demand(script: Script) -> int:
+    return sum(step.grow_bytes for step in script.steps)
+
+
+@settings(max_examples=300)
+@given(roomy_machines, scripts, choosing_rules)
+def test_leases_that_each_fit_alone_all_finish_unharmed_if_they_may_be_spilled(
+    machine: Machine, scripts: list[Script], rules: Rules
+) -> None:
+    assume(rules.spills)
+    assume(all(BASELINE + demand(script) <= BUDGET.limit_bytes for script in scripts))
+    assert aborted(simulate(machine, scripts, rules)) == []
+
+
+@settings(max_examples=300)
+@given(machines, scripts, guarded_rules)
+def test_the_charge_never_passes_hard(
+    machine: Machine, scripts: list[Script], rules: Rules
+) -> None:
+    events = simulate(machine._replace(uncharged=()), scripts, rules)
+    for event in events:
+        if isinstance(event, Sampled):
+            assert event.pressure.total_bytes <= BUDGET.limit_bytes
+
+
+@settings(max_examples=300)
+@given(machines, scripts, guarded_rules)
+def test_holding_and_letting_go_do_not_alternate_without_end(
+    machine: Machine, scripts: list[Script], rules: Rules
+) -> None:
+    """Who is held at a tick was held for a growth or for a change of what nobody is charged for."""
+    events = simulate(machine, scripts, rules)
+    ticks = sum(isinstance(x, Ruled) and x.action is Action.PARK and not x.bytes for x in events)
+    causes = 1 + len(machine.uncharged) + sum(len(script.steps) for script in scripts)
+    assert ticks <= causes * len(scripts)
+
+
+@given(roomy_machines, scripts)
+def test_nobody_is_touched_where_all_fits(machine: Machine, scripts: list[Script]) -> None:
+    total = sum(map(demand, scripts))
+    ample = machine._replace(budget=Budget(2 * (BASELINE + total)))
+    events = simulate(ample, scripts, BOTH)
+    assert not any(isinstance(event, Ruled) for event in events)
+
+
+def test_leases_that_never_ask_are_left_alone_by_the_charge() -> None:
+    busy = Script((Step(0.2, 300), Step(5.0)))
+    events = simulate(machine(1 << 40, 2, 4, ()), [busy] * 4, BOTH)
+    assert finished(events) == [1, 2, 3, 4]
+    assert aborted(events) == []
+
+
+def test_decisions_are_seen_with_the_view_they_were_made_on() -> None:
+    events = simulate(machine(1 << 40, 2, 4, ()), [Script((Step(0.1, 400), Step(0.1)))] * 3, BOTH)
+    decided = [event for event in events if isinstance(event, Decided)]
+    assert decided
+    for event in decided:
+        assert decide(event.host(BUDGET), BOTH) == list(event.decisions)
+
+
+# Turns
+
+
+@given(
+    large=st.integers(300, 800),
+    small=st.lists(st.integers(20, 200), min_size=30, max_size=30),
+    backpressure=st.sampled_from(GUARDED),
+)
+@settings(max_examples=60, deadline=None)
+def test_however_many_newcomers_come_the_oldest_has_its_turn(
+    large: int, small: list[int], backpressure: str
+) -> None:
+    step = Script((Step(1.0, 50), Step(1.0, large - 50), Step(1.0)))
+    stream = [Script((Step(0.5, size), Step(2.0)), ready_s=0.1) for size in small]
+    machine = Machine(BUDGET, BASELINE, 3, 3, 10_000, 1000.0)
+    events = simulate(machine, [step, *stream], rules(backpressure))
+    ended = [event.lease for event in events if isinstance(event, Finished)]
+    assert len(ended) == 31
+    assert ended.index(1) <= 12
+
+
+# Room on the disk
+
+
+def test_what_lies_on_the_disk_already_takes_no_more_room_there() -> None:
+    known = waits(2, 250, held=300)._replace(stored_bytes=300)
+    assert told(host(waits(1, 200, held=300), known, room=0))[0] == ("spill", 2, 300)
+    assert "spill" not in {
+        made[0] for made in told(host(waits(1, 200, held=300), waits(2, 250, 300), room=0))
+    }

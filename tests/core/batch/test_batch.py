@@ -1,0 +1,399 @@
+"""A batch: every job has one result, under one budget, as slots get free."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atectl.accounting import Budget, Principal, Quota
+from atectl.arbitration.deciding import decide
+from atectl.arbitration.policies import rules
+from atectl.arbitration.seat import Seat
+from atectl.arbitration.view import Action
+from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.budget.errors import UnsatisfiableBudget
+from atectl.capsule.cache import ArtifactCache
+from atectl.engine.wasi import WasiSettings
+from atectl.errors import CapsuleNotFound, StreamUnusable
+from atectl.lease.lease import Terms
+from atectl.lease.outcome import Outcome, exited
+from atectl.ledger_store.opening import open_for_reading
+from atectl.system.apart import Apart, ApartFailed
+from atectl.system.memory import resident_bytes
+from atectl.trace.events import Decided, Event
+from atectl.trace.recording import Recorder
+from tests.conftest import CAPSULES
+
+MIB = 1 << 20
+SOON_S = 20.0
+
+
+def settings(folder: Path, **changed: object) -> BatchSettings:
+    usual = BatchSettings(jobs=2, budget=Budget(4096 * MIB), rules=rules("both"), spill_dir=folder)
+    return usual._replace(**changed)  # type: ignore[arg-type]
+
+
+def job(number: int, capsule: Path, **changed: object) -> JobTerms:
+    quota = Quota(64 * MIB, SOON_S)
+    wasi = WasiSettings((capsule.name,))
+    terms = Terms(Principal("tenant"), quota, wasi)._replace(
+        **{name: changed.pop(name) for name in ("quota", "label") if name in changed}  # type: ignore[arg-type]
+    )
+    return JobTerms(number, capsule, terms)._replace(**changed)  # type: ignore[arg-type]
+
+
+def hellos(count: int) -> Iterator[JobTerms]:
+    return (job(number, CAPSULES / "hello.wat") for number in range(1, count + 1))
+
+
+def results(batch: Batch, jobs: Iterator[JobTerms] | list[JobTerms]) -> dict[int, JobResult]:
+    return {result.job: result for result in batch.run(jobs)}
+
+
+@pytest.fixture
+def batch(tmp_path: Path) -> Iterator[Batch]:
+    with Batch(settings(tmp_path), None, "none") as batch:
+        yield batch
+
+
+def test_every_job_has_one_result(batch: Batch) -> None:
+    told = [result.job for result in batch.run(hellos(50))]
+    assert sorted(told) == list(range(1, 51))
+
+
+def test_no_jobs_are_no_results(batch: Batch) -> None:
+    assert list(batch.run([])) == []
+
+
+def test_short_jobs_are_run_one_after_another(batch: Batch) -> None:
+    beside: list[int] = []
+    conclude = batch._conclude
+
+    def count(run: object, outcome: object = None) -> bool:
+        beside.append(len(batch._runs))
+        return conclude(run, outcome)  # type: ignore[arg-type]
+
+    batch._conclude = count  # type: ignore[method-assign, assignment]
+    assert len(results(batch, hellos(200))) == 200
+    assert beside.count(1) > 150
+
+
+def test_long_jobs_are_run_beside_each_other(batch: Batch) -> None:
+    spins = [job(n, CAPSULES / "spin.wat", quota=Quota(MIB, deadline_s=0.5)) for n in (1, 2)]
+    began = time.monotonic()
+    assert len(results(batch, spins)) == 2
+    assert time.monotonic() - began < 0.9
+
+
+def test_as_many_jobs_run_at_once_as_there_are_slots(tmp_path: Path) -> None:
+    together = threading.Barrier(100, timeout=SOON_S)
+
+    def run_together(_run: object) -> Outcome:
+        together.wait()
+        return exited(0)
+
+    with Batch(settings(tmp_path, jobs=100), None, "none") as batch:
+        batch._run = run_together  # type: ignore[method-assign, assignment]
+        assert len(results(batch, hellos(100))) == 100
+
+
+def test_results_come_in_the_order_of_completion(batch: Batch) -> None:
+    slow = job(1, CAPSULES / "spin.wat", quota=Quota(MIB, deadline_s=0.3))
+    told = [result.job for result in batch.run([slow, job(2, CAPSULES / "hello.wat")])]
+    assert told == [2, 1]
+
+
+def test_jobs_are_taken_in_only_as_slots_get_free(batch: Batch) -> None:
+    taken: list[int] = []
+
+    def jobs() -> Iterator[JobTerms]:
+        for each in hellos(200):
+            taken.append(each.job)
+            yield each
+
+    run = batch.run(jobs())
+    next(run)
+    time.sleep(0.5)
+    assert len(taken) < 80
+    assert len(list(run)) == 199
+
+
+def test_what_is_wrong_with_the_jobs_is_raised_once_all_before_has_been_told(
+    batch: Batch,
+) -> None:
+    def jobs() -> Iterator[JobTerms]:
+        yield from hellos(20)
+        raise OSError("the pipe broke")
+
+    told: list[int] = []
+    with pytest.raises(OSError, match="the pipe broke"):
+        told.extend(result.job for result in batch.run(jobs()))
+    assert sorted(told) == list(range(1, 21))
+
+
+def test_a_fault_of_the_host_in_one_lease_is_that_jobs_alone(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    leave = Seat.leave
+
+    def leave_badly(seat: Seat, kept_bytes: int = 0) -> None:
+        leave(seat, kept_bytes)
+        if seat.number == 3:
+            raise OSError("a disk is gone")
+
+    monkeypatch.setattr(Seat, "leave", leave_badly)
+    told = results(batch, hellos(6))
+    assert sorted(told) == [1, 2, 3, 4, 5, 6]
+    assert "a disk is gone" in str(told[3].outcome.error)
+    assert [told[n].outcome.exit_status for n in (1, 2, 4, 5, 6)] == [0] * 5
+
+
+def test_ending_a_batch_cuts_short_what_is_being_compiled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atectl.capsule.shelf.COMPILED_APART_BYTES", 0)
+    monkeypatch.setattr("atectl.system.apart.Apart.ask", _never_answered)
+    with (
+        ArtifactCache.open(tmp_path / "cache") as cache,
+        Batch(settings(tmp_path), cache, "none") as batch,
+    ):
+        run = batch.run([job(1, CAPSULES / "hello.wat")])
+        threading.Timer(0.3, batch.end_all, ("interrupted",)).start()
+        began = time.monotonic()
+        [result] = run
+    assert result.outcome.reason == "interrupted"
+    assert time.monotonic() - began < 3
+
+
+def _never_answered(apart: Apart, _question: object, _timeout_s: float | None = None) -> object:
+    while not apart._is_cut_off:
+        time.sleep(0.01)
+    raise ApartFailed("it was cut off")
+
+
+def test_a_capsule_is_loaded_once(
+    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from atectl.capsule import shelf as capsule_shelf
+
+    loads: list[Path] = []
+    load = capsule_shelf.load
+
+    def count(engine: object, path: Path, cache: object) -> object:
+        loads.append(path)
+        return load(engine, path, cache)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(capsule_shelf, "load", count)
+    assert len(results(batch, hellos(20))) == 20
+    assert loads == [CAPSULES / "hello.wat"]
+
+
+def test_a_capsule_that_cannot_be_loaded_fails_its_own_job(batch: Batch, tmp_path: Path) -> None:
+    missing = tmp_path / "missing.wasm"
+    batch.prepare([missing, CAPSULES / "hello.wat"])
+    told = results(batch, [job(1, missing), job(2, CAPSULES / "hello.wat")])
+    assert isinstance(told[1].outcome.error, CapsuleNotFound)
+    assert (told[1].outcome.reason, told[1].outcome.exit_status) == ("refused", 127)
+    assert told[2].outcome.exit_status == 0
+
+
+def test_a_jobs_streams_are_files(batch: Batch, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    results(batch, [job(1, CAPSULES / "hello.wat", stdout=out)])
+    assert out.read_text()
+
+
+def test_a_stream_that_cannot_be_opened_fails_its_job(batch: Batch, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none" / "out.txt"
+    told = results(batch, [job(1, CAPSULES / "hello.wat", stdout=nowhere)])
+    assert isinstance(told[1].outcome.error, StreamUnusable)
+
+
+def test_what_a_job_writes_without_a_file_is_discarded(
+    batch: Batch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    results(batch, hellos(3))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_deadline_ends_its_job_alone(batch: Batch) -> None:
+    spin = job(1, CAPSULES / "spin.wat", quota=Quota(MIB, deadline_s=0.2))
+    told = results(batch, [spin, *(job(n, CAPSULES / "hello.wat") for n in range(2, 10))])
+    assert told.pop(1).outcome.reason == "deadline"
+    assert {result.outcome.exit_status for result in told.values()} == {0}
+
+
+def test_a_guest_asleep_in_a_host_call_does_not_keep_its_slot(tmp_path: Path) -> None:
+    with Batch(settings(tmp_path, jobs=1), None, "none") as batch:
+        asleep = job(1, CAPSULES / "sleep.wat", quota=Quota(MIB, deadline_s=0.1))
+        told = results(batch, [asleep, job(2, CAPSULES / "hello.wat")])
+    assert told[1].outcome.reason == "deadline"
+    assert told[2].outcome.exit_status == 0
+
+
+def test_stopping_lets_what_runs_finish_and_begins_nothing_more(batch: Batch) -> None:
+    told = []
+    for result in batch.run(hellos(100)):
+        told.append(result)
+        batch.stop()
+    assert 1 <= len(told) < 80
+    assert {result.outcome.exit_status for result in told} == {0}
+
+
+def test_after_a_failure_a_batch_that_fails_fast_begins_no_other_job(tmp_path: Path) -> None:
+    jobs = [job(1, CAPSULES / "trap.wat"), *(job(n, CAPSULES / "hello.wat") for n in (2, 3))]
+    with Batch(settings(tmp_path, jobs=1, fails_fast=True), None, "none") as batch:
+        assert list(results(batch, jobs)) == [1]
+
+
+def test_ending_all_ends_what_runs(batch: Batch) -> None:
+    jobs = [job(number, CAPSULES / "spin.wat") for number in range(1, 9)]
+    threading.Timer(0.3, batch.end_all, ["interrupted"]).start()
+    told = results(batch, jobs)
+    assert set(told) == {1, 2}
+    assert {result.outcome.exit_status for result in told.values()} == {130}
+
+
+def test_a_batch_that_waits_for_its_next_job_can_be_stopped(batch: Batch) -> None:
+    never = threading.Event()
+
+    def jobs() -> Iterator[JobTerms]:
+        yield job(1, CAPSULES / "hello.wat")
+        never.wait()
+
+    run = batch.run(jobs())
+    assert next(run).job == 1
+    batch.stop()
+    assert list(run) == []
+    never.set()
+
+
+def test_what_taking_jobs_in_raises_is_raised_to_the_caller(batch: Batch) -> None:
+    def jobs() -> Iterator[JobTerms]:
+        yield from hellos(1)
+        raise OSError("stdin is gone")
+
+    with pytest.raises(OSError, match="stdin is gone"):
+        list(batch.run(jobs()))
+
+
+def test_a_limit_below_the_baseline_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with (
+        Batch(settings(tmp_path, budget=Budget(MIB)), None, "none") as batch,
+        pytest.raises(UnsatisfiableBudget),
+    ):
+        list(batch.run([job(1, CAPSULES / "hello.wat", stdout=out)]))
+    assert not out.exists()
+
+
+def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) -> None:
+    # What this process already holds is its baseline; soft leaves 160 MiB above it.
+    limit = (resident_bytes() or 0) + 200 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
+        batch.prepare([CAPSULES / "bounded.wat"])
+        told = results(batch, [bounded(number, tmp_path) for number in range(1, 13)])
+        assert batch.overview().on_disk_bytes == 0
+        assert batch.spill_failure is None
+    assert [told[number].outcome.exit_status for number in sorted(told)] == [0] * 12
+    written = {path.read_text() for path in tmp_path.iterdir()}
+    assert len(list(tmp_path.iterdir())) == 12, "and no spilled memory"
+    assert len(written) == 1
+    rulings = [ruling for result in told.values() for ruling in result.rulings]
+    spills = [ruling for ruling in rulings if ruling.action is Action.SPILL]
+    assert spills
+    assert all(0 < (each.freed_bytes or 0) <= each.bytes for each in spills)
+    assert max(ruling.pressure_bytes for ruling in rulings) <= limit
+
+
+def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path: Path) -> None:
+    limit = (resident_bytes() or 0) + 100 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    states = set()
+    with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
+        batch.prepare([CAPSULES / "bounded.wat"])
+        run = batch.run([bounded(number, tmp_path) for number in range(1, 13)])
+        thread = threading.Thread(target=lambda: list(run))
+        thread.start()
+        while thread.is_alive():
+            states |= {row.state for row in batch.overview().rows}
+    assert {"spilled", "resuming"} <= states
+
+
+def bounded(number: int, folder: Path) -> JobTerms:
+    """A job that grows by 8 MiB five times, verifies all it holds, and prints a checksum."""
+    usual = job(number, CAPSULES / "bounded.wat", stdout=folder / f"{number}.txt")
+    wasi = WasiSettings(("bounded.wat", "seed", "5"))
+    return usual._replace(terms=usual.terms._replace(wasi=wasi))
+
+
+def test_the_overview_shows_the_leases_that_run(batch: Batch) -> None:
+    run = batch.run([job(7, CAPSULES / "spin.wat", label="turns")])
+    results_of: list[JobResult] = []
+    thread = threading.Thread(target=lambda: results_of.extend(run))
+    thread.start()
+    while not (rows := batch.overview().rows):
+        time.sleep(0.01)
+    assert [(row.job, row.label, row.principal, row.state) for row in rows] == [
+        (7, "turns", "tenant", "running")
+    ]
+    batch.end_all("interrupted")
+    thread.join(SOON_S)
+    assert batch.overview().rows == ()
+
+
+def test_what_was_decided_can_be_decided_again_from_the_trace(tmp_path: Path) -> None:
+    events: list[Event] = []
+    limit = (resident_bytes() or 0) + 160 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    chosen = settings(tmp_path, jobs=8, budget=budget, observer=Recorder(events.append))
+    with Batch(chosen, None, "none") as batch:
+        results(batch, [bounded(number, tmp_path) for number in range(1, 9)])
+    decided = [event for event in events if isinstance(event, Decided)]
+    assert len(decided) > 8
+    for event in decided:
+        assert tuple(decide(event.host(budget), chosen.rules)) == event.decisions
+    assert [event.at_s for event in events] == sorted(event.at_s for event in events)
+
+
+def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
+    spins = tmp_path / "spins.wat"
+    spins.write_text('(module (memory 640) (func (export "_start") (loop $on (br $on))))')
+    limit = (resident_bytes() or 0) + 64 * MIB
+    with Batch(settings(tmp_path, budget=Budget(limit, 0.99, 0.5)), None, "none") as batch:
+        told: list[JobResult] = []
+        run = batch.run([job(1, spins), bounded(2, tmp_path)])
+        thread = threading.Thread(target=lambda: told.extend(run))
+        thread.start()
+        latest = time.monotonic() + SOON_S
+        while {row.job: row.state for row in batch.overview().rows} != {
+            1: "running",
+            2: "waiting",
+        }:
+            assert time.monotonic() < latest
+            time.sleep(0.01)
+        batch.end_all("interrupted")
+        thread.join(SOON_S)
+    assert sorted(result.outcome.reason for result in told) == ["interrupted"] * 2
+
+
+def test_the_ledger_knows_every_job(tmp_path: Path) -> None:
+    place = str(tmp_path / "ledger.db")
+    with Batch(settings(tmp_path), None, place) as batch:
+        assert len(results(batch, hellos(30))) == 30
+    store = open_for_reading(place)
+    account = store.account("tenant")
+    store.close()
+    assert account is not None
+    assert (account.leases, account.running_leases) == (30, 0)
+
+
+def test_closing_is_idempotent_and_ends_what_runs(tmp_path: Path) -> None:
+    batch = Batch(settings(tmp_path), None, "none")
+    run = batch.run([job(1, CAPSULES / "spin.wat"), job(2, CAPSULES / "hello.wat")])
+    assert next(run).job == 2
+    assert batch.close() is None
+    assert batch.close() is None

@@ -1,0 +1,52 @@
+"""In which state a lease is shown."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from atectl.arbitration.seat import Ruling
+from atectl.arbitration.view import Action, Phase
+from atectl.batch.overview import RESUMING_S, lease_row
+
+SPILL = Ruling(8.0, Action.SPILL, 1, 40, 40, 0, "spilled")
+FAILED_SPILL = SPILL._replace(reason="failed: no space left", freed_bytes=0)
+GRANT = Ruling(10.0, Action.GRANT, 1, 8, None, 0, "below soft")
+RESUME = GRANT._replace(action=Action.RESUME)
+PARK = GRANT._replace(action=Action.PARK)
+
+
+def state_of(*rulings: Ruling, now_s: float = 10.5, **changes: Any) -> str:
+    """The state of a lease that runs, but for `changes`, after these rulings."""
+    usual = {"aborting": False, "phase": Phase.RUNNING, "asked_bytes": 0, "rulings": rulings}
+    seat = SimpleNamespace(**{**usual, **changes})
+    lease: Any = SimpleNamespace(
+        seat=seat,
+        state=seat.phase.value,
+        is_ending=False,
+        wall_s=1.0,
+        read=lambda: SimpleNamespace(current_bytes=0),
+        resident_bytes=lambda: None,
+        capsule=SimpleNamespace(name="test"),
+        terms=SimpleNamespace(principal="p", label="", quota=SimpleNamespace(memory_bytes=1)),
+    )
+    return lease_row(1, lease, now_s).state
+
+
+@pytest.mark.parametrize("ruling", [GRANT, RESUME])
+def test_a_lease_that_was_let_go_on_from_disk_is_resuming_for_a_while(ruling: Ruling) -> None:
+    assert state_of(SPILL, ruling) == "resuming"
+    assert state_of(SPILL, ruling, now_s=ruling.at_s + RESUMING_S) == "running"
+
+
+@pytest.mark.parametrize("before", [(), (PARK,), (FAILED_SPILL,), (SPILL, GRANT)])
+def test_a_lease_that_was_not_on_disk_is_not_resuming(before: tuple[Ruling, ...]) -> None:
+    assert state_of(*before, GRANT) == "running"
+
+
+def test_a_lease_that_is_parked_again_is_parked() -> None:
+    assert state_of(SPILL, GRANT, phase=Phase.PARKED) == "parked"
+
+
+def test_a_lease_held_in_its_growth_request_is_waiting() -> None:
+    assert state_of(phase=Phase.PARKED, asked_bytes=8) == "waiting"

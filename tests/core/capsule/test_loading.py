@@ -1,0 +1,306 @@
+"""A capsule is judged by its content, read once, and compiled once."""
+
+import hashlib
+import os
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Never
+
+import pytest
+from wasmtime import Module, wat2wasm
+
+from atectl.capsule import loading as capsules
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.loading import load
+from atectl.engine.metered import Engine
+from atectl.errors import (
+    AtectlError,
+    CapsuleNotFound,
+    CapsuleUnreadable,
+    InvalidCapsule,
+    NotWebAssembly,
+    PrecompiledCapsule,
+    TruncatedCapsule,
+)
+
+MODULE = '(module (table 1 funcref) (table 1 funcref) (func (export "run")))'
+COMPONENT = "(component (core module))"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Iterator[ArtifactCache]:
+    # To this clock, a file written a moment ago has long lain unchanged.
+    with ArtifactCache.open(
+        tmp_path / "cache", clock_ns=lambda: time.time_ns() + 3_600_000_000_000
+    ) as cache:
+        yield cache
+
+
+def write(folder: Path, content: str | bytes, name: str = "some.file") -> Path:
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def error_of(engine: Engine, path: Path) -> AtectlError:
+    with pytest.raises(AtectlError) as caught:
+        load(engine, path, None)
+    return caught.value
+
+
+# What is taken
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (MODULE, "module"),
+        (COMPONENT, "component"),
+        (bytes(wat2wasm(MODULE)), "module"),
+        (bytes(wat2wasm(COMPONENT)), "component"),
+        ("\n\t;; a comment\r\n(; one (; in ;) another ;) (module)", "module"),
+        (";; ünïcödé\n(component)", "component"),
+        ("(func)", "module"),
+    ],
+)
+def test_a_capsule_is_known_by_its_content_whatever_its_name(
+    engine: Engine, tmp_path: Path, content: str | bytes, kind: str
+) -> None:
+    capsule = load(engine, write(tmp_path, content, "photo.png"), None)
+    assert (capsule.name, capsule.kind, capsule.was_cached) == ("photo.png", kind, False)
+
+
+def test_a_capsule_carries_its_hash_and_its_bound_of_tables(engine: Engine, tmp_path: Path) -> None:
+    capsule = load(engine, write(tmp_path, MODULE), None)
+    assert capsule.sha256 == hashlib.sha256(MODULE.encode()).hexdigest()
+    assert capsule.table_bound == 2
+
+
+def test_a_capsule_may_be_reached_through_a_link(engine: Engine, tmp_path: Path) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(write(tmp_path, MODULE))
+    assert load(engine, link, None).kind == "module"
+
+
+# What is refused
+
+
+@pytest.mark.parametrize("name", ["missing.wasm", "file/below.wasm"])
+def test_a_path_that_leads_nowhere(engine: Engine, tmp_path: Path, name: str) -> None:
+    write(tmp_path, MODULE, "file")
+    error = error_of(engine, tmp_path / name)
+    assert isinstance(error, CapsuleNotFound)
+    assert error.exit_status == 127
+
+
+def test_a_folder(engine: Engine, tmp_path: Path) -> None:
+    error = error_of(engine, tmp_path)
+    assert isinstance(error, CapsuleUnreadable)
+    assert "a folder" in str(error)
+
+
+def test_a_pipe_that_nobody_writes_to_is_refused_at_once(engine: Engine, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    error = error_of(engine, tmp_path / "pipe")
+    assert isinstance(error, CapsuleUnreadable)
+    assert "a pipe" in str(error)
+
+
+def test_a_device(engine: Engine) -> None:
+    error = error_of(engine, Path("/dev/zero"))
+    assert isinstance(error, CapsuleUnreadable)
+    assert "a device" in str(error)
+
+
+def test_a_socket(engine: Engine, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        assert isinstance(error_of(engine, tmp_path / "socket"), CapsuleUnreadable)
+
+
+def test_a_loop_of_links(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert isinstance(error_of(engine, tmp_path / "loop"), CapsuleUnreadable)
+
+
+def test_a_name_longer_than_names_can_be(engine: Engine, tmp_path: Path) -> None:
+    assert isinstance(error_of(engine, tmp_path / ("n" * 1000)), CapsuleUnreadable)
+
+
+def test_a_file_larger_than_any_capsule_is_not_read(engine: Engine, tmp_path: Path) -> None:
+    path = write(tmp_path, MODULE)
+    os.truncate(path, 10 << 40)
+    error = error_of(engine, path)
+    assert isinstance(error, CapsuleUnreadable)
+    assert "10 TiB" in str(error)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello, world\n",
+        b"\x89PNG\r\n\x1a\n" + bytes(100),
+        b"#!/bin/sh\n(module)\n",
+        b";; nothing but a comment",
+        b"(; a comment without an end (module)",
+        b"(module \xff)",
+        b" \n\t ",
+        "\ufeff(module)".encode(),
+        bytes(100),
+    ],
+)
+def test_what_is_no_webassembly(engine: Engine, tmp_path: Path, content: bytes) -> None:
+    assert isinstance(error_of(engine, write(tmp_path, content)), NotWebAssembly)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "(",
+        "(module",
+        '(module (func (export "run")',
+        '(module (func (export "ru',
+        "(module (; a comment",
+        "(component (core module)\n\n",
+        bytes(wat2wasm(MODULE))[:-1],
+        bytes(wat2wasm(COMPONENT))[:-1],
+        b"\0as",
+    ],
+)
+def test_what_ends_too_early(engine: Engine, tmp_path: Path, content: str | bytes) -> None:
+    assert isinstance(error_of(engine, write(tmp_path, content)), TruncatedCapsule)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("(module (func (result i32)))", "expected i32 but nothing on stack"),
+        ("(module\n  (func call $nobody))", "$nobody`, at line 2, column 14"),
+        ("(hello)", "expected valid module field, at line 1, column 2"),
+        (b"\0asm\x02\0\0\0", "unknown binary version"),
+        (b"\0asm\x0d\0\x02\0", "version"),
+        (b"\0asm\x01\0\0\0\x01\xff\xff\xff\xff\xff\x01", "invalid var_u32"),
+        (b"\0asm\x0d\0\x01\0\x01\x04\0asm", "unexpected end"),
+    ],
+)
+def test_an_invalid_capsule_is_refused_with_the_reason_of_the_engine(
+    engine: Engine, tmp_path: Path, content: str | bytes, reason: str
+) -> None:
+    error = error_of(engine, write(tmp_path, content))
+    assert isinstance(error, InvalidCapsule)
+    assert reason in str(error)
+    assert "\n" not in str(error)
+
+
+def test_native_code_is_never_taken_even_from_this_very_engine(
+    engine: Engine, tmp_path: Path
+) -> None:
+    compiled = Module(engine.native, MODULE).serialize()
+    error = error_of(engine, write(tmp_path, bytes(compiled), "capsule.wasm"))
+    assert isinstance(error, PrecompiledCapsule)
+    assert error.exit_status == 126
+
+
+# With a cache
+
+
+def test_the_second_time_it_comes_from_the_cache(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, MODULE)
+    first, second = load(engine, path, cache), load(engine, path, cache)
+    assert (first.was_cached, second.was_cached) == (False, True)
+    assert (first.sha256, first.table_bound) == (second.sha256, second.table_bound)
+
+
+def test_a_component_comes_from_the_cache_too(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, COMPONENT)
+    load(engine, path, cache)
+    again = load(engine, path, cache)
+    assert (again.kind, again.was_cached) == ("component", True)
+
+
+def test_a_copy_under_another_name_shares_the_artifact(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    load(engine, write(tmp_path, MODULE, "one"), cache)
+    assert load(engine, write(tmp_path, MODULE, "two"), cache).was_cached
+
+
+def test_an_unchanged_file_is_neither_read_nor_hashed(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, MODULE)
+    load(engine, path, cache)
+
+    def fail(*_: object) -> Never:
+        raise AssertionError("it was read")
+
+    monkeypatch.setattr(os, "fdopen", fail)
+    monkeypatch.setattr(capsules._Source, "read", fail)
+    monkeypatch.setattr(capsules, "_hash", fail)
+    assert load(engine, path, cache).was_cached
+
+
+def test_a_changed_file_of_the_same_size_and_time_is_noticed(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, '(module (func (export "one")))')
+    before = path.stat()
+    load(engine, path, cache)
+    path.write_bytes(b'(module (func (export "two")))')
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert path.stat().st_mtime_ns == before.st_mtime_ns
+    capsule = load(engine, path, cache)
+    assert not capsule.was_cached
+    assert [export.name for export in capsule.code.exports] == ["two"]  # type: ignore[union-attr]
+
+
+def test_the_hash_of_a_file_that_changes_while_it_is_read_is_not_kept(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, MODULE)
+    read = capsules._Source.read
+
+    def read_and_change(source: capsules._Source) -> bytes:
+        content = read(source)
+        path.write_bytes(COMPONENT.encode())
+        return content
+
+    monkeypatch.setattr(capsules._Source, "read", read_and_change)
+    assert load(engine, path, cache).kind == "module"
+    monkeypatch.undo()
+    assert cache.known_source(path.stat()) is None
+    assert load(engine, path, cache).kind == "component"
+
+
+def test_a_refused_capsule_leaves_no_artifact(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, "(module (func (result i32)))")
+    for _ in range(2):
+        with pytest.raises(InvalidCapsule):
+            load(engine, path, cache)
+    assert cache.entries() == []
+
+
+def test_a_capsule_that_the_cache_cannot_keep_runs_all_the_same(
+    engine: Engine, tmp_path: Path
+) -> None:
+    with ArtifactCache.open(tmp_path / "small", max_bytes=100) as small:
+        capsule = load(engine, write(tmp_path, MODULE), small)
+    assert capsule.kind == "module"
+    assert capsule.cache_error is not None
+    assert "100 B" in str(capsule.cache_error)

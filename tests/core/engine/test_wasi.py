@@ -1,0 +1,66 @@
+"""Files for a guest's standard streams: why one cannot be used is told apart."""
+
+from pathlib import Path
+
+import pytest
+
+from atectl.engine.wasi import Streams, WasiSettings, wasi_config
+from atectl.errors import StreamUnusable
+from tests.support.python_child import in_child
+
+STREAMS = ("stdin", "stdout", "stderr")
+NOBODY = 65_534
+
+REFUSED_TO_NOBODY = f"""
+import os
+import wasmtime
+from atectl.errors import StreamUnusable
+from atectl.engine.wasi import Streams, WasiSettings, wasi_config
+if os.geteuid() == 0:
+    os.setgid({NOBODY})
+    os.setuid({NOBODY})
+try:
+    wasi_config(WasiSettings(("guest",), streams=Streams(**{{streams}})))
+except StreamUnusable as error:
+    print(error)
+"""
+
+
+def refused(**streams: str) -> str:
+    with pytest.raises(StreamUnusable) as caught:
+        wasi_config(WasiSettings(("guest",), streams=Streams(**streams)))
+    return str(caught.value)
+
+
+def test_input_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    missing = f"{tmp_path}/missing"
+    assert refused(stdin=missing) == (
+        f"stdin: {missing!r} cannot be opened: No such file or directory"
+    )
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_folder_is_no_stream(tmp_path: Path, stream: str) -> None:
+    assert refused(**{stream: str(tmp_path)}) == f"{stream}: {str(tmp_path)!r} is a folder"
+
+
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_output_in_a_folder_that_is_not_there_is_refused(tmp_path: Path, stream: str) -> None:
+    path = f"{tmp_path}/missing/out"
+    assert refused(**{stream: path}) == (
+        f"{stream}: {path!r} cannot be opened: its folder does not exist"
+    )
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_a_file_that_is_forbidden_is_refused(tmp_path: Path, stream: str) -> None:
+    path = tmp_path / "file"
+    path.touch(mode=0)
+    told = in_child(REFUSED_TO_NOBODY.format(streams={stream: str(path)}))
+    assert told == f"{stream}: {str(path)!r} cannot be opened: Permission denied\n"
+
+
+def test_output_that_nothing_can_be_named_is_refused(tmp_path: Path) -> None:
+    assert refused(stdout=f"{tmp_path}/{'x' * 300}").endswith(
+        "cannot be opened: File name too long"
+    )

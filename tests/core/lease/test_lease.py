@@ -1,0 +1,141 @@
+"""A lease: charged for what it used, ended for one reason, recorded as it is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from atectl.accounting import Ledger, Principal, Quota
+from atectl.capsule.loading import load
+from atectl.engine.metered import Engine
+from atectl.engine.wasi import WasiSettings
+from atectl.lease.lease import Lease, Terms
+from atectl.ledger_store.records import FINISHED, RUNNING
+from tests.conftest import CAPSULES
+
+MIB = 1 << 20
+LONG_S = 30.0
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+def lease(
+    engine: Engine, path: Path, ledger: Ledger | None = None, quota: Quota | None = None
+) -> Lease:
+    terms = Terms(Principal("tenant"), quota or Quota(64 * MIB, LONG_S), WasiSettings((path.name,)))
+    charged = Ledger() if ledger is None else ledger
+    return Lease(engine, load(engine, path, None), terms, charged)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "capsule.wat"
+    path.write_text(text)
+    return path
+
+
+GROWS = """(module (memory 2)
+  (func (export "_start")
+    (drop (memory.grow (i32.const 6))) (drop (memory.grow (i32.const 60000)))))"""
+
+
+def test_the_ledger_is_charged_what_the_lease_used(engine: Engine, tmp_path: Path) -> None:
+    ledger = Ledger()
+    run = lease(engine, written(tmp_path, GROWS), ledger)
+    run.start()
+    assert run.join().reason == "exited"
+    account = ledger.account("tenant")
+    assert account is not None
+    assert account.peak_bytes == 8 * 65_536
+    assert account.usage.leases == 1
+    assert account.usage.refused_growths == 1
+    assert account.usage.cpu_s > 0
+    assert account.usage.byte_seconds > 0
+
+
+def test_two_leases_of_one_principal_add_up(engine: Engine, tmp_path: Path) -> None:
+    ledger = Ledger()
+    for _ in range(2):
+        run = lease(engine, written(tmp_path, GROWS), ledger)
+        run.start()
+        run.join()
+    account = ledger.account("tenant")
+    assert account is not None
+    assert (account.peak_bytes, account.usage.leases) == (8 * 65_536, 2)
+
+
+def test_a_running_lease_is_recorded_with_what_it_holds_now(engine: Engine) -> None:
+    run = lease(engine, CAPSULES / "spin.wat")
+    run.start()
+    while run.read().current_bytes == 0 or run.cpu_s < 0.05:
+        pass
+    record = run.record()
+    assert record.state == RUNNING
+    assert record.current_bytes > 0
+    assert record.cpu_s >= 0.05
+    assert record.finished_at is None
+    run.end("interrupted")
+    run.join()
+    record = run.record()
+    assert (record.state, record.current_bytes, record.reason) == (FINISHED, 0, "interrupted")
+    assert record.exit_status == 130
+
+
+def test_the_first_reason_to_end_counts(engine: Engine) -> None:
+    run = lease(engine, CAPSULES / "spin.wat")
+    run.start()
+    run.end("terminated")
+    run.end("interrupted")
+    assert run.join().exit_status == 143
+
+
+def test_a_lease_told_to_end_before_it_began_does_not_run(engine: Engine) -> None:
+    run = lease(engine, CAPSULES / "spin.wat")
+    run.end("interrupted")
+    run.start()
+    assert run.join().reason == "interrupted"
+    assert run.read().peak_bytes == 0
+
+
+def test_memory_of_an_abandoned_guest_still_counts(engine: Engine) -> None:
+    run = lease(engine, CAPSULES / "sleep.wat", quota=Quota(64 * MIB, deadline_s=0.1))
+    run.start()
+    outcome = run.join()
+    assert (outcome.reason, outcome.exit_status) == ("deadline", 124)
+    assert run.read().current_bytes > 0
+
+
+def test_a_lease_gives_back_its_memory_when_it_ends(engine: Engine, tmp_path: Path) -> None:
+    before = len(engine.memories)
+    run = lease(engine, written(tmp_path, GROWS))
+    run.start()
+    run.join()
+    assert len(engine.memories) == before
+
+
+def test_a_trap_in_the_start_function_is_the_guests(engine: Engine, tmp_path: Path) -> None:
+    run = lease(
+        engine,
+        written(tmp_path, '(module (func $s unreachable) (start $s) (func (export "_start")))'),
+    )
+    run.start()
+    outcome = run.join()
+    assert (outcome.reason, outcome.exit_status) == ("trapped", 134)
+
+
+def test_an_exit_in_the_start_function_is_the_guests_status(engine: Engine, tmp_path: Path) -> None:
+    run = lease(
+        engine,
+        written(
+            tmp_path,
+            """(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+            (memory (export "memory") 0) (func $s (call $exit (i32.const 7))) (start $s)
+            (func (export "_start")))""",
+        ),
+    )
+    run.start()
+    assert run.join().exit_status == 7

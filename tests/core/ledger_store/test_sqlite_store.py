@@ -1,0 +1,620 @@
+"""The SQLite ledger: its file, its versions, its errors. What any store does is in contract/."""
+
+import os
+import random
+import sqlite3
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from atectl import errors
+from atectl.accounting import MAX_PRINCIPALS
+from atectl.ledger_store.records import HISTORY_LEASES, LOST
+from atectl.ledger_store.sqlite import connection as sqlite_connection
+from atectl.ledger_store.sqlite import schema as sqlite_schema
+from atectl.ledger_store.sqlite.connection import ledger_error, named_errors
+from atectl.ledger_store.sqlite.store import (
+    LOST_LEASES,
+    RETIRE_EVERY_S,
+    SILENCE_S,
+    SqliteLedgerStore,
+)
+from tests.support.lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
+
+
+def open_store(path: Path, **options: object) -> SqliteLedgerStore:
+    usual: dict[str, object] = {"host": HOST, "clock": lambda: NOW + 1, "is_gone": is_gone}
+    return SqliteLedgerStore(path, **usual | options)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.db"
+
+
+@pytest.fixture
+def store(path: Path) -> Iterator[SqliteLedgerStore]:
+    with closing(open_store(path)) as store:
+        yield store
+
+
+@pytest.fixture
+def written(path: Path) -> Path:
+    """A ledger with one running lease, which nobody has open."""
+    with closing(open_store(path)) as store:
+        store.flush([make_lease()])
+    return path
+
+
+def fetch(path: Path, query: str) -> tuple:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(query).fetchone()
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+class TestFile:
+    def test_it_is_private_to_its_user(self, store: SqliteLedgerStore, path: Path) -> None:
+        store.flush([make_lease()])
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in path.parent.iterdir()}
+        assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm"), 0o600)
+
+    def test_the_mode_an_operator_gave_it_stays(self, written: Path) -> None:
+        written.chmod(0o640)
+        with closing(open_store(written)) as store:
+            store.flush([make_lease(fuel=200)])
+        assert stat.S_IMODE(written.stat().st_mode) == 0o640
+
+    def test_it_says_what_it_is(self, written: Path) -> None:
+        assert fetch(written, "PRAGMA application_id") == (0x61746563,)
+        assert fetch(written, "PRAGMA user_version") == (len(sqlite_schema.MIGRATIONS),)
+        assert fetch(written, "PRAGMA journal_mode") == ("wal",)
+
+    @pytest.mark.parametrize("name", ["a b.db", "50%41.db", "what?mode=ro", "a#b", "läger.db"])
+    def test_its_name_may_hold_any_character(self, tmp_path: Path, name: str) -> None:
+        path = tmp_path / name
+        with closing(open_store(path)) as store:
+            store.flush([make_lease()])
+        assert path.is_file()
+        with closing(open_store(path, read_only=True)) as reader:
+            assert reader.running() == [make_lease()]
+
+    def test_its_path_may_be_relative(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(path.parent)
+        open_store(Path("ledger.db")).close()
+        assert path.is_file()
+
+    def test_an_empty_file_becomes_a_ledger(self, path: Path) -> None:
+        path.touch()
+        with closing(open_store(path)) as store:
+            store.flush([make_lease()])
+            assert store.running() == [make_lease()]
+
+    def test_its_folder_is_created_at_the_default_place(self, tmp_path: Path) -> None:
+        path = tmp_path / "state" / "atectl" / "ledger.db"
+        open_store(path, at_default_place=True).close()
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+    def test_a_named_folder_is_not_created(self, tmp_path: Path) -> None:
+        with pytest.raises(errors.LedgerUnavailable, match="there is no folder") as caught:
+            open_store(tmp_path / "none" / "ledger.db")
+        assert "create the folder" in caught.value.remedy
+        assert not (tmp_path / "none").exists()
+
+    def test_a_folder_is_no_ledger(self, tmp_path: Path) -> None:
+        with pytest.raises(errors.LedgerUnavailable, match="not a regular file"):
+            open_store(tmp_path)
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_fifo_is_refused_at_once(self, path: Path, read_only: bool) -> None:
+        os.mkfifo(path)
+        with pytest.raises(errors.LedgerUnavailable, match="not a regular file"):
+            open_store(path, read_only=read_only)
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_a_path_that_cannot_be_is_refused(self, tmp_path: Path, read_only: bool) -> None:
+        for name in ("nul\0", "x" * 300):
+            with pytest.raises(errors.LedgerUnavailable):
+                open_store(tmp_path / name, read_only=read_only)
+
+    def test_a_dangling_link_is_refused(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path / "nothing")
+        with pytest.raises(errors.LedgerUnavailable, match="No such file"):
+            open_store(tmp_path / "link")
+
+
+class TestReading:
+    def test_a_missing_ledger_is_not_created(self, path: Path) -> None:
+        with pytest.raises(errors.LedgerUnavailable, match="No such file"):
+            open_store(path, read_only=True)
+        assert list(path.parent.iterdir()) == []
+
+    def test_a_missing_ledger_at_the_default_place_is_empty(self, tmp_path: Path) -> None:
+        path = tmp_path / "atectl" / "ledger.db"
+        with closing(open_store(path, read_only=True, at_default_place=True)) as store:
+            assert store.accounts() == store.running() == store.history() == []
+            assert store.account("alice") is None
+        assert list(tmp_path.iterdir()) == []
+
+    def test_an_empty_file_reads_as_empty_and_stays_empty(self, path: Path) -> None:
+        path.touch()
+        with closing(open_store(path, read_only=True)) as store:
+            assert store.accounts() == []
+        assert path.stat().st_size == 0
+
+    def test_a_reader_follows_a_writer(self, store: SqliteLedgerStore, path: Path) -> None:
+        with closing(open_store(path, read_only=True)) as reader:
+            store.flush([make_lease()])
+            assert reader.running() == [make_lease()]
+            store.flush([make_lease(fuel=200)])
+            assert reader.running() == [make_lease(fuel=200)]
+
+    def test_a_reader_cannot_write(self, written: Path) -> None:
+        with closing(open_store(written, read_only=True)) as reader:
+            with pytest.raises(errors.LedgerUnavailable, match="readonly"):
+                reader.flush([make_lease(fuel=200)])
+            with pytest.raises(errors.LedgerUnavailable, match="readonly"):
+                reader.reset()
+            assert reader.running() == [make_lease()]
+
+    def test_a_reader_does_not_wait_for_a_writer(self, written: Path) -> None:
+        with closing(sqlite3.connect(written, isolation_level=None)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            with closing(open_store(written, read_only=True, busy_timeout_s=0)) as reader:
+                assert reader.running() == [make_lease()]
+
+    def test_a_ledger_being_written_without_a_log_is_not_read_half_written(
+        self, written: Path
+    ) -> None:
+        change(written, "PRAGMA journal_mode = DELETE")
+        with closing(sqlite3.connect(written, isolation_level=None)) as writer:
+            writer.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(errors.LedgerBusy):
+                open_store(written, read_only=True, busy_timeout_s=0.1)
+
+    def test_accounts_are_one_snapshot(self, store: SqliteLedgerStore, path: Path) -> None:
+        """While another store moves bytes between two leases, their sum never wavers."""
+        store.flush([make_lease(id="a", current_bytes=100), make_lease(id="b", current_bytes=0)])
+
+        def move() -> None:
+            with closing(open_store(path)) as writer:
+                for n in range(200):
+                    moved = n % 100
+                    writer.flush(
+                        [
+                            make_lease(id="a", current_bytes=100 - moved),
+                            make_lease(id="b", current_bytes=moved),
+                        ]
+                    )
+
+        mover = threading.Thread(target=move)
+        mover.start()
+        seen = set()
+        while mover.is_alive():
+            seen.update(account.current_bytes for account in store.accounts())
+        mover.join()
+        assert seen == {100}
+
+
+class TestVersions:
+    def test_a_later_ledger_is_refused_and_left_alone(self, written: Path) -> None:
+        change(written, "PRAGMA user_version = 99")
+        before = written.read_bytes()
+        for read_only in (False, True):
+            with pytest.raises(errors.LedgerTooNew, match="schema version 99"):
+                open_store(written, read_only=read_only)
+        assert written.read_bytes() == before
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_an_older_ledger_is_brought_up_to_date(
+        self, written: Path, monkeypatch: pytest.MonkeyPatch, read_only: bool
+    ) -> None:
+        self._add_migration(monkeypatch, "ALTER TABLE accounts ADD COLUMN note TEXT")
+        with closing(open_store(written, read_only=read_only)) as store:
+            assert store.running() == [make_lease()]
+        assert fetch(written, "PRAGMA user_version") == (2,)
+        assert fetch(written, "SELECT note FROM accounts") == (None,)
+
+    def test_a_migration_that_fails_changes_nothing(
+        self, written: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        self._add_migration(
+            monkeypatch,
+            "ALTER TABLE accounts ADD COLUMN note TEXT",
+            "INSERT INTO nowhere VALUES (1)",
+        )
+        with pytest.raises(errors.LedgerCorrupt, match="nowhere"):
+            open_store(written)
+        monkeypatch.undo()
+        with closing(open_store(written)) as store:
+            assert store.running() == [make_lease()]
+        assert fetch(written, "PRAGMA user_version") == (1,)
+        columns = "SELECT count(*) FROM pragma_table_info('accounts') WHERE name = 'note'"
+        assert fetch(written, columns) == (0,)
+
+    def test_an_opener_waits_for_one_that_is_creating_it(self, path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            release = threading.Timer(0.2, other.execute, ("ROLLBACK",))
+            release.start()
+            with closing(open_store(path, busy_timeout_s=30)) as store:
+                store.flush([make_lease()])
+            release.join()
+        assert fetch(path, "PRAGMA journal_mode") == ("wal",)
+
+    def test_an_opener_does_not_wait_for_ever(self, path: Path) -> None:
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(errors.LedgerBusy, match="locked"):
+                open_store(path, busy_timeout_s=0.1)
+
+    def test_openers_may_race_to_create_it(self, path: Path) -> None:
+        start = threading.Barrier(8)
+        failures: list[BaseException] = []
+
+        def create(n: int) -> None:
+            start.wait()
+            try:
+                with closing(open_store(path, busy_timeout_s=30)) as store:
+                    store.flush([make_lease(id=f"l{n}")])
+            except BaseException as error:
+                failures.append(error)
+
+        racers = [threading.Thread(target=create, args=(n,)) for n in range(8)]
+        for racer in racers:
+            racer.start()
+        for racer in racers:
+            racer.join()
+        assert failures == []
+        with closing(open_store(path)) as store:
+            assert len(store.running()) == 8
+
+    @staticmethod
+    def _add_migration(monkeypatch: pytest.MonkeyPatch, *statements: str) -> None:
+        migrations = (*sqlite_schema.MIGRATIONS, statements)
+        monkeypatch.setattr(sqlite_schema, "MIGRATIONS", migrations)
+        monkeypatch.setattr(sqlite_connection, "MIGRATIONS", migrations)
+
+
+class TestForeignAndDamaged:
+    """Whatever is no sound ledger is named as such and keeps every byte it has."""
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"x",
+            b"\x89PNG" * 300,
+            random.Random(1).randbytes(8192),
+            b"SQLite format 3\0" + b"\xff" * 4080,
+        ],
+        ids=["one byte", "picture", "random", "only the magic"],
+    )
+    def test_no_database(self, path: Path, content: bytes, read_only: bool) -> None:
+        path.write_bytes(content)
+        with pytest.raises(errors.LedgerCorrupt, match="not a database"):
+            open_store(path, read_only=read_only)
+        assert path.read_bytes() == content
+
+    @pytest.mark.parametrize("read_only", [False, True])
+    def test_another_programs_database(self, path: Path, read_only: bool) -> None:
+        change(path, "CREATE TABLE places (url TEXT)", "INSERT INTO places VALUES ('here')")
+        before = path.read_bytes()
+        with pytest.raises(errors.LedgerCorrupt, match="no atectl ledger"):
+            open_store(path, read_only=read_only)
+        assert path.read_bytes() == before
+        assert [file.name for file in path.parent.iterdir()] == ["ledger.db"]
+
+    @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+    def test_a_ledger_cut_short(self, written: Path, kept: float) -> None:
+        whole = written.read_bytes()
+        cut = whole[: int(len(whole) * kept)]
+        written.write_bytes(cut)
+        with pytest.raises(errors.LedgerCorrupt):
+            self._use(written)
+        assert written.read_bytes() == cut
+
+    def test_garbage_in_its_middle(self, written: Path) -> None:
+        content = bytearray(written.read_bytes())
+        page = 4096
+        content[page : 3 * page] = random.Random(2).randbytes(2 * page)
+        written.write_bytes(content)
+        with pytest.raises(errors.LedgerCorrupt):
+            self._use(written)
+        assert written.read_bytes() == bytes(content)
+
+    def test_any_damaged_page_is_a_named_error_or_does_no_harm(self, path: Path) -> None:
+        with closing(open_store(path)) as store:
+            store.flush(make_lease(id=f"l{n}", principal=f"p{n}") for n in range(60))
+        sound = path.read_bytes()
+        chance = random.Random(3)
+        named = 0
+        for _ in range(150):
+            content = bytearray(sound)
+            at = chance.randrange(100, len(content) - 16)
+            content[at : at + 16] = chance.randbytes(16)
+            path.write_bytes(content)
+            try:
+                self._use(path)
+            except errors.LedgerError:
+                named += 1
+            for name in ("ledger.db-wal", "ledger.db-shm"):
+                path.with_name(name).unlink(missing_ok=True)
+        assert named > 0
+
+    def test_damage_that_sqlite_quotes_in_its_reason(self, written: Path) -> None:
+        content = written.read_bytes()
+        for sound, damaged in [
+            (b"tableaccountsaccounts", b"tableacc\xff\xfentsaccounts"),
+            (b"serial INTEGER PRIMARY", b"serial ,,,,,,, PRIMARY"),
+        ]:
+            assert sound in content
+            content = content.replace(sound, damaged)
+        written.write_bytes(content)
+        with pytest.raises(errors.LedgerCorrupt, match="malformed"):
+            self._use(written)
+
+    def test_a_missing_table(self, written: Path) -> None:
+        change(written, "DROP TABLE accounts")
+        with pytest.raises(errors.LedgerCorrupt, match="no such table"):
+            self._use(written)
+
+    def test_text_that_is_no_text_is_shown(self, written: Path) -> None:
+        change(written, "UPDATE leases SET capsule = CAST(x'66ff66' AS TEXT)")
+        with closing(open_store(written)) as store:
+            assert store.running()[0].capsule == "f\ufffdf"
+
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE accounts SET peak_bytes = 'many'",
+            "UPDATE accounts SET last_capsule = x'00'",
+            "UPDATE leases SET quota_bytes = 1.5",
+            "UPDATE leases SET started_at = 'then'",
+            "UPDATE leases SET exit_status = 'x', ended_at = 1",
+        ],
+    )
+    def test_a_value_of_another_type(self, written: Path, damage: str) -> None:
+        change(written, damage)
+        with pytest.raises(errors.LedgerCorrupt, match="is damaged"):
+            self._use(written)
+
+    def test_a_damaged_lease_does_not_stop_others_from_being_stored(self, written: Path) -> None:
+        change(written, "UPDATE leases SET fuel = 'x', byte_seconds = x'00', account = 'y'")
+        with closing(open_store(written)) as store:
+            store.flush([make_lease(), make_lease(id="other")])
+            assert len(store.running()) == 2
+
+    @staticmethod
+    def _use(path: Path) -> None:
+        with closing(open_store(path)) as store:
+            store.accounts()
+            store.running()
+            store.history()
+            store.flush([make_lease(id="more", principal="more")])
+
+
+RESULTS = [
+    *("ABORT", "AUTH", "BUSY", "CANTOPEN", "CONSTRAINT", "CORRUPT", "ERROR", "FORMAT", "FULL"),
+    *("INTERNAL", "INTERRUPT", "IOERR", "LOCKED", "MISMATCH", "MISUSE", "NOLFS", "NOMEM"),
+    *("NOTADB", "NOTFOUND", "PERM", "PROTOCOL", "RANGE", "READONLY", "SCHEMA", "TOOBIG"),
+]
+"""The primary results of SQLite that are errors; an extended result begins with its primary."""
+
+CLASSES = dict.fromkeys(("BUSY", "LOCKED", "PROTOCOL"), errors.LedgerBusy) | dict.fromkeys(
+    ("CORRUPT", "NOTADB", "FORMAT", "ERROR", "CONSTRAINT", "MISMATCH"), errors.LedgerCorrupt
+)
+"""Those that are not `LedgerUnavailable`."""
+
+
+def primary_result(name: str) -> str:
+    return next((result for result in RESULTS if name.startswith(f"SQLITE_{result}")), "")
+
+
+class TestTransactions:
+    def test_a_flush_that_fails_half_way_stores_nothing(
+        self, store: SqliteLedgerStore, path: Path
+    ) -> None:
+        change(
+            path,
+            "CREATE TRIGGER stop BEFORE INSERT ON leases WHEN NEW.id = 'second' "
+            "BEGIN SELECT RAISE(ABORT, 'stopped half way'); END",
+        )
+        with pytest.raises(errors.LedgerCorrupt, match="stopped half way"):
+            store.flush([make_lease(id="first"), make_lease(id="second")])
+        assert store.accounts() == store.running() == []
+        store.flush([make_lease(id="first")])
+        assert store.running() == [make_lease(id="first")]
+
+
+class TestErrors:
+    @pytest.mark.parametrize("name", sorted(filter(primary_result, dir(sqlite3))))
+    def test_every_result_of_sqlite_has_its_class(self, name: str) -> None:
+        error = sqlite3.OperationalError("its own reason")
+        error.sqlite_errorcode = getattr(sqlite3, name)
+        ours = ledger_error(Path("/the/ledger.db"), error)
+        assert type(ours) is CLASSES.get(primary_result(name), errors.LedgerUnavailable)
+        assert str(ours) == "/the/ledger.db: its own reason"
+
+    @pytest.mark.parametrize(
+        "kind",
+        [
+            sqlite3.Error,
+            sqlite3.DatabaseError,
+            sqlite3.InterfaceError,
+            sqlite3.DataError,
+            sqlite3.OperationalError,
+            sqlite3.IntegrityError,
+            sqlite3.InternalError,
+            sqlite3.ProgrammingError,
+            sqlite3.NotSupportedError,
+            PermissionError,
+            OSError,
+        ],
+    )
+    def test_every_exception_without_a_code_is_named(self, kind: type[Exception]) -> None:
+        with pytest.raises(errors.LedgerUnavailable, match="the reason"), named_errors(Path("l")):
+            raise kind("the reason")
+
+    def test_a_closed_store_says_so(self, store: SqliteLedgerStore) -> None:
+        store.close()
+        with pytest.raises(errors.LedgerUnavailable, match="closed"):
+            store.accounts()
+
+    def test_a_locked_ledger_is_busy_after_the_time_given(self, written: Path) -> None:
+        with (
+            closing(sqlite3.connect(written, isolation_level=None)) as other,
+            closing(open_store(written, busy_timeout_s=0.2)) as store,
+        ):
+            other.execute("BEGIN IMMEDIATE")
+            began = time.monotonic()
+            with pytest.raises(errors.LedgerBusy, match="locked"):
+                store.flush([make_lease()])
+            assert 0.1 < time.monotonic() - began < 2
+            other.execute("ROLLBACK")
+            store.flush([make_lease(fuel=200)])
+            assert store.running() == [make_lease(fuel=200)]
+
+
+class TestLostLeases:
+    def test_the_newest_stay_listed_the_others_join_the_history(
+        self, store: SqliteLedgerStore
+    ) -> None:
+        store.flush(
+            make_lease(id=f"l{n}", process="gone", updated_at=NOW + n)
+            for n in range(LOST_LEASES + 2)
+        )
+        listed = {lease.id for lease in store.running()}
+        assert len(listed) == LOST_LEASES
+        assert listed.isdisjoint({"l0", "l1"})
+        oldest = store.history(limit=LOST_LEASES + 2)[-2:]
+        assert [(lease.id, lease.state, lease.reason) for lease in oldest] == [
+            ("l1", LOST, LOST),
+            ("l0", LOST, LOST),
+        ]
+
+    def test_running_leases_are_never_among_those_put_away(self, store: SqliteLedgerStore) -> None:
+        store.flush(
+            [
+                make_lease(id="alive", updated_at=NOW),
+                *(
+                    make_lease(id=f"l{n}", process="gone", updated_at=NOW + 9)
+                    for n in range(LOST_LEASES + 2)
+                ),
+            ]
+        )
+        assert len(store.running()) == LOST_LEASES + 1
+        assert "alive" in {lease.id for lease in store.running()}
+
+    def test_processes_are_not_judged_while_leases_are_few(self, path: Path) -> None:
+        judged: list[int] = []
+
+        def judge(pid: int, identity: str) -> bool:
+            judged.append(pid)
+            return False
+
+        with closing(open_store(path, is_gone=judge)) as store:
+            store.flush([make_lease(id="a"), make_lease(id="b"), finish(make_lease(id="c"))])
+            assert judged == []
+            store.running()
+            assert judged == [4242]
+
+    def test_processes_are_judged_for_that_once_a_minute(self, path: Path) -> None:
+        judged: list[int] = []
+        now = NOW
+
+        def judge(pid: int, identity: str) -> bool:
+            judged.append(pid)
+            return False
+
+        with closing(open_store(path, clock=lambda: now, is_gone=judge)) as store:
+            store.flush(make_lease(id=f"l{n}") for n in range(LOST_LEASES + 1))
+            store.flush([make_lease(id="l0", fuel=200)])
+            assert len(judged) == 1
+            now += RETIRE_EVERY_S
+            store.flush([make_lease(id="l0", fuel=300)])
+            assert len(judged) == 2
+
+    def test_a_process_that_ends_between_two_looks_is_seen_to(self, path: Path) -> None:
+        ended: set[int] = set()
+        with closing(open_store(path, is_gone=lambda pid, _: pid in ended)) as store:
+            store.flush([make_lease()])
+            assert [lease.state for lease in store.running()] == ["running"]
+            ended.add(4242)
+            assert [lease.state for lease in store.running()] == [LOST]
+
+    @pytest.mark.parametrize("host", [HOST, "host-b"])
+    def test_a_week_of_silence_ends_a_lease(self, path: Path, host: str) -> None:
+        now = NOW
+        with closing(open_store(path, clock=lambda: now)) as store:
+            store.flush([make_lease(id="silent", host=host, updated_at=NOW)])
+            now = NOW + SILENCE_S
+            store.flush([make_lease(id="other", updated_at=now)])
+            assert {lease.id for lease in store.running()} == {"silent", "other"}
+            now += RETIRE_EVERY_S
+            store.flush([make_lease(id="other", updated_at=now)])
+            assert [lease.id for lease in store.running()] == ["other"]
+            assert [(lease.id, lease.state) for lease in store.history()] == [("silent", LOST)]
+
+    def test_a_lease_that_speaks_again_runs_again(self, path: Path) -> None:
+        now = NOW + SILENCE_S + 9
+        with closing(open_store(path, clock=lambda: now)) as store:
+            store.flush([make_lease(updated_at=NOW)])
+            store.flush([make_lease(updated_at=now)])
+            assert store.running() == [make_lease(updated_at=now)]
+            account = store.account("alice")
+            assert account is not None
+            assert account.leases == 1
+
+
+def test_the_file_holds_no_more_finished_leases_than_the_history(
+    store: SqliteLedgerStore, path: Path
+) -> None:
+    store.flush(
+        finish(make_lease(id=f"l{n}"), finished_at=NOW + n) for n in range(HISTORY_LEASES + 1)
+    )
+    store.flush([finish(make_lease(id="one more"), finished_at=NOW - 1)])
+    assert fetch(path, "SELECT count(*), min(ended_at) FROM leases") == (HISTORY_LEASES, NOW + 1)
+
+
+def test_a_flush_into_a_full_ledger_reads_no_whole_table(
+    store: SqliteLedgerStore, path: Path
+) -> None:
+    store.flush(
+        make_lease(id=f"l{n}", principal=f"p{n}", peak_bytes=n) for n in range(MAX_PRINCIPALS)
+    )
+    statements: list[str] = []
+    store._connection.set_trace_callback(statements.append)
+    store.flush([finish(make_lease(id="new", principal="newcomer"))])
+    store._connection.set_trace_callback(None)
+    assert any(statement.startswith("DELETE FROM accounts") for statement in statements)
+    plans = []
+    with closing(sqlite3.connect(path)) as connection:
+        connection.create_function("is_lost", 3, lambda *_: False)
+        for statement in statements:
+            # Counting the accounts goes over the pages of an index, not over its rows.
+            if "count(*) FROM accounts" not in statement:
+                plans += [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
+    scans = [plan for plan in plans if plan.startswith("SCAN accounts") or plan == "SCAN leases"]
+    # The lowest account is the first in the index by peak, and no further is read.
+    assert scans == ["SCAN accounts USING COVERING INDEX accounts_by_peak"]
+
+
+def test_listing_a_full_ledger_is_quick(store: SqliteLedgerStore) -> None:
+    store.flush(
+        make_lease(id=f"l{n}", principal=f"p{n}", current_bytes=MIB, pid=n)
+        for n in range(MAX_PRINCIPALS)
+    )
+    began = time.process_time()
+    accounts = store.accounts()
+    assert time.process_time() - began < 0.5
+    assert sum(account.current_bytes for account in accounts) == MAX_PRINCIPALS * MIB

@@ -1,0 +1,68 @@
+"""A process whose resident size is looked at from outside while it runs."""
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.system.memory import resident_bytes
+
+SAMPLE_S = 0.05
+
+
+class Watched(NamedTuple):
+    """A finished process: how it ended, what it wrote, and the most it was seen to hold."""
+
+    status: int
+    stdout: str
+    stderr: str
+    peak_resident_bytes: int
+    wall_s: float
+
+
+def run_watched(
+    command: Sequence[str | Path],
+    *,
+    stdin: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout_s: float = 110,
+    in_child: Callable[[], None] | None = None,
+) -> Watched:
+    """Run a command, its resident size sampled every 50 ms; `status` is -N for signal N.
+
+    Args:
+        in_child: called in the new process before the command begins.
+    """
+    began = time.monotonic()
+    process = subprocess.Popen(
+        [str(word) for word in command],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=in_child,
+    )
+    peaks = [0]
+    ended = threading.Event()
+
+    def sample() -> None:
+        while not ended.wait(SAMPLE_S):
+            peaks[0] = max(peaks[0], resident_bytes(process.pid) or 0)
+
+    sampler = threading.Thread(target=sample)
+    sampler.start()
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout_s)
+    finally:
+        process.kill()
+        ended.set()
+        sampler.join()
+    return Watched(process.returncode, stdout, stderr, peaks[0], time.monotonic() - began)
+
+
+def state_of(pid: int) -> str:
+    """The state of a process: `T` where it is stopped."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
