@@ -3,8 +3,9 @@
 import re
 from typing import TYPE_CHECKING
 
+from atectl.capsule.binary import MAGIC, MalformedBinary
 from atectl.capsule.cache import Artifact, Engine
-from atectl.capsule.outline import MAGIC, MalformedBinary, outline
+from atectl.capsule.outline import outline
 from atectl.engine.kind import Kind
 from atectl.errors import InvalidCapsule, NotWebAssembly, PrecompiledCapsule, TruncatedCapsule
 from atectl.units import show_size

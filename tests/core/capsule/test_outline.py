@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from wasmtime import Engine, Store, WasmtimeError, wat2wasm
 from wasmtime.component import Component, Linker
 
-from atectl.capsule import outline as wasm_binary
-from atectl.capsule.outline import MAX_TABLE_BOUND, MalformedBinary, outline
+from atectl.capsule import binary as wasm_binary
+from atectl.capsule.binary import MalformedBinary
+from atectl.capsule.outline import MAX_TABLE_BOUND, outline
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
 MODULE_HEADER = b"\0asm\x01\0\0\0"
