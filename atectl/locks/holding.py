@@ -21,6 +21,7 @@ from atectl.locks.errors import LockBusy, LockLost
 from atectl.locks.heartbeat import Heartbeat, LockTimes
 from atectl.locks.holder_record import Holder, HolderRecord, pairs, parse_holder
 from atectl.locks.keys import companion_keys
+from atectl.locks.scripts import source_of
 from atectl.system.clock import boottime
 from atectl.units import format_duration
 
@@ -81,9 +82,9 @@ class HeldLock:
         self.fence = fence
         self._keys = [terms.key, companion_keys(terms.key).holder]
         self._connection = connection
-        for name in ("renew", "release"):
-            # Read now: an upgrade of atectl may replace the files while the lock is held.
-            connection.script(name)
+        # Read now: an upgrade of atectl may replace the files while the lock is held.
+        self._renew_source = source_of("renew")
+        self._release_source = source_of("release")
         self._own: RedisConnection | None = None
         self._on_renewed: Renewed = _tell_nobody
         self._heartbeat = Heartbeat(
@@ -132,7 +133,8 @@ class HeldLock:
                 # An answer that does not come must leave time for another question.
                 timeout_s = max(times.retry_s, _SHORTEST_TIMEOUT_S)
                 self._own = self._connection.fresh(timeout_s=timeout_s, retries=0)
-            answer = self._own.script("renew")(self._keys, [self.token, str(times.ttl_ms)])
+            renew = self._own.script(self._renew_source)
+            answer = renew(self._keys, [self.token, str(times.ttl_ms)])
         except AtectlError:
             # Another connection finds out anew who the primary is.
             self._forget_own_connection()
@@ -147,7 +149,7 @@ class HeldLock:
         connection = self._own or self._connection
         for attempt in range(_RELEASES):
             try:
-                answer = connection.script("release")(self._keys, [self.token])
+                answer = connection.script(self._release_source)(self._keys, [self.token])
             except AtectlError as error:
                 if attempt == _RELEASES - 1:
                     within = format_duration(self.terms.times.ttl_s)
@@ -274,8 +276,9 @@ def _try(
     longest = "" if terms.deadline_s is None else f"{terms.deadline_s:.3f}"
     fields = [word for field in terms.holder.fields().items() for word in field]
     arguments = [token, str(terms.times.ttl_ms), longest, *fields]
+    ask = connection.script(source_of("acquire"))
     proved_at = clock()
-    is_held, *answer = connection.script("acquire")(keys, arguments)
+    is_held, *answer = ask(keys, arguments)
     if is_held:
         [fence] = answer
         return HeldLock(connection, terms, token, fence, proved_at=proved_at, clock=clock)

@@ -11,6 +11,7 @@ from atectl.locks.audit import INTENDED, AuditNote, LockAudit, own_origin
 from atectl.locks.errors import LockChanged, UnknownLock
 from atectl.locks.keys import companion_keys, key_bytes
 from atectl.locks.listing import Lock, look_of
+from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import Look, Verdict
 from atectl.system.clock import boottime
 
@@ -53,13 +54,10 @@ def see_lock(
         UnknownLock: there is none (exit 1).
         AtectlError: the server cannot be asked (exit 125).
     """
-    from atectl.redis.connection import translated
-
-    with translated(connection.address):
-        look = connection.script("look")
-        sent_at = clock()
-        value, kind, ttl_ms, expires_ms = look([key_bytes(key)], [])
-        received_at = clock()
+    look = connection.script(source_of("look"))
+    sent_at = clock()
+    value, kind, ttl_ms, expires_ms = look([key_bytes(key)])
+    received_at = clock()
     seen = look_of(kind if value is None else value, ttl_ms, sent_at, received_at)
     if seen is None:
         raise UnknownLock(f"there is no lock {key}")
@@ -92,13 +90,10 @@ def release_seen(connection: "RedisConnection", seen: SeenLock) -> Outcome:
         LockChanged: what was seen has no token to compare (exit 1).
         AtectlError: the server cannot be asked (exit 125).
     """
-    from atectl.redis.connection import translated
-
     token = token_of(seen)
     keys = [key_bytes(key) for key in _keys(seen.key)]
-    with translated(connection.address):
-        release = connection.script("release_seen")
-        outcome = release(keys, [key_bytes(token), seen.expires_ms, _TOLERANCE_MS])
+    release = connection.script(source_of("release_seen"))
+    outcome = release(keys, [key_bytes(token), seen.expires_ms, _TOLERANCE_MS])
     return Outcome(outcome.decode())
 
 

@@ -5,74 +5,26 @@ by nobody above, who have `client`, `primaries` and `script`. The whole of conne
 is bounded by the settings' timeout, whatever hangs: a name server, a socket, a cluster's node.
 """
 
-import hashlib
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from functools import cache
-from pathlib import Path
+from contextlib import AbstractContextManager
 from threading import Thread
 from typing import Any, Literal, Self, TypeAlias
 
 from redis import Redis  # noqa: TID253 - imported lazily, by the commands that need it
 from redis.cluster import RedisCluster  # noqa: TID253
-from redis.exceptions import AuthenticationError, NoScriptError, ResponseError  # noqa: TID253
+from redis.exceptions import AuthenticationError, ResponseError  # noqa: TID253
 from redis.sentinel import Sentinel  # noqa: TID253
 
 from atectl.errors import nearest
 from atectl.redis.clients import ClientFactory
 from atectl.redis.errors import BadRedisUrl, RedisTimeout
 from atectl.redis.faults import translated
+from atectl.redis.script import Script
 from atectl.redis.settings import RedisSettings
 
-__all__ = ["RedisConnection", "Script", "connect", "translated"]
-
 Kind: TypeAlias = Literal["single", "cluster", "sentinel"]
-Word: TypeAlias = str | bytes | int
-
-_LUA = Path(__file__).parents[1] / "locks" / "lua"
-
-
-@cache
-def _source(script: str) -> str:
-    return (_LUA / f"{script}.lua").read_text(encoding="utf-8")
-
-
-class Script:
-    """One Lua script on the server: call it with keys and arguments.
-
-    A call is sent once: when the connection breaks or the answer does not come, nobody knows
-    whether the script ran, and its caller decides. It is sent again only if the server says
-    that it did nothing.
-    """
-
-    def __init__(self, source: str, client: Redis | RedisCluster, address: str) -> None:
-        self._source = source
-        self._sha = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()
-        self._client = client
-        self._address = address
-
-    def __call__(self, keys: Sequence[str | bytes], args: Sequence[Word] = ()) -> Any:
-        """What the script returns, text as bytes. In a cluster the first key's node runs it.
-
-        Raises:
-            RedisFailure: see `translated` (exit 125).
-        """
-        with translated(self._address):
-            try:
-                return self._send("EVALSHA", self._sha, keys, args)
-            except NoScriptError:
-                return self._send("EVAL", self._source, keys, args)
-
-    def _send(
-        self, command: str, body: str, keys: Sequence[str | bytes], args: Sequence[Word]
-    ) -> Any:
-        client: Any = self._client
-        options = {}
-        if isinstance(self._client, RedisCluster):
-            # With its node named, redis-py's cluster client does not repeat a command.
-            options["target_nodes"] = client.get_node_from_key(keys[0])
-        return client.execute_command(command, body, len(keys), *keys, *args, **options)
 
 
 class RedisConnection:
@@ -80,7 +32,7 @@ class RedisConnection:
 
     Attributes:
         client: takes every command, routed to the node or master that it belongs to; its
-            answers are bytes. Calls to it belong inside `translated(connection.address)`.
+            answers are bytes. Calls to it belong inside `with connection.translated()`.
         kind: what was found at the address.
         address: `host:port` or the path of a socket, as it was given.
         is_replica: a single server was named, and it copies another: it takes no writes.
@@ -107,6 +59,10 @@ class RedisConnection:
     def address(self) -> str:
         return self.settings.address
 
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn whatever `client` raises inside into an error of ours: see `faults.translated`."""
+        return translated(self.address)
+
     def primaries(self) -> list[Redis]:
         """A client for every server that holds keys of its own, for SCAN.
 
@@ -116,12 +72,12 @@ class RedisConnection:
         client: Any = self.client
         if isinstance(client, Redis):
             return [client]
-        with translated(self.address):
+        with self.translated():
             return [client.get_redis_connection(node) for node in client.get_primaries()]
 
-    def script(self, name: str) -> Script:
-        """The script in `atectl/lua/NAME.lua`."""
-        return Script(_source(name), self._once, self.address)
+    def script(self, source: str) -> Script:
+        """A Lua script, to be called with keys and arguments."""
+        return Script(source, self._once, self.address)
 
     def fresh(
         self, *, timeout_s: float | None = None, retries: int | None = None

@@ -11,7 +11,7 @@ class RedisUnreachable(RedisFailure):
     """Nothing answers at the Redis server's address, or the connection broke."""
 
     code = "E501"
-    example = "atectl locks ls --redis redis://127.0.0.1:1"
+    example = "--redis redis://127.0.0.1:1, where no server listens"
     default_remedy = "check the address, and that the server runs and takes connections from here"
 
 
@@ -27,7 +27,7 @@ class RedisLoginRefused(RedisFailure):
     """The Redis server refuses the user or password, or wants one and was given none."""
 
     code = "E503"
-    example = "atectl locks ls --redis redis://operator@redis.example, with a wrong password"
+    example = "--redis redis://operator@redis.example, with a wrong password"
     default_remedy = (
         "name the user in the URL and give the password with --redis-password-file, "
         "or in ATECTL_REDIS_URL"
@@ -38,7 +38,7 @@ class RedisPermissionDenied(RedisFailure):
     """The Redis user may not run a command or touch a key that is needed."""
 
     code = "E504"
-    example = "an ACL user without +scan lists the locks"
+    example = "an ACL user without the permission +scan"
     default_remedy = "have the ACL user granted what the message names, or use another user"
 
 
@@ -46,8 +46,8 @@ class RedisWrongType(RedisFailure):
     """A key in Redis holds another type of value than it should."""
 
     code = "E505"
-    example = "lock:actor:staging:web is a list"
-    default_remedy = "find out which program writes the key, or choose another prefix"
+    example = "a key that should hold text is a list"
+    default_remedy = "find out which program writes the key"
 
 
 class RedisLoading(RedisFailure):
@@ -86,7 +86,7 @@ class BadRedisUrl(UsageError):
     """The Redis URL, or an option that goes with it, cannot be used."""
 
     code = "E510"
-    example = "atectl locks ls --redis localhost:6379"
+    example = "--redis localhost:6379"
     default_remedy = (
         "write redis://HOST:PORT, rediss://HOST:PORT (TLS) or unix:///PATH; in a user or password "
         "percent-encode / as %2F, ? as %3F, # as %23, @ as %40 and % as %25"
@@ -97,7 +97,7 @@ class NoRedisNamed(UsageError):
     """No Redis server was named."""
 
     code = "E511"
-    example = "atectl locks ls"
+    example = "no --redis option, no ATECTL_REDIS_URL and no atectl.toml"
     default_remedy = (
         "name it with --redis URL, ATECTL_REDIS_URL, or url under [redis] in atectl.toml"
     )
@@ -107,7 +107,7 @@ class BadRedisFile(UsageError):
     """A password, certificate or key file for the Redis connection cannot be used."""
 
     code = "E512"
-    example = "atectl locks ls --redis rediss://redis.example --redis-ca no-such-file.pem"
+    example = "--redis rediss://redis.example --redis-ca no-such-file.pem"
     default_remedy = (
         "name a file that exists, that you may read, and that holds what the option says"
     )

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis import exceptions as faults  # noqa: TID253 - imported by redis_connection alone
+from redis import exceptions as faults  # noqa: TID253 - the library is what this room is about
 from redis.sentinel import MasterNotFoundError  # noqa: TID253
 
 from atectl.redis.errors import (

@@ -18,9 +18,7 @@ def exchange(connection: "RedisConnection", commands: Sequence[tuple[str, bytes]
     """
     if not commands:
         return []
-    from atectl.redis.connection import translated
-
-    with translated(connection.address):
+    with connection.translated():
         pipeline = connection.client.pipeline(transaction=False)
         for command in commands:
             pipeline.execute_command(*command)
@@ -42,19 +40,15 @@ def get_values(connection: "RedisConnection", keys: Sequence[bytes]) -> list[byt
     if connection.kind == "cluster":
         replies = exchange(connection, [("GET", key) for key in keys])
         return [reply if isinstance(reply, bytes) else None for reply in replies]
-    from atectl.redis.connection import translated
-
     # Half the time that as many questions take.
-    with translated(connection.address):
+    with connection.translated():
         values: Any = connection.client.mget(keys)
     return list(values)
 
 
 def server_time(connection: "RedisConnection") -> float:
     """Seconds since 1970 by the clock of a primary."""
-    from atectl.redis.connection import translated
-
-    with translated(connection.address):
+    with connection.translated():
         seconds, microseconds = connection.primaries()[0].time()
     return float(seconds + microseconds / 1e6)
 
@@ -75,11 +69,9 @@ def scan_keys(connection: "RedisConnection", pattern: str) -> Iterator[bytes]:
 
 def scan(connection: "RedisConnection", pattern: str) -> Iterator[list[bytes]]:
     """The keys that match, in batches; a key may come more than once."""
-    from atectl.redis.connection import translated
-
     for primary in connection.primaries():
         cursor = -1
         while cursor != 0:
-            with translated(connection.address):
+            with connection.translated():
                 cursor, keys = primary.scan(max(cursor, 0), match=pattern, count=BATCH)
             yield [key for key in keys if isinstance(key, bytes)]

@@ -17,10 +17,11 @@ import redis.sentinel
 from atectl import errors
 from atectl.errors import AtectlError
 from atectl.redis import errors as redis_errors
-from atectl.redis.connection import RedisConnection, connect, translated
+from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure
-from atectl.redis.faults import translation
+from atectl.redis.faults import translated, translation
 from atectl.redis.settings import parse_redis_url
+from tests.support.lua_examples import DELETE_OWN
 from tests.support.redis_servers import (
     AclServer,
     Cluster,
@@ -205,10 +206,10 @@ class TestTime:
         with connected(any_server.url, timeout_s=0.5) as connection:
             connection.client.ping()
             any_server.stop()
-            with raises_within(0.5, redis_errors.RedisTimeout), translated(connection.address):
+            with raises_within(0.5, redis_errors.RedisTimeout), connection.translated():
                 connection.client.get("key")
             with raises_within(0.5, redis_errors.RedisTimeout):
-                connection.script("release")(["lock", "{lock}:holder"], ["token"])
+                connection.script(DELETE_OWN)(["key"], ["own"])
 
     def test_a_suspended_node_of_a_cluster_is_given_up_in_time(self, cluster: Cluster) -> None:
         cluster.servers[0].stop()
@@ -220,7 +221,7 @@ class TestTime:
             node = connection.client.get_node_from_key("key")
             stopped = next(one for one in cluster.servers if one.port == node.port)
             stopped.stop()
-            with raises_within(0.5, redis_errors.RedisTimeout), translated(connection.address):
+            with raises_within(0.5, redis_errors.RedisTimeout), connection.translated():
                 connection.client.get("key")
 
     def test_tls_to_a_server_without_it_is_given_up_in_time(self, valkey: Server) -> None:
@@ -248,7 +249,7 @@ class TestRefusals:
         with (
             connected(acl_server.url_for("viewer")) as connection,
             pytest.raises(redis_errors.RedisPermissionDenied, match="'set'"),
-            translated(connection.address),
+            connection.translated(),
         ):
             connection.client.set("key", "value")
 
@@ -257,20 +258,20 @@ class TestRefusals:
             connected(acl_server.url_for("viewer")) as connection,
             pytest.raises(redis_errors.RedisPermissionDenied),
         ):
-            connection.script("release")(["lock", "{lock}:holder"], ["token"])
+            connection.script(DELETE_OWN)(["key"], ["own"])
 
     def test_a_value_of_another_type(self, any_server: Server) -> None:
         with connected(any_server.url) as connection:
-            connection.client.rpush("lock", "token")
-            with pytest.raises(redis_errors.RedisWrongType), translated(connection.address):
-                connection.client.get("lock")
+            connection.client.rpush("key", "own")
+            with pytest.raises(redis_errors.RedisWrongType), connection.translated():
+                connection.client.get("key")
             with pytest.raises(redis_errors.RedisWrongType):
-                connection.script("release")(["lock", "{lock}:holder"], ["token"])
+                connection.script(DELETE_OWN)(["key"], ["own"])
 
     def test_a_server_without_memory(self, any_server: Server) -> None:
         with connected(any_server.url) as connection:
             connection.client.config_set("maxmemory", 1)
-            with pytest.raises(redis_errors.RedisOutOfMemory), translated(connection.address):
+            with pytest.raises(redis_errors.RedisOutOfMemory), connection.translated():
                 connection.client.set("key", "value")
 
     def test_a_server_that_takes_no_more_clients(self, valkey: Server) -> None:
@@ -289,7 +290,7 @@ class TestRefusals:
                 try:
                     with (
                         pytest.raises(redis_errors.RedisClusterDown),
-                        translated(connection.address),
+                        connection.translated(),
                     ):
                         client.get("key")
                 finally:

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from atectl.locks import scripts
 from atectl.locks.errors import BadLockTtl, LockBusy, LockLost
 from atectl.locks.heartbeat import LockTimes
 from atectl.locks.holder_record import Holder, HolderRecord, parse_holder
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within, poll_s
 from atectl.locks.keys import companion_keys
+from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import is_token
-from atectl.redis import connection as redis_connection
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure, RedisWrongType
 from atectl.redis.settings import parse_redis_url
@@ -153,7 +154,7 @@ class TestAcquire:
         self, valkey: Server, valkey_connection: RedisConnection
     ) -> None:
         keys, arguments = [KEY, HOLDER, FENCE], ["the token", "30000", "", "host", "h"]
-        script = valkey_connection.script("acquire")
+        script = valkey_connection.script(source_of("acquire"))
         assert script(keys, arguments) == [1, 1]
         valkey.client().pexpire(KEY, 1000)
         assert script(keys, arguments) == [1, 2]
@@ -373,18 +374,20 @@ class TestReleasing:
             lock.release()
         assert "frees itself in 30.0s" in caught.value.remedy
 
-    def test_the_scripts_of_later_need_not_be_there_any_more(
+    def test_the_files_of_scripts_may_be_replaced_while_a_lock_is_held(
         self, valkey_connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        source_of.cache_clear()
         lock = acquire(valkey_connection, terms())
-        monkeypatch.setattr(redis_connection, "_LUA", Path("/no/such/folder"))
+        source_of.cache_clear()
+        monkeypatch.setattr(scripts, "FOLDER", Path("/no/such/folder"))
         lock.release()
 
     def test_a_release_whose_answer_got_lost_is_repeated(
         self, valkey: Server, valkey_connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         lock = acquire(valkey_connection, terms())
-        real = valkey_connection.script("release")
+        real = valkey_connection.script(source_of("release"))
         calls: list[int] = []
 
         def release(keys: list[str], arguments: list[str]) -> Any:
@@ -393,7 +396,7 @@ class TestReleasing:
                 raise RedisFailure("the connection broke")
             return calls[-1]
 
-        monkeypatch.setattr(valkey_connection, "script", lambda name: release)
+        monkeypatch.setattr(valkey_connection, "script", lambda source: release)
         lock.release()
         assert calls == [1, 0]
 

@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from atectl.redis.clients import BACKOFF_BASE_S, BACKOFF_CAP_S, FullJitter
-from atectl.redis.connection import RedisConnection, connect, translated
+from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import (
     BadRedisFile,
     BadRedisUrl,
@@ -22,6 +21,7 @@ from atectl.redis.errors import (
     RedisUnreachable,
 )
 from atectl.redis.settings import RedisSettings, parse_redis_url
+from tests.support.lua_examples import DELETE_OWN
 from tests.support.redis_servers import (
     REDIS_7,
     AclServer,
@@ -32,7 +32,7 @@ from tests.support.redis_servers import (
     wait_until,
 )
 
-LOCK = "lock:actor:staging:web"
+KEY = "staging:web"
 
 
 def connected(url: str, **options: Any) -> RedisConnection:
@@ -77,7 +77,7 @@ class TestOneServer:
     def test_is_seen_to_be_a_replica(self, sentinel: SentinelGroup) -> None:
         with connected(sentinel.replica.url) as connection:
             assert connection.is_replica
-            with pytest.raises(RedisReadOnly), translated(connection.address):
+            with pytest.raises(RedisReadOnly), connection.translated():
                 connection.client.set("key", "value")
 
     @pytest.mark.parametrize("user", list(AclServer.passwords))
@@ -100,7 +100,7 @@ class TestOneServer:
             with (
                 connected(server.url, retries=0) as connection,
                 pytest.raises(RedisLoading),
-                translated(connection.address),
+                connection.translated(),
             ):
                 connection.client.get("key")
             with connected(server.url, retries=100) as connection:
@@ -125,79 +125,6 @@ def loading(server: Server) -> Iterator[None]:
         wait_until(lambda: other.info("persistence")["loading"] == 1)
         yield
         reload.join()
-
-
-class TestScript:
-    def test_runs_though_the_server_never_saw_it(self, any_server: Server) -> None:
-        with connected(any_server.url) as connection:
-            release = connection.script("release")
-            connection.client.set(LOCK, "token")
-            assert release([LOCK, f"{{{LOCK}}}:holder"], ["token"]) == 1
-            assert connection.client.get(LOCK) is None
-
-    def test_runs_again_after_the_server_forgot_it(self, valkey: Server) -> None:
-        with connected(valkey.url) as connection:
-            release = connection.script("release")
-            assert release([LOCK, f"{{{LOCK}}}:holder"], ["token"]) == 0
-            connection.client.script_flush()
-            assert release([LOCK, f"{{{LOCK}}}:holder"], ["token"]) == 0
-
-    def test_is_sent_once_when_the_connection_breaks(
-        self, valkey: Server, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with connected(valkey.url) as connection:
-            release = connection.script("release")
-            release([LOCK, f"{{{LOCK}}}:holder"], ["token"])
-            sent = _fail_after_sending(monkeypatch)
-            with pytest.raises(RedisUnreachable):
-                release([LOCK, f"{{{LOCK}}}:holder"], ["token"])
-            assert sent == ["EVALSHA"]
-
-    def test_is_sent_once_in_a_cluster_too(
-        self, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with connected(cluster.url) as connection:
-            release = connection.script("release")
-            release([LOCK, f"{{{LOCK}}}:holder"], ["token"])
-            sent = _fail_after_sending(monkeypatch)
-            with pytest.raises(RedisUnreachable):
-                release([LOCK, f"{{{LOCK}}}:holder"], ["token"])
-            assert sent == ["EVALSHA"]
-
-    def test_a_command_is_sent_again_where_a_script_is_not(
-        self, valkey: Server, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with connected(valkey.url, retries=2) as connection:
-            connection.client.get("key")
-            sent = _fail_after_sending(monkeypatch)
-            with pytest.raises(RedisUnreachable), translated(connection.address):
-                connection.client.get("key")
-            assert sent == ["GET"] * 3
-
-
-def _fail_after_sending(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Break the connection after each command of a user's is sent; those that were sent."""
-    from redis.connection import Connection
-
-    sent: list[str] = []
-    send, read = Connection.send_command, Connection.read_response
-
-    def recording_send(self: Any, *words: Any, **options: Any) -> Any:
-        if words[0] in ("EVALSHA", "EVAL", "GET"):
-            sent.append(words[0])
-            self.is_cut = True
-        return send(self, *words, **options)
-
-    def broken_read(self: Any, *words: Any, **options: Any) -> Any:
-        if getattr(self, "is_cut", False):
-            self.is_cut = False
-            self.disconnect()
-            raise RedisConnectionError("Connection closed by server.")
-        return read(self, *words, **options)
-
-    monkeypatch.setattr(Connection, "send_command", recording_send)
-    monkeypatch.setattr(Connection, "read_response", broken_read)
-    return sent
 
 
 class TestCluster:
@@ -226,11 +153,11 @@ class TestCluster:
 
     def test_runs_a_script_on_the_node_of_its_keys(self, cluster: Cluster) -> None:
         with connected(cluster.url) as connection:
-            release = connection.script("release")
+            delete_own = connection.script(DELETE_OWN)
             for number in range(30):
-                lock = f"lock:actor:staging:web-{number}"
-                connection.client.set(lock, "token")
-                assert release([lock, f"{{{lock}}}:holder"], ["token"]) == 1
+                key = f"key-{number}"
+                connection.client.set(key, "own")
+                assert delete_own([key], ["own"]) == 1
 
     def test_has_no_other_database(self, cluster: Cluster) -> None:
         with pytest.raises(BadRedisUrl, match="no database 2"):
@@ -265,15 +192,15 @@ class TestSentinels:
 
     def test_lead_to_the_new_master_after_a_failover(self, sentinel: SentinelGroup) -> None:
         with connected(sentinel.url) as connection:
-            release = connection.script("release")
-            connection.client.set(LOCK, "token")
+            delete_own = connection.script(DELETE_OWN)
+            connection.client.set(KEY, "own")
             with closing(sentinel.master.client()) as client:
                 client.wait(1, 5000)
             sentinel.failover()
             # The Sentinel that was asked first is not needed any more.
             sentinel.sentinels[0].kill()
-            assert connection.client.get(LOCK) == b"token"
-            assert release([LOCK, f"{{{LOCK}}}:holder"], ["token"]) == 1
+            assert connection.client.get(KEY) == b"own"
+            assert delete_own([KEY], ["own"]) == 1
 
     def test_may_want_no_login_where_their_master_does(self) -> None:
         with SentinelGroup() as group:
