@@ -22,6 +22,24 @@ MAX_PRINCIPALS = 4096
 TABLE_BYTES_PER_ELEMENT = 32
 """Quota bytes that pay for one table element: 8 bytes held, a quarter of the quota at most."""
 
+DEFAULT_PRINCIPAL = "default"
+"""Who is charged where nobody is named."""
+
+DEFAULT_MEMORY_BYTES = 64 << 20
+"""The memory quota of a lease that names none."""
+
+DEFAULT_DEADLINE_S = 300.0
+"""How long a lease may run that names no deadline, and a command under an actor's lock."""
+
+DEFAULT_STACK_BYTES = 512 << 10
+"""The size of a guest's own call stack."""
+
+DEFAULT_SOFT = 0.80
+"""The fraction of a host's limit above which leases are held back."""
+
+DEFAULT_RESUME = 0.70
+"""The fraction of a host's limit below which leases that were held back go on."""
+
 _PRINCIPAL = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 
@@ -35,7 +53,7 @@ class Principal(str):
 
     __slots__ = ()
 
-    def __new__(cls, name: str = "default") -> Self:
+    def __new__(cls, name: str = DEFAULT_PRINCIPAL) -> Self:
         if _PRINCIPAL.fullmatch(name) is None:
             raise BadPrincipal(_broken_rule(name))
         return super().__new__(cls, name)
@@ -306,8 +324,8 @@ class Budget(NamedTuple):
     """
 
     limit_bytes: int
-    soft: float = 0.80
-    resume: float = 0.70
+    soft: float = DEFAULT_SOFT
+    resume: float = DEFAULT_RESUME
 
     @property
     def soft_bytes(self) -> int:

@@ -93,6 +93,18 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def duration_text(seconds: float) -> str:
+    """`seconds`, exactly to the millisecond, as short as can be: `5m`, `90s`, `250ms`.
+
+    `parse_duration` reads it.
+    """
+    milliseconds = round(seconds * 1000)
+    for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
+        if milliseconds % size == 0:
+            return f"{milliseconds // size}{unit}"
+    return f"{milliseconds}ms"
+
+
 def format_duration(seconds: float) -> str:
     """`seconds` for a reader: `0.24s`, `12.3s`, `4m05s`, `2h07m`, `3d04h`."""
     if round(seconds, 2) < 10:

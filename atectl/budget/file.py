@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atectl.accounting import Budget, Principal
+from atectl.accounting import DEFAULT_SOFT, Budget, Principal
 from atectl.arbitration.policies import BACKPRESSURES, PARK_AND_SPILL, POLICY_NAMES, Rules, rules
 from atectl.budget.errors import BadBudgetFile, UnsatisfiableBudget
 from atectl.budget.jobs import (
@@ -45,7 +45,7 @@ class HostSettings(NamedTuple):
     """
 
     limit_bytes: int | None = None
-    soft: float = Budget(1).soft
+    soft: float = DEFAULT_SOFT
     resume: float | None = None
     backpressure: str = PARK_AND_SPILL
     policy: str | None = None

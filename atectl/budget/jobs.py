@@ -11,14 +11,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-from atectl.accounting import Principal, Quota
+from atectl.accounting import (
+    DEFAULT_DEADLINE_S,
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_PRINCIPAL,
+    Principal,
+    Quota,
+)
 from atectl.budget.errors import BadJob
 from atectl.engine.wasi import Folder, WasiSettings, parse_folders, parse_variable
 from atectl.errors import AtectlError, nearest
 from atectl.units import parse_duration, parse_size
 
-DEFAULT_MEMORY_BYTES = 64 << 20
-DEFAULT_DEADLINE_S = 300.0
 PRIORITIES = range(-1000, 1001)
 MAX_LABEL_CHARACTERS = 200
 STREAMS = ("stdin", "stdout", "stderr")
@@ -97,7 +101,7 @@ def submit(number: int, given: Mapping[str, Any], defaults: JobDefaults) -> Subm
         number,
         digest(given),
         told.get("capsule", ""),
-        told.get("principal", "default"),
+        told.get("principal", DEFAULT_PRINCIPAL),
         told.get("label", ""),
         job,
     )
@@ -119,7 +123,7 @@ def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
         refusal = error
     except RecursionError:
         refusal = BadJob("it is no JSON for a job: nested too deeply")
-    return Submission(number, "", "", "default", "", _at_line(number, refusal))
+    return Submission(number, "", "", DEFAULT_PRINCIPAL, "", _at_line(number, refusal))
 
 
 def digest(given: Mapping[str, Any]) -> str:

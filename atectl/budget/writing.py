@@ -6,40 +6,48 @@ import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
+from atectl.accounting import DEFAULT_DEADLINE_S
 from atectl.budget.errors import BudgetUnwritable
+from atectl.budget.file import HostSettings
+from atectl.budget.jobs import Allowance
 from atectl.budget.plan import Plan, PrincipalPlan, to_tables
-from atectl.units import format_size
+from atectl.system.ceilings import DEFAULT_SHARE
+from atectl.units import duration_text, format_size
 
-TEMPLATE = """\
+_USUAL = HostSettings()
+_GRANTED = Allowance()
+_SHARE = f"{DEFAULT_SHARE:g}"
+
+TEMPLATE = f"""\
 # What this host may use, and what runs under it.
 # `atectl budget check FILE` says whether it can be met; `atectl batch FILE` runs its jobs.
 # Sizes are 64MiB, 64M (binary), 64MB (decimal) or bytes. Paths begin at this file's folder.
 
 [host]
-# The most memory that the host process may have. Without it: 0.9 of what the machine, its
+# The most memory that the host process may have. Without it: {_SHARE} of what the machine, its
 # control group or a ulimit allows, whichever is the least.
 # limit = "4GiB"
 # Fractions of the limit: leases are held back above soft, and go on below resume.
-soft = 0.80
-resume = 0.70
+soft = {_USUAL.soft:.2f}
+resume = {_USUAL.resume_share:.2f}
 # How leases are held back: "both" parks and spills them, "park", "spill", or "none".
-backpressure = "both"
+backpressure = "{_USUAL.backpressure}"
 # Whom it meets first: "largest", "priority", "park-first" or "none"; the default goes with
 # backpressure.
 # policy = "largest"
 # Where memory of parked leases goes (a real disk), and how much of it; by default what is free.
-spill_dir = "/var/tmp"
+spill_dir = "{_USUAL.spill_dir}"
 # spill_cap = "20GiB"
 # How many jobs run at once; by default one for each core.
 # jobs = 4
 
 # What a lease is granted that says nothing itself.
 [defaults]
-max_mem = "64MiB"
+max_mem = "{format_size(_GRANTED.memory_bytes)}"
 # The higher, the later it is held back.
-priority = 0
+priority = {_GRANTED.priority}
 # "none" lifts it.
-deadline = "5m"
+deadline = "{duration_text(DEFAULT_DEADLINE_S)}"
 
 # The same for one principal.
 # [principals.render-farm]

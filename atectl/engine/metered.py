@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import wasmtime  # noqa: TID253
 from wasmtime import Config, FuncType, Linker, Store, ValType  # noqa: TID253
 
+from atectl.accounting import DEFAULT_STACK_BYTES
 from atectl.engine.bindings import (
     call_at_epoch,
     define_function,
@@ -21,8 +22,6 @@ from atectl.engine.memory import MemoryCreator
 
 if TYPE_CHECKING:
     from atectl.engine.kind import Kind
-
-DEFAULT_MAX_STACK_BYTES = 512 * 1024
 
 # Native code may call back for as long as any store lives, which Python cannot see.
 _kept_for_native_code: list[object] = []
@@ -59,9 +58,7 @@ class Engine:
         max_stack_bytes: what a guest's own call stack may take.
     """
 
-    def __init__(
-        self, *, fuel: bool = False, max_stack_bytes: int = DEFAULT_MAX_STACK_BYTES
-    ) -> None:
+    def __init__(self, *, fuel: bool = False, max_stack_bytes: int = DEFAULT_STACK_BYTES) -> None:
         self.memories = MemoryCreator()
         self.burns_fuel = fuel
         self.max_stack_bytes = max_stack_bytes

@@ -11,6 +11,9 @@ from typing import NamedTuple, Protocol
 HISTORY_LEASES = 10_000
 """Finished leases a store keeps, the newest."""
 
+HISTORY_SHOWN = 100
+"""Finished leases that are told where nobody says how many."""
+
 RUNNING, PARKED, SPILLED, FINISHED, LOST = "running", "parked", "spilled", "finished", "lost"
 
 
@@ -94,7 +97,9 @@ class LedgerStore(Protocol):
     def running(self) -> list[LeaseRecord]:
         """Leases that have not finished, the oldest first; those of dead hosts as `lost`."""
 
-    def history(self, principal: str | None = None, limit: int = 100) -> list[LeaseRecord]:
+    def history(
+        self, principal: str | None = None, limit: int = HISTORY_SHOWN
+    ) -> list[LeaseRecord]:
         """Leases that have finished or were lost, the newest first."""
 
     def reset(self, principal: str | None = None) -> int:

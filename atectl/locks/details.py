@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.errors import nearest
 from atectl.locks.actor_records import WorkerRecord, decode_actor, decode_worker
 from atectl.locks.errors import AmbiguousActor, UnknownLock
+from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.keys import (
     ACTOR_PREFIX,
     DEFAULT_PREFIX,
@@ -22,7 +23,6 @@ from atectl.locks.keys import (
     worker_keys,
 )
 from atectl.locks.listing import Actor, Lock, LockReader, stranded
-from atectl.locks.verdicts import DEFAULT_TTL_S
 from atectl.redis.reading import get_values, scan_keys
 from atectl.system.clock import boottime
 

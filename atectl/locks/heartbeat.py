@@ -18,6 +18,8 @@ from atectl.system.clock import boottime
 from atectl.units import format_duration
 
 DEFAULT_TTL_S = 30.0
+"""The TTL of a lock, as the systems in the field give it: what ours have, and are judged by."""
+
 MIN_TTL_S = 0.5
 """Below it, the parts of a TTL are shorter than what a busy machine lets a process wait."""
 MAX_TTL_S = 86_400.0

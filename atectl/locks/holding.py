@@ -28,8 +28,6 @@ from atectl.units import format_duration
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
-DEFAULT_DEADLINE_S = 300.0
-
 _RELEASES = 2
 """How often the lock is let go of if there is no answer."""
 

@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atectl.locks.actor_records import ActorRecord, decode_actor
+from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.holder_record import HolderRecord, parse_holder
 from atectl.locks.keys import (
     ACTOR_PREFIX,
@@ -23,7 +24,7 @@ from atectl.locks.keys import (
     key_text,
     lock_key,
 )
-from atectl.locks.verdicts import DEFAULT_TTL_S, Look, Verdict, is_token, judge
+from atectl.locks.verdicts import Look, Verdict, is_token, judge
 from atectl.redis.reading import BATCH, exchange, get_values, scan, server_time
 from atectl.system.clock import boottime
 

@@ -7,8 +7,7 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
-DEFAULT_TTL_S = 30.0
-"""The TTL that the systems in the field give their locks."""
+from atectl.locks.heartbeat import DEFAULT_TTL_S
 
 _TOKEN = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from atectl.budget.plan import DEFAULT_HEADROOM
 from atectl.errors import UsageError
 from atectl.inert import inert_line
 
@@ -36,7 +37,7 @@ def plan(
     ledger: LedgerOption = None,
     headroom: Annotated[
         str, typer.Option(metavar="PERCENT", help="What to grant over a peak, in whole percent.")
-    ] = "15%",
+    ] = f"{DEFAULT_HEADROOM:.0%}",
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as a budget file.")
     ] = None,

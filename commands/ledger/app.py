@@ -9,7 +9,7 @@ import typer
 from atectl.inert import inert_line
 from atectl.ledger_store.opening import open_for_reading
 from atectl.ledger_store.overview import live_accounts
-from atectl.ledger_store.records import LOST
+from atectl.ledger_store.records import HISTORY_SHOWN, LOST
 
 from ..options.ledger import (
     LedgerOption,
@@ -114,7 +114,7 @@ def history(
     output: OutputOption = Output.table,
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show at most so many leases.")
-    ] = 100,
+    ] = HISTORY_SHOWN,
 ) -> None:
     """List the leases that have finished or were lost, the newest first."""
     with closing(open_for_reading(ledger)) as store:

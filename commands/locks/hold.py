@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atectl.accounting import Principal
+from atectl.accounting import DEFAULT_DEADLINE_S, Principal
 from atectl.locks.keys import DEFAULT_PREFIX, lock_key, parse_actor
-from atectl.units import parse_duration
+from atectl.units import duration_text, parse_duration
 
 from ..options.candidates import complete_principal
 from ..options.redis import (
@@ -30,6 +30,8 @@ from .options import DEFAULT_TTL, ActorArgument, PrefixOption
 if TYPE_CHECKING:
     from atectl.locks.holding import HeldLock, LockTerms
     from atectl.redis.connection import RedisConnection
+
+DEFAULT_DEADLINE = duration_text(DEFAULT_DEADLINE_S)
 
 HELP = "\n\n".join(
     (
@@ -78,7 +80,7 @@ def hold(
     actor: ActorArgument,
     command: CommandArgument,
     ttl: HoldTtlOption = DEFAULT_TTL,
-    deadline: DeadlineOption = "5m",
+    deadline: DeadlineOption = DEFAULT_DEADLINE,
     wait: WaitOption = None,
     principal: PrincipalOption = None,
     prefix: PrefixOption = DEFAULT_PREFIX,

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from atectl.errors import BadDuration
+from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.verdicts import NEED_PROBE, STALE, Verdict, probe_s
-from atectl.units import parse_duration
+from atectl.units import duration_text, parse_duration
 
 NO_PROBE = "none"
 
@@ -32,7 +33,7 @@ ProbeOption = Annotated[
     ),
 ]
 
-DEFAULT_TTL = "30s"
+DEFAULT_TTL = duration_text(DEFAULT_TTL_S)
 
 
 class FailOn(StrEnum):

@@ -5,8 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atectl.budget.file import HostSettings, read_fraction
+from atectl.accounting import DEFAULT_RESUME, DEFAULT_SOFT
+from atectl.budget.file import MAX_JOBS, HostSettings, read_fraction
 from atectl.errors import UsageError
+from atectl.system.ceilings import DEFAULT_SHARE
 from atectl.units import parse_size
 
 from .table import Option
@@ -30,6 +32,8 @@ class PolicyName(StrEnum):
     none = "none"
 
 
+_USUAL = HostSettings()
+
 HOST_OPTIONS = (
     Option(
         "--jobs",
@@ -37,15 +41,21 @@ HOST_OPTIONS = (
         "How many run at once; as many as cores.",
         short="-j",
         lowest=1,
-        highest=4096,
+        highest=MAX_JOBS,
     ),
-    Option("--limit", "SIZE", "Most memory of this whole process; 0.9 of the machine's."),
-    Option("--soft", "FRACTION", "Share of the limit to hold back at; 0.8."),
-    Option("--resume", "FRACTION", "Share of the limit to go on below; 0.875 of soft."),
+    Option(
+        "--limit", "SIZE", f"Most memory of this whole process; {DEFAULT_SHARE:g} of the machine's."
+    ),
+    Option("--soft", "FRACTION", f"Share of the limit to hold back at; {_USUAL.soft:g}."),
+    Option(
+        "--resume",
+        "FRACTION",
+        f"Share of the limit to go on below; {DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
+    ),
     Option(
         "--backpressure",
         "",
-        "What is done to leases above soft; both.",
+        f"What is done to leases above soft; {_USUAL.backpressure}.",
         choices=tuple(Backpressure),
     ),
     Option(
@@ -54,7 +64,7 @@ HOST_OPTIONS = (
         "Whom it is done to; else as the backpressure says.",
         choices=tuple(PolicyName),
     ),
-    Option("--spill-dir", "DIR", "Where memory is spilled, on a real disk; /var/tmp."),
+    Option("--spill-dir", "DIR", f"Where memory is spilled, on a real disk; {_USUAL.spill_dir}."),
     Option("--spill-cap", "SIZE", "Most that may be spilled; what the disk has."),
 )
 """The options that stand over `[host]` of a budget file; `budget check` has them too."""

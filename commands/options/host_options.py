@@ -4,6 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
+from atectl.system.ceilings import DEFAULT_SHARE
+
 from .host import HOST_OPTIONS, Backpressure, PolicyName
 from .table_command import declarations
 
@@ -24,7 +26,10 @@ def _declared(name: str, *, says: str = "") -> Any:
 JobsOption = Annotated[int | None, _declared("--jobs")]
 LimitOption = Annotated[
     str | None,
-    _declared("--limit", says="Most memory of the whole host process; 0.9 of the machine's."),
+    _declared(
+        "--limit",
+        says=f"Most memory of the whole host process; {DEFAULT_SHARE:g} of the machine's.",
+    ),
 ]
 SoftOption = Annotated[float | None, _declared("--soft")]
 ResumeOption = Annotated[float | None, _declared("--resume")]

@@ -21,13 +21,14 @@ class Option(NamedTuple):
 
     `opposite` is the name that switches a flag off; such a flag's `default` is one of its two
     names, or empty if the command decides. With `lowest` the value is a whole number, of at most
-    `highest` if that is given.
+    `highest` if that is given. A `default` that is a function is called only where it is needed,
+    so that it may import what every start would pay for.
     """
 
     name: str
     metavar: str
     help: str
-    default: str = ""
+    default: str | Callable[[], str] = ""
     repeatable: bool = False
     short: str = ""
     opposite: str = ""
@@ -38,6 +39,11 @@ class Option(NamedTuple):
     @property
     def takes_value(self) -> bool:
         return bool(self.metavar or self.choices)
+
+    @property
+    def default_text(self) -> str:
+        """What stands for the option where it is not given; empty for nothing."""
+        return self.default if isinstance(self.default, str) else self.default()
 
 
 class OptionTable:
@@ -126,7 +132,7 @@ class Given:
             UsageError: it is none of the choices, or not in the range (exit 2).
         """
         if name not in self._values:
-            return self._table[name].default or None
+            return self._table[name].default_text or None
         value = self._values[name][-1]
         self._check(self._table[name], value)
         return value

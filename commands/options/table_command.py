@@ -69,7 +69,7 @@ def typer_option(
     option: Option, autocompletion: Callable[[str], list[str]] | None = None
 ) -> TyperOption:
     """One option of a table; `autocompletion` finds what may complete its value."""
-    default: Any = option.default or None
+    default: Any = option.default_text or None
     if option.opposite and default is not None:
         default = default == option.name
     return TyperOption(
@@ -79,7 +79,7 @@ def typer_option(
         metavar=option.metavar or None,
         multiple=option.repeatable,
         default=default,
-        show_default=bool(option.default),
+        show_default=bool(option.default_text),
         help=option.help,
         autocompletion=typer.main.get_param_completion(autocompletion),
     )

@@ -9,10 +9,17 @@ import of Typer, a third of a warm start; help and completions are made from the
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from atectl.accounting import Principal, Quota
+from atectl.accounting import (
+    DEFAULT_DEADLINE_S,
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_PRINCIPAL,
+    DEFAULT_STACK_BYTES,
+    Principal,
+    Quota,
+)
 from atectl.engine.wasi import WasiSettings, parse_folders, parse_variable
 from atectl.errors import BadCount, BadSize, UsageError
-from atectl.units import parse_duration, parse_size
+from atectl.units import duration_text, format_size, parse_duration, parse_size
 
 from ..options.table import HELP_NAMES, Given, HelpWanted, Option, OptionTable, looks_like_option
 
@@ -21,13 +28,36 @@ MAX_LABEL_CHARACTERS = 200
 MAX_FUEL = 2**63 - 1
 
 
+def _default_lock_ttl() -> str:
+    # Few runs hold a lock, and every run would pay for the imports of these two.
+    from atectl.locks.heartbeat import DEFAULT_TTL_S
+
+    return duration_text(DEFAULT_TTL_S)
+
+
+def _default_lock_prefix() -> str:
+    from atectl.locks.keys import DEFAULT_PREFIX
+
+    return DEFAULT_PREFIX
+
+
 TABLE = OptionTable(
     (
-        Option("--max-mem", "SIZE", "Most memory, all of the guest's memories together.", "64MiB"),
-        Option("--principal", "ID", "Who is charged.", "default"),
-        Option("--deadline", "DURATION", "Longest run; `none` lifts it.", "5m"),
+        Option(
+            "--max-mem",
+            "SIZE",
+            "Most memory, all of the guest's memories together.",
+            format_size(DEFAULT_MEMORY_BYTES),
+        ),
+        Option("--principal", "ID", "Who is charged.", DEFAULT_PRINCIPAL),
+        Option(
+            "--deadline",
+            "DURATION",
+            "Longest run; `none` lifts it.",
+            duration_text(DEFAULT_DEADLINE_S),
+        ),
         Option("--fuel", "N", "Most fuel, the engine's unit of work."),
-        Option("--max-stack", "SIZE", "Most call stack.", "512KiB"),
+        Option("--max-stack", "SIZE", "Most call stack.", format_size(DEFAULT_STACK_BYTES)),
         Option("--dir", "HOST[::GUEST][:ro]", "Open a folder to the guest.", "", True),
         Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
@@ -38,9 +68,17 @@ TABLE = OptionTable(
             "--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."
         ),
         Option("--lock-wait", "DURATION", "Wait so long for a lock that is held."),
-        Option("--lock-ttl", "DURATION", "The lock frees itself so long after atectl dies.", "30s"),
         Option(
-            "--lock-prefix", "PREFIX", "What the keys of actor locks begin with.", "lock:actor:"
+            "--lock-ttl",
+            "DURATION",
+            "The lock frees itself so long after atectl dies.",
+            _default_lock_ttl,
+        ),
+        Option(
+            "--lock-prefix",
+            "PREFIX",
+            "What the keys of actor locks begin with.",
+            _default_lock_prefix,
         ),
         Option(
             "--redis", "URL", "Where the lock is; other users see it, so put no password in it."

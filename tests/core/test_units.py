@@ -8,6 +8,7 @@ from atectl.errors import BadDuration, BadSize
 from atectl.units import (
     MAX_DURATION_S,
     MAX_SIZE_BYTES,
+    duration_text,
     format_duration,
     format_size,
     parse_duration,
@@ -191,6 +192,27 @@ class TestParseDuration:
         except BadDuration:
             return
         assert 0.001 <= seconds <= MAX_DURATION_S
+
+
+class TestDurationText:
+    @given(st.integers(1, MAX_DURATION_S * 1000))
+    def test_what_is_written_is_read_back(self, milliseconds: int) -> None:
+        text = duration_text(milliseconds / 1000)
+        assert round(parse_duration(text) * 1000) == milliseconds
+
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (300.0, "5m"),
+            (30.0, "30s"),
+            (90.0, "90s"),
+            (0.25, "250ms"),
+            (7200, "2h"),
+            (86_400, "1d"),
+        ],
+    )
+    def test_the_largest_unit_that_divides_it(self, seconds: float, text: str) -> None:
+        assert duration_text(seconds) == text
 
 
 class TestFormatDuration:

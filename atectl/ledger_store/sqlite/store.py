@@ -7,7 +7,13 @@ from typing import Any
 
 from atectl.accounting import MAX_PRINCIPALS, Usage
 from atectl.errors import LedgerCorrupt
-from atectl.ledger_store.records import HISTORY_LEASES, LOST, AccountRecord, LeaseRecord
+from atectl.ledger_store.records import (
+    HISTORY_LEASES,
+    HISTORY_SHOWN,
+    LOST,
+    AccountRecord,
+    LeaseRecord,
+)
 from atectl.ledger_store.sqlite.connection import (
     empty_ledger,
     named_errors,
@@ -179,7 +185,9 @@ class SqliteLedgerStore:
         """Leases that have not finished, the oldest first; those of ended processes as `lost`."""
         return [self._lease_record(row) for row in self._read(_RUNNING)]
 
-    def history(self, principal: str | None = None, limit: int = 100) -> list[LeaseRecord]:
+    def history(
+        self, principal: str | None = None, limit: int = HISTORY_SHOWN
+    ) -> list[LeaseRecord]:
         """Leases that have finished or were lost, the newest first, at most `limit`.
 
         A lost lease has no `finished_at`: its `updated_at` is when it was last heard of.
