@@ -315,11 +315,26 @@ class Pressure(NamedTuple):
     def total_bytes(self) -> int:
         return max(self.resident_bytes or 0, self.baseline_bytes + self.charged_bytes)
 
+    @property
+    def resident_alone(self) -> "Pressure":
+        """What was measured, whatever is granted."""
+        return Pressure(self.resident_bytes, 0, 0)
+
+    @property
+    def granted_alone(self) -> "Pressure":
+        """What was granted on top of the baseline, touched or not, whatever was measured."""
+        return Pressure(None, self.baseline_bytes, self.charged_bytes)
+
+    def after(self, added_bytes: int) -> "Pressure":
+        """The pressure once `added_bytes` more are charged, and nothing of them is touched yet."""
+        return self._replace(charged_bytes=self.charged_bytes + added_bytes)
+
 
 class Budget(NamedTuple):
     """What the whole host may use. The gates are strict: exactly a threshold is allowed.
 
-    `soft` and `resume` are fractions of `limit_bytes`, to four decimals.
+    `soft` and `resume` are fractions of `limit_bytes`, to four decimals. All that compares a
+    size with a threshold is here: each gate is one `over_…_bytes`, and all else follows from it.
     Source: seeds/bounded-memory.txt.
     """
 
@@ -335,11 +350,49 @@ class Budget(NamedTuple):
     def resume_bytes(self) -> int:
         return self.limit_bytes * round(self.resume * 10_000) // 10_000
 
+    # The gates: bytes past each threshold, negative for bytes left below it
+
+    def over_limit_bytes(self, pressure: Pressure) -> int:
+        return pressure.total_bytes - self.limit_bytes
+
+    def over_soft_bytes(self, pressure: Pressure) -> int:
+        return pressure.total_bytes - self.soft_bytes
+
+    def over_resume_bytes(self, pressure: Pressure) -> int:
+        return pressure.total_bytes - self.resume_bytes
+
+    # What follows from them
+
     def is_over_limit(self, pressure: Pressure) -> bool:
-        return pressure.total_bytes > self.limit_bytes
+        return self.over_limit_bytes(pressure) > 0
 
     def is_over_soft(self, pressure: Pressure) -> bool:
-        return pressure.total_bytes > self.soft_bytes
+        return self.over_soft_bytes(pressure) > 0
+
+    def is_over_resume(self, pressure: Pressure) -> bool:
+        return self.over_resume_bytes(pressure) > 0
 
     def is_below_resume(self, pressure: Pressure) -> bool:
-        return pressure.total_bytes < self.resume_bytes
+        return self.over_resume_bytes(pressure) < 0
+
+    def room_below_soft_bytes(self, pressure: Pressure) -> int:
+        """The largest growth after which the pressure is not over soft; negative if none is left.
+
+        While the resident size stays below soft, each growth that is charged takes its own size
+        of that room, so that whoever grants many need not work it out each time.
+        """
+        if self.is_over_soft(pressure):
+            return -self.over_soft_bytes(pressure)
+        return -self.over_soft_bytes(pressure.granted_alone)
+
+    def can_hold(self, baseline_bytes: int, lease_bytes: int = 0) -> bool:
+        """Whether a lease of that size is within the limit, if it is alone on the host."""
+        return not self.is_over_limit(Pressure(None, baseline_bytes, lease_bytes))
+
+    def least_limit_bytes(self, wanted_bytes: int) -> int:
+        """The smallest limit, in whole MiB, under which `wanted_bytes` are not over soft."""
+        wanted = Pressure(None, 0, wanted_bytes)
+        mebibytes = max(int(wanted_bytes / self.soft) >> 20, 0)
+        while self._replace(limit_bytes=mebibytes << 20).is_over_soft(wanted):
+            mebibytes += 1
+        return mebibytes << 20

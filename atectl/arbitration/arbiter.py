@@ -13,6 +13,7 @@ from typing import Protocol
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide
+from atectl.arbitration.measuring import HostUse
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import RULINGS_KEPT, Ruling, Seat, Tenant
 from atectl.arbitration.view import Action, Decision, HostView, Phase
@@ -24,11 +25,6 @@ from atectl.units import format_size, show_size
 
 STALL_S = 0.25
 """How long a guest that was asked to look up may take until nobody waits for it any more."""
-
-_MEASURED_EVERY_S = 0.25
-"""Between two looks at what of the guests' memories is resident: they cost a little a page."""
-
-_NOBODY_LOOKED = float("-inf")
 
 
 class Observer(Protocol):
@@ -79,22 +75,15 @@ class Arbiter:
         self._tick = tick
         self._area = area
         self._busy_leases = busy_leases
-        self._read_resident = resident
+        self._use = HostUse(budget, resident, clock)
         self._clock = clock
         self._began = clock()
         self._observer = observer
         self._seats: dict[int, Seat] = {}
         self._abandoned: list[Seat] = []
-        self._soft_bytes = budget.soft_bytes
-        self._least_baseline_bytes = self._baseline_bytes = 0
-        self._beside_bytes = 0
-        self._measured_at = _NOBODY_LOOKED
         self._room_bytes = 0 if area is None else area.room_bytes
-        self._charged_bytes = 0
-        self._idle_bytes = 0
         self.drop_idle: Callable[[], None] | None = None
         """Called under pressure, to have every store dropped that no lease has."""
-        self._resident_bytes: int | None = None
         self._is_calm = True
         self._gates = rules.parks or rules.spills
 
@@ -106,9 +95,8 @@ class Arbiter:
         Returns:
             Its bytes; None if they cannot be read, and are counted as none.
         """
-        self._resident_bytes = self._read_resident()
-        self._least_baseline_bytes = self._baseline_bytes = self._resident_bytes or 0
-        return self._resident_bytes
+        with self.lock:
+            return self._use.take_baseline()
 
     def register(self, tenant: Tenant, number: int, priority: int = 0, idle_bytes: int = 0) -> Seat:
         """A seat for a lease that is about to begin, in a store that was idle with `idle_bytes`.
@@ -117,7 +105,7 @@ class Arbiter:
         """
         with self.lock:
             seat = self._seats[number] = Seat(self, number, priority, tenant)
-            self._idle_bytes -= idle_bytes
+            self._use.idle_bytes -= idle_bytes
             seat.held_bytes = idle_bytes
             if self._observer is not None:
                 self._observer.registered(self._now(), seat)
@@ -126,8 +114,8 @@ class Arbiter:
     def leave(self, seat: Seat, kept_bytes: int) -> None:
         """See `Seat.leave`."""
         with self.lock:
-            self._charged_bytes += kept_bytes - seat.charged_bytes
-            self._idle_bytes += kept_bytes
+            self._use.charge(kept_bytes - seat.charged_bytes)
+            self._use.idle_bytes += kept_bytes
             seat.held_bytes = 0
             if seat.abandoned:
                 self._abandoned.remove(seat)
@@ -146,8 +134,8 @@ class Arbiter:
     def forget_idle(self, dropped_bytes: int) -> None:
         """Count that stores which no lease has were dropped, and held `dropped_bytes`."""
         with self.lock:
-            self._idle_bytes -= dropped_bytes
-            self._charged_bytes -= dropped_bytes
+            self._use.idle_bytes -= dropped_bytes
+            self._use.charge(-dropped_bytes)
 
     def reconcile(self) -> None:
         """See what has changed without anybody asking: resident size, disk room, who is asleep."""
@@ -162,7 +150,7 @@ class Arbiter:
     @property
     def pressure(self) -> Pressure:
         """The host's now, its resident size as of the last look."""
-        return Pressure(self._resident_bytes, self._baseline_bytes, self._charged_bytes)
+        return self._use.pressure
 
     @property
     def on_disk_bytes(self) -> int:
@@ -215,9 +203,8 @@ class Arbiter:
         Who is held did not fit when that was last looked at, and who has memory already may use
         what is left; who has none yet waits behind them: see `arbitration`.
         """
-        wanted_bytes = self._baseline_bytes + self._charged_bytes + added_bytes
         return (
-            max(wanted_bytes, self._resident_bytes or 0) <= self._soft_bytes
+            added_bytes <= self._use.room_bytes
             and (self._is_calm or seat.held_bytes > 0)
             and not seat.parking
         )
@@ -254,7 +241,7 @@ class Arbiter:
         seat.stored_bytes = seat.tenant.stored_bytes
         self._look()
         if failure is None:
-            self._charged_bytes -= seat.held_bytes
+            self._use.charge(-seat.held_bytes)
             seat.phase = Phase.SPILLED
             self._record(Action.SPILL, seat, seat.held_bytes, "spilled", freed_bytes)
         else:
@@ -269,9 +256,9 @@ class Arbiter:
         """Decide, and do it, until there is nothing left to be done."""
         if not self._gates:
             return
-        self._resident_bytes = self._read_resident()
-        if (self._resident_bytes or 0) > self.budget.limit_bytes:
-            self._look_closely()
+        self._use.read()
+        if self.budget.is_over_limit(self.pressure.resident_alone):
+            self._use.look_closely(self._tenants())
         self._make_room_of_idle()
         for _ in range(len(self._seats) + 1):
             host = self._view()
@@ -282,7 +269,8 @@ class Arbiter:
                 self._observer.decided(self._now(), host, decisions)
             for decision in decisions:
                 self._carry_out(decision)
-        self._is_calm = (self._resident_bytes or 0) <= self._soft_bytes and not any(
+        is_over_soft = self.budget.is_over_soft(self.pressure.resident_alone)
+        self._is_calm = not is_over_soft and not any(
             seat.is_held or seat.parking for seat in self._seats.values()
         )
 
@@ -293,49 +281,20 @@ class Arbiter:
 
     def _look(self) -> None:
         """Read what the host uses now, and what may still be spilled."""
-        self._resident_bytes = self._read_resident()
+        self._use.look(self._tenants())
         self._room_bytes = 0 if self._area is None else self._area.room_bytes
-        total_bytes = self.pressure.total_bytes
-        is_due = self._clock() - self._measured_at >= _MEASURED_EVERY_S
-        if is_due and total_bytes >= self.budget.resume_bytes:
-            self._measure_leases()
 
-    def _look_closely(self) -> None:
-        """Past the limit by what is resident: see whether that is so, and whose it is.
-
-        What was freed in this process and kept by its allocator goes back to the system first.
-        """
-        host_memory.trim()
-        self._resident_bytes = self._read_resident()
-        self._measure_leases()
-
-    def _measure_leases(self) -> None:
-        """Find out what the process holds beside its leases' memories, which may have grown.
-
-        Code that was mapped, heaps and stacks are resident beside granted memory that nobody
-        has touched yet. Were they not counted apart, they would be hidden behind it until it is
-        touched, and several grants would pass the limit together. Only what was there at two
-        looks counts: guests go on meanwhile, and a spike that has passed is to condemn nobody.
-        """
-        self._measured_at = self._clock()
-        tenants = [seat.tenant for seat in (*self._seats.values(), *self._abandoned)]
-        before = [tenant.resident_bytes() for tenant in tenants]
-        resident = self._read_resident()
-        after = [tenant.resident_bytes() for tenant in tenants]
-        if resident is None or None in before or None in after:
-            return
-        of_leases = sum(max(a or 0, b or 0) for a, b in zip(before, after, strict=True))
-        seen, self._beside_bytes = self._beside_bytes, resident - of_leases - self._idle_bytes
-        self._baseline_bytes = max(self._least_baseline_bytes, min(seen, self._beside_bytes))
+    def _tenants(self) -> list[Tenant]:
+        return [seat.tenant for seat in (*self._seats.values(), *self._abandoned)]
 
     def _make_room_of_idle(self) -> None:
         """Before anybody is held, what nobody uses goes."""
-        if not self._idle_bytes or self.drop_idle is None:
+        if not self._use.idle_bytes or self.drop_idle is None:
             return
         asked_bytes = sum(seat.asked_bytes for seat in self._seats.values())
-        if self.pressure.total_bytes + asked_bytes > self._soft_bytes:
+        if self.budget.over_soft_bytes(self.pressure) + asked_bytes > 0:
             self.drop_idle()
-            self._resident_bytes = self._read_resident()
+            self._use.read()
 
     def _view(self) -> HostView:
         seats = sorted((*self._seats.values(), *self._abandoned), key=lambda seat: seat.number)
@@ -343,8 +302,8 @@ class Arbiter:
         room_bytes = max(self._room_bytes - ordered_bytes, 0)
         return HostView(
             budget=self.budget,
-            resident_bytes=self._resident_bytes,
-            baseline_bytes=self._baseline_bytes + self._idle_bytes,
+            resident_bytes=self._use.resident_bytes,
+            baseline_bytes=self._use.baseline_bytes + self._use.idle_bytes,
             leases=tuple(seat.view(room_bytes) for seat in seats),
             spill_room_bytes=room_bytes,
             busy_leases=self._busy_leases,
@@ -374,7 +333,7 @@ class Arbiter:
 
     def _bring_back(self, seat: Seat) -> None:
         if seat.phase is Phase.SPILLED:
-            self._charged_bytes += seat.held_bytes
+            self._use.charge(seat.held_bytes)
         seat.phase = Phase.RUNNING
 
     def _park(self, seat: Seat) -> None:
@@ -387,7 +346,7 @@ class Arbiter:
     def _charge(self, seat: Seat, added_bytes: int) -> None:
         seat.held_bytes += added_bytes
         if seat.phase is not Phase.SPILLED:
-            self._charged_bytes += added_bytes
+            self._use.charge(added_bytes)
 
     def _forget(self, seat: Seat) -> None:
         del self._seats[seat.number]

@@ -11,6 +11,7 @@ go on otherwise, go up to the hard limit; past that, abort.
 Source: arbitration.md, seeds/bounded-memory.txt.
 """
 
+from atectl.accounting import Pressure
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
 
@@ -60,11 +61,7 @@ class _Round:
     def __init__(self, host: HostView, rules: Rules) -> None:
         self._rules = rules
         self._budget = host.budget
-        self._soft_bytes = host.budget.soft_bytes
-        self._limit_bytes = host.budget.limit_bytes
-        self._resident_bytes = host.resident_bytes or 0
-        self._baseline_bytes = host.baseline_bytes
-        self._charged_bytes = host.baseline_bytes + host.charged_bytes
+        self._pressure = host.pressure
         self._room_bytes = host.spill_room_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
@@ -97,8 +94,9 @@ class _Round:
     def _end_what_never_fits(self) -> None:
         """Abort whoever asks for more than the host has, even alone."""
         for lease in self._held():
-            alone_bytes = self._baseline_bytes + lease.held_bytes + lease.asked_bytes
-            if lease.asked_bytes and alone_bytes > self._limit_bytes:
+            grown_bytes = lease.held_bytes + lease.asked_bytes
+            fits_alone = self._budget.can_hold(self._pressure.baseline_bytes, grown_bytes)
+            if lease.asked_bytes and not fits_alone:
                 self._abort(lease, TOO_LARGE_ALONE)
 
     def _let_go_what_fits(self) -> None:
@@ -108,7 +106,7 @@ class _Round:
         would else take each byte as it comes free, and the oldest would never go on.
         """
         for lease in self._held():
-            if not self._fits(lease, self._soft_bytes) or self._is_behind_older(lease):
+            if self._budget.is_over_soft(self._after(lease)) or self._is_behind_older(lease):
                 continue
             if lease.asked_bytes and lease.phase is Phase.PARKED:
                 self._let_go(lease, "fits below soft")
@@ -121,16 +119,17 @@ class _Round:
         While enough run, nobody comes back from disk who would take the host above resume again:
         what has just been read would soon be written once more.
         """
-        return self._total_bytes < self._budget.resume_bytes and (
+        return self._budget.is_below_resume(self._pressure) and (
             lease.phase is Phase.PARKED
             or self._running() < self._busy_leases
-            or self._fits(lease, self._budget.resume_bytes)
+            or not self._budget.is_over_resume(self._after(lease))
         )
 
     def _make_way(self) -> None:
         """Over soft: park who runs, one at a time, and spill who is parked."""
-        excess_bytes = self._total_bytes - self._relief_bytes() - self._soft_bytes
-        may_park = self._total_bytes > self._limit_bytes or not any(
+        is_over_limit = self._budget.is_over_limit(self._pressure)
+        excess_bytes = self._budget.over_soft_bytes(self._pressure) - self._relief_bytes()
+        may_park = is_over_limit or not any(
             lease.parking and not lease.stalled for lease in self._leases.values()
         )
         while excess_bytes > 0:
@@ -147,12 +146,12 @@ class _Round:
                 break
             if victim.phase is Phase.RUNNING:
                 self._park(victim, f"over soft: {self._rules.policy.name}")
-                may_park = self._total_bytes > self._limit_bytes
+                may_park = is_over_limit
                 excess_bytes -= victim.held_bytes if self._rules.spills else 0
             else:
                 self._spill(victim, f"over soft: {self._rules.policy.name}")
                 excess_bytes -= victim.held_bytes
-        if self._total_bytes > self._limit_bytes and not self._changes_come():
+        if is_over_limit and not self._changes_come():
             self._abort_one("past the hard limit", waiting_too=False)
 
     def _keep_busy(self) -> None:
@@ -168,14 +167,14 @@ class _Round:
                 break
             if (running and not lease.asked_bytes) or self._is_behind_older(lease):
                 continue
-            after_bytes = reserved_bytes + self._after(lease)
-            missing_bytes = after_bytes - self._soft_bytes - self._relief_bytes()
+            over_bytes = reserved_bytes + self._budget.over_soft_bytes(self._after(lease))
+            missing_bytes = over_bytes - self._relief_bytes()
             if missing_bytes > 0:
                 givers = self._givers_for(lease, only_younger=running > 0)
                 if self._spillable_bytes(givers) < missing_bytes:
                     continue
                 self._spill_some(givers, missing_bytes)
-            if after_bytes <= self._soft_bytes:
+            if over_bytes <= 0:
                 self._let_go(lease, "fits below soft, and the machine is not busy")
             else:
                 reserved_bytes += _return_bytes(lease)
@@ -187,8 +186,9 @@ class _Round:
             return
         for lease in self._held():
             givers = self._givers_for(lease, only_younger=False)
-            if self._after(lease) - self._spillable_bytes(givers) <= self._limit_bytes:
-                if not self._spill_some(givers, self._after(lease) - self._soft_bytes):
+            after = self._after(lease)
+            if self._budget.over_limit_bytes(after) <= self._spillable_bytes(givers):
+                if not self._spill_some(givers, self._budget.over_soft_bytes(after)):
                     self._let_go(lease, "only way to progress")
                 return
         # Who sleeps in a host call will wake, and others can wait for that: nobody runs but it.
@@ -197,16 +197,9 @@ class _Round:
 
     # What the view says
 
-    @property
-    def _total_bytes(self) -> int:
-        return max(self._resident_bytes, self._charged_bytes)
-
-    def _after(self, lease: LeaseView) -> int:
+    def _after(self, lease: LeaseView) -> Pressure:
         """The pressure once `lease` has gone on."""
-        return max(self._resident_bytes, self._charged_bytes + _return_bytes(lease))
-
-    def _fits(self, lease: LeaseView, gate_bytes: int) -> bool:
-        return self._after(lease) <= gate_bytes
+        return self._pressure.after(_return_bytes(lease))
 
     def _held(self) -> list[LeaseView]:
         """Who could be let go on, the oldest first."""
@@ -300,7 +293,8 @@ class _Round:
         awake = [lease for lease in charged if not lease.stalled]
         # Nobody is left to be parked, so that no policy is to see one that runs.
         givers = [lease._replace(phase=Phase.PARKED) for lease in awake or charged]
-        victim = self._rules.policy.victim(givers, self._total_bytes - self._limit_bytes)
+        excess_bytes = self._budget.over_limit_bytes(self._pressure)
+        victim = self._rules.policy.victim(givers, excess_bytes)
         number = victim.number if victim else self._oldest_held() if waiting_too else None
         if number is not None:
             self._abort(self._leases[number], f"{reason}: {self._rules.policy.name}")
@@ -312,7 +306,7 @@ class _Round:
 
     def _let_go(self, lease: LeaseView, reason: str) -> None:
         self._decisions.append(_go_on(lease, reason))
-        self._charged_bytes += _return_bytes(lease)
+        self._pressure = self._after(lease)
         self._become(
             lease.number,
             held_bytes=lease.held_bytes + lease.asked_bytes,

@@ -4,17 +4,16 @@ or below what a lease may hold. `budget check` finds these, and `batch` warns of
 
 from collections.abc import Sequence
 
-from atectl.accounting import Budget
+from atectl.accounting import Budget, Pressure
 from atectl.budget.demand import Claim
 from atectl.budget.errors import TightBudget, UnsatisfiableBudget
-from atectl.budget.file import least_limit_bytes
 from atectl.system.ceilings import Ceiling
 from atectl.units import format_size, show_size
 
 
 def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None:
     """What is wrong with a limit that is over a bound of the machine; None if it is not."""
-    if ceiling.size_bytes is None or budget.limit_bytes <= ceiling.size_bytes:
+    if ceiling.size_bytes is None or ceiling.allows(budget.limit_bytes):
         return None
     most = format_size(ceiling.size_bytes >> 20 << 20 or ceiling.size_bytes)  # it can be typed
     raising = ", or raise the bound" if ceiling.can_be_raised else ""
@@ -31,13 +30,13 @@ def tight(budget: Budget, baseline_bytes: int, *, is_guarded: bool) -> TightBudg
     Args:
         is_guarded: whether leases are held back under pressure.
     """
-    if budget.soft_bytes >= baseline_bytes:
+    if not budget.is_over_soft(Pressure(None, baseline_bytes, 0)):
         return None
     what = "leases are parked at once" if is_guarded else "it is passed"
     return TightBudget(
         f"the host itself takes {show_size(baseline_bytes)}, over the soft limit of "
         f"{show_size(budget.soft_bytes)}: {what}",
-        remedy=f"raise the limit above {format_size(least_limit_bytes(budget, baseline_bytes))}",
+        remedy=f"raise the limit above {format_size(budget.least_limit_bytes(baseline_bytes))}",
     )
 
 
@@ -48,10 +47,12 @@ def never_fitting(
 
     The limit is not below the baseline.
     """
-    left_bytes = budget.limit_bytes - baseline_bytes
-    too_large = [claim for claim in claims if claim.max_mem_bytes > left_bytes]
+    too_large = [
+        claim for claim in claims if not budget.can_hold(baseline_bytes, claim.max_mem_bytes)
+    ]
     if not too_large:
         return None
+    left_bytes = -budget.over_limit_bytes(Pressure(None, baseline_bytes, 0))
     largest = max(too_large, key=lambda claim: claim.max_mem_bytes)
     number = sum(claim.leases for claim in too_large)
     others = f" ({number} leases are too large)" if number > 1 else ""

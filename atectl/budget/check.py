@@ -5,7 +5,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-from atectl.accounting import Budget
+from atectl.accounting import Budget, Pressure
 from atectl.budget.baseline import Baseline, Sample
 from atectl.budget.bounds import never_fitting, over_ceiling, tight
 from atectl.budget.demand import Claim, Demand, claims, demand
@@ -14,7 +14,6 @@ from atectl.budget.file import (
     HOST_FIELDS,
     BudgetFile,
     HostSettings,
-    least_limit_bytes,
     refuse_unsatisfiable,
 )
 from atectl.errors import AtectlError
@@ -86,7 +85,7 @@ class Measured(NamedTuple):
     @property
     def left_bytes(self) -> int:
         """What is left for leases below soft; negative if the baseline alone is over it."""
-        return self.budget.soft_bytes - self.baseline_bytes
+        return self.budget.room_below_soft_bytes(Pressure(None, self.baseline_bytes, 0))
 
     @property
     def excess_bytes(self) -> int:
@@ -276,7 +275,7 @@ def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
 
 
 def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:
-    if measured.budget.limit_bytes < measured.baseline_bytes:  # there is nothing to be shared
+    if not measured.budget.can_hold(measured.baseline_bytes):  # there is nothing to be shared
         if measured.excess_bytes and not measured.host.is_guarded:  # else this is refused already
             yield _warning(_overcommitted(measured))
         return
@@ -308,9 +307,9 @@ def _overcommitted(measured: Measured) -> OvercommittedBudget:
 def _limit_for_all(measured: Measured) -> str:
     """The limit under which nothing is overcommitted, if this machine has so much."""
     wanted = measured.demand.committed_bytes + measured.baseline_bytes
-    enough_bytes = least_limit_bytes(measured.budget, wanted)
+    enough_bytes = measured.budget.least_limit_bytes(wanted)
     ceiling = measured.ceiling
-    if ceiling.size_bytes is not None and enough_bytes > ceiling.size_bytes:
+    if ceiling.size_bytes is not None and not ceiling.allows(enough_bytes):
         most = show_size(ceiling.size_bytes)
         return (
             f"lower quotas, or run fewer at once: for all to fit, the limit is to be "

@@ -138,22 +138,14 @@ def refuse_unsatisfiable(budget: Budget, baseline_bytes: int | None, *, is_guard
     Raises:
         UnsatisfiableBudget: the limit is below the baseline (exit 125).
     """
-    if is_guarded and baseline_bytes is not None and budget.limit_bytes < baseline_bytes:
+    if is_guarded and baseline_bytes is not None and not budget.can_hold(baseline_bytes):
         raise UnsatisfiableBudget(
             f"the limit of {budget.limit_bytes} bytes ({show_size(budget.limit_bytes)}) is below "
             f"the {baseline_bytes} bytes ({show_size(baseline_bytes)}) that the host itself takes",
             remedy="raise the limit: above "
-            f"{format_size(least_limit_bytes(budget, baseline_bytes))} leases can run without "
+            f"{format_size(budget.least_limit_bytes(baseline_bytes))} leases can run without "
             "being parked at once",
         )
-
-
-def least_limit_bytes(budget: Budget, wanted_bytes: int) -> int:
-    """The limit, in whole MiB, at which `wanted_bytes` are not over soft."""
-    mebibytes = max(int(wanted_bytes / budget.soft) >> 20, 0)
-    while budget._replace(limit_bytes=mebibytes << 20).soft_bytes < wanted_bytes:
-        mebibytes += 1
-    return mebibytes << 20
 
 
 def load_budget(path: Path) -> BudgetFile:

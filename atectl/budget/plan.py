@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from atectl.accounting import Budget, Principal
 from atectl.budget.baseline import Baseline
-from atectl.budget.file import BudgetFile, least_limit_bytes
+from atectl.budget.file import BudgetFile
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
 from atectl.units import format_size
 
@@ -95,7 +95,7 @@ def recommend(
         together = together_bytes + _headroom(together_bytes, headroom)
         largest_quota = max((each.max_mem_bytes for each in plans), default=0)
         wanted = baseline_bytes + max(together, largest_quota)
-        limit_bytes = least_limit_bytes(Budget(1), wanted)
+        limit_bytes = Budget(1).least_limit_bytes(wanted)
     return Plan(
         headroom,
         tuple(plans),

@@ -17,6 +17,10 @@ class Ceiling(NamedTuple):
     size_bytes: int | None
     can_be_raised: bool = True
 
+    def allows(self, size_bytes: int) -> bool:
+        """Whether one process may have that much under it."""
+        return self.size_bytes is None or size_bytes <= self.size_bytes
+
 
 def ceilings(*, root: str = "/") -> tuple[Ceiling, ...]:
     """The bounds that this machine sets, physical memory first.

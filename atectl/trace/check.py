@@ -135,7 +135,7 @@ class _Past:
             and self._busy_leases is not None
             and view.charged_bytes == sample.charged_bytes
             # Past the limit the resident size is looked at once more.
-            and (sample.resident_bytes or 0) <= self._budget.limit_bytes
+            and not self._budget.is_over_limit(sample.pressure.resident_alone)
         )
         if not is_known:
             return []

@@ -294,10 +294,8 @@ class _Simulation:
         """Whether nothing need be decided, as in `arbiter`."""
         if not (self._rules.parks or self._rules.spills):
             return True
-        pressure = self._pressure()
-        wanted_bytes = pressure.baseline_bytes + pressure.charged_bytes + actor.asked_bytes
         return (
-            max(wanted_bytes, pressure.resident_bytes or 0) <= self._machine.budget.soft_bytes
+            not self._machine.budget.is_over_soft(self._pressure().after(actor.asked_bytes))
             and (self._is_calm or actor.held_bytes > 0)
             and actor.parks_at is None
         )
@@ -343,9 +341,10 @@ class _Simulation:
             )
             for decision in decisions:
                 self._carry_out(decision)
-        self._is_calm = (self._pressure().resident_bytes or 0) <= (
-            self._machine.budget.soft_bytes
-        ) and not any(x.is_held or x.parks_at is not None for x in self._actors.values())
+        is_over_soft = self._machine.budget.is_over_soft(self._pressure().resident_alone)
+        self._is_calm = not is_over_soft and not any(
+            x.is_held or x.parks_at is not None for x in self._actors.values()
+        )
 
     def _carry_out(self, decision: Decision) -> None:
         actor = self._actors[decision.lease]

@@ -1,6 +1,7 @@
 """A running batch: the pressure of the host, how far it is, its leases, and what was decided."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
@@ -9,6 +10,7 @@ from atectl.accounting import Budget, Pressure
 from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
+from ..drawing.gates import pressure_style
 from ..drawing.sparkline import sparkline
 from .decisions_view import LiveDecision, decision_line
 from .leases_view import LiveLease, lease_lines
@@ -109,7 +111,7 @@ def _history(batch: LiveBatch) -> Text:
     line = sparkline(
         batch.history,
         budget.limit_bytes,
-        budget.soft_bytes,
+        partial(pressure_style, budget),
         _SPARKLINE_COLUMNS,
         ascii_only=batch.ascii_only,
     )

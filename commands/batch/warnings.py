@@ -29,7 +29,7 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
     found: list[AtectlError | None] = [over_ceiling(budget, tightest(ceilings()))]
     if baseline_bytes is not None:
         found.append(tight(budget, baseline_bytes, is_guarded=host.is_guarded))
-        if baseline_bytes <= budget.limit_bytes:
+        if budget.can_hold(baseline_bytes):
             found.append(never_fitting(budget, baseline_bytes, _claims(source)))
     for warning in found:
         if warning is not None:

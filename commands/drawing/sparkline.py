@@ -1,6 +1,6 @@
 """How a quantity went lately, as one line of blocks."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rich.text import Text
 
@@ -10,16 +10,16 @@ _ASCII = "_.:-=+*#"
 
 def sparkline(
     values: Sequence[int | None],
-    limit: int,
-    warn_above: int,
+    full_at: int,
+    style_of: Callable[[int], str],
     width: int,
     *,
     ascii_only: bool = False,
 ) -> Text:
     """The latest of `values`, a column each, the newest at the right of `width` columns.
 
-    A column is full at `limit`, and blank where there is no value. Columns above `warn_above` are
-    yellow, above `limit` red.
+    A column is full at `full_at`, and blank where there is no value. Each is drawn in the style
+    that `style_of` has for its value.
     """
     levels = _ASCII if ascii_only else _BLOCKS
     latest = values[-width:]
@@ -28,7 +28,6 @@ def sparkline(
         if value is None:
             line.append(" ")
             continue
-        level = min(value * len(levels) // max(limit, 1), len(levels) - 1)
-        style = "bold red" if value > limit else "yellow" if value > warn_above else "green"
-        line.append(levels[level], style)
+        level = min(value * len(levels) // max(full_at, 1), len(levels) - 1)
+        line.append(levels[level], style_of(value))
     return line

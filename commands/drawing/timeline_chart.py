@@ -10,6 +10,7 @@ from atectl.arbitration.view import Action
 from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
+from .gates import pressure_style
 from .timeline import MARKED, Point, Timeline, column_of, in_columns
 
 _ROWS = 10
@@ -68,9 +69,9 @@ def _plot_row(
     for point in columns:
         sign, colour = empty, style
         if point is not None and (point.resident_bytes or 0) > middle:
-            sign, colour = _RESIDENT, _colour(point, timeline)
+            sign, colour = _RESIDENT, pressure_style(budget, point.pressure_bytes)
         elif point is not None and point.pressure_bytes > middle:
-            sign, colour = _CHARGED, _colour(point, timeline)
+            sign, colour = _CHARGED, pressure_style(budget, point.pressure_bytes)
         line.append(_ASCII.get(sign, sign) if is_ascii else sign, colour)
     return _line(line)
 
@@ -103,9 +104,3 @@ def _line(line: Text) -> Text:
     line.no_wrap, line.overflow = True, "crop"
     line.rstrip()
     return line
-
-
-def _colour(point: Point, timeline: Timeline) -> str:
-    if point.pressure_bytes > timeline.budget.limit_bytes:
-        return "bold red"
-    return "yellow" if point.pressure_bytes > timeline.budget.soft_bytes else "green"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -30,6 +30,7 @@ from atectl.errors import BadPrincipal
 
 KIB = 1024
 PAGE = 64 * KIB
+MIB = 1024 * KIB
 
 
 class FakeClock:
@@ -472,6 +473,18 @@ class TestMeterReadByOthers:
         grower.join()
 
 
+sizes = st.integers(0, 3000)
+pressures = st.builds(Pressure, st.none() | sizes, sizes, sizes)
+budgets = st.builds(
+    lambda limit, soft, resume: Budget(
+        limit, max(soft, resume) / 10_000, min(soft, resume) / 10_000
+    ),
+    st.integers(1, 3000),
+    st.integers(1, 10_000),
+    st.integers(1, 10_000),
+)
+
+
 class TestPressure:
     @pytest.mark.parametrize(
         ("resident", "baseline", "charged", "total"),
@@ -486,6 +499,22 @@ class TestPressure:
         self, resident: int | None, baseline: int, charged: int, total: int
     ) -> None:
         assert Pressure(resident, baseline, charged).total_bytes == total
+
+    def test_is_looked_at_by_what_was_measured_or_by_what_was_granted_alone(self) -> None:
+        pressure = Pressure(100, 10, 200)
+        assert pressure.resident_alone.total_bytes == 100
+        assert pressure.granted_alone.total_bytes == 210
+
+    @given(st.none() | sizes, sizes, sizes, sizes)
+    def test_after_a_growth_is_what_it_is_once_that_much_more_is_charged(
+        self, resident: int | None, baseline: int, charged: int, added: int
+    ) -> None:
+        before, once = (
+            Pressure(resident, baseline, charged),
+            Pressure(resident, baseline, charged + added),
+        )
+        assert before.after(added) == once
+        assert before.after(added).total_bytes <= before.total_bytes + added
 
     def test_falls_as_soon_as_use_falls(self) -> None:
         budget = Budget(1000)
@@ -527,3 +556,60 @@ class TestBudget:
         assert budget.soft_bytes == limit * soft // 10_000
         assert budget.resume_bytes == limit * resume // 10_000
         assert budget.soft_bytes <= limit
+
+    @given(budgets, pressures)
+    def test_a_gate_is_passed_by_as_many_bytes_as_are_to_go_until_it_is_not(
+        self, budget: Budget, pressure: Pressure
+    ) -> None:
+        total = pressure.total_bytes
+        for over_bytes in (
+            budget.over_limit_bytes(pressure),
+            budget.over_soft_bytes(pressure),
+            budget.over_resume_bytes(pressure),
+        ):
+            assert (total - over_bytes) in (
+                budget.limit_bytes,
+                budget.soft_bytes,
+                budget.resume_bytes,
+            )
+        assert budget.is_over_limit(pressure) == (budget.over_limit_bytes(pressure) > 0)
+        assert budget.is_over_soft(pressure) == (budget.over_soft_bytes(pressure) > 0)
+        assert budget.is_over_resume(pressure) == (budget.over_resume_bytes(pressure) > 0)
+        assert not (budget.is_below_resume(pressure) and budget.is_over_resume(pressure))
+
+    @given(budgets, pressures)
+    def test_the_room_below_soft_is_the_largest_growth_that_fits(
+        self, budget: Budget, pressure: Pressure
+    ) -> None:
+        room_bytes = budget.room_below_soft_bytes(pressure)
+        if room_bytes < 0:
+            assert budget.is_over_soft(pressure)
+        else:
+            assert not budget.is_over_soft(pressure.after(room_bytes))
+            assert budget.is_over_soft(pressure.after(room_bytes + 1))
+
+    @given(budgets, pressures, sizes)
+    def test_each_growth_takes_its_own_size_of_the_room(
+        self, budget: Budget, pressure: Pressure, added: int
+    ) -> None:
+        room_bytes = budget.room_below_soft_bytes(pressure)
+        assume(added <= room_bytes)
+        assert budget.room_below_soft_bytes(pressure.after(added)) == room_bytes - added
+
+    @given(budgets, sizes, sizes)
+    def test_a_lease_can_be_held_if_it_is_within_the_limit_alone(
+        self, budget: Budget, baseline: int, held: int
+    ) -> None:
+        assert budget.can_hold(baseline, held) == (baseline + held <= budget.limit_bytes)
+        assert budget.can_hold(baseline) == (baseline <= budget.limit_bytes)
+
+    @given(st.integers(0, 1 << 45), st.integers(1, 10_000))
+    def test_the_least_limit_keeps_what_is_wanted_below_soft_and_one_less_does_not(
+        self, wanted_bytes: int, soft: int
+    ) -> None:
+        budget = Budget(1, soft / 10_000)
+        limit_bytes = budget.least_limit_bytes(wanted_bytes)
+        assert limit_bytes % MIB == 0
+        assert budget._replace(limit_bytes=limit_bytes).soft_bytes >= wanted_bytes
+        if limit_bytes:
+            assert budget._replace(limit_bytes=limit_bytes - MIB).soft_bytes < wanted_bytes

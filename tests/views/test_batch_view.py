@@ -272,17 +272,21 @@ def test_without_unicode_nothing_but_ascii_is_drawn() -> None:
 # The sparkline
 
 
+def plain(_value: int) -> str:
+    return ""
+
+
 def test_a_sparkline_is_full_at_the_limit_and_lowest_at_nothing() -> None:
-    assert sparkline([0, 50, 100, 200], 100, 80, 4).plain == "▁▅██"
+    assert sparkline([0, 50, 100, 200], 100, plain, 4).plain == "▁▅██"
 
 
 def test_a_sparkline_shows_the_newest_at_the_right() -> None:
-    assert sparkline([100, 0, 0], 100, 80, 2).plain == "▁▁"
-    assert sparkline([100, 0], 100, 80, 4).plain == "  █▁"
+    assert sparkline([100, 0, 0], 100, plain, 2).plain == "▁▁"
+    assert sparkline([100, 0], 100, plain, 4).plain == "  █▁"
 
 
 def test_a_sparkline_is_blank_where_nothing_was_measured() -> None:
-    assert sparkline([100, None, 0], 100, 80, 3).plain == "█ ▁"
+    assert sparkline([100, None, 0], 100, plain, 3).plain == "█ ▁"
 
 
 # A rate

@@ -5,8 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from atectl.accounting import Budget
 from atectl.budget.errors import BadBudgetFile, BudgetUnwritable, UnsatisfiableBudget
@@ -14,7 +12,6 @@ from atectl.budget.file import (
     DEFAULT_SPILL_DIR,
     BudgetFile,
     HostSettings,
-    least_limit_bytes,
     load_budget,
     parse_budget,
     refuse_unsatisfiable,
@@ -271,18 +268,6 @@ def test_what_the_knobs_say_of_a_host(
 ) -> None:
     host = HostSettings(backpressure=backpressure, policy=policy)
     assert (host.is_guarded, host.rules.spills) == (is_guarded, spills)
-
-
-@given(st.integers(0, 1 << 45), st.integers(1, 10_000))
-def test_the_least_limit_keeps_what_is_wanted_below_soft_and_one_less_does_not(
-    wanted_bytes: int, soft: int
-) -> None:
-    budget = Budget(1, soft / 10_000)
-    limit_bytes = least_limit_bytes(budget, wanted_bytes)
-    assert limit_bytes % MIB == 0
-    assert budget._replace(limit_bytes=limit_bytes).soft_bytes >= wanted_bytes
-    if limit_bytes:
-        assert budget._replace(limit_bytes=limit_bytes - MIB).soft_bytes < wanted_bytes
 
 
 # Writing

@@ -1,0 +1,126 @@
+"""What one host process uses, and how much more may be granted: measured, counted, kept."""
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from atectl.accounting import Budget, Pressure
+from atectl.system import memory as host_memory
+
+_MEASURED_EVERY_S = 0.25
+"""Between two measurements of what of the guests' memories is resident: each costs time for every
+page that they have."""
+
+_NEVER = float("-inf")
+
+
+class Measurable(Protocol):
+    """A lease whose memory can be measured."""
+
+    def resident_bytes(self) -> int | None:
+        """What of its memory is resident; None where the system does not tell."""
+        ...
+
+
+class HostUse:
+    """The memory of one host process. It is as it was when last read, but for what is charged.
+
+    Args:
+        budget: what the process may use.
+        resident: the process's resident bytes now, None where they cannot be read.
+        clock: seconds that never go back.
+    """
+
+    __slots__ = (
+        "_beside_bytes", "_budget", "_clock", "_least_baseline_bytes", "_measured_at",
+        "_read_resident", "baseline_bytes", "charged_bytes", "idle_bytes", "resident_bytes",
+        "room_bytes",
+    )  # fmt: skip
+
+    def __init__(
+        self, budget: Budget, resident: Callable[[], int | None], clock: Callable[[], float]
+    ) -> None:
+        self._budget = budget
+        self._read_resident = resident
+        self._clock = clock
+        self._least_baseline_bytes = 0
+        self._beside_bytes = 0  # at the last measurement, before it is bounded from below
+        self._measured_at = _NEVER
+        self.baseline_bytes = 0
+        """What the process takes beside its leases' memories."""
+        self.charged_bytes = 0
+        """What its leases are charged, and what idle stores hold."""
+        self.idle_bytes = 0
+        """What is held by stores that no lease has."""
+        self.resident_bytes: int | None = None
+        self.room_bytes = 0
+        """The largest growth that fits below soft at once. Each growth passes here, so this is
+        not worked out for each, but only when something else has changed."""
+        self._work_out_room()
+
+    @property
+    def pressure(self) -> Pressure:
+        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+
+    def charge(self, added_bytes: int) -> None:
+        """Count `added_bytes` more as granted, or less if they are negative."""
+        self.charged_bytes += added_bytes
+        if added_bytes >= 0:
+            self.room_bytes -= added_bytes
+        else:
+            self._work_out_room()
+
+    def read(self) -> None:
+        """Read the resident size anew."""
+        self.resident_bytes = self._read_resident()
+        self._work_out_room()
+
+    def take_baseline(self) -> int | None:
+        """Take what the process holds now for what it needs without any lease.
+
+        Returns:
+            Its bytes; None if they cannot be read, and are counted as none.
+        """
+        self.resident_bytes = self._read_resident()
+        self._least_baseline_bytes = self.baseline_bytes = self.resident_bytes or 0
+        self._work_out_room()
+        return self.resident_bytes
+
+    def look(self, leases: Iterable[Measurable]) -> None:
+        """Read the resident size; not far from soft, measure now and then what is the leases'."""
+        self.read()
+        is_due = self._clock() - self._measured_at >= _MEASURED_EVERY_S
+        if is_due and not self._budget.is_below_resume(self.pressure):
+            self._measure_baseline(leases)
+
+    def look_closely(self, leases: Iterable[Measurable]) -> None:
+        """Past the limit by what is resident: see whether that is so, and whose it is.
+
+        What was freed in this process and kept by its allocator goes back to the system first.
+        """
+        host_memory.trim()
+        self.read()
+        self._measure_baseline(leases)
+
+    def _measure_baseline(self, leases: Iterable[Measurable]) -> None:
+        """Find out what the process holds beside its leases' memories, which may have grown.
+
+        Code that was mapped, heaps and stacks are resident beside granted memory that nobody
+        has touched yet. If they were not counted apart, that memory would hide them until it is
+        touched, and several grants together would pass the limit. Only what was there at two
+        measurements counts: guests go on meanwhile, and a spike that has passed must not make
+        anybody be aborted.
+        """
+        self._measured_at = self._clock()
+        measured = list(leases)
+        before = [lease.resident_bytes() for lease in measured]
+        resident = self._read_resident()
+        after = [lease.resident_bytes() for lease in measured]
+        if resident is None or None in before or None in after:
+            return
+        of_leases = sum(max(a or 0, b or 0) for a, b in zip(before, after, strict=True))
+        seen, self._beside_bytes = self._beside_bytes, resident - of_leases - self.idle_bytes
+        self.baseline_bytes = max(self._least_baseline_bytes, min(seen, self._beside_bytes))
+        self._work_out_room()
+
+    def _work_out_room(self) -> None:
+        self.room_bytes = self._budget.room_below_soft_bytes(self.pressure)
