@@ -21,6 +21,11 @@ OTHER_MODULES = (
 """The modules beside this one that define errors."""
 
 
+INTERRUPTED_STATUS, BROKEN_PIPE_STATUS, TERMINATED_STATUS = 130, 141, 143
+"""Exit statuses that come with no error: Ctrl-C, a reader of stdout that left, SIGTERM. They are
+those that a shell reports of a program ended by the signals SIGINT, SIGPIPE and SIGTERM."""
+
+
 class AtectlError(Exception):
     """Something atectl can name went wrong.
 

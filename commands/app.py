@@ -9,7 +9,7 @@ from typer._click.exceptions import ClickException, NoArgsIsHelpError
 from typer.core import TyperGroup
 
 from atectl import __version__
-from atectl.errors import UsageError, nearest
+from atectl.errors import INTERRUPTED_STATUS, UsageError, nearest
 
 COMMANDS = {
     "run": "run.app",
@@ -82,7 +82,7 @@ def invoke(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="atectl", standalone_mode=False)
     except typer.Abort:
-        return 130
+        return INTERRUPTED_STATUS
     except NoArgsIsHelpError:  # the help has been shown
         return UsageError.exit_status
     except ClickException as error:

@@ -6,9 +6,13 @@ import os
 import sys
 from typing import NoReturn
 
-from atectl.errors import AtectlError, InternalError, OutputUnwritable
-
-from .output.stderr import BROKEN_PIPE_STATUS, report_error
+from atectl.errors import (
+    BROKEN_PIPE_STATUS,
+    INTERRUPTED_STATUS,
+    AtectlError,
+    InternalError,
+    OutputUnwritable,
+)
 
 
 def main() -> NoReturn:
@@ -31,23 +35,27 @@ def dispatch(arguments: list[str]) -> int:
         _forget_stdout()
         return BROKEN_PIPE_STATUS
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED_STATUS
     except SystemExit:  # which is how Rich says that the pipe is broken
         return BROKEN_PIPE_STATUS
     except AtectlError as error:
-        report_error(error)
-        return error.exit_status
+        return _reported(error)
     except Exception as error:
         if _is_of_stdout(error):
             _forget_stdout()
-            unwritable = OutputUnwritable(f"standard output cannot be written: {error}")
-            report_error(unwritable)
-            return unwritable.exit_status
+            return _reported(OutputUnwritable(f"standard output cannot be written: {error}"))
         if os.environ.get("ATECTL_DEBUG"):
             raise
-        unnamed = InternalError(f"{type(error).__name__}: {error}")
-        report_error(unnamed)
-        return unnamed.exit_status
+        return _reported(InternalError(f"{type(error).__name__}: {error}"))
+
+
+def _reported(error: AtectlError) -> int:
+    """Print an error; its exit status."""
+    # Most command lines end without an error, and need no import for it.
+    from .output.stderr import report_error
+
+    report_error(error)
+    return error.exit_status
 
 
 def _choose(arguments: list[str]) -> int:

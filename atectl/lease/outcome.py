@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.accounting import Quota
 from atectl.errors import (
+    INTERRUPTED_STATUS,
+    TERMINATED_STATUS,
     AbortedByArbiter,
     AtectlError,
     DeadlinePassed,
@@ -23,7 +25,7 @@ EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-o
 QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
 REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
 
-_STATUS_WITHOUT_ERROR = {INTERRUPTED: 130, TERMINATED: 143}
+_STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED_STATUS}
 
 
 SUCCESS = (EXITED, 0)

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING
 
 from atectl import config
-from atectl.errors import CacheUnusable
+from atectl.errors import BROKEN_PIPE_STATUS, CacheUnusable
 from atectl.inert import inert_line
 from atectl.units import format_duration, parse_duration, show_size
 
 from ..options.host import settle
-from ..output.stderr import BROKEN_PIPE_STATUS, report_warning
+from ..output.stderr import report_warning
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
 from .loop import Work, run_jobs
@@ -99,7 +99,7 @@ def _run(
         what = counted(len(source.capsules), "capsule")
         while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
         screens = _screens(batch, tally, request)
-        with ending_by_signals(batch, tally, screens, grace_s) as ending:
+        with ending_by_signals(batch, tally, screens, grace_s) as received:
             for screen in screens:
                 screen.start()
             try:
@@ -107,7 +107,7 @@ def _run(
             finally:
                 for screen in screens:
                     screen.stop()
-        return ending.exit_status
+        return None if received.ending is None else received.ending.status
     finally:
         if not tally.has_reader:
             # What is still buffered can go nowhere: it would fail once more at the end.

@@ -1,6 +1,5 @@
 """What `ledger top` shows: the loop of its live screen, and plain snapshots."""
 
-import os
 import signal
 import sys
 import time
@@ -14,10 +13,9 @@ from ..output.stdout import PIPED_WIDTH
 from ..terminal.events import Key, Resized
 from ..terminal.keys import LiveTerminal
 from ..terminal.screen import changed_lines
-from ..terminal.signals import SignalPipe, signal_pipe
+from ..terminal.signals import ENDINGS, Ending, SignalPipe, ending_among, signal_pipe, stop_with
 from .top_state import Event, Sampled, SampleFailed, TopState, reduce
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 
 
@@ -33,14 +31,14 @@ def watch(
         frames: samples to show before ending by itself; None is endless.
     """
     with (
-        signal_pipe(*_ENDS, signal.SIGWINCH, signal.SIGTSTP) as signals,
+        signal_pipe(*ENDINGS, signal.SIGWINCH, signal.SIGTSTP) as signals,
         LiveTerminal() as terminal,
     ):
         try:
             return _Watch(terminal, signals, sample, interval_s, frames).run(state)
         except (EOFError, OSError):
             # The terminal went away, which is what SIGHUP is for; it need not have come yet.
-            return 128 + signal.SIGHUP
+            return ENDINGS[signal.SIGHUP].status
 
 
 class _Watch:
@@ -71,8 +69,8 @@ class _Watch:
             self._draw(state)
             events = self._wait(state)
             for event in events:
-                if isinstance(event, signal.Signals):
-                    return 128 + event
+                if isinstance(event, Ending):
+                    return event.status
                 state = reduce(state, event)
         return 0
 
@@ -85,26 +83,22 @@ class _Watch:
         except LedgerError as error:
             return SampleFailed(str(error), time.time())
 
-    def _wait(self, state: TopState) -> list[Event | signal.Signals]:
+    def _wait(self, state: TopState) -> list[Event | Ending]:
         timeout_s = None if state.is_paused else max(self._due - time.monotonic(), 0)
         has_key = self._terminal.wait(timeout_s, self._signals.reader)
-        events: list[Event | signal.Signals] = []
+        events: list[Event | Ending] = []
         received = self._signals.received()
-        events += [number for number in _ENDS if number in received]
+        ending = ending_among(received)
+        if ending is not None:
+            return [ending]
         if signal.SIGTSTP in received:
-            self._stop()
+            stop_with([self._terminal])
+            self._shown = []
         if received & {signal.SIGTSTP, signal.SIGWINCH}:
             events.append(Resized(*self._terminal.size()))
         if has_key:
             events += [Key(name) for name in self._terminal.read_keys()]
         return events
-
-    def _stop(self) -> None:
-        """Be stopped as Ctrl-Z asks, with the terminal as it was, and take it again after."""
-        self._terminal.leave_screen()
-        os.kill(os.getpid(), signal.SIGSTOP)
-        self._terminal.enter_screen()
-        self._shown = []
 
     def _draw(self, state: TopState) -> None:
         size = (state.width, state.height)

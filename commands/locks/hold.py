@@ -24,7 +24,7 @@ from ..options.redis import (
     connected,
 )
 from ..output.stderr import report_error, report_warning, tell_of_wait
-from ..terminal.signals import SignalPipe, signal_pipe
+from ..terminal.signals import ENDINGS, SignalPipe, signal_pipe, stop_with
 from .options import DEFAULT_TTL, ActorArgument, PrefixOption
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ HELP = "\n\n".join(
         "lock was lost or there is no Redis, 126 not executable, 127 no such command.",
     )
 )
-
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 CommandArgument = Annotated[
     list[str],
@@ -126,9 +124,7 @@ def _hold(
 ) -> int:
     from atectl.locks.held_command import FORWARDED, run_held
 
-    # What is ignored here, as under nohup, is to stay ignored.
-    wanted = [n for n in FORWARDED if signal.getsignal(n) is not signal.SIG_IGN]
-    with signal_pipe(*wanted, signal.SIGCHLD) as signals:
+    with signal_pipe(*FORWARDED, signal.SIGCHLD) as signals:
         lock = _acquire(connection, terms, wait_s, signals)
         ended = run_held(lock, command, os.environ, signals)
     if ended.warning is not None:
@@ -157,8 +153,9 @@ def _acquire(
 def _sleep(seconds: float, signals: SignalPipe) -> None:
     select.select([signals.reader], [], [], seconds)
     received = signals.received()
-    for number in _ENDS:
+    for number in (*ENDINGS, signal.SIGQUIT):
         if number in received:
+            # As the command itself, had it been running.
             raise typer.Exit(128 + number)
     if signal.SIGTSTP in received:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        stop_with([])

@@ -6,9 +6,6 @@ import sys
 from atectl.errors import AtectlError
 from atectl.inert import inert_line
 
-BROKEN_PIPE_STATUS = 141
-"""What a shell reports of a program ended by SIGPIPE."""
-
 
 def report_error(error: AtectlError) -> None:
     """Print an error and its remedy to stderr, without any terminal control the text holds."""

@@ -1,18 +1,16 @@
 """`atectl run`: one capsule under one quota, from the command line to the exit status."""
 
 import os
-import signal
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from atectl import config
 from atectl.errors import AtectlError, CacheUnusable
 
+from ..terminal.signals import ended_by_signals
 from ..terminal.waiting import while_user_waits
 from .arguments import RunRequest, parse
 from .finished import FinishedRun
@@ -55,7 +53,8 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
     lease = _prepare(request, warnings)
     flusher = None
     screens = _screens(lease, request)
-    with _signals(lease, screens), _locked(request, lease) as lock:
+    ended = ended_by_signals(lambda ending: lease.end(ending.reason), screens)
+    with ended, _locked(request, lease) as lock:
         for screen in screens:
             screen.start()
         try:
@@ -155,44 +154,6 @@ def _screens(lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
         if draw is not None or not request.raw_output:
             screens.append(GuestTerminal(descriptors, draw, raw=request.raw_output))
     return screens
-
-
-@contextmanager
-def _signals(lease: "Lease", screens: "list[GuestTerminal]") -> Iterator[None]:
-    """End the guest at the first signal, and this process at the second."""
-    from atectl.lease.outcome import INTERRUPTED, TERMINATED
-
-    reasons = {
-        signal.SIGINT: (INTERRUPTED, 130),
-        signal.SIGTERM: (TERMINATED, 143),
-        signal.SIGHUP: (TERMINATED, 143),
-    }
-    received: list[int] = []
-
-    def on_signal(number: int, _frame: FrameType | None) -> None:
-        reason, status = reasons[signal.Signals(number)]
-        if received:
-            for screen in screens:
-                screen.leave_at_once()
-            os._exit(status)
-        received.append(number)
-        lease.end(reason)
-
-    handlers: dict[signal.Signals, Callable[[int, FrameType | None], None]]
-    handlers = dict.fromkeys(reasons, on_signal)
-    if screens:
-        from ..terminal.guest import stop_with
-
-        handlers[signal.SIGTSTP] = lambda _number, _frame: stop_with(screens)
-    previous: dict[signal.Signals, Callable[..., Any] | int | None] = {}
-    for number, handler in handlers.items():
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            previous[number] = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        for number, before in previous.items():
-            signal.signal(number, before)
 
 
 def _conclude(finished: FinishedRun) -> None:

@@ -8,7 +8,6 @@ would be without the table. While the guest waits for input the table is taken a
 
 import os
 import select
-import signal
 import termios
 import threading
 import time
@@ -179,12 +178,3 @@ def _reads_terminal() -> bool:
         if call.startswith((b"0 0x0 ", b"63 0x0 ")):  # read(0, …) on x86-64 and on arm64
             return True
     return False
-
-
-def stop_with(screens: Sequence[GuestTerminal]) -> None:
-    """Be stopped as Ctrl-Z asks, without the tables, which come back when this goes on."""
-    for screen in screens:
-        screen.suspend()
-    os.kill(os.getpid(), signal.SIGSTOP)
-    for screen in screens:
-        screen.resume()

@@ -98,7 +98,7 @@ class LiveTerminal:
 
     def __enter__(self) -> Self:
         self._modes = termios.tcgetattr(self._input)
-        self.enter_screen()
+        self.resume()
         return self
 
     def __exit__(
@@ -107,14 +107,14 @@ class LiveTerminal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.leave_screen()
+        self.suspend()
 
-    def enter_screen(self) -> None:
+    def resume(self) -> None:
         """Take the alternate screen, and keys as they are pressed."""
         tty.setcbreak(self._input)
         self.write(_ENTER)
 
-    def leave_screen(self) -> None:
+    def suspend(self) -> None:
         """Give the terminal back as it was."""
         try:
             self.write(_LEAVE)

@@ -3,7 +3,6 @@
 Looking goes on beside the keyboard, so that a server that does not answer holds up no key.
 """
 
-import os
 import signal
 import sys
 import time
@@ -14,9 +13,8 @@ from typing import Generic, Protocol, TypeVar
 
 from .events import Key, Resized
 from .keys import LiveTerminal
-from .signals import SignalPipe, signal_pipe
+from .signals import ENDINGS, SignalPipe, ending_among, signal_pipe, stop_with
 
-_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BEGIN_FRAME, _END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 _LOOKING_S = 0.05
 """How often it is asked whether a look is over."""
@@ -67,14 +65,14 @@ class LiveScreen(Generic[State, Sample]):
     def run(self, state: State) -> int:
         """Show it until it is done or a signal ends it; the exit status."""
         with (
-            signal_pipe(*_ENDS, signal.SIGWINCH, signal.SIGTSTP) as signals,
+            signal_pipe(*ENDINGS, signal.SIGWINCH, signal.SIGTSTP) as signals,
             LiveTerminal() as terminal,
         ):
             try:
                 return self._loop(state, terminal, signals)
             except (EOFError, OSError):
                 # The terminal went away, which is what SIGHUP is for; it need not have come yet.
-                return 128 + signal.SIGHUP
+                return ENDINGS[signal.SIGHUP].status
 
     def _loop(self, state: State, terminal: LiveTerminal, signals: SignalPipe) -> int:
         state = self._reduce(state, Resized(*terminal.size()))
@@ -83,11 +81,12 @@ class LiveScreen(Generic[State, Sample]):
             self._draw(state, terminal)
             has_key = terminal.wait(self._patience_s(state), signals.reader)
             received = signals.received()
-            for number in _ENDS:
-                if number in received:
-                    return 128 + number
+            ending = ending_among(received)
+            if ending is not None:
+                return ending.status
             if signal.SIGTSTP in received:
-                self._stop(terminal)
+                stop_with([terminal])
+                self._shown = []
             if received & {signal.SIGTSTP, signal.SIGWINCH}:
                 state = self._reduce(state, Resized(*terminal.size()))
             for name in terminal.read_keys() if has_key else ():
@@ -109,13 +108,6 @@ class LiveScreen(Generic[State, Sample]):
             self._under_way = Future()
             Thread(target=_fulfil, args=(self._under_way, self._look), daemon=True).start()
         return state
-
-    def _stop(self, terminal: LiveTerminal) -> None:
-        """Be stopped as Ctrl-Z asks, with the terminal as it was, and take it again after."""
-        terminal.leave_screen()
-        os.kill(os.getpid(), signal.SIGSTOP)
-        terminal.enter_screen()
-        self._shown = []
 
     def _draw(self, state: State, terminal: LiveTerminal) -> None:
         size = (state.width, state.height)

@@ -1,10 +1,63 @@
-"""Signals as bytes to wait for beside the keyboard, instead of interruptions anywhere."""
+"""What signals ask of a command: one table of those that end it, and two ways to receive them.
+
+A command that waits for events of its own reads signals from a pipe (`signal_pipe`). A command
+whose main thread waits for guests is interrupted by them (`ended_by_signals`). With either, a
+signal that was ignored when the program was started stays ignored, as under nohup.
+"""
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
+from types import FrameType
+from typing import Any, NamedTuple, NoReturn, Protocol
+
+from atectl.errors import INTERRUPTED_STATUS, TERMINATED_STATUS
+from atectl.lease.outcome import INTERRUPTED, TERMINATED
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+class Ending(NamedTuple):
+    """What a signal asks for: that the command ends, for this reason and with this status."""
+
+    reason: str
+    status: int
+
+
+ENDINGS = {
+    signal.SIGINT: Ending(INTERRUPTED, INTERRUPTED_STATUS),
+    signal.SIGTERM: Ending(TERMINATED, TERMINATED_STATUS),
+    signal.SIGHUP: Ending(TERMINATED, TERMINATED_STATUS),
+}
+"""The signals that end a command. Where several came, the first of this table counts."""
+
+
+class Suspendable(Protocol):
+    """What has to leave the terminal while the program is stopped."""
+
+    def suspend(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class Screen(Suspendable, Protocol):
+    """What has to leave it before the program ends at once, too."""
+
+    def leave_at_once(self) -> None: ...
+
+
+def ending_among(received: Container[int]) -> Ending | None:
+    """What these signals ask for; None if none of them ends a command."""
+    return next((ENDINGS[number] for number in ENDINGS if number in received), None)
+
+
+def stop_with(screens: Sequence[Suspendable]) -> None:
+    """Stop this process, as Ctrl-Z asks, with the screens off the terminal until it goes on."""
+    for screen in screens:
+        screen.suspend()
+    os.kill(os.getpid(), signal.SIGSTOP)
+    for screen in screens:
+        screen.resume()
 
 
 class SignalPipe(NamedTuple):
@@ -13,7 +66,7 @@ class SignalPipe(NamedTuple):
     reader: int
 
     def received(self) -> set[int]:
-        """The numbers of the signals that came since this was last asked."""
+        """The numbers of the signals that came since the last call."""
         try:
             return set(os.read(self.reader, 1024))
         except BlockingIOError:
@@ -22,15 +75,66 @@ class SignalPipe(NamedTuple):
 
 @contextmanager
 def signal_pipe(*signals: signal.Signals) -> Iterator[SignalPipe]:
-    """Have `signals` come through a pipe for as long as this is entered."""
+    """Receive `signals` through a pipe for as long as this is entered."""
     reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    before = {number: signal.signal(number, lambda *_: None) for number in signals}
     wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
-        yield SignalPipe(reader)
+        with _handling(dict.fromkeys(signals, lambda _number, _frame: None)):
+            yield SignalPipe(reader)
     finally:
         signal.set_wakeup_fd(wakeup_before)
-        for number, handler in before.items():
-            signal.signal(number, handler)
         os.close(reader)
         os.close(writer)
+
+
+class Received:
+    """What was received so far: `ending` is None until a signal asks for the end."""
+
+    def __init__(self) -> None:
+        self.ending: Ending | None = None
+
+
+@contextmanager
+def ended_by_signals(
+    end: Callable[[Ending], None], screens: Sequence[Screen] = ()
+) -> Iterator[Received]:
+    """End in order at the first signal, and at once at the second, for as long as this is entered.
+
+    Args:
+        end: begins an orderly end; called once, by the main thread between two of its steps.
+        screens: what is on the terminal. It leaves for as long as Ctrl-Z stops the program.
+    """
+    received = Received()
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        ending = ENDINGS[signal.Signals(number)]
+        if received.ending is not None:
+            _leave_at_once(ending.status, screens)
+        received.ending = ending
+        end(ending)
+
+    handlers: dict[signal.Signals, Handler] = dict.fromkeys(ENDINGS, on_signal)
+    if screens:
+        handlers[signal.SIGTSTP] = lambda _number, _frame: stop_with(screens)
+    with _handling(handlers):
+        yield received
+
+
+def _leave_at_once(status: int, screens: Sequence[Screen]) -> NoReturn:
+    for screen in screens:
+        screen.leave_at_once()
+    os._exit(status)
+
+
+@contextmanager
+def _handling(handlers: Mapping[signal.Signals, Handler]) -> Iterator[None]:
+    previous: dict[signal.Signals, Callable[..., Any] | int | None] = {}
+    for number, handler in handlers.items():
+        # SIGCHLD asks for nothing. Ignored, it would have the system reap children unseen.
+        if number == signal.SIGCHLD or signal.getsignal(number) is not signal.SIG_IGN:
+            previous[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, before in previous.items():
+            signal.signal(number, before)
