@@ -23,13 +23,12 @@ from tests.support.lock_holding import (
     Resource,
     held,
     holding,
-    is_alive,
-    pid_in,
     start_holding,
     telling_pid,
-    wait_for,
 )
+from tests.support.processes import children_of, is_alive, pid_in
 from tests.support.redis_servers import Cluster, SentinelGroup, Server
+from tests.support.waiting import wait_until
 
 KEY = "lock:actor:team:web"
 
@@ -198,7 +197,7 @@ def test_what_a_killed_holder_ran_is_dead_before_its_peer_begins(
     with holding(valkey.url, "--ttl", "1500ms", command=["sh", "-c", grandchild]) as process:
         pid = pid_in(tmp_path)
         process.kill()
-        wait_for(lambda: not is_alive(pid), 1.0)
+        wait_until(lambda: not is_alive(pid), 1.0)
 
 
 def test_work_may_take_many_times_the_ttl(valkey: Server) -> None:
@@ -227,7 +226,7 @@ def test_what_a_paused_holder_ran_is_dead_before_the_ttl_has_run_out(
         pid = pid_in(tmp_path)
         paused_at = time.monotonic()
         process.send_signal(signal.SIGSTOP)
-        died_at = wait_for(lambda: not is_alive(pid))
+        died_at = wait_until(lambda: not is_alive(pid))
         assert died_at - paused_at < 1.5
         process.send_signal(signal.SIGCONT)
         _, stderr = process.communicate(timeout=5)
@@ -240,8 +239,8 @@ def test_a_holder_that_wakes_past_its_ttl_stops_its_work_first(
 ) -> None:
     # All of it is paused, as by a machine that sleeps: nobody is there to keep the time.
     with holding(valkey.url, "--ttl", "1s", command=resource.writer(60)) as process:
-        wait_for(lambda: len(resource.writes) > 5)
-        everybody = [process.pid, *_children(process.pid)]
+        wait_until(lambda: len(resource.writes) > 5)
+        everybody = [process.pid, *children_of(process.pid)]
         assert len(everybody) == 3
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)
@@ -283,7 +282,7 @@ def test_a_server_that_hangs_costs_the_lock_before_its_ttl_could_have_run_out(
         for each in server.servers if isinstance(server, Cluster) else [server]:
             each.stop()
         hung_at = time.monotonic()
-        died_at = wait_for(lambda: not is_alive(pid))
+        died_at = wait_until(lambda: not is_alive(pid))
         assert died_at - hung_at < 1.5
         _, stderr = process.communicate(timeout=5)
         assert process.returncode == 125
@@ -321,7 +320,7 @@ def test_a_lock_released_by_force_ends_the_work_under_it(
         pid = pid_in(tmp_path)
         with contextlib.closing(any_server.client()) as client:
             client.set(KEY, "a successor", px=60_000)
-        wait_for(lambda: not is_alive(pid), 1.5)
+        wait_until(lambda: not is_alive(pid), 1.5)
         _, stderr = process.communicate(timeout=5)
         assert process.returncode == 125
         assert b"the lock is somebody else's now" in stderr
@@ -352,12 +351,3 @@ def _usurp(server: Server, token: str) -> None:
     with contextlib.closing(server.client()) as client:
         time.sleep(random.uniform(0, 0.001))
         client.set(KEY, token, px=30_000)
-
-
-def _children(pid: int) -> list[int]:
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == pid:
-                found.append(int(stat.parent.name))
-    return found

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingUDPServer
@@ -137,27 +137,3 @@ def held(
 def telling_pid(folder: Path, then: str) -> list[str]:
     """A shell that writes its process number into the file `pid` and then does something."""
     return ["sh", "-c", f"echo $$ > {folder}/pid; {then}"]
-
-
-def pid_in(folder: Path) -> int:
-    """The process number in the file `pid`, once it is there."""
-    path = folder / "pid"
-    wait_for(lambda: path.exists() and path.read_text().endswith("\n"))
-    return int(path.read_text())
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state not in "ZX"
-
-
-def wait_for(holds: Callable[[], bool], seconds: float = 20) -> float:
-    """Wait until it holds; the instant of `time.monotonic` at which it did."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
-    return time.monotonic()

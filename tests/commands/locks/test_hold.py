@@ -17,13 +17,11 @@ from tests.support.lock_holding import (
     heard_signals,
     held,
     holding,
-    is_alive,
-    pid_in,
     telling_pid,
-    wait_for,
 )
+from tests.support.processes import is_alive, pid_in, state_of
 from tests.support.redis_servers import AclServer, Server
-from tests.support.watched_process import state_of
+from tests.support.waiting import wait_until
 
 KEY = "lock:actor:team:web"
 
@@ -167,7 +165,7 @@ def test_a_signal_ends_the_wait(valkey: Server, number: signal.Signals) -> None:
     with contextlib.closing(valkey.client()) as client:
         client.set(KEY, "somebody", px=60_000)
         with holding(valkey.url, "--wait", "60s", command=["true"]) as process:
-            wait_for(lambda: client.info("commandstats").get("cmdstat_eval", {}) != {})
+            wait_until(lambda: client.info("commandstats").get("cmdstat_eval", {}) != {})
             time.sleep(0.3)
             process.send_signal(number)
             assert process.wait(5) == 128 + number
@@ -264,7 +262,7 @@ def test_a_stopped_command_is_continued(valkey: Server, tmp_path: Path) -> None:
     with holding(valkey.url, command=command) as process:
         pid_in(tmp_path)
         process.send_signal(signal.SIGTSTP)
-        wait_for(lambda: state_of(process.pid) == "T")
+        wait_until(lambda: state_of(process.pid) == "T")
         process.send_signal(signal.SIGCONT)
         assert process.wait(10) == 7
 

@@ -18,9 +18,10 @@ from atectl.commands.run.lock import taken
 from atectl.locks.holder_record import parse_holder
 from atectl.locks.keys import companion_keys
 from tests.conftest import CAPSULES
-from tests.support.lock_holding import heard_signals, wait_for
+from tests.support.lock_holding import heard_signals
 from tests.support.program import ATECTL, atectl
 from tests.support.redis_servers import Cluster, Server
+from tests.support.waiting import wait_until
 
 KEY = "lock:actor:team:web"
 SUCCESSOR = "01234567-89ab-4cde-8f01-23456789abcd"
@@ -56,7 +57,7 @@ def running(url: str, *words: str | Path) -> "Iterator[subprocess.Popen[bytes]]"
 
 def until_locked(server: Server, process: "subprocess.Popen[bytes]") -> None:
     with contextlib.closing(server.client()) as client:
-        wait_for(lambda: bool(client.exists(KEY)) or process.poll() is not None)
+        wait_until(lambda: bool(client.exists(KEY)) or process.poll() is not None)
     assert process.poll() is None, process.communicate()
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CAPSULES
+from tests.support.processes import state_of
 from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
 from tests.support.real_capsules import CPYTHON
-from tests.support.watched_process import state_of
 
 SLOW = "import time\nfor i in range(int(open('/t/n').read())):\n  print('line', i); time.sleep(0.1)"
 

@@ -5,8 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +14,8 @@ import pytest
 from atectl.guard.child import GuardedChild
 from atectl.guard.held_up_stop import is_stopped
 from atectl.system.clock import boottime
+from tests.support.processes import children_of, state_of
+from tests.support.waiting import wait_until
 
 STARTS_A_PROGRAM = """
 import os, sys
@@ -58,34 +59,13 @@ def starting(folder: Path, program: str) -> Iterator[Starter]:
 
 def is_in_vfork(pid: int) -> bool:
     """Whether a starter sleeps for its child: one without a child may wait for the disk."""
-    return bool(children(pid)) and "D" in thread_states(pid)
+    return bool(children_of(pid)) and "D" in thread_states(pid)
 
 
 def thread_states(pid: int) -> set[str]:
     with contextlib.suppress(OSError):
-        return {state(task) for task in Path(f"/proc/{pid}/task").iterdir()}
+        return {state_of(int(task.name)) for task in Path(f"/proc/{pid}/task").iterdir()}
     return set()
-
-
-def state(folder: Path) -> str:
-    return (folder / "stat").read_text().rpartition(")")[2].split()[0]
-
-
-def children(pid: int) -> list[Path]:
-    """The folders in /proc of a process's children."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        with contextlib.suppress(OSError):
-            if (folder / "stat").read_text().rpartition(")")[2].split()[1] == str(pid):
-                found.append(folder)
-    return found
-
-
-def wait_until(holds: Callable[[], bool], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.005)
 
 
 def is_told_of(pid: int) -> bool:
@@ -126,9 +106,9 @@ def test_a_stop_is_not_complete_while_the_new_process_goes_on(tmp_path: Path) ->
 
 def test_a_stopped_child_is_no_stop_of_the_process_above_it(tmp_path: Path) -> None:
     with starting(tmp_path, STARTS_A_PROGRAM) as starter:
-        (child,) = children(starter.pid)
-        os.kill(int(child.name), signal.SIGSTOP)
-        wait_until(lambda: state(child) == "T")
+        (child,) = children_of(starter.pid)
+        os.kill(child, signal.SIGSTOP)
+        wait_until(lambda: state_of(child) == "T")
         assert not is_stopped(starter.pid)
 
 
@@ -141,7 +121,7 @@ def test_a_group_stopped_between_vfork_and_the_program_is_stopped(
     with starting(tmp_path, program) as starter:
         os.killpg(starter.pid, signal.SIGTSTP)
         writer = starter.let_go()
-        wait_until(lambda: [state(child) for child in children(starter.pid)] == ["T"])
+        wait_until(lambda: [state_of(child) for child in children_of(starter.pid)] == ["T"])
         assert not is_told_of(starter.pid)
         assert is_stopped(starter.pid)
         os.killpg(starter.pid, signal.SIGCONT)

@@ -1,6 +1,7 @@
 """Taking, keeping and letting go of a lock, on real servers."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,7 +21,8 @@ from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure, RedisWrongType
 from atectl.redis.settings import parse_redis_url
 from atectl.system.clock import boottime
-from tests.support.redis_servers import Cluster, Server, wait_until
+from tests.support.redis_servers import Cluster, Server
+from tests.support.waiting import wait_until
 
 KEY = "lock:actor:team:web"
 HOLDER, FENCE = companion_keys(KEY)
@@ -52,6 +54,21 @@ def client(server: Server | Cluster) -> Iterator[Any]:
 def valkey_connection(valkey: Server) -> Iterator[RedisConnection]:
     with connect(parse_redis_url(valkey.url)) as connection:
         yield connection
+
+
+class Clock:
+    """A clock that stands still until a test moves it: renewals are due then, and not before."""
+
+    def __init__(self) -> None:
+        self.now = boottime()
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
 
 
 def ended(lock: HeldLock) -> None:
@@ -207,27 +224,34 @@ class TestWaiting:
 
 
 class TestKeeping:
-    def test_the_lock_and_its_record_outlive_their_ttl(
-        self, connection: RedisConnection, client: Any
+    def test_a_renewal_gives_the_lock_and_its_record_their_ttl_again(
+        self, connection: RedisConnection, client: Any, clock: Clock
     ) -> None:
-        lock = acquire(connection, terms(1.5))
-        lock.keep()
-        time.sleep(2.2)
+        told: list[float] = []
+        lock = acquire(connection, terms(300.0), clock=clock)
+        lock.keep(told.append)
+        for key in (KEY, HOLDER):
+            client.pexpire(key, 200_000)
+        clock.now += 100
+        wait_until(lambda: told)
+        assert min(client.pttl(KEY), client.pttl(HOLDER)) > 200_000
         assert client.get(KEY).decode() == lock.token
-        assert client.exists(HOLDER)
         assert lock.look() is None
         lock.release()
 
     def test_each_renewal_tells_by_when_the_work_has_to_be_dead(
-        self, valkey_connection: RedisConnection
+        self, valkey_connection: RedisConnection, clock: Clock
     ) -> None:
         told: list[float] = []
-        lock = acquire(valkey_connection, terms(1.5))
+        renewed_at: list[float] = []
+        lock = acquire(valkey_connection, terms(30.0), clock=clock)
         lock.keep(told.append)
-        wait_until(lambda: len(told) >= 3)
+        for renewals in (1, 2, 3):
+            clock.now += 10
+            renewed_at.append(clock.now)
+            wait_until(lambda renewals=renewals: len(told) == renewals)
         lock.release()
-        assert told == sorted(told)
-        assert told[-1] - boottime() <= 1.5
+        assert told == pytest.approx([instant + 28 for instant in renewed_at])
 
     @pytest.mark.parametrize(
         ("change", "words"),
@@ -243,23 +267,25 @@ class TestKeeping:
         client: Any,
         change: Callable[[Any], Any],
         words: str,
+        clock: Clock,
     ) -> None:
-        lock = acquire(connection, terms(3.0))
+        lock = acquire(connection, terms(), clock=clock)
         lock.keep()
-        began = time.monotonic()
         change(client)
-        wait_until(lambda: lock.look() is not None)
-        assert time.monotonic() - began < 1.6
+        assert lock.look() is None
+        clock.now += 10
+        wait_until(lock.look)
         assert words in str(lock.look())
 
-    def test_a_renewal_never_extends_a_successors_lock(
-        self, valkey: Server, valkey_connection: RedisConnection
+    def test_a_renewal_never_touches_a_successors_lock(
+        self, valkey: Server, valkey_connection: RedisConnection, clock: Clock
     ) -> None:
-        lock = acquire(valkey_connection, terms(1.5))
-        valkey.client().set(KEY, "another", px=500)
+        lock = acquire(valkey_connection, terms(), clock=clock)
+        valkey.client().set(KEY, "another", px=300_000)
         lock.keep()
-        wait_until(lambda: lock.look() is not None)
-        assert valkey.client().pttl(KEY) <= 500
+        clock.now += 10
+        wait_until(lock.look)
+        assert valkey.client().pttl(KEY) > 200_000
 
     @pytest.mark.parametrize("ttl_s", [0, -5])
     def test_a_renewal_with_no_ttl_cannot_be_asked_for(
@@ -271,7 +297,11 @@ class TestKeeping:
         assert valkey.client().get(KEY) == lock.token.encode()
 
     def test_after_an_answer_that_did_not_come_the_connection_is_made_anew(
-        self, valkey: Server, valkey_connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+        self,
+        valkey: Server,
+        valkey_connection: RedisConnection,
+        clock: Clock,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         asked_for: list[float] = []
         fresh = valkey_connection.fresh
@@ -281,24 +311,35 @@ class TestKeeping:
             return fresh(timeout_s=timeout_s, retries=retries)
 
         monkeypatch.setattr(valkey_connection, "fresh", make)
-        lock = acquire(valkey_connection, terms(3.0))
-        lock.keep()
-        time.sleep(1.5)
-        assert asked_for == [0.3]
+        told: list[float] = []
+        lock = acquire(valkey_connection, terms(6.0), clock=clock)
+        lock.keep(told.append)
+        clock.now += 2
+        wait_until(lambda: told)
+        assert asked_for == [0.6]
         valkey.stop()
+        clock.now += 2
+        wait_until(lambda: lock._heartbeat._last_failure)
+        clock.now += 1
         wait_until(lambda: len(asked_for) > 1)
         valkey.cont()
-        time.sleep(0.8)
+        clock.now += 0.7
+        wait_until(lambda: len(told) > 1)
         assert lock.look() is None
         lock.release()
 
     def test_a_connection_that_broke_costs_nothing(
-        self, valkey: Server, valkey_connection: RedisConnection
+        self, valkey: Server, valkey_connection: RedisConnection, clock: Clock
     ) -> None:
-        lock = acquire(valkey_connection, terms(1.2))
-        lock.keep()
-        for _ in range(4):
-            time.sleep(0.4)
+        told: list[float] = []
+        lock = acquire(valkey_connection, terms(30.0), clock=clock)
+        lock.keep(told.append)
+        heartbeat = lock._heartbeat
+        for renewals in (1, 2, 3):
+            clock.now += 10
+            wait_until(lambda n=renewals: len(told) == n or heartbeat._last_failure)
+            clock.now += 3
+            wait_until(lambda n=renewals: len(told) == n)
             valkey.client().client_kill_filter(_type="normal", skipme=True)
         assert lock.look() is None
         lock.release()
@@ -327,43 +368,43 @@ class TestReleasing:
         assert client.hget(HOLDER, "token").decode() == successor.token
 
     def test_a_lock_that_may_have_run_out_is_left_to_run_out(
-        self, valkey: Server, valkey_connection: RedisConnection
+        self, valkey: Server, valkey_connection: RedisConnection, clock: Clock
     ) -> None:
-        lock = acquire(valkey_connection, terms(1.5))
-        time.sleep(1.1)
+        lock = acquire(valkey_connection, terms(30.0), clock=clock)
+        clock.now += 20
         with pytest.raises(LockLost, match="no renewal"):
             lock.release()
         assert valkey.client().exists(KEY)
 
     def test_the_heartbeat_has_ended_before_the_lock_is_asked_to_be_released(
-        self, valkey_connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+        self, valkey_connection: RedisConnection, clock: Clock, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        lock = acquire(valkey_connection, terms(1.5))
+        lock = acquire(valkey_connection, terms(30.0), clock=clock)
         said: list[str] = []
+        answers = threading.Event()
 
         def renew() -> None:
             said.append("renewal begins")
-            time.sleep(0.2)
+            answers.wait()
             said.append("renewal ends")
 
         monkeypatch.setattr(lock._heartbeat, "_renew", renew)
         monkeypatch.setattr(lock, "_release", lambda: said.append("release"))
         lock.keep()
+        clock.now += 10
         wait_until(lambda: bool(said))
-        lock.release()
-        time.sleep(0.6)
+        releasing = threading.Thread(target=lock.release)
+        releasing.start()
+        wait_until(lock._heartbeat._stopping.is_set)
+        answers.set()
+        releasing.join()
         assert said == ["renewal begins", "renewal ends", "release"]
 
-    def test_nothing_is_renewed_after_the_release(
-        self, valkey: Server, valkey_connection: RedisConnection
-    ) -> None:
-        lock = acquire(valkey_connection, terms(1.5))
+    def test_nothing_is_renewed_after_the_release(self, valkey_connection: RedisConnection) -> None:
+        lock = acquire(valkey_connection, terms())
         lock.keep()
-        time.sleep(0.7)
         lock.release()
-        valkey.client().set(KEY, lock.token, px=700)
-        time.sleep(0.9)
-        assert not valkey.client().exists(KEY)
+        assert not lock._heartbeat._thread.is_alive()
 
     def test_a_server_that_went_away_is_said_to_have(
         self, valkey: Server, valkey_connection: RedisConnection

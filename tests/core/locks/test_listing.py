@@ -189,15 +189,14 @@ def test_an_actor_whose_operation_has_just_begun_is_not_stranded(
 
 def test_a_second_look_tells_the_living_from_the_dead(empty: RedisConnection) -> None:
     for name in ("alive", "dead", "taken", "freed"):
-        empty.client.set(f"lock:actor:demo:{name}", token(1), px=900)
-    locks = list(list_locks(empty, lock_ttl_s=0.9))
-    deadline = time.monotonic() + 0.35
-    while time.monotonic() < deadline:
-        empty.client.pexpire("lock:actor:demo:alive", 900)
-        time.sleep(0.05)
-    empty.client.set("lock:actor:demo:taken", token(2), px=900)
+        empty.client.set(f"lock:actor:demo:{name}", token(1), px=30_000)
+    locks = list(list_locks(empty, clock=lambda: 1000.0))
+    # Eleven seconds later:
+    empty.client.pexpire("lock:actor:demo:alive", 29_000)
+    empty.client.pexpire("lock:actor:demo:dead", 19_000)
+    empty.client.set("lock:actor:demo:taken", token(2), px=29_000)
     empty.client.delete("lock:actor:demo:freed")
-    found = by_name(look_again(empty, locks, lock_ttl_s=0.9))
+    found = by_name(look_again(empty, locks, clock=lambda: 1011.0))
     assert {name: lock.verdict.value for name, lock in found.items()} == {
         "demo/alive": "renewing",
         "demo/dead": "expiring",
@@ -206,11 +205,10 @@ def test_a_second_look_tells_the_living_from_the_dead(empty: RedisConnection) ->
 
 
 def test_a_second_look_finds_the_lock_older(place: RedisConnection) -> None:
-    first = by_name(list_locks(place))["prod/trainer"]
-    time.sleep(0.2)
-    [second] = look_again(place, [first])
+    first = by_name(list_locks(place, clock=lambda: 1000.0))["prod/trainer"]
+    [second] = look_again(place, [first], clock=lambda: 1011.0)
     assert first.age_s is not None
-    assert second.age_s == pytest.approx(first.age_s + 0.2, abs=0.1)
+    assert second.age_s == pytest.approx(first.age_s + 11)
 
 
 def test_a_second_look_at_another_holder_tells_nothing_of_the_first(

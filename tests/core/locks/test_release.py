@@ -28,6 +28,7 @@ from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import redis_settings
 from tests.support.lock_examples import token
 from tests.support.redis_servers import AclServer, Server
+from tests.support.waiting import wait_until
 
 KEY = "lock:actor:demo:web"
 HOLDER, FENCE = f"{{{KEY}}}:holder", f"{{{KEY}}}:fence"
@@ -71,7 +72,7 @@ def test_a_lock_that_is_as_it_was_seen_goes_with_its_holder_record_alone(
 
 def test_it_is_released_long_after_it_was_seen_if_nobody_renewed_it(held: RedisConnection) -> None:
     seen = see_lock(held, KEY)
-    time.sleep(0.3)
+    wait_until(lambda: held.client.pttl(KEY) < 19_500)
     assert release_seen(held, seen) is Outcome.RELEASED
 
 
@@ -119,10 +120,9 @@ def test_a_lock_that_was_renewed_stays(held: RedisConnection, ttl_ms: int) -> No
 def test_a_lock_that_was_renewed_stays_though_less_is_left_than_was_seen(
     held: RedisConnection,
 ) -> None:
-    held.client.pexpire(KEY, 1000)
     seen = see_lock(held, KEY)
-    time.sleep(0.6)
-    held.client.pexpire(KEY, 900)
+    wait_until(lambda: held.client.pttl(KEY) < 19_000)
+    held.client.pexpire(KEY, 19_900)
     assert release_seen(held, seen) is Outcome.RENEWED
 
 
@@ -136,7 +136,7 @@ def test_a_lock_that_gained_or_lost_its_ttl_stays(held: RedisConnection) -> None
     held.client.persist(KEY)
     assert release_seen(held, with_ttl) is Outcome.RENEWED
     without = see_lock(held, KEY)
-    held.client.pexpire(KEY, 100)
+    held.client.pexpire(KEY, 20_000)
     assert release_seen(held, without) is Outcome.RENEWED
 
 

@@ -29,8 +29,8 @@ from tests.support.redis_servers import (
     SentinelGroup,
     Server,
     TlsServer,
-    wait_until,
 )
+from tests.support.waiting import wait_until
 
 KEY = "staging:web"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from atectl.system.apart import Apart, ApartFailed
-from tests.support.lock_holding import is_alive
+from tests.support.processes import is_alive
 
 ASKING = """
 import sys
