@@ -16,7 +16,7 @@ from atectl.commands.terminal.signals import (
     ending_among,
     signal_pipe,
 )
-from tests.support.watched_process import state_of
+from tests.support.processes import state_of
 
 INTERRUPTED = Ending("interrupted", 130)
 TERMINATED = Ending("terminated", 143)
