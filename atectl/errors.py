@@ -12,6 +12,7 @@ from typing import ClassVar
 
 OTHER_MODULES = (
     "budget.errors",
+    "capsule.errors",
     "guard.errors",
     "locks.errors",
     "redis.errors",

@@ -1,0 +1,68 @@
+"""Bytes that come in pieces: read from a file, looked at before they are taken, put together."""
+
+import io
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import BinaryIO
+
+PIECE_BYTES = 64 << 10
+"""The most bytes that are handled at once."""
+
+
+class FilePieces:
+    """A file in pieces, counted and hashed as they are read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._hash = sha256()
+        self.size_bytes = 0
+        """How much was read so far."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        while piece := self._file.read(PIECE_BYTES):
+            self.size_bytes += len(piece)
+            self._hash.update(piece)
+            yield piece
+
+    @property
+    def sha256(self) -> str:
+        """Of what was read so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+class Pieces:
+    """Pieces of which the first can be looked at. They can be gone through once."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._rest = pieces
+        self._head = b""
+
+    def peek(self, count: int) -> bytes:
+        """At least the first `count` bytes, or all that there are."""
+        held = [self._head]
+        size = len(self._head)
+        while size < count and (piece := next(self._rest, None)) is not None:
+            held.append(piece)
+            size += len(piece)
+        self._head = b"".join(held)
+        return self._head
+
+    def __iter__(self) -> Iterator[bytes]:
+        if self._head:
+            head, self._head = self._head, b""
+            yield head
+            del head  # a generator would keep it until the next piece is taken
+        yield from self._rest
+
+
+def joined(pieces: Pieces, max_bytes: int) -> bytes | None:
+    """All the pieces as one; None, and nothing is kept, if they are more than `max_bytes`.
+
+    The buffer grows in place and becomes the result: there is never a second copy.
+    """
+    buffer = io.BytesIO()
+    for piece in pieces:
+        if buffer.tell() + len(piece) > max_bytes:
+            return None
+        buffer.write(piece)
+    return buffer.getvalue()
