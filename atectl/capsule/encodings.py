@@ -18,12 +18,12 @@ the encoded and the decoded form are never held together.
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from atectl.capsule import decoders
 from atectl.capsule.binary import MAGIC
 from atectl.capsule.errors import DecodingOverBound, ExtraMissing, Undecodable
-from atectl.capsule.pieces import PIECE_BYTES, FilePieces, Pieces, joined
+from atectl.capsule.pieces import PIECE_BYTES, FilePieces, Pieces, Readable, joined
 from atectl.capsule.specs import embedded_text
 from atectl.errors import CapsuleUnreadable, NotWebAssembly
 from atectl.units import format_size
@@ -77,7 +77,7 @@ class Decoded(NamedTuple):
 
 
 def decode(
-    file: BinaryIO,
+    file: Readable,
     *,
     name: str,
     max_bytes: int = MAX_CONTENT_BYTES,

@@ -21,6 +21,22 @@ class Undecodable(CapsuleError):
     default_remedy = "fetch or encode the file again"
 
 
+class BadManifest(CapsuleError):
+    """The capsule's Capsule.toml cannot be read, or does not say what it has to."""
+
+    code = "E223"
+    example = "echo '[package' > Capsule.toml; atectl run hello.wasm"
+    default_remedy = "mend the file: [package] with name and version, [[component]] with file"
+
+
+class ManifestMismatch(CapsuleError):
+    """The capsule is not the file that its Capsule.toml names: their hashes differ."""
+
+    code = "E224"
+    example = "a capsule that was replaced, or changed on its way, beside the manifest it came with"
+    default_remedy = "fetch the capsule and its manifest again, from one release"
+
+
 class ExtraMissing(AtectlError):
     """A package that only some capsules ask for is not installed."""
 

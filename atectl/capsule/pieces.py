@@ -3,16 +3,22 @@
 import io
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import BinaryIO
+from typing import Protocol
 
 PIECE_BYTES = 64 << 10
 """The most bytes that are handled at once."""
 
 
+class Readable(Protocol):
+    """A binary file, or what reads like one."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class FilePieces:
     """A file in pieces, counted and hashed as they are read."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._hash = sha256()
         self.size_bytes = 0

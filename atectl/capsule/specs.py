@@ -12,10 +12,10 @@ The text is handed on as it is read: a spec is never held whole.
 
 import re
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from atectl.capsule.errors import Undecodable
-from atectl.capsule.pieces import FilePieces
+from atectl.capsule.pieces import FilePieces, Readable
 from atectl.errors import NotWebAssembly
 
 _BINARY_KEYS = ("workflow", "binary")
@@ -79,7 +79,7 @@ def embedded_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
         raise NotWebAssembly("it is JSON, and has no text under `workflow` or `binary`")
 
 
-def specs_in(file: BinaryIO) -> Iterator[Spec]:
+def specs_in(file: Readable) -> Iterator[Spec]:
     """The specs of a file of JSON lines, in their order; objects without a binary are none.
 
     Raises:
