@@ -19,6 +19,9 @@ from atectl.errors import BadPrincipal
 MAX_PRINCIPALS = 4096
 """The most accounts a ledger holds. Source: seeds/memory-ledger.txt."""
 
+MAX_TOTAL = 2**63 - 1
+"""Where totals stop: the largest whole number that a store can keep."""
+
 TABLE_BYTES_PER_ELEMENT = 32
 """Quota bytes that pay for one table element: 8 bytes held, a quarter of the quota at most."""
 
@@ -89,7 +92,10 @@ class Quota(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What is added to an account: sums, and the absolute high-water mark by maximum."""
+    """What was used: totals, and the absolute high-water mark, which is a maximum.
+
+    Of one lease since it began, or of all leases of an account together.
+    """
 
     high_water_bytes: int = 0
     fuel: int = 0
@@ -99,115 +105,206 @@ class Usage(NamedTuple):
     refused_growths: int = 0
     traps: int = 0
 
+    def since(self, earlier: "Usage") -> "Usage":
+        """What is new after `earlier`, never negative; the high-water mark stays absolute."""
+        return Usage(
+            self.high_water_bytes,
+            max(self.fuel - earlier.fuel, 0),
+            max(self.cpu_s - earlier.cpu_s, 0.0),
+            max(self.byte_seconds - earlier.byte_seconds, 0.0),
+            max(self.leases - earlier.leases, 0),
+            max(self.refused_growths - earlier.refused_growths, 0),
+            max(self.traps - earlier.traps, 0),
+        )
 
-class Account(NamedTuple):
-    """One principal's totals.
+    def plus(self, more: "Usage") -> "Usage":
+        """Both together; whole numbers stop at `MAX_TOTAL`."""
+        return Usage(
+            max(self.high_water_bytes, more.high_water_bytes),
+            min(self.fuel + more.fuel, MAX_TOTAL),
+            self.cpu_s + more.cpu_s,
+            self.byte_seconds + more.byte_seconds,
+            min(self.leases + more.leases, MAX_TOTAL),
+            min(self.refused_growths + more.refused_growths, MAX_TOTAL),
+            min(self.traps + more.traps, MAX_TOTAL),
+        )
 
-    `peak_bytes` is the most that any one lease was charged: what it grew over its own
-    baseline. `high_water_bytes` is the absolute size beside it, which in a store leased before
-    includes what an earlier leaseholder grew.
+
+class Observation(NamedTuple):
+    """One lease as it was seen at one moment, with all it used since it began.
+
+    It has totals, not differences: seen twice, a lease is counted once, and an observation that
+    was missed is made up for by the next. `peak_bytes` is the most that the lease was charged;
+    `usage.leases` is 1. No number is over `MAX_TOTAL`.
     """
 
+    lease: str
     principal: str
     peak_bytes: int
     usage: Usage
 
 
-class _Entry:
-    __slots__ = ("peak_bytes", "usage")
+class Counted(NamedTuple):
+    """How much of a lease was counted: its usage as it was last seen, and in which account.
 
-    def __init__(self, peak_bytes: int) -> None:
+    `account` is the serial number of that account, None as long as the lease never had one.
+    """
+
+    usage: Usage = Usage()
+    account: int | None = None
+
+
+class Account(NamedTuple):
+    """One principal's totals.
+
+    `peak_bytes` is the most that any one lease was charged: what it grew over its own
+    baseline. The high-water mark of `usage` is the absolute size beside it, which in a store
+    leased before includes what an earlier leaseholder grew. `serial` numbers accounts in the
+    order in which they were opened; it tells an account from an earlier one of its principal.
+    """
+
+    principal: str
+    peak_bytes: int = 0
+    usage: Usage = Usage()
+    serial: int = 0
+
+
+def may_displace(newcomer_peak_bytes: int, lowest_peak_bytes: int) -> bool:
+    """Whether a newcomer may put out the lowest account of a full ledger.
+
+    Its peak has to be strictly larger, so that a flood of small principals cannot drive out the
+    large ones. The lowest account is the one of the lowest peak; of several, the oldest.
+    """
+    return newcomer_peak_bytes > lowest_peak_bytes
+
+
+def count(account: Account, seen: Observation, counted: Counted) -> tuple[Account, Counted]:
+    """Add to its principal's account what is new of a lease; both as they are then.
+
+    A lease that never had an account brings all it used, any other what it used since it was
+    last seen. One whose account was put out is one lease more to the account opened anew.
+    """
+    known = Usage() if counted.account is None else counted.usage
+    if counted.account != account.serial:
+        known = known._replace(leases=0)
+    grown = Account(
+        account.principal,
+        max(account.peak_bytes, seen.peak_bytes),
+        account.usage.plus(seen.usage.since(known)),
+        account.serial,
+    )
+    return grown, Counted(seen.usage, account.serial)
+
+
+def count_nowhere(seen: Observation, counted: Counted) -> Counted:
+    """What is counted of a lease that was seen while its principal had no account."""
+    return counted._replace(usage=seen.usage)
+
+
+class _Row:
+    """An account in the ledger; its peak is raised in place, on the way of a growth."""
+
+    __slots__ = ("peak_bytes", "serial", "usage")
+
+    def __init__(self, peak_bytes: int, serial: int) -> None:
         self.peak_bytes = peak_bytes
+        self.serial = serial
         self.usage = Usage()
 
 
 class Ledger:
     """All accounts of this process, bounded, safe to use from many threads.
 
-    When it is full, a newcomer displaces the account with the lowest peak only if its own is
-    strictly higher, so that a flood of small principals cannot drive out the large ones.
-    Each operation is O(log n), amortised: the heap holds one entry an account, which may lag
+    Each operation is O(log n), amortised: the heap holds one place an account, which may lag
     behind a peak that has risen since and is brought up to date when it reaches the top.
+
+    Args:
+        capacity: the most accounts it holds.
     """
 
     def __init__(self, capacity: int = MAX_PRINCIPALS) -> None:
         self._capacity = capacity
-        self._entries: dict[str, _Entry] = {}
-        self._heap: list[tuple[int, int, str]] = []
-        self._arrivals = 0
+        self._rows: dict[str, _Row] = {}
+        self._heap: list[tuple[int, int, str]] = []  # peak, serial, principal
+        self._serial = 0
+        self._counted: dict[str, Counted] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._rows)
 
     def record_peak(self, principal: str, peak_bytes: int) -> None:
         """Raise the principal's peak to `peak_bytes` (absolute, bytes). Zero is ignored."""
         if peak_bytes <= 0:
             return
         with self._lock:
-            entry = self._entries.get(principal)
-            if entry is None:
-                self._admit(principal, peak_bytes)
-            elif peak_bytes > entry.peak_bytes:
-                entry.peak_bytes = peak_bytes
+            row = self._rows.get(principal)
+            if row is None:
+                self._open_account(principal, peak_bytes)
+            elif peak_bytes > row.peak_bytes:
+                row.peak_bytes = peak_bytes
 
-    def add(self, principal: str, usage: Usage) -> None:
-        """Add `usage` to the principal's account, if the ledger keeps one for it."""
+    def observe(self, seen: Observation, *, is_last: bool = False) -> None:
+        """Count what is new of a lease. The ledger remembers the lease until it `is_last`."""
         with self._lock:
-            entry = self._entries.get(principal) or self._admit(principal, 0)
-            if entry is None:
-                return
-            old = entry.usage
-            entry.usage = Usage(
-                max(old.high_water_bytes, usage.high_water_bytes),
-                old.fuel + usage.fuel,
-                old.cpu_s + usage.cpu_s,
-                old.byte_seconds + usage.byte_seconds,
-                old.leases + usage.leases,
-                old.refused_growths + usage.refused_growths,
-                old.traps + usage.traps,
-            )
+            row = self._rows.get(seen.principal)
+            row = row or self._open_account(seen.principal, seen.peak_bytes)
+            counted = self._counted.pop(seen.lease, Counted())
+            if row is None:
+                counted = count_nowhere(seen, counted)
+            else:
+                account = Account(seen.principal, row.peak_bytes, row.usage, row.serial)
+                account, counted = count(account, seen, counted)
+                row.peak_bytes, row.usage = account.peak_bytes, account.usage
+            if not is_last:
+                self._counted[seen.lease] = counted
 
     def peak(self, principal: str) -> int:
         """The principal's peak in bytes; 0 if the ledger does not know it."""
-        entry = self._entries.get(principal)
-        return 0 if entry is None else entry.peak_bytes
+        row = self._rows.get(principal)
+        return 0 if row is None else row.peak_bytes
 
     def account(self, principal: str) -> Account | None:
         """The principal's account now, or None if the ledger does not know it."""
         with self._lock:
-            entry = self._entries.get(principal)
-            return None if entry is None else Account(principal, entry.peak_bytes, entry.usage)
+            row = self._rows.get(principal)
+            return (
+                None if row is None else Account(principal, row.peak_bytes, row.usage, row.serial)
+            )
 
     def accounts(self) -> list[Account]:
         """Every account, the highest peak first."""
         with self._lock:
-            found = [Account(name, e.peak_bytes, e.usage) for name, e in self._entries.items()]
+            found = [
+                Account(name, row.peak_bytes, row.usage, row.serial)
+                for name, row in self._rows.items()
+            ]
         return sorted(found, key=lambda account: (-account.peak_bytes, account.principal))
 
-    def _admit(self, principal: str, peak_bytes: int) -> _Entry | None:
-        """Open an account, displacing the lowest if the ledger is full; None if it may not."""
+    def _open_account(self, principal: str, peak_bytes: int) -> _Row | None:
+        """A new account, for which the lowest is put out if need be; None if it may not be."""
         name = Principal(principal)
-        full = len(self._entries) >= self._capacity
-        if full and peak_bytes <= self._lowest_peak():
+        is_full = len(self._rows) >= self._capacity
+        if is_full and not may_displace(peak_bytes, self._lowest_peak()):
             return None
-        self._arrivals += 1
-        place = (peak_bytes, self._arrivals, name)
-        if full:
-            del self._entries[heapq.heapreplace(self._heap, place)[2]]
+        self._serial += 1
+        place = (peak_bytes, self._serial, name)
+        if is_full:
+            del self._rows[heapq.heapreplace(self._heap, place)[2]]
         else:
             heapq.heappush(self._heap, place)
-        entry = self._entries[name] = _Entry(peak_bytes)
-        return entry
+        row = self._rows[name] = _Row(peak_bytes, self._serial)
+        return row
 
     def _lowest_peak(self) -> int:
+        """The peak of the lowest account, which is on top of the heap then."""
         heap = self._heap
         while True:
-            peak_bytes, arrival, name = heap[0]
-            current = self._entries[name].peak_bytes
+            peak_bytes, serial, name = heap[0]
+            current = self._rows[name].peak_bytes
             if current == peak_bytes:
                 return peak_bytes
-            heapq.heapreplace(heap, (current, arrival, name))
+            heapq.heapreplace(heap, (current, serial, name))
 
 
 class Reading(NamedTuple):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
-from atectl.accounting import Ledger, Meter, Principal, Quota, Reading, Usage
+from atectl.accounting import Ledger, Meter, Observation, Principal, Quota, Reading, Usage
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
@@ -476,4 +476,5 @@ class Lease:
             refused_growths=reading.refused_growths,
             traps=int(outcome.trap is not None),
         )
-        self._ledger.add(self.terms.principal, usage)
+        seen = Observation(self.id, self.terms.principal, reading.grown_bytes, usage)
+        self._ledger.observe(seen, is_last=True)

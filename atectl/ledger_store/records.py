@@ -8,6 +8,8 @@ next one, therefore counts nothing twice and loses nothing.
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from atectl.accounting import Observation, Usage
+
 HISTORY_LEASES = 10_000
 """Finished leases a store keeps, the newest."""
 
@@ -49,6 +51,20 @@ class LeaseRecord(NamedTuple):
     finished_at: float | None = None
     reason: str | None = None
     exit_status: int | None = None
+
+    @property
+    def observation(self) -> Observation:
+        """What of it is counted in its principal's account."""
+        usage = Usage(
+            self.high_water_bytes,
+            self.fuel,
+            self.cpu_s,
+            self.byte_seconds,
+            1,
+            self.refused_growths,
+            self.trapped,
+        )
+        return Observation(self.id, self.principal, self.peak_bytes, usage)
 
 
 class AccountRecord(NamedTuple):

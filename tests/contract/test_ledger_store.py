@@ -11,40 +11,19 @@ import pytest
 
 from atectl.accounting import MAX_PRINCIPALS
 from atectl.ledger_store.records import HISTORY_LEASES, LOST, LedgerStore
-from atectl.ledger_store.sqlite.store import SqliteLedgerStore
-from tests.support.lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
-
-
-class SqlitePlace:
-    """A place where stores of one ledger can be opened, here and in other processes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "ledger.db"
-
-    def open(self) -> LedgerStore:
-        return SqliteLedgerStore(self.path, host=HOST, clock=lambda: NOW + 1, is_gone=is_gone)
-
-    def opening_source(self) -> str:
-        return (
-            "from pathlib import Path\n"
-            "from atectl.ledger_store.sqlite.store import SqliteLedgerStore\n"
-            f"store = SqliteLedgerStore(Path({str(self.path)!r}), host={HOST!r},"
-            " busy_timeout_s=30)\n"
-        )
-
-
-PLACES = [SqlitePlace]
+from tests.support.lease_records import MIB, NOW, finish, make_lease
+from tests.support.ledger_places import PLACES, Place
 
 OpenStore = Callable[[], LedgerStore]
 
 
 @pytest.fixture(params=PLACES, ids=lambda place: place.__name__)
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> SqlitePlace:
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return request.param(tmp_path)
 
 
 @pytest.fixture
-def open_store(place: SqlitePlace) -> Iterator[OpenStore]:
+def open_store(place: Place) -> Iterator[OpenStore]:
     with ExitStack() as opened:
         yield lambda: opened.enter_context(closing(place.open()))
 
@@ -183,7 +162,7 @@ class TestFlush:
         assert reader.accounts() == writer.accounts()
         assert reader.running() == [make_lease()]
 
-    def test_what_was_flushed_outlives_the_store(self, place: SqlitePlace) -> None:
+    def test_what_was_flushed_outlives_the_store(self, place: Place) -> None:
         with closing(place.open()) as writer:
             writer.flush([finish(make_lease())])
         with closing(place.open()) as reader:
@@ -430,7 +409,7 @@ store.close()
 """
 
 
-def test_processes_that_flush_at_the_same_time_lose_nothing(place: SqlitePlace) -> None:
+def test_processes_that_flush_at_the_same_time_lose_nothing(place: Place) -> None:
     source = textwrap.dedent(WRITER).format(
         helpers=str(Path(__file__).parents[2]),
         opening=place.opening_source(),

@@ -15,11 +15,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from atectl.accounting import (
     MAX_PRINCIPALS,
+    MAX_TOTAL,
     TABLE_BYTES_PER_ELEMENT,
     Account,
     Budget,
     Ledger,
     Meter,
+    Observation,
     Pressure,
     Principal,
     Quota,
@@ -143,17 +145,87 @@ class TestLedgerExamples:
 
     def test_usage_without_memory_opens_an_account_while_there_is_room(self) -> None:
         ledger = Ledger(capacity=1)
-        ledger.add("alice", Usage(fuel=5, leases=1))
-        ledger.add("bob", Usage(fuel=7, leases=1))
-        assert ledger.accounts() == [Account("alice", 0, Usage(fuel=5, leases=1))]
+        ledger.observe(seen("a", "alice", fuel=5))
+        ledger.observe(seen("b", "bob", fuel=7))
+        assert ledger.accounts() == [Account("alice", 0, Usage(fuel=5, leases=1), 1)]
 
-    def test_counters_add_up_and_the_high_water_mark_is_a_maximum(self) -> None:
-        ledger = Ledger()
-        ledger.add("alice", Usage(900, 1, 0.5, 2.0, 1, 3, 1))
-        ledger.add("alice", Usage(400, 2, 0.25, 3.0, 1, 0, 0))
-        account = ledger.account("alice")
+    def test_of_several_lowest_accounts_the_oldest_is_put_out(self) -> None:
+        ledger = Ledger(capacity=3)
+        for name in ("first", "second", "third"):
+            ledger.record_peak(name, 7)
+        ledger.record_peak("newcomer", 8)
+        assert [account.principal for account in ledger.accounts()] == [
+            "newcomer", "second", "third",
+        ]  # fmt: skip
+
+
+def seen(lease: str, principal: str = "alice", peak_bytes: int = 0, **used: float) -> Observation:
+    return Observation(lease, principal, peak_bytes, Usage(leases=1)._replace(**used))  # type: ignore[arg-type]
+
+
+class TestObserving:
+    """What an account takes of a lease that is seen again and again."""
+
+    @staticmethod
+    def usage(ledger: Ledger, principal: str = "alice") -> Usage:
+        account = ledger.account(principal)
         assert account is not None
-        assert account.usage == Usage(900, 3, 0.75, 5.0, 2, 3, 1)
+        return account.usage
+
+    def test_leases_add_up_and_the_high_water_mark_is_a_maximum(self) -> None:
+        ledger = Ledger()
+        ledger.observe(Observation("a", "alice", 500, Usage(900, 1, 0.5, 2.0, 1, 3, 1)))
+        ledger.observe(Observation("b", "alice", 300, Usage(400, 2, 0.25, 3.0, 1, 0, 0)))
+        assert ledger.accounts() == [Account("alice", 500, Usage(900, 3, 0.75, 5.0, 2, 3, 1), 1)]
+
+    def test_a_lease_that_is_seen_twice_counts_once(self) -> None:
+        ledger = Ledger()
+        for _ in range(2):
+            ledger.observe(seen("a", fuel=5, cpu_s=0.5))
+        assert self.usage(ledger) == Usage(fuel=5, cpu_s=0.5, leases=1)
+
+    def test_what_was_missed_comes_with_the_next_observation(self) -> None:
+        ledger = Ledger()
+        ledger.observe(seen("a", fuel=5))
+        ledger.observe(seen("a", fuel=100))
+        assert self.usage(ledger).fuel == 100
+
+    def test_totals_that_fell_take_nothing_away(self) -> None:
+        ledger = Ledger()
+        ledger.observe(seen("a", peak_bytes=9, high_water_bytes=10, fuel=5))
+        ledger.observe(seen("a", peak_bytes=8, high_water_bytes=7, fuel=3))
+        assert ledger.peak("alice") == 9
+        assert self.usage(ledger) == Usage(high_water_bytes=10, fuel=5, leases=1)
+
+    def test_an_account_opened_anew_has_what_was_used_since_and_the_lease_once_more(self) -> None:
+        ledger = Ledger(capacity=1)
+        ledger.observe(seen("a", peak_bytes=1, fuel=5))
+        ledger.record_peak("bob", 2)
+        assert ledger.account("alice") is None
+        ledger.observe(seen("a", peak_bytes=3, fuel=7))
+        assert self.usage(ledger) == Usage(fuel=2, leases=1)
+
+    def test_a_lease_that_never_had_an_account_brings_all_it_used(self) -> None:
+        ledger = Ledger(capacity=1)
+        ledger.record_peak("bob", 2)
+        ledger.observe(seen("a", peak_bytes=1, fuel=5))
+        ledger.observe(seen("a", peak_bytes=3, fuel=7))
+        assert self.usage(ledger) == Usage(fuel=7, leases=1)
+
+    def test_totals_stop_where_a_store_could_not_hold_them(self) -> None:
+        ledger = Ledger()
+        for lease in ("a", "b"):
+            ledger.observe(seen(lease, fuel=MAX_TOTAL - 1, refused_growths=MAX_TOTAL))
+        usage = self.usage(ledger)
+        assert (usage.fuel, usage.refused_growths, usage.leases) == (MAX_TOTAL, MAX_TOTAL, 2)
+
+    def test_a_lease_is_forgotten_with_its_last_observation(self) -> None:
+        ledger = Ledger()
+        for number in range(100):
+            ledger.observe(seen(f"l{number}"))
+            ledger.observe(seen(f"l{number}"), is_last=True)
+        assert self.usage(ledger).leases == 100
+        assert ledger._counted == {}
 
 
 NAMES = st.sampled_from([f"p{n}" for n in range(12)])
@@ -191,8 +263,8 @@ class LedgerAgainstModel(RuleBasedStateMachine):
             self.peaks[name] = max(self.peaks[name], peak_bytes)
 
     @rule(name=NAMES, fuel=st.integers(0, 100))
-    def add(self, name: str, fuel: int) -> None:
-        self.ledger.add(name, Usage(fuel=fuel))
+    def observe(self, name: str, fuel: int) -> None:
+        self.ledger.observe(seen("a lease", name, fuel=fuel), is_last=True)
         if self.admit(name, 0):
             self.fuel[name] += fuel
 
@@ -226,7 +298,7 @@ class TestLedgerUnderLoad:
             start.wait()
             for n in range(rounds):
                 ledger.record_peak("shared", n * threads + number)
-                ledger.add("shared", Usage(leases=1, fuel=2))
+                ledger.observe(seen(f"{number}-{n}", "shared", fuel=2), is_last=True)
                 ledger.record_peak(f"own-{number}", n + 1)
 
         workers = [threading.Thread(target=work, args=(number,)) for number in range(threads)]

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from atectl.accounting import MAX_PRINCIPALS, Usage
+from atectl import accounting
+from atectl.accounting import MAX_PRINCIPALS, Account, Counted, Observation, Usage
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
@@ -35,14 +36,14 @@ SILENCE_S = 7 * 86_400
 RETIRE_EVERY_S = 60
 """Between two looks of one store for lost leases to put away."""
 
-_MAX_INTEGER = 2**63 - 1
-
 _LEASE_COLUMNS = ", ".join(LeaseRecord._fields)
 
-_PUT_LEASE = (
-    f"INSERT OR REPLACE INTO leases ({_LEASE_COLUMNS}, account, ended_at) "  # noqa: S608
-    f"VALUES ({', '.join('?' * len(LeaseRecord._fields))}, ?, ?)"
-)
+_PUT_LEASE = f"""
+INSERT INTO leases ({_LEASE_COLUMNS}, account, ended_at)
+VALUES ({", ".join("?" * len(LeaseRecord._fields))}, ?, ?)
+ON CONFLICT (id) DO UPDATE SET
+{", ".join(f"{name} = excluded.{name}" for name in (*LeaseRecord._fields, "account", "ended_at"))}
+"""  # noqa: S608
 
 _RUNNING = f"""
 SELECT {_LEASE_COLUMNS}, is_lost(host, pid, process) FROM leases
@@ -77,21 +78,28 @@ WHERE :principal IS NULL OR principal = :principal
 ORDER BY peak_bytes DESC, principal
 """
 
-_ADD_TO_ACCOUNT = """
+_COUNTED = """
+SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, trapped
+FROM leases WHERE id = ?
+"""
+
+_ACCOUNT = """
+SELECT serial, peak_bytes, high_water_bytes, fuel, cpu_s, byte_seconds, leases, refused_growths,
+    traps
+FROM accounts WHERE principal = ?
+"""
+
+_LOWEST = "SELECT peak_bytes, serial FROM accounts ORDER BY peak_bytes, serial LIMIT 1"
+
+# Quota and capsule are those of the lease that started last.
+_PUT_ACCOUNT = """
 UPDATE accounts SET
-    peak_bytes = max(peak_bytes, :peak_bytes),
-    high_water_bytes = max(high_water_bytes, :high_water_bytes),
-    quota_bytes = CASE WHEN :started_at < last_started_at THEN quota_bytes ELSE :quota_bytes END,
-    last_capsule = CASE WHEN :started_at < last_started_at THEN last_capsule ELSE :capsule END,
-    last_started_at = max(last_started_at, :started_at),
-    refused_growths = refused_growths + max(0, :refused_growths - :known_refused_growths),
-    leases = leases + 1 - :known_leases,
-    cpu_s = cpu_s + max(0, :cpu_s - :known_cpu_s),
-    byte_seconds = byte_seconds + max(0, :byte_seconds - :known_byte_seconds),
-    fuel = min(fuel + max(0, :fuel - :known_fuel), :max_integer),
-    traps = traps + max(0, :trapped - :known_traps),
-    updated_at = max(updated_at, :updated_at)
-WHERE serial = :serial
+    peak_bytes = ?, high_water_bytes = ?, fuel = ?, cpu_s = ?, byte_seconds = ?, leases = ?,
+    refused_growths = ?, traps = ?,
+    quota_bytes = CASE WHEN ? < last_started_at THEN quota_bytes ELSE ? END,
+    last_capsule = CASE WHEN ? < last_started_at THEN last_capsule ELSE ? END,
+    last_started_at = max(last_started_at, ?), updated_at = max(updated_at, ?)
+WHERE serial = ?
 """
 
 _JOIN_FINISHED = """
@@ -108,6 +116,7 @@ WHERE id IN (
 """
 
 _ACCOUNT_TYPES = (str, *(int,) * 7, float, float, int, int, str, float, float)
+_USAGE_TYPES = (int, int, float, float, int, int, int)
 _LEASE_TYPES = (*(str,) * 5, int, str, str, *(int,) * 6, float, float, int, int, float, float)
 
 
@@ -123,6 +132,7 @@ class SqliteLedgerStore:
         read_only: open an existing ledger without writing; `flush` and `reset` then fail.
         at_default_place: nobody named this path. Its folder is created for writing, with mode
             0700, and a ledger that does not exist yet reads as an empty one.
+        capacity: the most accounts it holds.
         clock: seconds since 1970.
         is_gone: whether the process with this pid and identity has ended for certain.
         busy_timeout_s: how long to wait for another process, in seconds.
@@ -141,12 +151,14 @@ class SqliteLedgerStore:
         host: str,
         read_only: bool = False,
         at_default_place: bool = False,
+        capacity: int = MAX_PRINCIPALS,
         clock: Callable[[], float] = time.time,
         is_gone: Callable[[int, str], bool] = processes.is_gone,
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self._path = path
         self._host = host
+        self._capacity = capacity
         self._clock = clock
         self._is_gone = is_gone
         self._judged: dict[tuple[int, str], bool] = {}
@@ -163,7 +175,7 @@ class SqliteLedgerStore:
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
         """Take the state of these leases in one transaction: all of it or none."""
-        told = [LeaseRecord._make(map(_storable, lease)) for lease in leases]
+        told = [_storable(lease) for lease in leases]
         if not told:
             return
         self._judged.clear()
@@ -218,49 +230,60 @@ class SqliteLedgerStore:
             self._connection.close()
 
     def _take(self, lease: LeaseRecord) -> None:
-        """Store one lease, and add to its account what is new since it was last stored."""
-        stored = self._connection.execute(
-            "SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, "
-            "trapped FROM leases WHERE id = ?",
-            (lease.id,),
-        ).fetchone()
-        account, *totals = stored or (None,)
-        serial = self._account_for(lease)
-        if serial is not None:
-            # A lease that had no account so far brings all it has used.
-            known = Usage() if account is None else Usage._make(totals)
-            if account != serial:
-                known = known._replace(leases=0)
-            self._add(serial, lease, known)
-            account = serial
-        self._connection.execute(_PUT_LEASE, (*lease, account, lease.finished_at))
+        """Store one lease, and count in its account what is new of it."""
+        seen, counted = lease.observation, self._counted(lease.id)
+        account = self._account_for(seen)
+        if account is None:
+            counted = accounting.count_nowhere(seen, counted)
+        else:
+            account, counted = accounting.count(account, seen, counted)
+            self._put_account(account, lease)
+        self._connection.execute(_PUT_LEASE, (*lease, counted.account, lease.finished_at))
 
-    def _account_for(self, lease: LeaseRecord) -> int | None:
-        """The serial of the lease's account, opened if it may be; None if it may not."""
+    def _counted(self, lease_id: str) -> Counted:
+        row = self._connection.execute(_COUNTED, (lease_id,)).fetchone()
+        if row is None:
+            return Counted()
+        # Of a damaged lease nothing is known but that it was counted.
+        is_sound = tuple(map(type, row[1:])) == _USAGE_TYPES
+        return Counted(Usage._make(row[1:]) if is_sound else Usage(), row[0])
+
+    def _account_for(self, seen: Observation) -> Account | None:
+        """The account of a lease's principal, opened if it may be; None if it may not."""
+        row = self._connection.execute(_ACCOUNT, (seen.principal,)).fetchone()
+        if row is None:
+            return self._open_account(seen)
+        serial, peak_bytes, *usage = row
+        if type(peak_bytes) is not int or tuple(map(type, usage)) != _USAGE_TYPES:
+            raise self._damaged(f"the account of {seen.principal!r}")
+        return Account(seen.principal, peak_bytes, Usage._make(usage), serial)
+
+    def _open_account(self, seen: Observation) -> Account | None:
         execute = self._connection.execute
-        of_principal = "SELECT serial FROM accounts WHERE principal = ?"
-        found = execute(of_principal, (lease.principal,)).fetchone()
-        if found:
-            return int(found[0])
-        if execute("SELECT count(*) FROM accounts").fetchone()[0] >= MAX_PRINCIPALS:
-            lowest, is_lower = execute(
-                "SELECT serial, peak_bytes < ? FROM accounts ORDER BY peak_bytes, serial LIMIT 1",
-                (lease.peak_bytes,),
-            ).fetchone()
-            if not is_lower:
+        if execute("SELECT count(*) FROM accounts").fetchone()[0] >= self._capacity:
+            lowest_peak_bytes, lowest = execute(_LOWEST).fetchone()
+            if not accounting.may_displace(seen.peak_bytes, lowest_peak_bytes):
                 return None
             execute("DELETE FROM accounts WHERE serial = ?", (lowest,))
         opened = execute(
             "INSERT INTO accounts VALUES (NULL, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, ?, 0)",
-            (lease.principal, self._clock()),
+            (seen.principal, self._clock()),
         )
-        return opened.lastrowid
+        return Account(seen.principal, serial=opened.lastrowid or 0)
 
-    def _add(self, serial: int, lease: LeaseRecord, known: Usage) -> None:
-        parameters = {f"known_{name}": total for name, total in known._asdict().items()}
-        parameters |= lease._asdict()
-        parameters |= {"serial": serial, "max_integer": _MAX_INTEGER}
-        self._connection.execute(_ADD_TO_ACCOUNT, parameters)
+    def _put_account(self, account: Account, lease: LeaseRecord) -> None:
+        started_at = lease.started_at
+        self._connection.execute(
+            _PUT_ACCOUNT,
+            (
+                account.peak_bytes,
+                *account.usage,
+                *(started_at, lease.quota_bytes),
+                *(started_at, lease.capsule),
+                *(started_at, lease.updated_at),
+                account.serial,
+            ),
+        )
 
     def _tidy(self, *, has_finished: bool) -> None:
         """Keep the leases bounded, finished and unfinished."""
@@ -302,7 +325,7 @@ class SqliteLedgerStore:
 
     def _account_record(self, row: tuple[Any, ...]) -> AccountRecord:
         if tuple(map(type, row)) != _ACCOUNT_TYPES:
-            raise LedgerCorrupt(f"{self._path}: the account of {row[0]!r} is damaged")
+            raise self._damaged(f"the account of {row[0]!r}")
         return AccountRecord._make(row)
 
     def _lease_record(self, row: tuple[Any, ...]) -> LeaseRecord:
@@ -315,12 +338,21 @@ class SqliteLedgerStore:
             and isinstance(exit_status, int | None)
         )
         if not is_sound:
-            raise LedgerCorrupt(f"{self._path}: the lease {row[0]!r} is damaged")
+            raise self._damaged(f"the lease {row[0]!r}")
         lease = LeaseRecord._make(fields)
         return lease._replace(state=LOST, reason=LOST) if is_lost else lease
 
+    def _damaged(self, what: str) -> LedgerCorrupt:
+        return LedgerCorrupt(f"{self._path}: {what} is damaged")
 
-def _storable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return min(value, _MAX_INTEGER) if isinstance(value, int) else value
+
+def _storable(lease: LeaseRecord) -> LeaseRecord:
+    """The lease as the columns can hold it, which is nearly always as it is."""
+    texts = (lease.capsule, lease.label, lease.host)
+    if "".join(texts).isascii() and lease.fuel <= accounting.MAX_TOTAL:
+        return lease
+    capsule, label, host = (
+        text.encode("utf-8", "backslashreplace").decode("utf-8") for text in texts
+    )
+    fuel = min(lease.fuel, accounting.MAX_TOTAL)
+    return lease._replace(capsule=capsule, label=label, host=host, fuel=fuel)
