@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -39,6 +41,15 @@ def compiled_capsules(
 ) -> None:
     """A cache that the tests share and that holds CPython, which takes seconds to compile."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(_cache_with_cpython))
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can, so that what is not guarded breaks soon."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual)
 
 
 @pytest.fixture(autouse=True)

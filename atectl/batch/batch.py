@@ -14,13 +14,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from atectl.accounting import Budget, Ledger, Reading
+from atectl.accounting import Budget, Ledger
 from atectl.arbitration.arbiter import Arbiter, Observer
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import Ruling
 from atectl.batch.overview import BatchOverview, lease_row
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.shelf import CapsuleShelf
+from atectl.engine.meter import Reading
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import Streams
 from atectl.errors import AtectlError, InternalError

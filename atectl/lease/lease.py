@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
-from atectl.accounting import Ledger, Meter, Observation, Principal, Quota, Reading, Usage
+from atectl.accounting import Ledger, Observation, Principal, Quota, Usage
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
+from atectl.engine.meter import Meter, Reading
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.wasi import WasiSettings, wasi_config
 from atectl.errors import (

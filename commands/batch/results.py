@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from atectl.accounting import Reading
 from atectl.budget.jobs import Submission, in_words_of_a_job
+from atectl.engine.meter import Reading
 from atectl.errors import AtectlError
 from atectl.lease.outcome import SUCCESS
 
