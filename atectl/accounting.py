@@ -26,6 +26,9 @@ TABLE_BYTES_PER_ELEMENT = 32
 DEFAULT_PRINCIPAL = "default"
 """Who is charged where nobody is named."""
 
+MAX_LABEL_CHARACTERS = 200
+"""The longest note that is kept with a lease."""
+
 DEFAULT_MEMORY_BYTES = 64 << 20
 """The memory quota of a lease that names none."""
 
@@ -41,7 +44,10 @@ DEFAULT_SOFT = 0.80
 DEFAULT_RESUME = 0.70
 """The fraction of a host's limit below which leases that were held back go on."""
 
-_PRINCIPAL = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+PRINCIPAL_PATTERN = "[A-Za-z0-9_-]{1,64}"
+"""What the whole of a principal's name looks like."""
+
+_PRINCIPAL = re.compile(PRINCIPAL_PATTERN, re.ASCII)
 _FOREIGN = re.compile(r"[^A-Za-z0-9_-]", re.ASCII)
 
 

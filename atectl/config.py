@@ -1,11 +1,14 @@
 """Settings and places: the flag, then the environment, then atectl.toml, then the default."""
 
 import os
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atectl.errors import BadConfiguration, BadDuration, BadSize, nearest
-from atectl.units import parse_duration, parse_size
+from atectl.errors import BadConfiguration
+
+if TYPE_CHECKING:
+    from atectl.records.reading import Table
 
 NO_LEDGER = "none"
 DEFAULT_CACHE_BYTES = 2 << 30
@@ -15,15 +18,25 @@ class Settings(NamedTuple):
     """What atectl.toml says. None where it says nothing."""
 
     ledger_path: str | None = None
+    """The file of the stored ledger, or `none` to keep none."""
     cache_dir: str | None = None
+    """The folder of compiled capsules."""
     cache_max_bytes: int | None = None
+    """What the compiled capsules may take together."""
     redis_url: str | None = None
+    """Where the actor locks are."""
     redis_password_file: str | None = None
+    """The file of the password, in place of one in the URL."""
     redis_ca: str | None = None
+    """The file of the certificate authorities to trust in place of the system's."""
     redis_cert: str | None = None
+    """The file of the client certificate."""
     redis_key: str | None = None
+    """The file of its key, if that is not in the same file."""
     redis_server_name: str | None = None
+    """The name to expect in the server's certificate."""
     redis_timeout_s: float | None = None
+    """How long to wait for a connection, and for each answer."""
 
 
 def ledger_path(flag: str | None = None) -> Path | None:
@@ -73,64 +86,57 @@ def load_settings() -> Settings:
     """
     path = config_path()
     try:
-        text = path.read_text(encoding="utf-8")
+        path.stat()
     except FileNotFoundError:
         if os.environ.get("ATECTL_CONFIG"):
             raise BadConfiguration(f"{path}: no such file") from None
         return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadConfiguration(f"{path}: {error}") from None
-    return _parse(path, text)
+    except OSError as error:
+        raise BadConfiguration(f"{path}: {error.strerror}") from None
+    return _load(path)
 
 
-_KEYS = {
-    ("ledger", "path"): "ledger_path",
-    ("cache", "dir"): "cache_dir",
-    ("cache", "max_size"): "cache_max_bytes",
-    ("redis", "url"): "redis_url",
-    ("redis", "password_file"): "redis_password_file",
-    ("redis", "ca"): "redis_ca",
-    ("redis", "cert"): "redis_cert",
-    ("redis", "key"): "redis_key",
-    ("redis", "server_name"): "redis_server_name",
-    ("redis", "timeout"): "redis_timeout_s",
-}
+def _load(path: Path) -> Settings:
+    # Most users have no such file, and every command would pay for the imports.
+    from atectl.records.files import table_in, text_of, toml_of
+    from atectl.records.reading import Fault, checked, refuse_unknown
 
-
-def _parse(path: Path, text: str) -> Settings:
-    import tomllib
-
+    tables = settings_tables()
+    found: dict[str, Any] = {}
     try:
-        tables = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadConfiguration(f"{path}: {error}") from None
-    found: dict[str, str | float] = {}
-    known = [f"{table}.{key}" for table, key in _KEYS]
-    known_tables = [table for table, _ in _KEYS]
-    for table, entries in tables.items():
-        if not isinstance(entries, dict) or not (entries or table in known_tables):
-            close = nearest(table, known_tables) or nearest(table, known)
-            raise BadConfiguration(f"{path}: unknown key {table}{close}")
-        for key, value in entries.items():
-            name = _KEYS.get((table, key))
-            if name is None:
-                dotted = f"{table}.{key}"
-                raise BadConfiguration(f"{path}: unknown key {dotted}{nearest(dotted, known)}")
-            if not isinstance(value, str):
-                raise BadConfiguration(f"{path}: {table}.{key} is to be text in quotes")
-            if "\0" in value:
-                raise BadConfiguration(f"{path}: {table}.{key} holds a NUL character")
-            found[name] = _value(path, name, value)
-    return Settings(**found)  # type: ignore[arg-type]
+        given = toml_of(text_of(path))
+        refuse_unknown(given, tables)
+        for name, table in tables.items():
+            found |= checked(name, partial(table.values, table_in(given, name)))
+    except Fault as fault:
+        raise BadConfiguration(str(fault.at(file=str(path))), remedy=fault.remedy) from None
+    return Settings(**found)
 
 
-def _value(path: Path, name: str, text: str) -> str | float:
-    try:
-        if name.endswith("_bytes"):
-            return parse_size(text)
-        return parse_duration(text) if name.endswith("_s") else text
-    except (BadSize, BadDuration) as error:
-        raise BadConfiguration(f"{path}: {error}") from None
+def settings_tables() -> "dict[str, Table]":
+    """The tables of atectl.toml, by name."""
+    from atectl.records.readers import duration, size, text
+    from atectl.records.reading import Field, Table
+
+    return {
+        "ledger": Table(Settings, fields=(Field("path", text, "ledger_path"),)),
+        "cache": Table(
+            Settings,
+            fields=(Field("dir", text, "cache_dir"), Field("max_size", size, "cache_max_bytes")),
+        ),
+        "redis": Table(
+            Settings,
+            fields=(
+                Field("url", text, "redis_url"),
+                Field("password_file", text, "redis_password_file"),
+                Field("ca", text, "redis_ca"),
+                Field("cert", text, "redis_cert"),
+                Field("key", text, "redis_key"),
+                Field("server_name", text, "redis_server_name"),
+                Field("timeout", duration, "redis_timeout_s"),
+            ),
+        ),
+    }
 
 
 def _xdg(variable: str, fallback: str) -> Path:

@@ -21,6 +21,8 @@ OTHER_MODULES = (
 )
 """The modules beside this one that define errors."""
 
+_REPEATED_CHARACTERS = 40
+
 
 INTERRUPTED_STATUS, BROKEN_PIPE_STATUS, TERMINATED_STATUS = 130, 141, 143
 """Exit statuses that come with no error: Ctrl-C, a reader of stdout that left, SIGTERM. They are
@@ -73,6 +75,16 @@ def nearest(word: str, known: list[str]) -> str:
 
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
+
+
+def quoted(word: str) -> str:
+    """A word that somebody wrote, in quotes for a message, and cut short."""
+    return cut(repr(word))
+
+
+def cut(text: str) -> str:
+    """What a message repeats of a text: 40 characters at most."""
+    return text if len(text) <= _REPEATED_CHARACTERS else f"{text[: _REPEATED_CHARACTERS - 1]}…"
 
 
 # E1: usage

@@ -2,7 +2,7 @@
 
 import re
 
-from atectl.errors import BadDuration, BadSize
+from atectl.errors import BadDuration, BadSize, quoted
 
 MAX_SIZE_BYTES = 2**63 - 1
 """The largest size taken: what a signed 64-bit column of the ledger can hold."""
@@ -17,9 +17,17 @@ _BINARY = {letter: 1024**power for power, letter in enumerate("KMGTPE", start=1)
 _DECIMAL = {letter: 1000**power for power, letter in enumerate("KMGTPE", start=1)}
 # More digits than any size has would be work without end, and Python refuses it with an error.
 _SIZE = re.compile(
-    r"([0-9]{1,40})(?:\.([0-9]{1,40}))?\s*(?:([KMGTPE])(I?B?)|B)?", re.ASCII | re.IGNORECASE
+    r"([0-9]{1,40})(?:\.([0-9]{1,40}))?\s*(?:([KMGTPEkmgtpe])([Ii]?[Bb]?)|[Bb])?", re.ASCII
 )
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
+_PLAIN_SECONDS = r"[0-9]+(?:\.[0-9]+)?"
+
+SIZE_PATTERN = rf"^\s*{_SIZE.pattern}\s*$"
+"""What a size looks like, in the syntax that JSON Schema shares with Python."""
+
+DURATION_PATTERN = rf"^\s*(?:(?:{_DURATION_PART.pattern})+|{_PLAIN_SECONDS})\s*$"
+"""What a duration looks like, likewise."""
+
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
@@ -33,7 +41,7 @@ def parse_size(text: str) -> int:
     """
     match = _SIZE.fullmatch(text.strip())
     if match is None:
-        raise BadSize(f"{text!r} is not a size")
+        raise BadSize(f"{quoted(text)} is not a size")
     whole, fraction, letter, tail = match.groups()
     unit = 1
     if letter:
@@ -41,11 +49,11 @@ def parse_size(text: str) -> int:
     fraction = fraction or ""
     size, remainder = divmod(int(whole + fraction) * unit, int(f"1{'0' * len(fraction)}"))
     if remainder:
-        raise BadSize(f"{text!r} is not a whole number of bytes")
+        raise BadSize(f"{quoted(text)} is not a whole number of bytes")
     if size == 0:
-        raise BadSize(f"{text!r} is zero; a size is at least one byte")
+        raise BadSize(f"{quoted(text)} is zero; a size is at least one byte")
     if size > MAX_SIZE_BYTES:
-        raise BadSize(f"{text!r} is too large; the most is {MAX_SIZE_BYTES} bytes")
+        raise BadSize(f"{quoted(text)} is too large; the most is {MAX_SIZE_BYTES} bytes")
     return size
 
 
@@ -81,15 +89,17 @@ def parse_duration(text: str) -> float:
     parts = _DURATION_PART.findall(stripped)
     if parts and "".join(number + unit for number, unit in parts) == stripped:
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-    elif re.fullmatch(r"[0-9]+(?:\.[0-9]+)?", stripped, re.ASCII):
+    elif re.fullmatch(_PLAIN_SECONDS, stripped, re.ASCII):
         seconds = float(stripped)
     else:
-        raise BadDuration(f"{text!r} is not a duration")
+        raise BadDuration(f"{quoted(text)} is not a duration")
     if seconds < MIN_DURATION_S:
         fault = "too short" if seconds else "zero"
-        raise BadDuration(f"{text!r} is {fault}; a duration is at least one millisecond")
+        raise BadDuration(f"{quoted(text)} is {fault}; a duration is at least one millisecond")
     if seconds > MAX_DURATION_S:
-        raise BadDuration(f"{text!r} is too long; the most is {MAX_DURATION_S // 86_400} days")
+        raise BadDuration(
+            f"{quoted(text)} is too long; the most is {MAX_DURATION_S // 86_400} days"
+        )
     return seconds
 
 

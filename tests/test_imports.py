@@ -127,6 +127,13 @@ def test_a_run_off_a_terminal_imports_no_errors_of_budgets_locks_or_redis() -> N
     assert not imported & {f"atectl.{module}" for module in OTHER_MODULES}
 
 
+def test_without_a_file_of_settings_a_run_imports_no_reader_of_tables() -> None:
+    program = _AS_THE_GUEST_STARTS.replace('name.partition(".")[0]', "name")
+    imported = _imported("run", str(HELLO), program=program)
+    assert "atectl.config" in imported
+    assert not {name for name in imported if name.startswith(("atectl.records", "tomllib"))}
+
+
 def test_holding_a_lock_around_a_command_imports_no_engine() -> None:
     program = (
         "import sys, atectl.locks.held_command, atectl.redis.connection\n"

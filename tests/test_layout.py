@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [path for top in ("atectl", "commands") for path in sorted((ROOT / top).rglob("*.py"))]
 
 LAYERS = {
-    "foundation": ("config", "errors", "finding", "inert", "system", "units"),
+    "foundation": ("config", "errors", "finding", "inert", "records", "system", "units"),
     "accounting": ("accounting",),
     "mechanisms": ("arbitration", "capsule", "engine", "guard", "invoke", "redis", "spill"),
     "services": ("batch", "budget", "health", "lease", "ledger_store", "locks", "trace"),

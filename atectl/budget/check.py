@@ -11,7 +11,7 @@ from atectl.budget.bounds import never_fitting, over_ceiling, tight
 from atectl.budget.demand import Claim, Demand, claims, demand
 from atectl.budget.errors import OvercommittedBudget, UnsatisfiableBudget
 from atectl.budget.file import (
-    HOST_FIELDS,
+    HOST,
     BudgetFile,
     HostSettings,
     refuse_unsatisfiable,
@@ -207,7 +207,7 @@ def _unsaid_resume(host: HostSettings) -> str:
 
 def _source(budget: BudgetFile, host: HostSettings, key: str, otherwise: str) -> str:
     """Who says what a key of `[host]` is; `otherwise` if nobody does."""
-    field = HOST_FIELDS[key]
+    field = HOST.name_of(key)
     if getattr(host, field) != getattr(budget.host, field):
         return f"--{key.replace('_', '-')}"
     return f"{key} in {budget.path}" if key in budget.host_keys else otherwise

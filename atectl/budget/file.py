@@ -5,27 +5,28 @@ one with a comment for every key.
 """
 
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.accounting import DEFAULT_SOFT, Budget, Principal
 from atectl.arbitration.policies import BACKPRESSURES, PARK_AND_SPILL, POLICY_NAMES, Rules, rules
-from atectl.budget.errors import BadBudgetFile, UnsatisfiableBudget
+from atectl.budget.errors import BadBudgetFile, BadJob, UnsatisfiableBudget
 from atectl.budget.jobs import (
-    PRIORITIES,
+    ALLOWANCE_FIELDS,
     Allowance,
     Job,
     JobDefaults,
-    number_text,
     parse_job,
-    shown,
+    principal,
 )
-from atectl.errors import AtectlError, BadSize, UsageError, nearest
+from atectl.records.files import table_in, tables_in, text_of, toml_of
+from atectl.records.readers import filled, fraction, one_of, size, whole
+from atectl.records.reading import Fault, Field, Table, checked, refuse_unknown
 from atectl.system.ceilings import DEFAULT_SHARE, ceilings, tightest
-from atectl.units import format_size, parse_duration, parse_size, show_size
+from atectl.units import format_size, show_size
 
 MAX_JOBS = 4096
 """The most leases that one host runs at once."""
@@ -38,20 +39,24 @@ DEFAULT_SPILL_DIR = Path("/var/tmp")  # noqa: S108 - files there are unlinked as
 
 
 class HostSettings(NamedTuple):
-    """`[host]`: None is what the file leaves to the host that reads it.
-
-    `soft` and `resume` are fractions of the limit; see `resume_share` for a resume of None.
-    Without `spill_cap_bytes` the room on the disk is the cap. `jobs` is how many jobs run at once.
-    """
+    """`[host]`: what the whole host may use. None is what the file leaves to the host."""
 
     limit_bytes: int | None = None
+    """Most memory of the host process; without it a share of what the machine allows."""
     soft: float = DEFAULT_SOFT
+    """The fraction of the limit above which leases are held back."""
     resume: float | None = None
+    """The fraction of the limit below which they go on; see `resume_share` for None."""
     backpressure: str = PARK_AND_SPILL
+    """How leases are held back: parked, spilled, both or neither."""
     policy: str | None = None
+    """Whom it meets first; without it the policy that goes with the back-pressure."""
     spill_dir: Path = DEFAULT_SPILL_DIR
+    """The folder that memory of parked leases is spilled to, on a real disk."""
     spill_cap_bytes: int | None = None
+    """Most that is spilled; without it all the room on the disk."""
     jobs: int | None = None
+    """How many jobs run at once; without it one for each core."""
 
     def budget(self, *, root: str = "/") -> Budget:
         """The budget these settings come to on this machine."""
@@ -86,9 +91,13 @@ class CapsuleEntry(NamedTuple):
     """`[[capsule]]`: instances of a capsule that the host runs at the same time."""
 
     path: Path
-    principal: Principal
-    instances: int
+    """The file of the capsule."""
     max_mem_bytes: int
+    """Most memory of each instance; without it what its principal is granted."""
+    principal: Principal = Principal()
+    """Who is charged."""
+    instances: int = 1
+    """How many run."""
 
 
 class BudgetFile(NamedTuple):
@@ -112,8 +121,11 @@ class BudgetFile(NamedTuple):
         """
         found = []
         for number, table in enumerate(self.job_tables, start=1):
-            with _naming(_place(self.path, f"job {number}")):
+            try:
                 found.append(parse_job(table, self.defaults))
+            except BadJob as error:
+                place = f"{self.path}: job {number}"
+                raise BadBudgetFile(f"{place}: {error}", remedy=error.remedy) from None
         return found
 
 
@@ -155,27 +167,19 @@ def load_budget(path: Path) -> BudgetFile:
         BadBudgetFile: it cannot be read or parsed, or has an unknown key or an unusable value,
             which the message names (exit 2).
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
-    except OSError as error:
-        raise BadBudgetFile(f"{path}: {error.strerror}") from None
-    except ValueError as error:
-        raise BadBudgetFile(f"{path}: {error}") from None
-    return read_budget(path, text)
+    with _about(path):
+        content = text_of(path)
+    return read_budget(path, content)
 
 
-def read_budget(path: Path, text: str) -> BudgetFile:
+def read_budget(path: Path, content: str) -> BudgetFile:
     """The budget that a text describes; `path` is for messages, and its folder for relative paths.
 
     Raises:
         BadBudgetFile: as `load_budget`.
     """
-    import tomllib
-
-    try:
-        tables = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BadBudgetFile(f"{path}: {error}") from None
+    with _about(path):
+        tables = toml_of(content)
     return parse_budget(path, tables)
 
 
@@ -185,203 +189,97 @@ def parse_budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
     Raises:
         BadBudgetFile: as `load_budget`.
     """
-    _refuse_unknown(str(path), tables, ("host", "defaults", "principals", "capsule", "job"))
+    with _about(path):
+        return _budget(path, tables)
+
+
+def _budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
+    refuse_unknown(tables, TABLES)
     folder = path.parent
-    host_table = _table(path, tables, "host")
-    host = _host(_place(path, "host"), host_table, folder)
-    general = _allowance(_place(path, "defaults"), _table(path, tables, "defaults"), Allowance())
-    principals = _principals(path, _table(path, tables, "principals"), general)
+    host_table = table_in(tables, "host")
+    default_table = table_in(tables, "defaults")
+    host = checked("host", lambda: _host(host_table, folder))
+    general = checked("defaults", lambda: _allowance(default_table, Allowance()))
+    principals = _principals(table_in(tables, "principals"), general)
     defaults = JobDefaults(general, principals, folder, os.environ)
     capsules = tuple(
-        _capsule(_place(path, f"capsule {number}"), table, defaults)
-        for number, table in enumerate(_tables(path, tables, "capsule"), start=1)
+        checked(f"capsule {number}", partial(_capsule, table, defaults))
+        for number, table in enumerate(tables_in(tables, "capsule"), start=1)
     )
-    jobs = _tables(path, tables, "job")
+    jobs = tables_in(tables, "job")
     return BudgetFile(path, host, defaults, capsules, jobs, frozenset(host_table))
+
+
+@contextmanager
+def _about(path: Path) -> Iterator[None]:
+    """Have a fault become the error of this file."""
+    try:
+        yield
+    except Fault as fault:
+        raise BadBudgetFile(str(fault.at(file=str(path))), remedy=fault.remedy) from None
 
 
 # The tables
 
 
-def _host(place: str, table: Mapping[str, Any], folder: Path) -> HostSettings:
-    values = _values(place, table, _HOST_KEYS)
+def _host(table: Mapping[str, Any], folder: Path) -> HostSettings:
+    values = HOST.values(table)
     if "spill_dir" in values:
         values["spill_dir"] = folder / values["spill_dir"]
     host = HostSettings(**values)
     if host.resume_share > host.soft:
-        raise BadBudgetFile(
-            f"{place}: resume = {host.resume_share:g} is above soft = {host.soft:g}",
+        raise Fault(
+            f"resume = {host.resume_share:g} is above soft = {host.soft:g}",
             remedy="leases parked above soft go on below resume: let it be the lower",
         )
     return host
 
 
-def _allowance(place: str, table: Mapping[str, Any], otherwise: Allowance) -> Allowance:
-    return otherwise._replace(**_values(place, table, _ALLOWANCE_KEYS))
+def _allowance(table: Mapping[str, Any], otherwise: Allowance) -> Allowance:
+    return otherwise._replace(**ALLOWANCE.values(table))
 
 
-def _principals(
-    path: Path, tables: Mapping[str, Any], general: Allowance
-) -> Mapping[str, Allowance]:
+def _principals(tables: Mapping[str, Any], general: Allowance) -> Mapping[str, Allowance]:
     found = {}
     for name in tables:
-        place = _place(path, f"principals.{name}")
-        with _naming(place):
-            Principal(name)
-        found[name] = _allowance(place, _table(path, tables, name, "principals."), general)
+        place = f"principals.{name}"
+        checked(place, partial(Principal, name))
+        table = table_in(tables, name, within="principals")
+        found[name] = checked(place, partial(_allowance, table, general))
     return found
 
 
-def _capsule(place: str, table: Mapping[str, Any], defaults: JobDefaults) -> CapsuleEntry:
-    values = _values(place, table, _CAPSULE_KEYS)
-    if "path" not in values:
-        raise BadBudgetFile(f"{place}: no path", remedy='every [[capsule]] has a path = "FILE"')
-    principal = values.get("principal", Principal())
-    return CapsuleEntry(
-        path=defaults.folder / values["path"],
-        principal=principal,
-        instances=values.get("instances", 1),
-        max_mem_bytes=values.get("max_mem_bytes", defaults.allowance(principal).memory_bytes),
+def _capsule(table: Mapping[str, Any], defaults: JobDefaults) -> CapsuleEntry:
+    values = CAPSULE.values(table)
+    granted = defaults.allowance(values.get("principal", Principal()))
+    return CapsuleEntry(**{"max_mem_bytes": granted.memory_bytes, **values})._replace(
+        path=defaults.folder / values["path"]
     )
 
 
-def _table(path: Path, tables: Mapping[str, Any], name: str, prefix: str = "") -> Mapping[str, Any]:
-    table = tables.get(name, {})
-    if not isinstance(table, Mapping):
-        raise BadBudgetFile(f"{path}: {prefix}{name} is to be a table: [{prefix}{name}]")
-    return table
-
-
-def _tables(path: Path, tables: Mapping[str, Any], name: str) -> tuple[Mapping[str, Any], ...]:
-    found = tables.get(name, [])
-    if not isinstance(found, list) or not all(isinstance(each, Mapping) for each in found):
-        raise BadBudgetFile(f"{path}: {name} is to be a list of tables: [[{name}]]")
-    return tuple(found)
-
-
-# The values
-
-
-def _values(place: str, table: Mapping[str, Any], keys: Mapping[str, "Key"]) -> dict[str, Any]:
-    _refuse_unknown(place, table, tuple(keys))
-    found = {}
-    for name, value in table.items():
-        with _naming(f"{place}: {name}"):
-            found[keys[name].field] = keys[name].read(value)
-    return found
-
-
-def _refuse_unknown(place: str, table: Mapping[str, Any], known: tuple[str, ...]) -> None:
-    for name in table:
-        if name not in known:
-            raise BadBudgetFile(f"{place}: unknown key {name}{nearest(name, list(known))}")
-
-
-@contextmanager
-def _naming(place: str) -> Iterator[None]:
-    """Have an error say which place of the file it is about."""
-    try:
-        yield
-    except AtectlError as error:
-        raise BadBudgetFile(f"{place}: {error}", remedy=error.remedy) from None
-
-
-def _place(path: Path, table: str) -> str:
-    return f"{path}: {table}"
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value or "\0" in value:
-        raise BadBudgetFile(f"{shown(value)} is to be text in quotes")
-    return value
-
-
-def read_size(value: Any) -> int:
-    """A size from text or a whole number of bytes.
-
-    Raises:
-        BadSize: it is none (exit 2).
-    """
-    if isinstance(value, bool) or not isinstance(value, int | str):
-        raise BadSize(f"{shown(value)} is not a size")
-    return parse_size(value if isinstance(value, str) else number_text(value))
-
-
-_PERCENT = re.compile(r"\s*([0-9]{1,3}(?:\.[0-9]{1,9})?)\s*%\s*", re.ASCII)
-
-
-def read_fraction(value: Any) -> float:
-    """A fraction of the limit, above 0 and at most 1, to four decimals; `80%` is 0.8.
-
-    Raises:
-        UsageError: it is none (exit 2).
-    """
-    percent = _PERCENT.fullmatch(value) if isinstance(value, str) else None
-    fraction = value if percent is None else float(percent[1]) / 100
-    is_number = isinstance(fraction, int | float) and not isinstance(fraction, bool)
-    if not is_number or not 0.0001 <= fraction <= 1:
-        raise UsageError(
-            f"{shown(value)} is no fraction of the limit",
-            remedy='write a number from 0.0001 to 1, or a percentage such as "80%"',
-        )
-    return float(fraction)
-
-
-def _duration(value: Any) -> float | None:
-    if value == "none":
-        return None
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise BadBudgetFile(f"{shown(value)} is not a duration")
-    return parse_duration(value if isinstance(value, str) else number_text(value))
-
-
-def _whole(least: int, most: int) -> Callable[[Any], int]:
-    def read(value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            raise BadBudgetFile(f"{shown(value)} is no whole number from {least} to {most}")
-        return value
-
-    return read
-
-
-def _one_of(choices: tuple[str, ...]) -> Callable[[Any], str]:
-    def read(value: Any) -> str:
-        if value not in choices:
-            close = nearest(value, list(choices)) if isinstance(value, str) else ""
-            raise BadBudgetFile(f"{shown(value)} is none of {', '.join(choices)}{close}")
-        return str(value)
-
-    return read
-
-
-class Key(NamedTuple):
-    """How the value of a key is read, and the field it becomes."""
-
-    field: str
-    read: Callable[[Any], Any]
-
-
-_HOST_KEYS = {
-    "limit": Key("limit_bytes", read_size),
-    "soft": Key("soft", read_fraction),
-    "resume": Key("resume", read_fraction),
-    "backpressure": Key("backpressure", _one_of(BACKPRESSURES)),
-    "policy": Key("policy", _one_of(POLICY_NAMES)),
-    "spill_dir": Key("spill_dir", _text),
-    "spill_cap": Key("spill_cap_bytes", read_size),
-    "jobs": Key("jobs", _whole(1, MAX_JOBS)),
-}
-HOST_FIELDS = {name: key.field for name, key in _HOST_KEYS.items()}
-"""Each key of `[host]`, and the field of `HostSettings` it becomes."""
-
-_ALLOWANCE_KEYS = {
-    "max_mem": Key("memory_bytes", read_size),
-    "priority": Key("priority", _whole(PRIORITIES[0], PRIORITIES[-1])),
-    "deadline": Key("deadline_s", _duration),
-}
-_CAPSULE_KEYS = {
-    "path": Key("path", _text),
-    "principal": Key("principal", lambda value: Principal(_text(value))),
-    "instances": Key("instances", _whole(1, MAX_INSTANCES)),
-    "max_mem": Key("max_mem_bytes", read_size),
-}
+HOST = Table(
+    HostSettings,
+    fields=(
+        Field("limit", size, "limit_bytes"),
+        Field("soft", fraction),
+        Field("resume", fraction),
+        Field("backpressure", one_of(BACKPRESSURES)),
+        Field("policy", one_of(POLICY_NAMES)),
+        Field("spill_dir", filled),
+        Field("spill_cap", size, "spill_cap_bytes"),
+        Field("jobs", whole(1, MAX_JOBS)),
+    ),
+)
+ALLOWANCE = Table(Allowance, fields=ALLOWANCE_FIELDS)
+CAPSULE = Table(
+    CapsuleEntry,
+    fields=(
+        Field("path", filled, is_required=True),
+        Field("principal", principal),
+        Field("instances", whole(1, MAX_INSTANCES)),
+        Field("max_mem", size, "max_mem_bytes"),
+    ),
+)
+TABLES = ("host", "defaults", "principals", "capsule", "job")
+"""The tables of a budget file: `HOST`, `ALLOWANCE` once and by name, and lists of `CAPSULE` and
+`JOB`."""

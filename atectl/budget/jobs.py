@@ -1,43 +1,73 @@
 """Jobs of a batch: read from a line of JSON or a table of TOML, checked, with defaults filled in.
 
-A job is what `atectl run` takes on its command line, under the keys of `KEYS`; only `capsule` is
+A job is what `atectl run` takes on its command line, under the keys of `JOB`; only `capsule` is
 required. Files and folders that it names are looked for from the folder of its `JobDefaults`.
 """
 
 import json
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from atectl.accounting import (
     DEFAULT_DEADLINE_S,
     DEFAULT_MEMORY_BYTES,
     DEFAULT_PRINCIPAL,
+    MAX_LABEL_CHARACTERS,
+    PRINCIPAL_PATTERN,
     Principal,
     Quota,
 )
 from atectl.budget.errors import BadJob
 from atectl.engine.wasi import Folder, WasiSettings, parse_folders, parse_variable
-from atectl.errors import AtectlError, nearest
-from atectl.units import parse_duration, parse_size
+from atectl.errors import AtectlError, quoted
+from atectl.records.lines import json_of
+from atectl.records.readers import duration, filled, listed, optional, short, size, text, whole
+from atectl.records.reading import Fault, Field, Reader, Table, checked, part_of
 
-PRIORITIES = range(-1000, 1001)
-MAX_LABEL_CHARACTERS = 200
+MIN_PRIORITY, MAX_PRIORITY = -1000, 1000
 STREAMS = ("stdin", "stdout", "stderr")
-_MOST_BITS = 128
-"""Of an integer: no size and no time has more, and Python writes none of thousands of digits."""
-
-Value = TypeVar("Value")
 
 
 class Allowance(NamedTuple):
-    """What a job is granted where it says nothing itself. No deadline is None."""
+    """What a job is granted where it says nothing itself."""
 
     memory_bytes: int = DEFAULT_MEMORY_BYTES
+    """Most memory, all of the guest's memories together."""
     deadline_s: float | None = DEFAULT_DEADLINE_S
+    """Longest run; `none` lifts it."""
     priority: int = 0
+    """The higher, the later a job is held back."""
+
+
+class JobWords(NamedTuple):
+    """A job of a batch, as it is handed in: a line of JSON, or a `[[job]]` table.
+
+    Files and folders are looked for from the folder of the budget file, or from the current one.
+    """
+
+    capsule: str
+    """The file of the capsule."""
+    args: tuple[str, ...] = ()
+    """The guest's arguments, behind the capsule's name."""
+    env: tuple[str, ...] = ()
+    """The guest's variables: `NAME=VALUE`, or `NAME` to pass one on; or names with their values."""
+    dirs: tuple[str, ...] = ()
+    """Folders to open to the guest, as `HOST[::GUEST][:ro]`."""
+    principal: Principal = Principal()
+    """Who is charged."""
+    label: str = ""
+    """A note that is kept with the lease in the ledger."""
+    invoke: str | None = None
+    """The export to call in place of the entry point; `args` are then its typed arguments."""
+    stdin: str | None = None
+    """The file that the guest reads; without it its input is empty."""
+    stdout: str | None = None
+    """The file for what the guest prints, begun anew; without it that is discarded."""
+    stderr: str | None = None
+    """The file for the guest's errors, likewise."""
 
 
 class JobDefaults(NamedTuple):
@@ -117,12 +147,12 @@ def submit_lines(lines: Iterable[bytes], defaults: JobDefaults) -> Iterator[Subm
 
 def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
     try:
-        submission = submit(number, _read_line(line), defaults)
+        submission = submit(number, json_of(line), defaults)
         return submission._replace(job=_at_line(number, submission.job))
-    except BadJob as error:
-        refusal = error
-    except RecursionError:
-        refusal = BadJob("it is no JSON for a job: nested too deeply")
+    except Fault as fault:
+        refusal = _bad_job(fault)
+    except RecursionError:  # what was read just so can be too deep to be written
+        refusal = BadJob("it is nested too deeply for a job")
     return Submission(number, "", "", DEFAULT_PRINCIPAL, "", _at_line(number, refusal))
 
 
@@ -144,34 +174,38 @@ def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
         BadJob: it has an unknown key, lacks `capsule`, or has a value that cannot be used, which
             the message names (exit 2).
     """
-    for key in given:
-        if key not in KEYS:
-            raise BadJob(f"unknown key {key!r}{nearest(key, list(KEYS))}")
-    values = {key: _read(key, reader, given) for key, reader in KEYS.items() if key in given}
-    if "capsule" not in values:
-        raise BadJob("no capsule is named", remedy='every job has a capsule = "FILE"')
-    principal = values.get("principal", Principal())
-    allowance = defaults.allowance(principal)
-    capsule = defaults.folder / values["capsule"]
-    streams = {name: _path(values, name, defaults) for name in STREAMS}
+    try:
+        return _job(given, defaults)
+    except Fault as fault:
+        raise _bad_job(fault) from None
+
+
+def _job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
+    values = JOB.values(given)
+    words = JobWords(**part_of(values, JobWords))
+    allowance = defaults.allowance(words.principal)._replace(**part_of(values, Allowance))
+    capsule = defaults.folder / words.capsule
+    streams = {name: _path(getattr(words, name), defaults) for name in STREAMS}
     _refuse_shared(streams)
     return Job(
         capsule=capsule,
-        principal=principal,
-        quota=Quota(
-            memory_bytes=values.get("max_mem", allowance.memory_bytes),
-            deadline_s=values.get("deadline", allowance.deadline_s),
-        ),
+        principal=words.principal,
+        quota=Quota(allowance.memory_bytes, allowance.deadline_s),
         wasi=WasiSettings(
-            arguments=(capsule.name, *values.get("args", ())),
-            environment=_checked("env", lambda: _environment(values, defaults)),
-            folders=_checked("dirs", lambda: _folders(values, defaults)),
+            arguments=(capsule.name, *words.args),
+            environment=checked("env", lambda: _environment(words, defaults)),
+            folders=checked("dirs", lambda: _folders(words, defaults)),
         ),
-        priority=values.get("priority", allowance.priority),
-        label=values.get("label", ""),
-        invoke=values.get("invoke"),
+        priority=allowance.priority,
+        label=words.label,
+        invoke=words.invoke,
         **streams,
     )
+
+
+def _bad_job(fault: Fault) -> BadJob:
+    remedy = None if fault.remedy is None else in_words_of_a_job(fault.remedy)
+    return BadJob(str(fault), remedy=remedy)
 
 
 def in_words_of_a_job(remedy: str) -> str:
@@ -206,8 +240,9 @@ def _refuse_shared(streams: Mapping[str, Path | None]) -> None:
             continue
         other = seen.setdefault(os.path.realpath(path), name)
         if other != name:
-            raise BadJob(
-                f"{other} and {name} are one file, {str(path)!r}", remedy="give each its own file"
+            raise Fault(
+                f"{other} and {name} are one file, {quoted(str(path))}",
+                remedy="give each its own file",
             )
 
 
@@ -225,160 +260,79 @@ def _at_line(number: int, job: Job | AtectlError) -> Job | AtectlError:
     return job
 
 
-def _read_line(line: bytes) -> Mapping[str, Any]:
-    try:
-        given = json.loads(line)
-    except UnicodeDecodeError:
-        raise BadJob("it is not UTF-8") from None
-    except ValueError as error:
-        raise BadJob(f"it is no JSON: {error}") from None
-    if not isinstance(given, dict):
-        raise BadJob(f"it is no JSON object but {json.dumps(given)[:40]}")
-    return given
-
-
 def _is_text(given: Mapping[str, Any], key: str) -> bool:
     return isinstance(given.get(key), str)
 
 
-def _read(key: str, reader: Callable[[Any], Any], given: Mapping[str, Any]) -> Any:
-    return _checked(key, lambda: reader(given[key]))
+def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str], ...]:
+    return tuple(parse_variable(each, defaults.environment) for each in words.env)
 
 
-def _checked(key: str, read: Callable[[], Value]) -> Value:
-    """What `read` returns; an error of it is of the job's, and says which key it is about."""
-    try:
-        return read()
-    except AtectlError as error:
-        raise BadJob(f"{key}: {error}", remedy=in_words_of_a_job(error.remedy)) from None
+def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
+    return parse_folders(_from_folder(each, defaults.folder) for each in words.dirs)
 
 
-def _environment(values: Mapping[str, Any], defaults: JobDefaults) -> tuple[tuple[str, str], ...]:
-    return tuple(parse_variable(text, defaults.environment) for text in values.get("env", ()))
-
-
-def _folders(values: Mapping[str, Any], defaults: JobDefaults) -> tuple[Folder, ...]:
-    return parse_folders(_from_folder(text, defaults.folder) for text in values.get("dirs", ()))
-
-
-def _from_folder(text: str, folder: Path) -> str:
+def _from_folder(opened: str, folder: Path) -> str:
     """The same HOST[::GUEST][:ro], HOST being looked for in `folder`."""
-    path = text.removesuffix(":ro")
+    path = opened.removesuffix(":ro")
     host, _, guest = path.partition("::")
     if not host:
-        return text
-    return f"{folder / host}::{guest or host}{text[len(path) :]}"
+        return opened
+    return f"{folder / host}::{guest or host}{opened[len(path) :]}"
 
 
-def _path(values: Mapping[str, Any], key: str, defaults: JobDefaults) -> Path | None:
-    return defaults.folder / values[key] if key in values else None
+def _path(name: str | None, defaults: JobDefaults) -> Path | None:
+    return None if name is None else defaults.folder / name
 
 
 # How the value of each key is read
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise BadJob(f"{shown(value)} is no text")
-    if "\0" in value:
-        raise BadJob("it has a character of code 0, which no file or argument can have")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise BadJob(f"{value!r} is not UTF-8") from None
-    return value
+def _principal(value: Any) -> Principal:
+    return Principal(text.read(value))
 
 
-def _file(value: Any) -> str:
-    if not _text(value):
-        raise BadJob("it is empty, and names no file")
-    return str(value)
+principal = Reader(_principal, {"type": "string", "pattern": f"^{PRINCIPAL_PATTERN}$"})
 
-
-def _texts(value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        raise BadJob(f"{shown(value)} is no list of texts")
-    return tuple(_text(each) for each in value)
+_texts = listed(text, "texts")
 
 
 def _variables(value: Any) -> tuple[str, ...]:
     """`NAME=VALUE` for each: from a list of such, or from names with their values."""
-    if not isinstance(value, Mapping):
-        return _texts(value)
+    if not isinstance(value, dict):
+        return _texts.read(value)  # type: ignore[no-any-return]
     for name in value:
         if not name or "=" in name:
-            raise BadJob(f"{name!r} is no name of a variable")
-    return tuple(f"{_text(name)}={_text(each)}" for name, each in value.items())
+            raise Fault(f"{quoted(name)} is no name of a variable")
+    return tuple(f"{text.read(name)}={text.read(each)}" for name, each in value.items())
 
 
-def _principal(value: Any) -> Principal:
-    return Principal(_text(value))
-
-
-def _size(value: Any) -> int:
-    return parse_size(number_text(value) if _is_number(value) else _text(value))
-
-
-def _duration(value: Any) -> float | None:
-    if value == "none":
-        return None
-    return parse_duration(number_text(value) if _is_number(value) else _text(value))
-
-
-def _priority(value: Any) -> int:
-    if not (_is_number(value) and value in PRIORITIES):
-        raise BadJob(f"{shown(value)} is no whole number from {PRIORITIES[0]} to {PRIORITIES[-1]}")
-    return int(value)
-
-
-def _label(value: Any) -> str:
-    label = _text(value)
-    if len(label) > MAX_LABEL_CHARACTERS:
-        raise BadJob(f"it has {len(label)} characters; at most {MAX_LABEL_CHARACTERS} are taken")
-    return label
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def number_text(value: float) -> str:
-    """A number as `parse_size` and `parse_duration` read it.
-
-    Raises:
-        BadJob: it has more digits than any size or time (exit 2).
-    """
-    if isinstance(value, int):
-        if value.bit_length() > _MOST_BITS:
-            raise BadJob(
-                f"{shown(value)} is larger than any size or time", remedy="write a smaller number"
-            )
-        return str(value)
-    return f"{value:f}".rstrip("0").rstrip(".")  # which has no exponent
-
-
-def shown(value: Any) -> str:
-    """A value for a message, as JSON, cut short."""
-    try:
-        text = json.dumps(value, default=str)
-    except ValueError:
-        return "a number of thousands of digits"
-    return text if len(text) <= 40 else text[:39] + "…"
-
-
-KEYS: dict[str, Callable[[Any], Any]] = {
-    "capsule": _file,
-    "args": _texts,
-    "env": _variables,
-    "dirs": _texts,
-    "principal": _principal,
-    "max_mem": _size,
-    "priority": _priority,
-    "deadline": _duration,
-    "label": _label,
-    "invoke": _file,
-    "stdin": _file,
-    "stdout": _file,
-    "stderr": _file,
+_TEXT_BY_NAME = {
+    "type": "object",
+    "propertyNames": {"pattern": "^[^=]+$"},
+    "additionalProperties": text.takes,
 }
+
+ALLOWANCE_FIELDS = (
+    Field("max_mem", size, "memory_bytes"),
+    Field("priority", whole(MIN_PRIORITY, MAX_PRIORITY)),
+    Field("deadline", optional(duration, none="none"), "deadline_s"),
+)
+"""What a job may say of itself, and a budget file of its principal or of all."""
+
+JOB = Table(
+    JobWords,
+    Allowance,
+    fields=(
+        Field("capsule", filled, is_required=True),
+        Field("args", _texts),
+        Field("env", Reader(_variables, {"anyOf": [_texts.takes, _TEXT_BY_NAME]})),
+        Field("dirs", _texts),
+        Field("principal", principal),
+        *ALLOWANCE_FIELDS,
+        Field("label", short(MAX_LABEL_CHARACTERS)),
+        Field("invoke", filled),
+        *(Field(name, filled) for name in STREAMS),
+    ),
+)
 """Every key a job may have, and how its value is read."""

@@ -12,6 +12,9 @@ from atectl.arbitration.view import Action, Decision, HostView, LeaseView
 
 SCHEMA_VERSION = 1
 
+HEADER_NAME = "trace"
+"""What the first line of a trace says it is."""
+
 
 class Header(NamedTuple):
     """What the host ran under. `policy` None is the one that goes with the back-pressure."""

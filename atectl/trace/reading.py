@@ -1,8 +1,6 @@
 """Reading a trace of arbitration back: each line checked, and refused with its number."""
 
-import json
-import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -10,9 +8,24 @@ from typing import Any, BinaryIO
 from atectl.accounting import Budget
 from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES
 from atectl.arbitration.view import Action, Decision, LeaseView, Phase
+from atectl.records.lines import json_of
+from atectl.records.readers import (
+    bytes_read,
+    flag,
+    listed,
+    member,
+    number,
+    one_of,
+    optional,
+    read_as,
+    text,
+    whole,
+)
+from atectl.records.reading import Fault, Field, Reader, Table, part_of, shown
 from atectl.trace.errors import BadTrace
 from atectl.trace.events import (
     EVENTS,
+    HEADER_NAME,
     SCHEMA_VERSION,
     Decided,
     Event,
@@ -44,13 +57,13 @@ def read_trace_from(file: BinaryIO, name: str) -> Trace:
     Raises:
         BadTrace: it is no trace (exit 2).
     """
-    text = TextIOWrapper(file, encoding="utf-8", newline="\n")
+    lines = TextIOWrapper(file, encoding="utf-8", newline="\n")
     try:
-        return parse_trace(text, name)
+        return parse_trace(lines, name)
     except UnicodeDecodeError:
         raise BadTrace(f"{name} is not text in UTF-8") from None
     finally:
-        text.detach()
+        lines.detach()
 
 
 def parse_trace(lines: Iterable[str], name: str) -> Trace:
@@ -61,176 +74,122 @@ def parse_trace(lines: Iterable[str], name: str) -> Trace:
     """
     header: Header | None = None
     events: list[Event] = []
-    registered: set[int] = set()
+    leases: set[int] = set()
     at_s = 0.0
-    for number, line in enumerate(lines, start=1):
-        try:
-            if not line.endswith("\n") and header is not None:
-                break
-            record = _record(line)
+    number = 0
+    try:
+        for line in lines:
+            number += 1
             if header is None:
-                header = _header(record)
+                header = _header(_record(line))
                 continue
-            event = _event(record)
-            _require(event.at_s >= at_s, "goes back in time")
+            if not line.endswith("\n"):
+                break
+            event = _event(_record(line))
+            if event.at_s < at_s:
+                raise Fault("it goes back in time")
             at_s = event.at_s
-            if isinstance(event, Registered):
-                registered.add(event.lease)
-            elif not isinstance(event, Sampled | Decided):
-                _require(event.lease in registered, f"tells of lease {event.lease}, unregistered")
+            _follow(event, leases)
             events.append(event)
-        except _Fault as fault:
-            raise BadTrace(f"{name}: line {number} {fault}") from None
+    except Fault as fault:
+        raise BadTrace(str(fault.at(file=name, line=number)), remedy=fault.remedy) from None
     if header is None:
         raise BadTrace(f"{name} is empty")
     return Trace(header, tuple(events))
 
 
-class _Fault(Exception):
-    """What is wrong with a line."""
-
-
-def _require(holds: bool, fault: str) -> None:
-    if not holds:
-        raise _Fault(fault)
+def _follow(event: Event, leases: set[int]) -> None:
+    """Note a lease that begins; refuse an event of one that has not."""
+    if isinstance(event, Registered):
+        leases.add(event.lease)
+    elif not isinstance(event, Sampled | Decided) and event.lease not in leases:
+        raise Fault(f"it tells of lease {event.lease}, unregistered")
 
 
 def _record(line: str) -> dict[str, Any]:
-    _require(len(line) <= _MOST_LINE_CHARACTERS, "is too long")
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError):
-        raise _Fault("is no JSON") from None
-    _require(isinstance(record, dict), "is no JSON object")
-    return record  # type: ignore[no-any-return]
+    if len(line) > _MOST_LINE_CHARACTERS:
+        raise Fault("it is too long")
+    return json_of(line)
 
 
 def _header(record: dict[str, Any]) -> Header:
-    _require(record.get("event") == "trace", "is no header of a trace")
+    if record.get("event") != HEADER_NAME:
+        raise Fault("it is no header of a trace")
     version = record.get("schema_version")
-    _require(version == SCHEMA_VERSION, f"has schema_version {version!r}, not {SCHEMA_VERSION}")
-    limit = _take(record, "limit_bytes")
-    soft, resume = (_take(record, name) for name in ("soft", "resume"))
-    _require(0 < resume <= soft <= 1, "has no fractions 0 < resume <= soft <= 1")
-    return Header(
-        Budget(limit, soft, resume),
-        *(_take(record, name) for name in ("backpressure", "policy", "jobs")),
-        *(
-            None if record.get(name) is None else _take(record, name)
-            for name in ("busy_leases", "spill_room_bytes")
-        ),
-    )
+    if version != SCHEMA_VERSION:
+        raise Fault(f"schema_version is {shown(version)}, not {SCHEMA_VERSION}")
+    values = HEADER.values(record)
+    budget = Budget(**part_of(values, Budget))
+    if not 0 < budget.resume <= budget.soft:
+        raise Fault("it has no fractions 0 < resume <= soft <= 1")
+    return Header(budget, **part_of(values, Header))
 
 
 def _event(record: dict[str, Any]) -> Event:
     name = record.get("event")
-    _require(isinstance(name, str) and name in EVENTS, "is no event of a trace")
-    kind = EVENTS[str(name)]
-    usual = kind._field_defaults
-    return kind(
-        **{
-            field: _take(record, field)
-            for field in kind._fields
-            if field in record or field not in usual
-        }
+    if not isinstance(name, str) or name not in EVENTS:
+        raise Fault("it is no event of a trace")
+    return EVENTS[name](**TABLES[name].values(record))
+
+
+# The tables
+
+
+def _table(record: type[Any], readers: Mapping[str, Reader], *, takes_others: bool) -> Table:
+    """The table of a record whose keys are its fields; those with a default may be left out."""
+    fields = (
+        Field(name, readers[name], is_required=name not in record._field_defaults)
+        for name in record._fields
     )
+    return Table(record, fields=tuple(fields), takes_others=takes_others)
 
 
-def _take(record: dict[str, Any], field: str) -> Any:
-    _require(field in record, f"lacks {field}")
-    try:
-        return _READ[field](record[field])
-    except (ValueError, TypeError, KeyError):
-        raise _Fault(f"has no right {field}") from None
+_count = whole(1, 2**31 - 1)
+_priority = whole(-(2**63), 2**63 - 1)
+_counts = listed(_count, "numbers of leases")
+_seconds = number(0, 1e12)
 
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _size(value: object) -> int:
-    if not 0 <= _whole(value) < 2**63:
-        raise ValueError
-    return _whole(value)
-
-
-def _size_or_none(value: object) -> int | None:
-    return None if value is None else _size(value)
-
-
-def _count(value: object) -> int:
-    if not 1 <= _whole(value) < 2**31:
-        raise ValueError
-    return _whole(value)
-
-
-def _number(value: object) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise TypeError
-    if not (math.isfinite(value) and 0 <= value < 1e12):
-        raise ValueError
-    return float(value)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
-
-
-def _one_of(words: Sequence[str | None]) -> Callable[[object], Any]:
-    def read(value: object) -> object:
-        if value not in words:
-            raise ValueError
-        return value
-
-    return read
-
-
-def _flag(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError
-    return value
-
-
-def _lease(value: Any) -> LeaseView:
-    fields = {name: _LEASE[name](each) for name, each in dict(value).items()}
-    return LeaseView(**fields)
-
-
-def _decision(value: Any) -> Decision:
-    return Decision(*(_READ[name](value[name]) for name in Decision._fields))
-
-
-_LEASE: dict[str, Callable[[Any], Any]] = {
+_LEASE_VIEW = {
     "number": _count,
-    "priority": _whole,
-    **dict.fromkeys(("held_bytes", "asked_bytes", "stored_bytes"), _size),
-    "phase": Phase,
-    **dict.fromkeys(("spillable", "parking", "spilling", "aborting", "stalled"), _flag),
+    "priority": _priority,
+    **dict.fromkeys(("held_bytes", "asked_bytes", "stored_bytes"), bytes_read),
+    "phase": member(Phase),
+    **dict.fromkeys(("spillable", "parking", "spilling", "aborting", "stalled"), flag),
 }
-_READ: dict[str, Callable[[Any], Any]] = {
-    "at_s": _number,
-    "lease": _count,
-    "priority": _whole,
-    "limit_bytes": _size,
-    "soft": _number,
-    "resume": _number,
-    "backpressure": _one_of(BACKPRESSURES),
-    "policy": _one_of((None, *POLICY_NAMES)),
-    "jobs": _count,
+_DECISION = {"action": member(Action), "lease": _count, "bytes": bytes_read, "reason": text}
+LEASE_VIEW = _table(LeaseView, _LEASE_VIEW, takes_others=False)
+DECISION = _table(Decision, _DECISION, takes_others=True)
+
+_EVENT = {
+    **_DECISION,
+    "at_s": _seconds,
+    "priority": _priority,
     "busy_leases": _count,
-    "action": Action,
-    **dict.fromkeys(("reason", "principal", "label", "capsule"), _text),
-    **dict.fromkeys(("parking", "stalled", "ending"), lambda value: tuple(map(_count, value))),
-    "leases": lambda value: tuple(map(_lease, value)),
-    "decisions": lambda value: tuple(map(_decision, value)),
-    **dict.fromkeys(("resident_bytes", "freed_bytes"), _size_or_none),
+    **dict.fromkeys(("principal", "label", "capsule"), text),
+    **dict.fromkeys(("parking", "stalled", "ending"), _counts),
+    "leases": listed(read_as(LeaseView, LEASE_VIEW), "leases"),
+    "decisions": listed(read_as(Decision, DECISION), "decisions"),
+    **dict.fromkeys(("resident_bytes", "freed_bytes"), optional(bytes_read)),
     **dict.fromkeys(
-        ("held_bytes", "asked_bytes", "baseline_bytes", "charged_bytes", "spill_room_bytes"), _size
+        ("held_bytes", "asked_bytes", "baseline_bytes", "charged_bytes", "spill_room_bytes"),
+        bytes_read,
     ),
-    "bytes": _size,
 }
-"""Each field of a header or an event by what reads it."""
+TABLES = {name: _table(kind, _EVENT, takes_others=True) for name, kind in EVENTS.items()}
+"""The table of each event, by its name."""
+
+HEADER = Table(
+    Budget,
+    Header,
+    fields=(
+        Field("limit_bytes", bytes_read, is_required=True),
+        Field("soft", number(0, 1), is_required=True),
+        Field("resume", number(0, 1), is_required=True),
+        Field("backpressure", one_of(BACKPRESSURES), is_required=True),
+        Field("policy", optional(one_of(POLICY_NAMES)), is_required=True),
+        Field("jobs", _count, is_required=True),
+        Field("busy_leases", optional(_count)),
+        Field("spill_room_bytes", optional(bytes_read)),
+    ),
+    takes_others=True,
+)

@@ -10,6 +10,7 @@ from atectl.arbitration.view import Decision, HostView, LeaseView
 from atectl.trace.errors import TraceUnwritable
 from atectl.trace.events import (
     EVENT_NAMES,
+    HEADER_NAME,
     SCHEMA_VERSION,
     Asked,
     Decided,
@@ -143,7 +144,7 @@ def _unwritable(path: Path, error: OSError) -> TraceUnwritable:
 
 def header_line(header: Header) -> str:
     record = {
-        "event": "trace",
+        "event": HEADER_NAME,
         "schema_version": SCHEMA_VERSION,
         **header.budget._asdict(),
         "backpressure": header.backpressure,

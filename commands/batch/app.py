@@ -1,12 +1,11 @@
 """`atectl batch` as Typer knows it: for help and completions, made from the table of options."""
 
+from atectl.budget.jobs import JOB
+
 from ..options.table_command import TableCommand, typer_argument, typer_option
 from .arguments import TABLE
 
-KEYS_OF_A_JOB = (
-    "capsule, args, env, dirs, principal, max_mem, priority, deadline, label, invoke, "
-    "stdin, stdout, stderr"
-)
+KEYS_OF_A_JOB = ", ".join(JOB.keys)
 
 HELP = "\n\n".join(
     (

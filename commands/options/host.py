@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.accounting import DEFAULT_RESUME, DEFAULT_SOFT
-from atectl.budget.file import MAX_JOBS, HostSettings, read_fraction
+from atectl.budget.file import MAX_JOBS, HostSettings
 from atectl.errors import UsageError
+from atectl.records.readers import fraction
+from atectl.records.reading import Fault
 from atectl.system.ceilings import DEFAULT_SHARE
 from atectl.units import parse_size
 
@@ -97,14 +99,17 @@ def settle(host: HostSettings, options: HostOptions) -> HostSettings:
     readers: dict[str, tuple[Any, Callable[[Any], Any]]] = {
         "jobs": (options.jobs, int),
         "limit_bytes": (options.limit, parse_size),
-        "soft": (options.soft, read_fraction),
-        "resume": (options.resume, read_fraction),
+        "soft": (options.soft, fraction.read),
+        "resume": (options.resume, fraction.read),
         "backpressure": (options.backpressure, str),
         "policy": (options.policy, str),
         "spill_dir": (options.spill_dir, Path),
         "spill_cap_bytes": (options.spill_cap, parse_size),
     }
-    given = {name: read(value) for name, (value, read) in readers.items() if value is not None}
+    try:
+        given = {name: read(value) for name, (value, read) in readers.items() if value is not None}
+    except Fault as fault:
+        raise UsageError(str(fault), remedy=fault.remedy) from None
     settled = host._replace(**given)
     if settled.resume_share > settled.soft:
         raise UsageError(

@@ -14,6 +14,7 @@ from atectl.accounting import (
     DEFAULT_MEMORY_BYTES,
     DEFAULT_PRINCIPAL,
     DEFAULT_STACK_BYTES,
+    MAX_LABEL_CHARACTERS,
     Principal,
     Quota,
 )
@@ -24,7 +25,6 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size
 from ..options.table import HELP_NAMES, Given, HelpWanted, Option, OptionTable, looks_like_option
 
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
-MAX_LABEL_CHARACTERS = 200
 MAX_FUEL = 2**63 - 1
 
 

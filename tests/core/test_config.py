@@ -16,6 +16,7 @@ from atectl.config import (
     default_ledger_path,
     ledger_path,
     load_settings,
+    settings_tables,
 )
 from atectl.errors import BadConfiguration
 
@@ -101,6 +102,17 @@ class TestFolders:
         assert cache_dir() == Path("/elsewhere")
         assert cache_max_bytes() == 64 << 20
 
+    def test_a_size_is_text_or_a_number_as_in_every_file(self, toml: Path) -> None:
+        toml.write_text("[cache]\nmax_size = 1048576\n")
+        assert cache_max_bytes() == 1 << 20
+
+    def test_every_setting_is_read(self, toml: Path) -> None:
+        for name, table in settings_tables().items():
+            values = {key: "5m" if key == "timeout" else "64MiB" for key in table.keys}
+            with toml.open("a") as file:
+                file.write(f"[{name}]\n" + "".join(f"{k} = '{v}'\n" for k, v in values.items()))
+        assert None not in load_settings()
+
 
 class TestFile:
     def test_no_file_says_nothing(self) -> None:
@@ -137,14 +149,14 @@ class TestFile:
             (b"[ledger", "Expected"),
             (b"a = " + b"[" * 100_000, "(?i)recursion|nest"),
             (b"[ledger]\npath = '\xff'", "codec can't decode"),
-            (b"[ledger]\npth = 'x'", r"unknown key ledger\.pth; did you mean ledger\.path\?"),
-            (b"[xyzzy]\nqqq = 'x'", r"unknown key xyzzy\.qqq$"),
-            (b"[ledgr]\npath = 'x'", r"unknown key ledgr\.path; did you mean ledger\.path\?"),
-            (b"[ledgr]", r"unknown key ledgr; did you mean ledger\?"),
-            (b"ledger = 'x'", "unknown key ledger"),
-            (b"[[ledger]]\npath = 'x'", "unknown key ledger"),
-            (b"[ledger]\npath = 5", r"ledger\.path is to be text in quotes"),
-            (b"[cache]\nmax_size = 5", r"cache\.max_size is to be text in quotes"),
+            (b"[ledger]\npth = 'x'", r"ledger: unknown key 'pth'; did you mean path\?"),
+            (b"[xyzzy]\nqqq = 'x'", "unknown key 'xyzzy'$"),
+            (b"[ledgr]\npath = 'x'", r"unknown key 'ledgr'; did you mean ledger\?"),
+            (b"[ledgr]", r"unknown key 'ledgr'; did you mean ledger\?"),
+            (b"ledger = 'x'", r"ledger is to be a table: \[ledger\]"),
+            (b"[[ledger]]\npath = 'x'", r"ledger is to be a table: \[ledger\]"),
+            (b"[ledger]\npath = 5", "ledger: path: 5 is no text in quotes"),
+            (b"[cache]\nmax_size = 0.5", "cache: max_size: 0.5 is not a size"),
             (b"[cache]\nmax_size = '5 apples'", "'5 apples' is not a size"),
             (b"[cache]\nmax_size = '0'", "'0' is zero"),
         ],

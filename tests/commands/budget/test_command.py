@@ -282,7 +282,10 @@ def test_pid_and_baseline_exclude_each_other() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ((BUDGETS / "unknown-key.toml",), "error[E117]: {}: host: unknown key limt; did you mean"),
+        (
+            (BUDGETS / "unknown-key.toml",),
+            "error[E117]: {}: host: unknown key 'limt'; did you mean",
+        ),
         (("no-such.toml",), "error[E117]: {}: No such file or directory"),
         ((BUDGETS / "fits.toml", "--limit", "much"), "error[E102]: 'much' is not a size"),
         ((BUDGETS / "fits.toml", "--baseline", "0"), "error[E102]: '0' is zero"),

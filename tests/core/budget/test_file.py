@@ -120,12 +120,12 @@ def test_a_job_that_is_none_is_named_by_its_place() -> None:
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"hots": {}}, "unknown key hots; did you mean host?"),
-        ({"host": {"limt": 1}}, "host: unknown key limt; did you mean limit?"),
-        ({"defaults": {"max_men": 1}}, "defaults: unknown key max_men; did you mean max_mem?"),
-        ({"principals": {"a": {"prio": 1}}}, "principals.a: unknown key prio"),
-        ({"capsule": [{}, {"pat": ""}]}, "capsule 1: no path"),
-        ({"capsule": [{"path": "x", "instance": 1}]}, "capsule 1: unknown key instance"),
+        ({"hots": {}}, "unknown key 'hots'; did you mean host?"),
+        ({"host": {"limt": 1}}, "host: unknown key 'limt'; did you mean limit?"),
+        ({"defaults": {"max_men": 1}}, "defaults: unknown key 'max_men'; did you mean max_mem?"),
+        ({"principals": {"a": {"prio": 1}}}, "principals.a: unknown key 'prio'"),
+        ({"capsule": [{}, {"pat": ""}]}, "capsule 1: path is missing"),
+        ({"capsule": [{"path": "x", "instance": 1}]}, "capsule 1: unknown key 'instance'"),
     ],
 )
 def test_an_unknown_key_is_an_error_with_the_nearest_known(
@@ -152,8 +152,8 @@ def test_an_unknown_key_is_an_error_with_the_nearest_known(
         ({"backpressure": "spil"}, 'host: backpressure: "spil" is none of'),
         ({"policy": "biggest"}, 'host: policy: "biggest" is none of'),
         ({"policy": 3}, "host: policy: 3 is none of"),
-        ({"spill_dir": ""}, 'host: spill_dir: "" is to be text'),
-        ({"spill_dir": "a\0b"}, 'host: spill_dir: "a\\u0000b" is to be text'),
+        ({"spill_dir": ""}, "host: spill_dir: it is empty"),
+        ({"spill_dir": "a\0b"}, 'host: spill_dir: "a\\u0000b" holds a NUL character'),
         ({"jobs": 0}, "host: jobs: 0 is no whole number from 1 to 4096"),
         *(
             ({key: HUGE}, f"host: {key}: a number of thousands of digits")
@@ -284,18 +284,18 @@ def test_the_commented_file_says_what_holds_without_it(tmp_path: Path) -> None:
 def test_the_commented_file_has_every_key_and_each_can_be_used(tmp_path: Path) -> None:
     import tomllib
 
-    from atectl.budget.file import _ALLOWANCE_KEYS, _CAPSULE_KEYS, _HOST_KEYS
-    from atectl.budget.jobs import KEYS
+    from atectl.budget.file import ALLOWANCE, CAPSULE, HOST
+    from atectl.budget.jobs import JOB
 
     uncommented = re.sub(r"^# (?=\[|\w+ = )", "", TEMPLATE, flags=re.MULTILINE)
     (tmp_path / "pictures").mkdir()
     (tmp_path / "budget.toml").write_text(uncommented)
     tables = tomllib.loads(uncommented)
-    assert set(tables["host"]) == set(_HOST_KEYS)
-    assert set(tables["defaults"]) == set(_ALLOWANCE_KEYS)
-    assert set(tables["principals"]["render-farm"]) == set(_ALLOWANCE_KEYS)
-    assert set(tables["capsule"][0]) == set(_CAPSULE_KEYS)
-    assert set(tables["job"][0]) == set(KEYS) - {"invoke"}
+    assert set(tables["host"]) == set(HOST.keys)
+    assert set(tables["defaults"]) == set(ALLOWANCE.keys)
+    assert set(tables["principals"]["render-farm"]) == set(ALLOWANCE.keys)
+    assert set(tables["capsule"][0]) == set(CAPSULE.keys)
+    assert set(tables["job"][0]) == set(JOB.keys) - {"invoke"}
     assert len(load_budget(tmp_path / "budget.toml").jobs()) == 1
 
 

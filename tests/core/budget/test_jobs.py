@@ -8,11 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.accounting import Principal
+from atectl.accounting import MAX_LABEL_CHARACTERS, Principal
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import (
-    KEYS,
-    MAX_LABEL_CHARACTERS,
+    JOB,
     Allowance,
     Job,
     JobDefaults,
@@ -129,7 +128,7 @@ def test_what_a_job_leaves_out_is_its_principals_or_everybodys() -> None:
 
 
 def test_a_job_without_a_capsule_is_none() -> None:
-    assert refused({"args": []}) == "no capsule is named"
+    assert refused({"args": []}) == "capsule is missing"
 
 
 def test_an_unknown_key_is_named_with_the_nearest() -> None:
@@ -141,9 +140,9 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
     [
         ("capsule", "", "capsule: it is empty"),
         ("capsule", 7, "capsule: 7 is no text"),
-        ("capsule", "a\0b", "capsule: it has a character of code 0"),
+        ("capsule", "a\0b", 'capsule: "a\\u0000b" holds a NUL character'),
         ("args", "one two", 'args: "one two" is no list of texts'),
-        ("args", [1], "args: 1 is no text"),
+        ("args", [1], "args 1: 1 is no text"),
         ("args", ["\ud800"], "is not UTF-8"),
         ("env", {"A=B": "c"}, "env: 'A=B' is no name"),
         ("env", {"A": 1}, "env: 1 is no text"),
@@ -152,7 +151,7 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
         ("dirs", ["::/data"], "dirs: '::/data' names no folder"),
         ("principal", "team blue", "principal: principal 'team blue' has ' '"),
         ("max_mem", "0.3B", "max_mem: '0.3B' is not a whole number of bytes"),
-        ("max_mem", True, "max_mem: true is no text"),
+        ("max_mem", True, "max_mem: true is not a size"),
         ("max_mem", -1, "max_mem: '-1' is not a size"),
         ("priority", 1.5, "priority: 1.5 is no whole number"),
         ("priority", "high", 'priority: "high" is no whole number'),
@@ -167,7 +166,7 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
             ("deadline", 10**400, "deadline: 1000000000000000000000000000000000000"),
             ("priority", HUGE, "priority: a number of thousands of digits is no whole number"),
             ("capsule", HUGE, "capsule: a number of thousands of digits is no text"),
-            ("args", [HUGE], "args: a number of thousands of digits is no text"),
+            ("args", [HUGE], "args 1: a number of thousands of digits is no text"),
         ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -194,7 +193,7 @@ json_values = st.recursive(
 )
 
 
-@given(st.dictionaries(st.sampled_from(list(KEYS)) | st.text(), json_values, max_size=5))
+@given(st.dictionaries(st.sampled_from(JOB.keys) | st.text(), json_values, max_size=5))
 def test_whatever_it_holds_a_table_is_a_job_or_one_error(table: dict[str, Any]) -> None:
     assert isinstance(submit(1, table, DEFAULTS).job, Job | BadJob)
 

@@ -70,23 +70,35 @@ GOOD_EVENT = event_line(Registered(1.0, 1, 0)).strip()
     ("given", "told"),
     [
         ([], "is empty"),
-        (["not json"], "line 1 is no JSON"),
-        (["[1]"], "line 1 is no JSON object"),
-        ([GOOD_EVENT], "line 1 is no header"),
-        ([GOOD_HEADER.replace('"schema_version":1', '"schema_version":9')], "schema_version 9"),
+        (["not json"], "line 1: it is no JSON: Expecting"),
+        (["[1]"], "line 1: it is no JSON object"),
+        ([GOOD_EVENT], "line 1: it is no header"),
+        (
+            [GOOD_HEADER.replace('"schema_version":1', '"schema_version":9')],
+            "version is 9, not 1",
+        ),
         ([GOOD_HEADER.replace("0.7", "0.95")], "fractions"),
-        ([GOOD_HEADER.replace('"both"', '"maybe"')], "no right backpressure"),
-        ([GOOD_HEADER, '{"event":"grew"}'], "line 2 is no event"),
-        ([GOOD_HEADER, '{"event":["grew"]}'], "line 2 is no event"),
-        ([GOOD_HEADER, '{"event":"registered","at_s":1,"lease":1}'], "lacks priority"),
-        ([GOOD_HEADER, GOOD_EVENT.replace("0}", '0,"label":7}')], "no right label"),
-        ([GOOD_HEADER.replace('"busy_leases":null', '"busy_leases":0')], "no right busy_leases"),
-        ([GOOD_HEADER, GOOD_EVENT.replace("1.0", "NaN")], "no right at_s"),
-        ([GOOD_HEADER, GOOD_EVENT.replace("1.0", "true")], "no right at_s"),
-        ([GOOD_HEADER, GOOD_EVENT.replace('"lease":1', '"lease":1.5')], "no right lease"),
+        (
+            [GOOD_HEADER.replace('"both"', '"maybe"')],
+            'backpressure: "maybe" is',
+        ),
+        ([GOOD_HEADER, '{"event":"grew"}'], "line 2: it is no event"),
+        ([GOOD_HEADER, '{"event":["grew"]}'], "line 2: it is no event"),
+        ([GOOD_HEADER, '{"event":"registered","at_s":1,"lease":1}'], "line 2: priority is missing"),
+        ([GOOD_HEADER, GOOD_EVENT.replace("0}", '0,"label":7}')], "label: 7 is no text"),
+        (
+            [GOOD_HEADER.replace('"busy_leases":null', '"busy_leases":0')],
+            "busy_leases: 0 is no",
+        ),
+        ([GOOD_HEADER, GOOD_EVENT.replace("1.0", "NaN")], "at_s: NaN is no number"),
+        ([GOOD_HEADER, GOOD_EVENT.replace("1.0", "true")], "at_s: true is no number"),
+        (
+            [GOOD_HEADER, GOOD_EVENT.replace('"lease":1', '"lease":1.5')],
+            "lease: 1.5 is no whole",
+        ),
         ([GOOD_HEADER, GOOD_EVENT, GOOD_EVENT.replace("1.0", "0.5")], "goes back in time"),
         ([GOOD_HEADER, '{"event":"finished","at_s":1,"lease":2}'], "lease 2, unregistered"),
-        ([GOOD_HEADER, "[" * 100_000], "line 2 is no JSON"),
+        ([GOOD_HEADER, "[" * 100_000], "line 2: it is no JSON that can be read"),
     ],
 )
 def test_what_is_no_trace_is_refused_with_its_line(
@@ -96,13 +108,21 @@ def test_what_is_no_trace_is_refused_with_its_line(
 
 
 @pytest.mark.parametrize(
-    "leases",
-    [[{"number": 1}], [{"number": 1, "priority": 0, "held_bytes": -1}], [3], 7, [{"odd": 1}]],
+    ("leases", "told"),
+    [
+        ([{"number": 1}], "leases 1: priority is missing"),
+        ([{"number": 1, "priority": 0, "held_bytes": -1}], "leases 1: held_bytes: -1 is no whole"),
+        ([{"number": 1, "priority": 0, "held_bytes": 9}, 3], "leases 2: 3 is no table"),
+        (7, "leases: 7 is no list of leases"),
+        ([{"odd": 1}], "leases 1: unknown key 'odd'"),
+    ],
 )
-def test_a_view_of_leases_that_is_none_is_refused(leases: object, tmp_path: Path) -> None:
+def test_a_view_of_leases_that_is_none_is_refused(
+    leases: object, told: str, tmp_path: Path
+) -> None:
     record = {"event": "decided", "at_s": 1, "resident_bytes": None, "baseline_bytes": 0}
     record |= {"spill_room_bytes": 0, "busy_leases": 1, "leases": leases, "decisions": []}
-    assert "no right leases" in refusal(tmp_path / "trace", GOOD_HEADER, json.dumps(record))
+    assert told in refusal(tmp_path / "trace", GOOD_HEADER, json.dumps(record))
 
 
 def test_what_is_not_text_is_refused(tmp_path: Path) -> None:
