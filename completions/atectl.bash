@@ -28,6 +28,11 @@ _atectl_grammar() {
             '--lock-prefix=nothing'
             '--redis=nothing'
             '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
             '--report=files'
         )
         arguments=('files' 'files')

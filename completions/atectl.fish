@@ -51,6 +51,11 @@ set -g __atectl_valued \
     'run --lock-prefix' \
     'run --redis' \
     'run --redis-password-file' \
+    'run --redis-ca' \
+    'run --redis-cert' \
+    'run --redis-key' \
+    'run --redis-server-name' \
+    'run --redis-timeout' \
     'run --report' \
     'batch --jobs' \
     'batch -j' \
@@ -362,13 +367,18 @@ complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for th
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
 complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Tell the guest, or end it'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
-complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
 complete -c atectl -n '__atectl_at "run"' -l lock-wait -r -f -d 'Wait so long for a lock that is held'
 complete -c atectl -n '__atectl_at "run"' -l lock-ttl -r -f -d 'The lock frees itself so long after atectl dies'
 complete -c atectl -n '__atectl_at "run"' -l lock-prefix -r -f -d 'What the keys of actor locks begin with'
-complete -c atectl -n '__atectl_at "run"' -l redis -r -f -d 'Where the lock is'
+complete -c atectl -n '__atectl_at "run"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
 complete -c atectl -n '__atectl_at "run"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
+complete -c atectl -n '__atectl_at "run"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
+complete -c atectl -n '__atectl_at "run"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "run"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if in a file of its own'
+complete -c atectl -n '__atectl_at "run"' -l redis-server-name -r -f -d 'Expect this name in every server\'s certificate, whatever host is connected to'
+complete -c atectl -n '__atectl_at "run"' -l redis-timeout -r -f -d 'Wait so long for a connection, and for each answer'
 complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a terminal only (the default there)'
 complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Show no live table'
 complete -c atectl -n '__atectl_at "run"' -l report -r -F -d 'Write a JSON report'
@@ -380,7 +390,7 @@ complete -c atectl -n '__atectl_at "run"' -F
 complete -c atectl -n '__atectl_at "run --"' -F
 
 complete -c atectl -n '__atectl_at "batch"' -l jobs -s j -r -f -d 'How many run at once'
-complete -c atectl -n '__atectl_at "batch"' -l limit -r -f -d 'Most memory of this whole process'
+complete -c atectl -n '__atectl_at "batch"' -l limit -r -f -d 'Most memory of the whole host process'
 complete -c atectl -n '__atectl_at "batch"' -l soft -r -f -d 'Share of the limit to hold back at'
 complete -c atectl -n '__atectl_at "batch"' -l resume -r -f -d 'Share of the limit to go on below'
 complete -c atectl -n '__atectl_at "batch"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
@@ -394,7 +404,7 @@ complete -c atectl -n '__atectl_at "batch"' -l resume-from -r -F -d 'Skip jobs t
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
-complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "batch"' -l live -d 'Show the live table, on a terminal'
 complete -c atectl -n '__atectl_at "batch"' -l no-live -d 'Not --live'
 complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
@@ -413,9 +423,9 @@ complete -c atectl -n '__atectl_at "budget init"' -l force -d 'Replace a file th
 complete -c atectl -n '__atectl_at "budget init"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget init" 0' -F
 
-complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take as baseline the size of this running host, less what its leases hold'
+complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take as baseline the size of this running host, less what its leases hold in the ledger'
 complete -c atectl -n '__atectl_at "budget check"' -l baseline -r -f -d 'Take this as baseline, and measure none'
-complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'The stored ledger that has the leases of --pid'
+complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Most memory of the whole host process'
 complete -c atectl -n '__atectl_at "budget check"' -l soft -r -f -d 'Share of the limit to hold back at'
 complete -c atectl -n '__atectl_at "budget check"' -l resume -r -f -d 'Share of the limit to go on below'
@@ -429,7 +439,7 @@ complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'tabl
 complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget check" 0' -F
 
-complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to grant over a peak, in whole percent'
 complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as a budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace a file that is there'
@@ -454,31 +464,31 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a top -d 'Watch accounts and run
 complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases'
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'What the accounts are sorted by'
 complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most so many rows'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'What the leases are sorted by'
 complete -c atectl -n '__atectl_at "ledger ps"' -l limit -r -f -d 'Show at most so many rows'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger show"' -l limit -r -f -d 'Show at most so many recent leases'
 complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
 
 complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Only this principal\'s'
-complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most so many leases'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger top"' -l interval -r -f -d 'Time between two looks, at least 100ms'
 complete -c atectl -n '__atectl_at "ledger top"' -l once -d 'Print one snapshot and end'
 complete -c atectl -n '__atectl_at "ledger top"' -s n -r -f -d 'End after so many looks'
@@ -489,7 +499,7 @@ complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this mess
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Go ahead without asking'
-complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "ledger reset"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger reset" 0' -f -a '(__atectl_ask "ledger reset" principal)'
 
@@ -510,7 +520,7 @@ complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table js
 complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewing held finishing expiring stuck foreign stranded' -d 'Exit with 1 if any lock is found to be this'
 complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
@@ -524,7 +534,7 @@ complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Look twice, 
 complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'
@@ -542,7 +552,7 @@ complete -c atectl -n '__atectl_at "locks release"' -l token -r -f -d 'Only the 
 complete -c atectl -n '__atectl_at "locks release"' -l probe -r -f -d 'Look twice, so far apart, to tell live holders from dead ones'
 complete -c atectl -n '__atectl_at "locks release"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks release"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'The stored ledger'
+complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-password-file -r -F -d 'The password, in place of one in the URL'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) in place of the system\'s'

@@ -9,8 +9,18 @@ from typing import NamedTuple
 
 from atectl.errors import UsageError
 
-from ..options.host import HOST_OPTIONS, Backpressure, HostOptions, PolicyName
-from ..options.table import HELP_NAMES, Given, HelpWanted, Option, OptionTable, looks_like_option
+from ..options.host import HostOptions
+from ..options.output import OUTPUT
+from ..options.places import LEDGER
+from ..options.table import (
+    HELP_NAMES,
+    Given,
+    HelpWanted,
+    Option,
+    OptionTable,
+    looks_like_option,
+    options_of,
+)
 from ..output.stdout import Output
 
 
@@ -31,9 +41,12 @@ class BatchRequest(NamedTuple):
     output: Output
 
 
+_HOST = options_of(HostOptions)
+
 TABLE = OptionTable(
     (
-        *HOST_OPTIONS,
+        _HOST.pop("jobs"),
+        *_HOST.values(),
         Option("--pool", "N", "Idle stores kept of a reactor and principal.", "0", lowest=0),
         Option(
             "--keep-going",
@@ -46,17 +59,10 @@ TABLE = OptionTable(
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
-        Option("--ledger", "WHERE", "The stored ledger."),
+        LEDGER,
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
-        Option(
-            "--output",
-            "",
-            "JSON lines, or a table.",
-            Output.json,
-            short="-o",
-            choices=tuple(Output),
-        ),
+        OUTPUT._replace(help="JSON lines, or a table.", default=Output.json),
     ),
     remedy="`atectl batch --help` shows how it is used",
 )
@@ -79,7 +85,7 @@ def parse(words: list[str]) -> BatchRequest:
         )
     return BatchRequest(
         source=arguments[0],
-        options=_host_options(given),
+        options=given.group(HostOptions),
         pool=given.read("--pool", int),
         fails_fast=not given.is_on("--keep-going"),
         resume_from=given.read("--resume-from", Path),
@@ -111,27 +117,3 @@ def _take_all(words: list[str], given: Given) -> list[str]:
             behind += 1
         place = behind
     return arguments
-
-
-def _host_options(given: Given) -> HostOptions:
-    return HostOptions(
-        jobs=given.read("--jobs", int),
-        limit=given.last("--limit"),
-        soft=_fraction(given, "--soft"),
-        resume=_fraction(given, "--resume"),
-        backpressure=given.read("--backpressure", Backpressure),
-        policy=given.read("--policy", PolicyName),
-        spill_dir=given.last("--spill-dir"),
-        spill_cap=given.last("--spill-cap"),
-    )
-
-
-def _fraction(given: Given, name: str) -> float | None:
-    text = given.last(name)
-    try:
-        return None if text is None else float(text)
-    except ValueError:
-        raise UsageError(
-            f"{name} {text!r} is no fraction of the limit",
-            remedy="write a number from 0.0001 to 1",
-        ) from None

@@ -11,17 +11,8 @@ from atectl.errors import UsageError
 from atectl.units import parse_size
 
 from ..options.host import HostOptions
-from ..options.host_options import (
-    BackpressureOption,
-    JobsOption,
-    LimitOption,
-    PolicyOption,
-    ResumeOption,
-    SoftOption,
-    SpillCapOption,
-    SpillDirOption,
-)
-from ..options.output import OutputOption
+from ..options.signature import with_option_groups
+from ..options.single import LedgerOption, OutputOption
 from ..output.stdout import Output, print_json, print_view
 
 if TYPE_CHECKING:
@@ -52,6 +43,7 @@ HOST_PROGRAM = (
 """The modules of `atectl batch`, which are part of its baseline."""
 
 
+@with_option_groups
 def check(
     file: Annotated[
         Path, typer.Argument(metavar="FILE|-", help="The host budget file; - is stdin.")
@@ -61,24 +53,16 @@ def check(
         typer.Option(
             min=1,
             metavar="PID",
-            help="Take as baseline the size of this running host, less what its leases hold.",
+            help="Take as baseline the size of this running host, less what its leases hold in the"
+            " ledger.",
         ),
     ] = None,
     baseline: Annotated[
         str | None, typer.Option(metavar="SIZE", help="Take this as baseline, and measure none.")
     ] = None,
-    ledger: Annotated[
-        str | None,
-        typer.Option(metavar="WHERE", help="The stored ledger that has the leases of --pid."),
-    ] = None,
-    limit: LimitOption = None,
-    soft: SoftOption = None,
-    resume: ResumeOption = None,
-    backpressure: BackpressureOption = None,
-    policy: PolicyOption = None,
-    spill_dir: SpillDirOption = None,
-    spill_cap: SpillCapOption = None,
-    jobs: JobsOption = None,
+    ledger: LedgerOption = None,
+    *,
+    host: HostOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -86,8 +70,7 @@ def check(
     if pid is not None and baseline is not None:
         raise UsageError("--pid and --baseline both say what the baseline is", remedy="pass one")
     stated_bytes = None if baseline is None else parse_size(baseline)
-    options = HostOptions(jobs, limit, soft, resume, backpressure, policy, spill_dir, spill_cap)
-    checked = _checked(file, options, _Told(pid, ledger, stated_bytes))
+    checked = _checked(file, host, _Told(pid, ledger, stated_bytes))
     if output is Output.json:
         print_json(check_json(checked))
     else:

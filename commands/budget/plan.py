@@ -10,8 +10,7 @@ from atectl.budget.plan import DEFAULT_HEADROOM
 from atectl.errors import UsageError
 from atectl.inert import inert_line
 
-from ..options.ledger import LedgerOption
-from ..options.output import OutputOption
+from ..options.single import LedgerOption, OutputOption
 from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view, rfc3339
 

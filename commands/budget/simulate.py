@@ -12,7 +12,7 @@ from atectl.trace.errors import BadTrace
 from atectl.units import parse_size
 
 from ..options.host import STDIN, Backpressure, PolicyName
-from ..options.output import OutputOption
+from ..options.single import OutputOption
 from ..output.files import check_report_place
 from ..output.stderr import report_error
 from ..output.stdout import Output, chart_width, print_json, print_view

@@ -12,7 +12,7 @@ from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
 from atectl.units import parse_size, show_size
 
-from ..options.output import OutputOption
+from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view, rfc3339, stdout_console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)

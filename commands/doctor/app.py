@@ -2,7 +2,7 @@
 
 import typer
 
-from ..options.output import OutputOption
+from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
 app = typer.Typer(add_completion=False)

@@ -6,7 +6,7 @@ import typer
 
 from atectl.errors import AtectlError, UnknownCode, error_classes, nearest
 
-from ..options.output import OutputOption
+from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
 app = typer.Typer(add_completion=False)

@@ -11,18 +11,11 @@ from atectl.ledger_store.opening import open_for_reading
 from atectl.ledger_store.overview import live_accounts
 from atectl.ledger_store.records import HISTORY_SHOWN, LOST
 
-from ..options.ledger import (
-    LedgerOption,
-    LimitOption,
-    PrincipalArgument,
-    PrincipalOption,
-    unknown_principal,
-)
-from ..options.output import OutputOption
+from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view, stdout_console
 from .as_json import account_json, lease_json
-from .options import SortOption
+from .options import PrincipalArgument, PrincipalOption, SortOption, unknown_principal
 from .reset import reset
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top

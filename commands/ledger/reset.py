@@ -12,8 +12,9 @@ from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from atectl.ledger_store.records import HISTORY_LEASES, LOST, LedgerStore
 
 from ..options.candidates import complete_principal
-from ..options.ledger import LedgerOption, unknown_principal
+from ..options.single import LedgerOption
 from ..output.stderr import say
+from .options import unknown_principal
 
 
 def reset(

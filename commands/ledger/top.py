@@ -11,8 +11,8 @@ from atectl.errors import BadDuration
 from atectl.ledger_store.opening import open_for_reading
 from atectl.units import parse_duration
 
-from ..options.ledger import LedgerOption, LimitOption, PrincipalOption
-from .options import SortOption
+from ..options.single import LedgerOption, LimitOption
+from .options import PrincipalOption, SortOption
 from .sorting import ORDER_OF, SortBy
 
 if TYPE_CHECKING:

@@ -13,16 +13,8 @@ from atectl.locks.keys import DEFAULT_PREFIX, lock_key, parse_actor
 from atectl.units import duration_text, parse_duration
 
 from ..options.candidates import complete_principal
-from ..options.redis import (
-    CaOption,
-    CertOption,
-    KeyOption,
-    PasswordFileOption,
-    RedisOption,
-    ServerNameOption,
-    TimeoutOption,
-    connected,
-)
+from ..options.places import RedisOptions, connected
+from ..options.signature import with_option_groups
 from ..output.stderr import report_error, report_warning, tell_of_wait
 from ..terminal.signals import ENDINGS, SignalPipe, signal_pipe, stop_with
 from .options import DEFAULT_TTL, ActorArgument, PrefixOption
@@ -74,6 +66,7 @@ PrincipalOption = Annotated[
 ]
 
 
+@with_option_groups
 def hold(
     actor: ActorArgument,
     command: CommandArgument,
@@ -82,22 +75,13 @@ def hold(
     wait: WaitOption = None,
     principal: PrincipalOption = None,
     prefix: PrefixOption = DEFAULT_PREFIX,
-    redis: RedisOption = None,
-    redis_password_file: PasswordFileOption = None,
-    redis_ca: CaOption = None,
-    redis_cert: CertOption = None,
-    redis_key: KeyOption = None,
-    redis_server_name: ServerNameOption = None,
-    redis_timeout: TimeoutOption = None,
+    *,
+    redis: RedisOptions,
 ) -> None:
     """Run a command while holding an actor's lock; `HELP` has the rest."""
     terms = _terms(actor, prefix, command, ttl, deadline, principal)
     wait_s = None if wait is None else parse_duration(wait)
-    connection = connected(
-        redis, redis_password_file, redis_ca, redis_cert, redis_key, redis_server_name,
-        redis_timeout,
-    )  # fmt: skip
-    with connection:
+    with connected(redis) as connection:
         raise typer.Exit(_hold(connection, terms, command, wait_s))
 
 

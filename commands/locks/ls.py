@@ -6,33 +6,21 @@ from typing import Annotated
 import typer
 
 from atectl.errors import UsageError
-from atectl.locks.keys import DEFAULT_PREFIX
 
-from ..options.ledger import LedgerOption, LimitOption
-from ..options.output import OutputOption
-from ..options.redis import (
-    CaOption,
-    CertOption,
-    KeyOption,
-    PasswordFileOption,
-    RedisOption,
-    ServerNameOption,
-    TimeoutOption,
-    connected,
-)
+from ..options.places import RedisOptions, connected
+from ..options.signature import with_option_groups
+from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stdout import Output
 from .options import (
-    DEFAULT_TTL,
     FailOn,
-    PrefixOption,
+    LockOptions,
     ProbeOption,
-    TtlOption,
     parse_probe,
-    parse_ttl,
 )
 from .sorting import ORDER_OF, SortBy
 
 
+@with_option_groups
 def ls(
     pattern: Annotated[
         str | None,
@@ -54,16 +42,10 @@ def ls(
     fail_on: Annotated[
         list[FailOn] | None, typer.Option(help="Exit with 1 if any lock is found to be this.")
     ] = None,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    ttl: TtlOption = DEFAULT_TTL,
+    *,
+    locks: LockOptions,
     ledger: LedgerOption = None,
-    redis: RedisOption = None,
-    redis_password_file: PasswordFileOption = None,
-    redis_ca: CaOption = None,
-    redis_cert: CertOption = None,
-    redis_key: KeyOption = None,
-    redis_server_name: ServerNameOption = None,
-    redis_timeout: TimeoutOption = None,
+    redis: RedisOptions,
 ) -> None:
     """List actor locks with their holders, and actors left stranded without one.
 
@@ -75,11 +57,11 @@ def ls(
     if watch and not (sys.stdin.isatty() and sys.stdout.isatty() and output is Output.table):
         raise UsageError("--watch needs a terminal, and draws a table")
     failing = fail_on or []
-    lock_ttl_s = parse_ttl(ttl)
+    lock_ttl_s = locks.ttl_s
     on_terminal = sys.stdout.isatty() and output is Output.table
     is_wanted = on_terminal or stale or any(each.needs_probe for each in failing)
     listing = Listing(
-        selection=Selection(prefix, pattern, atespace),
+        selection=Selection(locks.prefix, pattern, atespace),
         lock_ttl_s=lock_ttl_s,
         probe_s=parse_probe(probe, lock_ttl_s, is_wanted=is_wanted),
         is_stale_only=stale,
@@ -87,8 +69,7 @@ def ls(
         limit=limit,
         ledger=ledger,
     )
-    where = (redis, redis_password_file, redis_ca, redis_cert, redis_key)
-    with connected(*where, redis_server_name, redis_timeout) as connection:
+    with connected(redis) as connection:
         if watch:
             raise typer.Exit(watch_locks(connection, listing))
         show = print_json_listing if output is Output.json else print_table

@@ -1,14 +1,18 @@
 """Options that the commands of `atectl locks` share, and what they mean."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from atectl.errors import BadDuration
 from atectl.locks.heartbeat import DEFAULT_TTL_S
+from atectl.locks.keys import DEFAULT_PREFIX
 from atectl.locks.verdicts import NEED_PROBE, STALE, Verdict, probe_s
 from atectl.units import duration_text, parse_duration
+
+from ..options.signature import declared
+from ..options.table import Option
 
 NO_PROBE = "none"
 
@@ -16,13 +20,6 @@ MIN_TTL_S, MAX_TTL_S = 0.1, 86_400.0
 
 ActorArgument = Annotated[
     str, typer.Argument(metavar="ACTOR", help="ATESPACE/NAME, NAME, or the whole key of a lock.")
-]
-PrefixOption = Annotated[
-    str, typer.Option("--prefix", metavar="TEXT", help="What the keys of locks begin with.")
-]
-TtlOption = Annotated[
-    str,
-    typer.Option("--ttl", metavar="DURATION", help="The TTL that holders give their locks."),
 ]
 ProbeOption = Annotated[
     str | None,
@@ -34,6 +31,30 @@ ProbeOption = Annotated[
 ]
 
 DEFAULT_TTL = duration_text(DEFAULT_TTL_S)
+
+PREFIX = Option("--prefix", "TEXT", "What the keys of locks begin with.")
+PrefixOption = Annotated[str, declared(PREFIX)]
+
+
+class LockOptions(NamedTuple):
+    """Which keys are locks, and the TTL that they are judged by, as it was given."""
+
+    prefix: Annotated[str, PREFIX] = DEFAULT_PREFIX
+    ttl: Annotated[str, Option("--ttl", "DURATION", "The TTL that holders give their locks.")] = (
+        DEFAULT_TTL
+    )
+
+    @property
+    def ttl_s(self) -> float:
+        """The TTL to judge by, in seconds.
+
+        Raises:
+            BadDuration: it is none, or no TTL that a lock could have (exit 2).
+        """
+        ttl_s = parse_duration(self.ttl)
+        if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
+            raise BadDuration(f"--ttl {self.ttl} is not from 100ms to a day")
+        return ttl_s
 
 
 class FailOn(StrEnum):
@@ -55,18 +76,6 @@ class FailOn(StrEnum):
     @property
     def needs_probe(self) -> bool:
         return bool(self.verdicts & NEED_PROBE)
-
-
-def parse_ttl(text: str) -> float:
-    """The TTL to judge by, in seconds.
-
-    Raises:
-        BadDuration: it is none, or no TTL that a lock could have (exit 2).
-    """
-    ttl_s = parse_duration(text)
-    if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
-        raise BadDuration(f"--ttl {text} is not from 100ms to a day")
-    return ttl_s
 
 
 def parse_probe(text: str | None, lock_ttl_s: float, *, is_wanted: bool) -> float | None:

@@ -7,30 +7,19 @@ import typer
 
 from atectl.errors import UsageError
 from atectl.locks.errors import TokenNeeded
-from atectl.locks.keys import DEFAULT_PREFIX
 
-from ..options.ledger import LedgerOption
-from ..options.redis import (
-    CaOption,
-    CertOption,
-    KeyOption,
-    PasswordFileOption,
-    RedisOption,
-    ServerNameOption,
-    TimeoutOption,
-    connected,
-)
+from ..options.places import RedisOptions, connected
+from ..options.signature import with_option_groups
+from ..options.single import LedgerOption
 from .options import (
-    DEFAULT_TTL,
     ActorArgument,
-    PrefixOption,
+    LockOptions,
     ProbeOption,
-    TtlOption,
     parse_probe,
-    parse_ttl,
 )
 
 
+@with_option_groups
 def release(
     actor: ActorArgument,
     wait: Annotated[
@@ -49,16 +38,10 @@ def release(
         str | None, typer.Option(metavar="TOKEN", help="Only the lock that has this token.")
     ] = None,
     probe: ProbeOption = None,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    ttl: TtlOption = DEFAULT_TTL,
+    *,
+    locks: LockOptions,
     ledger: LedgerOption = None,
-    redis: RedisOption = None,
-    redis_password_file: PasswordFileOption = None,
-    redis_ca: CaOption = None,
-    redis_cert: CertOption = None,
-    redis_key: KeyOption = None,
-    redis_server_name: ServerNameOption = None,
-    redis_timeout: TimeoutOption = None,
+    redis: RedisOptions,
 ) -> None:
     """Release a lock that nobody renews any more; waiting for its TTL is usually better.
 
@@ -70,10 +53,10 @@ def release(
         raise TokenNeeded("--yes goes ahead without asking, so --token has to say with which lock")
     if wait and (force or dry_run):
         raise UsageError("--wait deletes nothing: it goes with neither --force nor --dry-run")
-    lock_ttl_s = parse_ttl(ttl)
+    lock_ttl_s = locks.ttl_s
     wanted = Release(
         actor=actor,
-        prefix=prefix,
+        prefix=locks.prefix,
         lock_ttl_s=lock_ttl_s,
         probe_s=parse_probe(probe, lock_ttl_s, is_wanted=True) or 0.0,
         ledger=ledger,
@@ -84,7 +67,6 @@ def release(
         is_agreed=yes,
         can_ask=sys.stdin.isatty(),
     )
-    where = (redis, redis_password_file, redis_ca, redis_cert, redis_key)
-    with connected(*where, redis_server_name, redis_timeout) as connection:
+    with connected(redis) as connection:
         status = carry_out(connection, wanted)
     raise typer.Exit(status)

@@ -2,29 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from atectl.locks.keys import DEFAULT_PREFIX
-
-from ..options.ledger import LedgerOption
-from ..options.output import OutputOption
-from ..options.redis import (
-    CaOption,
-    CertOption,
-    KeyOption,
-    PasswordFileOption,
-    RedisOption,
-    ServerNameOption,
-    TimeoutOption,
-    connected,
-)
+from ..options.places import RedisOptions, connected
+from ..options.signature import with_option_groups
+from ..options.single import LedgerOption, OutputOption
 from ..output.stdout import Output, print_json, print_view, stdout_console
 from .options import (
-    DEFAULT_TTL,
     ActorArgument,
-    PrefixOption,
+    LockOptions,
     ProbeOption,
-    TtlOption,
     parse_probe,
-    parse_ttl,
 )
 
 if TYPE_CHECKING:
@@ -33,20 +19,15 @@ if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
 
+@with_option_groups
 def show(
     actor: ActorArgument,
     probe: ProbeOption = None,
     output: OutputOption = Output.table,
-    prefix: PrefixOption = DEFAULT_PREFIX,
-    ttl: TtlOption = DEFAULT_TTL,
+    *,
+    locks: LockOptions,
     ledger: LedgerOption = None,
-    redis: RedisOption = None,
-    redis_password_file: PasswordFileOption = None,
-    redis_ca: CaOption = None,
-    redis_cert: CertOption = None,
-    redis_key: KeyOption = None,
-    redis_server_name: ServerNameOption = None,
-    redis_timeout: TimeoutOption = None,
+    redis: RedisOptions,
 ) -> None:
     """Show one lock in full: holder, actor, worker, namesakes, and what releasing would do."""
     from atectl.locks.charged import charged
@@ -54,11 +35,10 @@ def show(
 
     from .as_json import details_json
 
-    lock_ttl_s = parse_ttl(ttl)
+    lock_ttl_s = locks.ttl_s
     probe_s = parse_probe(probe, lock_ttl_s, is_wanted=False)
-    where = (redis, redis_password_file, redis_ca, redis_cert, redis_key)
-    with connected(*where, redis_server_name, redis_timeout) as connection:
-        details = lock_details(connection, actor, prefix, lock_ttl_s=lock_ttl_s)
+    with connected(redis) as connection:
+        details = lock_details(connection, actor, locks.prefix, lock_ttl_s=lock_ttl_s)
         if probe_s is not None:
             details = _looked_again(connection, details, probe_s, lock_ttl_s)
         rows = list(charged(details.locks, ledger))

@@ -1,9 +1,13 @@
-"""What can be asked of `atectl batch`: its options, as given."""
+"""The options that stand over `[host]` of a budget file, and what they come to with it.
+
+`batch` reads them by its table, so nothing here may import Typer.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from atectl.accounting import DEFAULT_RESUME, DEFAULT_SOFT
 from atectl.budget.file import MAX_JOBS, HostSettings
@@ -36,53 +40,87 @@ class PolicyName(StrEnum):
 
 _USUAL = HostSettings()
 
-HOST_OPTIONS = (
-    Option(
-        "--jobs",
-        "N",
-        "How many run at once; as many as cores.",
-        short="-j",
-        lowest=1,
-        highest=MAX_JOBS,
-    ),
-    Option(
-        "--limit", "SIZE", f"Most memory of this whole process; {DEFAULT_SHARE:g} of the machine's."
-    ),
-    Option("--soft", "FRACTION", f"Share of the limit to hold back at; {_USUAL.soft:g}."),
-    Option(
-        "--resume",
-        "FRACTION",
-        f"Share of the limit to go on below; {DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
-    ),
-    Option(
-        "--backpressure",
-        "",
-        f"What is done to leases above soft; {_USUAL.backpressure}.",
-        choices=tuple(Backpressure),
-    ),
-    Option(
-        "--policy",
-        "",
-        "Whom it is done to; else as the backpressure says.",
-        choices=tuple(PolicyName),
-    ),
-    Option("--spill-dir", "DIR", f"Where memory is spilled, on a real disk; {_USUAL.spill_dir}."),
-    Option("--spill-cap", "SIZE", "Most that may be spilled; what the disk has."),
-)
-"""The options that stand over `[host]` of a budget file; `budget check` has them too."""
+
+def _read_share(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise UsageError(
+            f"{name} {text!r} is no fraction of the limit",
+            remedy="write a number from 0.0001 to 1",
+        ) from None
 
 
 class HostOptions(NamedTuple):
-    """`HOST_OPTIONS` as given; None where not."""
+    """What the command line says over `[host]` of a budget file; None where it says nothing."""
 
-    jobs: int | None = None
-    limit: str | None = None
-    soft: float | None = None
-    resume: float | None = None
-    backpressure: Backpressure | None = None
-    policy: PolicyName | None = None
-    spill_dir: str | None = None
-    spill_cap: str | None = None
+    limit: Annotated[
+        str | None,
+        Option(
+            "--limit",
+            "SIZE",
+            f"Most memory of the whole host process; {DEFAULT_SHARE:g} of the machine's.",
+        ),
+    ] = None
+    soft: Annotated[
+        float | None,
+        Option(
+            "--soft",
+            "FRACTION",
+            f"Share of the limit to hold back at; {_USUAL.soft:g}.",
+            reads=partial(_read_share, "--soft"),
+        ),
+    ] = None
+    resume: Annotated[
+        float | None,
+        Option(
+            "--resume",
+            "FRACTION",
+            f"Share of the limit to go on below; {DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
+            reads=partial(_read_share, "--resume"),
+        ),
+    ] = None
+    backpressure: Annotated[
+        Backpressure | None,
+        Option(
+            "--backpressure",
+            "",
+            f"What is done to leases above soft; {_USUAL.backpressure}.",
+            choices=tuple(Backpressure),
+            reads=Backpressure,
+        ),
+    ] = None
+    policy: Annotated[
+        PolicyName | None,
+        Option(
+            "--policy",
+            "",
+            "Whom it is done to; else as the backpressure says.",
+            choices=tuple(PolicyName),
+            reads=PolicyName,
+        ),
+    ] = None
+    spill_dir: Annotated[
+        str | None,
+        Option(
+            "--spill-dir", "DIR", f"Where memory is spilled, on a real disk; {_USUAL.spill_dir}."
+        ),
+    ] = None
+    spill_cap: Annotated[
+        str | None, Option("--spill-cap", "SIZE", "Most that may be spilled; what the disk has.")
+    ] = None
+    jobs: Annotated[
+        int | None,
+        Option(
+            "--jobs",
+            "N",
+            "How many run at once; as many as cores.",
+            short="-j",
+            lowest=1,
+            highest=MAX_JOBS,
+            reads=int,
+        ),
+    ] = None
 
 
 STDIN = "-"

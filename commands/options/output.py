@@ -1,9 +1,11 @@
-"""The option for the form of a result, which every listing has."""
+"""The options for the form and length of a result.
 
-from typing import Annotated
-
-import typer
+`batch` reads the first by its table, so nothing here may import Typer.
+"""
 
 from ..output.stdout import Output
+from .table import Option
 
-OutputOption = Annotated[Output, typer.Option("-o", "--output", help="Table or JSON.")]
+OUTPUT = Option("--output", "", "Table or JSON.", short="-o", choices=tuple(Output))
+
+LIMIT = Option("--limit", "N", "Show at most so many rows.", lowest=1)

@@ -5,7 +5,7 @@ a third of their start. Their help and completions are made from the same table.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from atectl.errors import UsageError, nearest
 
@@ -22,7 +22,8 @@ class Option(NamedTuple):
     `opposite` is the name that switches a flag off; such a flag's `default` is one of its two
     names, or empty if the command decides. With `lowest` the value is a whole number, of at most
     `highest` if that is given. A `default` that is a function is called only where it is needed,
-    so that it may import what every start would pay for.
+    so that it may import what every start would pay for. `panel` is the heading under which help
+    lists the option. `reads` makes the value of a word, where the option belongs to a group.
     """
 
     name: str
@@ -35,6 +36,8 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     lowest: int | None = None
     highest: int | None = None
+    panel: str = ""
+    reads: Callable[[str], Any] = str
 
     @property
     def takes_value(self) -> bool:
@@ -44,6 +47,23 @@ class Option(NamedTuple):
     def default_text(self) -> str:
         """What stands for the option where it is not given; empty for nothing."""
         return self.default if isinstance(self.default, str) else self.default()
+
+
+Group = TypeVar("Group", bound=NamedTuple)
+
+
+def options_of(group: type[Group]) -> dict[str, Option]:
+    """The options that a group declares, by the group's fields.
+
+    A group is a NamedTuple whose fields are annotated with their options: it declares options
+    that belong together and is what a command is given for them. The default of a field is that
+    of its option.
+    """
+    defaults = group._field_defaults
+    return {
+        field: annotation.__metadata__[0]._replace(default=defaults.get(field) or "")
+        for field, annotation in group.__annotations__.items()
+    }
 
 
 class OptionTable:
@@ -141,6 +161,15 @@ class Given:
         """What `reader` makes of the last value; None where there is none."""
         value = self.last(name)
         return None if value is None else reader(value)
+
+    def group(self, group: type[Group]) -> Group:
+        """What is given for the options of a group, as that group.
+
+        Raises:
+            UsageError: a value is none of the choices, or cannot be read (exit 2).
+        """
+        options = options_of(group).values()
+        return group(*(self.read(option.name, option.reads) for option in options))
 
     def is_on(self, name: str) -> bool | None:
         """Whether a flag with an opposite is on, by the last one given; None: not asked for."""

@@ -81,6 +81,7 @@ def typer_option(
         default=default,
         show_default=bool(option.default_text),
         help=option.help,
+        rich_help_panel=option.panel or None,
         autocompletion=typer.main.get_param_completion(autocompletion),
     )
 

@@ -4,7 +4,6 @@ import os
 import sys
 
 from atectl.errors import AtectlError
-from atectl.inert import inert_line
 
 
 def report_error(error: AtectlError) -> None:
@@ -18,6 +17,9 @@ def report_warning(error: AtectlError) -> None:
 
 
 def _report(severity: str, colour: str, error: AtectlError) -> None:
+    # A run that ends well says nothing, and every run would pay for its import.
+    from atectl.inert import inert_line
+
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
     lines = [f"{begin}{severity}[{error.code}]{end}: {inert_line(str(error))}"]
@@ -29,6 +31,8 @@ def _report(severity: str, colour: str, error: AtectlError) -> None:
 def tell_of_wait(busy: AtectlError) -> None:
     """Say on a terminal what is waited for."""
     if sys.stderr.isatty():
+        from atectl.inert import inert_line
+
         print(f"waiting: {inert_line(str(busy))}", file=sys.stderr)
 
 

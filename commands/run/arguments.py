@@ -22,10 +22,22 @@ from atectl.engine.wasi import WasiSettings, parse_folders, parse_variable
 from atectl.errors import BadCount, BadSize, UsageError
 from atectl.units import duration_text, format_size, parse_duration, parse_size
 
-from ..options.table import HELP_NAMES, Given, HelpWanted, Option, OptionTable, looks_like_option
+from ..options.places import LEDGER, RedisOptions
+from ..options.table import (
+    HELP_NAMES,
+    Given,
+    HelpWanted,
+    Option,
+    OptionTable,
+    looks_like_option,
+    options_of,
+)
 
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
 MAX_FUEL = 2**63 - 1
+
+
+_REDIS = options_of(RedisOptions).values()
 
 
 def _default_lock_ttl() -> str:
@@ -63,7 +75,7 @@ TABLE = OptionTable(
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
         Option("--on-refused-growth", "fail|trap", "Tell the guest, or end it.", "fail"),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
-        Option("--ledger", "WHERE|none", "The stored ledger."),
+        LEDGER,
         Option(
             "--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."
         ),
@@ -80,10 +92,7 @@ TABLE = OptionTable(
             "What the keys of actor locks begin with.",
             _default_lock_prefix,
         ),
-        Option(
-            "--redis", "URL", "Where the lock is; other users see it, so put no password in it."
-        ),
-        Option("--redis-password-file", "FILE", "The password, in place of one in the URL."),
+        *_REDIS,
         Option("--live", "", "Show the live table, on a terminal only (the default there)."),
         Option("--no-live", "", "Show no live table."),
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
@@ -93,7 +102,7 @@ TABLE = OptionTable(
     remedy="`atectl run --help` lists the options; the guest's go behind CAPSULE",
 )
 
-_OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", "--redis", "--redis-password-file")
+_OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", *(option.name for option in _REDIS))
 
 
 class LockRequest(NamedTuple):
@@ -103,8 +112,7 @@ class LockRequest(NamedTuple):
     key: str
     ttl_s: float
     wait_s: float | None
-    redis: str | None
-    password_file: str | None
+    redis: RedisOptions
 
 
 class RunRequest(NamedTuple):
@@ -210,8 +218,7 @@ def _lock(given: Given) -> LockRequest | None:
         key=lock_key(actor, prefix),
         ttl_s=given.read("--lock-ttl", parse_duration),
         wait_s=parse_duration(wait) if wait else None,
-        redis=given.last("--redis") or None,
-        password_file=given.last("--redis-password-file") or None,
+        redis=given.group(RedisOptions),
     )
 
 

@@ -84,11 +84,10 @@ def taken(request: "LockRequest", lease: "Lease") -> Iterator[RunLock | None]:
     """
     if request.ttl_s < MIN_TTL_S:
         raise BadLockTtl(f"--lock-ttl {request.ttl_s:g}s is too short; the least is 2s")
-    from atectl.redis.connection import connect
-    from atectl.redis.settings import redis_settings
+    from ..options.places import connected
 
     terms = _terms(request, lease)
-    with connect(redis_settings(request.redis, password_file=request.password_file)) as connection:
+    with connected(request.redis) as connection:
         if request.wait_s is None:
             lock = acquire(connection, terms)
         else:

@@ -5,8 +5,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from atectl.inert import inert_line
-
 QUIET_S = 0.4
 """How long nothing is said, since most work is done by then."""
 
@@ -32,6 +30,9 @@ def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
     thread.start()
     thread.join(QUIET_S)
     if thread.is_alive() and sys.stderr.isatty():
+        # Most runs say nothing, and every run would pay for its import.
+        from atectl.inert import inert_line
+
         sys.stderr.write(f"{inert_line(doing)} …")
         sys.stderr.flush()
         try:

@@ -1,10 +1,11 @@
 """Options read from a command line by their table."""
 
 from collections.abc import Callable
+from typing import Annotated, NamedTuple
 
 import pytest
 
-from atectl.commands.options.table import Given, Option, OptionTable
+from atectl.commands.options.table import Given, Option, OptionTable, options_of
 from atectl.errors import UsageError
 
 TABLE = OptionTable(
@@ -122,3 +123,40 @@ def test_a_value_that_cannot_be_is_refused_with_what_can(
 )
 def test_an_unknown_option_is_answered_with_the_nearest(word: str, message: str) -> None:
     assert message in str(TABLE.unknown(word))
+
+
+# Groups
+
+
+class Place(NamedTuple):
+    host: Annotated[str | None, Option("--host", "NAME", "Where.")] = None
+    port: Annotated[str, Option("--port", "N", "Which door.", lowest=1, reads=int)] = "6379"
+
+
+def place(*words: str) -> Place:
+    table = OptionTable(tuple(options_of(Place).values()), remedy="read the help")
+    found = Given(table)
+    position = 0
+    while position < len(words):
+        position = table.take(list(words), position, found)
+    return found.group(Place)
+
+
+def test_a_group_declares_its_options_in_order_each_with_the_default_of_its_field() -> None:
+    assert options_of(Place) == {
+        "host": Option("--host", "NAME", "Where."),
+        "port": Option("--port", "N", "Which door.", "6379", lowest=1, reads=int),
+    }
+
+
+def test_what_is_given_for_a_group_is_read_as_its_options_say() -> None:
+    assert place("--port=80", "--host", "a") == Place("a", 80)  # type: ignore[arg-type]
+
+
+def test_what_is_not_given_for_a_group_has_its_default() -> None:
+    assert place() == Place(None, 6379)  # type: ignore[arg-type]
+
+
+def test_a_value_of_a_group_that_cannot_be_is_refused() -> None:
+    with pytest.raises(UsageError, match="--port '0' is no whole number"):
+        place("--port", "0")

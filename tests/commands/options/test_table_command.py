@@ -6,8 +6,7 @@ import pytest
 
 from atectl.commands.batch.arguments import TABLE as BATCH
 from atectl.commands.completions.tree import CommandLine, OptionNames, read_tree
-from atectl.commands.options.host import HOST_OPTIONS
-from atectl.commands.options.table import Option, OptionTable
+from atectl.commands.options.table import OptionTable
 from atectl.commands.run.arguments import TABLE as RUN
 from tests.conftest import CAPSULES
 from tests.support.program import atectl
@@ -62,10 +61,3 @@ def test_a_command_that_is_reached_through_typer_reads_the_same_words() -> None:
     assert ended.status == 0, ended.stderr
     assert json.loads(ended.stdout)["reason"] == "exited"
     assert atectl("--", "run", "--max-mem", "1MiB", HELLO).stdout == "hello from a capsule\n"
-
-
-@pytest.mark.parametrize("host_option", HOST_OPTIONS, ids=lambda each: each.name)
-def test_a_check_takes_the_host_options_of_a_batch(host_option: Option) -> None:
-    of_check, of_batch = command("budget", "check"), command("batch")
-    checked = option(of_check, host_option.name)
-    assert checked._replace(summary="") == option(of_batch, host_option.name)._replace(summary="")

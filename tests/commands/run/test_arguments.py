@@ -3,7 +3,8 @@
 import pytest
 
 from atectl import errors
-from atectl.commands.options.table import HelpWanted
+from atectl.commands.options.places import RedisOptions
+from atectl.commands.options.table import HelpWanted, options_of
 from atectl.commands.run.arguments import RunRequest, parse
 
 
@@ -71,6 +72,19 @@ def test_a_variable_is_set_or_passed_on() -> None:
 def test_the_deadline_can_be_lifted() -> None:
     assert read("capsule.wasm").quota.deadline_s == 300
     assert read("--deadline", "none", "capsule.wasm").quota.deadline_s is None
+
+
+def test_the_lock_of_an_actor_is_looked_for_where_the_options_of_redis_say() -> None:
+    places = [word for option in options_of(RedisOptions).values() for word in (option.name, "x")]
+    request = read("--actor", "team/web", *places, "capsule.wasm")
+    assert request.lock is not None
+    assert request.lock.redis == RedisOptions(*["x"] * 7)
+
+
+@pytest.mark.parametrize("name", [option.name for option in options_of(RedisOptions).values()])
+def test_an_option_of_redis_is_of_no_use_without_an_actor(name: str) -> None:
+    with pytest.raises(errors.UsageError, match=f"{name} is of use with --actor alone"):
+        read(name, "x", "capsule.wasm")
 
 
 @pytest.mark.parametrize(

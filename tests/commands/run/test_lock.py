@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from atectl.commands.options.places import RedisOptions
 from atectl.commands.run.arguments import LockRequest
 from atectl.commands.run.lock import taken
 from atectl.locks.holder_record import parse_holder
@@ -227,7 +228,7 @@ def test_a_release_that_cannot_be_asked_for_costs_a_warning_and_not_the_run(
 
 
 def test_a_run_that_fails_in_atectl_itself_leaves_no_lock_behind(valkey: Server) -> None:
-    request = LockRequest("team/web", KEY, 30.0, None, valkey.url, None)
+    request = LockRequest("team/web", KEY, 30.0, None, RedisOptions(valkey.url))
     terms = SimpleNamespace(principal="p", quota=SimpleNamespace(deadline_s=None))
     lease: Any = SimpleNamespace(capsule=SimpleNamespace(name="c.wasm"), terms=terms)
 

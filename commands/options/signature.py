@@ -1,0 +1,73 @@
+"""Declared options in the signature of a command, in the form that Typer reads."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, TypeVar, get_args
+
+import typer
+
+from .table import Option, options_of
+from .table_command import declarations
+
+Result = TypeVar("Result")
+
+
+def with_option_groups(command: Callable[..., Result]) -> Callable[..., Result]:
+    """A command that takes a group of options as one parameter, made fit for Typer.
+
+    A parameter whose type is a group, such as `redis: RedisOptions`, is one value to the command.
+    Typer is shown the options of the group in its place, in their order, each with its help and
+    default. See `options_of` for what a group is.
+    """
+    shown: list[inspect.Parameter] = []
+    groups: dict[str, tuple[Any, list[str]]] = {}
+    for parameter in inspect.signature(command).parameters.values():
+        if not hasattr(parameter.annotation, "_fields"):
+            shown.append(parameter)
+            continue
+        options = _parameters(parameter.annotation)
+        shown += options
+        groups[parameter.name] = parameter.annotation, [option.name for option in options]
+
+    @wraps(command)
+    def flattened(**given: Any) -> Result:
+        taken = {
+            name: group(*(given.pop(option) for option in options))
+            for name, (group, options) in groups.items()
+        }
+        return command(**given, **taken)
+
+    signature = inspect.Signature(shown)
+    flattened.__signature__ = signature  # type: ignore[attr-defined]
+    flattened.__annotations__ = {each.name: each.annotation for each in shown}
+    return flattened
+
+
+def declared(option: Option, **more: Any) -> Any:
+    """A declared option as Typer takes it in an annotation; `more` is what Typer alone knows."""
+    return typer.Option(
+        *declarations(option),
+        metavar=option.metavar or None,
+        min=option.lowest,
+        max=option.highest,
+        help=option.help,
+        rich_help_panel=option.panel or None,
+        **more,
+    )
+
+
+def _parameters(group: Any) -> list[inspect.Parameter]:
+    """The options of a group as parameters of a command, named as they are on the command line."""
+    found = []
+    for field, option in options_of(group).items():
+        value, _ = get_args(group.__annotations__[field])
+        found.append(
+            inspect.Parameter(
+                option.name.removeprefix("--").replace("-", "_"),
+                inspect.Parameter.KEYWORD_ONLY,
+                default=group._field_defaults[field],
+                annotation=Annotated[value, declared(option)],
+            )
+        )
+    return found
