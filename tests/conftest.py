@@ -1,5 +1,10 @@
-"""Every test gets homes of its own: none touches the user's ledger, cache or settings."""
+"""Every test gets homes of its own: none touches the user's ledger, cache or settings.
 
+The tests are shared out to several workers. What must not run beside its like has the mark
+`xdist_group`, which sends it to one worker; what takes long has the mark `slow`.
+"""
+
+import fcntl
 import os
 import subprocess
 import sys
@@ -25,14 +30,46 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("atectl")
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One worker more than there are cores, as many tests wait for a process or a server.
+
+    None for a few tests: those of files that are named, of `-k`, or of `--lf`.
+    """
+    is_whole = all(Path(argument).is_dir() for argument in config.args)
+    is_few = config.option.keyword or config.option.lf
+    return len(os.sched_getaffinity(0)) + 1 if is_whole and not is_few else 0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that no worker is left alone with it in the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
-def _cache_with_cpython(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("shared-cache")
-    environment = {**os.environ, "XDG_CACHE_HOME": str(folder), "ATECTL_LEDGER": "none"}
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that all workers of this run have in common."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if hasattr(request.config, "workerinput") else own
+
+
+@pytest.fixture(scope="session")
+def _cache_with_cpython(shared_folder: Path) -> Path:
+    folder = shared_folder / "cache-with-cpython"
+    # Compiling takes all cores for seconds: one worker does it, and the others wait.
+    with (shared_folder / "cache-with-cpython.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            _compile_cpython(shared_folder / "compiling").rename(folder)
+    return folder
+
+
+def _compile_cpython(cache: Path) -> Path:
+    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "ATECTL_LEDGER": "none"}
+    cache.mkdir(exist_ok=True)
     subprocess.run(
         [ATECTL, "run", str(CPYTHON), "-c", "pass"], env=environment, check=True, timeout=110
     )
-    return folder
+    return cache
 
 
 @pytest.fixture

@@ -38,6 +38,7 @@ def visitor(
         yield folder, environment
 
 
+@pytest.mark.xdist_group("readme")
 @pytest.mark.parametrize("block", BLOCKS, ids=lambda block: f"line-{block.line}")
 def test_a_block_of_the_readme_shows_what_it_says(
     block: Block, visitor: tuple[Path, dict[str, str]]
