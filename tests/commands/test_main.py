@@ -1,5 +1,7 @@
 """The program around its commands: streams that are closed, full or gone, and errors of its own."""
 
+import os
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -9,14 +11,19 @@ from atectl.commands import main
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, atectl
 
+HELLO = shlex.quote(str(CAPSULES / "hello.wat"))
+
 
 def shell(script: str) -> "subprocess.CompletedProcess[str]":
-    script = script.replace("atectl", ATECTL)
-    return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    """Run a script to which `atectl` is the installed one."""
+    environment = {**os.environ, "PATH": f"{Path(ATECTL).parent}:{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", script], env=environment, capture_output=True, text=True, timeout=60
+    )
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-@pytest.mark.parametrize("command", [f"run {CAPSULES / 'hello.wat'}", "ledger ls", "--version"])
+@pytest.mark.parametrize("command", [f"run {HELLO}", "ledger ls", "--version"])
 def test_a_closed_stream_is_no_failure(command: str, closed: str) -> None:
     ended = shell(f"atectl {command} {closed}")
     assert ended.returncode == 0
@@ -26,7 +33,7 @@ def test_a_closed_stream_is_no_failure(command: str, closed: str) -> None:
 
 def test_a_guests_output_never_lands_in_the_ledger_for_want_of_a_stdout(tmp_path: Path) -> None:
     ledger = tmp_path / "ledger.db"
-    shell(f"atectl run --ledger {ledger} {CAPSULES / 'hello.wat'} >&-")
+    shell(f"atectl run --ledger {shlex.quote(str(ledger))} {HELLO} >&-")
     assert b"hello from a capsule" not in ledger.read_bytes()
     assert "hello.wat" in atectl("ledger", "ls", "--ledger", ledger).stdout
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -288,7 +289,7 @@ def test_what_a_capsule_and_a_label_are_called_reaches_the_terminal_inert() -> N
 @pytest.mark.usefixtures("filled")
 def test_a_broken_pipe_is_no_error_message() -> None:
     shown = subprocess.run(
-        ["bash", "-c", f"set -o pipefail; {ATECTL} ledger ls -o json | true"],
+        ["bash", "-c", f"set -o pipefail; {shlex.quote(ATECTL)} ledger ls -o json | true"],
         capture_output=True,
         text=True,
         timeout=60,

@@ -5,6 +5,7 @@ import os
 import shlex
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -50,8 +51,8 @@ def filled(place: Path) -> Path:
     return place
 
 
-def top(place: Path, *options: str) -> list[str]:
-    words = [ATECTL, "ledger", "top", "--ledger", str(place), "--interval", "100ms", *options]
+def top(place: Path, *options: str, program: tuple[str, ...] = (ATECTL,)) -> list[str]:
+    words = [*program, "ledger", "top", "--ledger", str(place), "--interval", "100ms", *options]
     # A shell around it tells what `top` leaves behind; it has no use for Ctrl-C itself.
     script = f"trap : INT; {shlex.join(words)}; echo status=$?; stty -a; echo done"
     return ["/bin/sh", "-c", script]
@@ -212,8 +213,7 @@ def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path) -> None:
     )
     script = filled.parent / "failing.py"
     script.write_text(code)
-    words = top(filled)
-    words[2] = words[2].replace(ATECTL, f"{ATECTL.removesuffix('atectl')}python {script}")
+    words = top(filled, program=(sys.executable, str(script)))
     with PtyScreen(words, environment()) as screen:
         assert_terminal_is_sane(screen, 125)
         assert b"error[E9" in screen.output

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -239,7 +240,7 @@ def test_a_reader_that_leaves_does_not_bring_a_traceback(tmp_path: Path) -> None
                 (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))
             unreachable))""",
     )
-    script = f"{ATECTL} run {endless} | head -n 1; echo ${{PIPESTATUS[0]}}"
+    script = f"{shlex.join([ATECTL, 'run', str(endless)])} | head -n 1; echo ${{PIPESTATUS[0]}}"
     ended = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=30)
     assert ended.stdout == "line\n134\n"
     assert "Traceback" not in ended.stderr
