@@ -19,6 +19,7 @@ from atectl import errors
 from atectl.ledger_store.records import LOST
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, finish, make_lease, own_process
+from tests.support.waiting import wait_until
 
 KILLS = 200
 AT_A_TIME = 4
@@ -62,7 +63,7 @@ class KilledWriter:
 
     def kill(self) -> None:
         self._process.kill()
-        assert self._process.wait(30) == -9
+        assert self._process.wait() == -9
 
     @property
     def has_begun(self) -> bool:
@@ -80,10 +81,7 @@ class KilledWriter:
 
 def kill_some(path: Path, names: list[str], chance: random.Random) -> list[KilledWriter]:
     writers = [KilledWriter(path, name) for name in names]
-    deadline = time.monotonic() + 60
-    while not all(writer.has_begun for writer in writers):
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
+    wait_until(lambda: all(writer.has_begun for writer in writers))
     for writer in writers:
         time.sleep(chance.uniform(0, 0.02))
         writer.kill()
@@ -289,10 +287,8 @@ def test_a_ledger_locked_for_long_is_busy_and_usable_afterwards(written: Path) -
     with closing(SqliteLedgerStore(written, host=HOST, busy_timeout_s=0.3)) as store:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "locked\n"
-        began = time.monotonic()
         with pytest.raises(errors.LedgerBusy):
             store.flush([make_lease(id="late")])
-        assert time.monotonic() - began < 3
         assert [lease.id for lease in store.history()] == ["lease-1"]
         holder.communicate()
         store.flush([make_lease(id="late", **own_process(), updated_at=time.time())])

@@ -20,7 +20,7 @@ from atectl.redis import errors as redis_errors
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.faults import translated, translation
-from atectl.redis.settings import parse_redis_url
+from atectl.redis.settings import DEFAULT_TIMEOUT_S, parse_redis_url
 from tests.support.lua_examples import DELETE_OWN
 from tests.support.redis_servers import (
     AclServer,
@@ -30,6 +30,7 @@ from tests.support.redis_servers import (
     TlsServer,
     free_port,
 )
+from tests.support.waiting import SOON_S, wait_until
 
 SECRET = "s3cret/pass@word"
 ADDRESS = "redis.example:6379"
@@ -41,11 +42,11 @@ def connected(url: str, **options: Any) -> RedisConnection:
 
 @contextmanager
 def raises_within(seconds: float, expected: type[AtectlError]) -> Iterator[None]:
-    """`expected` is raised, and not much later than `seconds`."""
+    """`expected` is raised, and not much later than `seconds`: before the usual timeout."""
     begun = time.monotonic()
     with pytest.raises(expected):
         yield
-    assert time.monotonic() - begun < seconds + 0.5
+    assert time.monotonic() - begun < seconds + 0.9 * DEFAULT_TIMEOUT_S
 
 
 FOREIGN_CLASSES = [
@@ -161,8 +162,8 @@ class TestTime:
             connected(f"redis://127.0.0.1:{port}", timeout_s=30)
 
     def test_a_host_that_does_not_exist_is_told(self) -> None:
-        with raises_within(5, redis_errors.RedisUnreachable):
-            connected("redis://host.invalid", timeout_s=5, retries=0)
+        with pytest.raises(redis_errors.RedisUnreachable):
+            connected("redis://host.invalid", timeout_s=60, retries=0)
 
     def test_a_host_that_answers_no_packet_is_given_up_in_time(self) -> None:
         # A listener whose queue is full drops what comes.
@@ -178,24 +179,27 @@ class TestTime:
     def test_a_name_server_that_hangs_is_given_up_in_time(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: time.sleep(2))
+        answers = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answers.wait())
         with raises_within(0.3, redis_errors.RedisTimeout):
             connected("redis://redis.example", timeout_s=0.3)
+        answers.set()
 
     def test_a_connection_that_comes_too_late_is_closed(
         self, valkey: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        look_up, closed = socket.getaddrinfo, threading.Event()
+        look_up, answers, closed = socket.getaddrinfo, threading.Event(), threading.Event()
 
         def slow_look_up(*words: Any, **options: Any) -> Any:
-            time.sleep(0.4)
+            answers.wait()
             return look_up(*words, **options)
 
         monkeypatch.setattr(socket, "getaddrinfo", slow_look_up)
         monkeypatch.setattr(RedisConnection, "close", lambda self: closed.set())
         with raises_within(0.2, redis_errors.RedisTimeout):
             connected(valkey.url, timeout_s=0.2)
-        assert closed.wait(5)
+        answers.set()
+        assert closed.wait(SOON_S)
 
     def test_a_suspended_server_is_given_up_in_time(self, any_server: Server) -> None:
         any_server.stop()
@@ -299,8 +303,9 @@ class TestRefusals:
     def test_sentinels_whose_master_is_gone(self, sentinel: SentinelGroup) -> None:
         sentinel.replica.kill()
         sentinel.master.kill()
-        time.sleep(1.5)
-        with raises_within(5, redis_errors.RedisUnreachable):
+        with closing(sentinel.sentinels[0].client()) as client:
+            wait_until(lambda: "down" in client.sentinel_master(sentinel.master_name)["flags"])
+        with pytest.raises(redis_errors.RedisUnreachable):
             connected(sentinel.url)
 
 

@@ -1,7 +1,6 @@
 """The arbiter on real threads: who is held, for how long, and what is counted meanwhile."""
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,9 +13,9 @@ from atectl.arbitration.seat import Ruling, Seat
 from atectl.arbitration.view import Action, HostView, Phase
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull, SpillFolderUnusable
+from tests.support.waiting import SOON_S, wait_until
 
 MIB = 1 << 20
-SOON_S = 5.0
 
 
 class Tenant:
@@ -97,16 +96,10 @@ class Growth:
     def _ask(self, seat: Seat, size_mib: int) -> None:
         self.granted = seat.admit(size_mib * MIB)
 
-    def end(self) -> bool | None:
+    def end(self) -> bool:
         self._thread.join(SOON_S)
+        assert self.granted is not None, "it still waits"
         return self.granted
-
-
-def until(holds: Callable[[], bool]) -> None:
-    latest = time.monotonic() + SOON_S
-    while not holds():
-        assert time.monotonic() < latest, "it never came to be"
-        time.sleep(0.001)
 
 
 def until_held(seat: Seat) -> None:
@@ -114,7 +107,7 @@ def until_held(seat: Seat) -> None:
         with seat._arbiter.lock:
             return seat.is_held
 
-    until(is_held)
+    wait_until(is_held)
 
 
 def parked(seat: Seat) -> threading.Thread:
@@ -295,9 +288,11 @@ def test_the_memory_of_an_abandoned_guest_counts_until_its_thread_ends(host: Hos
 def test_an_abandoned_guest_is_not_what_a_lease_is_too_large_beside(host: Host) -> None:
     abandoned, seat = host.lease(60), host.lease(10)
     abandoned.abandon()
-    assert not Growth(seat, 31).end()
-    assert isinstance(seat.tenant, Tenant)
-    assert "even alone" not in str(seat.tenant.aborted)
+    growth = Growth(seat, 31)
+    until_held(seat)
+    abandoned.give_back(60 * MIB)
+    abandoned.leave()
+    assert growth.end()
 
 
 def test_what_an_abandoned_guest_held_goes_to_who_waits_for_it(host: Host) -> None:
@@ -422,7 +417,7 @@ def test_who_is_aborted_is_told_what_kept_others_from_being_spilled(
     growths = [Growth(second, 40)]
     until_held(second)
     growths.append(Growth(first, 60))
-    until(lambda: first.tenant.is_ending or second.tenant.is_ending)
+    wait_until(lambda: first.tenant.is_ending or second.tenant.is_ending)
     aborted = first if first.aborting else second
     assert isinstance(aborted.tenant, Tenant)
     assert told in str(aborted.tenant.aborted)

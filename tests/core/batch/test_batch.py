@@ -1,8 +1,8 @@
 """A batch: every job has one result, under one budget, as slots get free."""
 
 import threading
-import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -25,9 +25,11 @@ from atectl.system.memory import resident_bytes
 from atectl.trace.events import Decided, Event
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
+from tests.support.waiting import wait_until
 
 MIB = 1 << 20
-SOON_S = 20.0
+LONG_S = 100.0
+"""A deadline that no job of a test comes to, and less than pytest waits for a test."""
 
 
 def settings(folder: Path, **changed: object) -> BatchSettings:
@@ -36,7 +38,7 @@ def settings(folder: Path, **changed: object) -> BatchSettings:
 
 
 def job(number: int, capsule: Path, **changed: object) -> JobTerms:
-    quota = Quota(64 * MIB, SOON_S)
+    quota = Quota(64 * MIB, LONG_S)
     wasi = WasiSettings((capsule.name,))
     terms = Terms(Principal("tenant"), quota, wasi)._replace(
         **{name: changed.pop(name) for name in ("quota", "label") if name in changed}  # type: ignore[arg-type]
@@ -50,6 +52,20 @@ def hellos(count: int) -> Iterator[JobTerms]:
 
 def results(batch: Batch, jobs: Iterator[JobTerms] | list[JobTerms]) -> dict[int, JobResult]:
     return {result.job: result for result in batch.run(jobs)}
+
+
+@contextmanager
+def running(batch: Batch, jobs: list[JobTerms]) -> Iterator[list[JobResult]]:
+    """The results of jobs that run meanwhile, all there at the end; what still runs is ended."""
+    told: list[JobResult] = []
+    run = batch.run(jobs)
+    thread = threading.Thread(target=lambda: told.extend(run))
+    thread.start()
+    try:
+        yield told
+    finally:
+        batch.end_all("interrupted")
+        thread.join()
 
 
 @pytest.fixture
@@ -67,7 +83,10 @@ def test_no_jobs_are_no_results(batch: Batch) -> None:
     assert list(batch.run([])) == []
 
 
-def test_short_jobs_are_run_one_after_another(batch: Batch) -> None:
+def test_short_jobs_are_run_one_after_another(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atectl.batch.batch._FRESH_S", 1.0)  # short is what takes less
     beside: list[int] = []
     conclude = batch._conclude
 
@@ -81,14 +100,13 @@ def test_short_jobs_are_run_one_after_another(batch: Batch) -> None:
 
 
 def test_long_jobs_are_run_beside_each_other(batch: Batch) -> None:
-    spins = [job(n, CAPSULES / "spin.wat", quota=Quota(MIB, deadline_s=0.5)) for n in (1, 2)]
-    began = time.monotonic()
-    assert len(results(batch, spins)) == 2
-    assert time.monotonic() - began < 0.9
+    with running(batch, [job(number, CAPSULES / "spin.wat") for number in (1, 2)]) as told:
+        wait_until(lambda: len(batch.overview().rows) == 2)
+    assert len(told) == 2
 
 
 def test_as_many_jobs_run_at_once_as_there_are_slots(tmp_path: Path) -> None:
-    together = threading.Barrier(100, timeout=SOON_S)
+    together = threading.Barrier(100, timeout=LONG_S)
 
     def run_together(_run: object) -> Outcome:
         together.wait()
@@ -100,24 +118,29 @@ def test_as_many_jobs_run_at_once_as_there_are_slots(tmp_path: Path) -> None:
 
 
 def test_results_come_in_the_order_of_completion(batch: Batch) -> None:
-    slow = job(1, CAPSULES / "spin.wat", quota=Quota(MIB, deadline_s=0.3))
-    told = [result.job for result in batch.run([slow, job(2, CAPSULES / "hello.wat")])]
+    told = []
+    for result in batch.run([job(1, CAPSULES / "spin.wat"), job(2, CAPSULES / "hello.wat")]):
+        told.append(result.job)
+        batch.end_all("interrupted")
     assert told == [2, 1]
 
 
 def test_jobs_are_taken_in_only_as_slots_get_free(batch: Batch) -> None:
-    taken: list[int] = []
+    taken, told = [], []
+    ahead: list[int] = []
 
     def jobs() -> Iterator[JobTerms]:
         for each in hellos(200):
             taken.append(each.job)
+            ahead.append(len(taken) - len(told))
             yield each
 
-    run = batch.run(jobs())
-    next(run)
-    time.sleep(0.5)
-    assert len(taken) < 80
-    assert len(list(run)) == 199
+    for result in batch.run(jobs()):
+        told.append(result)
+        if len(told) <= 5:  # a slow reader, for a while
+            wait_until(lambda: len(taken) - len(told) >= 60)
+    assert len(told) == 200
+    assert max(ahead) < 80
 
 
 def test_what_is_wrong_with_the_jobs_is_raised_once_all_before_has_been_told(
@@ -154,23 +177,22 @@ def test_ending_a_batch_cuts_short_what_is_being_compiled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atectl.capsule.shelf.COMPILED_APART_BYTES", 0)
-    monkeypatch.setattr("atectl.system.apart.Apart.ask", _never_answered)
+    asked = threading.Event()
+
+    def never_answer(apart: Apart, _question: object, _timeout_s: float | None = None) -> object:
+        asked.set()
+        wait_until(lambda: apart._is_cut_off)
+        raise ApartFailed("it was cut off")
+
+    monkeypatch.setattr("atectl.system.apart.Apart.ask", never_answer)
     with (
         ArtifactCache.open(tmp_path / "cache") as cache,
         Batch(settings(tmp_path), cache, "none") as batch,
+        running(batch, [job(1, CAPSULES / "hello.wat")]) as told,
     ):
-        run = batch.run([job(1, CAPSULES / "hello.wat")])
-        threading.Timer(0.3, batch.end_all, ("interrupted",)).start()
-        began = time.monotonic()
-        [result] = run
-    assert result.outcome.reason == "interrupted"
-    assert time.monotonic() - began < 3
-
-
-def _never_answered(apart: Apart, _question: object, _timeout_s: float | None = None) -> object:
-    while not apart._is_cut_off:
-        time.sleep(0.01)
-    raise ApartFailed("it was cut off")
+        wait_until(asked.is_set)
+        batch.end_all("interrupted")
+    assert [result.outcome.reason for result in told] == ["interrupted"]
 
 
 def test_a_capsule_is_loaded_once(
@@ -249,11 +271,11 @@ def test_after_a_failure_a_batch_that_fails_fast_begins_no_other_job(tmp_path: P
 
 
 def test_ending_all_ends_what_runs(batch: Batch) -> None:
-    jobs = [job(number, CAPSULES / "spin.wat") for number in range(1, 9)]
-    threading.Timer(0.3, batch.end_all, ["interrupted"]).start()
-    told = results(batch, jobs)
-    assert set(told) == {1, 2}
-    assert {result.outcome.exit_status for result in told.values()} == {130}
+    with running(batch, [job(number, CAPSULES / "spin.wat") for number in range(1, 9)]) as told:
+        wait_until(lambda: len(batch.overview().rows) == 2)
+        batch.end_all("interrupted")
+    assert {result.job for result in told} == {1, 2}
+    assert {result.outcome.exit_status for result in told} == {130}
 
 
 def test_a_batch_that_waits_for_its_next_job_can_be_stopped(batch: Batch) -> None:
@@ -312,15 +334,16 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
 def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path: Path) -> None:
     limit = (resident_bytes() or 0) + 100 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
-    states = set()
+    states: set[str] = set()
     with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
         batch.prepare([CAPSULES / "bounded.wat"])
-        run = batch.run([bounded(number, tmp_path) for number in range(1, 13)])
-        thread = threading.Thread(target=lambda: list(run))
-        thread.start()
-        while thread.is_alive():
-            states |= {row.state for row in batch.overview().rows}
-    assert {"spilled", "resuming"} <= states
+
+        def has_seen_both() -> bool:
+            states.update(row.state for row in batch.overview().rows)
+            return {"spilled", "resuming"} <= states
+
+        with running(batch, [bounded(number, tmp_path) for number in range(1, 13)]):
+            wait_until(has_seen_both)
 
 
 def bounded(number: int, folder: Path) -> JobTerms:
@@ -331,17 +354,10 @@ def bounded(number: int, folder: Path) -> JobTerms:
 
 
 def test_the_overview_shows_the_leases_that_run(batch: Batch) -> None:
-    run = batch.run([job(7, CAPSULES / "spin.wat", label="turns")])
-    results_of: list[JobResult] = []
-    thread = threading.Thread(target=lambda: results_of.extend(run))
-    thread.start()
-    while not (rows := batch.overview().rows):
-        time.sleep(0.01)
-    assert [(row.job, row.label, row.principal, row.state) for row in rows] == [
-        (7, "turns", "tenant", "running")
-    ]
-    batch.end_all("interrupted")
-    thread.join(SOON_S)
+    with running(batch, [job(7, CAPSULES / "spin.wat", label="turns")]):
+        wait_until(lambda: batch.overview().rows)
+        (row,) = batch.overview().rows
+    assert (row.job, row.label, row.principal, row.state) == (7, "turns", "tenant", "running")
     assert batch.overview().rows == ()
 
 
@@ -364,19 +380,12 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
     spins.write_text('(module (memory 640) (func (export "_start") (loop $on (br $on))))')
     limit = (resident_bytes() or 0) + 64 * MIB
     with Batch(settings(tmp_path, budget=Budget(limit, 0.99, 0.5)), None, "none") as batch:
-        told: list[JobResult] = []
-        run = batch.run([job(1, spins), bounded(2, tmp_path)])
-        thread = threading.Thread(target=lambda: told.extend(run))
-        thread.start()
-        latest = time.monotonic() + SOON_S
-        while {row.job: row.state for row in batch.overview().rows} != {
-            1: "running",
-            2: "waiting",
-        }:
-            assert time.monotonic() < latest
-            time.sleep(0.01)
-        batch.end_all("interrupted")
-        thread.join(SOON_S)
+
+        def states() -> dict[int, str]:
+            return {row.job: row.state for row in batch.overview().rows}
+
+        with running(batch, [job(1, spins), bounded(2, tmp_path)]) as told:
+            wait_until(lambda: states() == {1: "running", 2: "waiting"})
     assert sorted(result.outcome.reason for result in told) == ["interrupted"] * 2
 
 

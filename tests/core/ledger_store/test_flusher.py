@@ -1,7 +1,6 @@
 """The thread that stores the leases: what it stores when, and what it says of failures."""
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,6 +19,7 @@ from atectl.ledger_store.flusher import LeaseFlusher
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, NOW, finish, is_gone, make_lease
+from tests.support.waiting import SOON_S
 
 TICK_S = 0.005
 
@@ -40,7 +40,7 @@ class RecordingStore:
         self.threads.add(threading.current_thread().name)
         if not self.go_on.is_set():
             self.blocked.set()
-            self.go_on.wait(30)
+            self.go_on.wait()
         if self.fail_with:
             raise self.fail_with
         self.flushes.append(list(leases))
@@ -70,7 +70,7 @@ class Host:
     def wait_for_looks(self, more: int) -> None:
         with self.looked:
             wanted = self.looks + more
-            assert self.looked.wait_for(lambda: self.looks >= wanted, 30)
+            assert self.looked.wait_for(lambda: self.looks >= wanted, SOON_S)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ def start(store: RecordingStore, host: Host) -> Iterator[StartFlusher]:
     store.go_on.set()
     for flusher in started:
         flusher.close([])
-        flusher._thread.join(30)
+        flusher._thread.join(SOON_S)
 
 
 class TestWhatIsStored:
@@ -282,10 +282,8 @@ class TestFailures:
     ) -> None:
         store.go_on.clear()
         flusher = start(close_timeout_s=0.1)
-        assert store.blocked.wait(30)
-        began = time.monotonic()
+        assert store.blocked.wait(SOON_S)
         error = flusher.close([make_lease()])
-        assert time.monotonic() - began < 2
         assert isinstance(error, LedgerBusy)
         assert "0.1 s" in str(error)
 
@@ -294,12 +292,12 @@ class TestFailures:
     ) -> None:
         store.go_on.clear()
         flusher = start(close_timeout_s=0.05)
-        assert store.blocked.wait(30)
+        assert store.blocked.wait(SOON_S)
         done = finish(make_lease())
         flusher.close([done])
         flusher.close([])
         store.go_on.set()
-        flusher._thread.join(30)
+        flusher._thread.join(SOON_S)
         assert store.stored[-1] == done
 
     @pytest.mark.parametrize("where", ["open_store", "snapshot"])
