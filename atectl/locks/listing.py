@@ -24,7 +24,7 @@ from atectl.locks.keys import (
     key_text,
     lock_key,
 )
-from atectl.locks.verdicts import Look, Verdict, is_token, judge
+from atectl.locks.verdicts import Look, Verdict, Watch, is_token, judge
 from atectl.redis.reading import BATCH, exchange, get_values, scan, server_time
 from atectl.system.clock import boottime
 
@@ -185,6 +185,22 @@ def look_again(
             second = None if lock.key is None else looks[key_bytes(lock.key)]
             if lock.key is None or second is not None:
                 yield lock.judged(second, lock_ttl_s)
+
+
+def list_watched(connection: "RedisConnection", selection: Selection, watch: Watch) -> list[Lock]:
+    """The locks that are there now, each judged by every look that `watch` has seen of it.
+
+    Raises:
+        AtectlError: the server cannot be asked (exit 125).
+    """
+    locks = []
+    for lock in list_locks(connection, selection):
+        if lock.key is not None and lock.look is not None:
+            verdict = watch.judge(lock.key, lock.look, is_idle=lock.is_idle)
+            lock = lock._replace(verdict=verdict)
+        locks.append(lock)
+    watch.keep({lock.key for lock in locks if lock.key is not None})
+    return locks
 
 
 class LockReader:

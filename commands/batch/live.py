@@ -1,84 +1,100 @@
-"""The live table of a batch: samples of it, drawn as lines of text."""
+"""The live table of a batch: what its state is, and how a look at the batch changes it."""
 
-import os
 import sys
 import time
-from collections.abc import Container, Sequence
-from io import StringIO
+from collections.abc import Container
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..terminal.guest import Draw
+from ..terminal.events import Resized
+from ..terminal.frames import is_ascii_only
+from ..terminal.guest import GuestTerminal, has_place_for_table, live_table, terminals
+from ..terminal.live import Live
 from .last_minute import LastMinute
 from .results import is_success
 from .tally import Tally
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from atectl.batch.batch import Batch
     from atectl.batch.overview import BatchOverview
 
     from .leases_view import LiveLease
     from .live_view import LiveBatch
 
-_RESERVED_LINES = 2
-"""What the terminal keeps free below its cursor's line, and above."""
+
+class TableState(NamedTuple):
+    """All that the table shows follows from it: its height, the latest look, and the last minute.
+
+    `pressure` is that of the host, in bytes.
+    """
+
+    height: int = 0
+    batch: "LiveBatch | None" = None
+    pressure: LastMinute = LastMinute()
 
 
-def live_table(batch: "Batch", tally: Tally) -> Draw:
-    """How to draw the table of `batch`; what that needs is imported at the first frame."""
-    sampler = _Sampler(batch, tally)
-
-    def draw(columns: int, rows: int) -> Sequence[str]:
-        from rich.console import Console
-
-        from .live_view import BatchScreen
-
-        console = Console(
-            file=StringIO(),
-            width=columns - 1,  # the last column is left: some terminals wrap behind it
-            force_terminal=True,
-            no_color=bool(os.environ.get("NO_COLOR")),
-            highlight=False,
-        )
-        with console.capture() as capture:
-            console.print(BatchScreen(sampler.sample(), max(rows - _RESERVED_LINES, 0)))
-        return capture.get().rstrip("\n").split("\n")
-
-    return draw
+def reduce(state: TableState, event: "Resized | LiveBatch") -> TableState:
+    """The state after `event`."""
+    if isinstance(event, Resized):
+        return state._replace(height=event.height)
+    pressure = state.pressure.with_value(event.elapsed_s, event.pressure.total_bytes)
+    return state._replace(batch=event, pressure=pressure)
 
 
-class _Sampler:
-    def __init__(self, batch: "Batch", tally: Tally) -> None:
-        self._batch = batch
-        self._tally = tally
-        self._history = LastMinute()
-        self._began = time.monotonic()
+def guest_terminals(batch: "Batch", tally: Tally, wanted: bool | None) -> list[GuestTerminal]:
+    """The terminal that stderr leads to, with the table on it; none where no table is kept.
 
-    def sample(self) -> "LiveBatch":
-        from .decisions_view import live_decisions
-        from .live_view import LiveBatch
+    Args:
+        wanted: whether the user asks for the table; None for neither yes nor no.
+    """
+    if not has_place_for_table(wanted):
+        return []
+    places = [each for each in terminals() if 2 in each]
+    return [GuestTerminal(each, table(batch, tally), raw=True) for each in places]
 
-        view, tally = self._batch.overview(), self._tally
-        elapsed_s = time.monotonic() - self._began
-        self._history.add(elapsed_s, view.pressure.total_bytes)
-        recent = list(tally.recent)
-        labels = {each["job"]: each["label"] for each in recent}
-        labels |= {row.job: row.label for row in view.rows}
-        return LiveBatch(
-            leases=(*map(_ended, recent), *_running(view, {each["job"] for each in recent})),
-            pressure=view.pressure,
-            budget=view.budget,
-            history=self._history.until(elapsed_s),
-            on_disk_bytes=view.on_disk_bytes,
-            decisions=live_decisions(view.rulings, labels, view.now_s),
-            done=tally.done,
-            failed=tally.failed,
-            left=tally.left,
-            elapsed_s=elapsed_s,
-            interrupted=tally.interrupted,
-            is_stopping=tally.is_stopping,
-            ascii_only=not sys.stderr.encoding.lower().startswith("utf"),
-        )
+
+def table(batch: "Batch", tally: Tally) -> "Live[TableState, LiveBatch]":
+    """The table of `batch`; what drawing it needs is imported when it is first drawn."""
+    began = time.monotonic()
+
+    def look() -> "LiveBatch":
+        return _look(batch, tally, time.monotonic() - began)
+
+    return live_table(TableState(), look, reduce, _view)
+
+
+def _view(state: TableState) -> "RenderableType":
+    from .live_view import BatchScreen
+
+    if state.batch is None:
+        return ""
+    return BatchScreen(state.batch, state.pressure.until(state.batch.elapsed_s), state.height)
+
+
+def _look(batch: "Batch", tally: Tally, elapsed_s: float) -> "LiveBatch":
+    from .decisions_view import live_decisions
+    from .live_view import LiveBatch
+
+    view = batch.overview()
+    recent = list(tally.recent)
+    labels = {each["job"]: each["label"] for each in recent}
+    labels |= {row.job: row.label for row in view.rows}
+    return LiveBatch(
+        leases=(*map(_ended, recent), *_running(view, {each["job"] for each in recent})),
+        pressure=view.pressure,
+        budget=view.budget,
+        on_disk_bytes=view.on_disk_bytes,
+        decisions=live_decisions(view.rulings, labels, view.now_s),
+        done=tally.done,
+        failed=tally.failed,
+        left=tally.left,
+        elapsed_s=elapsed_s,
+        interrupted=tally.interrupted,
+        is_stopping=tally.is_stopping,
+        ascii_only=is_ascii_only(sys.stderr),
+    )
 
 
 def _running(view: "BatchOverview", ended: Container[int]) -> list["LiveLease"]:

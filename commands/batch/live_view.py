@@ -29,16 +29,13 @@ _TALL = 16
 class LiveBatch:
     """One moment of a batch.
 
-    `leases` has the ended ones in the order they ended. `history` is the highest pressure of
-    each two seconds of the last minute, in bytes, the newest last, None where it was not looked
-    at; `decisions` has the oldest first. `left` is None while it is not known how many jobs there
-    are to come.
+    `leases` has the ended ones in the order they ended; `decisions` has the oldest first. `left`
+    is None while it is not known how many jobs there are to come.
     """
 
     leases: tuple[LiveLease, ...]
     pressure: Pressure
     budget: Budget
-    history: tuple[int | None, ...]
     on_disk_bytes: int
     decisions: tuple[LiveDecision, ...]
     done: int
@@ -52,27 +49,27 @@ class LiveBatch:
 
 @dataclass(frozen=True)
 class BatchScreen:
-    """The batch in at most `height` lines: what is cut off first are ended leases."""
+    """The batch in at most `height` lines: what is cut off first are ended leases.
+
+    `history` is the highest pressure of each two seconds of the last minute, in bytes, the newest
+    last, None where it was not looked at.
+    """
 
     batch: LiveBatch
+    history: tuple[int | None, ...]
     height: int
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from batch_lines(self.batch, options.max_width, self.height)
-
-
-def batch_lines(batch: LiveBatch, width: int, height: int) -> list[Text]:
-    """The screen as lines, none wider than `width`."""
-    head = [_pressure(batch, width), _history(batch), _progress(batch, width)]
-    most = _MOST_DECISIONS if height >= _TALL else 1
-    decided = [decision_line(each) for each in batch.decisions[-most:]]
-    room = height - len(head) - len(decided)
-    leases = lease_lines(batch.leases, width, room, ascii_only=batch.ascii_only)
-    lines = [*head, *leases, *decided][: max(height, 0)]
-    for line in lines:
-        line.no_wrap = True
-        line.truncate(width, overflow="ellipsis")
-    return lines
+        batch, width = self.batch, options.max_width
+        head = [_pressure(batch, width), _history(batch, self.history), _progress(batch, width)]
+        most = _MOST_DECISIONS if self.height >= _TALL else 1
+        decided = [decision_line(each) for each in batch.decisions[-most:]]
+        room = self.height - len(head) - len(decided)
+        leases = lease_lines(batch.leases, width, room, ascii_only=batch.ascii_only)
+        for line in [*head, *leases, *decided][: max(self.height, 0)]:
+            line.no_wrap = True
+            line.truncate(width, overflow="ellipsis")
+            yield line
 
 
 def _pressure(batch: LiveBatch, width: int) -> Text:
@@ -106,10 +103,10 @@ def _gate(batch: LiveBatch) -> tuple[str, str]:
     return "", ""
 
 
-def _history(batch: LiveBatch) -> Text:
+def _history(batch: LiveBatch, history: tuple[int | None, ...]) -> Text:
     budget = batch.budget
     line = sparkline(
-        batch.history,
+        history,
         budget.limit_bytes,
         partial(pressure_style, budget),
         _SPARKLINE_COLUMNS,

@@ -1,7 +1,6 @@
 """`atectl batch`: one run of it, from its command line to its exit status."""
 
 import os
-import stat
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -172,18 +171,12 @@ def _cache(request: BatchRequest) -> "ArtifactCache | None":
 
 
 def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[GuestTerminal]":
-    """The live table, on the terminal that stderr leads to; none where it leads to none."""
-    wanted = request.live
-    if wanted is None:
-        # What reads a pipe may well write to the same terminal, and would write over the table.
-        wanted = not stat.S_ISFIFO(os.fstat(1).st_mode)
-    if not (wanted and os.isatty(2) and os.environ.get("TERM", "dumb") != "dumb"):
+    """The terminal that stderr leads to, with the live table; none where it leads to none."""
+    if not os.isatty(2):
         return []
-    from ..terminal.guest import GuestTerminal, terminals
-    from .live import live_table
+    from .live import guest_terminals
 
-    draw = live_table(batch, tally)
-    return [GuestTerminal(each, draw, raw=True) for each in terminals() if 2 in each]
+    return guest_terminals(batch, tally, request.live)
 
 
 def batch(words: list[str]) -> int:

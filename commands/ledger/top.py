@@ -1,6 +1,5 @@
 """`atectl ledger top`: a live screen on a terminal, plain snapshots elsewhere."""
 
-import os
 import sys
 from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ from atectl.ledger_store.opening import open_for_reading
 from atectl.units import parse_duration
 
 from ..options.single import LedgerOption, LimitOption
+from ..terminal.frames import can_draw
 from .options import PrincipalOption, SortOption
 from .sorting import ORDER_OF, SortBy
 
@@ -57,7 +57,7 @@ def top(
 
     from .top_screen import watch
 
-    raise typer.Exit(watch(state, sample, interval_s=interval_s, frames=frames))
+    raise typer.Exit(watch(state, sample, interval_s=interval_s, looks=frames))
 
 
 def _parse_interval(text: str) -> float:
@@ -68,5 +68,4 @@ def _parse_interval(text: str) -> float:
 
 
 def _is_live() -> bool:
-    can_draw = os.environ.get("TERM", "dumb") != "dumb"
-    return can_draw and sys.stdin.isatty() and sys.stdout.isatty()
+    return can_draw() and sys.stdin.isatty() and sys.stdout.isatty()

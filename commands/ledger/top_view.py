@@ -1,7 +1,5 @@
 """The screen of `ledger top`, and its plain snapshot for a pipe."""
 
-from collections.abc import Sequence
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
@@ -10,6 +8,7 @@ from atectl.ledger_store.overview import Overview
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
 
 from ..drawing.columns import Column, Fitted, LineTable, fit
+from ..drawing.screen import filled, key_line, whole_screen
 from .sorting import SORT_ORDERS
 from .top_state import TopState
 from .view import account_columns, host_line, running_columns, show_age
@@ -26,22 +25,22 @@ _KEYS = (
 )
 
 
-def top_screen(state: TopState, width: int, *, ascii_only: bool = False) -> RenderableType:
-    """What `ledger top` shows in `width` columns: as many lines as the state's height."""
-    overview, layout = state.overview, state.layout
+def top_screen(state: TopState, *, ascii_only: bool = False) -> RenderableType:
+    """What `ledger top` shows: as many lines as the screen has, each as wide."""
+    overview, layout, width = state.overview, state.layout, state.width
     if overview is None:
-        return _screen([Text("reading the ledger…"), _status(state)], state.height, width)
+        return whole_screen([Text("reading the ledger…"), _status(state)], width, state.height)
     fitted = fit(_marked_columns(state, overview.taken_at), overview.accounts, width)
     table = [_account_line(fitted, account, state, width) for account in state.visible_rows]
     if not table:
         table = [Text(_nothing(overview), style="dim", no_wrap=True, overflow="ellipsis")]
     lines = [host_line(overview, width), _status(state), fitted.header()]
-    lines += _filled(table, layout.rows)
+    lines += filled(table, layout.rows)
     if layout.leases:
-        lines += _filled(_lease_pane(state, overview, width, ascii_only=ascii_only), layout.leases)
+        lines += filled(_lease_pane(state, overview, width, ascii_only=ascii_only), layout.leases)
     if layout.footer:
-        lines += [_sort_keys(fitted, width), _keys("", _KEYS, width)]
-    return _screen(lines, state.height, width)
+        lines += [_sort_keys(fitted, width), key_line(_KEYS, width)]
+    return whole_screen(lines, width, state.height)
 
 
 def top_snapshot(state: TopState, width: int) -> RenderableType:
@@ -129,26 +128,4 @@ def _sort_keys(fitted: Fitted[AccountRecord], width: int) -> Text:
     """The keys that sort by the columns that are shown."""
     titles = {column.name: column.title.rstrip("▼▲").lower() for column, _ in fitted.columns}
     keys = [(order.key, titles[order.by]) for order in SORT_ORDERS if order.by in titles]
-    return _keys("sort ", keys, width)
-
-
-def _keys(title: str, keys: Sequence[tuple[str, str]], width: int) -> Text:
-    line = Text(title, style="dim", no_wrap=True, overflow="crop")
-    for key, meaning in keys:
-        gap = "" if line.plain == title else "  "
-        if line.cell_len + len(gap) + len(key) + 1 + len(meaning) > width:
-            break
-        line.append_text(Text.assemble(gap, (key, "not dim bold"), f" {meaning}"))
-    return line
-
-
-def _screen(lines: list[Text], height: int, width: int) -> Group:
-    """As many lines as the screen has, each as wide, so that they cover what was there."""
-    screen = [line.copy() for line in _filled(lines, height)]
-    for line in screen:
-        line.truncate(width, overflow="ellipsis", pad=True)
-    return Group(*screen)
-
-
-def _filled(lines: list[Text], height: int) -> list[Text]:
-    return lines[:height] + [Text()] * (height - len(lines))
+    return key_line(keys, width, title="sort ")

@@ -1,31 +1,25 @@
 """What `locks ls` does once it is connected: list, look again, sort, and show."""
 
-import os
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.errors import AtectlError
 from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.listing import Lock, Selection, list_locks, look_again
-from atectl.locks.verdicts import STALE, Verdict, Watch
+from atectl.locks.verdicts import STALE, Verdict
 
 from ..output.stderr import say
 from ..output.stdout import print_view, stdout_console
 from ..terminal.countdown import count_down, status_line
+from ..terminal.frames import can_draw
 from .as_json import print_locks
 from .sorting import ORDER_OF, SortBy, SortOrder, sort_locks
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
-    from .screen_state import LocksScreen
-
-__all__ = ["Listing", "Selection", "print_json_listing", "print_table", "watch_locks"]
-
-WATCH_INTERVAL_S = 1.0
 _LINES_AROUND_ROWS = 3
 """Of the table: its header, and an empty line and the counts below."""
 
@@ -52,7 +46,7 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[V
     if listing.probe_s is not None:
         locks = _looked_again(connection, listing, list(locks))
     verdicts: set[Verdict] = set()
-    rows: Iterable[ChargedLock] = _noted(_rows(locks, listing), verdicts)
+    rows: Iterable[ChargedLock] = _noted(rows_of(locks, listing), verdicts)
     if listing.order is not None:
         rows = sort_locks(rows, listing.order)
     rows = iter(rows)
@@ -64,43 +58,16 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[V
 def print_table(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
     """Draw the locks; on a terminal at once, and again when they were looked at twice."""
     locks = list(_found(connection, listing, is_told=True))
-    rows = list(_rows(locks, listing))
+    rows = list(rows_of(locks, listing))
     if listing.probe_s is not None:
         shown = _draw(rows, listing) if sys.stdout.isatty() and rows else 0
-        rows = list(_rows(_looked_again(connection, listing, locks), listing))
+        rows = list(rows_of(_looked_again(connection, listing, locks), listing))
         _clear(shown)
     if rows:
         _draw(rows, listing)
     else:
         say("no such locks" if locks or listing.selection.pattern else "no actor locks")
     return {row.lock.verdict for row in rows}
-
-
-def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
-    """Show the locks live until the screen is left; the exit status."""
-    from ..terminal.screen import LiveScreen
-    from .screen_state import Event, Listed, ListingFailed, LocksScreen, reduce
-
-    watch = Watch(listing.lock_ttl_s)
-
-    def look() -> Listed | ListingFailed:
-        try:
-            locks = [_watched(lock, watch) for lock in list_locks(connection, listing.selection)]
-            rows = tuple(_rows(locks, listing))
-        except AtectlError as error:
-            return ListingFailed(str(error))
-        watch.keep({lock.key for lock in locks if lock.key is not None})
-        return Listed(rows)
-
-    state = LocksScreen(listing.lock_ttl_s, listing.order or ORDER_OF[SortBy.actor], listing.limit)
-    screen: LiveScreen[LocksScreen, Event] = LiveScreen(look, reduce, _frame, WATCH_INTERVAL_S)
-    return screen.run(state)
-
-
-def _watched(lock: Lock, watch: Watch) -> Lock:
-    if lock.key is None or lock.look is None:
-        return lock
-    return lock._replace(verdict=watch.judge(lock.key, lock.look, is_idle=lock.is_idle))
 
 
 def _found(connection: "RedisConnection", listing: Listing, *, is_told: bool) -> Iterator[Lock]:
@@ -124,7 +91,8 @@ def _looked_again(
     return look_again(connection, locks, lock_ttl_s=listing.lock_ttl_s)
 
 
-def _rows(locks: Iterable[Lock], listing: Listing) -> Iterator[ChargedLock]:
+def rows_of(locks: Iterable[Lock], listing: Listing) -> Iterator[ChargedLock]:
+    """The locks that are asked for, with what their holders' leases use."""
     wanted = (lock for lock in locks if not listing.is_stale_only or lock.verdict in STALE)
     return charged(wanted, listing.ledger)
 
@@ -150,22 +118,7 @@ def _clear(lines: int) -> None:
     """Take back the last lines on the terminal, or leave a gap where that cannot be."""
     if not lines:
         return
-    can_clear = os.environ.get("TERM", "dumb") != "dumb"
-    if can_clear and lines < stdout_console().height:
+    if can_draw() and lines < stdout_console().height:
         sys.stdout.write(f"\x1b[{lines}F\x1b[J")
     else:
         sys.stdout.write("\n")
-
-
-def _frame(state: "LocksScreen") -> list[str]:
-    from io import StringIO
-
-    from rich.console import Console
-
-    from .screen_view import locks_screen
-
-    console = Console(file=StringIO(), force_terminal=True, width=state.width, highlight=False)
-    with console.capture() as capture:
-        is_unicode = sys.stdout.encoding.lower().startswith("utf")
-        console.print(locks_screen(state, ascii_only=not is_unicode))
-    return capture.get().split("\n")[: state.height]

@@ -52,7 +52,9 @@ def ls(
     On a terminal locks are looked at twice, a renewal apart; elsewhere only with --probe, or where
     --stale or --fail-on cannot be answered otherwise.
     """
-    from .listing import Listing, Selection, print_json_listing, print_table, watch_locks
+    from atectl.locks.listing import Selection
+
+    from .listing import Listing, print_json_listing, print_table
 
     if watch and not (sys.stdin.isatty() and sys.stdout.isatty() and output is Output.table):
         raise UsageError("--watch needs a terminal, and draws a table")
@@ -71,6 +73,8 @@ def ls(
     )
     with connected(redis) as connection:
         if watch:
+            from .watch import watch_locks
+
             raise typer.Exit(watch_locks(connection, listing))
         show = print_json_listing if output is Output.json else print_table
         found = show(connection, listing)

@@ -6,6 +6,7 @@ from rich.text import Text
 from atectl.inert import inert_line
 
 from ..drawing.columns import fit
+from ..drawing.screen import filled, key_line, whole_screen
 from .screen_state import LocksScreen
 from .sorting import SORT_ORDERS
 from .view import counted, lock_columns
@@ -19,12 +20,8 @@ def locks_screen(state: LocksScreen, *, ascii_only: bool = False) -> Group:
     fitted = fit(columns, state.rows, state.width)
     lines = [_head(state), fitted.header()]
     lines += [fitted.line(row) for row in state.visible_rows]
-    lines += [Text()] * (state.height - 1 - len(lines))
-    lines = [*lines[: max(state.height - 1, 0)], _footer(state)]
-    screen = [line.copy() for line in lines[: state.height]]
-    for line in screen:
-        line.truncate(state.width, overflow="ellipsis", pad=True)
-    return Group(*screen)
+    body = filled(lines, max(state.height - 1, 0))
+    return whole_screen([*body, _footer(state)], state.width, state.height)
 
 
 def _head(state: LocksScreen) -> Text:
@@ -38,10 +35,4 @@ def _head(state: LocksScreen) -> Text:
 
 def _footer(state: LocksScreen) -> Text:
     sorting = [(order.key, order.by.value) for order in SORT_ORDERS]
-    line = Text(style="dim", no_wrap=True, overflow="crop")
-    for key, meaning in (*_KEYS, *sorting):
-        gap = "  " if line else ""
-        if line.cell_len + len(gap) + len(key) + 1 + len(meaning) > state.width:
-            break
-        line.append_text(Text.assemble(gap, (key, "not dim bold"), f" {meaning}"))
-    return line
+    return key_line((*_KEYS, *sorting), state.width)

@@ -1,39 +1,47 @@
-"""The live table of one run: what is known of the lease, drawn as lines of text."""
+"""What stands between a running guest and its terminals, with a live table of its lease."""
 
-import os
 import sys
-from collections.abc import Sequence
-from io import StringIO
 from typing import TYPE_CHECKING
 
-from ..terminal.guest import Draw
+from ..terminal.events import Resized
+from ..terminal.frames import is_ascii_only
+from ..terminal.guest import GuestTerminal, has_place_for_table, live_table, terminals
+from ..terminal.live import Live
+from .arguments import RunRequest
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from atectl.lease.lease import Lease
 
     from .live_view import LiveRun
 
 
-def live_table(lease: "Lease") -> Draw:
-    """How to draw the table of `lease`; what that needs is imported at the first frame."""
+def guest_terminals(lease: "Lease", request: RunRequest) -> list[GuestTerminal]:
+    """One for each terminal that the guest's output goes to, as far as it is needed."""
+    wanted = False if request.live is None and request.raw_output else request.live
+    has_table = has_place_for_table(wanted)
+    found = []
+    for descriptors in terminals():
+        live = _table(lease) if has_table and 2 in descriptors else None
+        if live is not None or not request.raw_output:
+            found.append(GuestTerminal(descriptors, live, raw=request.raw_output))
+    return found
 
-    def draw(columns: int, _rows: int) -> Sequence[str]:
-        from rich.console import Console
 
-        from .live_view import live_run
+def _table(lease: "Lease") -> "Live[LiveRun | None, LiveRun]":
+    return live_table(None, lambda: _sample(lease), _reduce, _view)
 
-        console = Console(
-            file=StringIO(),
-            width=columns - 1,  # the last column is left: some terminals wrap behind it
-            force_terminal=True,
-            no_color=bool(os.environ.get("NO_COLOR")),
-            highlight=False,
-        )
-        with console.capture() as capture:
-            console.print(live_run(_sample(lease)))
-        return capture.get().rstrip("\n").split("\n")
 
-    return draw
+def _reduce(state: "LiveRun | None", event: "Resized | LiveRun") -> "LiveRun | None":
+    """The state is the latest sample: the same is drawn on every terminal."""
+    return state if isinstance(event, Resized) else event
+
+
+def _view(state: "LiveRun | None") -> "RenderableType":
+    from .live_view import live_run
+
+    return "" if state is None else live_run(state)
 
 
 def _sample(lease: "Lease") -> "LiveRun":
@@ -55,5 +63,5 @@ def _sample(lease: "Lease") -> "LiveRun":
         elapsed_s=lease.wall_s,
         pressure=Pressure(resident, 0, reading.current_bytes),
         budget=Budget(host_memory().limit_bytes),
-        ascii_only=not sys.stderr.encoding.lower().startswith("utf"),
+        ascii_only=is_ascii_only(sys.stderr),
     )

@@ -1,7 +1,6 @@
 """`atectl run`: one capsule under one quota, from the command line to the exit status."""
 
 import os
-import stat
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
@@ -140,20 +139,9 @@ def _screens(lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
     """What stands between the guest and each terminal that its output goes to."""
     if not (os.isatty(1) or os.isatty(2)):
         return []
-    from ..terminal.guest import GuestTerminal, terminals
-    from .live import live_table
+    from .live import guest_terminals
 
-    wants_table = request.live
-    if wants_table is None:
-        # What reads a pipe may well write to the same terminal, and would write over the table.
-        wants_table = not request.raw_output and not stat.S_ISFIFO(os.fstat(1).st_mode)
-    can_draw = os.environ.get("TERM", "dumb") != "dumb"
-    screens = []
-    for descriptors in terminals():
-        draw = live_table(lease) if wants_table and can_draw and 2 in descriptors else None
-        if draw is not None or not request.raw_output:
-            screens.append(GuestTerminal(descriptors, draw, raw=request.raw_output))
-    return screens
+    return guest_terminals(lease, request)
 
 
 def _conclude(finished: FinishedRun) -> None:

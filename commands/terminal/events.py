@@ -1,10 +1,10 @@
-"""What happens at a terminal: keys, and new sizes."""
+"""What happens at a terminal: keys are pressed, and its size changes."""
 
 from typing import NamedTuple
 
 
 class Key(NamedTuple):
-    """A key, by the names of `terminal_keys`."""
+    """A key that was pressed, by its name in `keys`."""
 
     name: str
 

@@ -8,26 +8,61 @@ would be without the table. While the guest waits for input the table is taken a
 
 import os
 import select
+import stat
 import termios
 import threading
-import time
 import tty
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from atectl.inert import InertStream
+from atectl.inert import InertStream, inert_line
 
-FRAME_S = 0.1
-FIRST_FRAME_S = 0.2
+from .frames import can_draw, frame
+from .live import Live
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from .events import Resized
+
+State = TypeVar("State")
+Event = TypeVar("Event")
+
+_INTERVAL_S = 0.1
+_FIRST_LOOK_S = 0.2
 """A guest that ends sooner is not worth a table that flashes by."""
 
+_FREE_LINES = 2
+"""What the terminal keeps free of the table: the cursor's line, and one above."""
+_FREE_COLUMNS = 1
+"""The last column is left free: some terminals wrap behind it."""
+
 _READ_BYTES = 1 << 16
-_BEGIN, _END = "\x1b[?2026h", "\x1b[?2026l"  # a synchronized update, where terminals know it
 _ERASE_BELOW = "\x1b7\x1b[E\x1b[J\x1b8"
 _ERASE_REST_OF_LINE = "\x1b[K"
 
-Draw = Callable[[int, int], Sequence[str]]
-"""The lines of the table for a terminal of so many columns and rows."""
+
+def has_place_for_table(wanted: bool | None) -> bool:
+    """Whether a table is to be kept below the output on the terminal that stderr leads to.
+
+    Args:
+        wanted: what the user said; None for nothing.
+    """
+    if wanted is None:
+        # What reads a pipe may well write to the same terminal, and would write over the table.
+        wanted = not stat.S_ISFIFO(os.fstat(1).st_mode)
+    return wanted and os.isatty(2) and can_draw()
+
+
+def live_table(
+    state: State,
+    look: Callable[[], Event],
+    reduce: "Callable[[State, Resized | Event], State]",
+    view: "Callable[[State], RenderableType]",
+) -> Live[State, Event]:
+    """A table to keep below the output: see `Live` for the arguments."""
+    return Live(state, look, reduce, view, interval_s=_INTERVAL_S, first_look_s=_FIRST_LOOK_S)
 
 
 def terminals() -> list[tuple[int, ...]]:
@@ -44,13 +79,15 @@ class GuestTerminal:
 
     Args:
         descriptors: those of stdout and stderr that lead to the terminal.
-        draw: the table to keep below the output, None for no table.
+        live: the table to keep below the output, None for no table. It is closed by `stop`.
         raw: whether the guest's terminal controls are passed on.
     """
 
-    def __init__(self, descriptors: tuple[int, ...], draw: Draw | None, *, raw: bool) -> None:
+    def __init__(
+        self, descriptors: tuple[int, ...], live: Live[Any, Any] | None, *, raw: bool
+    ) -> None:
         self._descriptors = descriptors
-        self._draw = draw
+        self._live = live
         self._inert = None if raw else InertStream()
         self._terminal = os.dup(descriptors[0])
         self._saved = [os.dup(descriptor) for descriptor in descriptors]
@@ -78,11 +115,15 @@ class GuestTerminal:
         for saved, descriptor in zip(self._saved, self._descriptors, strict=True):
             os.dup2(saved, descriptor)
         self._thread.join()
+        if self._live is not None:
+            self._live.close()
         self._write(self._erasure() + ("" if self._is_at_line_start else "\n"))
 
     def leave_at_once(self) -> None:
         """Take the table away, for a program that is about to end; safe in a signal handler."""
-        self._write(_ERASE_BELOW + "\n")
+        # A terminal that is stopped by Ctrl-S takes nothing, and must not hold up the end.
+        if select.select([], [self._terminal], [], 0)[1]:
+            self._write(_ERASE_BELOW + "\n")
 
     def suspend(self) -> None:
         """Take the table away until `resume`, for a program that is about to be stopped.
@@ -99,11 +140,11 @@ class GuestTerminal:
         self._is_suspended = False
 
     def _relay(self) -> None:
-        next_frame = time.monotonic() + FIRST_FRAME_S
+        live = self._live
+        readers = [self._guest_end] if live is None else [self._guest_end, live.reader]
         while True:
-            wait_s = max(next_frame - time.monotonic(), 0) if self._draw else None
-            ready, _, _ = select.select([self._guest_end], [], [], wait_s)
-            if ready:
+            ready, _, _ = select.select(readers, [], [], live.patience_s() if live else None)
+            if self._guest_end in ready:
                 try:
                     data = os.read(self._guest_end, _READ_BYTES)
                 except OSError:  # every descriptor of the guest's end is closed
@@ -111,9 +152,13 @@ class GuestTerminal:
                 if not data:
                     break
                 self._pass_on(data)
-            if self._draw and time.monotonic() >= next_frame and not self._stopping:
-                self._refresh(self._draw)
-                next_frame = time.monotonic() + FRAME_S
+            if live is not None and not self._stopping:
+                try:
+                    if live.update():
+                        self._refresh(live)
+                except Exception as fault:  # the guest is not to suffer for it
+                    live, readers = None, [self._guest_end]
+                    self._show([inert_line(f"no table: {type(fault).__name__}: {fault}")])
         if self._inert is not None:
             self._write(self._erasure() + self._inert.feed(b"", final=True))
 
@@ -125,17 +170,19 @@ class GuestTerminal:
             with self._writing:
                 erasure, table = self._erasure(), self._drawing(self._table)
                 self._is_at_line_start = text.endswith("\n")
-                self._write(_BEGIN + erasure + text + table + _END if table else text)
+                self._write(frame(erasure + text + table) if table else text)
 
-    def _refresh(self, draw: Draw) -> None:
+    def _refresh(self, live: Live[Any, Any]) -> None:
         columns, rows = self._follow_size()
-        # Not while writing is held: what is drawn may wait for locks of who handles a signal.
-        table = () if _reads_terminal() else draw(columns, rows)[: max(rows - 2, 0)]
+        live.resize(max(columns - _FREE_COLUMNS, 1), max(rows - _FREE_LINES, 0))
+        self._show([] if _reads_terminal() else live.lines())
+
+    def _show(self, table: Sequence[str]) -> None:
         with self._writing:
             if self._is_suspended:
                 return
             erasure, self._table = self._erasure(), table
-            self._write(_BEGIN + erasure + self._drawing(table) + _END if table else erasure)
+            self._write(frame(erasure + self._drawing(table)) if table else erasure)
 
     def _follow_size(self) -> tuple[int, int]:
         """Give the pseudo-terminal the size of the terminal; its columns and rows."""

@@ -7,12 +7,15 @@ import sys
 import termios
 import tty
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
+from .frames import END_FRAME
+
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, cleared
 # Cleared first: tmux otherwise mixes what is on it into the other screen after a resize.
-_LEAVE = b"\x1b[?2026l\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
+_LEAVE = END_FRAME.encode() + b"\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
 
 _ESCAPE_DELAY_S = 0.05
 """How long the rest of a sequence may take to come before ESC counts as the key itself."""
@@ -86,10 +89,15 @@ def _name(token: bytes) -> list[str]:
     return [token.decode("ascii")] if len(token) == 1 and 0x20 <= token[0] < 0x7F else []
 
 
+class TerminalGone(Exception):
+    """The terminal was closed, or hung up."""
+
+
 class LiveTerminal:
     """The terminal on stdin and stdout, switched to a screen of its own while it is entered.
 
-    Keys come unechoed and one at a time; Ctrl-C and Ctrl-Z still send their signals.
+    Keys come unechoed and one at a time; Ctrl-C and Ctrl-Z still send their signals. Every method
+    raises `TerminalGone` where there is no terminal any more, except that leaving it is no failure.
     """
 
     def __init__(self) -> None:
@@ -97,7 +105,8 @@ class LiveTerminal:
         self._decoder = KeyDecoder()
 
     def __enter__(self) -> Self:
-        self._modes = termios.tcgetattr(self._input)
+        with _or_gone():
+            self._modes = termios.tcgetattr(self._input)
         self.resume()
         return self
 
@@ -111,37 +120,34 @@ class LiveTerminal:
 
     def resume(self) -> None:
         """Take the alternate screen, and keys as they are pressed."""
-        tty.setcbreak(self._input)
+        with _or_gone():
+            tty.setcbreak(self._input)
         self.write(_ENTER)
 
     def suspend(self) -> None:
         """Give the terminal back as it was."""
-        try:
+        # Where it was hung up, there is nothing left to restore.
+        with suppress(TerminalGone), _or_gone():
             self.write(_LEAVE)
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes)
-        except (OSError, termios.error):
-            # It was hung up: there is nothing left to restore.
-            return
 
     def size(self) -> tuple[int, int]:
         """Columns and lines."""
-        return os.get_terminal_size(self._output)
+        with _or_gone():
+            return os.get_terminal_size(self._output)
 
     def write(self, data: bytes) -> None:
-        while data:
-            data = data[os.write(self._output, data) :]
+        with _or_gone():
+            while data:
+                data = data[os.write(self._output, data) :]
 
-    def wait(self, timeout_s: float | None, other: int) -> bool:
-        """Wait for a key or for `other` to be readable; whether there is a key to read."""
-        ready, _, _ = select.select([self._input, other], [], [], timeout_s)
+    def wait(self, timeout_s: float | None, *others: int) -> bool:
+        """Wait until there is a key or one of `others` is readable; whether there is a key."""
+        ready, _, _ = select.select([self._input, *others], [], [], timeout_s)
         return self._input in ready
 
     def read_keys(self) -> Iterator[str]:
-        """The keys that have been pressed.
-
-        Raises:
-            EOFError: the terminal is gone.
-        """
+        """The keys that have been pressed."""
         yield from self._read()
         while self._decoder.is_waiting:
             if not select.select([self._input], [], [], _ESCAPE_DELAY_S)[0]:
@@ -150,10 +156,16 @@ class LiveTerminal:
             yield from self._read()
 
     def _read(self) -> list[str]:
-        try:
+        with _or_gone():
             data = os.read(self._input, 1024)
-        except OSError:
-            data = b""
         if not data:
-            raise EOFError
+            raise TerminalGone
         return self._decoder.feed(data)
+
+
+@contextmanager
+def _or_gone() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, termios.error):
+        raise TerminalGone from None

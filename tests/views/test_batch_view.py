@@ -42,6 +42,7 @@ def ended(number: int, state: str = "done", **changes: Any) -> LiveLease:
     return lease(number, state, has_ended=True, resident_bytes=0, **changes)
 
 
+HISTORY = (None,) * 10 + tuple(range(0, 1000 * MIB, 50 * MIB))
 BATCH = LiveBatch(
     leases=(
         ended(1),
@@ -52,7 +53,6 @@ BATCH = LiveBatch(
     ),
     pressure=Pressure(812 * MIB, 32 * MIB, 700 * MIB),
     budget=Budget(GIB),
-    history=(None,) * 10 + tuple(range(0, 1000 * MIB, 50 * MIB)),
     on_disk_bytes=348 * MIB,
     decisions=(LiveDecision(1.5, "spilled", 5, "part-5", 96 * MIB),),
     done=1,
@@ -70,7 +70,7 @@ def drawn(view: RenderableType, width: int) -> list[str]:
 
 
 def screen(batch: LiveBatch, width: int = 120, height: int = HEIGHT) -> list[str]:
-    return drawn(BatchScreen(batch, height), width)
+    return drawn(BatchScreen(batch, HISTORY, height), width)
 
 
 def numbers(lines: list[str]) -> list[str]:

@@ -105,52 +105,52 @@ def test_one_account(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_top(width: int) -> None:
-    assert_looks_like(f"top-{width}", drawn(top_screen(top_of(width), width), width))
+    assert_looks_like(f"top-{width}", drawn(top_screen(top_of(width)), width))
 
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_top_with_a_selection_and_another_order(width: int) -> None:
     state = pressed(top_of(width), "end", "n", "r")
-    assert_looks_like(f"top-selected-{width}", drawn(top_screen(state, width), width))
+    assert_looks_like(f"top-selected-{width}", drawn(top_screen(state), width))
 
 
 def test_top_offers_the_sort_keys_of_the_columns_it_shows() -> None:
-    narrow, wide = (drawn(top_screen(top_of(width), width), width) for width in (60, 120))
+    narrow, wide = (drawn(top_screen(top_of(width)), width) for width in (60, 120))
     assert "p peak" in narrow
     assert "f fuel" not in narrow
     assert "f fuel" in wide
 
 
 def test_top_in_ascii() -> None:
-    picture = drawn(top_screen(top_of(120), 120, ascii_only=True), 120)
+    picture = drawn(top_screen(top_of(120), ascii_only=True), 120)
     assert "#" in picture
     assert "█" not in picture
 
 
 def test_top_without_accounts_says_how_to_get_one() -> None:
     state = reduce(TopState(80, 24), Sampled(overview()))
-    assert "no accounts yet: `atectl run" in drawn(top_screen(state, 80), 80)
+    assert "no accounts yet: `atectl run" in drawn(top_screen(state), 80)
 
 
 def test_top_whose_filter_nothing_passes_says_so() -> None:
     state = pressed(top_of(80), "/", "z", "z", "enter")
-    picture = drawn(top_screen(state, 80), 80)
+    picture = drawn(top_screen(state), 80)
     assert "no account passes the filter" in picture
     assert "filter zz" in picture
 
 
 def test_top_shows_the_filter_as_it_is_typed() -> None:
     state = pressed(top_of(80), "/", "i", "d")
-    assert "filter: id_" in drawn(top_screen(state, 80), 80)
+    assert "filter: id_" in drawn(top_screen(state), 80)
 
 
 def test_top_says_that_it_is_paused() -> None:
-    assert drawn(top_screen(pressed(top_of(80), " "), 80), 80).splitlines()[1].startswith("paused")
+    assert drawn(top_screen(pressed(top_of(80), " ")), 80).splitlines()[1].startswith("paused")
 
 
 def test_top_shows_why_its_figures_are_old() -> None:
     state = reduce(top_of(80), SampleFailed("ledger.db: disk I/O error\x1b[2J", NOW + 7))
-    line = drawn(top_screen(state, 80), 80).splitlines()[1]
+    line = drawn(top_screen(state), 80).splitlines()[1]
     assert line == "figures of 7s ago, trying again: ledger.db: disk I/O error\\x1b[2J"
 
 
@@ -160,7 +160,7 @@ def test_top_dims_idle_accounts_and_reverses_the_selected() -> None:
         file=StringIO(), width=80, force_terminal=True, color_system="standard", highlight=False
     )
     with console.capture() as capture:
-        console.print(top_screen(state, 80))
+        console.print(top_screen(state))
     lines = capture.get().splitlines()
     assert lines[3].startswith("\x1b[7mrender-farm")
     assert lines[5].startswith("\x1b[2midle")
@@ -170,7 +170,7 @@ def test_top_dims_idle_accounts_and_reverses_the_selected() -> None:
 @pytest.mark.parametrize("height", [1, 2, 4, 9, 10, 23, 24, 50])
 def test_top_has_exactly_the_lines_of_its_terminal(width: int, height: int) -> None:
     state = pressed(top_of(width, height), "down")
-    assert len(drawn(top_screen(state, width), width).splitlines()) == height
+    assert len(drawn(top_screen(state), width).splitlines()) == height
 
 
 def test_a_snapshot_has_every_row_and_no_keys() -> None:

@@ -9,7 +9,7 @@ from atectl.commands.batch.last_minute import STRETCH_S, STRETCHES, LastMinute
 def last_minute(*measured: tuple[float, int]) -> LastMinute:
     found = LastMinute()
     for at_s, value in measured:
-        found.add(at_s, value)
+        found = found.with_value(at_s, value)
     return found
 
 

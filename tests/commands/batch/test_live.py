@@ -1,6 +1,7 @@
 """What the live table of a batch is told of jobs that have ended."""
 
 import re
+from contextlib import closing
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,8 +9,11 @@ import pytest
 
 from atectl.accounting import Budget, Pressure
 from atectl.batch.overview import BatchOverview, LeaseRow
-from atectl.commands.batch.live import live_table
+from atectl.commands.batch.live import TableState, reduce, table
+from atectl.commands.batch.live_view import LiveBatch
 from atectl.commands.batch.tally import Tally
+from atectl.commands.terminal.events import Resized
+from tests.support.waiting import wait_until
 
 
 def result(job: int, reason: str = "exited", status: int = 0) -> dict[str, Any]:
@@ -30,7 +34,10 @@ def drawn(*results: dict[str, Any], rows: tuple[LeaseRow, ...] = ()) -> list[str
     tally = Tally(9)
     for each in results:
         tally.count(each)
-    return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in live_table(batch, tally)(120, 40)]
+    with closing(table(batch, tally)) as live:
+        live.resize(120, 40)
+        wait_until(live.update)
+        return [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in live.lines()]
 
 
 @pytest.mark.parametrize(
@@ -53,3 +60,29 @@ def test_a_job_that_ended_after_it_was_looked_at_has_one_row() -> None:
     lines = drawn(result(1), rows=(row(1), row(2)))
     assert len([line for line in lines if "part-1" in line]) == 1
     assert len([line for line in lines if "part-2" in line]) == 1
+
+
+def looked(elapsed_s: float, pressure_bytes: int) -> LiveBatch:
+    """What a look finds, as far as the state depends on it."""
+    return LiveBatch(
+        leases=(),
+        pressure=Pressure(pressure_bytes, 0, 0),
+        budget=Budget(100),
+        on_disk_bytes=0,
+        decisions=(),
+        done=0,
+        failed=0,
+        left=1,
+        elapsed_s=elapsed_s,
+    )
+
+
+def test_a_look_is_added_to_the_last_minute() -> None:
+    state = reduce(reduce(TableState(), looked(0.5, 70)), looked(2.5, 40))
+    assert state.pressure.until(2.5)[-2:] == (70, 40)
+    assert state.batch == looked(2.5, 40)
+
+
+def test_a_new_size_leaves_what_was_seen() -> None:
+    state = reduce(reduce(TableState(), looked(0.5, 70)), Resized(80, 12))
+    assert (state.height, state.batch) == (12, looked(0.5, 70))

@@ -204,12 +204,12 @@ def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path) -> None:
     # The interpreter is told to fail at the third look: no way from outside leads there.
     code = (
         "from atectl.commands import main\n"
-        "from atectl.commands.ledger import top_screen as top\n"
-        "take, left = top._Watch._take, [3]\n"
-        "def failing(self):\n"
+        "from atectl.ledger_store import overview\n"
+        "take, left = overview.take_overview, [3]\n"
+        "def failing(*arguments):\n"
         "    left[0] -= 1\n"
-        "    return take(self) if left[0] else 1 / 0\n"
-        "top._Watch._take = failing; main.main()"
+        "    return take(*arguments) if left[0] else 1 / 0\n"
+        "overview.take_overview = failing; main.main()"
     )
     script = filled.parent / "failing.py"
     script.write_text(code)

@@ -12,8 +12,15 @@ from atectl.ledger_store.opening import open_for_writing
 from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.details import lock_details
 from atectl.locks.errors import AmbiguousActor, BadActor, UnknownLock
-from atectl.locks.listing import Lock, Selection, list_locks, look_again, warnings_of
-from atectl.locks.verdicts import Verdict
+from atectl.locks.listing import (
+    Lock,
+    Selection,
+    list_locks,
+    list_watched,
+    look_again,
+    warnings_of,
+)
+from atectl.locks.verdicts import Verdict, Watch
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisTimeout
 from atectl.redis.reading import BATCH
@@ -218,6 +225,23 @@ def test_a_second_look_at_another_holder_tells_nothing_of_the_first(
     place.client.set("lock:actor:prod:trainer", token(99), px=30_000)
     [second] = look_again(place, [first])
     assert (second.holder, second.age_s, second.verdict) == (None, None, Verdict.HELD)
+
+
+def test_locks_that_are_watched_are_judged_by_all_looks_at_them(empty: RedisConnection) -> None:
+    def verdicts() -> dict[str, str]:
+        locks = list_watched(empty, Selection(), watch)
+        return {name: lock.verdict.value for name, lock in by_name(locks).items()}
+
+    watch = Watch(0.9)
+    for name in ("alive", "dead"):
+        empty.client.set(f"lock:actor:demo:{name}", token(1), px=900)
+    empty.client.set("lock:actor:demo:free", token(1), px=900)
+    assert set(verdicts().values()) == {"held"}
+    empty.client.delete("lock:actor:demo:free")
+    while empty.client.pttl("lock:actor:demo:dead") > 500:
+        time.sleep(0.05)
+        empty.client.pexpire("lock:actor:demo:alive", 900)
+    assert verdicts() == {"demo/alive": "renewing", "demo/dead": "expiring"}
 
 
 def test_a_server_that_stands_still_is_a_typed_error(valkey: Server) -> None:

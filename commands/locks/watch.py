@@ -1,0 +1,39 @@
+"""`locks ls --watch`: the locks live on a screen, judged by every look at them."""
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING
+
+from atectl.errors import AtectlError
+from atectl.locks.listing import list_watched
+from atectl.locks.verdicts import Watch
+
+from ..terminal.frames import is_ascii_only
+from ..terminal.live import Live
+from ..terminal.screen import LiveScreen
+from .listing import Listing, rows_of
+from .screen_state import Event, Listed, ListingFailed, LocksScreen, reduce
+from .screen_view import locks_screen
+from .sorting import ORDER_OF, SortBy
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+INTERVAL_S = 1.0
+
+
+def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
+    """Show the locks live until the screen is left; the exit status."""
+    watch = Watch(listing.lock_ttl_s)
+
+    def look() -> Listed | ListingFailed:
+        try:
+            locks = list_watched(connection, listing.selection, watch)
+            return Listed(tuple(rows_of(locks, listing)))
+        except AtectlError as error:
+            return ListingFailed(str(error))
+
+    state = LocksScreen(listing.lock_ttl_s, listing.order or ORDER_OF[SortBy.actor], listing.limit)
+    view = partial(locks_screen, ascii_only=is_ascii_only(sys.stdout))
+    live: Live[LocksScreen, Event] = Live(state, look, reduce, view, interval_s=INTERVAL_S)
+    return LiveScreen[LocksScreen, Event](live).run()

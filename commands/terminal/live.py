@@ -1,0 +1,114 @@
+"""What is shown live: a state, looks that keep it up to date, and the lines it is drawn as.
+
+`screen` shows it on the whole terminal, `guest` as a table below a guest's output. Looks are taken
+on a thread of their own, so that a server that does not answer holds up no key and no output.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .events import Resized
+from .looker import Looker
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+State = TypeVar("State")
+Event = TypeVar("Event")
+
+
+class Live(Generic[State, Event]):
+    """Something that is shown live. To be closed.
+
+    Args:
+        state: what to begin with.
+        look: finds out what is new. A failure that is to be shown is one of its answers; what it
+            raises, `update` raises.
+        reduce: the state after an event: an answer of `look`, a new size, or what is fed.
+        view: what is drawn of a state.
+        interval_s: seconds from the end of a look to the beginning of the next.
+        first_look_s: seconds until the first look.
+        looks: how many looks to take before it is over; None for no end.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        look: Callable[[], Event],
+        reduce: Callable[[State, Resized | Event], State],
+        view: "Callable[[State], RenderableType]",
+        *,
+        interval_s: float,
+        first_look_s: float = 0.0,
+        looks: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.state = state
+        self.is_over = False
+        self._looker = Looker(look)
+        self._reduce = reduce
+        self._view = view
+        self._interval_s = interval_s
+        self._looks_left = looks
+        self._clock = clock
+        self._due = clock() + first_look_s
+        self.size = (0, 0)
+        """Columns and lines, as last told."""
+
+    @property
+    def reader(self) -> int:
+        """A descriptor that is readable when a look has ended."""
+        return self._looker.reader
+
+    def feed(self, event: Resized | Event) -> None:
+        """Go on to the state after `event`."""
+        self.state = self._reduce(self.state, event)
+
+    def resize(self, width: int, height: int) -> None:
+        """Draw for so many columns and lines from now on."""
+        self.size = (width, height)
+        self.feed(Resized(width, height))
+
+    def update(self, *, is_paused: bool = False) -> bool:
+        """Take the answer of a look that has ended, and begin the next look if it is due.
+
+        Where the next look is due and no more are to be taken, it is over. While it is paused,
+        no look begins.
+
+        Returns:
+            Whether there was an answer.
+        """
+        answers = self._looker.answer()
+        for answer in answers:
+            self._due = self._clock() + self._interval_s
+            self.feed(answer)
+        if self.patience_s(is_paused=is_paused) == 0:
+            self._begin_look()
+        return bool(answers)
+
+    def patience_s(self, *, is_paused: bool = False) -> float | None:
+        """Seconds until `update` has something to do; None if not before `reader` is readable."""
+        if self._looker.is_looking or is_paused or self.is_over:
+            return None
+        return max(self._due - self._clock(), 0)
+
+    def lines(self) -> list[str]:
+        """The state as it is drawn: a string with its colours for each line of the terminal."""
+        # Rich is imported when there is something to draw: its import takes a while.
+        from ..drawing.lines import text_lines
+
+        width, height = self.size
+        return text_lines(self._view(self.state), width)[:height]
+
+    def close(self) -> None:
+        """Take no more looks."""
+        self._looker.close()
+
+    def _begin_look(self) -> None:
+        if self._looks_left == 0:
+            self.is_over = True
+            return
+        if self._looks_left is not None:
+            self._looks_left -= 1
+        self._looker.ask()
