@@ -4,19 +4,30 @@
 nothing, and answers the same to the same view, so that a recorded trace can be replayed through
 any rules. Whoever calls it carries the decisions out and calls it again when something changed.
 
-The order of its concerns: grant and resume what fits, make way where the host is over a gate,
-make room for the oldest that waits while the machine is not busy, and, if nobody at all could
-go on otherwise, go up to the hard limit; past that, abort.
+It goes through these concerns in their order: let go on what fits; above soft, park and spill
+until enough comes free; while cores are idle, make room for the oldest lease that waits; and if
+nobody at all could go on otherwise, let one go past soft, up to the hard limit. Where that is
+not enough either, abort.
 
 Source: arbitration.md, seeds/bounded-memory.txt.
 """
 
-from atectl.accounting import Pressure
+from typing import Protocol
+
+from atectl.accounting import Budget, Pressure
 from atectl.arbitration.policies import Rules
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision, HostView
 
 TOO_LARGE_ALONE = "larger than the limit, even alone"
 """Why a lease is aborted that no spilling of others could help."""
+
+
+class Overtaker(Protocol):
+    """A lease of which it is known whether it may grow while others are held."""
+
+    @property
+    def may_overtake(self) -> bool: ...
 
 
 def decide(host: HostView, rules: Rules) -> list[Decision]:
@@ -24,39 +35,39 @@ def decide(host: HostView, rules: Rules) -> list[Decision]:
 
     With neither parking nor spilling allowed, everything is granted.
     """
-    if not (rules.parks or rules.spills):
-        return [_go_on(lease, "no back-pressure") for lease in host.leases if _is_held(lease)]
+    if not rules.is_guarded:
+        return [_go_on(lease, "no back-pressure") for lease in host.leases if lease.may_go_on]
     return _Round(host, rules).decisions()
 
 
-def _go_on(lease: LeaseView, reason: str) -> Decision:
+def is_calm(budget: Budget, pressure: Pressure, *, holds_anybody_back: bool) -> bool:
+    """Whether there is nothing to be decided until somebody asks for more than fits."""
+    return not (holds_anybody_back or budget.is_over_soft(pressure.resident_alone))
+
+
+def is_granted_at_once(
+    added_bytes: int, room_bytes: int, host_is_calm: bool, lease: Overtaker
+) -> bool:
+    """Whether a growth is granted without deciding anything.
+
+    It is if it fits below soft and takes nobody's turn: that of leases which are held, and may
+    be waiting for those very bytes.
+
+    Args:
+        room_bytes: the room below soft, as `Budget.room_below_soft_bytes` tells it.
+        lease: who asks, as it stood before.
+    """
+    return added_bytes <= room_bytes and (host_is_calm or lease.may_overtake)
+
+
+def _go_on(lease: Standing, reason: str) -> Decision:
     if lease.asked_bytes:
         return Decision(Action.GRANT, lease.number, lease.asked_bytes, reason)
-    size = lease.held_bytes if lease.phase is Phase.SPILLED else 0
-    return Decision(Action.RESUME, lease.number, size, reason)
-
-
-def _is_held(lease: LeaseView) -> bool:
-    """Whether the lease stands at a safe point and could be let go on."""
-    stands = lease.asked_bytes > 0 or lease.phase is not Phase.RUNNING
-    return stands and not (lease.spilling or lease.aborting)
-
-
-def _return_bytes(lease: LeaseView) -> int:
-    """What is charged more once the lease goes on."""
-    return lease.asked_bytes + (lease.held_bytes if lease.phase is Phase.SPILLED else 0)
-
-
-def _makes_progress(lease: LeaseView) -> bool:
-    return (
-        lease.phase is Phase.RUNNING
-        and not lease.asked_bytes
-        and not (lease.parking or lease.aborting or lease.stalled)
-    )
+    return Decision(Action.RESUME, lease.number, lease.return_bytes, reason)
 
 
 class _Round:
-    """One call of `decide`: the view as it becomes, decision by decision."""
+    """One call of `decide`: the host as it becomes, decision by decision."""
 
     def __init__(self, host: HostView, rules: Rules) -> None:
         self._rules = rules
@@ -66,13 +77,10 @@ class _Round:
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
         self._leases = {lease.number: lease for lease in host.leases}
-        self._new_askers = [
-            lease.number
-            for lease in host.leases
-            if lease.asked_bytes and lease.phase is Phase.RUNNING and not lease.aborting
-        ]
+        self._new_askers = [lease.number for lease in host.leases if lease.awaits_first_answer]
         for number in self._new_askers:
-            self._become(number, phase=Phase.PARKED)
+            # Each waits until something else is decided of it.
+            self._leases[number] = self._leases[number].park()
         self._decisions: list[Decision] = []
 
     def decisions(self) -> list[Decision]:
@@ -100,10 +108,10 @@ class _Round:
                 self._abort(lease, TOO_LARGE_ALONE)
 
     def _let_go_what_fits(self) -> None:
-        """Grant waiting growths below soft; below resume, let back who was taken off, too.
+        """Grant waiting growths that fit below soft; below resume, resume what was parked, too.
 
-        Who holds nothing yet waits behind whoever is older and has to wait: a stream of newcomers
-        would else take each byte as it comes free, and the oldest would never go on.
+        A lease that holds nothing yet waits behind older ones that are held: else a stream of
+        newcomers would take each byte as it comes free, and the oldest would never go on.
         """
         for lease in self._held():
             if self._budget.is_over_soft(self._after(lease)) or self._is_behind_older(lease):
@@ -113,8 +121,8 @@ class _Round:
             elif self._may_come_back(lease):
                 self._let_go(lease, "below resume")
 
-    def _may_come_back(self, lease: LeaseView) -> bool:
-        """Whether one that was taken off may go on.
+    def _may_come_back(self, lease: Standing) -> bool:
+        """Whether a lease that was parked at a tick or spilled may go on.
 
         While enough run, nobody comes back from disk who would take the host above resume again:
         what has just been read would soon be written once more.
@@ -157,8 +165,8 @@ class _Round:
     def _keep_busy(self) -> None:
         """While fewer run than could, spill for the oldest that can be made to fit below soft.
 
-        While anybody runs, only younger ones are spilled for a lease, so that two never drive
-        each other out in turn; and who was held at a tick waits for the resume threshold.
+        While anybody runs, only younger leases are spilled for one, so that two never drive
+        each other out in turn; and one that was parked at a tick waits for the resume threshold.
         """
         reserved_bytes = 0
         running = self._running()
@@ -177,7 +185,7 @@ class _Round:
             if over_bytes <= 0:
                 self._let_go(lease, "fits below soft, and the machine is not busy")
             else:
-                reserved_bytes += _return_bytes(lease)
+                reserved_bytes += lease.return_bytes
             running += 1
 
     def _let_one_go_on(self) -> None:
@@ -191,67 +199,53 @@ class _Round:
                 if not self._spill_some(givers, self._budget.over_soft_bytes(after)):
                     self._let_go(lease, "only way to progress")
                 return
-        # Who sleeps in a host call will wake, and others can wait for that: nobody runs but it.
+        # A lease that sleeps in a host call will wake, and can be decided on then.
         if self._held() and not any(x.stalled and not x.aborting for x in self._leases.values()):
             self._abort_one("nobody can go on below the hard limit", waiting_too=True)
 
-    # What the view says
+    # What the host comes to
 
-    def _after(self, lease: LeaseView) -> Pressure:
+    def _after(self, lease: Standing) -> Pressure:
         """The pressure once `lease` has gone on."""
-        return self._pressure.after(_return_bytes(lease))
+        return self._pressure.after(lease.return_bytes)
 
-    def _held(self) -> list[LeaseView]:
+    def _held(self) -> list[Standing]:
         """Who could be let go on, the oldest first."""
-        return [lease for lease in self._leases.values() if _is_held(lease)]
+        return [lease for lease in self._leases.values() if lease.may_go_on]
 
     def _running(self) -> int:
-        return sum(map(_makes_progress, self._leases.values()))
+        return sum(lease.makes_progress for lease in self._leases.values())
 
     def _changes_come(self) -> bool:
         """Whether something was asked for that is still being done."""
-        return any(
-            lease.spilling or ((lease.parking or lease.aborting) and not lease.stalled)
-            for lease in self._leases.values()
-        )
+        return any(lease.is_changing for lease in self._leases.values())
 
     def _relief_bytes(self) -> int:
-        """What is being given back: never to be asked for a second time."""
-        return sum(
-            lease.held_bytes
-            for lease in self._leases.values()
-            if lease.phase is not Phase.SPILLED
-            and (lease.spilling or (lease.aborting and not lease.stalled))
-        )
+        """What comes free by what was asked for before: it is not asked for a second time."""
+        return sum(lease.relief_bytes for lease in self._leases.values())
 
-    def _can_park(self, lease: LeaseView) -> bool:
+    def _can_park(self, lease: Standing) -> bool:
         """Whether it runs, and parking it leads somewhere."""
         leads = self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
-        return leads and _makes_progress(lease)
+        return leads and lease.makes_progress
 
-    def _can_spill(self, lease: LeaseView) -> bool:
-        return (
-            self._rules.spills
-            and lease.phase is Phase.PARKED
-            and lease.spillable
-            and not (lease.spilling or lease.aborting)
-            and lease.held_bytes > 0
-            and self._has_room_for(lease)
-        )
+    def _can_spill(self, lease: Standing) -> bool:
+        return self._rules.spills and lease.can_be_spilled and self._has_room_for(lease)
 
-    def _has_room_for(self, lease: LeaseView) -> bool:
+    def _has_room_for(self, lease: Standing) -> bool:
         return lease.room_needed_bytes <= self._room_bytes
 
-    def _is_behind_older(self, lease: LeaseView) -> bool:
+    def _is_behind_older(self, lease: Standing) -> bool:
         """Whether it holds nothing yet, and somebody older is held."""
         oldest = self._oldest_held()
         return not lease.held_bytes and oldest is not None and oldest < lease.number
 
     def _oldest_held(self) -> int | None:
-        """Who is to go on next, and so is not to be taken off."""
+        """Who is to go on next, and so is not to be spilled."""
         return next((lease.number for lease in self._held()), None)
 
-    def _givers_for(self, lease: LeaseView, *, only_younger: bool) -> list[LeaseView]:
+    def _givers_for(self, lease: Standing, *, only_younger: bool) -> list[Standing]:
+        """Whose memory may be spilled to make room for `lease`."""
         return [
             giver
             for giver in self._leases.values()
@@ -259,7 +253,7 @@ class _Round:
             and (giver.number > lease.number if only_younger else giver.number != lease.number)
         ]
 
-    def _spillable_bytes(self, givers: list[LeaseView]) -> int:
+    def _spillable_bytes(self, givers: list[Standing]) -> int:
         """What `givers` come to, if the policy takes from anybody and as the disk has room."""
         if not givers or self._rules.policy.victim(givers, 0) is None:
             return 0
@@ -272,7 +266,7 @@ class _Round:
 
     # What is done
 
-    def _spill_some(self, givers: list[LeaseView], missing_bytes: int) -> bool:
+    def _spill_some(self, givers: list[Standing], missing_bytes: int) -> bool:
         """Spill `givers` until `missing_bytes` come free; whether anybody was."""
         some = False
         while missing_bytes > 0 and (victim := self._rules.policy.victim(givers, missing_bytes)):
@@ -285,43 +279,29 @@ class _Round:
 
     def _abort_one(self, reason: str, *, waiting_too: bool) -> None:
         """End one whose memory that frees; failing that, if so asked, the oldest that waits."""
-        charged = [
-            lease
-            for lease in self._leases.values()
-            if lease.held_bytes and lease.phase is not Phase.SPILLED and not lease.aborting
-        ]
+        charged = [x for x in self._leases.values() if x.charged_bytes and not x.aborting]
         awake = [lease for lease in charged if not lease.stalled]
-        # Nobody is left to be parked, so that no policy is to see one that runs.
-        givers = [lease._replace(phase=Phase.PARKED) for lease in awake or charged]
+        givers = [lease.seen_as_parked() for lease in awake or charged]
         excess_bytes = self._budget.over_limit_bytes(self._pressure)
         victim = self._rules.policy.victim(givers, excess_bytes)
         number = victim.number if victim else self._oldest_held() if waiting_too else None
         if number is not None:
             self._abort(self._leases[number], f"{reason}: {self._rules.policy.name}")
 
-    def _abort(self, lease: LeaseView, reason: str) -> None:
-        held_bytes = 0 if lease.phase is Phase.SPILLED else lease.held_bytes
-        self._decisions.append(Decision(Action.ABORT, lease.number, held_bytes, reason))
-        self._become(lease.number, aborting=True)
+    def _abort(self, lease: Standing, reason: str) -> None:
+        self._decisions.append(Decision(Action.ABORT, lease.number, lease.charged_bytes, reason))
+        self._leases[lease.number] = lease.abort()
 
-    def _let_go(self, lease: LeaseView, reason: str) -> None:
+    def _let_go(self, lease: Standing, reason: str) -> None:
         self._decisions.append(_go_on(lease, reason))
         self._pressure = self._after(lease)
-        self._become(
-            lease.number,
-            held_bytes=lease.held_bytes + lease.asked_bytes,
-            asked_bytes=0,
-            phase=Phase.RUNNING,
-        )
+        self._leases[lease.number] = lease.go_on()
 
-    def _park(self, lease: LeaseView, reason: str) -> None:
+    def _park(self, lease: Standing, reason: str) -> None:
         self._decisions.append(Decision(Action.PARK, lease.number, 0, reason))
-        self._become(lease.number, parking=True)
+        self._leases[lease.number] = lease.park()
 
-    def _spill(self, lease: LeaseView, reason: str) -> None:
+    def _spill(self, lease: Standing, reason: str) -> None:
         self._decisions.append(Decision(Action.SPILL, lease.number, lease.held_bytes, reason))
         self._room_bytes -= lease.room_needed_bytes
-        self._become(lease.number, spilling=True)
-
-    def _become(self, number: int, **changed: object) -> None:
-        self._leases[number] = self._leases[number]._replace(**changed)  # type: ignore[arg-type]
+        self._leases[lease.number] = lease.spill()

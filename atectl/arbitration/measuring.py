@@ -69,6 +69,20 @@ class HostUse:
         else:
             self._work_out_room()
 
+    def keep_idle(self, kept_bytes: int) -> None:
+        """Count `kept_bytes` more as held by stores that no lease has."""
+        self.idle_bytes += kept_bytes
+        self.charge(kept_bytes)
+
+    def lease_idle(self, held_bytes: int) -> None:
+        """Count that a lease has `held_bytes` now that were idle: it is charged for them."""
+        self.idle_bytes -= held_bytes
+
+    def drop_idle(self, dropped_bytes: int) -> None:
+        """Count that `dropped_bytes` of what was idle are gone."""
+        self.idle_bytes -= dropped_bytes
+        self.charge(-dropped_bytes)
+
     def read(self) -> None:
         """Read the resident size anew."""
         self.resident_bytes = self._read_resident()

@@ -1,22 +1,25 @@
-"""Leases as their arbiter knows them: what each holds, where it stands, what was ruled of it."""
+"""Leases as their arbiter knows them: whose each is, where it stands, what was ruled of it."""
 
 import threading
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from atectl.arbitration.view import Action, LeaseView, Phase
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action
 from atectl.spill.area import SpillArea
 
 RULINGS_KEPT = 200
 """How many of the latest rulings are kept, of each lease and of all together."""
 
+FAILED = "failed"
+"""How the reason of a ruling begins that spilled nothing, because the disk would not have it."""
+
 
 class Ruling(NamedTuple):
     """A decision that was carried out. `at_s` is seconds since the arbiter began.
 
-    `lease` is its number. `bytes` is as in `arbitration.Decision`; `freed_bytes` what spilling
-    was measured to have given back, None for other actions. `pressure_bytes` is the host's as
-    it was decided.
+    `lease` is its number. `bytes` is as in `Decision`; `freed_bytes` what spilling was measured
+    to have given back, None for other actions. `pressure_bytes` is the host's as it was decided.
     """
 
     at_s: float
@@ -30,7 +33,7 @@ class Ruling(NamedTuple):
     @property
     def has_failed(self) -> bool:
         """Whether this is a spill that freed nothing: the disk would not have it."""
-        return self.action is Action.SPILL and self.reason.startswith("failed")
+        return self.action is Action.SPILL and self.reason.startswith(FAILED)
 
 
 def came_back(before: Ruling, ruling: Ruling) -> bool:
@@ -73,98 +76,103 @@ class Tenant(Protocol):
     def capsule_name(self) -> str: ...
 
 
-class Keeper(Protocol):
-    """Whoever keeps the seats: the arbiter, as a seat knows it."""
-
-    lock: threading.RLock
-
-    def admit(self, seat: "Seat", added_bytes: int) -> bool: ...
-    def give_back(self, seat: "Seat", freed_bytes: int) -> None: ...
-    def checkpoint(self, seat: "Seat") -> None: ...
-    def leave(self, seat: "Seat", kept_bytes: int) -> None: ...
-    def abandon(self, seat: "Seat") -> None: ...
-
-
 class Seat:
-    """One lease's place at the arbiter: what it holds and where it stands.
+    """What an arbiter knows of one lease. It is changed under the arbiter's lock alone.
 
-    It is the gate of the lease's memory (`linear_memory.Gate`).
+    Args:
+        standing: where it stands at first.
+        tenant: the lease itself.
+        lock: the arbiter's.
     """
 
     __slots__ = (
-        "_arbiter", "_changed", "abandoned", "aborting", "asked_bytes", "held_bytes", "is_held",
-        "may_go_on", "number", "parking", "phase", "priority", "probed_at", "room_wanted_bytes",
-        "rulings", "spilling", "stalled", "stored_bytes", "tenant", "was_refused",
+        "_changed", "_standing", "held_bytes", "is_abandoned", "number", "probed_at",
+        "room_wanted_bytes", "rulings", "tenant", "was_refused",
     )  # fmt: skip
 
-    def __init__(self, arbiter: Keeper, number: int, priority: int, tenant: Tenant) -> None:
-        self._arbiter = arbiter
-        self._changed = threading.Condition(arbiter.lock)
-        self.number = number
-        self.priority = priority
+    def __init__(self, standing: Standing, tenant: Tenant, lock: threading.RLock) -> None:
+        self._changed = threading.Condition(lock)
+        self._standing = standing
+        self.number = standing.number
         self.tenant = tenant
-        self.held_bytes = self.asked_bytes = self.stored_bytes = 0
-        self.room_wanted_bytes = 0  # on the disk, before a spill that failed is tried again
-        self.phase = Phase.RUNNING
-        self.is_held = self.may_go_on = False
-        self.parking = self.spilling = self.aborting = False
-        self.stalled = self.abandoned = self.was_refused = False
+        self.held_bytes = standing.held_bytes
+        """What it holds. Growths that are granted at once count here and change nothing else:
+        there are many, and a new standing for each would cost more than the growth."""
+        self.is_abandoned = False
+        """It has its outcome, but its guest is asleep in a host call and keeps its memory."""
+        self.was_refused = False
+        """It was told to end while it was held, and its guest has been or is being turned away."""
         self.probed_at: float | None = None
+        """Since when it has been asked to look up at a tick, on the arbiter's clock."""
+        self.room_wanted_bytes = 0
+        """How much room the disk must have before a spill that failed is tried again."""
         self.rulings: deque[Ruling] = deque(maxlen=RULINGS_KEPT)
+        """The latest about it, the oldest first."""
 
     @property
-    def charged_bytes(self) -> int:
-        return 0 if self.phase is Phase.SPILLED else self.held_bytes
+    def standing(self) -> Standing:
+        """Where it stands, with all that it holds."""
+        return self._standing._replace(held_bytes=self.held_bytes)
 
-    def admit(self, added_bytes: int) -> bool:
-        """Whether the lease may grow; its thread may be held here first."""
-        return self._arbiter.admit(self, added_bytes)
+    @standing.setter
+    def standing(self, standing: Standing) -> None:
+        self._standing = standing
+        self.held_bytes = standing.held_bytes
 
-    def give_back(self, freed_bytes: int) -> None:
-        """Count that `freed_bytes` of what was admitted are gone."""
-        self._arbiter.give_back(self, freed_bytes)
+    @property
+    def is_held(self) -> bool:
+        """Whether its guest's thread is kept inside the arbiter."""
+        return self._standing.is_held and not self.was_refused
 
-    def checkpoint(self) -> None:
-        """Called on the guest's thread at an epoch tick; it may be held here."""
-        self._arbiter.checkpoint(self)
+    @property
+    def is_held_back(self) -> bool:
+        """Whether it is held, or will be at its next tick."""
+        return self._standing.is_held_back and not self.was_refused
 
-    def leave(self, kept_bytes: int = 0) -> None:
-        """The lease has ended, and all its memory is gone but `kept_bytes`, which nobody uses."""
-        self._arbiter.leave(self, kept_bytes)
-
-    def abandon(self) -> None:
-        """The lease has ended, but its guest is asleep in a host call and keeps its memory."""
-        self._arbiter.abandon(self)
+    @property
+    def may_overtake(self) -> bool:
+        """As in `Standing`."""
+        # It may have grown since it was last seen; if it had memory then, that makes no odds.
+        return self._standing.may_overtake or self.standing.may_overtake
 
     def wake(self) -> None:
-        """Have the lease see at once that it is to end."""
-        with self._arbiter.lock:
-            self._changed.notify()
-
-    def wait(self) -> None:
-        self._changed.wait()
-
-    def let_go(self) -> None:
-        self.may_go_on, self.is_held, self.asked_bytes = True, False, 0
+        """Have its thread, if it is held, look again at where it stands."""
         self._changed.notify()
 
-    @property
-    def room_needed_bytes(self) -> int:
-        """The most that spilling it takes of the disk."""
-        return max(self.held_bytes - self.stored_bytes, 0)
+    def wait(self) -> None:
+        """Wait on its own thread until it is woken; the arbiter's lock is free meanwhile."""
+        self._changed.wait()
 
-    def view(self, room_bytes: int) -> LeaseView:
-        """The lease as it is decided upon, with `room_bytes` left for spilling."""
-        return LeaseView(
-            number=self.number,
-            priority=self.priority,
-            held_bytes=self.held_bytes,
-            asked_bytes=self.asked_bytes,
-            phase=self.phase,
-            spillable=self.is_held and room_bytes >= self.room_wanted_bytes,
-            parking=self.parking,
-            spilling=self.spilling,
-            aborting=self.aborting or self.tenant.is_ending,
-            stalled=self.stalled or self.abandoned,
-            stored_bytes=self.stored_bytes,
-        )
+    def probe(self, now_s: float, stall_s: float) -> bool:
+        """Note whether its guest, if it runs, reaches no tick; whether it is to be asked to.
+
+        Args:
+            stall_s: how long it may take, from when it was asked.
+        """
+        if self.is_held:
+            return False
+        if self.probed_at is None:
+            self.probed_at = now_s
+            return True
+        if now_s - self.probed_at > stall_s:
+            self.standing = self.standing.fall_asleep()
+        return False
+
+    def hear_of(self) -> None:
+        """Note that its guest is awake."""
+        if self.probed_at is not None:
+            self.probed_at = None
+            self.standing = self.standing.wake_up()
+
+    def note_room(self, disk_room_bytes: int) -> None:
+        """After a spill that failed: see whether the disk has enough room by now to try again."""
+        if self.is_held and 0 < self.room_wanted_bytes <= disk_room_bytes:
+            self.room_wanted_bytes = 0
+            self.standing = self.standing.may_spill_again()
+
+    def seen(self) -> Standing:
+        """Where it stands as it is decided upon: told to end by whomever, asleep or not."""
+        seen = self._standing = self.standing
+        if self.tenant.is_ending and not seen.aborting:
+            seen = seen.abort()
+        return seen.fall_asleep() if self.is_abandoned else seen

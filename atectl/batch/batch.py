@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from atectl.accounting import Budget, Ledger
-from atectl.arbitration.arbiter import Arbiter, Observer
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import Ruling
 from atectl.batch.overview import BatchOverview, lease_row
@@ -164,7 +165,7 @@ class Batch:
             observer=settings.observer,
         )
         self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
-        self._arbiter.drop_idle = self._pool.clear
+        self._arbiter.drop_idle_by(self._pool.clear)
         self._ledger = Ledger()
         self._records: list[LeaseRecord] = []
         self._lock = threading.Lock()
@@ -216,7 +217,7 @@ class Batch:
 
         rules, budget = self._settings.rules, self._settings.budget
         self.baseline_bytes = self._arbiter.measure_baseline()
-        refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.parks or rules.spills)
+        refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.is_guarded)
         self._supervisor.start()
         self._jobs = iter(jobs)
         for _ in range(self._settings.jobs):

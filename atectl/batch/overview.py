@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.seat import Ruling, Seat, came_back
-from atectl.arbitration.view import Phase
+from atectl.arbitration.standing import Phase
 from atectl.lease.lease import Lease
 
 RESUMING_S = 1.0
@@ -61,15 +61,18 @@ def lease_row(job: int, lease: Lease, now_s: float) -> LeaseRow:
 
 def _state(lease: Lease, now_s: float) -> str:
     seat = lease.seat
-    if seat is not None and seat.aborting:
+    if seat is None:
+        return "ending" if lease.is_ending else lease.state
+    standing = seat.standing
+    if standing.aborting:
         return "aborted"
     if lease.is_ending:
         return "ending"
-    if seat is not None and seat.phase is Phase.PARKED and seat.asked_bytes:
+    if standing.phase is Phase.PARKED and standing.asked_bytes:
         return "waiting"
-    if seat is not None and seat.phase is Phase.RUNNING and _came_back_lately(seat, now_s):
+    if standing.phase is Phase.RUNNING and _came_back_lately(seat, now_s):
         return "resuming"
-    return lease.state
+    return standing.phase.value
 
 
 def _came_back_lately(seat: Seat, now_s: float) -> bool:

@@ -84,7 +84,7 @@ class HostSettings(NamedTuple):
     @property
     def is_guarded(self) -> bool:
         """Whether leases are held back under pressure: a budget too small would hold them all."""
-        return self.rules.parks or self.rules.spills
+        return self.rules.is_guarded
 
 
 class CapsuleEntry(NamedTuple):

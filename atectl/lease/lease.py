@@ -30,6 +30,7 @@ from atectl.units import format_size
 
 if TYPE_CHECKING:
     from atectl.arbitration.arbiter import Arbiter
+    from atectl.arbitration.place import Place
     from atectl.arbitration.seat import Seat
     from atectl.lease.store_pool import KeptStore, PoolKey, StorePool
     from atectl.spill.area import SpillArea
@@ -111,7 +112,7 @@ class Lease:
         self._control = GuestControl()
         self._identity = own_identity()
         self._standing = standing
-        self._seat: Seat | None = None
+        self._place: Place | None = None
         self._kept: KeptStore | None = None
         self._abortion: Outcome | None = None
         self._started = time.monotonic()
@@ -140,8 +141,8 @@ class Lease:
             self._told_to_end = time.monotonic()
             self._control.ending = reason
         self._engine.tick()
-        if self._seat is not None:
-            self._seat.wake()
+        if self._place is not None:
+            self._place.wake()
 
     def abort(self, why: str, remedy: str) -> None:
         """End it for want of memory; the arbiter says why, and what would help."""
@@ -167,8 +168,8 @@ class Lease:
         if self._control.ending is not None:
             if now >= self._told_to_end + GRACE_S and not self.is_done:
                 self._finish(self._told_to_end_for(self._control.ending))
-                if self._seat is not None:
-                    self._seat.abandon()
+                if self._place is not None:
+                    self._place.abandon()
                 return True
         elif deadline_s is not None and now >= self._started + deadline_s:
             self.end(outcomes.DEADLINE)
@@ -238,8 +239,8 @@ class Lease:
 
     @property
     def seat(self) -> "Seat | None":
-        """Its place at the arbiter, once it runs."""
-        return self._seat
+        """What the arbiter knows of it, once it runs."""
+        return None if self._place is None else self._place.seat
 
     def record(self) -> LeaseRecord:
         """The lease as the stored ledger is to know it."""
@@ -273,7 +274,7 @@ class Lease:
     @property
     def state(self) -> str:
         """Where it stands until it has ended: `running`, `parked` or `spilled`."""
-        return RUNNING if self._seat is None else self._seat.phase.value
+        return RUNNING if self.seat is None else self.seat.standing.phase.value
 
     @property
     def fuel(self) -> int:
@@ -316,14 +317,14 @@ class Lease:
             self._memory.on_refusal = self._on_refusal
         held_bytes = self._meter.read().current_bytes
         arbiter, number, priority = standing[:3]
-        self._memory.gate = self._seat = arbiter.register(self, number, priority, held_bytes)
-        self._control.checkpoint = self._seat.checkpoint
+        self._memory.gate = self._place = arbiter.register(self, number, priority, held_bytes)
+        self._control.checkpoint = self._place.checkpoint
 
     def _leave_place(self, standing: Standing) -> None:
         pool, key, kept = standing.pool, self._pool_key, self._kept
         self._memory.gate = None
-        if self._seat is not None:
-            self._seat.leave(0 if kept is None else kept.held_bytes)
+        if self._place is not None:
+            self._place.leave(0 if kept is None else kept.held_bytes)
         if pool is not None and key is not None and kept is not None:
             pool.put(key, kept)
 
@@ -431,8 +432,8 @@ class Lease:
 
     @property
     def _was_cut_off(self) -> bool:
-        """Whether it was told to end inside a growth request, which the guest saw refused."""
-        return self._seat is not None and self._seat.was_refused
+        """Whether it was told to end while it was held, so that its guest was refused to grow."""
+        return self.seat is not None and self.seat.was_refused
 
     def _judge(self, error: Exception) -> Outcome:
         """How the lease ended, from what the engine raised."""

@@ -1,18 +1,20 @@
 """Whether the rules under which a trace was recorded still decide what they did.
 
-What was decided is decided again on the view of then. Where nothing was, the view is pieced
-together from the events before, and the rules are to do nothing again.
+Each recorded decision is made again on the view that was recorded with it. At a sample where
+nothing was decided, the view is pieced together from the events before it, and the rules must
+decide nothing there again.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from typing import NamedTuple
 
 from atectl.accounting import Budget
 from atectl.arbitration.deciding import decide
 from atectl.arbitration.policies import Rules, rules
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.arbitration.standing import IllegalTransition, Standing
+from atectl.arbitration.view import Action, Decision, HostView
 from atectl.trace.events import (
     Asked,
     Decided,
@@ -38,10 +40,10 @@ class Difference(NamedTuple):
 
 
 class Check(NamedTuple):
-    """Every recorded moment of decision decided again, and the samples between them.
+    """What came of deciding every recorded moment again, and the samples between them.
 
-    `samples` counts those at which nothing was decided and all is known on which that was.
-    `undecided` is what was done to leases with no decision recorded for it.
+    `samples` counts those at which nothing was decided, and of which all is known that this
+    depended on. `undecided` is what was done to leases with no decision recorded for it.
     """
 
     moments: int
@@ -94,14 +96,18 @@ def _decided_on_all(views: list[HostView], own: Rules) -> tuple[Decision, ...]:
 
 
 class _Past:
-    """How the leases stand, event by event."""
+    """How the leases stand, event by event, as far as that is known.
+
+    What no lease can do from where it stands is no reason to fail: the trace lacks something, and
+    its samples are not judged until the next recorded view tells how all stand.
+    """
 
     def __init__(self, header: Header) -> None:
         self.undecided: list[Ruled] = []
         self._budget: Budget = header.budget
         self._busy_leases = header.busy_leases
         self._room_bytes = header.spill_room_bytes or 0
-        self._leases: dict[int, LeaseView] = {}
+        self._leases: dict[int, Standing] = {}
         self._ordered: Counter[tuple[Action, int]] = Counter()
         self._is_sure = True
 
@@ -111,22 +117,25 @@ class _Past:
         elif isinstance(event, Ruled):
             self._rule(event)
         elif isinstance(event, Registered):
-            self._leases[event.lease] = LeaseView(event.lease, event.priority, 0)
+            self._leases[event.lease] = Standing(event.lease, event.priority, 0)
         elif isinstance(event, Finished):
             self._leases.pop(event.lease, None)
         elif isinstance(event, Asked):
-            # Granted at once, or what was decided on it comes next and says how it stands.
-            held_bytes = event.held_bytes + event.asked_bytes
-            self._become(event.lease, held_bytes=held_bytes, phase=Phase.RUNNING, parking=False)
+            held_bytes, asked_bytes = event.held_bytes, event.asked_bytes
+            # Taken as granted at once: if it was not, a recorded view comes next and tells.
+            self._change(
+                event.lease, lambda lease: lease.seen_holding(held_bytes).ask(asked_bytes).go_on()
+            )
 
     def views(self, sample: Sampled) -> list[HostView]:
         """The host as it may have been decided on at a sample; none if that is not known."""
-        leases = [self._seen(lease, sample) for lease in self._leases.values()]
+        for number in list(self._leases):
+            self._change(number, lambda lease: _sampled(lease, sample))
         view = HostView(
             self._budget,
             sample.resident_bytes,
             sample.baseline_bytes,
-            tuple(sorted(leases, key=lambda lease: lease.number)),
+            tuple(self._leases[number] for number in sorted(self._leases)),
             self._room_bytes,
             self._busy_leases or 1,
         )
@@ -134,7 +143,7 @@ class _Past:
             self._is_sure
             and self._busy_leases is not None
             and view.charged_bytes == sample.charged_bytes
-            # Past the limit the resident size is looked at once more.
+            # Past the limit the resident size is read once more before anything is decided.
             and not self._budget.is_over_limit(sample.pressure.resident_alone)
         )
         if not is_known:
@@ -147,18 +156,6 @@ class _Past:
             for moved in (0, _UNSURE_BYTES, -_UNSURE_BYTES)
         ]
 
-    def _seen(self, lease: LeaseView, sample: Sampled) -> LeaseView:
-        number = lease.number
-        seen = lease._replace(
-            parking=number in sample.parking,
-            stalled=number in sample.stalled,
-            aborting=number in sample.ending,
-        )
-        if lease.parking and not seen.parking and not seen.aborting:
-            # It got to its tick.
-            seen = self._leases[number] = seen._replace(phase=Phase.PARKED, spillable=True)
-        return seen
-
     def _decide(self, event: Decided) -> None:
         self._leases = {lease.number: lease for lease in event.leases}
         self._is_sure = True
@@ -167,26 +164,9 @@ class _Past:
         self._ordered = Counter({x: n for x, n in self._ordered.items() if x[0] is Action.SPILL})
         for action, number, _, _ in event.decisions:
             self._ordered[action, number] += 1
-            lease = self._leases.get(number)
-            if lease is None:
-                continue
-            if action in (Action.GRANT, Action.RESUME):
-                held_bytes = lease.held_bytes + lease.asked_bytes
-                self._become(
-                    number,
-                    held_bytes=held_bytes,
-                    asked_bytes=0,
-                    phase=Phase.RUNNING,
-                    spillable=False,
-                    parking=False,
-                )
-            elif action is Action.PARK and lease.asked_bytes:
-                self._become(number, phase=Phase.PARKED)
-            elif action is Action.PARK:
-                self._become(number, parking=True)
-            elif action is Action.SPILL:
-                self._room_bytes -= lease.room_needed_bytes
-                self._become(number, spilling=True)
+            if action is Action.SPILL and number in self._leases:
+                self._room_bytes -= self._leases[number].room_needed_bytes
+            self._change(number, _TOLD[action])
 
     def _rule(self, event: Ruled) -> None:
         order = event.action, event.lease
@@ -197,13 +177,37 @@ class _Past:
         if event.action is not Action.SPILL:
             return
         if event.is_failed_spill:
-            # When it may be spilled after all is not told.
-            self._become(event.lease, spilling=False)
-            self._is_sure = False
+            self._change(event.lease, lambda lease: lease.spill_failed(lease.stored_bytes))
+            self._is_sure = False  # no event tells when it may be spilled again
         else:
-            self._become(event.lease, spilling=False, phase=Phase.SPILLED, stored_bytes=event.bytes)
+            self._change(event.lease, lambda lease: lease.spilled(event.bytes))
 
-    def _become(self, number: int, **changed: object) -> None:
-        if number in self._leases:
-            lease = self._leases[number]._replace(**changed)  # type: ignore[arg-type]
-            self._leases[number] = lease
+    def _change(self, number: int, change: Callable[[Standing], Standing]) -> None:
+        if number not in self._leases:
+            return
+        try:
+            self._leases[number] = change(self._leases[number])
+        except IllegalTransition:
+            self._is_sure = False
+
+
+_TOLD: dict[Action, Callable[[Standing], Standing]] = {
+    Action.GRANT: Standing.go_on,
+    Action.RESUME: Standing.go_on,
+    Action.PARK: Standing.park,
+    Action.SPILL: Standing.spill,
+    Action.ABORT: Standing.abort,
+}
+"""How a lease stands once it was decided to do this to it."""
+
+
+def _sampled(lease: Standing, sample: Sampled) -> Standing:
+    """How a lease stands by what only samples tell."""
+    number = lease.number
+    if number in sample.ending and not lease.aborting:
+        lease = lease.abort()
+    if lease.parking and number not in sample.parking:
+        lease = lease.reach_tick()
+    elif number in sample.parking and not lease.parking:
+        lease = lease.park()
+    return lease.fall_asleep() if number in sample.stalled else lease.wake_up()

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from atectl.accounting import Budget
-from atectl.arbitration.view import Action, Phase
+from atectl.arbitration.view import Action
 from atectl.trace.events import Asked, Decided, Event, Finished, Registered, Ruled, Sampled, Trace
-from atectl.trace.simulation import Machine, Script, Step
+from atectl.trace.workload import Machine, Script, Step
 
 _DEFAULT_SPILL_BYTES_PER_S = 1 << 30
 _DEFAULT_SPILL_ROOM_BYTES = 1 << 50
@@ -92,7 +92,7 @@ class _Past:
     def __init__(self, begun: Registered, ready_s: float) -> None:
         self.begun = begun
         self.ready_s = ready_s
-        self.phase = Phase.RUNNING
+        self.is_running = True
         self.work_s = 0.0
         self.steps: list[Step] = []
 
@@ -116,7 +116,7 @@ def scripts_of(trace: Trace) -> list[Script]:
     unfinished: dict[int, _Past] = {}
     now_s = 0.0
     for event in trace.events:
-        running = [past for past in unfinished.values() if past.phase is Phase.RUNNING]
+        running = [past for past in unfinished.values() if past.is_running]
         share = min(1.0, cores / max(len(running), 1)) * (event.at_s - now_s)
         for past in running:
             past.work_s += share
@@ -135,11 +135,11 @@ def _follow(event: Asked | Ruled | Finished, unfinished: dict[int, _Past]) -> No
     past = unfinished[event.lease]
     if isinstance(event, Asked):
         past.end_step(event.asked_bytes)
-        past.phase = Phase.RUNNING
+        past.is_running = True
     elif isinstance(event, Finished):
         past.end_step(0)
         del unfinished[event.lease]
     elif event.action is Action.PARK:
-        past.phase = Phase.PARKED
+        past.is_running = False
     elif event.action in (Action.GRANT, Action.RESUME):
-        past.phase = Phase.RUNNING
+        past.is_running = True

@@ -1,14 +1,16 @@
 """A trace of arbitration: all that happened to the leases of one host, as JSON lines.
 
 The first line is the header; each line after it is one event, in the order of time. It is
-written as it happens, so that of a process that was killed all but the last moment is there.
-`trace_reading` reads it back.
+written as it happens, so that the trace of a process that was killed lacks only its last moment.
 """
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from atectl.accounting import Budget, Pressure
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView
+from atectl.arbitration.seat import FAILED
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action, Decision, HostView
 
 SCHEMA_VERSION = 1
 
@@ -25,8 +27,8 @@ class Header(NamedTuple):
     jobs: int
     """How many leases ran at once at most."""
     busy_leases: int | None = None
-    """How many running leases kept the machine busy (its cores); None where it is not known, and
-    then the samples do not say how the leases stood either."""
+    """How many running leases kept the machine busy (its cores). None in traces of older versions,
+    whose samples do not tell how the leases stood either."""
     spill_room_bytes: int | None = None
     """What the spill disk and its cap took as the run began; None where it is not known."""
 
@@ -43,7 +45,7 @@ class Registered(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A lease asked to grow; unless it was ruled to park for it, it was granted at once."""
+    """A lease asked to grow. If no ruling parks it for that, it was granted at once."""
 
     at_s: float
     lease: int
@@ -52,7 +54,7 @@ class Asked(NamedTuple):
 
 
 class Sampled(NamedTuple):
-    """What the host used at one moment, and what of its leases no other event tells."""
+    """What the host used at one moment, and what no other event tells of its leases."""
 
     at_s: float
     resident_bytes: int | None
@@ -61,7 +63,7 @@ class Sampled(NamedTuple):
     parking: tuple[int, ...] = ()
     """The leases that were told to park at a tick and had not got there."""
     stalled: tuple[int, ...] = ()
-    """Those that reached no tick, being in a host call."""
+    """Those that reached no tick: they were in a host call."""
     ending: tuple[int, ...] = ()
     """Those that were told to end, by whomever, and had not."""
 
@@ -71,7 +73,8 @@ class Sampled(NamedTuple):
 
 
 class Ruled(NamedTuple):
-    """A decision was carried out, spilling when it was done. `freed_bytes` is measured."""
+    """A decision was carried out; of a spill this tells once it was done, with `freed_bytes` as
+    they were measured."""
 
     at_s: float
     action: Action
@@ -86,7 +89,7 @@ class Ruled(NamedTuple):
     @property
     def is_failed_spill(self) -> bool:
         """Whether memory was to be spilled and could not be."""
-        return self.reason.startswith("failed")
+        return self.reason.startswith(FAILED)
 
     @property
     def pressure(self) -> Pressure:
@@ -101,10 +104,24 @@ class Decided(NamedTuple):
     baseline_bytes: int
     spill_room_bytes: int
     busy_leases: int
-    leases: tuple[LeaseView, ...]
+    leases: tuple[Standing, ...]
     decisions: tuple[Decision, ...]
 
+    @classmethod
+    def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
+        """The decisions that were made on a view."""
+        return cls(
+            at_s,
+            host.resident_bytes,
+            host.baseline_bytes,
+            host.spill_room_bytes,
+            host.busy_leases,
+            host.leases,
+            tuple(decisions),
+        )
+
     def host(self, budget: Budget) -> HostView:
+        """The view that they were made on."""
         return HostView(
             budget,
             self.resident_bytes,
@@ -142,6 +159,3 @@ EVENTS: dict[str, type[Event]] = {
 }
 """The events, by the names that a trace gives them."""
 EVENT_NAMES = {event: name for name, event in EVENTS.items()}
-
-
-# Writing

@@ -7,7 +7,8 @@ from typing import Any, BinaryIO
 
 from atectl.accounting import Budget
 from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES
-from atectl.arbitration.view import Action, Decision, LeaseView, Phase
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision
 from atectl.records.lines import json_of
 from atectl.records.readers import (
     bytes_read,
@@ -149,7 +150,7 @@ _priority = whole(-(2**63), 2**63 - 1)
 _counts = listed(_count, "numbers of leases")
 _seconds = number(0, 1e12)
 
-_LEASE_VIEW = {
+_STANDING = {
     "number": _count,
     "priority": _priority,
     **dict.fromkeys(("held_bytes", "asked_bytes", "stored_bytes"), bytes_read),
@@ -157,7 +158,7 @@ _LEASE_VIEW = {
     **dict.fromkeys(("spillable", "parking", "spilling", "aborting", "stalled"), flag),
 }
 _DECISION = {"action": member(Action), "lease": _count, "bytes": bytes_read, "reason": text}
-LEASE_VIEW = _table(LeaseView, _LEASE_VIEW, takes_others=False)
+LEASE_VIEW = _table(Standing, _STANDING, takes_others=False)
 DECISION = _table(Decision, _DECISION, takes_others=True)
 
 _EVENT = {
@@ -167,7 +168,7 @@ _EVENT = {
     "busy_leases": _count,
     **dict.fromkeys(("principal", "label", "capsule"), text),
     **dict.fromkeys(("parking", "stalled", "ending"), _counts),
-    "leases": listed(read_as(LeaseView, LEASE_VIEW), "leases"),
+    "leases": listed(read_as(Standing, LEASE_VIEW), "leases"),
     "decisions": listed(read_as(Decision, DECISION), "decisions"),
     **dict.fromkeys(("resident_bytes", "freed_bytes"), optional(bytes_read)),
     **dict.fromkeys(

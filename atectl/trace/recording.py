@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from atectl.accounting import Pressure
-from atectl.arbitration.view import Decision, HostView, LeaseView
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Decision, HostView
 from atectl.trace.errors import TraceUnwritable
 from atectl.trace.events import (
     EVENT_NAMES,
@@ -35,10 +36,10 @@ class Recorder:
 
     def registered(self, at_s: float, seat: "Seat") -> None:
         self._seats[seat.number] = seat
-        whose = seat.tenant
+        whose, priority = seat.tenant, seat.standing.priority
         self._record(
             Registered(
-                at_s, seat.number, seat.priority, whose.principal, whose.label, whose.capsule_name
+                at_s, seat.number, priority, whose.principal, whose.label, whose.capsule_name
             )
         )
 
@@ -46,31 +47,19 @@ class Recorder:
         self._record(Asked(at_s, seat.number, seat.held_bytes, added_bytes))
 
     def sampled(self, at_s: float, pressure: Pressure) -> None:
-        seats = self._seats.values()
+        leases = [seat.seen() for seat in self._seats.values()]
         self._record(
             Sampled(
                 at_s,
                 *pressure,
-                parking=tuple(seat.number for seat in seats if seat.parking),
-                stalled=tuple(seat.number for seat in seats if seat.stalled),
-                ending=tuple(
-                    seat.number for seat in seats if seat.aborting or seat.tenant.is_ending
-                ),
+                parking=tuple(lease.number for lease in leases if lease.parking),
+                stalled=tuple(lease.number for lease in leases if lease.stalled),
+                ending=tuple(lease.number for lease in leases if lease.aborting),
             )
         )
 
     def decided(self, at_s: float, host: HostView, decisions: Sequence[Decision]) -> None:
-        self._record(
-            Decided(
-                at_s,
-                host.resident_bytes,
-                host.baseline_bytes,
-                host.spill_room_bytes,
-                host.busy_leases,
-                host.leases,
-                tuple(decisions),
-            )
-        )
+        self._record(Decided.on(host, at_s, decisions))
 
     def ruled(self, ruling: "Ruling", pressure: Pressure) -> None:
         self._record(
@@ -165,7 +154,7 @@ def event_line(event: Event) -> str:
     return _line({"event": EVENT_NAMES[type(event)], **fields})
 
 
-def _compact(record: LeaseView | Event) -> dict[str, Any]:
+def _compact(record: Standing | Event) -> dict[str, Any]:
     """The fields that are not as they usually are."""
     usual = record._field_defaults
     fields = record._asdict().items()

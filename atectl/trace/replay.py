@@ -126,8 +126,7 @@ def replayed_run(trace: Trace, backpressure: str, policy: str | None, budget: Bu
         KeyError: no such back-pressure or policy.
     """
     other = rules(backpressure, policy)
-    is_guarded = other.parks or other.spills
-    refuse_unsatisfiable(budget, baseline_of(trace.events), is_guarded=is_guarded)
+    refuse_unsatisfiable(budget, baseline_of(trace.events), is_guarded=other.is_guarded)
     events = replay(trace, other, budget)
     return Run(backpressure, other.policy.name, budget, False, events, leases_of(trace))
 

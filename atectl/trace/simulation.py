@@ -7,13 +7,14 @@ likewise, at no cost of its own. What happens is told as a trace.
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from atectl.accounting import Budget, Pressure
-from atectl.arbitration.deciding import decide
+from atectl.accounting import Pressure
+from atectl.arbitration.deciding import decide, is_calm, is_granted_at_once
 from atectl.arbitration.policies import Rules
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.arbitration.standing import Phase
+from atectl.arbitration.view import Action, Decision, HostView
 from atectl.trace.events import Asked, Decided, Event, Finished, Registered, Ruled, Sampled
+from atectl.trace.workload import Actor, Machine, Script
 
 TICK_S = 0.01
 """How long a running guest takes to see that it is to park or to end."""
@@ -24,130 +25,12 @@ RECONCILE_S = 0.05
 _SOON_S = 1e-9
 
 
-class Step(NamedTuple):
-    """A lease works for `work_s` seconds of one core, then asks for `grow_bytes` more.
-
-    With `grow_bytes` 0 it goes on to its next step. In a host call it needs no core, sees no
-    tick, and so cannot be parked.
-    """
-
-    work_s: float
-    grow_bytes: int = 0
-    in_host_call: bool = False
-
-
-class Script(NamedTuple):
-    """All that one lease does, from `ready_s` on. `number` 0 is its place among the scripts."""
-
-    steps: tuple[Step, ...]
-    priority: int = 0
-    ready_s: float = 0.0
-    number: int = 0
-
-
-class Machine(NamedTuple):
-    """What the leases run on.
-
-    `jobs` is how many run at once at most. `uncharged` is resident memory that nobody is charged
-    for, as (from when, bytes) in the order of time. `sees_resident` is no where the resident size
-    cannot be read.
-    """
-
-    budget: Budget
-    baseline_bytes: int
-    cores: int
-    jobs: int
-    spill_room_bytes: int
-    spill_bytes_per_s: float
-    uncharged: tuple[tuple[float, int], ...] = ()
-    sees_resident: bool = True
-
-
 def simulate(machine: Machine, scripts: Sequence[Script], rules: Rules) -> tuple[Event, ...]:
     """What happens to `scripts`, which are registered in their order.
 
     If nobody could go on any more, the events end there: some lease has then not finished.
     """
     return _Simulation(machine, scripts, rules).run()
-
-
-class _Actor:
-    """A lease that has begun."""
-
-    def __init__(self, number: int, script: Script) -> None:
-        self.number = number
-        self.priority = script.priority
-        self.steps = list(reversed(script.steps))
-        self.step = Step(0.0)
-        self.left_s = self.work_s = 0.0
-        self.held_bytes = self.asked_bytes = self.stored_bytes = 0
-        self.untouched_bytes = 0  # of what it holds, as its step began
-        self.phase = Phase.RUNNING
-        self.parks_at: float | None = None
-        self.spilled_at: float | None = None
-        self.ends_at: float | None = None
-        self.is_held = False
-
-    @property
-    def charged_bytes(self) -> int:
-        return 0 if self.phase is Phase.SPILLED else self.held_bytes
-
-    @property
-    def resident_bytes(self) -> int:
-        if self.phase is Phase.SPILLED:
-            return 0
-        share = self.left_s / self.work_s if self.work_s > 0 else 1.0
-        return self.held_bytes - int(self.untouched_bytes * min(max(share, 0.0), 1.0))
-
-    @property
-    def to_be_stored_bytes(self) -> int:
-        """What it takes of the disk once it is spilled: its file never shrinks."""
-        return max(self.held_bytes, self.stored_bytes)
-
-    def grow(self) -> None:
-        self._stand()
-        self.held_bytes += self.asked_bytes
-        self.untouched_bytes += self.asked_bytes
-        self.asked_bytes = 0
-
-    def work(self, seconds: float) -> None:
-        """Have it touch what it holds over `seconds` of a core, and ask again after them."""
-        self._stand()
-        self.left_s = self.work_s = seconds
-
-    def spill(self) -> None:
-        """All that it holds is gone, and comes back as it is used."""
-        self.phase = Phase.SPILLED
-        self.stored_bytes = self.to_be_stored_bytes
-        self.untouched_bytes, self.work_s = self.held_bytes, self.left_s
-
-    def _stand(self) -> None:
-        """Count from now on what is yet to be touched."""
-        self.untouched_bytes = self.held_bytes - self.resident_bytes
-        self.work_s = self.left_s
-
-    @property
-    def sleeps(self) -> bool:
-        return self.step.in_host_call and not self.is_held
-
-    @property
-    def needs_core(self) -> bool:
-        return not (self.is_held or self.sleeps)
-
-    def view(self) -> LeaseView:
-        return LeaseView(
-            number=self.number,
-            priority=self.priority,
-            held_bytes=self.held_bytes,
-            asked_bytes=self.asked_bytes,
-            phase=self.phase,
-            spillable=self.is_held,
-            parking=self.parks_at is not None,
-            spilling=self.spilled_at is not None,
-            aborting=self.ends_at is not None,
-            stalled=self.sleeps,
-            stored_bytes=self.stored_bytes,
-        )
 
 
 class _Simulation:
@@ -157,7 +40,7 @@ class _Simulation:
         self._coming = [
             (script.number or place, script) for place, script in enumerate(scripts, start=1)
         ][::-1]
-        self._actors: dict[int, _Actor] = {}
+        self._actors: dict[int, Actor] = {}
         self._uncharged = list(reversed(machine.uncharged))
         self._uncharged_bytes = 0
         self._is_calm = True
@@ -187,7 +70,7 @@ class _Simulation:
         times = [
             self._now_s + actor.left_s / (1.0 if actor.sleeps else rate)
             for actor in self._actors.values()
-            if not actor.is_held
+            if not actor.standing.is_held
         ]
         for actor in self._actors.values():
             times += [
@@ -207,7 +90,7 @@ class _Simulation:
     def _pass(self, seconds: float) -> None:
         rate = self._rate()
         for actor in self._actors.values():
-            if not actor.is_held:
+            if not actor.standing.is_held:
                 actor.left_s -= seconds * (1.0 if actor.sleeps else rate)
         self._now_s += seconds
 
@@ -236,9 +119,9 @@ class _Simulation:
             Sampled(
                 self._now_s,
                 *self._pressure(),
-                parking=tuple(x.number for x in actors if x.parks_at is not None),
-                stalled=tuple(x.number for x in actors if x.sleeps),
-                ending=tuple(x.number for x in actors if x.ends_at is not None),
+                parking=tuple(x.number for x in actors if x.standing.parking),
+                stalled=tuple(x.number for x in actors if x.standing.stalled),
+                ending=tuple(x.number for x in actors if x.standing.aborting),
             )
         )
 
@@ -250,12 +133,12 @@ class _Simulation:
         if script.ready_s > self._now_s + _SOON_S:
             return False
         self._coming.pop()
-        actor = self._actors[number] = _Actor(number, script)
+        actor = self._actors[number] = Actor(number, script)
         self._events.append(Registered(self._now_s, number, script.priority))
         self._advance(actor)
         return True
 
-    def _moves(self, actor: _Actor) -> bool:
+    def _moves(self, actor: Actor) -> bool:
         """Do what is due of one lease; whether anything was."""
         if self._is_due(actor.spilled_at):
             self._spilled(actor)
@@ -263,10 +146,10 @@ class _Simulation:
             return False
         elif self._is_due(actor.ends_at):
             self._finish(actor)
-        elif not actor.is_held and actor.left_s <= _SOON_S:
+        elif not actor.standing.is_held and actor.left_s <= _SOON_S:
             self._asks(actor)
         elif self._is_due(actor.parks_at):
-            actor.parks_at, actor.is_held, actor.phase = None, True, Phase.PARKED
+            actor.reach_tick()
         else:
             return False
         return True
@@ -274,49 +157,38 @@ class _Simulation:
     def _is_due(self, at_s: float | None) -> bool:
         return at_s is not None and at_s <= self._now_s + _SOON_S
 
-    def _asks(self, actor: _Actor) -> None:
+    def _asks(self, actor: Actor) -> None:
         """The work of a step is done: by now all that was granted before it is touched."""
         actor.untouched_bytes = 0
-        if not actor.step.grow_bytes or actor.ends_at is not None:
+        added_bytes, held_bytes = actor.step.grow_bytes, actor.standing.held_bytes
+        if not added_bytes or actor.standing.aborting:
             self._advance(actor)
             return
-        self._events.append(
-            Asked(self._now_s, actor.number, actor.held_bytes, actor.step.grow_bytes)
+        self._events.append(Asked(self._now_s, actor.number, held_bytes, added_bytes))
+        room_bytes = self._machine.budget.room_below_soft_bytes(self._pressure())
+        is_granted = not self._rules.is_guarded or is_granted_at_once(
+            added_bytes, room_bytes, self._is_calm, actor.standing
         )
-        actor.asked_bytes = actor.step.grow_bytes
-        if self._fits_at_once(actor):
-            actor.grow()
+        actor.ask()
+        if is_granted:
+            actor.go_on()
             self._advance(actor)
-        else:
-            actor.is_held, actor.parks_at = True, None
 
-    def _fits_at_once(self, actor: _Actor) -> bool:
-        """Whether nothing need be decided, as in `arbiter`."""
-        if not (self._rules.parks or self._rules.spills):
-            return True
-        return (
-            not self._machine.budget.is_over_soft(self._pressure().after(actor.asked_bytes))
-            and (self._is_calm or actor.held_bytes > 0)
-            and actor.parks_at is None
-        )
-
-    def _advance(self, actor: _Actor) -> None:
+    def _advance(self, actor: Actor) -> None:
         """Begin the next step, or end."""
-        if actor.ends_at is None and actor.steps:
-            actor.step = actor.steps.pop()
-            actor.work(actor.step.work_s)
+        if actor.steps and not actor.standing.aborting:
+            actor.begin(actor.steps.pop())
         else:
             self._finish(actor)
 
-    def _finish(self, actor: _Actor) -> None:
+    def _finish(self, actor: Actor) -> None:
         del self._actors[actor.number]
         self._events.append(Finished(self._now_s, actor.number))
 
-    def _spilled(self, actor: _Actor) -> None:
-        actor.spilled_at = None
+    def _spilled(self, actor: Actor) -> None:
         freed_bytes = actor.resident_bytes
-        actor.spill()
-        decision = Decision(Action.SPILL, actor.number, actor.held_bytes, "spilled")
+        actor.end_spilling()
+        decision = Decision(Action.SPILL, actor.number, actor.standing.held_bytes, "spilled")
         self._record(decision, freed_bytes)
 
     # Decisions
@@ -328,51 +200,31 @@ class _Simulation:
             decisions = decide(host, self._rules)
             if not decisions:
                 break
-            self._events.append(
-                Decided(
-                    self._now_s,
-                    host.resident_bytes,
-                    host.baseline_bytes,
-                    host.spill_room_bytes,
-                    host.busy_leases,
-                    host.leases,
-                    tuple(decisions),
-                )
-            )
+            self._events.append(Decided.on(host, self._now_s, decisions))
             for decision in decisions:
                 self._carry_out(decision)
-        is_over_soft = self._machine.budget.is_over_soft(self._pressure().resident_alone)
-        self._is_calm = not is_over_soft and not any(
-            x.is_held or x.parks_at is not None for x in self._actors.values()
+        holds_anybody_back = any(x.standing.is_held_back for x in self._actors.values())
+        self._is_calm = is_calm(
+            self._machine.budget, self._pressure(), holds_anybody_back=holds_anybody_back
         )
 
     def _carry_out(self, decision: Decision) -> None:
         actor = self._actors[decision.lease]
-        waited = actor.phase is not Phase.RUNNING
+        waited = actor.standing.phase is not Phase.RUNNING
         match decision.action:
             case Action.GRANT:
-                self._bring_back(actor)
-                actor.grow()
+                actor.go_on()
                 self._advance(actor)
             case Action.RESUME:
-                self._bring_back(actor)
-            case Action.PARK if actor.is_held:
-                actor.phase = Phase.PARKED
+                actor.go_on()
             case Action.PARK:
-                actor.parks_at = self._now_s + TICK_S
+                actor.park(self._now_s + TICK_S)
             case Action.SPILL:
-                actor.spilled_at = self._now_s + self._disk_s(actor)
+                actor.spill(self._now_s + decision.bytes / self._machine.spill_bytes_per_s)
             case Action.ABORT:
-                actor.ends_at = self._now_s + (0.0 if actor.is_held else TICK_S)
+                actor.abort(self._now_s + (0.0 if actor.standing.is_held else TICK_S))
         if decision.action is not Action.SPILL and (waited or decision.action is not Action.GRANT):
             self._record(decision)
-
-    def _bring_back(self, actor: _Actor) -> None:
-        actor.phase = Phase.RUNNING
-        actor.is_held = False
-
-    def _disk_s(self, actor: _Actor) -> float:
-        return actor.held_bytes / self._machine.spill_bytes_per_s
 
     def _record(self, decision: Decision, freed_bytes: int | None = None) -> None:
         action, lease, size, reason = decision
@@ -384,15 +236,12 @@ class _Simulation:
 
     def _view(self) -> HostView:
         machine, actors = self._machine, self._actors.values()
-        on_disk_bytes = sum(
-            actor.stored_bytes if actor.spilled_at is None else actor.to_be_stored_bytes
-            for actor in actors
-        )
+        on_disk_bytes = sum(actor.on_disk_bytes for actor in actors)
         return HostView(
             machine.budget,
             self._pressure().resident_bytes,
             self._machine.baseline_bytes,
-            tuple(actor.view() for actor in sorted(actors, key=lambda actor: actor.number)),
+            tuple(actor.standing for actor in sorted(actors, key=lambda actor: actor.number)),
             max(machine.spill_room_bytes - on_disk_bytes, 0),
             min(machine.cores, machine.jobs),
         )
@@ -404,5 +253,5 @@ class _Simulation:
         return Pressure(
             resident_bytes if self._machine.sees_resident else None,
             self._machine.baseline_bytes,
-            sum(actor.charged_bytes for actor in actors),
+            sum(actor.standing.charged_bytes for actor in actors),
         )

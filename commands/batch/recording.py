@@ -14,7 +14,7 @@ from ..output.stderr import report_warning
 from .arguments import BatchRequest
 
 if TYPE_CHECKING:
-    from atectl.arbitration.arbiter import Observer
+    from atectl.arbitration.chronicle import Observer
     from atectl.budget.file import HostSettings
     from atectl.trace.events import Header
 

@@ -24,7 +24,7 @@ from .tally import Tally
 from .warnings import warn_of_budget
 
 if TYPE_CHECKING:
-    from atectl.arbitration.arbiter import Observer
+    from atectl.arbitration.chronicle import Observer
     from atectl.batch.batch import Batch
     from atectl.budget.file import HostSettings
     from atectl.capsule.cache import ArtifactCache

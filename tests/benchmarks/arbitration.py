@@ -13,8 +13,8 @@ import wasmtime
 
 from atectl.accounting import Budget, Ledger, Principal, Quota
 from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
-from atectl.arbitration.seat import Seat
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
@@ -58,18 +58,18 @@ class _Tenant:
 def growths() -> list[Row]:
     """Microseconds that an arbiter adds to a growth that fits, with a hundred leases."""
     arbiter = Arbiter(Budget(1 << 40), rules("park"), lambda: None)
-    seats = [arbiter.register(_Tenant(), number) for number in range(LEASES)]
-    for seat in seats:
-        seat.admit(65_536)
-    calm_us = _each_growth_us(seats)
+    places = [arbiter.register(_Tenant(), number) for number in range(LEASES)]
+    for place in places:
+        place.admit(65_536)
+    calm_us = _each_growth_us(places)
     waiting = arbiter.register(_Tenant(), LEASES)
     held = threading.Thread(target=waiting.admit, args=((1 << 40) - (1 << 30),))
     held.start()
-    while not waiting.is_held:
+    while not waiting.seat.is_held:
         time.sleep(0.001)
-    others_us = _each_growth_us(seats)
-    for seat in seats:
-        seat.leave()
+    others_us = _each_growth_us(places)
+    for place in places:
+        place.leave()
     held.join()
     detail = f"{LEASES} leases, below soft"
     return [
@@ -78,11 +78,11 @@ def growths() -> list[Row]:
     ]
 
 
-def _each_growth_us(seats: Sequence[Seat]) -> float:
+def _each_growth_us(places: Sequence[Place]) -> float:
     def grow() -> float:
         began = time.perf_counter()
-        for place in range(GROWTHS):
-            seats[place % LEASES].admit(65_536)
+        for number in range(GROWTHS):
+            places[number % LEASES].admit(65_536)
         return time.perf_counter() - began
 
     return median(grow() for _ in range(ROUNDS)) / GROWTHS * 1e6

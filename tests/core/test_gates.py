@@ -12,7 +12,8 @@ from atectl.accounting import Budget, Pressure
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.deciding import decide
 from atectl.arbitration.policies import rules
-from atectl.arbitration.view import Action, HostView, LeaseView
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action, HostView
 from atectl.budget.baseline import stated
 from atectl.budget.bounds import never_fitting, tight
 from atectl.budget.check import check_budget
@@ -23,7 +24,8 @@ from atectl.budget.plan import recommend
 from atectl.commands.drawing.gates import pressure_style
 from atectl.trace.check import check
 from atectl.trace.events import Asked, Decided, Header, Registered, Sampled, Trace
-from atectl.trace.simulation import Machine, Script, Step, simulate
+from atectl.trace.simulation import simulate
+from atectl.trace.workload import Machine, Script, Step
 from tests.conftest import ROOT
 
 MIB = 1 << 20
@@ -60,7 +62,7 @@ def all_is_summed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 # Deciding
 
-ASKS = HostView(BUDGET, None, 100, (LeaseView(1, 0, 400), LeaseView(2, 0, 0, 200)), 9999)
+ASKS = HostView(BUDGET, None, 100, (Standing(1, 0, 400), Standing(2, 0, 0, 200)), 9999)
 
 
 def decided(host: HostView) -> list[tuple[Action, int]]:
@@ -78,7 +80,7 @@ def test_deciding_follows_the_soft_gate() -> None:
 
 @pytest.mark.usefixtures("limit_is_half")
 def test_deciding_follows_the_limit() -> None:
-    assert decided(ASKS._replace(leases=(LeaseView(1, 0, 0, 500),))) == [(Action.ABORT, 1)]
+    assert decided(ASKS._replace(leases=(Standing(1, 0, 0, 500),))) == [(Action.ABORT, 1)]
 
 
 @pytest.mark.usefixtures("all_is_summed")
@@ -87,8 +89,8 @@ def test_deciding_follows_what_pressure_is() -> None:
 
 
 def test_deciding_follows_the_resume_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    parked = LeaseView(2, 0, 10)._replace(phase="parked", spillable=True)
-    host = ASKS._replace(leases=(LeaseView(1, 0, 400), parked))
+    parked = Standing(2, 0, 10)._replace(phase="parked", spillable=True)
+    host = ASKS._replace(leases=(Standing(1, 0, 400), parked))
     assert decided(host) == [(Action.RESUME, 2)]
     monkeypatch.setattr(Budget, "over_resume_bytes", lambda self, pressure: 1)
     assert decided(host) == []

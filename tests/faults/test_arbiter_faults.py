@@ -15,7 +15,8 @@ from atectl.accounting import Budget, Ledger, Principal, Quota
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling
-from atectl.arbitration.view import Action, Phase
+from atectl.arbitration.standing import Phase
+from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine

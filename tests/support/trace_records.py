@@ -6,7 +6,8 @@ from atectl.accounting import Budget
 from atectl.arbitration.policies import rules
 from atectl.trace.events import Event, Header, Trace
 from atectl.trace.recording import event_line, header_line
-from atectl.trace.simulation import Machine, Script, Step, simulate
+from atectl.trace.simulation import simulate
+from atectl.trace.workload import Machine, Script, Step
 
 MIB = 1 << 20
 

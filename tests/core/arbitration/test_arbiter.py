@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Budget
-from atectl.arbitration.arbiter import STALL_S, Arbiter
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.chronicle import Observer
+from atectl.arbitration.enforcer import STALL_S
+from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling, Seat
-from atectl.arbitration.view import Action, HostView, Phase
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull, SpillFolderUnusable
 from tests.support.waiting import SOON_S, wait_until
@@ -23,7 +27,7 @@ class Tenant:
 
     def __init__(self, spilling: Callable[[], int] = lambda: 0) -> None:
         self.is_ending = False
-        self.seat: Seat | None = None
+        self.place: Place | None = None
         self.aborted: str | None = None
         self.spilled = self.stored_bytes = 0
         self.resident: int | None = None
@@ -36,49 +40,85 @@ class Tenant:
 
     def end(self) -> None:
         self.is_ending = True
-        assert self.seat is not None
-        self.seat.wake()
+        assert self.place is not None
+        self.place.wake()
 
     def spill(self, _area: SpillArea) -> int:
         self.spilled += 1
         freed_bytes = self._spilling()
-        assert self.seat is not None
-        self.stored_bytes = self.seat.held_bytes
+        assert self.place is not None
+        self.stored_bytes = self.place.seat.held_bytes
         return freed_bytes
 
     def resident_bytes(self) -> int | None:
         return self.resident
 
 
+class Lease:
+    """A lease at an arbiter: its place, and where it stands as the arbiter sees it."""
+
+    def __init__(self, host: "Host", number: int, tenant: Tenant, priority: int) -> None:
+        self._host = host
+        self.tenant = tenant
+        self.number = number
+        self.place = tenant.place = host.arbiter.register(tenant, number, priority)
+
+    @property
+    def standing(self) -> Standing:
+        (found,) = [x for x in self._host.arbiter.view().leases if x.number == self.number]
+        return found
+
+    def grow(self, size_mib: int) -> bool:
+        return self.place.admit(size_mib * MIB)
+
+    def leave(self, kept_mib: int = 0) -> None:
+        self.place.leave(kept_mib * MIB)
+
+    @property
+    def actions(self) -> list[Action]:
+        return [ruling.action for ruling in self.place.seat.rulings]
+
+    def until_held(self) -> None:
+        """Wait until its thread is held, and nothing more is being decided."""
+        wait_until(lambda: self.standing.is_held)
+
+
 class Host:
     """An arbiter under 100 MiB: soft at 80, resume below 70."""
 
     def __init__(
-        self, folder: Path, backpressure: str = "both", policy: str | None = None, cores: int = 1
+        self,
+        folder: Path,
+        backpressure: str = "both",
+        *,
+        cores: int = 1,
+        area: SpillArea | None = None,
+        observer: Observer | None = None,
     ) -> None:
         self.resident: int | None = 0
         self.now = 0.0
         self.ticks = 0
+        self._leases = 0
         self.arbiter = Arbiter(
             Budget(100 * MIB),
-            rules(backpressure, policy),
+            rules(backpressure),
             self._tick,
-            area=SpillArea(folder),
+            area=area or SpillArea(folder),
             busy_leases=cores,
             resident=lambda: self.resident,
             clock=lambda: self.now,
+            observer=observer,
         )
 
     def _tick(self) -> None:
         self.ticks += 1
 
-    def lease(self, held_mib: int = 0, tenant: Tenant | None = None, priority: int = 0) -> Seat:
-        tenant = tenant or Tenant()
-        number = len(self.arbiter._seats) + 1
-        tenant.seat = seat = self.arbiter.register(tenant, number, priority)
+    def lease(self, held_mib: int = 0, tenant: Tenant | None = None, priority: int = 0) -> Lease:
+        self._leases += 1
+        lease = Lease(self, self._leases, tenant or Tenant(), priority)
         if held_mib:
-            assert seat.admit(held_mib * MIB)
-        return seat
+            assert lease.grow(held_mib)
+        return lease
 
     @property
     def charged_mib(self) -> int:
@@ -88,39 +128,18 @@ class Host:
 class Growth:
     """A growth request on a thread of its own, as a guest makes it."""
 
-    def __init__(self, seat: Seat, size_mib: int) -> None:
+    def __init__(self, lease: Lease, size_mib: int) -> None:
         self.granted: bool | None = None
-        self._thread = threading.Thread(target=self._ask, args=(seat, size_mib), daemon=True)
+        self._thread = threading.Thread(target=self._ask, args=(lease, size_mib), daemon=True)
         self._thread.start()
 
-    def _ask(self, seat: Seat, size_mib: int) -> None:
-        self.granted = seat.admit(size_mib * MIB)
+    def _ask(self, lease: Lease, size_mib: int) -> None:
+        self.granted = lease.grow(size_mib)
 
     def end(self) -> bool:
         self._thread.join(SOON_S)
         assert self.granted is not None, "it still waits"
         return self.granted
-
-
-def until_held(seat: Seat) -> None:
-    def is_held() -> bool:
-        with seat._arbiter.lock:
-            return seat.is_held
-
-    wait_until(is_held)
-
-
-def parked(seat: Seat) -> threading.Thread:
-    """A lease that was told to park and has come to a tick."""
-    seat.parking = True
-    thread = threading.Thread(target=seat.checkpoint, daemon=True)
-    thread.start()
-    until_held(seat)
-    return thread
-
-
-def actions(seat: Seat) -> list[Action]:
-    return [ruling.action for ruling in seat.rulings]
 
 
 @pytest.fixture
@@ -129,33 +148,33 @@ def host(tmp_path: Path) -> Host:
 
 
 def test_what_fits_below_soft_is_granted_at_once(host: Host) -> None:
-    seat = host.lease()
-    assert seat.admit(80 * MIB)
+    lease = host.lease()
+    assert lease.grow(80)
     assert host.charged_mib == 80
-    assert actions(seat) == []
+    assert lease.actions == []
 
 
 def test_a_growth_past_soft_waits_until_another_lease_ends(host: Host) -> None:
     first, second = host.lease(50), host.lease(10)
     growth = Growth(second, 30)
-    until_held(second)
-    assert second.phase is Phase.PARKED
+    second.until_held()
+    assert second.standing.phase is Phase.PARKED
     assert host.charged_mib == 60
     first.leave()
     assert growth.end()
-    assert (second.phase, host.charged_mib) == (Phase.RUNNING, 40)
-    assert actions(second) == [Action.PARK, Action.GRANT]
+    assert (second.standing.phase, host.charged_mib) == (Phase.RUNNING, 40)
+    assert second.actions == [Action.PARK, Action.GRANT]
 
 
 def test_if_all_wait_the_younger_is_spilled_for_the_older(host: Host) -> None:
     tenant = Tenant(lambda: 40 * MIB)
     first, second = host.lease(40), host.lease(40, tenant)
     later = Growth(second, 10)
-    until_held(second)
+    second.until_held()
     assert Growth(first, 10).end()
-    assert (tenant.spilled, second.phase) == (1, Phase.SPILLED)
+    assert (tenant.spilled, second.standing.phase) == (1, Phase.SPILLED)
     assert host.charged_mib == 50
-    (spill,) = [ruling for ruling in second.rulings if ruling.action is Action.SPILL]
+    (spill,) = [ruling for ruling in second.place.seat.rulings if ruling.action is Action.SPILL]
     assert (spill.bytes, spill.freed_bytes) == (40 * MIB, 40 * MIB)
     first.leave()
     assert later.end()
@@ -164,9 +183,9 @@ def test_if_all_wait_the_younger_is_spilled_for_the_older(host: Host) -> None:
 
 def test_a_lease_alone_may_pass_soft_but_not_the_limit(host: Host) -> None:
     tenant = Tenant()
-    seat = host.lease(60, tenant)
-    assert seat.admit(40 * MIB)
-    assert not seat.admit(MIB)
+    lease = host.lease(60, tenant)
+    assert lease.grow(40)
+    assert not lease.grow(1)
     assert tenant.aborted is not None
     for number in ("100MiB", "charged 100 MiB", "asked for 1 MiB more"):
         assert number in tenant.aborted
@@ -177,10 +196,10 @@ def test_a_lease_that_waits_to_grow_ends_at_once_when_told_to(host: Host) -> Non
     host.lease(70)
     waiting = host.lease(5, tenant)
     growth = Growth(waiting, 10)
-    until_held(waiting)
+    waiting.until_held()
     tenant.end()
     assert growth.end() is False
-    assert waiting.was_refused
+    assert waiting.place.seat.was_refused
     waiting.leave()
     assert host.charged_mib == 70
 
@@ -189,7 +208,7 @@ def test_a_spilled_lease_ends_at_once_when_told_to(host: Host) -> None:
     tenant = Tenant()
     first, second = host.lease(40), host.lease(40, tenant)
     growth = Growth(second, 10)
-    until_held(second)
+    second.until_held()
     assert Growth(first, 10).end()
     tenant.end()
     assert growth.end() is False
@@ -201,36 +220,39 @@ def test_over_soft_by_resident_size_a_running_lease_is_told_to_park(host: Host) 
     first, second = host.lease(10), host.lease(20)
     host.resident = 81 * MIB
     host.arbiter.reconcile()
-    assert [first.parking, second.parking] == [True, False]
+    assert [first.standing.parking, second.standing.parking] == [True, False]
     assert host.ticks > 0
 
 
 def test_exactly_at_soft_nobody_is_parked(host: Host) -> None:
-    seats = [host.lease(10), host.lease(20)]
+    leases = [host.lease(10), host.lease(20)]
     host.resident = 80 * MIB
     host.arbiter.reconcile()
-    assert not any(seat.parking for seat in seats)
+    assert not any(lease.standing.parking for lease in leases)
 
 
 def test_a_parked_lease_goes_on_below_resume_and_not_before(host: Host) -> None:
+    lease = host.lease(10)
     host.lease(10)
-    seat = host.lease(10)
     host.resident = 81 * MIB
-    thread = parked(seat)
+    host.arbiter.reconcile()
+    thread = threading.Thread(target=lease.place.checkpoint, daemon=True)
+    thread.start()
+    lease.until_held()
     host.resident = 70 * MIB
     host.arbiter.reconcile()
-    assert seat.is_held
+    assert lease.standing.is_held
     host.resident = 69 * MIB
     host.arbiter.reconcile()
     thread.join(SOON_S)
     assert not thread.is_alive()
-    assert actions(seat)[-1] is Action.RESUME
+    assert lease.actions[-1] is Action.RESUME
 
 
 def test_a_tick_holds_nobody_who_was_not_told_to_park(host: Host) -> None:
-    seat = host.lease(10)
-    seat.checkpoint()
-    assert seat.phase is Phase.RUNNING
+    lease = host.lease(10)
+    lease.place.checkpoint()
+    assert lease.standing.phase is Phase.RUNNING
 
 
 def test_a_lease_whose_spill_failed_keeps_its_memory_and_the_others_go_on(host: Host) -> None:
@@ -239,9 +261,9 @@ def test_a_lease_whose_spill_failed_keeps_its_memory_and_the_others_go_on(host: 
 
     first, second = host.lease(40, Tenant(full)), host.lease(40, Tenant(full))
     later = Growth(second, 10)
-    until_held(second)
+    second.until_held()
     assert Growth(first, 10).end(), "past soft and below the limit, for want of another way"
-    assert second.phase is Phase.PARKED
+    assert second.standing.phase is Phase.PARKED
     assert host.charged_mib == 90
     assert isinstance(host.arbiter.spill_failure, SpillDiskFull)
     first.leave()
@@ -252,11 +274,11 @@ def test_nobody_waits_for_a_lease_asleep_in_a_host_call(host: Host) -> None:
     host.lease(45)
     awake = host.lease(30)
     growth = Growth(awake, 10)
-    until_held(awake)
+    awake.until_held()
     host.arbiter.reconcile()
     host.now += STALL_S / 2
     host.arbiter.reconcile()
-    assert awake.is_held
+    assert awake.standing.is_held
     host.now += STALL_S
     host.arbiter.reconcile()
     assert growth.end()
@@ -266,44 +288,44 @@ def test_a_lease_that_comes_to_a_tick_is_not_taken_to_be_asleep(host: Host) -> N
     busy = host.lease(45)
     waiting = host.lease(30)
     growth = Growth(waiting, 10)
-    until_held(waiting)
+    waiting.until_held()
     for _ in range(4):
         host.arbiter.reconcile()
-        busy.checkpoint()
+        busy.place.checkpoint()
         host.now += STALL_S * 2
-    assert waiting.is_held
+    assert waiting.standing.is_held
     busy.leave()
     assert growth.end()
 
 
 def test_the_memory_of_an_abandoned_guest_counts_until_its_thread_ends(host: Host) -> None:
-    seat = host.lease(30)
-    seat.abandon()
+    lease = host.lease(30)
+    lease.place.abandon()
     assert host.charged_mib == 30
-    seat.give_back(30 * MIB)
-    seat.leave()
+    lease.place.give_back(30 * MIB)
+    lease.leave()
     assert host.charged_mib == 0
 
 
 def test_an_abandoned_guest_is_not_what_a_lease_is_too_large_beside(host: Host) -> None:
-    abandoned, seat = host.lease(60), host.lease(10)
-    abandoned.abandon()
-    growth = Growth(seat, 31)
-    until_held(seat)
-    abandoned.give_back(60 * MIB)
+    abandoned, lease = host.lease(60), host.lease(10)
+    abandoned.place.abandon()
+    growth = Growth(lease, 31)
+    lease.until_held()
+    abandoned.place.give_back(60 * MIB)
     abandoned.leave()
     assert growth.end()
 
 
 def test_what_an_abandoned_guest_held_goes_to_who_waits_for_it(host: Host) -> None:
     abandoned, first, second = host.lease(30), host.lease(30), host.lease(10)
-    abandoned.abandon()
+    abandoned.place.abandon()
     growth = Growth(second, 30)
-    until_held(second)
-    abandoned.give_back(30 * MIB)
+    second.until_held()
+    abandoned.place.give_back(30 * MIB)
     abandoned.leave()
     assert growth.end()
-    assert first.phase is Phase.RUNNING
+    assert first.standing.phase is Phase.RUNNING
 
 
 def test_what_the_process_came_to_hold_beside_its_leases_counts_beside_what_is_granted(
@@ -311,7 +333,6 @@ def test_what_the_process_came_to_hold_beside_its_leases_counts_beside_what_is_g
 ) -> None:
     leases = [host.lease(size_mib, Tenant()) for size_mib in (60, 15)]
     for lease in leases:
-        assert isinstance(lease.tenant, Tenant)
         lease.tenant.resident = 10 * MIB
     host.resident = 40 * MIB
     assert host.arbiter.pressure.total_bytes == 75 * MIB
@@ -341,16 +362,39 @@ def test_what_is_measured_beside_the_leases_never_falls_below_what_it_was_at_fir
 def test_a_growth_that_fits_is_granted_at_once_while_others_are_held(host: Host) -> None:
     grows, waits = host.lease(50), host.lease(20)
     growth = Growth(waits, 20)
-    until_held(waits)
-    host.arbiter._view = no_view  # type: ignore[method-assign]
-    assert grows.admit(10 * MIB)
-    del host.arbiter._view  # type: ignore[method-assign]
+    waits.until_held()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("atectl.arbitration.enforcer.decide", nothing_to_decide)
+        assert grows.grow(10)
     grows.leave()
     assert growth.end()
 
 
-def no_view() -> HostView:
-    raise AssertionError("nobody need be looked at")
+def nothing_to_decide(*_: object) -> list[Decision]:
+    raise AssertionError("nothing need be decided")
+
+
+def test_a_growth_granted_at_once_leaves_its_lease_as_one_that_was_asked_for_does(
+    host: Host,
+) -> None:
+    """What is counted on the short way is what the state machine comes to."""
+    lease = host.lease()
+    before = lease.standing
+    assert lease.grow(10)
+    assert lease.standing == before.ask(10 * MIB).go_on()
+    assert lease.place.seat.standing == lease.standing
+
+
+def test_a_lease_that_was_turned_away_is_granted_nothing_more(host: Host) -> None:
+    tenant = Tenant()
+    host.lease(70)
+    lease = host.lease(5, tenant)
+    growth = Growth(lease, 10)
+    lease.until_held()
+    tenant.end()
+    assert growth.end() is False
+    assert not lease.grow(1)
+    assert host.charged_mib == 75
 
 
 def test_a_spill_that_fails_by_a_bug_keeps_nobody_waiting(host: Host) -> None:
@@ -359,7 +403,7 @@ def test_a_spill_that_fails_by_a_bug_keeps_nobody_waiting(host: Host) -> None:
 
     first, second = host.lease(40, Tenant(broken)), host.lease(40, Tenant(broken))
     later = Growth(second, 10)
-    until_held(second)
+    second.until_held()
     assert Growth(first, 10).end()
     assert "MemoryError: a bug" in str(host.arbiter.spill_failure)
     first.leave()
@@ -369,7 +413,8 @@ def test_a_spill_that_fails_by_a_bug_keeps_nobody_waiting(host: Host) -> None:
 def test_a_spill_that_failed_is_tried_again_when_there_is_more_room(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(SpillArea, "room_bytes", property(lambda _: 50 * MIB))
+    room_mib = 50
+    monkeypatch.setattr(SpillArea, "room_bytes", property(lambda _: room_mib * MIB))
     host.arbiter.reconcile()
 
     def full() -> int:
@@ -377,10 +422,14 @@ def test_a_spill_that_failed_is_tried_again_when_there_is_more_room(
 
     first, second = host.lease(40, Tenant(full)), host.lease(40, Tenant(full))
     later = Growth(second, 10)
-    until_held(second)
+    second.until_held()
     assert Growth(first, 10).end()
-    assert not second.view(89 * MIB).spillable
-    assert second.view(90 * MIB).spillable
+    room_mib = 89  # what it takes is 40 MiB more than there were
+    host.arbiter.reconcile()
+    assert second.tenant.spilled == 1
+    room_mib = 90
+    host.arbiter.reconcile()
+    wait_until(lambda: second.tenant.spilled == 2)
     first.leave()
     assert later.end()
 
@@ -390,48 +439,61 @@ def test_what_was_ordered_to_be_spilled_takes_room_from_the_next(
 ) -> None:
     monkeypatch.setattr(SpillArea, "room_bytes", property(lambda _: 50 * MIB))
     host.arbiter.reconcile()
-    seat = host.lease(30)
-    seat.spilling = True
-    assert host.arbiter._view().spill_room_bytes == 20 * MIB
+    is_written, begun = threading.Event(), threading.Event()
+
+    def slow() -> int:
+        begun.set()
+        assert is_written.wait(SOON_S)
+        return 30 * MIB
+
+    first, second = host.lease(40), host.lease(30, Tenant(slow))
+    later, sooner = Growth(second, 20), Growth(first, 20)
+    assert begun.wait(SOON_S)
+    assert host.arbiter.view().spill_room_bytes == 20 * MIB
+    is_written.set()
+    assert sooner.end()
+    first.leave()
+    assert later.end()
 
 
-@pytest.mark.parametrize(
-    ("area", "told", "remedy"),
-    [
-        ({"cap_bytes": 20 * MIB}, "30 MiB would lie in", "cap"),
-        ({}, "nothing can be spilled there any more", "--spill-dir"),
-    ],
-)
-def test_who_is_aborted_is_told_what_kept_others_from_being_spilled(
-    tmp_path: Path, area: dict[str, int], told: str, remedy: str
-) -> None:
-    host = Host(tmp_path)
-    host.arbiter._area = SpillArea(tmp_path, **area)
-    if not area:
-        failure = SpillFolderUnusable("nothing can be spilled there any more")
-        host.arbiter._area.refusal = lambda _size: failure  # type: ignore[method-assign]
-        host.arbiter._room_bytes = 0
-    else:
-        host.arbiter._room_bytes = 20 * MIB
+def aborted_for_want_of_disk(host: Host) -> Tenant:
+    """The tenant that is aborted as two leases would each fit only if the other were spilled."""
     first, second = host.lease(30), host.lease(45)
     growths = [Growth(second, 40)]
-    until_held(second)
+    second.until_held()
     growths.append(Growth(first, 60))
     wait_until(lambda: first.tenant.is_ending or second.tenant.is_ending)
-    aborted = first if first.aborting else second
-    assert isinstance(aborted.tenant, Tenant)
-    assert told in str(aborted.tenant.aborted)
-    assert remedy in aborted.tenant.remedy
-    assert host.arbiter.spill_failure is not None
+    aborted = first if first.tenant.is_ending else second
     aborted.leave()
     assert sorted(bool(growth.end()) for growth in growths) == [False, True]
+    return aborted.tenant
+
+
+def test_who_is_aborted_is_told_that_the_cap_kept_others_from_being_spilled(tmp_path: Path) -> None:
+    host = Host(tmp_path, area=SpillArea(tmp_path, cap_bytes=20 * MIB))
+    tenant = aborted_for_want_of_disk(host)
+    assert "30 MiB would lie in" in str(tenant.aborted)
+    assert "cap" in tenant.remedy
+    assert host.arbiter.spill_failure is not None
+
+
+def test_who_is_aborted_is_told_that_the_folder_is_gone(tmp_path: Path) -> None:
+    folder = tmp_path / "spill"
+    folder.mkdir()
+    host = Host(tmp_path, area=SpillArea(folder))
+    folder.rmdir()
+    host.arbiter.reconcile()
+    tenant = aborted_for_want_of_disk(host)
+    assert f"no more could be spilled: {folder}" in str(tenant.aborted)
+    assert "--spill-dir" in tenant.remedy
+    assert isinstance(host.arbiter.spill_failure, SpillFolderUnusable)
 
 
 def test_what_a_store_is_kept_with_never_counts_as_free(host: Host) -> None:
     first, second = host.lease(60), host.lease(10)
     growth = Growth(second, 30)
-    until_held(second)
-    first.leave(kept_bytes=60 * MIB)
+    second.until_held()
+    first.leave(kept_mib=60)
     assert growth.end(), "up to the limit, for nobody else is there"
     assert host.charged_mib == 100
     again = host.arbiter.register(Tenant(), 7, idle_bytes=60 * MIB)
@@ -441,24 +503,24 @@ def test_what_a_store_is_kept_with_never_counts_as_free(host: Host) -> None:
 
 
 def test_a_lease_that_has_left_is_not_abandoned(host: Host) -> None:
-    seat = host.lease(30)
-    seat.leave()
-    seat.abandon()
+    lease = host.lease(30)
+    lease.leave()
+    lease.place.abandon()
     assert host.charged_mib == 0
 
 
 def test_what_could_not_be_opened_is_given_back(host: Host) -> None:
-    seat = host.lease(30)
-    seat.give_back(10 * MIB)
+    lease = host.lease(30)
+    lease.place.give_back(10 * MIB)
     assert host.charged_mib == 20
 
 
 def test_without_back_pressure_everything_is_granted(tmp_path: Path) -> None:
     host = Host(tmp_path, "none")
-    seat = host.lease()
-    assert seat.admit(500 * MIB)
+    lease = host.lease()
+    assert lease.grow(500)
     host.arbiter.reconcile()
-    assert actions(seat) == []
+    assert lease.actions == []
 
 
 def test_where_the_resident_size_cannot_be_read_the_charge_serves(host: Host) -> None:
@@ -467,19 +529,19 @@ def test_where_the_resident_size_cannot_be_read_the_charge_serves(host: Host) ->
     first, second = host.lease(50), host.lease(10)
     host.arbiter.reconcile()
     growth = Growth(second, 30)
-    until_held(second)
+    second.until_held()
     first.leave()
     assert growth.end()
 
 
 def test_a_spike_that_has_passed_condemns_nobody(host: Host) -> None:
-    seat = host.lease(10)
+    lease = host.lease(10)
     host.resident = 200 * MIB
     host.arbiter.reconcile()
     host.resident = 10 * MIB
     host.arbiter.reconcile()
-    assert seat.admit(10 * MIB)
-    assert Action.PARK not in actions(seat)
+    assert lease.grow(10)
+    assert Action.PARK not in lease.actions
 
 
 def test_all_that_happens_is_told_in_order(tmp_path: Path) -> None:
@@ -504,11 +566,10 @@ def test_all_that_happens_is_told_in_order(tmp_path: Path) -> None:
         def ruled(self, ruling: Ruling, _pressure: object) -> None:
             told.append(f"{ruling.action.value} {ruling.lease}")
 
-    host = Host(tmp_path)
-    host.arbiter._observer = Told()
+    host = Host(tmp_path, observer=Told())
     first, second = host.lease(50), host.lease(10)
     growth = Growth(second, 30)
-    until_held(second)
+    second.until_held()
     host.arbiter.reconcile()
     first.leave()
     growth.end()
@@ -522,15 +583,15 @@ def test_many_threads_neither_lose_a_wake_up_nor_a_byte(tmp_path: Path) -> None:
     host = Host(tmp_path, cores=2)
     failures: list[str] = []
 
-    def work(seat: Seat) -> None:
+    def work(lease: Lease) -> None:
         for _ in range(20):
-            if not seat.admit(2 * MIB):
-                failures.append(f"{seat.number} was refused")
-            seat.checkpoint()
-        seat.leave()
+            if not lease.grow(2):
+                failures.append(f"{lease.number} was refused")
+            lease.place.checkpoint()
+        lease.leave()
 
-    seats = [host.lease(tenant=Tenant(lambda: MIB)) for _ in range(8)]
-    threads = [threading.Thread(target=work, args=(seat,), daemon=True) for seat in seats]
+    leases = [host.lease(tenant=Tenant(lambda: MIB)) for _ in range(8)]
+    threads = [threading.Thread(target=work, args=(lease,), daemon=True) for lease in leases]
     for thread in threads:
         thread.start()
     for thread in threads:

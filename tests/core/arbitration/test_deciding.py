@@ -9,9 +9,11 @@ from hypothesis import strategies as st
 from atectl.accounting import Budget
 from atectl.arbitration.deciding import decide
 from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES, Rules, rules
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision, HostView
 from atectl.trace.events import Decided, Event, Finished, Ruled, Sampled
-from atectl.trace.simulation import Machine, Script, Step, simulate
+from atectl.trace.simulation import simulate
+from atectl.trace.workload import Machine, Script, Step
 
 BUDGET = Budget(1000)  # soft 800, resume 700
 BASELINE = 100
@@ -20,32 +22,32 @@ GUARDED = ("park", "spill", "both")
 
 
 def host(
-    *leases: LeaseView, resident: int | None = None, room: int = 10_000, busy: int = 1
+    *leases: Standing, resident: int | None = None, room: int = 10_000, busy: int = 1
 ) -> HostView:
     return HostView(BUDGET, resident, BASELINE, leases, room, busy)
 
 
-def runs(number: int, held: int = 0, priority: int = 0, **more: bool) -> LeaseView:
-    return LeaseView(number, priority, held, **more)
+def runs(number: int, held: int = 0, priority: int = 0, **more: bool) -> Standing:
+    return Standing(number, priority, held, **more)
 
 
-def asks(number: int, asked: int, held: int = 0, priority: int = 0) -> LeaseView:
+def asks(number: int, asked: int, held: int = 0, priority: int = 0) -> Standing:
     """It asks now."""
-    return LeaseView(number, priority, held, asked, spillable=True)
+    return Standing(number, priority, held, asked, spillable=True)
 
 
-def waits(number: int, asked: int, held: int = 0, priority: int = 0) -> LeaseView:
+def waits(number: int, asked: int, held: int = 0, priority: int = 0) -> Standing:
     """It has been waiting inside its growth request."""
-    return LeaseView(number, priority, held, asked, Phase.PARKED, spillable=True)
+    return Standing(number, priority, held, asked, Phase.PARKED, spillable=True)
 
 
-def parked(number: int, held: int = 0, priority: int = 0, **more: bool) -> LeaseView:
+def parked(number: int, held: int = 0, priority: int = 0, **more: bool) -> Standing:
     """It was held at a tick."""
-    return LeaseView(number, priority, held, 0, Phase.PARKED, **{"spillable": True, **more})
+    return Standing(number, priority, held, 0, Phase.PARKED, **{"spillable": True, **more})
 
 
-def spilled(number: int, held: int, asked: int = 0) -> LeaseView:
-    return LeaseView(number, 0, held, asked, Phase.SPILLED, spillable=True)
+def spilled(number: int, held: int, asked: int = 0) -> Standing:
+    return Standing(number, 0, held, asked, Phase.SPILLED, spillable=True)
 
 
 def told(view: HostView, rules: Rules = BOTH) -> list[tuple[str, int, int]]:
@@ -55,7 +57,7 @@ def told(view: HostView, rules: Rules = BOTH) -> list[tuple[str, int, int]]:
 # Policies
 
 
-def victim(policy: str, *leases: LeaseView, backpressure: str = "both") -> int | None:
+def victim(policy: str, *leases: Standing, backpressure: str = "both") -> int | None:
     found = rules(backpressure, policy).policy.victim(leases, 1)
     return None if found is None else found.number
 
@@ -357,7 +359,7 @@ def test_if_nobody_runs_one_goes_on_whatever_the_thresholds() -> None:
 
 sizes = st.integers(0, 400)
 lease_views = st.builds(
-    lambda priority, held, asked, phase, flags: LeaseView(
+    lambda priority, held, asked, phase, flags: Standing(
         0, priority, held, asked if phase is not Phase.RUNNING or flags[0] else 0, phase, *flags[1:]
     ),
     st.integers(-2, 2),
@@ -404,21 +406,15 @@ def carried_out(view: HostView, decisions: Sequence[Decision]) -> HostView:
     for made in decisions:
         lease = leases[made.lease]
         match made.action:
-            case Action.GRANT:
-                lease = lease._replace(
-                    held_bytes=lease.held_bytes + made.bytes, asked_bytes=0, phase=Phase.RUNNING
-                )
-            case Action.RESUME:
-                lease = lease._replace(phase=Phase.RUNNING)
-            case Action.PARK if lease.asked_bytes:
-                lease = lease._replace(phase=Phase.PARKED)
+            case Action.GRANT | Action.RESUME:
+                lease = lease.go_on()
             case Action.PARK:
-                lease = lease._replace(parking=True)
+                lease = lease.park()
             case Action.SPILL:
-                lease = lease._replace(spilling=True)
+                lease = lease.spill()
                 room -= made.bytes
             case Action.ABORT:
-                lease = lease._replace(aborting=True)
+                lease = lease.abort()
         leases[made.lease] = lease
     return view._replace(leases=tuple(leases.values()), spill_room_bytes=room)
 
@@ -476,17 +472,14 @@ def test_each_decision_is_one_that_can_be_carried_out(view: HostView, rules: Rul
 
 
 def is_under_way(view: HostView) -> bool:
-    return any(
-        lease.spilling or ((lease.parking or lease.aborting) and not lease.stalled)
-        for lease in view.leases
-    )
+    return any(lease.is_changing for lease in view.leases)
 
 
 @given(host_views, st.integers(1001, 1300), st.integers(1, 400), choosing_rules)
 def test_past_hard_something_is_always_done(
     view: HostView, resident: int, held: int, rules: Rules
 ) -> None:
-    hog = LeaseView(99, 0, held)
+    hog = Standing(99, 0, held)
     view = view._replace(resident_bytes=resident, leases=(*view.leases, hog))
     after = carried_out(view, decide(view, rules))
     assert is_under_way(after) or any(lease.aborting for lease in after.leases)
@@ -497,10 +490,7 @@ def test_somebody_goes_on_or_something_is_under_way(view: HostView, rules: Rules
     assume(any(not lease.aborting for lease in view.leases))
     for _ in range(len(view.leases) + 1):
         view = carried_out(view, decide(view, rules))
-    going = any(
-        lease.phase is Phase.RUNNING and not (lease.asked_bytes or lease.parking or lease.aborting)
-        for lease in view.leases
-    )
+    going = any(lease.makes_progress for lease in view.leases)
     # Who is asleep in a host call comes to a tick as it wakes, and is decided upon then.
     going = going or any(lease.stalled and not lease.aborting for lease in view.leases)
     assert going or is_under_way(view) or all(lease.aborting for lease in view.leases)
@@ -510,10 +500,7 @@ def test_somebody_goes_on_or_something_is_under_way(view: HostView, rules: Rules
 def test_a_lease_that_was_held_comes_back_only_below_resume_or_for_progress(
     view: HostView, rules: Rules
 ) -> None:
-    running = any(
-        x.phase is Phase.RUNNING and not (x.asked_bytes or x.parking or x.aborting or x.stalled)
-        for x in view.leases
-    )
+    running = any(lease.makes_progress for lease in view.leases)
     for made in decide(view, rules):
         if made.action is Action.RESUME:
             assert BUDGET.is_below_resume(view.pressure) or not running

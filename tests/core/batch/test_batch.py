@@ -9,8 +9,8 @@ import pytest
 
 from atectl.accounting import Budget, Principal, Quota
 from atectl.arbitration.deciding import decide
+from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
-from atectl.arbitration.seat import Seat
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
 from atectl.budget.errors import UnsatisfiableBudget
@@ -159,14 +159,14 @@ def test_what_is_wrong_with_the_jobs_is_raised_once_all_before_has_been_told(
 def test_a_fault_of_the_host_in_one_lease_is_that_jobs_alone(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    leave = Seat.leave
+    leave = Place.leave
 
-    def leave_badly(seat: Seat, kept_bytes: int = 0) -> None:
-        leave(seat, kept_bytes)
-        if seat.number == 3:
+    def leave_badly(place: Place, kept_bytes: int = 0) -> None:
+        leave(place, kept_bytes)
+        if place.seat.number == 3:
             raise OSError("a disk is gone")
 
-    monkeypatch.setattr(Seat, "leave", leave_badly)
+    monkeypatch.setattr(Place, "leave", leave_badly)
     told = results(batch, hellos(6))
     assert sorted(told) == [1, 2, 3, 4, 5, 6]
     assert "a disk is gone" in str(told[3].outcome.error)

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from atectl.arbitration.seat import Ruling
-from atectl.arbitration.view import Action, Phase
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action
 from atectl.batch.overview import RESUMING_S, lease_row
 
 SPILL = Ruling(8.0, Action.SPILL, 1, 40, 40, 0, "spilled")
@@ -16,13 +17,13 @@ RESUME = GRANT._replace(action=Action.RESUME)
 PARK = GRANT._replace(action=Action.PARK)
 
 
-def state_of(*rulings: Ruling, now_s: float = 10.5, **changes: Any) -> str:
-    """The state of a lease that runs, but for `changes`, after these rulings."""
-    usual = {"aborting": False, "phase": Phase.RUNNING, "asked_bytes": 0, "rulings": rulings}
-    seat = SimpleNamespace(**{**usual, **changes})
+RUNS = Standing(1, 0, 40)
+
+
+def state_of(*rulings: Ruling, now_s: float = 10.5, standing: Standing = RUNS) -> str:
+    """The state of a lease that stands so, after these rulings."""
     lease: Any = SimpleNamespace(
-        seat=seat,
-        state=seat.phase.value,
+        seat=SimpleNamespace(standing=standing, rulings=rulings),
         is_ending=False,
         wall_s=1.0,
         read=lambda: SimpleNamespace(current_bytes=0),
@@ -45,8 +46,8 @@ def test_a_lease_that_was_not_on_disk_is_not_resuming(before: tuple[Ruling, ...]
 
 
 def test_a_lease_that_is_parked_again_is_parked() -> None:
-    assert state_of(SPILL, GRANT, phase=Phase.PARKED) == "parked"
+    assert state_of(SPILL, GRANT, standing=RUNS.park().reach_tick()) == "parked"
 
 
 def test_a_lease_held_in_its_growth_request_is_waiting() -> None:
-    assert state_of(phase=Phase.PARKED, asked_bytes=8) == "waiting"
+    assert state_of(standing=RUNS.ask(8).park()) == "waiting"

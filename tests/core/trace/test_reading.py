@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Budget
-from atectl.arbitration.view import Action, Decision, LeaseView
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action, Decision
 from atectl.trace.errors import BadTrace
 from atectl.trace.events import Decided, Event, Finished, Header, Registered, Sampled
 from atectl.trace.reading import read_trace, read_trace_from
@@ -56,7 +57,7 @@ def test_an_older_trace_is_read_without_what_it_does_not_say(tmp_path: Path) -> 
 
 
 def test_a_lease_that_was_given_up_on_may_be_decided_on_after_it_finished(tmp_path: Path) -> None:
-    left = LeaseView(1, 0, 200, aborting=True, stalled=True, stored_bytes=100)
+    left = Standing(1, 0, 200, aborting=True, stalled=True, stored_bytes=100)
     decided = Decided(2.0, 9, 5, 7, 1, (left,), (Decision(Action.GRANT, 1, 5, "fits"),))
     path = written(tmp_path / "t", Registered(0.0, 1, 0), Finished(1.0, 1), decided)
     assert read_trace(path).events[2] == decided

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.accounting import Budget, Pressure
-from atectl.arbitration.view import Action, Decision, HostView, LeaseView, Phase
+from atectl.arbitration.seat import Seat
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision, HostView
+from atectl.spill.area import SpillArea
 from atectl.trace.errors import TraceUnwritable
 from atectl.trace.events import Asked, Event, Finished, Header, Registered, Sampled, Trace
 from atectl.trace.reading import parse_trace, read_trace
@@ -71,28 +75,32 @@ def test_every_header_is_read_back(header: Header) -> None:
 class Tenant:
     """Whose a lease is, as an arbiter knows it."""
 
-    principal, label, capsule_name, is_ending = "team-a", "nightly", "bounded.wat", False
+    principal, label, capsule_name, stored_bytes = "team-a", "nightly", "bounded.wat", 0
+
+    def __init__(self, *, is_ending: bool = False) -> None:
+        self.is_ending = is_ending
+
+    def abort(self, why: str, remedy: str) -> None: ...
+    def spill(self, area: SpillArea) -> int:
+        return 0
+
+    def resident_bytes(self) -> int | None:
+        return None
 
 
-class Seat:
-    """A lease, as an arbiter tells of it."""
-
-    def __init__(self, number: int, **more: object) -> None:
-        self.number, self.priority, self.held_bytes = number, -1, 65536
-        self.parking = self.stalled = self.aborting = False
-        self.tenant = Tenant()
-        vars(self).update(more)
+def seat(standing: Standing, *, is_ending: bool = False) -> Seat:
+    return Seat(standing, Tenant(is_ending=is_ending), threading.RLock())
 
 
 def test_an_arbiter_s_tale_becomes_events(tmp_path: Path) -> None:
     told: list[Event] = []
-    recorder, seat = Recorder(told.append), Seat(3)
-    host = HostView(Budget(100), None, 5, (LeaseView(3, -1, 65536),), 9, 2)
-    recorder.registered(0.25, seat)
-    recorder.asked(0.5, seat, 10)
+    recorder, told_of = Recorder(told.append), seat(Standing(3, -1, 65536))
+    host = HostView(Budget(100), None, 5, (Standing(3, -1, 65536),), 9, 2)
+    recorder.registered(0.25, told_of)
+    recorder.asked(0.5, told_of, 10)
     recorder.decided(0.5, host, [Decision(Action.PARK, 3, 10, "over soft")])
     recorder.sampled(0.75, Pressure(None, 5, 65536))
-    recorder.finished(1.0, seat)
+    recorder.finished(1.0, told_of)
     assert told[0] == Registered(0.25, 3, -1, "team-a", "nightly", "bounded.wat")
     assert told[1] == Asked(0.5, 3, 65536, 10)
     assert told[3] == Sampled(0.75, None, 5, 65536)
@@ -102,18 +110,16 @@ def test_an_arbiter_s_tale_becomes_events(tmp_path: Path) -> None:
 
 
 def test_a_sample_tells_what_of_the_leases_no_event_does(tmp_path: Path) -> None:
-    ending = Tenant()
-    ending.is_ending = True
     told: list[Event] = []
     recorder = Recorder(told.append)
     seats = [
-        Seat(1, parking=True),
-        Seat(2, stalled=True),
-        Seat(3, aborting=True),
-        Seat(4, tenant=ending),
+        seat(Standing(1, 0, 9).park()),
+        seat(Standing(2, 0, 9).fall_asleep()),
+        seat(Standing(3, 0, 9).abort()),
+        seat(Standing(4, 0, 9), is_ending=True),
     ]
-    for seat in seats:
-        recorder.registered(0.0, seat)
+    for each in seats:
+        recorder.registered(0.0, each)
     recorder.sampled(0.5, Pressure(9, 5, 0))
     recorder.finished(0.6, seats[3])
     recorder.sampled(0.7, Pressure(9, 5, 0))
@@ -133,7 +139,7 @@ def test_a_quiet_sample_is_a_short_line() -> None:
 
 
 def test_a_decision_is_kept_with_all_that_it_was_made_on() -> None:
-    lease = LeaseView(3, -1, 7, 8, Phase.SPILLED, True, True, True, True, True, 6)
+    lease = Standing(3, -1, 7, 8, Phase.SPILLED, True, True, True, True, True, 6)
     told: list[Event] = []
     host = HostView(HEADER.budget, 99, 5, (lease,), 9, 2)
     Recorder(told.append).decided(0.5, host, [])

@@ -4,9 +4,11 @@ from itertools import pairwise
 
 from atectl.accounting import Budget
 from atectl.arbitration.policies import rules
-from atectl.arbitration.view import Action, Phase
+from atectl.arbitration.standing import Phase
+from atectl.arbitration.view import Action
 from atectl.trace.events import Asked, Decided, Event, Finished, Registered, Ruled, Sampled
-from atectl.trace.simulation import Machine, Script, Step, simulate
+from atectl.trace.simulation import simulate
+from atectl.trace.workload import Machine, Script, Step
 
 BOTH = rules("both")
 

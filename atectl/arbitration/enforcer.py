@@ -1,0 +1,148 @@
+"""Carries out what `decide` says, among the leases of one process.
+
+Where each lease stands and what all of them use is changed under one lock. The enforcer owns it,
+and whoever calls its methods holds it: `Arbiter` on the host's threads, `Place` on the guests'.
+"""
+
+import threading
+from collections.abc import Callable
+
+from atectl.accounting import Budget
+from atectl.arbitration.chronicle import Chronicle
+from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide, is_calm
+from atectl.arbitration.measuring import HostUse
+from atectl.arbitration.policies import Rules
+from atectl.arbitration.seat import Seat
+from atectl.arbitration.seats import Seats
+from atectl.arbitration.spill_disk import SpillDisk
+from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.view import Action, Decision, HostView
+from atectl.arbitration.wording import Abortion, abortion
+
+STALL_S = 0.25
+"""How long a guest that was asked to look up may take until nobody waits for it any more."""
+
+
+class Enforcer:
+    """The leases of one process under one budget; the arguments are those of `Arbiter`."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        rules: Rules,
+        tick: Callable[[], None],
+        busy_leases: int,
+        use: HostUse,
+        disk: SpillDisk,
+        chronicle: Chronicle,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.seats = Seats()
+        self.use = use
+        self.disk = disk
+        self.chronicle = chronicle
+        self.is_guarded = rules.is_guarded
+        self.is_calm = True
+        """Whether nothing is to be decided until somebody asks for more than fits."""
+        self.drop_idle: Callable[[], None] | None = None
+        """Has every store dropped that no lease has."""
+        self._budget = budget
+        self._rules = rules
+        self._tick = tick
+        self._busy_leases = busy_leases
+
+    def view(self) -> HostView:
+        """The host as it is decided upon, its resident size and disk room as of the last look."""
+        leases = self.seats.seen()
+        ordered_bytes = sum(lease.room_needed_bytes for lease in leases if lease.spilling)
+        return HostView(
+            budget=self._budget,
+            resident_bytes=self.use.resident_bytes,
+            baseline_bytes=self.use.baseline_bytes + self.use.idle_bytes,
+            leases=leases,
+            spill_room_bytes=max(self.disk.room_bytes - ordered_bytes, 0),
+            busy_leases=self._busy_leases,
+        )
+
+    def become(self, seat: Seat, standing: Standing) -> None:
+        """Have a lease stand otherwise, and count what it is charged for then."""
+        changed_bytes = standing.charged_bytes - seat.standing.charged_bytes
+        seat.standing = standing
+        self.use.charge(changed_bytes)
+
+    def look(self) -> None:
+        """Read what the host uses now, and what may still be spilled."""
+        self.use.look(self.seats.tenants)
+        self.disk.look()
+        for seat in self.seats.unfinished:
+            seat.note_room(self.disk.room_bytes)
+
+    def look_for_sleepers(self, now_s: float) -> None:
+        """Find running guests that reach no tick, so that nobody waits for them."""
+        are_to_look_up = [seat.probe(now_s, STALL_S) for seat in self.seats.unfinished]
+        if any(are_to_look_up):
+            self._tick()
+
+    def settle(self) -> None:
+        """Decide, and do it, until there is nothing left to be done."""
+        if not self.is_guarded:
+            return
+        self.use.read()
+        if self._budget.is_over_limit(self.use.pressure.resident_alone):
+            self.use.look_closely(self.seats.tenants)
+        self._make_room_of_idle()
+        for _ in range(len(self.seats.unfinished) + 1):
+            host = self.view()
+            decisions = decide(host, self._rules)
+            if not decisions:
+                break
+            self.chronicle.decided(host, decisions)
+            for decision in decisions:
+                self._carry_out(decision)
+        self.is_calm = is_calm(
+            self._budget, self.use.pressure, holds_anybody_back=self.seats.holds_anybody_back
+        )
+
+    def settle_unless_calm(self) -> None:
+        """Memory came free: see whether anybody waits for it."""
+        if not self.is_calm:
+            self.look()
+            self.settle()
+
+    def _make_room_of_idle(self) -> None:
+        """Before anybody is held, have memory dropped that nobody uses."""
+        if not self.use.idle_bytes or self.drop_idle is None:
+            return
+        if self._budget.over_soft_bytes(self.use.pressure) + self.seats.asked_bytes > 0:
+            self.drop_idle()
+            self.use.read()
+
+    def _carry_out(self, decision: Decision) -> None:
+        action, seat = decision.action, self.seats[decision.lease]
+        before = seat.standing
+        if action is Action.PARK:
+            self.become(seat, before.park())
+            if seat.standing.parking:
+                self._tick()
+        elif action is Action.SPILL:
+            self.become(seat, before.spill())
+            seat.wake()
+        elif action is Action.ABORT:
+            self.become(seat, before.abort())
+            seat.tenant.abort(*self._abortion(before, decision.reason))
+        else:
+            self.become(seat, before.go_on())
+            seat.wake()
+        was_running = before.phase is Phase.RUNNING
+        # A spill is told of once it is done, and a growth that never waited is no ruling.
+        if action is not Action.SPILL and not (action is Action.GRANT and was_running):
+            pressure = self.use.pressure
+            self.chronicle.ruled(seat, action, decision.bytes, decision.reason, pressure)
+
+    def _abortion(self, lease: Standing, reason: str) -> Abortion:
+        """What a lease is told that is aborted."""
+        spills, refusal = self._rules.spills, None
+        if spills and reason != TOO_LARGE_ALONE:
+            refusal = self.disk.refusal(self.seats.unfinished)
+        pressure = self.use.pressure
+        return abortion(lease, reason, self._budget, pressure, spills=spills, refusal=refusal)

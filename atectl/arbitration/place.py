@@ -1,0 +1,120 @@
+"""A lease's place at its arbiter: where its guest's own thread asks, waits and spills."""
+
+from atectl.arbitration.deciding import is_granted_at_once
+from atectl.arbitration.enforcer import Enforcer
+from atectl.arbitration.seat import FAILED, Seat
+from atectl.arbitration.view import Action
+
+
+class Place:
+    """The gate of one lease's memory. Its guest's thread calls all of it but `abandon` and `wake`.
+
+    Args:
+        enforcer: what decides of it, and has the lock that is taken here.
+        seat: what is known of the lease.
+    """
+
+    __slots__ = ("_enforcer", "seat")
+
+    def __init__(self, enforcer: Enforcer, seat: Seat) -> None:
+        self._enforcer = enforcer
+        self.seat = seat
+
+    def admit(self, added_bytes: int) -> bool:
+        """Whether the lease may grow; the thread is held here for as long as need be."""
+        enforcer, seat = self._enforcer, self.seat
+        with enforcer.lock:
+            if seat.was_refused:
+                return False  # it is to end, and was told so
+            if seat.probed_at is not None:
+                seat.hear_of()
+            if enforcer.chronicle.observer is not None:
+                enforcer.chronicle.asked(seat, added_bytes)
+            if not enforcer.is_guarded or is_granted_at_once(
+                added_bytes, enforcer.use.room_bytes, enforcer.is_calm, seat
+            ):
+                seat.held_bytes += added_bytes
+                enforcer.use.charge(added_bytes)
+                return True
+            enforcer.become(seat, seat.standing.ask(added_bytes))
+            return self._hold()
+
+    def give_back(self, freed_bytes: int) -> None:
+        """Count that `freed_bytes` of what was admitted are gone."""
+        with self._enforcer.lock:
+            self._enforcer.become(self.seat, self.seat.standing.give_back(freed_bytes))
+
+    def checkpoint(self) -> None:
+        """To be called at an epoch tick; the thread is held here if the lease was told to park."""
+        with self._enforcer.lock:
+            self.seat.hear_of()
+            if self.seat.standing.parking:
+                self._enforcer.become(self.seat, self.seat.standing.reach_tick())
+                self._hold()
+
+    def leave(self, kept_bytes: int = 0) -> None:
+        """The lease has ended, and all its memory is gone but `kept_bytes`, which nobody uses."""
+        enforcer, seat = self._enforcer, self.seat
+        with enforcer.lock:
+            enforcer.become(seat, seat.standing.leave())
+            enforcer.use.keep_idle(kept_bytes)
+            enforcer.seats.remove(seat)
+            if not seat.is_abandoned:
+                enforcer.chronicle.finished(seat)
+            enforcer.settle_unless_calm()
+
+    def abandon(self) -> None:
+        """The lease has ended, but its guest is asleep in a host call and keeps its memory."""
+        enforcer = self._enforcer
+        with enforcer.lock:
+            if enforcer.seats.abandon(self.seat):
+                enforcer.chronicle.finished(self.seat)
+                enforcer.settle_unless_calm()
+
+    def wake(self) -> None:
+        """Have the lease see at once that it is to end."""
+        with self._enforcer.lock:
+            self.seat.wake()
+
+    # Under the lock, on the guest's thread
+
+    def _hold(self) -> bool:
+        """Keep the thread here until its lease may go on; False if that is to end."""
+        seat = self.seat
+        seat.room_wanted_bytes = 0
+        try:
+            self._enforcer.settle()
+            while seat.standing.is_held and not seat.tenant.is_ending:
+                if seat.standing.spilling:
+                    self._spill()
+                else:
+                    seat.wait()
+        finally:
+            if seat.standing.is_held:
+                seat.was_refused = True
+                self._enforcer.become(seat, seat.standing.turn_away())
+        return not seat.was_refused
+
+    def _spill(self) -> None:
+        """Write the memory out while nothing of the guest runs; the lock is free meanwhile."""
+        enforcer, seat = self._enforcer, self.seat
+        enforcer.lock.release()
+        try:
+            freed_bytes, failure = enforcer.disk.spill(seat.tenant)
+        finally:
+            enforcer.lock.acquire()
+        stored_bytes = seat.tenant.stored_bytes
+        enforcer.look()
+        if failure is None:
+            enforcer.become(seat, seat.standing.spilled(stored_bytes))
+        else:
+            enforcer.become(seat, seat.standing.spill_failed(stored_bytes))
+            needed_bytes = max(seat.standing.room_needed_bytes, 1)
+            seat.room_wanted_bytes = enforcer.disk.room_bytes + needed_bytes
+            enforcer.disk.failure = failure
+        came_of_it = "spilled" if failure is None else f"{FAILED}: {failure}"
+        pressure = enforcer.use.pressure
+        enforcer.chronicle.ruled(
+            seat, Action.SPILL, seat.held_bytes, came_of_it, pressure, freed_bytes
+        )
+        enforcer.settle()

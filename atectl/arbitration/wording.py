@@ -1,0 +1,47 @@
+"""What is said of a lease that is aborted: why, with which numbers, and what would help."""
+
+from typing import NamedTuple
+
+from atectl.accounting import Budget, Pressure
+from atectl.arbitration.deciding import TOO_LARGE_ALONE
+from atectl.arbitration.standing import Standing
+from atectl.errors import AtectlError
+from atectl.units import format_size, show_size
+
+
+class Abortion(NamedTuple):
+    """What a lease is told that is aborted."""
+
+    why: str
+    remedy: str
+
+
+def abortion(
+    lease: Standing,
+    reason: str,
+    budget: Budget,
+    pressure: Pressure,
+    *,
+    spills: bool,
+    refusal: AtectlError | None,
+) -> Abortion:
+    """What is told of the abort of `lease` for `reason`, with the numbers of this moment.
+
+    Args:
+        spills: whether leases may be spilled at all.
+        refusal: what keeps others from being spilled, if anything does.
+    """
+    why = (
+        f"the host was at {show_size(pressure.total_bytes)} of its limit of "
+        f"{format_size(budget.limit_bytes)} (baseline {show_size(pressure.baseline_bytes)}, "
+        f"charged {show_size(pressure.charged_bytes)}) as this lease, which holds "
+        f"{show_size(lease.held_bytes)}, asked for {show_size(lease.asked_bytes)} more: "
+        f"{reason}"
+    )
+    if reason == TOO_LARGE_ALONE:
+        return Abortion(why, "raise the limit, or lower the quota")
+    if not spills:
+        return Abortion(why, "raise the limit, or allow spilling: --backpressure both")
+    if refusal is None:
+        return Abortion(why, "raise the limit, or run fewer jobs at once")
+    return Abortion(f"{why}; no more could be spilled: {refusal}", refusal.remedy)
