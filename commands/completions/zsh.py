@@ -2,114 +2,52 @@
 
 import re
 
+from .shell_text import fill
 from .tree import CommandLine, Completes, OptionNames, Value
-
-_HEAD = r"""#compdef atectl
-# zsh completion for atectl, written by `atectl completions show zsh`.
-
-# Asks atectl what the value of a parameter may be.
-_atectl_ask() {
-    local expl
-    local -a found
-    found=("${(@f)$($program completions candidates \
-        --ledger "${(Q)${(Q)opt_args[--ledger]}}" -- "$1" "$2" '' 2>/dev/null)}")
-    _wanted "$2" expl "$2" compadd -- "${(@)found:#}"
-}
-
-# Whether the cursor stands behind a command's first argument and then a word that is none of
-# the command's options, which are given with a = if they take a value.
-_atectl_is_passed_on() {
-    local word
-    local -i i arguments=0
-    for (( i = 2; i < CURRENT; i++ )); do
-        word=$words[i]
-        if [[ $word == -- ]]; then
-            return 0
-        elif (( ${@[(Ie)$word=]} )); then
-            (( i++ ))
-        elif (( ${@[(Ie)$word]} || ${@[(Ie)${word%%=*}=]} )); then
-            continue
-        elif (( arguments )); then
-            return 0
-        elif [[ $word != -* ]]; then
-            arguments=1
-        fi
-    done
-    return 1
-}
-
-_atectl() {
-    local program=${${(Q)words[1]}/#\~\//$HOME/} line
-    local -A opt_args
-    _atectl_root
-}
-"""
-
-_TAIL = """
-if [[ $funcstack[1] == _atectl ]]; then
-    _atectl
-else
-    compdef _atectl atectl
-fi
-"""
 
 
 def script(tree: CommandLine) -> str:
     """The whole of `_atectl`."""
-    return _HEAD + "".join(_function(command) for command in tree.walk()) + _TAIL
+    return fill("_atectl", commands="".join(_function(command) for command in tree.walk()))
 
 
 def _function(command: CommandLine) -> str:
-    if command.subcommands:
-        lines = _group_body(command)
-    elif command.passes_on:
+    body = _group_body(command) if command.subcommands else _leaf_body(command)
+    return f"\n{_name(command)}() {{\n{body}}}\n"
+
+
+def _leaf_body(command: CommandLine) -> str:
+    arguments = [
+        f"{'*' if argument.is_repeatable else place}:{_value(command, argument)}"
+        for place, argument in enumerate(command.arguments, start=1)
+    ]
+    lines = _call("_arguments -s -S :", [*_option_specs(command), *arguments])
+    if command.passes_on:
         own = [
             f"{name}=" if option.value else name
             for option in command.options
             for name in option.names
         ]
-        lines = [*_call("if _atectl_is_passed_on", own), "then", "    _files", "    return", "fi"]
-        lines += _leaf_call(command)
-    else:
-        lines = _leaf_call(command)
-    body = "".join(f"    {line}\n" for line in lines)
-    return f"\n{_name(command)}() {{\n{body}}}\n"
+        passed_on = [*_call("if _atectl_is_passed_on", own), "then", "    _files", "    return"]
+        lines = [*passed_on, "fi", *lines]
+    return _lines(lines)
 
 
-def _leaf_call(command: CommandLine) -> list[str]:
-    arguments = [
-        f"{'*' if argument.is_repeatable else place}:{_value(command, argument)}"
-        for place, argument in enumerate(command.arguments, start=1)
-    ]
-    return _call("_arguments -s -S :", [*_option_specs(command), *arguments])
+def _group_body(command: CommandLine) -> str:
+    words = [*_option_specs(command), "1: :->command", "*:: :->below"]
+    below = command.subcommands
+    described = [_quoted(f"{each.path[-1]}:{_escaped(each.summary)}") for each in below]
+    calls = [f"{each.path[-1]}) {_name(each)} && failed=0 ;;" for each in below]
+    return fill(
+        "_atectl.group",
+        arguments=_lines(_call("_arguments -C -s -S :", words, "&& failed=0")),
+        commands=_lines(described, indent=12),
+        calls=_lines(calls, indent=8),
+    )
 
 
-def _group_body(command: CommandLine) -> list[str]:
-    described = [f"{below.path[-1]}:{_escaped(below.summary)}" for below in command.subcommands]
-    return [
-        "local curcontext=$curcontext state",
-        "local -i failed=1",
-        *_call(
-            "_arguments -C -s -S :",
-            [*_option_specs(command), "1: :->command", "*:: :->below"],
-            "&& failed=0",
-        ),
-        "case $state in",
-        "command)",
-        "    local -a commands=(",
-        *(f"        {_quoted(each)}" for each in described),
-        "    )",
-        "    _describe -t commands command commands && failed=0",
-        "    ;;",
-        "below)",
-        "    curcontext=${curcontext%:*:*}:atectl-$words[1]:",
-        "    case $words[1] in",
-        *(f"    {below.path[-1]}) {_name(below)} && failed=0 ;;" for below in command.subcommands),
-        "    esac",
-        "    ;;",
-        "esac",
-        "return failed",
-    ]
+def _lines(lines: list[str], *, indent: int = 4) -> str:
+    return "".join(f"{' ' * indent}{line}\n" for line in lines)
 
 
 def _call(program: str, words: list[str], then: str = "") -> list[str]:

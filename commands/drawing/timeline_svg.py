@@ -1,6 +1,7 @@
 """The chart of a run as SVG: no script, no font of its own, readable on light and dark."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from atectl.inert import inert_line
@@ -14,21 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 90, 110, 56, 300
 _LANE_HEIGHT = 18
 _COLUMNS = 400
 
-_STYLE = """
-svg { font: 12px system-ui, sans-serif; }
-.ground { fill: #ffffff; } text { fill: #24292f; } .quiet { fill: #57606a; }
-.frame { stroke: #d0d7de; fill: none; }
-.charged { fill: #54aeff; fill-opacity: .35; } .resident { fill: #0969da; fill-opacity: .75; }
-.soft { stroke: #9a6700; stroke-dasharray: 6 4; } .hard { stroke: #cf222e; }
-.park { fill: #9a6700; } .spill { fill: #0550ae; } .abort { fill: #cf222e; }
-@media (prefers-color-scheme: dark) {
-.ground { fill: #0d1117; } text { fill: #e6edf3; } .quiet { fill: #8d96a0; }
-.frame { stroke: #30363d; }
-.charged { fill: #388bfd; } .resident { fill: #58a6ff; }
-.soft { stroke: #d29922; } .hard { stroke: #f85149; }
-.park { fill: #d29922; } .spill { fill: #79c0ff; } .abort { fill: #f85149; }
-}
-""".strip()
+_STYLE = Path(__file__).with_name("timeline.css")
 
 
 def timeline_svg(trace: Trace) -> str:
@@ -49,7 +36,7 @@ def timelines_svg(timelines: Sequence[Timeline]) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
             f'width="{_WIDTH}" height="{height}">',
             f"<title>{_text('; '.join(timeline.title for timeline in timelines))}</title>",
-            f"<style>{_STYLE}</style>",
+            f"<style>{_STYLE.read_text(encoding='utf-8').strip()}</style>",
             f'<rect class="ground" width="{_WIDTH}" height="{height}"/>',
             *charts,
             "</svg>\n",
