@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from atectl.accounting import DEFAULT_DEADLINE_S
+from atectl.arbitration.policies import POLICY_NAMES
 from atectl.budget.errors import BudgetUnwritable
 from atectl.budget.file import HostSettings
 from atectl.budget.jobs import Allowance
@@ -17,6 +18,7 @@ from atectl.units import duration_text, format_size
 _USUAL = HostSettings()
 _GRANTED = Allowance()
 _SHARE = f"{DEFAULT_SHARE:g}"
+_POLICIES = ", ".join(f'"{name}"' for name in POLICY_NAMES)
 
 TEMPLATE = f"""\
 # What this host may use, and what runs under it.
@@ -32,8 +34,8 @@ soft = {_USUAL.soft:.2f}
 resume = {_USUAL.resume_share:.2f}
 # How leases are held back: "both" parks and spills them, "park", "spill", or "none".
 backpressure = "{_USUAL.backpressure}"
-# Whom it meets first: "largest", "priority", "park-first" or "none"; the default goes with
-# backpressure.
+# Whom it meets first, one of {_POLICIES}.
+# The default goes with backpressure.
 # policy = "largest"
 # Where memory of parked leases goes (a real disk), and how much of it; by default what is free.
 spill_dir = "{_USUAL.spill_dir}"

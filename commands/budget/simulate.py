@@ -1,6 +1,7 @@
 """`atectl budget simulate`: a recorded run, replayed under other rules and limits."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,8 +12,10 @@ from atectl.system.files import replace_file
 from atectl.trace.errors import BadTrace
 from atectl.units import parse_size
 
-from ..options.host import STDIN, Backpressure, PolicyName
+from ..options.host import STDIN, HostOptions
+from ..options.signature import declared
 from ..options.single import OutputOption
+from ..options.table import options_of
 from ..output.files import check_report_place
 from ..output.stderr import report_error
 from ..output.stdout import Output, chart_width, print_json, print_view
@@ -22,17 +25,22 @@ if TYPE_CHECKING:
     from atectl.trace.replay import Run, Simulation
     from atectl.trace.summary import Fate
 
+_HOST = options_of(HostOptions)
+
 
 def simulate(
     trace: Annotated[
         Path, typer.Argument(metavar="TRACE", help="What `--trace` recorded; - for stdin.")
     ],
     policy: Annotated[
-        list[PolicyName] | None, typer.Option(help="Replay under this policy; may be repeated.")
+        list[str] | None,
+        declared(_HOST["policy"]._replace(help="Replay under this policy; may be repeated.")),
     ] = None,
     backpressure: Annotated[
-        list[Backpressure] | None,
-        typer.Option(help="Replay under this back-pressure; may be repeated."),
+        list[str] | None,
+        declared(
+            _HOST["backpressure"]._replace(help="Replay under this back-pressure; may be repeated.")
+        ),
     ] = None,
     limit: Annotated[
         list[str] | None,
@@ -147,15 +155,15 @@ def _fate_json(fate: "Fate") -> dict[str, Any]:
 
 def _rules_asked(
     header: "Header",
-    policies: "list[PolicyName] | None",
-    backpressures: "list[Backpressure] | None",
+    policies: list[str] | None,
+    backpressures: list[str] | None,
 ) -> list[tuple[str, str | None]]:
     """Every combination asked for; what is not said is as recorded."""
-    knobs = [knob.value for knob in backpressures or ()] or [header.backpressure]
+    knobs = backpressures or [header.backpressure]
     # A policy recorded under one back-pressure is not what goes with another.
     unsaid = None if backpressures else header.policy
-    names: list[str | None] = [name.value for name in policies or ()]
-    return list(dict.fromkeys((knob, name) for knob in knobs for name in names or [unsaid]))
+    names: Sequence[str | None] = policies or [unsaid]
+    return list(dict.fromkeys((knob, name) for knob in knobs for name in names))
 
 
 def _draw(place: Path, runs: "list[Run]") -> None:

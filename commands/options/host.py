@@ -4,12 +4,12 @@
 """
 
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from atectl.accounting import DEFAULT_RESUME, DEFAULT_SOFT
+from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES
 from atectl.budget.file import MAX_JOBS, HostSettings
 from atectl.errors import UsageError
 from atectl.records.readers import fraction
@@ -18,25 +18,6 @@ from atectl.system.ceilings import DEFAULT_SHARE
 from atectl.units import parse_size
 
 from .table import Option
-
-
-class Backpressure(StrEnum):
-    """What is done to leases under pressure."""
-
-    both = "both"
-    park = "park"
-    spill = "spill"
-    none = "none"
-
-
-class PolicyName(StrEnum):
-    """Whom it is done to first."""
-
-    largest = "largest"
-    priority = "priority"
-    park_first = "park-first"
-    none = "none"
-
 
 _USUAL = HostSettings()
 
@@ -81,23 +62,21 @@ class HostOptions(NamedTuple):
         ),
     ] = None
     backpressure: Annotated[
-        Backpressure | None,
+        str | None,
         Option(
             "--backpressure",
             "",
             f"What is done to leases above soft; {_USUAL.backpressure}.",
-            choices=tuple(Backpressure),
-            reads=Backpressure,
+            choices=BACKPRESSURES,
         ),
     ] = None
     policy: Annotated[
-        PolicyName | None,
+        str | None,
         Option(
             "--policy",
             "",
             "Whom it is done to; else as the backpressure says.",
-            choices=tuple(PolicyName),
-            reads=PolicyName,
+            choices=POLICY_NAMES,
         ),
     ] = None
     spill_dir: Annotated[

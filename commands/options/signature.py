@@ -2,10 +2,12 @@
 
 import inspect
 from collections.abc import Callable
+from enum import Enum
 from functools import wraps
 from typing import Annotated, Any, TypeVar, get_args
 
 import typer
+from typer._types import TyperChoice
 
 from .table import Option, options_of
 from .table_command import declarations
@@ -45,7 +47,12 @@ def with_option_groups(command: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def declared(option: Option, **more: Any) -> Any:
-    """A declared option as Typer takes it in an annotation; `more` is what Typer alone knows."""
+    """A declared option as Typer takes it in an annotation; `more` is what Typer alone knows.
+
+    Choices that are the members of an enum Typer finds by the type of the parameter.
+    """
+    if option.choices and not isinstance(option.choices[0], Enum):
+        more["click_type"] = TyperChoice(option.choices)
     return typer.Option(
         *declarations(option),
         metavar=option.metavar or None,

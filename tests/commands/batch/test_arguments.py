@@ -7,7 +7,7 @@ import pytest
 from atectl import errors
 from atectl.budget.file import HostSettings
 from atectl.commands.batch.arguments import BatchRequest, parse
-from atectl.commands.options.host import Backpressure, HostOptions, PolicyName, settle
+from atectl.commands.options.host import HostOptions, settle
 from atectl.commands.options.table import HelpWanted
 from atectl.commands.output.stdout import Output
 
@@ -45,8 +45,8 @@ def test_every_option_reaches_the_request() -> None:
             limit="1GiB",
             soft=0.9,
             resume=0.8,
-            backpressure=Backpressure.park,
-            policy=PolicyName.park_first,
+            backpressure="park",
+            policy="park-first",
             spill_dir="/spill",
             spill_cap="2GiB",
         ),

@@ -7,7 +7,7 @@ import pytest
 from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings
 from atectl.commands.batch.source import open_source
-from atectl.commands.options.host import Backpressure, HostOptions, PolicyName, settle
+from atectl.commands.options.host import HostOptions, settle
 from atectl.errors import BadSize, UsageError
 
 MIB = 1 << 20
@@ -70,9 +70,7 @@ def test_a_broken_file_that_is_no_json_is_to_be_mended(tmp_path: Path) -> None:
 
 def test_what_is_given_on_the_command_line_wins() -> None:
     host = HostSettings(limit_bytes=MIB, jobs=2, backpressure="park")
-    options = HostOptions(
-        limit="1GiB", backpressure=Backpressure.both, policy=PolicyName.park_first, soft=0.9
-    )
+    options = HostOptions(limit="1GiB", backpressure="both", policy="park-first", soft=0.9)
     settled = settle(host, options)
     assert settled.limit_bytes == 1024 * MIB
     assert (settled.backpressure, settled.policy, settled.soft) == ("both", "park-first", 0.9)

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from atectl.arbitration.policies import POLICY_NAMES
 from atectl.commands.batch.arguments import TABLE as BATCH
 from atectl.commands.completions.tree import CommandLine, OptionNames, read_tree
 from atectl.commands.options.table import OptionTable
@@ -38,7 +39,7 @@ def test_help_and_completions_know_every_option_of_the_table(name: str, table: O
 def test_choices_of_the_table_complete_its_values() -> None:
     value = option(command("batch"), "--policy").value
     assert value is not None
-    assert value.choices == ("largest", "priority", "park-first", "none")
+    assert value.choices == POLICY_NAMES
 
 
 def test_help_says_the_range_and_the_default_of_a_value() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from atectl.accounting import Budget
+from atectl.arbitration.policies import POLICY_NAMES
 from atectl.budget.errors import BadBudgetFile, BudgetUnwritable, UnsatisfiableBudget
 from atectl.budget.file import (
     DEFAULT_SPILL_DIR,
@@ -271,6 +272,10 @@ def test_what_the_knobs_say_of_a_host(
 
 
 # Writing
+
+
+def test_the_commented_file_names_every_policy() -> None:
+    assert all(f'"{name}"' in TEMPLATE for name in POLICY_NAMES)
 
 
 def test_the_commented_file_says_what_holds_without_it(tmp_path: Path) -> None:
