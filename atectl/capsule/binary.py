@@ -4,10 +4,15 @@ The format of numbers, names and sections is that of the core specification 3.0,
 component model shares. A reader copies nothing but the names it is asked for.
 """
 
+from collections.abc import Iterator
+
 from atectl.engine.kind import Kind
 
 MAGIC = b"\0asm"
 """What every binary begins with."""
+
+MAX_NAME_BYTES = 1_000
+"""How much of a name is kept."""
 
 HEADER_BYTES = 8
 """`MAGIC` and the version, which tells modules and components apart."""
@@ -20,6 +25,10 @@ MAX_ITEMS = 1_000_000
 
 class MalformedBinary(Exception):
     """The bytes do not follow the binary format."""
+
+
+class TooManyItems(MalformedBinary):
+    """It has more entries than are walked."""
 
 
 class EndOfBinary(MalformedBinary):
@@ -60,19 +69,71 @@ class Reader:
         self.position += 1
         return value
 
+    def peek(self) -> int:
+        """The byte that stands next; -1 at the end."""
+        return self.data[self.position] if self.position < self.end else -1
+
+    def header(self) -> bytes:
+        """The next `HEADER_BYTES` bytes; this reader stays."""
+        return self.at(self.position).take(HEADER_BYTES).rest()
+
+    def rest(self) -> bytes:
+        """A copy of what is left."""
+        return self.data[self.position : self.end]
+
+    def at(self, position: int) -> "Reader":
+        """A reader of the same part that stands elsewhere."""
+        return Reader(self.data, position, self.end, self._items)
+
     def number(self) -> int:
         """An unsigned 32-bit LEB128."""
+        return self._unsigned(32)
+
+    def long_number(self) -> int:
+        """An unsigned 64-bit LEB128."""
+        return self._unsigned(64)
+
+    def signed_number(self, bits: int = 33) -> int:
+        """A signed LEB128 of so many bits. Types are of 33: an index, or negative for a word."""
+        value = shift = 0
+        while True:
+            byte = self.byte()
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                return value - (1 << shift) if byte & 0x40 else value
+            if shift >= bits:
+                raise MalformedBinary(f"a number is too long at offset {self.position:#x}")
+
+    def _unsigned(self, bits: int) -> int:
         value = 0
-        for shift in range(0, 35, 7):
+        for shift in range(0, bits, 7):
             byte = self.byte()
             value |= (byte & 0x7F) << shift
             if byte < 0x80:
                 break
         else:
             raise MalformedBinary(f"a number is too long at offset {self.position:#x}")
-        if value >= 1 << 32:
+        if value >= 1 << bits:
             raise MalformedBinary(f"a number is too large at offset {self.position:#x}")
         return value
+
+    def name(self) -> str:
+        """A name: UTF-8 behind its length. What is no UTF-8 is escaped, as by `surrogateescape`.
+
+        Of a name longer than `MAX_NAME_BYTES` the beginning is kept.
+        """
+        size = self.number()
+        start = self.position
+        self.skip(size)
+        kept = bytes(self.data[start : start + min(size, MAX_NAME_BYTES)])
+        return kept.decode("utf-8", "surrogateescape")
+
+    def entries(self) -> Iterator[int]:
+        """Go through a list: its length stands here, and each entry counts as an item."""
+        for place in range(self.number()):
+            self.count_item()
+            yield place
 
     def skip(self, count: int) -> None:
         """Pass over `count` bytes."""
@@ -84,20 +145,23 @@ class Reader:
         """Count one thing walked.
 
         Raises:
-            MalformedBinary: it is one more than `MAX_ITEMS`.
+            TooManyItems: it is one more than `MAX_ITEMS`.
         """
         self._items[0] += 1
         if self._items[0] > MAX_ITEMS:
-            raise MalformedBinary(f"it has more than {MAX_ITEMS} sections and instances")
+            raise TooManyItems(f"it has more than {MAX_ITEMS} sections and entries")
+
+    def take(self, size: int) -> "Reader":
+        """A reader of the next `size` bytes, which this one passes over."""
+        start = self.position
+        self.skip(size)
+        return Reader(self.data, start, self.position, self._items)
 
     def section(self) -> tuple[int, "Reader"]:
         """The next section: its number and a reader of its contents."""
         self.count_item()
         number = self.byte()
-        size = self.number()
-        start = self.position
-        self.skip(size)
-        return number, Reader(self.data, start, self.position, self._items)
+        return number, self.take(self.number())
 
     @property
     def is_at_end(self) -> bool:

@@ -6,16 +6,20 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from wasmtime import Engine, Store, WasmtimeError, wat2wasm
+from wasmtime import Engine, Store, WasmtimeError
 from wasmtime.component import Component, Linker
 
 from atectl.capsule import binary as wasm_binary
 from atectl.capsule.binary import MalformedBinary
 from atectl.capsule.outline import MAX_TABLE_BOUND, outline
-
-CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
-MODULE_HEADER = b"\0asm\x01\0\0\0"
-COMPONENT_HEADER = b"\0asm\x0d\0\x01\0"
+from tests.conftest import CAPSULES
+from tests.support.wasm_bytes import (
+    COMPONENT_HEADER,
+    MODULE_HEADER,
+    binary_of,
+    leb,
+    section,
+)
 
 TWICE = """(component
   (core module $two (table 1 funcref) (table 1 funcref))
@@ -51,22 +55,6 @@ ARGUMENTS = """(component
   (component $empty)
   (instance $none (instantiate $empty))
   (instance (instantiate $takes (with "f" (instance $none)))))"""
-
-
-def binary_of(text: str) -> bytes:
-    return bytes(wat2wasm(text))
-
-
-def section(number: int, contents: bytes) -> bytes:
-    return bytes([number]) + leb(len(contents)) + contents
-
-
-def leb(number: int) -> bytes:
-    encoded = b""
-    while number >= 0x80:
-        encoded += bytes([number & 0x7F | 0x80])
-        number >>= 7
-    return encoded + bytes([number])
 
 
 @pytest.mark.parametrize(
