@@ -5,7 +5,18 @@ _atectl_grammar() {
     commands=() flags=() values=() arguments=() passes_on='' repeats=''
     case $1 in
     '')
-        commands=('run' 'batch' 'budget' 'ledger' 'locks' 'cache' 'completions' 'explain' 'doctor')
+        commands=(
+            'run'
+            'batch'
+            'inspect'
+            'budget'
+            'ledger'
+            'locks'
+            'cache'
+            'completions'
+            'explain'
+            'doctor'
+        )
         flags=('--version' '--help' '-h')
         ;;
     'run')
@@ -69,6 +80,11 @@ _atectl_grammar() {
             '--output=choices table json'
             '-o=choices table json'
         )
+        arguments=('files')
+        ;;
+    'inspect')
+        flags=('--help' '-h')
+        values=('--output=choices table json' '-o=choices table json')
         arguments=('files')
         ;;
     'budget')

@@ -3,6 +3,7 @@
 set -g __atectl_commands \
     'run' \
     'batch' \
+    'inspect' \
     'budget' \
     'budget init' \
     'budget check' \
@@ -74,6 +75,8 @@ set -g __atectl_valued \
     'batch --ledger' \
     'batch --output' \
     'batch -o' \
+    'inspect --output' \
+    'inspect -o' \
     'budget check --pid' \
     'budget check --baseline' \
     'budget check --ledger' \
@@ -215,6 +218,8 @@ set -g __atectl_flags \
     'batch --no-cache' \
     'batch --help' \
     'batch -h' \
+    'inspect --help' \
+    'inspect -h' \
     'budget --help' \
     'budget -h' \
     'budget init --force' \
@@ -347,6 +352,7 @@ complete -c atectl -f
 
 complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
 complete -c atectl -n '__atectl_at "" 0' -a batch -d 'Run many capsules under one limit'
+complete -c atectl -n '__atectl_at "" 0' -a inspect -d 'Show what is in a capsule, and what it needs to run'
 complete -c atectl -n '__atectl_at "" 0' -a budget -d 'Check, plan and simulate what a whole host may use'
 complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
 complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and hold actor locks'
@@ -412,6 +418,10 @@ complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
 complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table json' -d 'JSON lines, or a table'
 complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "batch" 0' -F
+
+complete -c atectl -n '__atectl_at "inspect"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "inspect"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "inspect" 0' -F
 
 complete -c atectl -n '__atectl_at "budget" 0' -a init -d 'Write a budget file with a comment for every key'
 complete -c atectl -n '__atectl_at "budget" 0' -a check -d 'Say whether a host budget can be met, before anything runs'

@@ -25,7 +25,8 @@ LAYERS = {
 RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in rooms}
 
 COMMAND_GROUPS = {
-    "batch", "budget", "cache", "completions", "doctor", "explain", "ledger", "locks", "run",
+    "batch", "budget", "cache", "completions", "doctor", "explain", "inspect", "ledger", "locks",
+    "run",
 }  # fmt: skip
 """Folders of `commands/` that are commands; the others are what these share."""
 

@@ -26,7 +26,7 @@ def compile_capsule(engine: Engine, name: str, content: bytes) -> Artifact:
         NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule: the content is
             not that of a capsule (exit 126).
     """
-    binary = _binary(name, content)
+    binary = binary_form(name, content)
     try:
         found = outline(binary)
     except MalformedBinary as error:
@@ -38,8 +38,16 @@ def compile_capsule(engine: Engine, name: str, content: bytes) -> Artifact:
     return Artifact(found.kind, found.table_bound, _compile(engine, name, binary, found.kind))
 
 
-def _binary(name: str, content: bytes) -> bytes:
-    """The binary form of `content`."""
+def binary_form(name: str, content: bytes) -> bytes:
+    """The binary form of `content`: itself, or what the text form assembles to.
+
+    Args:
+        name: of the file, for messages.
+
+    Raises:
+        NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule: it is neither
+            (exit 126).
+    """
     if content.startswith(MAGIC) or (content and MAGIC.startswith(content)):
         return content
     if content.startswith(_NATIVE_MAGIC):

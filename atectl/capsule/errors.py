@@ -9,7 +9,7 @@ class DecodingOverBound(CapsuleError):
     code = "E221"
     example = "head -c 10G /dev/zero | gzip > bomb.wasm.gz; atectl inspect bomb.wasm.gz"
     default_remedy = (
-        "do not trust the file; if you must, decode it yourself where that does no harm"
+        "do not trust the file; if it is meant to be so large, decode it yourself first"
     )
 
 

@@ -37,7 +37,7 @@ class MissingImportNote(NamedTuple):
     remedy: str
 
 
-_NOT_PROVIDED = "which atectl does not provide"
+NOT_PROVIDED = "which atectl does not provide"
 _MOST_NAMED = 5
 _MOST_SHOWN = 200
 
@@ -92,12 +92,12 @@ _REMEDIES = [
         ),
     )
 ]
-_WASI_REMEDY = "build the capsule with a toolchain for wasm32-wasip1"
+WASI_REMEDY = "build the capsule with a toolchain for wasm32-wasip1"
 _OTHER_REMEDY = (
     "the host program that it was written for would provide it: build the capsule for WASI "
     "(wasm32-wasip1 or wasm32-wasip2)"
 )
-_THREADS_REMEDY = "a capsule has one thread: build it without threads and shared memory"
+THREADS_REMEDY = "a capsule has one thread: build it without threads and shared memory"
 
 
 def require_imports(engine: LinkingEngine, capsule: "Capsule") -> None:
@@ -112,7 +112,7 @@ def require_imports(engine: LinkingEngine, capsule: "Capsule") -> None:
         return
     first = missing[0]
     kind = first.kind
-    if kind == "function" and first.reason == _NOT_PROVIDED:
+    if kind == "function" and first.reason == NOT_PROVIDED:
         kind = _function_type(engine, capsule.code, first.name) or kind
     article = "an" if kind[0] in "aeiou" else "a"
     message = f"{capsule.name} imports {_cut(first.name)}, {article} {kind}, {first.reason}"
@@ -187,8 +187,8 @@ def _note(import_: "wasmtime.ImportType") -> MissingImportNote:
     name = f"{import_.module}::{import_.name}"
     kind = _kind(import_)
     if isinstance(import_.type, MemoryType) and import_.type.is_shared:
-        return MissingImportNote(name, "shared memory", _NOT_PROVIDED, _THREADS_REMEDY)
-    return MissingImportNote(name, kind, _NOT_PROVIDED, _remedy(name))
+        return MissingImportNote(name, "shared memory", NOT_PROVIDED, THREADS_REMEDY)
+    return MissingImportNote(name, kind, NOT_PROVIDED, remedy_for(name))
 
 
 def _kind(import_: "wasmtime.ImportType") -> str:
@@ -196,7 +196,7 @@ def _kind(import_: "wasmtime.ImportType") -> str:
     return "function" if word == "func" else word
 
 
-def _remedy(name: str) -> str:
+def remedy_for(name: str) -> str:
     for pattern, remedy in _REMEDIES:
         if pattern.match(name):
             return remedy
@@ -219,7 +219,7 @@ def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote]:
             kinds = {f"{each.module}::{each.name}": _kind(each) for each in module.imports}
             detail = detail.removeprefix("types incompatible: ")
             reason = f"which atectl provides with another type: {detail}"
-            return [MissingImportNote(name, kinds.get(name, "import"), reason, _WASI_REMEDY)]
+            return [MissingImportNote(name, kinds.get(name, "import"), reason, WASI_REMEDY)]
     return []
 
 
@@ -259,8 +259,8 @@ def _missing_of_component(engine: LinkingEngine, component: Any) -> list[Missing
         match = _MISSING_OF_COMPONENT.match(str(error))
         if match:
             kind, name = match.groups()
-            reason = ": ".join([_NOT_PROVIDED, *_CAUSE.findall(str(error))])
-            return [MissingImportNote(name, kind, reason, _remedy(name))]
+            reason = ": ".join([NOT_PROVIDED, *_CAUSE.findall(str(error))])
+            return [MissingImportNote(name, kind, reason, remedy_for(name))]
     finally:
         store.close()
     return []

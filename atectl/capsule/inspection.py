@@ -1,0 +1,149 @@
+"""One capsule in full, as far as its bytes tell it: nothing of it is compiled, and nothing runs.
+
+Whether it is valid is the engine's to say. Reading is bounded: the file, what it decodes to, how
+many entries are walked, how deeply they are followed, how long names and types may be.
+"""
+
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from atectl.capsule.binary import HEADER_BYTES, MAGIC, MalformedBinary, Reader, kind_of
+from atectl.capsule.component_facts import ComponentFacts, read_component
+from atectl.capsule.encodings import MAX_CONTENT_BYTES, Decoded, Encoding, decode
+from atectl.capsule.manifest import Described, HashedFile, describe
+from atectl.capsule.module_facts import ModuleFacts, read_module
+from atectl.capsule.needs import Needs, needs_of_component, needs_of_module
+from atectl.capsule.sections import Faults
+from atectl.capsule.source import open_capsule
+from atectl.engine.kind import Kind
+from atectl.errors import CapsuleUnreadable, InvalidCapsule, TruncatedCapsule
+from atectl.units import format_size, show_size
+
+MAX_TEXT_BYTES = 4 << 20
+"""The largest text form that is assembled; that takes up to 75 times as much memory."""
+
+
+class Inspection(NamedTuple):
+    """A capsule in full."""
+
+    path: str
+    """As it was given; make it inert before it is shown."""
+    kind: Kind
+    form: Literal["binary", "text"]
+    """Which of the two forms is in the file, behind all encodings."""
+    size_bytes: int
+    """Of the file."""
+    binary_bytes: int
+    """Of its binary form; offsets of sections are in that."""
+    sha256: str
+    """Of the file, in hexadecimal digits."""
+    encodings: tuple[Encoding, ...]
+    """What lies over the capsule, the outermost first."""
+    package: str | None
+    """The name in its Capsule.toml, if it has one."""
+    package_version: str | None
+    """The version in its Capsule.toml, if it has one."""
+    module: ModuleFacts | None
+    """What it says of itself, if it is a core module."""
+    component: ComponentFacts | None
+    """What it says of itself, if it is a component."""
+    needs: Needs
+    is_truncated: bool
+    """It ends before what its sections announce."""
+    faults: tuple[str, ...]
+    """What is wrong with it, each as the end of a sentence; what could be read is there."""
+
+
+def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
+    """Read the capsule at `path`, or that of the Capsule.toml there, and tell what it is.
+
+    Args:
+        max_bytes: the most bytes that it may have once it is decoded.
+
+    Raises:
+        CapsuleNotFound: there is no such file (exit 127).
+        CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
+        NotWebAssembly, PrecompiledCapsule: it is something else (exit 126).
+        TruncatedCapsule: it ends within its header, or its text form does (exit 126).
+        InvalidCapsule: it is of no known version, or its text form is wrong (exit 126).
+        DecodingOverBound, Undecodable: its encoding is a bomb or damaged (exit 126).
+        BadManifest, ManifestMismatch: its Capsule.toml is broken or of another file (exit 126).
+        ExtraMissing: its encoding or hash takes a package that is not installed (exit 125).
+    """
+    described = describe(path)
+    decoded = _decoded(described, max_bytes)
+    binary = _binary(described.capsule.name, decoded.content)
+    try:
+        kind = kind_of(binary)
+    except MalformedBinary as error:
+        raise InvalidCapsule(f"{described.capsule.name}: {error}") from None
+    faults = Faults()
+    reader = Reader(binary, HEADER_BYTES, len(binary))
+    module, component = None, None
+    if kind == "module":
+        module = read_module(reader, faults)
+        needs = needs_of_module(module, str(path), _tables(binary, faults))
+    else:
+        component = read_component(reader, faults)
+        needs = needs_of_component(component, str(path), _tables(binary, faults))
+    if faults.told:
+        needs = needs._replace(min_memory_bytes=None, command=None)
+    return Inspection(
+        path=str(path),
+        kind=kind,
+        form="binary" if binary is decoded.content else "text",
+        size_bytes=decoded.size_bytes,
+        binary_bytes=len(binary),
+        sha256=decoded.sha256,
+        encodings=decoded.encodings,
+        package=described.name,
+        package_version=described.version,
+        module=module,
+        component=component,
+        needs=needs,
+        is_truncated=faults.is_truncated,
+        faults=faults.told,
+    )
+
+
+def _decoded(described: Described, max_bytes: int) -> Decoded:
+    name = described.capsule.name
+    with open_capsule(described.capsule) as file:
+        try:
+            if described.blake3 is None:
+                return decode(file, name=name, max_bytes=max_bytes)
+            hashed = HashedFile(file, described.blake3, name)
+            decoded = decode(hashed, name=name, max_bytes=max_bytes)
+        except OSError as error:
+            raise CapsuleUnreadable(f"{described.capsule}: {error.strerror or error}") from None
+    hashed.require_match()
+    return decoded
+
+
+def _binary(name: str, content: bytes) -> bytes:
+    if content and MAGIC.startswith(content[: len(MAGIC)]) and len(content) < HEADER_BYTES:
+        raise TruncatedCapsule(f"{name}: the file ends too early, after {show_size(len(content))}")
+    if content.startswith(MAGIC):
+        return content
+    if content.lstrip().startswith((b"(", b";")) and len(content) > MAX_TEXT_BYTES:
+        raise CapsuleUnreadable(
+            f"{name} is {show_size(len(content))} of text; to be inspected, no more than "
+            f"{format_size(MAX_TEXT_BYTES)} are assembled",
+            remedy="assemble it first, for example with wasm-tools parse",
+        )
+    # Binaries do without it, and it leads to the engine.
+    from atectl.capsule.compiling import binary_form
+
+    return binary_form(name, content)
+
+
+def _tables(binary: bytes, faults: Faults) -> int:
+    """How many tables one instantiation can create at most; 0 where that cannot be told."""
+    if faults.told:
+        return 0
+    from atectl.capsule.outline import outline
+
+    try:
+        return outline(binary).table_bound
+    except MalformedBinary:
+        return 0

@@ -1,0 +1,1 @@
+"""`atectl inspect`: one capsule in full, without running it."""

@@ -1,0 +1,50 @@
+"""`atectl inspect`: what a capsule is, what is in it and what it needs, without running it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..options.single import OutputOption
+from ..output.stdout import Output, print_json, print_view
+
+app = typer.Typer(add_completion=False)
+
+SOMETHING_WRONG = 1
+
+HELP = "\n\n".join(
+    (
+        "Show what is in a capsule, and what it needs to run.",
+        "Nothing of it is compiled or run, and whether it is valid is not checked. Of a file that "
+        "is cut off or damaged, what can be read is shown.",
+        "Exit status: 0, or 1 the file is cut off or damaged, 2 usage, 125 atectl failed, "
+        "126 no capsule, 127 no such file.",
+    )
+)
+
+
+@app.command(help=HELP)
+def inspect(
+    capsule: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CAPSULE",
+            help="A capsule, as it is or compressed or encoded; or a Capsule.toml.",
+            show_default=False,
+        ),
+    ],
+    output: OutputOption = Output.table,
+) -> None:
+    from atectl.capsule.inspection import inspect as inspected
+
+    inspection = inspected(capsule)
+    if output is Output.json:
+        from .as_json import as_json
+
+        print_json(as_json(inspection))
+    else:
+        from .view import inspection_view
+
+        print_view(inspection_view(inspection))
+    if inspection.faults:
+        raise typer.Exit(SOMETHING_WRONG)
