@@ -7,12 +7,12 @@ from rich.text import Text
 
 from atectl.inert import inert_line
 from atectl.locks.audit import INTENDED, Attempt
-from atectl.locks.release import Outcome
+from atectl.locks.seen import Deletion
 
 from ..drawing.columns import Column, LineTable
 from ..output.stdout import rfc3339
 
-_STYLES = {Outcome.RELEASED: "green", INTENDED: "bold red"}
+_STYLES = {Deletion.RELEASED: "green", INTENDED: "bold red"}
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> RenderableType:

@@ -1,12 +1,10 @@
 """`atectl locks release`: letting go of a lock whose holder is gone, after looking twice."""
 
-import sys
 from typing import Annotated
 
 import typer
 
 from atectl.errors import UsageError
-from atectl.locks.errors import TokenNeeded
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
@@ -47,26 +45,25 @@ def release(
 
     It is deleted only if it still is the one that was shown. Every attempt is noted.
     """
-    from .releasing import Release, carry_out
+    from atectl.locks.releasing import Intent, ReleaseRequest
 
-    if yes and token is None:
-        raise TokenNeeded("--yes goes ahead without asking, so --token has to say with which lock")
+    from .operator import carry_out
+
     if wait and (force or dry_run):
         raise UsageError("--wait deletes nothing: it goes with neither --force nor --dry-run")
+    intent = (
+        Intent.WAIT if wait else Intent.JUDGE if dry_run else Intent.RELEASE if yes else Intent.ASK
+    )
     lock_ttl_s = locks.ttl_s
-    wanted = Release(
+    request = ReleaseRequest(
         actor=actor,
         prefix=locks.prefix,
         lock_ttl_s=lock_ttl_s,
         probe_s=parse_probe(probe, lock_ttl_s, is_wanted=True) or 0.0,
-        ledger=ledger,
+        intent=intent,
         token=token,
-        is_wait=wait,
-        is_dry_run=dry_run,
         is_forced=force,
-        is_agreed=yes,
-        can_ask=sys.stdin.isatty(),
     )
     with connected(redis) as connection:
-        status = carry_out(connection, wanted)
+        status = carry_out(connection, request, ledger)
     raise typer.Exit(status)

@@ -30,28 +30,15 @@ def status_line() -> Iterator[Callable[[str], None]]:
             sys.stderr.flush()
 
 
-def count_down(
-    seconds: float,
-    doing: Callable[[int], str],
-    *,
-    is_over: Callable[[], bool] | None = None,
-    every_s: float = 1.0,
-) -> bool:
+def count_down(seconds: float, doing: Callable[[int], str]) -> None:
     """Wait so many seconds; time in which the machine sleeps counts.
 
     Args:
         seconds: how long.
         doing: what is shown, given the whole seconds that are left.
-        is_over: asked every `every_s` seconds, and at the end, whether to wait no longer.
-
-    Returns:
-        Whether `is_over` said so.
     """
     ends_at = boottime() + seconds
     with status_line() as show:
         while (left := ends_at - boottime()) > 0:
             show(doing(max(round(left), 1)))
-            if is_over is not None and is_over():
-                return True
-            time.sleep(min(left, every_s))
-    return is_over is not None and is_over()
+            time.sleep(min(left, 1.0))

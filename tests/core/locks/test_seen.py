@@ -1,33 +1,21 @@
-"""Releasing a lock that was seen, and no other, whatever happens in between."""
+"""Deleting a lock as it was seen, and no other, whatever happens in between."""
 
 import random
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from atectl.locks.audit import INTENDED, LockAudit
-from atectl.locks.errors import AuditUnwritable, LockChanged, UnknownLock
-from atectl.locks.listing import Lock
-from atectl.locks.release import (
-    Outcome,
-    SeenLock,
-    audit_note,
-    note_refusal,
-    release_audited,
-    release_seen,
-    see_lock,
-)
-from atectl.locks.verdicts import Verdict
+from atectl.locks.errors import LockChanged, UnknownLock
+from atectl.locks.seen import Deletion, delete_seen, see_lock
 from atectl.redis.connection import RedisConnection, connect
-from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import redis_settings
+from tests.conftest import ROOT
 from tests.support.lock_examples import token
-from tests.support.redis_servers import AclServer, Server
+from tests.support.redis_servers import Server
 from tests.support.waiting import wait_until
 
 KEY = "lock:actor:demo:web"
@@ -66,38 +54,38 @@ def remaining(place: RedisConnection) -> set[str]:
 def test_a_lock_that_is_as_it_was_seen_goes_with_its_holder_record_alone(
     held: RedisConnection,
 ) -> None:
-    assert release_seen(held, see_lock(held, KEY)) is Outcome.RELEASED
+    assert delete_seen(held, see_lock(held, KEY)) is Deletion.RELEASED
     assert remaining(held) == {FENCE, "actor:demo:web", "worker:uid"}
 
 
 def test_it_is_released_long_after_it_was_seen_if_nobody_renewed_it(held: RedisConnection) -> None:
     seen = see_lock(held, KEY)
     wait_until(lambda: held.client.pttl(KEY) < 19_500)
-    assert release_seen(held, seen) is Outcome.RELEASED
+    assert delete_seen(held, seen) is Deletion.RELEASED
 
 
 def test_a_holder_record_of_another_token_stays(held: RedisConnection) -> None:
     held.client.hset(HOLDER, "token", token(2))
-    assert release_seen(held, see_lock(held, KEY)) is Outcome.RELEASED
+    assert delete_seen(held, see_lock(held, KEY)) is Deletion.RELEASED
     assert HOLDER in remaining(held)
 
 
 def test_a_holder_record_that_is_no_hash_stays(held: RedisConnection) -> None:
     held.client.set(HOLDER, "not a hash")
-    assert release_seen(held, see_lock(held, KEY)) is Outcome.RELEASED
+    assert delete_seen(held, see_lock(held, KEY)) is Deletion.RELEASED
     assert HOLDER in remaining(held)
 
 
 def test_a_lock_that_has_gone_is_told(held: RedisConnection) -> None:
     seen = see_lock(held, KEY)
     held.client.delete(KEY)
-    assert release_seen(held, seen) is Outcome.GONE
+    assert delete_seen(held, seen) is Deletion.GONE
 
 
 def test_a_successors_lock_stays(held: RedisConnection) -> None:
     seen = see_lock(held, KEY)
     held.client.set(KEY, token(2), px=20_000)
-    assert release_seen(held, seen) is Outcome.CHANGED
+    assert delete_seen(held, seen) is Deletion.CHANGED
     assert held.client.get(KEY) == token(2).encode()
 
 
@@ -105,7 +93,7 @@ def test_a_lock_that_turned_into_something_else_stays(held: RedisConnection) -> 
     seen = see_lock(held, KEY)
     held.client.delete(KEY)
     held.client.lpush(KEY, token(1))
-    assert release_seen(held, seen) is Outcome.CHANGED
+    assert delete_seen(held, seen) is Deletion.CHANGED
     assert held.client.exists(KEY)
 
 
@@ -113,7 +101,7 @@ def test_a_lock_that_turned_into_something_else_stays(held: RedisConnection) -> 
 def test_a_lock_that_was_renewed_stays(held: RedisConnection, ttl_ms: int) -> None:
     seen = see_lock(held, KEY)
     held.client.pexpire(KEY, ttl_ms)
-    assert release_seen(held, seen) is Outcome.RENEWED
+    assert delete_seen(held, seen) is Deletion.RENEWED
     assert held.client.exists(KEY)
 
 
@@ -123,21 +111,21 @@ def test_a_lock_that_was_renewed_stays_though_less_is_left_than_was_seen(
     seen = see_lock(held, KEY)
     wait_until(lambda: held.client.pttl(KEY) < 19_000)
     held.client.pexpire(KEY, 19_900)
-    assert release_seen(held, seen) is Outcome.RENEWED
+    assert delete_seen(held, seen) is Deletion.RENEWED
 
 
 def test_a_lock_without_a_ttl_is_released_as_such(held: RedisConnection) -> None:
     held.client.persist(KEY)
-    assert release_seen(held, see_lock(held, KEY)) is Outcome.RELEASED
+    assert delete_seen(held, see_lock(held, KEY)) is Deletion.RELEASED
 
 
 def test_a_lock_that_gained_or_lost_its_ttl_stays(held: RedisConnection) -> None:
     with_ttl = see_lock(held, KEY)
     held.client.persist(KEY)
-    assert release_seen(held, with_ttl) is Outcome.RENEWED
+    assert delete_seen(held, with_ttl) is Deletion.RENEWED
     without = see_lock(held, KEY)
     held.client.pexpire(KEY, 20_000)
-    assert release_seen(held, without) is Outcome.RENEWED
+    assert delete_seen(held, without) is Deletion.RENEWED
 
 
 def test_what_holds_no_text_is_not_released(held: RedisConnection) -> None:
@@ -146,13 +134,13 @@ def test_what_holds_no_text_is_not_released(held: RedisConnection) -> None:
     seen = see_lock(held, KEY)
     assert seen.look.token is None
     with pytest.raises(LockChanged, match="no token to compare"):
-        release_seen(held, seen)
+        delete_seen(held, seen)
 
 
 def test_a_key_with_braces_is_released_without_companions(place: RedisConnection) -> None:
     place.client.set("lock:actor:{x}:y", token(1), px=20_000)
     seen = see_lock(place, "lock:actor:{x}:y")
-    assert release_seen(place, seen) is Outcome.RELEASED
+    assert delete_seen(place, seen) is Deletion.RELEASED
 
 
 def test_there_has_to_be_a_lock_to_see(place: RedisConnection) -> None:
@@ -200,14 +188,14 @@ def test_a_thousand_races_with_renewals_and_successors_delete_no_lock_of_the_liv
             racer.start()
             begin.wait()
             time.sleep(chance.random() * 0.001)
-            outcome = release_seen(connection, seen)
+            outcome = delete_seen(connection, seen)
             racer.join()
             outcomes[deed, done[0], outcome.value] += 1
             left = holder.get(key)
             # What the racer found tells who was first; what is left, whether it was harmed.
-            if done[0] and outcome is Outcome.RELEASED:
+            if done[0] and outcome is Deletion.RELEASED:
                 failures.append(f"{deed} came first, and the lock was deleted")
-            if not done[0] and outcome is not Outcome.RELEASED:
+            if not done[0] and outcome is not Deletion.RELEASED:
                 failures.append(f"{deed} found no lock, and nothing was released: {outcome}")
             if deed == "succeed" and left != other.encode():
                 failures.append("a successor's lock was deleted")
@@ -230,66 +218,13 @@ def test_a_thousand_races_with_renewals_and_successors_delete_no_lock_of_the_liv
     }
 
 
-class TestAudited:
-    @pytest.fixture
-    def path(self, tmp_path: Path) -> Path:
-        return tmp_path / "audit.jsonl"
+def test_one_module_alone_deletes_the_lock_of_another_holder() -> None:
+    """Nothing deletes but in the order that `releasing` keeps."""
+    sources = [path for top in ("atectl", "commands") for path in (ROOT / top).rglob("*.py")]
 
-    def attempt(self, connection: RedisConnection, path: Path) -> tuple[LockAudit, SeenLock, Any]:
-        seen = see_lock(connection, KEY)
-        lock = Lock(KEY, "web", "demo", seen.look, Verdict.EXPIRING)
-        note = audit_note(lock, seen, connection.address, is_forced=False, now=1000.0)
-        return LockAudit(path, connection), seen, note
+    def speaking_of(word: str) -> set[str]:
+        return {path.name for path in sources if word in path.read_text()}
 
-    def test_a_release_is_noted_before_and_after_in_both_places(
-        self, held: RedisConnection, path: Path
-    ) -> None:
-        audit, seen, note = self.attempt(held, path)
-        assert release_audited(held, audit, seen, note) == (Outcome.RELEASED, [])
-        assert path.read_text().count(note.id) == 2
-        assert held.client.xlen("atectl:lock-audit") == 2
-        [attempt] = audit.attempts()
-        assert attempt.note.outcome == "released"
-        assert attempt.places == ("file", "stream")
-        assert (attempt.note.token, attempt.note.key) == (token(1), KEY)
-
-    def test_a_refusal_is_noted(self, held: RedisConnection, path: Path) -> None:
-        audit, _, note = self.attempt(held, path)
-        assert note_refusal(audit, note) == []
-        assert [attempt.note.outcome for attempt in audit.attempts()] == ["refused"]
-
-    def test_one_place_is_enough(self, held: RedisConnection, path: Path) -> None:
-        path.mkdir()
-        audit, seen, note = self.attempt(held, path)
-        outcome, faults = release_audited(held, audit, seen, note)
-        assert outcome is Outcome.RELEASED
-        assert [fault.code for fault in faults] == ["E523", "E523"]
-
-    def test_without_a_place_nothing_is_released(self, held: RedisConnection, path: Path) -> None:
-        path.mkdir()
-        held.client.set("atectl:lock-audit", "no stream")
-        audit, seen, note = self.attempt(held, path)
-        with pytest.raises(AuditUnwritable):
-            release_audited(held, audit, seen, note)
-        assert held.client.exists(KEY)
-
-    def test_a_release_that_fails_is_noted_too(self, acl_server: AclServer, path: Path) -> None:
-        with acl_server.client() as admin:
-            admin.set(KEY, token(1), px=20_000)
-            rules = ("on", ">secret", "~*", "+@all", "-del")
-            admin.execute_command("ACL", "SETUSER", "clerk", *rules)
-        settings = redis_settings(acl_server.url_for("clerk", "secret"))
-        with connect(settings) as clerk:
-            audit, seen, note = self.attempt(clerk, path)
-            with pytest.raises(RedisFailure):
-                release_audited(clerk, audit, seen, note)
-            assert "failed: " in path.read_text()
-        with acl_server.client() as admin:
-            assert admin.exists(KEY)
-
-    def test_an_attempt_that_was_broken_off_stays_intended(
-        self, held: RedisConnection, path: Path
-    ) -> None:
-        audit, _, note = self.attempt(held, path)
-        audit.write(note)
-        assert [attempt.note.outcome for attempt in audit.attempts()] == [INTENDED]
+    assert speaking_of("delete_seen") == {"seen.py", "releasing.py"}
+    assert speaking_of('"release_seen"') == {"seen.py", "scripts.py"}
+    assert speaking_of(".client.delete(") == set()

@@ -1,0 +1,108 @@
+"""One lock as it was seen, and its deletion if it still is as it was seen.
+
+`releasing` alone may delete: it holds the order that makes it safe.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.locks.errors import LockChanged, UnknownLock
+from atectl.locks.keys import companion_keys, key_bytes
+from atectl.locks.listing import look_of
+from atectl.locks.scripts import source_of
+from atectl.locks.verdicts import Look
+from atectl.system.clock import boottime
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+_TOLERANCE_MS = 50
+"""How far two readings of the same moment of expiry may differ: the server rounds both."""
+
+
+class SeenLock(NamedTuple):
+    """A lock as it was seen.
+
+    `expires_ms` is the moment at which it expires by the server's clock, in milliseconds since
+    1970; -1 if it never does. It stays the same until the lock is renewed.
+    """
+
+    key: str
+    look: Look
+    expires_ms: int
+
+    @property
+    def token(self) -> str:
+        """The token that a release compares.
+
+        Raises:
+            LockChanged: there is none, as the key holds no text (exit 1).
+        """
+        if self.look.token is None:
+            raise LockChanged(
+                f"{self.key} holds no text, so there is no token to compare",
+                remedy="it is no lock: find out what writes it",
+            )
+        return self.look.token
+
+
+class Deletion(StrEnum):
+    """What came of an attempt to delete a lock."""
+
+    RELEASED = "released"
+    GONE = "gone"
+    """There was no lock any more."""
+    CHANGED = "changed"
+    """The lock had another token: another holder has it."""
+    RENEWED = "renewed"
+    """Its holder has renewed it since it was seen."""
+
+
+def see_lock(
+    connection: "RedisConnection", key: str, clock: Callable[[], float] = boottime
+) -> SeenLock:
+    """The lock with this key, as it is now.
+
+    Args:
+        connection: where to look.
+        key: of the lock.
+        clock: seconds of a clock that nobody sets.
+
+    Raises:
+        UnknownLock: there is none (exit 1).
+        AtectlError: the server cannot be asked (exit 125).
+    """
+    look = connection.script(source_of("look"))
+    sent_at = clock()
+    value, kind, ttl_ms, expires_ms = look([key_bytes(key)])
+    received_at = clock()
+    seen = look_of(kind if value is None else value, ttl_ms, sent_at, received_at)
+    if seen is None:
+        raise UnknownLock(f"there is no lock {key}")
+    if value is None:
+        seen = seen._replace(token=None)
+    return SeenLock(key, seen, expires_ms)
+
+
+def delete_seen(connection: "RedisConnection", seen: SeenLock) -> Deletion:
+    """Delete a lock, and the holder record of the same token, if it is as it was seen.
+
+    The server compares the token and the moment of expiry as it deletes. Actor and worker records
+    and the fencing number stay as they are.
+
+    Raises:
+        LockChanged: what was seen has no token to compare (exit 1).
+        AtectlError: the server cannot be asked; whether the lock is gone is not known (exit 125).
+    """
+    token = seen.token
+    keys = [key_bytes(key) for key in _keys(seen.key)]
+    delete = connection.script(source_of("release_seen"))
+    outcome = delete(keys, [key_bytes(token), seen.expires_ms, _TOLERANCE_MS])
+    return Deletion(outcome.decode())
+
+
+def _keys(lock: str) -> list[str]:
+    # With braces of its own the key has another hash slot than a holder record would have.
+    is_plain = "{" not in lock and "}" not in lock
+    return [lock, companion_keys(lock).holder] if is_plain else [lock]
