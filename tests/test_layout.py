@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
+from atectl.commands.app import COMMANDS
+
 ROOT = Path(__file__).resolve().parent.parent
 SOURCES = [path for top in ("atectl", "commands") for path in sorted((ROOT / top).rglob("*.py"))]
 
@@ -24,10 +26,7 @@ LAYERS = {
 
 RANK = {room: rank for rank, rooms in enumerate(LAYERS.values()) for room in rooms}
 
-COMMAND_GROUPS = {
-    "batch", "budget", "cache", "completions", "doctor", "explain", "inspect", "ledger", "locks",
-    "run",
-}  # fmt: skip
+COMMAND_GROUPS = {module.partition(".")[0] for module in COMMANDS.values()}
 """Folders of `commands/` that are commands; the others are what these share."""
 
 

@@ -1,1 +1,1 @@
-"""Views: pure functions from a result to something Rich can draw."""
+"""What views draw with: columns, bars, charts, and what a live screen has."""

@@ -1,1 +1,1 @@
-"""`atectl options`."""
+"""Options that several commands have, and how they are declared and read."""

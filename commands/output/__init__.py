@@ -1,1 +1,1 @@
-"""`atectl output`."""
+"""What commands write: results on stdout, errors and notes on stderr, report files."""

@@ -1,1 +1,1 @@
-"""`atectl terminal`."""
+"""What commands do with a terminal: live screens, keys, signals, and waiting."""
