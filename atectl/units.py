@@ -1,4 +1,4 @@
-"""Sizes and durations: the one parser and the one formatter of each."""
+"""Sizes, durations and counts: the one parser and the one formatter of each."""
 
 import re
 
@@ -127,3 +127,8 @@ def format_duration(seconds: float) -> str:
     if whole < 86_400:
         return f"{whole // 3600}h{whole % 3600 // 60:02}m"
     return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things for a reader: `1 lease`, `2 leases`, `0 leases`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

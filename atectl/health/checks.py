@@ -25,7 +25,7 @@ from atectl.health.machine import (
     check_process_identity,
     check_resource_limits,
 )
-from atectl.units import format_size, show_size
+from atectl.units import counted, format_size, show_size
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ def check_cache() -> Finding:
         remedy = "make it writable for this user, or set XDG_CACHE_HOME"
         return Finding(Verdict.PROBLEM, f"{path}: the folder cannot be written to", remedy)
     total = show_size(sum(entry.size_bytes for entry in entries))
-    capsules = "1 compiled capsule" if len(entries) == 1 else f"{len(entries)} compiled capsules"
+    capsules = counted(len(entries), "compiled capsule")
     return Finding(Verdict.OK, f"{path}: {capsules}, {total} of {show_size(max_bytes)}")
 
 
@@ -219,7 +219,7 @@ def check_ledger() -> Finding:
     from atectl.ledger_store.sqlite.inspection import inspect_ledger
 
     seen = inspect_ledger(path)
-    accounts = "1 account" if seen.accounts == 1 else f"{seen.accounts} accounts"
+    accounts = counted(seen.accounts, "account")
     return Finding(Verdict.OK, f"{path}: schema version {seen.schema_version}, {accounts}, sound")
 
 

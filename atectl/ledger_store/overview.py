@@ -1,10 +1,17 @@
-"""One look at a whole ledger: its accounts with what runs now, and the memory of the hosts."""
+"""What the ledger answers at one moment: about everybody, one principal, or a reset."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from atectl.ledger_store.records import LOST, AccountRecord, LeaseRecord, LedgerStore
+from atectl.errors import UnknownPrincipal, nearest
+from atectl.ledger_store.records import (
+    HISTORY_LEASES,
+    LOST,
+    AccountRecord,
+    LeaseRecord,
+    LedgerStore,
+)
 from atectl.system.memory import HostMemory, host_memory, resident_bytes
 from atectl.system.processes import process_identity
 
@@ -24,19 +31,74 @@ class Overview(NamedTuple):
     taken_at: float
 
 
+class AccountDetails(NamedTuple):
+    """One account, its unfinished leases (the oldest first), and its latest finished ones."""
+
+    account: AccountRecord
+    running: Sequence[LeaseRecord]
+    recent: Sequence[LeaseRecord]
+
+
+class ResetEffect(NamedTuple):
+    """What a reset would do: how much it would forget, and how many running leases it keeps."""
+
+    accounts: int
+    finished_leases: int
+    running_leases: int
+
+
 def take_overview(store: LedgerStore, principal: str | None = None) -> Overview:
     """The ledger and this machine now; of one principal only, if one is given.
 
     Raises:
         LedgerError: the store cannot be read (exit 125).
     """
-    accounts, unfinished = store.accounts(), store.running()
-    running = [lease for lease in unfinished if lease.state != LOST]
+    accounts, running = store.accounts(), _alive(store)
     resident = resident_of_hosts(running)
     if principal is not None:
         accounts = [account for account in accounts if account.principal == principal]
         running = [lease for lease in running if lease.principal == principal]
     return Overview(live_accounts(accounts, running), running, host_memory(), resident, time.time())
+
+
+def accounts_now(store: LedgerStore) -> list[AccountRecord]:
+    """The accounts of `live_accounts`, for what runs now.
+
+    Raises:
+        LedgerError: the store cannot be read (exit 125).
+    """
+    running = _alive(store)
+    return live_accounts(store.accounts(), running)
+
+
+def account_details(store: LedgerStore, principal: str, recent: int) -> AccountDetails:
+    """One account with its leases, of the finished ones the `recent` latest.
+
+    Raises:
+        UnknownPrincipal: it has no account (exit 1).
+        LedgerError: the store cannot be read (exit 125).
+    """
+    account = _known_account(store, principal)
+    running = [lease for lease in store.running() if lease.principal == principal]
+    ended = [lease for lease in store.history(principal, recent) if lease.finished_at is not None]
+    return AccountDetails(account, running, ended)
+
+
+def effect_of_reset(store: LedgerStore, principal: str | None = None) -> ResetEffect:
+    """What it would do to reset the account of `principal`, or all accounts.
+
+    Raises:
+        UnknownPrincipal: it has no account (exit 1).
+        LedgerError: the store cannot be read (exit 125).
+    """
+    if principal is not None:
+        _known_account(store, principal)
+    running = [lease for lease in _alive(store) if principal in (None, lease.principal)]
+    return ResetEffect(
+        accounts=len(store.accounts()) if principal is None else 1,
+        finished_leases=len(store.history(principal, HISTORY_LEASES)),
+        running_leases=len(running),
+    )
 
 
 def live_accounts(
@@ -77,6 +139,20 @@ def resident_of_hosts(
         if identity(pid) == process and (size := resident(pid)) is not None
     ]
     return sum(known) if known else None
+
+
+def _alive(store: LedgerStore) -> list[LeaseRecord]:
+    """The leases that run: an unfinished lease whose process has ended does not."""
+    return [lease for lease in store.running() if lease.state != LOST]
+
+
+def _known_account(store: LedgerStore, principal: str) -> AccountRecord:
+    account = store.account(principal)
+    if account is None:
+        known = [each.principal for each in store.accounts()]
+        near = nearest(principal, known)
+        raise UnknownPrincipal(f"there is no account of {principal!r}{near}")
+    return account
 
 
 def _account_of(leases: list[LeaseRecord]) -> AccountRecord:

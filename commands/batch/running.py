@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from atectl import config
 from atectl.errors import BROKEN_PIPE_STATUS, CacheUnusable
 from atectl.inert import inert_line
-from atectl.units import format_duration, parse_duration, show_size
+from atectl.units import counted, format_duration, parse_duration, show_size
 
 from ..options.host import settle
 from ..output.stderr import report_warning
@@ -134,11 +134,6 @@ def closing_line(tally: Tally, elapsed_s: float) -> str:
         spills = counted(tally.spills, "spill")
         parts.append(f"{spills} of {show_size(tally.spilled_bytes)}{together}")
     return f"{', '.join(parts)}, in {format_duration(elapsed_s)}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 spill`, `2 spills`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | None") -> "Batch":

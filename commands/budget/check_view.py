@@ -15,7 +15,7 @@ from atectl.budget.check import BudgetCheck, BudgetFinding, BudgetVerdict, Measu
 from atectl.budget.demand import Commitment
 from atectl.finding import Verdict
 from atectl.inert import inert_line
-from atectl.units import show_size
+from atectl.units import counted, show_size
 
 from ..drawing.columns import Column, LineTable
 
@@ -115,7 +115,7 @@ def _rows(measured: Measured) -> list[tuple[str, int | None, str]]:
 
 def _committed(measured: Measured) -> str:
     leases = measured.demand.leases
-    told = f"{leases} {'lease' if leases == 1 else 'leases'} at once"
+    told = f"{counted(leases, 'lease')} at once"
     if measured.sources.jobs is not None:
         told += f" ({measured.sources.jobs})"
     ratio = measured.overcommit_ratio

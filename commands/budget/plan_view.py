@@ -8,7 +8,7 @@ from rich.text import Text
 
 from atectl.budget.plan import Change, Plan, PrincipalPlan
 from atectl.inert import inert_line
-from atectl.units import show_size
+from atectl.units import counted, show_size
 
 from ..drawing.columns import Column, LineTable
 
@@ -34,8 +34,8 @@ def changes_view(changes: Sequence[Change], file: str) -> RenderableType:
 
 def _limit(plan: Plan) -> str:
     """How the limit comes about, and below it what the baseline has in it."""
-    noun = "lease" if plan.together_leases == 1 else "leases"
-    seen = f"{show_size(plan.together_bytes)} at the same time, in {plan.together_leases} {noun}"
+    together = counted(plan.together_leases, "lease")
+    seen = f"{show_size(plan.together_bytes)} at the same time, in {together}"
     if plan.limit_bytes is None or plan.baseline_bytes is None:
         reason = inert_line(plan.baseline_source)
         return f"limit: skipped, for the baseline is not known; at most {seen}\nbaseline: {reason}"

@@ -10,7 +10,7 @@ from atectl.trace.check import Check
 from atectl.trace.events import Ruled
 from atectl.trace.replay import ModelError, RefusedRun, Run, Simulation
 from atectl.trace.summary import Fate, Summary
-from atectl.units import format_duration, show_size
+from atectl.units import counted, format_duration, show_size
 
 from ..drawing.columns import Column, LineTable
 from ..drawing.timeline import Timeline, on_common_axes, timeline_of
@@ -88,8 +88,9 @@ def check_line(checked: Check) -> Text:
             "bold red",
         )
     if undecided:
+        stand = "stands" if len(undecided) == 1 else "stand"
         return Text(
-            f"{_many(len(undecided), 'ruling')} {'stands' if len(undecided) == 1 else 'stand'} in "
+            f"{counted(len(undecided), 'ruling')} {stand} in "
             f"the trace without a decision, the first at {format_duration(undecided[0].at_s)}",
             "bold red",
         )
@@ -121,12 +122,12 @@ def gap_lines(recorded: Summary) -> list[Text]:
     if recorded.unfinished:
         lines.append(
             f"the trace ends at {format_duration(recorded.makespan_s)} with "
-            f"{_many(recorded.unfinished, 'lease')} unfinished; replays know no more of them"
+            f"{counted(recorded.unfinished, 'lease')} unfinished; replays know no more of them"
         )
     if recorded.aborted:
         lines.append(
-            f"{_many(len(recorded.aborted), 'lease')} ended by abort in the recorded run; replays "
-            "know nothing of what would have come after"
+            f"{counted(len(recorded.aborted), 'lease')} ended by abort in the recorded run; "
+            "replays know nothing of what would have come after"
         )
     return [Text(line, "yellow") for line in lines]
 
@@ -185,9 +186,5 @@ def _ended(fate: Fate) -> str:
     return "unfinished" if fate.finished_s is None else format_duration(fate.finished_s)
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
-
-
 def _are(count: int, noun: str) -> str:
-    return f"{_many(count, noun)} {'is' if count == 1 else 'are'}"
+    return f"{counted(count, noun)} {'is' if count == 1 else 'are'}"

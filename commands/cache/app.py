@@ -10,7 +10,7 @@ from atectl import config
 from atectl.capsule.cache import ArtifactCache, Entry, Removal
 from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
-from atectl.units import parse_size, show_size
+from atectl.units import counted, parse_size, show_size
 
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view, rfc3339, stdout_console
@@ -76,12 +76,14 @@ def _confirm(kept: ArtifactCache) -> None:
     folder = inert_line(str(kept.path))
     if not sys.stdin.isatty():
         raise ConfirmationNeeded(f"this would remove every compiled capsule in {folder}")
-    typer.confirm(f"Remove {len(kept.entries())} compiled capsules in {folder}?", abort=True)
+    typer.confirm(
+        f"Remove {counted(len(kept.entries()), 'compiled capsule')} in {folder}?", abort=True
+    )
 
 
 def _told(removal: Removal) -> str:
-    noun = "capsule" if removal.artifacts == 1 else "capsules"
-    return f"removed {removal.artifacts} compiled {noun}, {show_size(removal.freed_bytes)}"
+    removed = counted(removal.artifacts, "compiled capsule")
+    return f"removed {removed}, {show_size(removal.freed_bytes)}"
 
 
 def _as_json(kept: ArtifactCache, entries: list[Entry]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from rich.text import Text
 
 from atectl.capsule.cache import Entry
 from atectl.inert import inert_line
-from atectl.units import format_duration, show_size
+from atectl.units import counted, format_duration, show_size
 
 _SHOWN_HASH = 12
 """Digits of a hash that tell capsules apart on one host; JSON has all of them."""
@@ -31,7 +31,7 @@ def cache_table(
     """
     total = sum(entry.size_bytes for entry in entries)
     summary = (
-        f"{len(entries)} compiled {'capsule' if len(entries) == 1 else 'capsules'}, "
+        f"{counted(len(entries), 'compiled capsule')}, "
         f"{show_size(total)} of {show_size(max_bytes)}, in {inert_line(folder)}"
     )
     if not entries:

@@ -10,6 +10,7 @@ from rich.text import Text
 from atectl.finding import Finding, Verdict
 from atectl.health.checks import Check
 from atectl.inert import inert_line
+from atectl.units import counted
 
 _STYLES = {
     Verdict.OK: "green",
@@ -32,7 +33,7 @@ def checks_table(checks: Sequence[Check]) -> Group:
             Text(verdict.value, style=_STYLES[verdict]),
             _found(check.finding),
         )
-    return Group(table, _counted(checks))
+    return Group(table, _tally(checks))
 
 
 def _found(finding: Finding) -> Text:
@@ -42,11 +43,10 @@ def _found(finding: Finding) -> Text:
     return text
 
 
-def _counted(checks: Sequence[Check]) -> Text:
+def _tally(checks: Sequence[Check]) -> Text:
     counts = Counter(check.finding.verdict for check in checks)
     parts = [f"{len(checks)} checks"]
     for verdict, noun in ((Verdict.PROBLEM, "problem"), (Verdict.WARNING, "warning")):
         count = counts[verdict]
-        part = f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
-        parts.append(part)
+        parts.append(counted(count, noun) if count else f"no {noun}s")
     return Text(": ".join([parts[0], ", ".join(parts[1:])]))

@@ -8,14 +8,14 @@ import typer
 
 from atectl.inert import inert_line
 from atectl.ledger_store.opening import open_for_reading
-from atectl.ledger_store.overview import live_accounts
-from atectl.ledger_store.records import HISTORY_SHOWN, LOST
+from atectl.ledger_store.overview import account_details, accounts_now
+from atectl.ledger_store.records import HISTORY_SHOWN
 
 from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view, stdout_console
 from .as_json import account_json, lease_json
-from .options import PrincipalArgument, PrincipalOption, SortOption, unknown_principal
+from .options import PrincipalArgument, PrincipalOption, SortOption
 from .reset import reset
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top
@@ -36,9 +36,7 @@ def ls(
 ) -> None:
     """List the accounts: what each principal used, and holds now."""
     with closing(open_for_reading(ledger)) as store:
-        running = [lease for lease in store.running() if lease.state != LOST]
-        live = live_accounts(store.accounts(), running)
-    accounts = sort_accounts(live, ORDER_OF[sort])[:limit]
+        accounts = sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]
     if output is Output.json:
         print_json({"accounts": [account_json(account) for account in accounts]})
     elif not accounts:
@@ -84,20 +82,18 @@ def show(
 ) -> None:
     """Show one account in full, with its running and recent leases."""
     with closing(open_for_reading(ledger)) as store:
-        account = store.account(principal)
-        if account is None:
-            raise unknown_principal(principal, store)
-        running = [lease for lease in store.running() if lease.principal == principal]
-        recent = [x for x in store.history(principal, limit) if x.finished_at is not None]
+        details = account_details(store, principal, limit)
     if output is Output.json:
-        body = {"running": [lease_json(x) for x in running]}
-        body |= {"history": [lease_json(x) for x in recent]}
-        print_json({"account": account_json(account), **body})
+        body = {
+            "account": account_json(details.account),
+            "running": [lease_json(lease) for lease in details.running],
+            "history": [lease_json(lease) for lease in details.recent],
+        }
+        print_json(body)
     else:
         from .view import account_view
 
-        now, ascii_only = time.time(), _is_ascii_only()
-        print_view(account_view(account, running, recent, now, ascii_only=ascii_only))
+        print_view(account_view(details, time.time(), ascii_only=_is_ascii_only()))
 
 
 @app.command()

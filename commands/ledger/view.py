@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from atectl.inert import inert_line
-from atectl.ledger_store.overview import Overview
+from atectl.ledger_store.overview import AccountDetails, Overview
 from atectl.ledger_store.records import LOST, RUNNING, AccountRecord, LeaseRecord
 from atectl.units import format_duration, show_size
 
@@ -35,14 +35,10 @@ def history_table(leases: Sequence[LeaseRecord], now: float) -> RenderableType:
 
 
 def account_view(
-    account: AccountRecord,
-    running: Sequence[LeaseRecord],
-    recent: Sequence[LeaseRecord],
-    now: float,
-    *,
-    ascii_only: bool = False,
+    details: AccountDetails, now: float, *, ascii_only: bool = False
 ) -> RenderableType:
     """One account in full, and its leases."""
+    account, running, recent = details
     parts: list[RenderableType] = [
         Text.assemble((f"{label:<16}", "dim"), inert_line(value))
         for label, value in _account_lines(account, now)

@@ -8,6 +8,7 @@ from atectl.errors import BadDuration, BadSize
 from atectl.units import (
     MAX_DURATION_S,
     MAX_SIZE_BYTES,
+    counted,
     duration_text,
     format_duration,
     format_size,
@@ -241,3 +242,10 @@ class TestFormatDuration:
         text = format_duration(seconds)
         if text != "0.00s":
             assert parse_duration(text) == pytest.approx(seconds, rel=0.05, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("count", "words"), [(0, "0 capsules"), (1, "1 capsule"), (2, "2 capsules")]
+)
+def test_what_is_counted_is_in_singular_and_plural(count: int, words: str) -> None:
+    assert counted(count, "capsule") == words

@@ -16,6 +16,7 @@ from atectl.commands.ledger.view import (
     show_count,
 )
 from atectl.commands.terminal.events import Key
+from atectl.ledger_store.overview import AccountDetails
 from tests.support.golden import WIDTHS, assert_looks_like, drawn
 from tests.support.ledger_records import GIB, HOST, MIB, NOW, account, finished, lease, overview
 
@@ -99,7 +100,7 @@ def test_history(width: int) -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_one_account(width: int) -> None:
-    view = account_view(ACCOUNTS[0], LEASES[:2], HISTORY[:1], NOW)
+    view = account_view(AccountDetails(ACCOUNTS[0], LEASES[:2], HISTORY[:1]), NOW)
     assert_looks_like(f"account-{width}", drawn(view, width))
 
 

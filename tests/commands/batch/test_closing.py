@@ -2,7 +2,7 @@
 
 import pytest
 
-from atectl.commands.batch.running import closing_line, counted
+from atectl.commands.batch.running import closing_line
 from atectl.commands.batch.tally import Tally
 
 MIB = 1 << 20
@@ -16,10 +16,3 @@ def test_spills_are_counted_in_singular_and_plural(spills: int, words: str) -> N
     tally = Tally(0)
     tally.spills, tally.spilled_bytes = spills, 40 * MIB
     assert words in closing_line(tally, 1.0)
-
-
-@pytest.mark.parametrize(
-    ("count", "words"), [(0, "0 capsules"), (1, "1 capsule"), (2, "2 capsules")]
-)
-def test_what_is_counted_is_in_singular_and_plural(count: int, words: str) -> None:
-    assert counted(count, "capsule") == words

@@ -1,10 +1,20 @@
 """One look at a ledger: accounts with what runs now, and the processes that run it."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from atectl.ledger_store.overview import live_accounts, resident_of_hosts, take_overview
+from atectl.errors import UnknownPrincipal
+from atectl.ledger_store.overview import (
+    ResetEffect,
+    account_details,
+    accounts_now,
+    effect_of_reset,
+    live_accounts,
+    resident_of_hosts,
+    take_overview,
+)
 from atectl.ledger_store.records import LOST, LeaseRecord
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.ledger_records import GONE, HOST, MIB, NOW, account, finished, lease
@@ -100,3 +110,41 @@ def test_a_look_at_one_principal(store: SqliteLedgerStore) -> None:
     look = take_overview(store, "done")
     assert [each.principal for each in look.accounts] == ["done"]
     assert look.leases == []
+
+
+def test_the_accounts_now_leave_out_what_lost_leases_held(store: SqliteLedgerStore) -> None:
+    now = {each.principal: each for each in accounts_now(store)}
+    assert set(now) == {"alive", "dead", "done"}
+    assert now["alive"].running_leases == 1
+    assert now["dead"].running_leases == 0
+
+
+def test_one_account_comes_with_its_unfinished_and_its_finished_leases(
+    store: SqliteLedgerStore,
+) -> None:
+    store.flush([finished("alive", id=str(number)) for number in (4, 5, 6)])
+    details = account_details(store, "alive", 2)
+    assert details.account.principal == "alive"
+    assert [each.id for each in details.running] == ["1"]
+    assert {each.principal for each in details.recent} == {"alive"}
+    assert len(details.recent) == 2
+
+
+def test_a_lost_lease_is_unfinished_and_not_told_twice(store: SqliteLedgerStore) -> None:
+    details = account_details(store, "dead", 10)
+    assert [each.state for each in details.running] == [LOST]
+    assert details.recent == []
+
+
+def test_a_reset_keeps_the_leases_that_run(store: SqliteLedgerStore) -> None:
+    assert effect_of_reset(store) == ResetEffect(3, 2, 1)
+    assert effect_of_reset(store, "alive") == ResetEffect(1, 0, 1)
+    assert effect_of_reset(store, "done") == ResetEffect(1, 1, 0)
+
+
+@pytest.mark.parametrize("ask", [lambda s, p: account_details(s, p, 1), effect_of_reset])
+def test_a_principal_without_an_account_is_an_error_that_names_the_nearest(
+    store: SqliteLedgerStore, ask: Callable[[SqliteLedgerStore, str], object]
+) -> None:
+    with pytest.raises(UnknownPrincipal, match="no account of 'aliv'; did you mean alive"):
+        ask(store, "aliv")
