@@ -134,11 +134,14 @@ class Usage(NamedTuple):
         )
 
 
+NOTHING_USED = Usage()
+
+
 class Observation(NamedTuple):
     """One lease as it was seen at one moment, with all it used since it began.
 
-    It has totals, not differences: seen twice, a lease is counted once, and an observation that
-    was missed is made up for by the next. `peak_bytes` is the most that the lease was charged;
+    Totals, not differences: a lease that is seen twice is counted once, and the next observation
+    makes up for one that was missed. `peak_bytes` is the most that it was charged, and
     `usage.leases` is 1. No number is over `MAX_TOTAL`.
     """
 
@@ -154,7 +157,7 @@ class Counted(NamedTuple):
     `account` is the serial number of that account, None as long as the lease never had one.
     """
 
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
     account: int | None = None
 
 
@@ -163,18 +166,18 @@ class Account(NamedTuple):
 
     `peak_bytes` is the most that any one lease was charged: what it grew over its own
     baseline. The high-water mark of `usage` is the absolute size beside it, which in a store
-    leased before includes what an earlier leaseholder grew. `serial` numbers accounts in the
-    order in which they were opened; it tells an account from an earlier one of its principal.
+    leased before includes what an earlier leaseholder grew. `serial` rises with every account
+    that is opened: it tells which is older, and one account of a principal from the next.
     """
 
     principal: str
     peak_bytes: int = 0
-    usage: Usage = Usage()
+    usage: Usage = NOTHING_USED
     serial: int = 0
 
 
 def may_displace(newcomer_peak_bytes: int, lowest_peak_bytes: int) -> bool:
-    """Whether a newcomer may put out the lowest account of a full ledger.
+    """Whether a newcomer may displace the lowest account of a full ledger.
 
     Its peak has to be strictly larger, so that a flood of small principals cannot drive out the
     large ones. The lowest account is the one of the lowest peak; of several, the oldest.
@@ -186,17 +189,17 @@ def count(account: Account, seen: Observation, counted: Counted) -> tuple[Accoun
     """Add to its principal's account what is new of a lease; both as they are then.
 
     A lease that never had an account brings all it used, any other what it used since it was
-    last seen. One whose account was put out is one lease more to the account opened anew.
+    last seen. One whose account was displaced is one lease more to the account opened anew.
     """
-    known = Usage() if counted.account is None else counted.usage
-    if counted.account != account.serial:
-        known = known._replace(leases=0)
-    grown = Account(
-        account.principal,
-        max(account.peak_bytes, seen.peak_bytes),
-        account.usage.plus(seen.usage.since(known)),
-        account.serial,
-    )
+    if counted.account is None:
+        known = NOTHING_USED
+    elif counted.account == account.serial:
+        known = counted.usage
+    else:
+        known = counted.usage._replace(leases=0)
+    peak_bytes = max(account.peak_bytes, seen.peak_bytes)
+    usage = account.usage.plus(seen.usage.since(known))
+    grown = Account(account.principal, peak_bytes, usage, account.serial)
     return grown, Counted(seen.usage, account.serial)
 
 
@@ -213,17 +216,14 @@ class _Row:
     def __init__(self, peak_bytes: int, serial: int) -> None:
         self.peak_bytes = peak_bytes
         self.serial = serial
-        self.usage = Usage()
+        self.usage = NOTHING_USED
 
 
 class Ledger:
-    """All accounts of this process, bounded, safe to use from many threads.
+    """The accounts of this process, at most `capacity`, safe to use from many threads.
 
     Each operation is O(log n), amortised: the heap holds one place an account, which may lag
     behind a peak that has risen since and is brought up to date when it reaches the top.
-
-    Args:
-        capacity: the most accounts it holds.
     """
 
     def __init__(self, capacity: int = MAX_PRINCIPALS) -> None:
@@ -283,7 +283,7 @@ class Ledger:
         return Account(principal, row.peak_bytes, row.usage, row.serial)
 
     def _open_account(self, principal: str, peak_bytes: int) -> _Row | None:
-        """A new account, for which the lowest is put out if need be; None if it may not be."""
+        """A new account, which displaces the lowest if need be; None if it may not."""
         name = Principal(principal)
         is_full = len(self._rows) >= self._capacity
         if is_full and not may_displace(peak_bytes, self._lowest_peak()):

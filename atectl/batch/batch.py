@@ -5,130 +5,36 @@ deadlines and to the arbiter; whoever iterates over the results is told of each.
 """
 
 import os
-import queue
 import threading
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import Self
 
-from atectl.accounting import Budget, Ledger
 from atectl.arbitration.arbiter import Arbiter
-from atectl.arbitration.chronicle import Observer
-from atectl.arbitration.policies import Rules
-from atectl.arbitration.seat import Ruling
+from atectl.batch.intake import Intake
+from atectl.batch.job import JobResult, JobRun, JobTerms
 from atectl.batch.overview import BatchOverview, lease_row
-from atectl.capsule.cache import ArtifactCache
+from atectl.batch.results import ResultQueue
+from atectl.batch.settings import BatchSettings
 from atectl.capsule.shelf import CapsuleShelf
-from atectl.engine.meter import Reading
-from atectl.engine.metered import Engine
 from atectl.engine.wasi import Streams
 from atectl.errors import AtectlError, InternalError
 from atectl.lease import outcome as outcomes
-from atectl.lease.lease import Lease, Standing, Terms, start_guest_thread
+from atectl.lease.guest import start_guest_thread
+from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
+from atectl.lease.runtime import Runtime
 from atectl.lease.store_pool import StorePool
-from atectl.ledger_store.records import LeaseRecord
+from atectl.lease.tenancy import Tenancy
 from atectl.spill.area import SpillArea
 from atectl.system import memory as host_memory
-
-if TYPE_CHECKING:
-    from atectl.ledger_store.flusher import LeaseFlusher
 
 SUPERVISION_S = 0.05
 """Between two looks at deadlines and at the pressure."""
 
-_FRESH_S = 0.005
-"""How long a slot leaves another to itself that has just begun a job.
-
-Beginning and ending a lease is work of the interpreter, of which there is one: two slots that do
-it at the same time only take it from each other, call by call. Short jobs are run one after another
-so, and long ones beside each other.
-"""
-
-_GATHERED_S = 0.002
-"""How long results are gathered before their reader is woken: it takes the interpreter, too."""
-
-_MOST_UNREAD = 64
-"""Results that are still to be read, beside the jobs that run, before slots wait for the reader."""
-
 _CLOSE_TIMEOUT_S = 2.0
-_NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
-
-
-class JobTerms(NamedTuple):
-    """One job: what runs, on which terms, and where its streams go.
-
-    `job` is its number, unique in the batch. `stdin` None is empty; `stdout` and `stderr` None
-    are discarded.
-    """
-
-    job: int
-    capsule: Path
-    terms: Terms
-    priority: int = 0
-    stdin: Path | None = None
-    stdout: Path | None = None
-    stderr: Path | None = None
-
-
-class BatchSettings(NamedTuple):
-    """How a batch runs: `jobs` at once, under `budget`, by `rules`.
-
-    `spill_dir` and `spill_cap_bytes` matter only where the rules spill; no cap is None. `pool` is
-    how many idle stores are kept of each reactor and principal; 0 keeps none. With `fails_fast` no
-    job is begun after one that did not end by itself with status 0.
-    """
-
-    jobs: int
-    budget: Budget
-    rules: Rules
-    spill_dir: Path
-    spill_cap_bytes: int | None = None
-    pool: int = 0
-    observer: Observer | None = None
-    fails_fast: bool = False
-
-
-class JobResult(NamedTuple):
-    """A job that has ended. `rulings` are the arbiter's about it, in order; growths that were
-    granted at once are none."""
-
-    job: int
-    outcome: Outcome
-    reading: Reading
-    cpu_s: float
-    wall_s: float
-    fuel: int
-    rulings: tuple[Ruling, ...]
-
-
-class _Run:
-    """A job in its slot; its lease, once the capsule is loaded."""
-
-    def __init__(self, job: JobTerms) -> None:
-        self.job = job
-        self.lease: Lease | None = None
-        self.began = time.monotonic()
-
-    def result(self, outcome: Outcome | None) -> JobResult:
-        """How it ended: `outcome` is that of a job whose lease has none of its own."""
-        lease = self.lease
-        if lease is None:
-            ended = outcome or outcomes.refused(InternalError("the job has no lease"))
-            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, ())
-        seat = lease.seat
-        return JobResult(
-            self.job.job,
-            outcome or lease.outcome,
-            lease.read(),
-            lease.cpu_s,
-            lease.wall_s,
-            lease.fuel,
-            () if seat is None else tuple(seat.rulings),
-        )
 
 
 class Batch:
@@ -136,29 +42,23 @@ class Batch:
 
     Args:
         settings: how it runs.
-        cache: where compiled capsules are kept; None compiles each once a batch.
-        ledger_flag: what `--ledger` said: the stored ledger to tell; "none" tells nobody.
+        runtime: what its leases run on; the batch closes it.
 
     Raises:
         SpillOntoMemory, SpillFolderUnusable: the rules spill and the folder will not do (exit 125).
     """
 
-    def __init__(
-        self,
-        settings: BatchSettings,
-        cache: ArtifactCache | None,
-        ledger_flag: str | None = None,
-    ) -> None:
+    def __init__(self, settings: BatchSettings, runtime: Runtime) -> None:
         area = None
         if settings.rules.spills:
             area = SpillArea(settings.spill_dir, settings.spill_cap_bytes)
         self._settings = settings
-        self._engine = Engine()
-        self._capsules = CapsuleShelf(self._engine, cache)
+        self._runtime = runtime
+        self._capsules = CapsuleShelf(runtime.engine, runtime.cache)
         self._arbiter = Arbiter(
             settings.budget,
             settings.rules,
-            self._engine.tick,
+            runtime.engine.tick,
             area=area,
             busy_leases=min(settings.jobs, len(os.sched_getaffinity(0))),
             resident=host_memory.resident_bytes,
@@ -166,25 +66,17 @@ class Batch:
         )
         self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
         self._arbiter.drop_idle_by(self._pool.clear)
-        self._ledger = Ledger()
-        self._records: list[LeaseRecord] = []
-        self._lock = threading.Lock()
-        self._runs: dict[int, _Run] = {}
         self.baseline_bytes: int | None = None
         """What the process held as the batch began to run; None before, or where unknown."""
-        self._jobs: Iterator[JobTerms] = iter(())
-        self._taking = threading.Lock()
-        self._are_all_taken = False
-        self._jobs_failure: BaseException | None = None
-        self._unread = 0  # jobs taken whose results nobody has been given
-        self._events: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
-        self._is_stopping = False
-        self._ending: str | None = None
         self._closing = threading.Event()
+        self._results = ResultQueue(self._closing)
+        self._intake = Intake(settings.jobs, self._closing, on_last=self._results.wake)
+        self._runs: dict[int, JobRun] = {}
+        self._lock = threading.Lock()
+        self._ending: str | None = None
         self._supervisor = threading.Thread(target=self._supervise, name="batch-supervisor")
         self._failure: AtectlError | None = None
-        # Last: it asks for a snapshot at once, on its own thread.
-        self._flusher = _flusher(ledger_flag, self._snapshot)
+        runtime.store_ledger()
 
     def __enter__(self) -> Self:
         return self
@@ -219,28 +111,35 @@ class Batch:
         self.baseline_bytes = self._arbiter.measure_baseline()
         refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.is_guarded)
         self._supervisor.start()
-        self._jobs = iter(jobs)
+        self._intake.open(jobs)
         for _ in range(self._settings.jobs):
             self._add_slot()
-        yield from self._results()
+        yield from self._read_results()
 
     @property
     def has_more_results(self) -> bool:
         """Whether `run` has another result to tell at once."""
-        return not self._events.empty()
+        return self._results.has_more
 
     def overview(self) -> BatchOverview:
         """The batch as it is now."""
+        ledger = self._runtime.ledger
+        records = {record.id: record for record in ledger.running()}
         with self._lock:
             leases = [(run.job.job, run.lease) for run in self._runs.values() if run.lease]
         now_s = self._arbiter.now_s
         return BatchOverview(
             now_s,
-            tuple(lease_row(job, lease, now_s) for job, lease in leases if not lease.is_done),
+            tuple(
+                lease_row(job, lease, records[lease.id], now_s)
+                for job, lease in leases
+                if lease.id in records
+            ),
             self._settings.budget,
             self._arbiter.pressure,
             self._arbiter.on_disk_bytes,
             self._arbiter.latest_rulings(),
+            tuple(ledger.accounts()),
         )
 
     @property
@@ -250,11 +149,11 @@ class Batch:
 
     def stop(self) -> None:
         """Take in no more jobs; those that run go on. Safe in a signal handler."""
-        self._is_stopping = True
+        self._intake.stop()
 
     def end_all(self, reason: str) -> None:
         """Take in no more jobs, and end those that run, for `reason`. Safe in a signal handler."""
-        self._is_stopping = True
+        self._intake.stop()
         self._ending = reason
 
     def close(self) -> AtectlError | None:
@@ -271,78 +170,35 @@ class Batch:
             if self._supervisor.ident is not None:
                 self._supervisor.join()
             self._pool.clear()
-            self._engine.close()
-        return None if self._flusher is None else self._flusher.close(self._snapshot())
+        return self._runtime.close()
 
-    # Results
-
-    def _results(self) -> Iterator[JobResult]:
-        while not self._is_over():
-            try:
-                event = self._events.get(timeout=SUPERVISION_S)
-            except queue.Empty:
-                if self._failure is not None:
-                    raise self._failure from None
-                continue
-            if event is None:
-                continue
-            with self._lock:
-                self._unread -= 1
-            yield event
-            if not self.has_more_results:
-                self._closing.wait(_GATHERED_S)
-        if self._jobs_failure is not None:
-            raise self._jobs_failure
-
-    def _is_over(self) -> bool:
-        with self._lock:
-            return not self._unread and (self._are_all_taken or self._is_stopping)
+    def _read_results(self) -> Iterator[JobResult]:
+        while not self._intake.is_over:
+            result = self._results.next(SUPERVISION_S)
+            if result is not None:
+                self._intake.count_read()
+                yield result
+                self._results.gather()
+            elif self._failure is not None:
+                raise self._failure
+        if self._intake.failure is not None:
+            raise self._intake.failure
 
     # On the slots' threads
 
     def _add_slot(self) -> None:
-        start_guest_thread(self._engine, self._serve, "batch-slot")
+        start_guest_thread(self._runtime.engine, self._serve, "batch-slot")
 
     def _serve(self) -> None:
         """Run one job after another, until there is none or a guest was given up on."""
-        while (run := self._take()) is not None:
+        while (job := self._intake.take()) is not None:
+            run = JobRun(job)
+            with self._lock:
+                self._runs[job.job] = run
             if not self._conclude(run, self._run(run)):
                 return
 
-    def _take(self) -> _Run | None:
-        """The next job; None if there is none, or none is to be begun any more."""
-        self._await_turn()
-        with self._taking:
-            if self._is_stopping or self._are_all_taken:
-                return None
-            try:
-                job = next(self._jobs, None)
-            except BaseException as error:
-                job, self._jobs_failure = None, error
-            with self._lock:
-                if job is None:
-                    self._are_all_taken = True
-                    self._events.put(None)  # for whoever waits for one more result
-                elif not self._is_stopping:
-                    self._unread += 1
-                    run = self._runs[job.job] = _Run(job)
-                    return run
-            return None
-
-    def _await_turn(self) -> None:
-        """Wait while another slot has just begun, or too many results wait for their reader."""
-        while (wait_s := self._not_before_s()) > 0 and not self._is_stopping:
-            self._closing.wait(wait_s)
-
-    def _not_before_s(self) -> float:
-        """How long a slot is to wait before it looks again; not positive if it may go on."""
-        with self._lock:
-            if self._unread >= self._settings.jobs + _MOST_UNREAD:
-                return _FRESH_S
-            latest = max((run.began for run in self._runs.values()), default=0.0)
-        return latest + _FRESH_S - time.monotonic()
-
-    def _run(self, run: _Run) -> Outcome | None:
+    def _run(self, run: JobRun) -> Outcome | None:
         """Run a job; its outcome if no lease came of it, or none that could tell its own."""
         refusal: AtectlError
         try:
@@ -362,21 +218,19 @@ class Batch:
         streams = Streams(*(None if path is None else str(path) for path in job[-3:]))
         terms = job.terms._replace(wasi=job.terms.wasi._replace(streams=streams))
         pool = self._pool if self._settings.pool else None
-        standing = Standing(self._arbiter, job.job, job.priority, pool)
-        capsule = self._capsules.get(job.capsule)
-        return Lease(self._engine, capsule, terms, self._ledger, standing)
+        tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
+        return self._runtime.lease(self._capsules.get(job.capsule), terms, tenancy)
 
-    def _conclude(self, run: _Run, outcome: Outcome | None = None) -> bool:
+    def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
         """Hand on the result, once; False if another thread did."""
         with self._lock:
             if self._runs.pop(run.job.job, None) is None:
                 return False
-            if run.lease is not None and self._flusher is not None:
-                self._records.append(run.lease.record())
+        self._intake.end(run.job.job)
         result = run.result(outcome)
         if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
-            self._is_stopping = True
-        self._events.put(result)
+            self._intake.stop()
+        self._results.put(result)
         return True
 
     # On the supervisor's thread
@@ -388,7 +242,7 @@ class Batch:
                 self._arbiter.reconcile()
             except Exception as error:
                 self._failure = InternalError(f"{type(error).__name__}: {error}")
-                self._is_stopping = True
+                self._intake.stop()
 
     def _look_after_leases(self) -> None:
         if self._ending is not None:
@@ -406,32 +260,6 @@ class Batch:
     def _await_slots(self) -> None:
         """Give the guests that were told to end the time it takes them."""
         for _ in range(int(_CLOSE_TIMEOUT_S / SUPERVISION_S)):
-            with self._lock:
-                if not self._runs:
-                    return
+            if self._intake.is_idle:
+                return
             self._closing.wait(SUPERVISION_S)
-
-    # On the ledger's thread
-
-    def _snapshot(self) -> list[LeaseRecord]:
-        """The leases that run, and those that have ended since the last look."""
-        with self._lock:
-            ended, self._records = self._records, []
-            leases = [run.lease for run in self._runs.values() if run.lease is not None]
-        return [*ended, *(lease.record() for lease in leases)]
-
-
-def _flusher(
-    ledger_flag: str | None, snapshot: Callable[[], Iterable[LeaseRecord]]
-) -> "LeaseFlusher | None":
-    """What stores the leases, running; None where no ledger is kept."""
-    from atectl import config
-
-    if config.ledger_path(ledger_flag) is None:
-        return None
-    from atectl.ledger_store.flusher import LeaseFlusher
-    from atectl.ledger_store.opening import open_for_writing
-
-    flusher = LeaseFlusher(lambda: open_for_writing(ledger_flag), snapshot)
-    flusher.start()
-    return flusher

@@ -2,10 +2,11 @@
 
 from typing import NamedTuple
 
-from atectl.accounting import Budget, Pressure
+from atectl.accounting import Account, Budget, Pressure
 from atectl.arbitration.seat import Ruling, Seat, came_back
 from atectl.arbitration.standing import Phase
 from atectl.lease.lease import Lease
+from atectl.ledger_store.records import LeaseRecord
 
 RESUMING_S = 1.0
 """How long a lease that came back from disk is said to be resuming: its pages come one by one,
@@ -29,7 +30,8 @@ class LeaseRow(NamedTuple):
 
 
 class BatchOverview(NamedTuple):
-    """A batch at `now_s`, on the clock of its rulings. `rulings` are the latest.
+    """A batch at `now_s`, on the clock of its rulings. `rulings` are the latest; `accounts` are
+    those of the process's ledger, the highest peak first.
 
     `on_disk_bytes` is what spilled memory takes there, that of leases which came back and still
     have their file included.
@@ -41,20 +43,23 @@ class BatchOverview(NamedTuple):
     pressure: Pressure
     on_disk_bytes: int
     rulings: tuple[Ruling, ...]
+    accounts: tuple[Account, ...]
 
 
-def lease_row(job: int, lease: Lease, now_s: float) -> LeaseRow:
-    """A lease as it is at `now_s`, on the clock of its rulings, under the number of its job."""
-    reading = lease.read()
+def lease_row(job: int, lease: Lease, record: LeaseRecord, now_s: float) -> LeaseRow:
+    """A lease under the number of its job: what the ledger told of it, and where it stands.
+
+    `now_s` is on the clock of its rulings.
+    """
     return LeaseRow(
         job=job,
-        principal=lease.terms.principal,
-        capsule=lease.capsule.name,
-        label=lease.terms.label,
+        principal=record.principal,
+        capsule=record.capsule,
+        label=record.label,
         state=_state(lease, now_s),
-        current_bytes=reading.current_bytes,
+        current_bytes=record.current_bytes,
         resident_bytes=lease.resident_bytes(),
-        quota_bytes=lease.terms.quota.memory_bytes,
+        quota_bytes=record.quota_bytes,
         wall_s=lease.wall_s,
     )
 

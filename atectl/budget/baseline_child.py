@@ -151,8 +151,8 @@ class _Host:
 
     def _refusal(self, capsule: Capsule, memory: LeaseMemory, error: Exception) -> AtectlError:
         """Why the capsule could not be instantiated."""
-        if memory.refused_initial_bytes is not None:
-            needed = memory.meter.read().current_bytes + memory.refused_initial_bytes
+        needed = memory.initial_bytes_needed
+        if needed is not None:
             quota_bytes = memory.meter.quota.memory_bytes
             return InitialMemoryOverQuota(
                 f"{capsule.name} needs {needed} bytes ({format_size(needed)}) to start; "

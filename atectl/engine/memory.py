@@ -79,8 +79,8 @@ class LeaseMemory:
         self.meter = meter
         self.on_refusal = on_refusal
         self.gate = gate
-        self.refused_initial_bytes: int | None = None
-        """Size of a new memory that was over the quota, None if there was none."""
+        self.initial_bytes_needed: int | None = None
+        """What its memories and a new one that was over the quota need together; else None."""
         self.failures: list[BaseException] = []
         """Exceptions that arose in a callback, where they cannot be raised."""
         self._memories: list[_Memory] = []
@@ -232,7 +232,7 @@ class MemoryCreator:
     ) -> int:
         meter = lease.meter
         if not meter.admit(0, minimum):
-            lease.refused_initial_bytes = minimum
+            lease.initial_bytes_needed = meter.read().current_bytes + minimum
             return error_pointer("the initial memory is over the quota")
         if not lease._is_admitted(minimum):
             return error_pointer("the lease is to end")

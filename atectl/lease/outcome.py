@@ -6,7 +6,6 @@ from atectl.accounting import Quota
 from atectl.errors import (
     INTERRUPTED_STATUS,
     TERMINATED_STATUS,
-    AbortedByArbiter,
     AtectlError,
     DeadlinePassed,
     EngineFailure,
@@ -42,6 +41,17 @@ class Outcome(NamedTuple):
     results: tuple[str, ...] = ()
 
 
+class Cause(NamedTuple):
+    """Why a guest was told to end, and when, on the monotonic clock.
+
+    `error` says more of it, None where the reason says it all.
+    """
+
+    reason: str
+    error: AtectlError | None
+    at_s: float
+
+
 def exited(status: int, results: tuple[str, ...] = ()) -> Outcome:
     """The guest returned, or called for its own exit; a status has eight bits."""
     return Outcome(EXITED, status & 0xFF, results=results)
@@ -57,12 +67,6 @@ def refused(error: AtectlError) -> Outcome:
     )
 
 
-def aborted(why: str, remedy: str) -> Outcome:
-    """The arbiter ended the guest for want of memory."""
-    error = AbortedByArbiter(why, remedy=remedy)
-    return Outcome(ARBITER, error.exit_status, error)
-
-
 def trapped(error: Exception, quota: Quota) -> Outcome:
     """The guest did what WebAssembly does not allow, or ran out of fuel."""
     from atectl.engine import traps
@@ -76,9 +80,17 @@ def trapped(error: Exception, quota: Quota) -> Outcome:
     return Outcome(TRAPPED, fault.exit_status, fault, report)
 
 
-def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
-    """The guest was ended for `reason`; `asked_bytes` is its largest refused growth."""
-    error: AtectlError
+def told_to_end(
+    reason: str, quota: Quota, asked_bytes: int, error: AtectlError | None = None
+) -> Outcome:
+    """The guest was ended for `reason`.
+
+    Args:
+        reason: why.
+        quota: what it was granted.
+        asked_bytes: its largest refused growth.
+        error: what whoever ended it says of that, where the reason does not say it all.
+    """
     if reason == DEADLINE:
         limit = format_duration(quota.deadline_s or 0)
         error = DeadlinePassed(f"the guest was still running after {limit}")
@@ -87,10 +99,6 @@ def told_to_end(reason: str, quota: Quota, asked_bytes: int) -> Outcome:
             f"the guest asked for {format_size(asked_bytes)} more than its quota of "
             f"{format_size(quota.memory_bytes)} has left"
         )
-    elif reason == LOCK_LOST:
-        from atectl.locks.errors import LockLost
-
-        error = LockLost("the actor's lock was lost while the guest ran")
-    else:
+    if error is None:
         return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])
     return Outcome(reason, error.exit_status, error)

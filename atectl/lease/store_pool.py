@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from wasmtime import Store  # noqa: TID253
 
 from atectl.accounting import Principal, Quota
+from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.wasi import Folder
+from atectl.lease.terms import Terms
 
 MAX_STORES = 256
 """The most that are kept of all reactors together: each has reserved 4 GiB of address space."""
@@ -60,6 +62,14 @@ class StorePool:
     def __len__(self) -> int:
         with self._lock:
             return sum(map(len, self._stores.values()))
+
+    @staticmethod
+    def key_of(capsule: Capsule, terms: Terms) -> PoolKey | None:
+        """With whom a lease may share a store; None if its store is to end with it."""
+        if terms.invoke is None or capsule.kind != "module" or terms.quota.fuel is not None:
+            return None
+        principal, quota, wasi = terms[:3]
+        return PoolKey(capsule.sha256, principal, quota, wasi.environment, wasi.folders)
 
     def take(self, key: PoolKey) -> KeptStore | None:
         """A store to be leased again, None if there is none."""

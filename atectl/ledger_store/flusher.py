@@ -1,10 +1,11 @@
-"""The thread that stores the state of a host's leases, so that guests never wait for a disk."""
+"""The thread that stores what a process's ledger knows, so that guests never wait for a disk."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from atectl.errors import AtectlError, InternalError, LedgerBusy
+from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord, LedgerStore
 
 INTERVAL_S = 0.2
@@ -18,14 +19,14 @@ CLOSE_TIMEOUT_S = 3.0
 
 
 class LeaseFlusher:
-    """Stores what leases use, a few times a second, on a thread of its own.
+    """Stores the leases of a ledger, a few times a second, on a thread of its own.
 
     A flush that fails is made up for by the next one, since each tells totals; a lease that has
-    left the snapshot by then is told all the same. It runs until `close` is called.
+    ended by then is told all the same. It runs until `close` is called.
 
     Args:
         open_store: opens the store; called on the thread, where its imports cost no guest time.
-        snapshot: the leases as they are now; called on the thread.
+        ledger: what is stored; it must keep the leases that end until they are taken here.
         interval_s: seconds between two flushes.
         refresh_s: seconds between two flushes of a lease that stands still.
         close_timeout_s: seconds that `close` waits at most.
@@ -35,7 +36,7 @@ class LeaseFlusher:
     def __init__(
         self,
         open_store: Callable[[], LedgerStore],
-        snapshot: Callable[[], Iterable[LeaseRecord]],
+        ledger: ProcessLedger,
         *,
         interval_s: float = INTERVAL_S,
         refresh_s: float = REFRESH_S,
@@ -43,7 +44,7 @@ class LeaseFlusher:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_store = open_store
-        self._snapshot = snapshot
+        self._ledger = ledger
         self._interval_s = interval_s
         self._refresh_s = refresh_s
         self._close_timeout_s = close_timeout_s
@@ -53,7 +54,6 @@ class LeaseFlusher:
         self._owed: dict[str, LeaseRecord] = {}
         self._failure: AtectlError | None = None
         self._bug: InternalError | None = None
-        self._final: list[LeaseRecord] = []
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger-flusher")
 
@@ -61,18 +61,13 @@ class LeaseFlusher:
         """Begin to flush."""
         self._thread.start()
 
-    def close(self, final_records: Iterable[LeaseRecord]) -> AtectlError | None:
+    def close(self) -> AtectlError | None:
         """Store the last state of the leases, and end; idempotent.
-
-        Args:
-            final_records: every lease that the snapshots told as running, as it ended.
 
         Returns:
             Why the last state may not be stored, or None if all is.
         """
-        if not self._closing.is_set():
-            self._final = list(final_records)
-            self._closing.set()
+        self._closing.set()
         self._thread.join(self._close_timeout_s)
         if self._thread.is_alive():
             return LedgerBusy(
@@ -84,7 +79,7 @@ class LeaseFlusher:
     def _run(self) -> None:
         self._guarded(self._flush_until_closing)
         self._closing.wait()
-        self._guarded(lambda: self._flush(self._final, is_last=True))
+        self._guarded(lambda: self._flush(is_last=True))
         self._guarded(self._close_store)
 
     def _guarded(self, step: Callable[[], None]) -> None:
@@ -97,26 +92,28 @@ class LeaseFlusher:
 
     def _flush_until_closing(self) -> None:
         while not self._closing.is_set():
-            self._flush(self._snapshot())
+            self._flush()
             self._closing.wait(self._interval_s)
 
-    def _flush(self, records: Iterable[LeaseRecord], *, is_last: bool = False) -> None:
+    def _flush(self, *, is_last: bool = False) -> None:
         now = self._clock()
-        told = {record.id: record for record in records}
+        # A lease that ends in between is in both, and told as it ended.
+        running = self._ledger.running()
+        told = {record.id: record for record in (*running, *self._ledger.take_ended())}
         left = {id_: record for id_, record in self._owed.items() if id_ not in told}
         due = {
             id_: record
             for id_, record in (left | told).items()
             if self._is_due(record, now, is_last=is_last)
         }
+        # Until it is stored; more than a store would keep need not be kept here either.
+        self._owed = dict(list(due.items())[-HISTORY_LEASES:])
         try:
             if self._store is None:
                 self._store = self._open_store()
             self._store.flush(due.values())
         except AtectlError as error:
             self._failure = error
-            # More than a store would keep of them need not be kept here either.
-            self._owed = dict(list(due.items())[-HISTORY_LEASES:])
             return
         self._failure = None
         self._owed = {}

@@ -91,6 +91,7 @@ def _look(batch: "Batch", tally: Tally, elapsed_s: float) -> "LiveBatch":
         failed=tally.failed,
         left=tally.left,
         elapsed_s=elapsed_s,
+        accounts=view.accounts,
         interrupted=tally.interrupted,
         is_stopping=tally.is_stopping,
         ascii_only=is_ascii_only(sys.stderr),

@@ -1,12 +1,13 @@
 """A running batch: the pressure of the host, how far it is, its leases, and what was decided."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from atectl.accounting import Budget, Pressure
+from atectl.accounting import Account, Budget, Pressure
 from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
@@ -22,7 +23,8 @@ _WIDEST_SIZE = len("9.99 GiB")
 _WIDEST_GATE = len("  over limit")
 _MOST_DECISIONS = 3
 _TALL = 16
-"""From so many lines on, there is room for all of these decisions; below it for the latest."""
+"""From so many lines on, there is room for all of these decisions, and for the principals' peaks;
+below it for the latest decision alone."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,8 @@ class LiveBatch:
     """One moment of a batch.
 
     `leases` has the ended ones in the order they ended; `decisions` has the oldest first. `left`
-    is None while it is not known how many jobs there are to come.
+    is None while it is not known how many jobs there are to come. `accounts` are the principals',
+    the highest peak first.
     """
 
     leases: tuple[LiveLease, ...]
@@ -42,6 +45,7 @@ class LiveBatch:
     failed: int
     left: int | None
     elapsed_s: float
+    accounts: tuple[Account, ...] = ()
     interrupted: int = 0
     is_stopping: bool = False
     ascii_only: bool = False
@@ -62,6 +66,8 @@ class BatchScreen:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         batch, width = self.batch, options.max_width
         head = [_pressure(batch, width), _history(batch, self.history), _progress(batch, width)]
+        if len(batch.accounts) > 1 and self.height >= _TALL:
+            head.append(_peaks(batch.accounts, width))
         most = _MOST_DECISIONS if self.height >= _TALL else 1
         decided = [decision_line(each) for each in batch.decisions[-most:]]
         room = self.height - len(head) - len(decided)
@@ -135,6 +141,17 @@ def _progress(batch: LiveBatch, width: int) -> Text:
         if line.cell_len + len(stopping) > width:
             stopping = "  stopping"
         line.append(stopping, "bold yellow")
+    return line
+
+
+def _peaks(accounts: Sequence[Account], width: int) -> Text:
+    """What one lease of each principal was charged at most: of as many principals as fit."""
+    told = [f"{each.principal} {show_size(each.peak_bytes)}" for each in accounts]
+    for shown in range(len(told), 0, -1):
+        more = [f"+{len(told) - shown} more"] if shown < len(told) else []
+        line = Text.assemble(("peaks    ", "dim"), ", ".join([*told[:shown], *more]))
+        if line.cell_len <= width:
+            break
     return line
 
 

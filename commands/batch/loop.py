@@ -14,7 +14,8 @@ from .resuming import DoneBefore, Tell
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from atectl.batch.batch import Batch, JobResult, JobTerms
+    from atectl.batch.batch import Batch
+    from atectl.batch.job import JobResult, JobTerms
 
 
 class Work(NamedTuple):
@@ -98,8 +99,8 @@ class _Loop:
 
 
 def _terms(number: int, job: Job) -> "JobTerms":
-    from atectl.batch.batch import JobTerms
-    from atectl.lease.lease import Terms
+    from atectl.batch.job import JobTerms
+    from atectl.lease.terms import Terms
 
     return JobTerms(
         job=number,

@@ -12,7 +12,7 @@ from ..output.stdout import SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from atectl.arbitration.seat import Ruling
-    from atectl.batch.batch import JobResult
+    from atectl.batch.job import JobResult
 
 _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
 

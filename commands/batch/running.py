@@ -5,8 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from atectl import config
-from atectl.errors import BROKEN_PIPE_STATUS, CacheUnusable
+from atectl.errors import BROKEN_PIPE_STATUS
 from atectl.inert import inert_line
 from atectl.units import counted, format_duration, parse_duration, show_size
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from atectl.arbitration.chronicle import Observer
     from atectl.batch.batch import Batch
     from atectl.budget.file import HostSettings
-    from atectl.capsule.cache import ArtifactCache
 
     from ..terminal.guest import GuestTerminal
 
@@ -138,7 +136,9 @@ def closing_line(tally: Tally, elapsed_s: float) -> str:
 
 def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | None") -> "Batch":
     from atectl.arbitration.policies import rules
-    from atectl.batch.batch import Batch, BatchSettings
+    from atectl.batch.batch import Batch
+    from atectl.batch.settings import BatchSettings
+    from atectl.lease.runtime import Runtime
 
     settings = BatchSettings(
         jobs=host.jobs_at_once,
@@ -150,19 +150,10 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         observer=observer,
         fails_fast=request.fails_fast,
     )
-    return Batch(settings, _cache(request), request.ledger)
-
-
-def _cache(request: BatchRequest) -> "ArtifactCache | None":
-    if not request.uses_cache:
-        return None
-    from atectl.capsule.cache import ArtifactCache
-
-    try:
-        return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
-    except CacheUnusable as error:
-        report_warning(error)
-        return None
+    runtime = Runtime(request.ledger, uses_cache=request.uses_cache)
+    for warning in runtime.warnings:
+        report_warning(warning)
+    return Batch(settings, runtime)
 
 
 def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[GuestTerminal]":

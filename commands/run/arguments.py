@@ -7,7 +7,7 @@ import of Typer, a third of a warm start; help and completions are made from the
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.accounting import (
     DEFAULT_DEADLINE_S,
@@ -15,6 +15,7 @@ from atectl.accounting import (
     DEFAULT_PRINCIPAL,
     DEFAULT_STACK_BYTES,
     MAX_LABEL_CHARACTERS,
+    MAX_TOTAL,
     Principal,
     Quota,
 )
@@ -33,8 +34,11 @@ from ..options.table import (
     options_of,
 )
 
+if TYPE_CHECKING:
+    from atectl.lease.locked import LockWanted
+
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
-MAX_FUEL = 2**63 - 1
+MAX_FUEL = MAX_TOTAL
 
 
 _REDIS = options_of(RedisOptions).values()
@@ -106,12 +110,9 @@ _OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", *(option.name for opti
 
 
 class LockRequest(NamedTuple):
-    """The lock that is to be held. `wait_s` is None to be refused if it is busy."""
+    """The lock that is to be held, and where."""
 
-    actor: str
-    key: str
-    ttl_s: float
-    wait_s: float | None
+    wanted: "LockWanted"
     redis: RedisOptions
 
 
@@ -208,18 +209,19 @@ def _lock(given: Given) -> LockRequest | None:
                 raise UsageError(f"{name} is of use with --actor alone")
         return None
     # Few runs hold a lock, and every run would pay for its import.
+    from atectl.lease.locked import LockWanted
     from atectl.locks.keys import lock_key, parse_actor
 
     prefix = given.read("--lock-prefix", str)
     actor = given.read("--actor", lambda text: parse_actor(text, prefix))
     wait = given.last("--lock-wait")
-    return LockRequest(
+    wanted = LockWanted(
         actor=str(actor),
         key=lock_key(actor, prefix),
         ttl_s=given.read("--lock-ttl", parse_duration),
         wait_s=parse_duration(wait) if wait else None,
-        redis=given.group(RedisOptions),
     )
+    return LockRequest(wanted, given.group(RedisOptions))
 
 
 def _fuel(text: str) -> int:

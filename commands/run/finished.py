@@ -8,9 +8,8 @@ from .arguments import RunRequest
 
 if TYPE_CHECKING:
     from atectl.lease.lease import Lease
+    from atectl.lease.locked import LeaseLock
     from atectl.lease.outcome import Outcome
-
-    from .lock import RunLock
 
 
 class FinishedRun(NamedTuple):
@@ -20,4 +19,4 @@ class FinishedRun(NamedTuple):
     lease: "Lease"
     outcome: "Outcome"
     warnings: list[AtectlError]
-    lock: "RunLock | None" = None
+    lock: "LeaseLock | None" = None

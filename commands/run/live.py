@@ -13,24 +13,27 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from atectl.lease.lease import Lease
+    from atectl.ledger_store.process_ledger import ProcessLedger
 
     from .live_view import LiveRun
 
 
-def guest_terminals(lease: "Lease", request: RunRequest) -> list[GuestTerminal]:
+def guest_terminals(
+    ledger: "ProcessLedger", lease: "Lease", request: RunRequest
+) -> list[GuestTerminal]:
     """One for each terminal that the guest's output goes to, as far as it is needed."""
     wanted = False if request.live is None and request.raw_output else request.live
     has_table = has_place_for_table(wanted)
     found = []
     for descriptors in terminals():
-        live = _table(lease) if has_table and 2 in descriptors else None
+        live = _table(ledger, lease) if has_table and 2 in descriptors else None
         if live is not None or not request.raw_output:
             found.append(GuestTerminal(descriptors, live, raw=request.raw_output))
     return found
 
 
-def _table(lease: "Lease") -> "Live[LiveRun | None, LiveRun]":
-    return live_table(None, lambda: _sample(lease), _reduce, _view)
+def _table(ledger: "ProcessLedger", lease: "Lease") -> "Live[LiveRun | None, LiveRun]":
+    return live_table(None, lambda: _sample(ledger, lease), _reduce, _view)
 
 
 def _reduce(state: "LiveRun | None", event: "Resized | LiveRun") -> "LiveRun | None":
@@ -44,24 +47,25 @@ def _view(state: "LiveRun | None") -> "RenderableType":
     return "" if state is None else live_run(state)
 
 
-def _sample(lease: "Lease") -> "LiveRun":
+def _sample(ledger: "ProcessLedger", lease: "Lease") -> "LiveRun":
     from atectl.accounting import Budget, Pressure
     from atectl.system.memory import host_memory, resident_bytes
 
     from .live_view import LiveRun
 
-    reading, resident = lease.read(), resident_bytes()
+    # It is in the ledger from its start to its end, and drawn a moment before and after, too.
+    record = next(iter(ledger.running()), None) or lease.record()
     return LiveRun(
-        principal=lease.terms.principal,
-        capsule=lease.capsule.name,
+        principal=record.principal,
+        capsule=record.capsule,
         state="ending" if lease.is_ending else "running",
-        current_bytes=reading.current_bytes,
-        quota_bytes=lease.terms.quota.memory_bytes,
-        peak_bytes=reading.peak_bytes,
-        refused_growths=reading.refused_growths,
-        cpu_s=lease.cpu_s,
+        current_bytes=record.current_bytes,
+        quota_bytes=record.quota_bytes,
+        peak_bytes=record.high_water_bytes,
+        refused_growths=record.refused_growths,
+        cpu_s=record.cpu_s,
         elapsed_s=lease.wall_s,
-        pressure=Pressure(resident, 0, reading.current_bytes),
+        pressure=Pressure(resident_bytes(), 0, record.current_bytes),
         budget=Budget(host_memory().limit_bytes),
         ascii_only=is_ascii_only(sys.stderr),
     )

@@ -4,10 +4,9 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from atectl import config
-from atectl.errors import AtectlError, CacheUnusable
+from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
 from ..terminal.waiting import while_user_waits
@@ -15,12 +14,12 @@ from .arguments import RunRequest, parse
 from .finished import FinishedRun
 
 if TYPE_CHECKING:
-    from atectl.capsule.cache import ArtifactCache
     from atectl.lease.lease import Lease
-    from atectl.ledger_store.flusher import LeaseFlusher
+    from atectl.lease.locked import LeaseLock
+    from atectl.lease.runtime import Runtime
+    from atectl.ledger_store.process_ledger import ProcessLedger
 
     from ..terminal.guest import GuestTerminal
-    from .lock import RunLock
 
 
 def run(words: list[str]) -> int:
@@ -47,58 +46,44 @@ def run(words: list[str]) -> int:
 
 
 def _run_capsule(request: RunRequest) -> FinishedRun:
-    ledger_path = config.ledger_path(request.ledger)
-    warnings: list[AtectlError] = []
-    lease = _prepare(request, warnings)
-    flusher = None
-    screens = _screens(lease, request)
+    runtime = _runtime(request)
+    lease = _lease(request, runtime)
+    screens = _screens(runtime.ledger, lease, request)
     ended = ended_by_signals(lambda ending: lease.end(ending.reason), screens)
     with ended, _locked(request, lease) as lock:
         for screen in screens:
             screen.start()
         try:
             lease.start()
-            if ledger_path is not None:
-                flusher = _start_flusher(request.ledger, lease)
-            outcome = lease.join()
+            runtime.store_ledger()
+            lease.join()
         finally:
             for screen in screens:
                 screen.stop()
-        if lock is not None:
-            outcome = lock.settle(outcome, warnings)
-        if flusher is not None:
-            record = lease.record()._replace(reason=outcome.reason, exit_status=outcome.exit_status)
-            failure = flusher.close([record])
-            if failure is not None:
-                warnings.append(failure)
-    return FinishedRun(request, lease, outcome, warnings, lock)
+        # The lock first: it may have been lost, which is then what is stored of the lease.
+        failures = [None if lock is None else lock.settle(), runtime.close()]
+    warnings = [*runtime.warnings, *(each for each in failures if each is not None)]
+    return FinishedRun(request, lease, lease.outcome, warnings, lock)
 
 
-def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[RunLock | None]":
-    """The lock of the actor that the run is for, None if it is for none."""
-    if request.lock is None:
-        return nullcontext()
-    from .lock import taken
-
-    return taken(request.lock, lease)
-
-
-def _prepare(request: RunRequest, warnings: list[AtectlError]) -> "Lease":
+def _runtime(request: RunRequest) -> "Runtime":
     # Every thread of ours yields to the guest's own when it asks to grow.
     sys.setswitchinterval(0.0005)
-    from atectl.accounting import Ledger
-    from atectl.capsule.loading import load
-    from atectl.engine.metered import Engine
-    from atectl.lease.lease import Lease, Terms
+    from atectl.lease.runtime import Runtime
 
-    engine = Engine(
-        fuel=request.quota.fuel is not None,
+    return Runtime(
+        request.ledger,
+        uses_cache=request.uses_cache,
+        burns_fuel=request.quota.fuel is not None,
         max_stack_bytes=request.max_stack_bytes,
     )
-    cache, path = _cache(request, warnings), Path(request.capsule)
-    capsule = while_user_waits(f"compiling {path.name}", lambda: load(engine, path, cache))
-    if capsule.cache_error is not None:
-        warnings.append(capsule.cache_error)
+
+
+def _lease(request: RunRequest, runtime: "Runtime") -> "Lease":
+    from atectl.lease.terms import Terms
+
+    path = Path(request.capsule)
+    capsule = while_user_waits(f"compiling {path.name}", lambda: runtime.load(path))
     terms = Terms(
         principal=request.principal,
         quota=request.quota,
@@ -107,41 +92,29 @@ def _prepare(request: RunRequest, warnings: list[AtectlError]) -> "Lease":
         label=request.label,
         traps_on_refusal=request.traps_on_refusal,
     )
-    return Lease(engine, capsule, terms, Ledger())
+    return runtime.lease(capsule, terms)
 
 
-def _cache(request: RunRequest, warnings: list[AtectlError]) -> "ArtifactCache | None":
-    if not request.uses_cache:
-        return None
-    from atectl.capsule.cache import ArtifactCache
+def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[LeaseLock | None]":
+    """The lock of the actor that the run is for, None if it is for none."""
+    lock = request.lock
+    if lock is None:
+        return nullcontext()
+    from atectl.lease.locked import locked
 
-    try:
-        return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
-    except CacheUnusable as error:
-        warnings.append(error)
-        return None
+    from ..options.places import connected
+    from ..output.stderr import tell_of_wait
 
-
-def _start_flusher(place: str | None, lease: "Lease") -> "LeaseFlusher":
-    from atectl.ledger_store.flusher import LeaseFlusher
-
-    def open_store() -> Any:
-        from atectl.ledger_store.opening import open_for_writing
-
-        return open_for_writing(place)
-
-    flusher = LeaseFlusher(open_store, lambda: [lease.record()])
-    flusher.start()
-    return flusher
+    return locked(lambda: connected(lock.redis), lock.wanted, lease, tell_of_wait)
 
 
-def _screens(lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
+def _screens(ledger: "ProcessLedger", lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
     """What stands between the guest and each terminal that its output goes to."""
     if not (os.isatty(1) or os.isatty(2)):
         return []
     from .live import guest_terminals
 
-    return guest_terminals(lease, request)
+    return guest_terminals(ledger, lease, request)
 
 
 def _conclude(finished: FinishedRun) -> None:

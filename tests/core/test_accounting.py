@@ -125,7 +125,7 @@ class TestLedgerExamples:
         ledger.observe(seen("b", "bob", fuel=7))
         assert ledger.accounts() == [Account("alice", 0, Usage(fuel=5, leases=1), 1)]
 
-    def test_of_several_lowest_accounts_the_oldest_is_put_out(self) -> None:
+    def test_of_several_lowest_accounts_the_oldest_is_displaced(self) -> None:
         ledger = Ledger(capacity=3)
         for name in ("first", "second", "third"):
             ledger.record_peak(name, 7)

@@ -11,23 +11,29 @@ from pathlib import Path
 
 import pytest
 
-from atectl.accounting import Budget, Ledger, Principal, Quota
+from atectl.accounting import Budget, Principal, Quota
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling
 from atectl.arbitration.standing import Phase
 from atectl.arbitration.view import Action
-from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.batch.batch import Batch
+from atectl.batch.job import JobResult, JobTerms
+from atectl.batch.settings import BatchSettings
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import AbortedByArbiter
-from atectl.lease.lease import Lease, Standing, Terms
+from atectl.lease.lease import Lease
+from atectl.lease.tenancy import Tenancy
+from atectl.lease.terms import Terms
+from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull
 from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
+from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -80,7 +86,7 @@ def batch_under(folder: Path, watch: Watch | None = None, **changed: object) -> 
     limit = (resident_bytes() or 0) + ROOM_BYTES
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     settings = BatchSettings(12, budget, rules("both"), folder, observer=watch)
-    return Batch(settings._replace(**changed), None, "none")  # type: ignore[arg-type]
+    return Batch(settings._replace(**changed), bare())  # type: ignore[arg-type]
 
 
 def run(batch: Batch, jobs: list[JobTerms]) -> dict[int, JobResult]:
@@ -254,7 +260,7 @@ class Held:
     def _lease(self, number: int, deadline_s: float) -> Lease:
         terms = Terms(Principal(), Quota(MIB, deadline_s), WasiSettings(("spin.wat",)))
         capsule = load(self.engine, CAPSULES / "spin.wat", None)
-        return Lease(self.engine, capsule, terms, Ledger(), Standing(self.arbiter, number))
+        return Lease(self.engine, capsule, terms, ProcessLedger(), Tenancy(self.arbiter, number))
 
     def press(self, state: Phase) -> None:
         """Say that the process is over soft until the victim is there."""

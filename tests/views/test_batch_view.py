@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
-from atectl.accounting import Budget, Pressure
+from atectl.accounting import Account, Budget, Pressure
 from atectl.commands.batch.decisions_view import LiveDecision
 from atectl.commands.batch.leases_view import LiveLease
 from atectl.commands.batch.live_view import BatchScreen, LiveBatch, show_rate
@@ -306,3 +306,27 @@ def test_a_sparkline_is_blank_where_nothing_was_measured() -> None:
 )
 def test_a_rate_is_a_plain_number(rate: float, shown: str) -> None:
     assert show_rate(rate) == shown
+
+
+def account(principal: str, peak_bytes: int) -> Account:
+    return Account(principal, peak_bytes)
+
+
+class TestPeaks:
+    TWO = replace(BATCH, accounts=(account("team-blue", 96 * MIB), account("b", 8 * MIB)))
+
+    def test_where_several_principals_share_the_host_the_peak_of_each_is_shown(self) -> None:
+        assert screen(self.TWO)[3] == "peaks    team-blue 96 MiB, b 8 MiB"
+
+    def test_one_alone_is_not(self) -> None:
+        alone = replace(BATCH, accounts=self.TWO.accounts[:1])
+        assert screen(alone) == screen(BATCH)
+
+    def test_they_give_way_where_there_is_little_room(self) -> None:
+        assert screen(self.TWO, height=15) == screen(BATCH, height=15)
+
+    def test_those_that_do_not_fit_are_counted(self) -> None:
+        many = replace(
+            BATCH, accounts=tuple(account(f"tenant-{n}", (20 - n) * MIB) for n in range(20))
+        )
+        assert screen(many, width=60)[3] == "peaks    tenant-0 20 MiB, tenant-1 19 MiB, +18 more"

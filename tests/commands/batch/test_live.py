@@ -29,7 +29,7 @@ def row(job: int) -> LeaseRow:
 
 def drawn(*results: dict[str, Any], rows: tuple[LeaseRow, ...] = ()) -> list[str]:
     """The lines of the table, with no escapes in them."""
-    overview = BatchOverview(1.0, rows, Budget(100), Pressure(1, 1, 0), 0, ())
+    overview = BatchOverview(1.0, rows, Budget(100), Pressure(1, 1, 0), 0, (), ())
     batch: Any = SimpleNamespace(overview=lambda: overview)
     tally = Tally(9)
     for each in results:

@@ -5,7 +5,7 @@ from typing import Any
 from atectl.accounting import Quota
 from atectl.arbitration.seat import Ruling
 from atectl.arbitration.view import Action
-from atectl.batch.batch import JobResult
+from atectl.batch.job import JobResult
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import JobDefaults, Submission, submit
 from atectl.commands.batch.results import is_success, result_of_job, result_of_refusal

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from atectl.batch.batch import JobResult
+from atectl.batch.job import JobResult
 from atectl.budget.errors import BadResults
 from atectl.budget.jobs import JobDefaults, Submission, submit
 from atectl.commands.batch.results import result_of_job

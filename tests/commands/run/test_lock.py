@@ -8,15 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from atectl.commands.options.places import RedisOptions
-from atectl.commands.run.arguments import LockRequest
-from atectl.commands.run.lock import taken
-from atectl.locks.holder_record import parse_holder
 from atectl.locks.keys import companion_keys
 from tests.conftest import CAPSULES
 from tests.support.lock_holding import heard_signals
@@ -88,18 +83,6 @@ def test_the_lock_is_taken_and_released_and_the_report_names_it(
         assert client.get(companion_keys(KEY).fence) == b"1"
 
 
-def test_while_it_runs_the_holder_record_has_principal_and_capsule(valkey: Server) -> None:
-    words = ["--principal", "tenant", "--deadline", "60s", capsule("sleep"), "a-secret"]
-    with running(valkey.url, *words) as process:
-        until_locked(valkey, process)
-        with contextlib.closing(valkey.client()) as client:
-            record = parse_holder(client.hgetall(companion_keys(KEY).holder))
-        assert record is not None
-        assert (record.principal, record.command) == ("tenant", "atectl run sleep.wat")
-        assert record.since is not None
-        assert record.deadline == pytest.approx(record.since + 60, abs=0.01)
-
-
 def test_a_busy_lock_is_refused_and_nothing_runs(valkey: Server, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     with running(valkey.url, capsule("sleep")) as process:
@@ -110,14 +93,6 @@ def test_a_busy_lock_is_refused_and_nothing_runs(valkey: Server, tmp_path: Path)
         assert f"pid {process.pid}" in ended.stderr
         assert reported(report)["reason"] == "refused"
         assert reported(report)["error"]["code"] == "E540"
-
-
-def test_a_busy_lock_is_waited_for(valkey: Server) -> None:
-    with contextlib.closing(valkey.client()) as client:
-        client.set(KEY, SUCCESSOR, px=800)
-    words = ["--actor", "team/web", "--redis", valkey.url, "--lock-wait", "20s"]
-    ended = atectl("run", *words, capsule("exit-status"))
-    assert ended.status == 7
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -133,12 +108,9 @@ def test_a_signal_ends_the_wait_and_nothing_runs(
     assert value_of(valkey, KEY) == SUCCESSOR.encode()
 
 
-@pytest.mark.parametrize("name", ["spin", "sleep"])
-def test_a_lock_that_somebody_else_has_ends_the_guest(
-    valkey: Server, tmp_path: Path, name: str
-) -> None:
+def test_a_lock_that_somebody_else_has_ends_the_run(valkey: Server, tmp_path: Path) -> None:
     report = tmp_path / "report.json"
-    words = ["--lock-ttl", "2s", "--report", report, "--principal", "p", capsule(name)]
+    words = ["--lock-ttl", "2s", "--report", report, "--principal", "p", capsule("spin")]
     with running(valkey.url, *words) as process:
         until_locked(valkey, process)
         with contextlib.closing(valkey.client()) as client:
@@ -154,18 +126,6 @@ def test_a_lock_that_somebody_else_has_ends_the_guest(
     assert value_of(valkey, KEY) == SUCCESSOR.encode()
 
 
-def test_a_server_that_hangs_ends_the_guest_before_the_ttl_could_have_run_out(
-    valkey: Server,
-) -> None:
-    with running(valkey.url, "--lock-ttl", "2s", capsule("spin")) as process:
-        until_locked(valkey, process)
-        valkey.stop()
-        hung_at = time.monotonic()
-        process.communicate(timeout=5)
-        assert time.monotonic() - hung_at < 2
-        assert process.returncode == 125
-
-
 def test_a_run_that_was_paused_past_its_ttl_ends_as_it_wakes(valkey: Server) -> None:
     with running(valkey.url, "--lock-ttl", "2s", capsule("spin")) as process:
         until_locked(valkey, process)
@@ -177,29 +137,6 @@ def test_a_run_that_was_paused_past_its_ttl_ends_as_it_wakes(valkey: Server) -> 
         assert time.monotonic() - woken_at < 1
         assert process.returncode == 125
         assert b"error[E541]: no renewal of the lock was answered" in stderr
-
-
-def test_a_guest_that_ended_while_its_lock_was_gone_is_not_said_to_have_succeeded(
-    valkey: Server, tmp_path: Path
-) -> None:
-    report = tmp_path / "report.json"
-    process = subprocess.Popen(
-        [
-            ATECTL, "run", "--actor", "team/web", "--redis", valkey.url, "--report", str(report),
-            str(capsule("echo")),
-        ],
-        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        until_locked(valkey, process)
-        with contextlib.closing(valkey.client()) as client:
-            client.delete(KEY)
-        process.communicate(timeout=10)
-    finally:
-        process.kill()
-        process.wait()
-    assert process.returncode == 125
-    assert reported(report)["reason"] == "lock-lost"
 
 
 def test_a_release_that_cannot_be_asked_for_costs_a_warning_and_not_the_run(
@@ -225,20 +162,6 @@ def test_a_release_that_cannot_be_asked_for_costs_a_warning_and_not_the_run(
         process.wait()
     assert process.returncode == 0
     assert stderr.startswith(b"warning[E501]")
-
-
-def test_a_run_that_fails_in_atectl_itself_leaves_no_lock_behind(valkey: Server) -> None:
-    request = LockRequest("team/web", KEY, 30.0, None, RedisOptions(valkey.url))
-    terms = SimpleNamespace(principal="p", quota=SimpleNamespace(deadline_s=None))
-    lease: Any = SimpleNamespace(capsule=SimpleNamespace(name="c.wasm"), terms=terms)
-
-    def fail() -> None:
-        assert value_of(valkey, KEY) is not None
-        raise RuntimeError
-
-    with pytest.raises(RuntimeError), taken(request, lease):
-        fail()
-    assert value_of(valkey, KEY) is None
 
 
 @pytest.mark.parametrize(

@@ -1,30 +1,33 @@
 """A batch: every job has one result, under one budget, as slots get free."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from atectl.accounting import Budget, Principal, Quota
+from atectl.accounting import Account, Budget, Principal, Quota
 from atectl.arbitration.deciding import decide
 from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.view import Action
-from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.batch.batch import Batch
+from atectl.batch.job import JobResult, JobRun, JobTerms
+from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
-from atectl.capsule.cache import ArtifactCache
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
-from atectl.lease.lease import Terms
 from atectl.lease.outcome import Outcome, exited
+from atectl.lease.runtime import Runtime
+from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
 from atectl.system.apart import Apart, ApartFailed
 from atectl.system.memory import resident_bytes
 from atectl.trace.events import Decided, Event
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
+from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -70,7 +73,7 @@ def running(batch: Batch, jobs: list[JobTerms]) -> Iterator[list[JobResult]]:
 
 @pytest.fixture
 def batch(tmp_path: Path) -> Iterator[Batch]:
-    with Batch(settings(tmp_path), None, "none") as batch:
+    with Batch(settings(tmp_path), bare()) as batch:
         yield batch
 
 
@@ -86,15 +89,15 @@ def test_no_jobs_are_no_results(batch: Batch) -> None:
 def test_short_jobs_are_run_one_after_another(
     batch: Batch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("atectl.batch.batch._FRESH_S", 1.0)  # short is what takes less
+    monkeypatch.setattr("atectl.batch.intake._FRESH_S", 1.0)  # short is what takes less
     beside: list[int] = []
     conclude = batch._conclude
 
-    def count(run: object, outcome: object = None) -> bool:
+    def count(run: JobRun, outcome: Outcome | None = None) -> bool:
         beside.append(len(batch._runs))
-        return conclude(run, outcome)  # type: ignore[arg-type]
+        return conclude(run, outcome)
 
-    batch._conclude = count  # type: ignore[method-assign, assignment]
+    batch._conclude = count  # type: ignore[method-assign]
     assert len(results(batch, hellos(200))) == 200
     assert beside.count(1) > 150
 
@@ -112,7 +115,7 @@ def test_as_many_jobs_run_at_once_as_there_are_slots(tmp_path: Path) -> None:
         together.wait()
         return exited(0)
 
-    with Batch(settings(tmp_path, jobs=100), None, "none") as batch:
+    with Batch(settings(tmp_path, jobs=100), bare()) as batch:
         batch._run = run_together  # type: ignore[method-assign, assignment]
         assert len(results(batch, hellos(100))) == 100
 
@@ -186,8 +189,7 @@ def test_ending_a_batch_cuts_short_what_is_being_compiled(
 
     monkeypatch.setattr("atectl.system.apart.Apart.ask", never_answer)
     with (
-        ArtifactCache.open(tmp_path / "cache") as cache,
-        Batch(settings(tmp_path), cache, "none") as batch,
+        Batch(settings(tmp_path), Runtime("none")) as batch,
         running(batch, [job(1, CAPSULES / "hello.wat")]) as told,
     ):
         wait_until(asked.is_set)
@@ -248,7 +250,7 @@ def test_a_deadline_ends_its_job_alone(batch: Batch) -> None:
 
 
 def test_a_guest_asleep_in_a_host_call_does_not_keep_its_slot(tmp_path: Path) -> None:
-    with Batch(settings(tmp_path, jobs=1), None, "none") as batch:
+    with Batch(settings(tmp_path, jobs=1), bare()) as batch:
         asleep = job(1, CAPSULES / "sleep.wat", quota=Quota(MIB, deadline_s=0.1))
         told = results(batch, [asleep, job(2, CAPSULES / "hello.wat")])
     assert told[1].outcome.reason == "deadline"
@@ -266,7 +268,7 @@ def test_stopping_lets_what_runs_finish_and_begins_nothing_more(batch: Batch) ->
 
 def test_after_a_failure_a_batch_that_fails_fast_begins_no_other_job(tmp_path: Path) -> None:
     jobs = [job(1, CAPSULES / "trap.wat"), *(job(n, CAPSULES / "hello.wat") for n in (2, 3))]
-    with Batch(settings(tmp_path, jobs=1, fails_fast=True), None, "none") as batch:
+    with Batch(settings(tmp_path, jobs=1, fails_fast=True), bare()) as batch:
         assert list(results(batch, jobs)) == [1]
 
 
@@ -304,7 +306,7 @@ def test_what_taking_jobs_in_raises_is_raised_to_the_caller(batch: Batch) -> Non
 def test_a_limit_below_the_baseline_is_refused_before_anything_runs(tmp_path: Path) -> None:
     out = tmp_path / "out.txt"
     with (
-        Batch(settings(tmp_path, budget=Budget(MIB)), None, "none") as batch,
+        Batch(settings(tmp_path, budget=Budget(MIB)), bare()) as batch,
         pytest.raises(UnsatisfiableBudget),
     ):
         list(batch.run([job(1, CAPSULES / "hello.wat", stdout=out)]))
@@ -315,7 +317,7 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     # What this process already holds is its baseline; soft leaves 160 MiB above it.
     limit = (resident_bytes() or 0) + 200 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
-    with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
+    with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
         batch.prepare([CAPSULES / "bounded.wat"])
         told = results(batch, [bounded(number, tmp_path) for number in range(1, 13)])
         assert batch.overview().on_disk_bytes == 0
@@ -335,7 +337,7 @@ def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path
     limit = (resident_bytes() or 0) + 100 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     states: set[str] = set()
-    with Batch(settings(tmp_path, jobs=12, budget=budget), None, "none") as batch:
+    with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
         batch.prepare([CAPSULES / "bounded.wat"])
 
         def has_seen_both() -> bool:
@@ -366,7 +368,7 @@ def test_what_was_decided_can_be_decided_again_from_the_trace(tmp_path: Path) ->
     limit = (resident_bytes() or 0) + 160 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     chosen = settings(tmp_path, jobs=8, budget=budget, observer=Recorder(events.append))
-    with Batch(chosen, None, "none") as batch:
+    with Batch(chosen, bare()) as batch:
         results(batch, [bounded(number, tmp_path) for number in range(1, 9)])
     decided = [event for event in events if isinstance(event, Decided)]
     assert len(decided) > 8
@@ -379,7 +381,7 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
     spins = tmp_path / "spins.wat"
     spins.write_text('(module (memory 640) (func (export "_start") (loop $on (br $on))))')
     limit = (resident_bytes() or 0) + 64 * MIB
-    with Batch(settings(tmp_path, budget=Budget(limit, 0.99, 0.5)), None, "none") as batch:
+    with Batch(settings(tmp_path, budget=Budget(limit, 0.99, 0.5)), bare()) as batch:
 
         def states() -> dict[int, str]:
             return {row.job: row.state for row in batch.overview().rows}
@@ -391,7 +393,7 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
 
 def test_the_ledger_knows_every_job(tmp_path: Path) -> None:
     place = str(tmp_path / "ledger.db")
-    with Batch(settings(tmp_path), None, place) as batch:
+    with Batch(settings(tmp_path), bare(place)) as batch:
         assert len(results(batch, hellos(30))) == 30
     store = open_for_reading(place)
     account = store.account("tenant")
@@ -400,8 +402,61 @@ def test_the_ledger_knows_every_job(tmp_path: Path) -> None:
     assert (account.leases, account.running_leases) == (30, 0)
 
 
+def mixed() -> list[JobTerms]:
+    """Jobs of three principals: some return, some trap, some are refused growth."""
+    names = ("hello", "trap", "never-stops-growing")
+    jobs = [job(n, CAPSULES / f"{names[n % 3]}.wat") for n in range(1, 31)]
+    principals = [Principal(f"p{each.job % 4 % 3}") for each in jobs]
+    return [
+        each._replace(terms=each.terms._replace(principal=principal))
+        for each, principal in zip(jobs, principals, strict=True)
+    ]
+
+
+def exact(accounts: Iterable[Account]) -> dict[str, tuple[int, ...]]:
+    """What does not depend on how long anything took."""
+    return {
+        principal: (peak, usage.high_water_bytes, usage.leases, usage.refused_growths, usage.traps)
+        for principal, peak, usage, _ in accounts
+    }
+
+
+def test_with_a_stored_ledger_and_without_one_the_accounts_are_the_same(tmp_path: Path) -> None:
+    place = str(tmp_path / "ledger.db")
+    found = []
+    for ledger in ("none", place):
+        with Batch(settings(tmp_path), bare(ledger)) as batch:
+            results(batch, iter(mixed()))
+        found.append(exact(batch.overview().accounts))
+    assert found[0] == found[1]
+    assert sum(leases for _, _, leases, _, _ in found[0].values()) == 30
+
+
+def test_after_its_end_the_stored_accounts_are_those_of_the_batch(tmp_path: Path) -> None:
+    place = str(tmp_path / "ledger.db")
+    with Batch(settings(tmp_path), bare(place)) as batch:
+        results(batch, iter(mixed()))
+    accounts = batch.overview().accounts
+    with closing(open_for_reading(place)) as store:
+        stored = {each.principal: each for each in store.accounts()}
+    assert set(stored) == {"p0", "p1", "p2"}
+    for account in accounts:
+        kept = stored[account.principal]
+        assert kept.peak_bytes == account.peak_bytes
+        # Added up in another order, seconds may differ in their last digits.
+        used = {name: getattr(kept, name) for name in account.usage._fields}
+        assert used == pytest.approx(account.usage._asdict())
+
+
+def test_the_overview_counts_running_leases_in_their_accounts(batch: Batch) -> None:
+    with running(batch, [job(1, CAPSULES / "spin.wat")]):
+        wait_until(lambda: any(each.usage.cpu_s > 0.05 for each in batch.overview().accounts))
+        [account] = batch.overview().accounts
+    assert (account.principal, account.usage.leases) == ("tenant", 1)
+
+
 def test_closing_is_idempotent_and_ends_what_runs(tmp_path: Path) -> None:
-    batch = Batch(settings(tmp_path), None, "none")
+    batch = Batch(settings(tmp_path), bare())
     run = batch.run([job(1, CAPSULES / "spin.wat"), job(2, CAPSULES / "hello.wat")])
     assert next(run).job == 2
     assert batch.close() is None

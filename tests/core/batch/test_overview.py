@@ -9,6 +9,7 @@ from atectl.arbitration.seat import Ruling
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Action
 from atectl.batch.overview import RESUMING_S, lease_row
+from tests.support.lease_records import make_lease
 
 SPILL = Ruling(8.0, Action.SPILL, 1, 40, 40, 0, "spilled")
 FAILED_SPILL = SPILL._replace(reason="failed: no space left", freed_bytes=0)
@@ -26,12 +27,9 @@ def state_of(*rulings: Ruling, now_s: float = 10.5, standing: Standing = RUNS) -
         seat=SimpleNamespace(standing=standing, rulings=rulings),
         is_ending=False,
         wall_s=1.0,
-        read=lambda: SimpleNamespace(current_bytes=0),
         resident_bytes=lambda: None,
-        capsule=SimpleNamespace(name="test"),
-        terms=SimpleNamespace(principal="p", label="", quota=SimpleNamespace(memory_bytes=1)),
     )
-    return lease_row(1, lease, now_s).state
+    return lease_row(1, lease, make_lease(), now_s).state
 
 
 @pytest.mark.parametrize("ruling", [GRANT, RESUME])

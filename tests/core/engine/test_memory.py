@@ -117,7 +117,7 @@ def test_an_initial_memory_over_the_quota_is_refused_with_its_size(engine: Engin
     store = engine.new_store(GuestControl())
     with engine.memories.charging(lease), pytest.raises(WasmtimeError, match="over the quota"):
         Instance(store, Module(engine.native, PLAIN), [])
-    assert lease.refused_initial_bytes == PAGE
+    assert lease.initial_bytes_needed == PAGE
     assert meter.read().current_bytes == 0
 
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Principal, Quota
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
-from atectl.lease.lease import Lease, Terms
+from atectl.lease.lease import Lease
+from atectl.lease.terms import Terms
+from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import FINISHED, RUNNING
 from tests.conftest import CAPSULES
 
@@ -25,10 +27,10 @@ def engine() -> Iterator[Engine]:
 
 
 def lease(
-    engine: Engine, path: Path, ledger: Ledger | None = None, quota: Quota | None = None
+    engine: Engine, path: Path, ledger: ProcessLedger | None = None, quota: Quota | None = None
 ) -> Lease:
     terms = Terms(Principal("tenant"), quota or Quota(64 * MIB, LONG_S), WasiSettings((path.name,)))
-    charged = Ledger() if ledger is None else ledger
+    charged = ProcessLedger() if ledger is None else ledger
     return Lease(engine, load(engine, path, None), terms, charged)
 
 
@@ -44,7 +46,7 @@ GROWS = """(module (memory 2)
 
 
 def test_the_ledger_is_charged_what_the_lease_used(engine: Engine, tmp_path: Path) -> None:
-    ledger = Ledger()
+    ledger = ProcessLedger()
     run = lease(engine, written(tmp_path, GROWS), ledger)
     run.start()
     assert run.join().reason == "exited"
@@ -58,7 +60,7 @@ def test_the_ledger_is_charged_what_the_lease_used(engine: Engine, tmp_path: Pat
 
 
 def test_two_leases_of_one_principal_add_up(engine: Engine, tmp_path: Path) -> None:
-    ledger = Ledger()
+    ledger = ProcessLedger()
     for _ in range(2):
         run = lease(engine, written(tmp_path, GROWS), ledger)
         run.start()

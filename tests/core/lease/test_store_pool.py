@@ -7,13 +7,16 @@ import pytest
 
 from atectl.accounting import Budget, Principal, Quota
 from atectl.arbitration.policies import rules
-from atectl.batch.batch import Batch, BatchSettings, JobResult, JobTerms
+from atectl.batch.batch import Batch
+from atectl.batch.job import JobResult, JobTerms
+from atectl.batch.settings import BatchSettings
 from atectl.engine.wasi import WasiSettings
 from atectl.lease import store_pool
-from atectl.lease.lease import Terms
 from atectl.lease.store_pool import PoolKey, StorePool
+from atectl.lease.terms import Terms
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES
+from tests.support.runtimes import bare
 
 MIB = 1 << 20
 PAGE = 65_536
@@ -45,7 +48,10 @@ def batch(tmp_path: Path) -> Iterator[Batch]:
 
 def pooled(folder: Path, pool: int = 1, room_bytes: int = 4096 * MIB) -> Batch:
     budget = Budget((resident_bytes() or 0) + room_bytes, soft=0.95, resume=0.9)
-    return Batch(BatchSettings(1, budget, rules("both"), folder, pool=pool), None, "none")
+    return Batch(
+        BatchSettings(1, budget, rules("both"), folder, pool=pool),
+        bare(),
+    )
 
 
 def call(
@@ -119,7 +125,7 @@ def test_what_idle_stores_hold_counts_until_they_are_dropped(batch: Batch, count
     assert batch.overview().pressure.charged_bytes == 101 * PAGE
     batch._pool.clear()
     assert batch.overview().pressure.charged_bytes == 0
-    assert len(batch._engine.memories) == 0
+    assert len(batch._runtime.engine.memories) == 0
 
 
 def test_idle_stores_make_room_before_anybody_is_held(tmp_path: Path, counts: Path) -> None:

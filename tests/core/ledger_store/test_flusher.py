@@ -16,10 +16,12 @@ from atectl.errors import (
     LedgerUnavailable,
 )
 from atectl.ledger_store.flusher import LeaseFlusher
+from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, NOW, finish, is_gone, make_lease
-from tests.support.waiting import SOON_S
+from tests.support.told_lease import ToldLease
+from tests.support.waiting import SOON_S, wait_until
 
 TICK_S = 0.005
 
@@ -53,19 +55,35 @@ class RecordingStore:
         return [lease for flush in self.flushes for lease in flush]
 
 
-class Host:
-    """A host whose leases change as a test says."""
+class Host(ProcessLedger):
+    """A process's ledger whose leases change as a test says; its looks are counted."""
 
-    def __init__(self, *leases: LeaseRecord) -> None:
-        self.leases = list(leases)
+    def __init__(self) -> None:
+        super().__init__(ended_kept=HISTORY_LEASES)
         self.looks = 0
         self.looked = threading.Condition()
+        self.fail_with: Exception | None = None
+        self._open: dict[str, ToldLease] = {}
 
-    def snapshot(self) -> list[LeaseRecord]:
+    def tell(self, *leases: LeaseRecord) -> None:
+        """These leases run, or have ended, as they say."""
+        for record in leases:
+            lease = self._open.get(record.id)
+            if lease is None:
+                lease = self._open[record.id] = ToldLease(record)
+                self.open(lease)
+            lease.now = record
+            if record.finished_at is not None:
+                self.close(self._open.pop(record.id))
+
+    def running(self) -> list[LeaseRecord]:
+        found = super().running()
         with self.looked:
             self.looks += 1
             self.looked.notify_all()
-            return list(self.leases)
+        if self.fail_with is not None:
+            raise self.fail_with
+        return found
 
     def wait_for_looks(self, more: int) -> None:
         with self.looked:
@@ -80,7 +98,9 @@ def store() -> RecordingStore:
 
 @pytest.fixture
 def host() -> Host:
-    return Host(make_lease())
+    host = Host()
+    host.tell(make_lease())
+    return host
 
 
 StartFlusher = Callable[..., LeaseFlusher]
@@ -93,7 +113,7 @@ def start(store: RecordingStore, host: Host) -> Iterator[StartFlusher]:
     def start(**options: object) -> LeaseFlusher:
         usual: dict[str, object] = {
             "open_store": lambda: store,
-            "snapshot": host.snapshot,
+            "ledger": host,
             "interval_s": TICK_S,
         }
         flusher = LeaseFlusher(**usual | options)  # type: ignore[arg-type]
@@ -104,45 +124,66 @@ def start(store: RecordingStore, host: Host) -> Iterator[StartFlusher]:
     yield start
     store.go_on.set()
     for flusher in started:
-        flusher.close([])
+        flusher.close()
         flusher._thread.join(SOON_S)
 
 
 class TestWhatIsStored:
-    def test_the_first_state_at_once(
-        self, start: StartFlusher, store: RecordingStore, host: Host
-    ) -> None:
-        start(interval_s=60).close([make_lease()])
+    def test_the_first_state_at_once(self, start: StartFlusher, store: RecordingStore) -> None:
+        start(interval_s=60).close()
         assert store.stored[0] == make_lease()
 
     def test_every_change(self, start: StartFlusher, store: RecordingStore, host: Host) -> None:
         flusher = start()
         for fuel in (200, 300, 400):
-            host.leases = [make_lease(fuel=fuel)]
+            host.tell(make_lease(fuel=fuel))
             host.wait_for_looks(2)
-        flusher.close(host.leases)
+        flusher.close()
         assert {lease.fuel for lease in store.stored} >= {200, 300, 400}
 
-    def test_the_last_state_at_the_end(self, start: StartFlusher, store: RecordingStore) -> None:
+    def test_how_a_lease_ended(
+        self, start: StartFlusher, store: RecordingStore, host: Host
+    ) -> None:
+        flusher = start()
         done = finish(make_lease(fuel=999))
-        assert start().close([done]) is None
+        host.tell(done)
+        assert flusher.close() is None
         assert store.stored[-1] == done
+
+    def test_that_a_lease_ended_otherwise_than_was_told(
+        self, start: StartFlusher, store: RecordingStore, host: Host
+    ) -> None:
+        flusher = start()
+        host.tell(finish(make_lease()))
+        host.wait_for_looks(2)
+        lost = finish(make_lease(), reason="lock-lost", exit_status=125)
+        host.amend(ToldLease(lost))
+        flusher.close()
+        assert store.stored[-1] == lost
+
+    def test_a_lease_that_began_and_ended_between_two_looks(
+        self, start: StartFlusher, store: RecordingStore, host: Host
+    ) -> None:
+        flusher = start(interval_s=60)
+        brief = finish(make_lease(id="brief"))
+        host.tell(brief)
+        flusher.close()
+        assert brief in store.stored
 
     def test_what_only_time_changed_at_a_lower_pace(
         self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         now = 0.0
-        flusher = start(refresh_s=2.0, clock=lambda: now)
+        start(refresh_s=2.0, clock=lambda: now)
         host.wait_for_looks(2)
         later = make_lease(updated_at=NOW + 1.9, byte_seconds=11.0)
-        host.leases = [later]
+        host.tell(later)
         now = 1.9
         host.wait_for_looks(3)
         assert store.stored == [make_lease()]
         now = 2.0
         host.wait_for_looks(3)
         assert store.stored == [make_lease(), later]
-        flusher.close(host.leases)
 
     def test_time_alone_is_stored_at_the_end(
         self, start: StartFlusher, store: RecordingStore, host: Host
@@ -150,29 +191,30 @@ class TestWhatIsStored:
         flusher = start()
         host.wait_for_looks(2)
         last = make_lease(updated_at=NOW + 2, byte_seconds=12.0)
-        flusher.close([last])
+        host.tell(last)
+        flusher.close()
         assert store.stored == [make_lease(), last]
 
     def test_a_finished_lease_only_once(
         self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         done = finish(make_lease())
-        host.leases = [done]
+        host.tell(done)
         flusher = start(refresh_s=0)
         host.wait_for_looks(5)
-        flusher.close([done])
+        flusher.close()
         assert store.stored == [done]
 
-    def test_leases_that_have_left_are_not_remembered(
+    def test_leases_that_have_ended_are_not_remembered(
         self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         flusher = start()
         for n in range(5):
-            host.leases = [finish(make_lease(id=f"l{n}"))]
+            host.tell(finish(make_lease(id=f"l{n}")))
             host.wait_for_looks(2)
-        flusher.close(host.leases)
+        flusher.close()
         assert len(store.stored) == 6
-        assert set(flusher._stored) == {"l4"}
+        assert set(flusher._stored) == {"lease-1"}
 
     def test_on_a_thread_of_its_own(self, start: StartFlusher, store: RecordingStore) -> None:
         opened_on: list[str] = []
@@ -181,14 +223,17 @@ class TestWhatIsStored:
             opened_on.append(threading.current_thread().name)
             return store
 
-        start(open_store=open_store).close([make_lease()])
+        start(open_store=open_store).close()
         assert opened_on == ["ledger-flusher"]
         assert store.threads == {"ledger-flusher"}
 
-    def test_then_the_store_is_closed(self, start: StartFlusher, store: RecordingStore) -> None:
+    def test_then_the_store_is_closed(
+        self, start: StartFlusher, store: RecordingStore, host: Host
+    ) -> None:
         flusher = start()
-        flusher.close([make_lease()])
-        flusher.close([make_lease(fuel=12345)])
+        flusher.close()
+        host.tell(make_lease(fuel=12345))
+        flusher.close()
         assert store.closed == 1
         assert 12345 not in {lease.fuel for lease in store.stored}
 
@@ -201,7 +246,7 @@ class TestFailures:
         flusher = start()
         host.wait_for_looks(3)
         store.fail_with = None
-        assert flusher.close(host.leases) is None
+        assert flusher.close() is None
         assert store.stored[-1] == make_lease()
 
     def test_a_failed_flush_is_tried_again_without_a_change(
@@ -214,33 +259,32 @@ class TestFailures:
         host.wait_for_looks(3)
         assert store.stored == [make_lease()]
 
-    def test_a_lease_that_has_left_meanwhile_is_stored_all_the_same(
+    def test_a_lease_that_has_ended_meanwhile_is_stored_all_the_same(
         self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         store.fail_with = LedgerBusy("for a while")
-        done = finish(make_lease(id="left"))
-        host.leases = [done]
+        done = finish(make_lease(id="ended"))
+        host.tell(done)
         flusher = start()
-        host.wait_for_looks(2)
-        host.leases = [make_lease()]
-        host.wait_for_looks(2)
+        host.wait_for_looks(4)
         store.fail_with = None
-        assert flusher.close(host.leases) is None
-        assert store.stored == [done, make_lease()]
+        assert flusher.close() is None
+        assert sorted(lease.id for lease in store.stored) == ["ended", "lease-1"]
+        assert done in store.stored
 
     def test_what_is_kept_for_a_store_that_never_comes_is_bounded(
         self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
+        host.tell(finish(make_lease()))
         store.fail_with = LedgerBusy("for ever")
-        host.leases = [finish(make_lease(id=f"l{n}")) for n in range(HISTORY_LEASES + 5)]
         flusher = start()
-        host.wait_for_looks(2)
-        host.leases = []
-        host.wait_for_looks(2)
+        for first in (0, HISTORY_LEASES // 2, HISTORY_LEASES):
+            host.tell(*(finish(make_lease(id=f"l{first + n}")) for n in range(HISTORY_LEASES // 2)))
+            host.wait_for_looks(2)
         store.fail_with = None
-        flusher.close([])
+        flusher.close()
         assert [lease.id for lease in store.stored] == [
-            f"l{n}" for n in range(5, HISTORY_LEASES + 5)
+            f"l{n}" for n in range(HISTORY_LEASES // 2, HISTORY_LEASES // 2 * 3)
         ]
 
     def test_the_last_one_is_returned(
@@ -249,8 +293,9 @@ class TestFailures:
         flusher = start()
         host.wait_for_looks(2)
         store.fail_with = full = LedgerUnavailable("disk full")
-        assert flusher.close([finish(make_lease())]) is full
-        assert flusher.close([]) is full
+        host.tell(finish(make_lease()))
+        assert flusher.close() is full
+        assert flusher.close() is full
         assert store.closed == 1
 
     @pytest.mark.parametrize("error", [LedgerCorrupt("no ledger"), BadConfiguration("broken")])
@@ -260,7 +305,7 @@ class TestFailures:
         def open_store() -> RecordingStore:
             raise error
 
-        assert start(open_store=open_store).close([make_lease()]) is error
+        assert start(open_store=open_store).close() is error
 
     def test_a_store_that_opens_late_gets_everything(
         self, start: StartFlusher, store: RecordingStore, host: Host
@@ -274,7 +319,7 @@ class TestFailures:
 
         flusher = start(open_store=open_store)
         host.wait_for_looks(4)
-        assert flusher.close(host.leases) is None
+        assert flusher.close() is None
         assert store.stored[0] == make_lease()
 
     def test_a_store_that_hangs_does_not_hold_up_the_end(
@@ -283,48 +328,52 @@ class TestFailures:
         store.go_on.clear()
         flusher = start(close_timeout_s=0.1)
         assert store.blocked.wait(SOON_S)
-        error = flusher.close([make_lease()])
+        error = flusher.close()
         assert isinstance(error, LedgerBusy)
         assert "0.1 s" in str(error)
 
-    def test_a_second_close_does_not_replace_the_last_state(
-        self, start: StartFlusher, store: RecordingStore
+    def test_what_a_store_that_hung_missed_is_stored_once_it_goes_on(
+        self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         store.go_on.clear()
         flusher = start(close_timeout_s=0.05)
         assert store.blocked.wait(SOON_S)
         done = finish(make_lease())
-        flusher.close([done])
-        flusher.close([])
+        host.tell(done)
+        flusher.close()
         store.go_on.set()
         flusher._thread.join(SOON_S)
         assert store.stored[-1] == done
 
-    @pytest.mark.parametrize("where", ["open_store", "snapshot"])
-    def test_an_unforeseen_one_comes_back(
-        self, start: StartFlusher, store: RecordingStore, where: str
-    ) -> None:
-        def fail() -> None:
+    def test_an_unforeseen_one_in_opening_the_store_comes_back(self, start: StartFlusher) -> None:
+        def fail() -> RecordingStore:
             raise ZeroDivisionError("one over nothing")
 
-        error = start(**{where: fail}).close([make_lease()])
+        error = start(open_store=fail).close()
         assert isinstance(error, InternalError)
         assert "ZeroDivisionError: one over nothing" in str(error)
 
-    def test_an_unforeseen_one_does_not_cost_the_last_state(
-        self, start: StartFlusher, store: RecordingStore
+    def test_an_unforeseen_one_in_reading_the_leases_does_not_cost_the_last_state(
+        self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
-        def fail() -> list[LeaseRecord]:
-            raise ZeroDivisionError
-
-        start(snapshot=fail).close([make_lease()])
+        host.fail_with = ZeroDivisionError("one over nothing")
+        flusher = start()
+        wait_until(lambda: flusher._bug is not None)
+        host.fail_with = None
+        assert isinstance(flusher.close(), InternalError)
         assert store.stored == [make_lease()]
 
-    def test_an_unforeseen_one_of_the_store_comes_back(
-        self, start: StartFlusher, store: RecordingStore
+    def test_an_unforeseen_one_of_the_store_does_not_cost_it_either(
+        self, start: StartFlusher, store: RecordingStore, host: Host
     ) -> None:
         store.fail_with = KeyError("peak_bytes")
-        assert isinstance(start().close([make_lease()]), InternalError)
+        done = finish(make_lease(id="ended"))
+        host.tell(done)
+        flusher = start()
+        wait_until(lambda: flusher._bug is not None)
+        store.fail_with = None
+        assert isinstance(flusher.close(), InternalError)
+        assert done in store.stored
 
 
 def test_nothing_is_stored_twice_in_a_real_ledger(tmp_path: Path, host: Host) -> None:
@@ -333,12 +382,13 @@ def test_nothing_is_stored_twice_in_a_real_ledger(tmp_path: Path, host: Host) ->
     def open_store() -> SqliteLedgerStore:
         return SqliteLedgerStore(path, host=HOST, is_gone=is_gone, clock=lambda: NOW)
 
-    flusher = LeaseFlusher(open_store, host.snapshot, interval_s=TICK_S, refresh_s=0)
+    flusher = LeaseFlusher(open_store, host, interval_s=TICK_S, refresh_s=0)
     flusher.start()
     for fuel in range(100, 120):
-        host.leases = [make_lease(fuel=fuel)]
+        host.tell(make_lease(fuel=fuel))
         host.wait_for_looks(1)
-    assert flusher.close([finish(make_lease(fuel=121))]) is None
+    host.tell(finish(make_lease(fuel=121)))
+    assert flusher.close() is None
     with closing(open_store()) as store:
         account = store.account("alice")
         assert account is not None

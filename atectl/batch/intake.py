@@ -1,0 +1,110 @@
+"""Which job is begun next and when, and whether there is still one to come."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from atectl.batch.job import JobTerms
+
+_FRESH_S = 0.005
+"""How long a slot leaves another to itself that has just begun a job.
+
+Beginning and ending a lease is work of the interpreter, of which there is one: two slots that do
+it at the same time only take it from each other, call by call. Short jobs are run one after another
+so, and long ones beside each other.
+"""
+
+_MOST_UNREAD = 64
+"""Results that are still to be read, beside the jobs that run, before slots wait for the reader."""
+
+
+class Intake:
+    """Gives the slots of a batch their jobs, one at a time.
+
+    Args:
+        slots: how many jobs run at once.
+        closing: set when nobody need be waited for any more.
+        on_last: called once all jobs were taken in, on the thread that found that out.
+    """
+
+    def __init__(self, slots: int, closing: threading.Event, on_last: Callable[[], None]) -> None:
+        self._slots = slots
+        self._closing = closing
+        self._on_last = on_last
+        self._jobs: Iterator[JobTerms] = iter(())
+        self._taking = threading.Lock()
+        self._lock = threading.Lock()
+        self._began: dict[int, float] = {}  # when each job that runs was begun
+        self._unread = 0  # jobs begun whose results nobody has been given
+        self._are_all_taken = False
+        self._is_stopping = False
+        self.failure: BaseException | None = None
+        """What iterating over the jobs raised."""
+
+    def open(self, jobs: Iterable[JobTerms]) -> None:
+        """Take jobs from here; `jobs` is iterated on the threads of those who call `take`."""
+        self._jobs = iter(jobs)
+
+    def take(self) -> JobTerms | None:
+        """The next job, when it may be begun; None if there is none, or none is to be begun."""
+        self._await_turn()
+        with self._taking:
+            if self._is_stopping or self._are_all_taken:
+                return None
+            try:
+                job = next(self._jobs, None)
+            except BaseException as error:
+                job, self.failure = None, error
+            return self._begin(job)
+
+    def _begin(self, job: JobTerms | None) -> JobTerms | None:
+        with self._lock:
+            if job is None:
+                self._are_all_taken = True
+            elif self._is_stopping:
+                return None
+            else:
+                self._unread += 1
+                self._began[job.job] = time.monotonic()
+        if job is None:
+            self._on_last()
+        return job
+
+    def end(self, job: int) -> None:
+        """A job has ended."""
+        with self._lock:
+            del self._began[job]
+
+    def count_read(self) -> None:
+        """A result was given to its reader."""
+        with self._lock:
+            self._unread -= 1
+
+    def stop(self) -> None:
+        """Take in no more jobs. Safe in a signal handler."""
+        self._is_stopping = True
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no job is to come any more, and every result was read."""
+        with self._lock:
+            return not self._unread and (self._are_all_taken or self._is_stopping)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no job runs that was taken here."""
+        with self._lock:
+            return not self._began
+
+    def _await_turn(self) -> None:
+        """Wait while another slot has just begun, or too many results wait for their reader."""
+        while (wait_s := self._not_before_s()) > 0 and not self._is_stopping:
+            self._closing.wait(wait_s)
+
+    def _not_before_s(self) -> float:
+        """How long a slot is to wait before it looks again; not positive if it may go on."""
+        with self._lock:
+            if self._unread >= self._slots + _MOST_UNREAD:
+                return _FRESH_S
+            latest = max(self._began.values(), default=0.0)
+        return latest + _FRESH_S - time.monotonic()

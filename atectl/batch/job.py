@@ -1,0 +1,68 @@
+"""One job of a batch: its terms, its run in a slot, and its result."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.arbitration.seat import Ruling
+from atectl.engine.meter import Reading
+from atectl.errors import InternalError
+from atectl.lease import outcome as outcomes
+from atectl.lease.lease import Lease
+from atectl.lease.outcome import Outcome
+from atectl.lease.terms import Terms
+
+_NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
+
+
+class JobTerms(NamedTuple):
+    """One job: what runs, on which terms, and where its streams go.
+
+    `job` is its number, unique in the batch. `stdin` None is empty; `stdout` and `stderr` None
+    are discarded.
+    """
+
+    job: int
+    capsule: Path
+    terms: Terms
+    priority: int = 0
+    stdin: Path | None = None
+    stdout: Path | None = None
+    stderr: Path | None = None
+
+
+class JobResult(NamedTuple):
+    """A job that has ended. `rulings` are the arbiter's about it, in order; growths that were
+    granted at once are none."""
+
+    job: int
+    outcome: Outcome
+    reading: Reading
+    cpu_s: float
+    wall_s: float
+    fuel: int
+    rulings: tuple[Ruling, ...]
+
+
+class JobRun:
+    """A job in its slot; its lease, once the capsule is loaded."""
+
+    def __init__(self, job: JobTerms) -> None:
+        self.job = job
+        self.lease: Lease | None = None
+
+    def result(self, outcome: Outcome | None) -> JobResult:
+        """How it ended: `outcome` is that of a job whose lease has none of its own."""
+        lease = self.lease
+        if lease is None:
+            ended = outcome or outcomes.refused(InternalError("the job has no lease"))
+            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, ())
+        seat = lease.seat
+        return JobResult(
+            self.job.job,
+            outcome or lease.outcome,
+            lease.read(),
+            lease.cpu_s,
+            lease.wall_s,
+            lease.fuel,
+            () if seat is None else tuple(seat.rulings),
+        )

@@ -1,0 +1,26 @@
+"""How a batch runs."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from atectl.accounting import Budget
+from atectl.arbitration.chronicle import Observer
+from atectl.arbitration.policies import Rules
+
+
+class BatchSettings(NamedTuple):
+    """How a batch runs: `jobs` at once, under `budget`, by `rules`.
+
+    `spill_dir` and `spill_cap_bytes` matter only where the rules spill; no cap is None. `pool` is
+    how many idle stores are kept of each reactor and principal; 0 keeps none. With `fails_fast` no
+    job is begun after one that did not end by itself with status 0.
+    """
+
+    jobs: int
+    budget: Budget
+    rules: Rules
+    spill_dir: Path
+    spill_cap_bytes: int | None = None
+    pool: int = 0
+    observer: Observer | None = None
+    fails_fast: bool = False

@@ -1,0 +1,153 @@
+"""The guest of a lease: its thread, its capsule in a store, and how that came to its end."""
+
+import threading
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
+
+from atectl.capsule.loading import Capsule
+from atectl.engine.memory import LeaseMemory
+from atectl.engine.meter import Reading
+from atectl.engine.metered import Engine, GuestControl
+from atectl.engine.wasi import wasi_config
+from atectl.lease import entry
+from atectl.lease import outcome as outcomes
+from atectl.lease.instantiating import instantiate, new_store
+from atectl.lease.outcome import Outcome
+from atectl.lease.terms import Terms
+
+if TYPE_CHECKING:
+    from atectl.lease.store_pool import KeptStore
+
+_HOST_STACK_BYTES = 2 << 20
+_LEAST_THREAD_STACK_BYTES = 8 << 20
+
+
+def start_guest_thread(engine: Engine, target: Callable[[], None], name: str) -> None:
+    """Run `target` on a thread whose stack takes that of a guest."""
+    stack_bytes = engine.max_stack_bytes + _HOST_STACK_BYTES
+    previous = threading.stack_size(max(stack_bytes, _LEAST_THREAD_STACK_BYTES))
+    try:
+        threading.Thread(target=target, name=name, daemon=True).start()
+    finally:
+        threading.stack_size(previous)
+
+
+class CpuClock:
+    """CPU seconds that one thread takes from `start` to `stop`, as any thread may read them."""
+
+    def __init__(self) -> None:
+        self._thread: int | None = None
+        self._before_s = 0.0
+        self._taken_s = 0.0
+
+    def start(self) -> None:
+        """Begin to count those of the calling thread."""
+        self._before_s = time.thread_time()
+        self._thread = threading.get_ident()
+
+    def stop(self) -> None:
+        """Count no more; on whichever thread."""
+        self._taken_s = self.read_s()
+        self._thread = None
+
+    def read_s(self) -> float:
+        """The seconds so far."""
+        thread = self._thread
+        if thread is None:
+            return self._taken_s
+        try:
+            return time.clock_gettime(time.pthread_getcpuclockid(thread)) - self._before_s
+        except OSError:  # it ended between the two looks
+            return self._taken_s
+
+
+class Guest:
+    """One run of a capsule in a store of its own, or in one that an earlier lease left.
+
+    Args:
+        engine: what it runs on.
+        capsule: what runs.
+        terms: what it is granted.
+        memory: what its memories are charged to; those of `kept`, if there is one.
+        control: how it is ended.
+        kept: the store that an earlier lease left, None to make one.
+
+    Attributes:
+        fuel: what it burned; known once it has run.
+        reading: its memory before that was given back; None until it has run.
+        left: its store, if that is fit for another lease; the lease keeps or closes it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        capsule: Capsule,
+        terms: Terms,
+        memory: LeaseMemory,
+        control: GuestControl,
+        kept: "KeptStore | None" = None,
+    ) -> None:
+        self.fuel = 0
+        self.reading: Reading | None = None
+        self.left: KeptStore | None = None
+        self._engine = engine
+        self._capsule = capsule
+        self._terms = terms
+        self._memory = memory
+        self._control = control
+        self._kept = kept
+
+    def run(self, *, may_leave_store: bool) -> Outcome | None:
+        """How the guest ended; None if it ended because it was told to.
+
+        Raises:
+            AtectlError: it could not be started: see `instantiate` and `entry.call`.
+        """
+        quota, kept = self._terms.quota, self._kept
+        if kept is None:
+            store = new_store(self._engine, self._capsule, quota, self._control)
+        else:
+            store = kept.store
+        try:
+            if kept is not None:
+                self._engine.steer(store, self._control)
+            store.set_wasi(wasi_config(self._terms.wasi))
+            with self._engine.memories.charging(self._memory):
+                try:
+                    return self._call(store, may_leave_store=may_leave_store)
+                except (Trap, WasmtimeError) as error:
+                    return self._judge(error)
+        finally:
+            if quota.fuel is not None:
+                self.fuel = quota.fuel - store.get_fuel()
+            self.reading = self._memory.meter.read()
+            if self.left is None:
+                store.close()
+
+    def _call(self, store: Store, *, may_leave_store: bool) -> Outcome:
+        engine, capsule, kept = self._engine, self._capsule, self._kept
+        instance: Any
+        if kept is None:
+            instance = instantiate(engine, capsule, store, self._memory, self._control)
+        else:
+            instance = kept.instance
+        words, invoke = list(self._terms.wasi.arguments[1:]), self._terms.invoke
+        outcome = entry.call(engine, capsule, store, instance, invoke, words, is_fresh=kept is None)
+        is_whole = self._control.ending is None and not self._memory.failures
+        if may_leave_store and is_whole:
+            from atectl.lease.store_pool import KeptStore
+
+            self.left = KeptStore(store, instance, self._memory)
+        return outcome
+
+    def _judge(self, error: Exception) -> Outcome | None:
+        """How the guest ended, from what the engine raised."""
+        control = self._control
+        if control.exit_code is not None:
+            return outcomes.exited(control.exit_code)
+        if isinstance(error, ExitTrap):
+            return outcomes.exited(error.code)
+        return None if control.ending is not None else outcomes.trapped(error, self._terms.quota)

@@ -1,0 +1,161 @@
+"""A lease under an actor's lock: it is taken before the guest starts, and its loss ends the guest.
+
+The lock is watched until the guest has ended, and only then let go of.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from atectl.errors import AtectlError
+from atectl.lease.outcome import LOCK_LOST
+from atectl.locks.errors import BadLockTtl, LockBusy, LockLost
+from atectl.locks.heartbeat import LockTimes
+from atectl.locks.holder_record import Holder
+from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
+
+if TYPE_CHECKING:
+    from atectl.lease.lease import Lease
+    from atectl.redis.connection import RedisConnection
+
+MIN_TTL_S = 2.0
+"""A guest that was told to end may take half a second, which has to be within a quarter of it."""
+
+_LOOK_S = 0.05
+
+
+class LockWanted(NamedTuple):
+    """The lock that is to be held. `wait_s` is None to be refused if it is busy."""
+
+    actor: str
+    key: str
+    ttl_s: float
+    wait_s: float | None
+
+
+class LeaseLock:
+    """A lock that is held for a lease, and watched until `settle`."""
+
+    def __init__(self, lock: HeldLock, lease: "Lease") -> None:
+        self._lock = lock
+        self._lease = lease
+        self._settled = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="lock watch", daemon=True)
+        lock.keep()
+        self._thread.start()
+
+    def settle(self) -> AtectlError | None:
+        """Let go of the lock, now that the guest has ended.
+
+        If the lock was lost before, that is what the lease came to, whatever the guest did.
+
+        Returns:
+            Why nobody said that the lock is free; it frees itself.
+        """
+        self._settled.set()
+        self._thread.join()
+        try:
+            self._lock.release()
+        except LockLost as loss:
+            lost = self._lease.outcome._replace(
+                reason=LOCK_LOST, exit_status=loss.exit_status, error=loss
+            )
+            self._lease.overrule(lost)
+        except AtectlError as error:
+            return error
+        return None
+
+    def abandon(self) -> None:
+        """Let go of the lock of a lease that did not end; no effect after `settle`."""
+        if self._settled.is_set():
+            return
+        self._settled.set()
+        try:
+            self._lock.release()
+        except AtectlError:  # it frees itself, and why the lease failed is what is to be said
+            return
+
+    def facts(self) -> dict[str, Any]:
+        """What the report says of the lock."""
+        terms = self._lock.terms
+        return {"actor": terms.actor, "key": terms.key, "fence": self._lock.fence}
+
+    def _watch(self) -> None:
+        while self._lock.look() is None:
+            if self._settled.wait(_LOOK_S):
+                return
+        loss = LockLost("the actor's lock was lost while the guest ran")
+        self._lease.end(LOCK_LOST, loss)
+
+
+@contextmanager
+def locked(
+    open_connection: Callable[[], "RedisConnection"],
+    wanted: LockWanted,
+    lease: "Lease",
+    on_busy: Callable[[LockBusy], None],
+) -> Iterator[LeaseLock | None]:
+    """Hold an actor's lock for a lease; None if the lease was told to end while it waited.
+
+    Args:
+        open_connection: connects to the server that keeps the lock.
+        wanted: which lock, and how long to wait for it.
+        lease: whose guest is to run under it.
+        on_busy: told once that somebody else holds it, and that it is waited for.
+
+    Raises:
+        LockBusy: somebody else holds it (exit 75).
+        BadLockTtl: its TTL is too short for a guest to be ended in time (exit 2).
+        AtectlError: the server could not be asked (exit 125), or what connecting to it raised.
+    """
+    if wanted.ttl_s < MIN_TTL_S:
+        raise BadLockTtl(f"--lock-ttl {wanted.ttl_s:g}s is too short; the least is 2s")
+    with open_connection() as connection:
+        try:
+            lock = _acquire(connection, wanted, lease, on_busy)
+        except InterruptedError:
+            yield None
+            return
+        held = LeaseLock(lock, lease)
+        try:
+            yield held
+        finally:
+            held.abandon()
+
+
+def _acquire(
+    connection: "RedisConnection",
+    wanted: LockWanted,
+    lease: "Lease",
+    on_busy: Callable[[LockBusy], None],
+) -> HeldLock:
+    # The guest's arguments stay out of it: whoever may read the locks would read them.
+    command = f"atectl run {lease.capsule.name}"
+    terms = LockTerms(
+        actor=wanted.actor,
+        key=wanted.key,
+        holder=Holder(os.uname().nodename, os.getpid(), command, lease.terms.principal),
+        times=LockTimes(wanted.ttl_s),
+        deadline_s=lease.terms.quota.deadline_s,
+    )
+    if wanted.wait_s is None:
+        return acquire(connection, terms)
+    return acquire_within(
+        connection,
+        terms,
+        wanted.wait_s,
+        sleep=lambda seconds: _sleep(seconds, lease),
+        on_busy=on_busy,
+    )
+
+
+def _sleep(seconds: float, lease: "Lease") -> None:
+    """Wait, unless the lease is told to end: then raise `InterruptedError`."""
+    until = time.monotonic() + seconds
+    while (left_s := until - time.monotonic()) > 0:
+        if lease.is_ending:
+            raise InterruptedError
+        time.sleep(min(left_s, _LOOK_S))

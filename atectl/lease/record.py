@@ -1,0 +1,79 @@
+"""What the ledger is told of a lease: what is counted of it, and all that is listed."""
+
+import os
+import time
+from typing import Protocol
+
+from atectl.accounting import Observation, Usage
+from atectl.capsule.loading import Capsule
+from atectl.engine.meter import Reading
+from atectl.lease.outcome import Outcome
+from atectl.lease.terms import Terms
+from atectl.ledger_store.records import FINISHED, LeaseRecord
+from atectl.system.processes import own_identity
+
+
+class Recorded(Protocol):
+    """A lease, as far as the ledger is told of it. Times are seconds since 1970."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def capsule(self) -> Capsule: ...
+    @property
+    def terms(self) -> Terms: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def state(self) -> str: ...
+    @property
+    def cpu_s(self) -> float: ...
+    @property
+    def fuel(self) -> int: ...
+    def read(self) -> Reading: ...
+
+
+def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
+    """What an account is to count of a lease: now, or as it ended with `outcome`."""
+    reading = lease.read()
+    usage = Usage(
+        reading.peak_bytes,
+        lease.fuel,
+        lease.cpu_s,
+        reading.byte_seconds,
+        1,
+        reading.refused_growths,
+        int(outcome is not None and outcome.trap is not None),
+    )
+    return Observation(lease.id, lease.terms.principal, reading.grown_bytes, usage)
+
+
+def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> LeaseRecord:
+    """A lease of this process: now, or as it ended with `outcome` at `ended_at`."""
+    reading, terms = lease.read(), lease.terms
+    running = outcome is None
+    return LeaseRecord(
+        id=lease.id,
+        principal=terms.principal,
+        capsule=lease.capsule.name,
+        label=terms.label,
+        host=os.uname().nodename,
+        pid=os.getpid(),
+        process=own_identity(),
+        state=lease.state if running else FINISHED,
+        current_bytes=reading.current_bytes if running else 0,
+        peak_bytes=reading.grown_bytes,
+        high_water_bytes=reading.peak_bytes,
+        quota_bytes=terms.quota.memory_bytes,
+        refused_growths=reading.refused_growths,
+        largest_refused_bytes=reading.largest_refused_bytes,
+        cpu_s=lease.cpu_s,
+        byte_seconds=reading.byte_seconds,
+        fuel=lease.fuel,
+        trapped=int(outcome is not None and outcome.trap is not None),
+        started_at=lease.started_at,
+        updated_at=time.time() if running else ended_at,
+        finished_at=None if running else ended_at,
+        reason=None if outcome is None else outcome.reason,
+        exit_status=None if outcome is None else outcome.exit_status,
+    )

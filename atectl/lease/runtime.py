@@ -1,0 +1,99 @@
+"""What the leases of one process run on: an engine, the cache of compiled capsules, a ledger."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from atectl import config
+from atectl.accounting import DEFAULT_STACK_BYTES
+from atectl.capsule.loading import Capsule, load
+from atectl.engine.metered import Engine
+from atectl.errors import AtectlError, CacheUnusable
+from atectl.lease.lease import Lease
+from atectl.lease.terms import Terms
+from atectl.ledger_store.process_ledger import ProcessLedger
+from atectl.ledger_store.records import HISTORY_LEASES, LedgerStore
+
+if TYPE_CHECKING:
+    from atectl.capsule.cache import ArtifactCache
+    from atectl.lease.tenancy import Tenancy
+    from atectl.ledger_store.flusher import LeaseFlusher
+
+
+class Runtime:
+    """Makes leases that share an engine, a cache and a ledger. To be closed.
+
+    Args:
+        ledger_flag: what `--ledger` said: the stored ledger to tell; "none" tells nobody.
+        uses_cache: whether compiled capsules are taken from the cache, and kept there.
+        burns_fuel: whether guests burn fuel.
+        max_stack_bytes: what a guest's own call stack may take.
+
+    Raises:
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+
+    Attributes:
+        engine: what the leases run on.
+        cache: where compiled capsules are kept; None compiles each anew.
+        ledger: what is known of the leases; it is kept even where nobody is told.
+        warnings: what went wrong and hindered no lease.
+    """
+
+    def __init__(
+        self,
+        ledger_flag: str | None = None,
+        *,
+        uses_cache: bool = True,
+        burns_fuel: bool = False,
+        max_stack_bytes: int = DEFAULT_STACK_BYTES,
+    ) -> None:
+        self._ledger_flag = ledger_flag
+        self._is_stored = config.ledger_path(ledger_flag) is not None
+        self._flusher: LeaseFlusher | None = None
+        self.warnings: list[AtectlError] = []
+        self.ledger = ProcessLedger(ended_kept=HISTORY_LEASES if self._is_stored else 0)
+        self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes)
+        self.cache = self._open_cache() if uses_cache else None
+
+    def load(self, path: Path) -> Capsule:
+        """The capsule at `path`, compiled for the engine: see `capsule.loading.load`."""
+        capsule = load(self.engine, path, self.cache)
+        if capsule.cache_error is not None:
+            self.warnings.append(capsule.cache_error)
+        return capsule
+
+    def lease(self, capsule: Capsule, terms: Terms, tenancy: "Tenancy | None" = None) -> Lease:
+        """A lease that is still to be started, and is in the ledger as soon as it is."""
+        return Lease(self.engine, capsule, terms, self.ledger, tenancy)
+
+    def store_ledger(self) -> None:
+        """Have the ledger stored from now on, if it is to be; at best once a guest runs."""
+        if not self._is_stored:
+            return
+        from atectl.ledger_store.flusher import LeaseFlusher
+
+        self._flusher = LeaseFlusher(self._open_store, self.ledger)
+        self._flusher.start()
+
+    def close(self) -> AtectlError | None:
+        """Store the last state of the leases, and drop the engine; idempotent.
+
+        Returns:
+            Why the ledger may not be stored, None if it is or nobody is told.
+        """
+        failure = None if self._flusher is None else self._flusher.close()
+        self.engine.close()
+        return failure
+
+    def _open_cache(self) -> "ArtifactCache | None":
+        from atectl.capsule.cache import ArtifactCache
+
+        try:
+            return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
+        except CacheUnusable as error:
+            self.warnings.append(error)
+            return None
+
+    def _open_store(self) -> LedgerStore:
+        from atectl.ledger_store.opening import open_for_writing
+
+        return open_for_writing(self._ledger_flag)

@@ -1,0 +1,57 @@
+"""Results on their way to whoever reads them."""
+
+import threading
+
+from atectl.batch.job import JobResult
+from atectl.batch.results import ResultQueue
+from atectl.engine.meter import Reading
+from atectl.lease.outcome import exited
+
+
+def result(job: int) -> JobResult:
+    return JobResult(job, exited(0), Reading(0, 0, 0, 0, 0, 0.0), 0.0, 0.0, 0, ())
+
+
+def test_results_come_in_the_order_in_which_they_were_told() -> None:
+    results = ResultQueue(threading.Event())
+    results.put(result(2))
+    results.put(result(1))
+    assert [results.next(0), results.next(0), results.next(0)] == [result(2), result(1), None]
+
+
+def test_more_are_said_to_be_there_only_while_they_are() -> None:
+    results = ResultQueue(threading.Event())
+    assert not results.has_more
+    results.put(result(1))
+    assert results.has_more
+    results.next(0)
+    assert not results.has_more
+
+
+def test_a_reader_who_waits_is_woken_although_there_is_no_result() -> None:
+    results = ResultQueue(threading.Event())
+    woken: list[JobResult | None] = []
+    reader = threading.Thread(target=lambda: woken.append(results.next(60)))
+    reader.start()
+    results.wake()
+    reader.join(30)
+    assert woken == [None]
+
+
+class Counting(threading.Event):
+    waits = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits += 1
+        return super().wait(timeout)
+
+
+def test_a_reader_gathers_unless_there_is_a_result_at_once() -> None:
+    closing = Counting()
+    results = ResultQueue(closing)
+    results.put(result(1))
+    results.gather()
+    assert closing.waits == 0
+    results.next(0)
+    results.gather()
+    assert closing.waits == 1
