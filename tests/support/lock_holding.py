@@ -12,6 +12,7 @@ from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingUDPServer
 from typing import NamedTuple
 
+from tests.support.processes import pid_in
 from tests.support.program import ATECTL
 
 HOLD = [ATECTL, "locks", "hold"]
@@ -132,6 +133,23 @@ def held(
         text=True,
         timeout=60,
     )
+
+
+class Work(NamedTuple):
+    """A command that goes on until it is told that it may end."""
+
+    folder: Path
+
+    @property
+    def command(self) -> list[str]:
+        return telling_pid(self.folder, f"until [ -e {self.folder}/enough ]; do sleep 0.05; done")
+
+    def begun(self) -> int:
+        """Its process number, once it has begun."""
+        return pid_in(self.folder)
+
+    def may_end(self) -> None:
+        (self.folder / "enough").touch()
 
 
 def telling_pid(folder: Path, then: str) -> list[str]:

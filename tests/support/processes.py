@@ -23,6 +23,17 @@ def children_of(pid: int) -> list[int]:
     return [child for child in _everybody() if _parent(child) == pid]
 
 
+def computing_child(pid: int) -> int:
+    """The child of a process, once it has a thread beside its first: it is past its start."""
+
+    def found() -> list[int]:
+        return [each for each in children_of(pid) if len(_threads(each)) > 1]
+
+    wait_until(found)
+    (child,) = found()
+    return child
+
+
 def alive_in_session(session: int) -> list[int]:
     """The processes of a session that have not ended."""
     return [pid for pid in _everybody() if _session(pid) == session and is_alive(pid)]
@@ -33,6 +44,13 @@ def pid_in(folder: Path) -> int:
     path = folder / "pid"
     wait_until(lambda: path.exists() and path.read_text().endswith("\n"))
     return int(path.read_text())
+
+
+def _threads(pid: int) -> list[str]:
+    try:
+        return [folder.name for folder in Path(f"/proc/{pid}/task").iterdir()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def _everybody() -> list[int]:

@@ -8,6 +8,8 @@ from typing import Self
 import pexpect
 import pyte
 
+from tests.support.waiting import SOON_S
+
 
 class PtyScreen:
     """A running program; `lines` is what its terminal shows now."""
@@ -28,7 +30,7 @@ class PtyScreen:
             list(command[1:]),
             env={"TERM": "xterm-256color", **environment},
             dimensions=(rows, columns),
-            timeout=20,
+            timeout=SOON_S,
         )
 
     def __enter__(self) -> Self:
@@ -74,19 +76,19 @@ class PtyScreen:
         self._stream.feed(data)
         return True
 
-    def until(self, condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    def until(self, condition: Callable[[], bool]) -> None:
         """Read until `condition` holds of the screen.
 
         Raises:
             AssertionError: it did not come to hold; the message has the screen.
         """
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + SOON_S
         while not condition():
             is_alive = self.read()
             if condition():
                 return
             assert is_alive, f"the program ended:\n{self.text}"
-            assert time.monotonic() < deadline, f"not within {seconds} s:\n{self.text}"
+            assert time.monotonic() < deadline, f"it did not come about:\n{self.text}"
 
     def until_shown(self, text: str) -> None:
         """Read until the screen shows `text`."""
@@ -94,7 +96,7 @@ class PtyScreen:
 
     def end(self) -> int:
         """Read to the end of the program; its exit status, 128 + N for signal N."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + SOON_S
         while self.read():
             assert time.monotonic() < deadline, f"it does not end:\n{self.text}"
         self.process.close()

@@ -12,6 +12,8 @@ from typing import Protocol
 import pexpect
 import pytest
 
+from tests.support.waiting import SOON_S
+
 ALL, SHOW, CLEAR = "\x07", "\x14", "\x15"
 """Keys: show all that is offered, show the line as it stands, begin anew."""
 
@@ -61,7 +63,7 @@ class Terminal:
             cwd=str(folder),
             env=dict(environment),
             encoding="utf-8",
-            timeout=20,
+            timeout=SOON_S,
             dimensions=(200, 250),
             echo=False,
         )
@@ -122,7 +124,7 @@ class Fish:
             capture_output=True,
             text=True,
             check=True,
-            timeout=30,
+            timeout=SOON_S,
         )
         assert ran.stderr == ""
         return [_value(offer.split("\t")[0]) for offer in ran.stdout.splitlines()]

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from atectl.trace.events import Registered, Ruled
 from atectl.trace.reading import read_trace
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, Ended, atectl
+from tests.support.waiting import SOON_S, wait_until
 from tests.support.watched_process import run_watched
 
 MIB = 1 << 20
@@ -186,7 +186,7 @@ def test_a_result_waits_for_no_further_job() -> None:
         for _ in range(3):
             send(process, {"capsule": wat("hello")})
             assert next_result(process)["exit_status"] == 0
-        assert process.communicate(timeout=20)[0] == b""
+        assert process.communicate(timeout=SOON_S)[0] == b""
     assert process.returncode == 0
 
 
@@ -204,7 +204,7 @@ def test_a_reader_that_leaves_ends_the_batch() -> None:
         assert process.stdout is not None
         process.stdout.close()
         send(process, {"capsule": wat("hello")})
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=SOON_S) == 141
         assert process.stderr is not None
         assert process.stderr.read().startswith(b"2 done, 0 failed")
 
@@ -217,7 +217,7 @@ def test_what_runs_as_the_reader_leaves_is_ended_and_counted() -> None:
         assert process.stdout is not None
         process.stdout.close()
         send(process, {"capsule": wat("hello")})
-        assert process.wait(timeout=20) == 141
+        assert process.wait(timeout=SOON_S) == 141
         assert process.stderr is not None
         assert process.stderr.read().startswith(b"2 done, 1 interrupted")
 
@@ -393,7 +393,7 @@ def test_a_signal_ends_what_runs_and_tells_what_was_done(
         send(process, SPIN)
         until_running(process)
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=20)
+        stdout, stderr = process.communicate(timeout=SOON_S)
     assert process.returncode == status
     [result] = [json.loads(line) for line in stdout.splitlines()]
     assert (result["job"], result["reason"], result["exit_status"]) == (1, reason, status)
@@ -407,7 +407,7 @@ def test_jobs_that_a_signal_kept_from_starting_are_counted(tmp_path: Path) -> No
     with begun(str(file), "--jobs", "1") as process:
         assert next_result(process)["job"] == 1
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=20)
+        _, stderr = process.communicate(timeout=SOON_S)
     assert process.returncode == 130
     assert b"1 done, 1 interrupted, 2 not started" in stderr
 
@@ -420,7 +420,7 @@ def test_ctrl_c_that_ends_the_reader_too_is_status_130_and_tells_what_was_done()
         assert process.stdout is not None
         process.stdout.close()
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=20) == 130
+        assert process.wait(timeout=SOON_S) == 130
         assert process.stderr is not None
         told = process.stderr.read()
     assert b"1 done, 1 interrupted" in told
@@ -428,11 +428,11 @@ def test_ctrl_c_that_ends_the_reader_too_is_status_130_and_tells_what_was_done()
 
 
 def test_a_terminated_batch_lets_jobs_finish_within_the_grace() -> None:
-    with begun("--jobs", "2", "--grace", "30s") as process:
-        send(process, {"capsule": wat("spin"), "deadline": "1s"})
+    with begun("--jobs", "2", "--grace", "600s") as process:
+        send(process, {"capsule": wat("spin"), "deadline": "3s"})
         until_running(process)
         process.send_signal(signal.SIGTERM)
-        stdout, _ = process.communicate(timeout=20)
+        stdout, _ = process.communicate(timeout=SOON_S)
     assert process.returncode == 143
     assert json.loads(stdout)["reason"] == "deadline"
 
@@ -443,27 +443,24 @@ def test_without_grace_a_terminated_batch_ends_its_jobs_at_once(grace: str) -> N
         send(process, SPIN)
         until_running(process)
         process.send_signal(signal.SIGTERM)
-        stdout, _ = process.communicate(timeout=20)
+        stdout, _ = process.communicate(timeout=SOON_S)
     assert process.returncode == 143
     assert json.loads(stdout)["reason"] == "terminated"
 
 
 def test_a_second_signal_leaves_at_once() -> None:
-    with begun("--jobs", "2", "--grace", "60s") as process:
+    with begun("--jobs", "2", "--grace", "600s") as process:
         send(process, SPIN)
         until_running(process)
-        process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        assert process.poll() is None
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=5) == 130
+        wait_until(lambda: process.send_signal(signal.SIGTERM) or process.poll() is not None)
+        assert process.returncode == 143
 
 
 def test_ctrl_c_does_not_wait_for_the_next_line() -> None:
     with begun() as process:
         until_running(process)
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=10) == 130
+        assert process.wait(timeout=SOON_S) == 130
         assert process.stderr is not None
         assert b"1 done, 0 failed, input not read to its end" in process.stderr.read()
 
@@ -475,11 +472,8 @@ def test_a_killed_batch_leaves_no_spill_file(tmp_path: Path) -> None:
         send(process, *[job] * 6)
         assert process.stdin is not None
         process.stdin.close()
-        deadline = time.monotonic() + 30
-        while not spill_files(process.pid, tmp_path):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.01)
+        wait_until(lambda: process.poll() is not None or spill_files(process.pid, tmp_path))
+        assert process.poll() is None
         process.kill()
         process.wait()
     assert list(tmp_path.iterdir()) == []

@@ -4,10 +4,9 @@ import json
 import os
 import signal
 import subprocess
-import time
 import tomllib
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ from tests.conftest import CAPSULES, ROOT
 from tests.support.lease_records import finish
 from tests.support.ledger_records import MIB, just_now, lease
 from tests.support.memory_group import memory_group
+from tests.support.processes import alive_in_session, computing_child
 from tests.support.program import ATECTL, Ended, atectl
+from tests.support.waiting import SOON_S, wait_until
 
 BUDGETS = ROOT / "fixtures" / "budgets"
 
@@ -202,26 +203,11 @@ def test_a_capsule_whose_start_does_not_end_is_named_and_fails_a_strict_check() 
 def test_a_check_that_is_ended_leaves_no_process(number: int) -> None:
     words = [ATECTL, "budget", "check", str(BUDGETS / "start-never-ends.toml")]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, start_new_session=True) as started:
-        group = started.pid
-        while len(_processes_of(group)) < 2:
-            time.sleep(0.01)
-        time.sleep(0.5)  # it is past its own start, where no signal is lost
+        session = started.pid
+        computing_child(started.pid)
         started.send_signal(number)
-        started.wait(5)
-    deadline = time.monotonic() + 2
-    while _processes_of(group) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert _processes_of(group) == []
-
-
-def _processes_of(session: int) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            fields = place.read_bytes().rpartition(b")")[2].split()
-            if int(fields[3]) == session and fields[0] not in b"ZX":
-                found.append(int(place.parent.name))
-    return found
+        started.wait(SOON_S)
+    wait_until(lambda: not alive_in_session(session))
 
 
 def test_a_budget_can_come_from_stdin(tmp_path: Path) -> None:

@@ -4,18 +4,21 @@ import json
 import os
 import shlex
 import signal
+import sqlite3
 import subprocess
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from atectl import config
+from atectl.ledger_store.opening import open_for_reading
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, atectl
 from tests.support.real_capsules import CPYTHON, RESVG
+from tests.support.waiting import SOON_S, wait_until
 
 MIB = 1 << 20
 
@@ -155,12 +158,11 @@ def test_returning_from_start_is_success(tmp_path: Path) -> None:
 def test_a_deadline_ends_a_guest_that_spins() -> None:
     report = report_of("--deadline", "300ms", capsule("spin"), status=124)
     assert report["reason"] == "deadline"
-    assert 0.3 <= report["wall_s"] < 3
+    assert report["wall_s"] >= 0.3
 
 
 def test_a_deadline_ends_a_guest_asleep_in_a_host_call() -> None:
     report = report_of("--deadline", "300ms", capsule("sleep"), status=124)
-    assert report["wall_s"] < 3
     assert report["cpu_s"] < 0.5
 
 
@@ -207,9 +209,9 @@ def test_a_signal_ends_the_guest_and_the_ledger_has_what_it_used(
 ) -> None:
     report = tmp_path / "report.json"
     with started("run", "--principal", "signalled", "--report", report, capsule(name)) as process:
-        wait_for(is_running)
+        wait_until(is_running)
         process.send_signal(number)
-        assert process.wait(10) == status
+        assert process.wait(SOON_S) == status
     assert json.loads(report.read_text())["reason"] == reason
     [lease] = json.loads(atectl("ledger", "history", "-o", "json").stdout)["leases"]
     assert (lease["reason"], lease["exit_status"]) == (reason, status)
@@ -217,14 +219,15 @@ def test_a_signal_ends_the_guest_and_the_ledger_has_what_it_used(
 
 
 def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
-    with started("run", capsule("sleep")) as process:
-        wait_for(is_running)
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        assert process.wait(10) == 130
-        assert time.monotonic() - began < 0.2
+    report = tmp_path / "report.json"
+    with started("run", "--report", report, capsule("sleep")) as process:
+        wait_until(is_running)
+        with closing(sqlite3.connect(config.ledger_path(None), isolation_level=None)) as ledger:
+            # An orderly end waits for seconds to write to the ledger, and then writes the report.
+            ledger.execute("BEGIN EXCLUSIVE")
+            wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None)
+    assert process.returncode == 130
+    assert not report.exists()
 
 
 def test_a_reader_that_leaves_does_not_bring_a_traceback(tmp_path: Path) -> None:
@@ -251,11 +254,10 @@ def test_an_interrupt_does_not_wait_for_the_compiler(
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with started("run", CPYTHON, "-c", "pass") as process:
-        time.sleep(0.7)
+        wait_until(lambda: b"libwasmtime" in Path(f"/proc/{process.pid}/maps").read_bytes())
         process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        assert process.wait(10) == 130
-        assert time.monotonic() - began < 0.5
+        assert process.wait(SOON_S) == 130
+    assert not list(tmp_path.rglob("*.cwasm"))
 
 
 # Bad input
@@ -352,11 +354,8 @@ def started(*words: str | Path) -> "Iterator[subprocess.Popen[bytes]]":
 
 
 def is_running() -> bool:
-    return bool(json.loads(atectl("ledger", "ps", "-o", "json").stdout)["leases"])
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
+    """Whether the ledger, once there is one, has a lease that runs."""
+    if not config.ledger_path(None).exists():
+        return False
+    with closing(open_for_reading()) as store:
+        return bool(store.running())

@@ -17,7 +17,7 @@ from tests.conftest import CAPSULES
 from tests.support.lock_holding import heard_signals
 from tests.support.program import ATECTL, atectl
 from tests.support.redis_servers import Cluster, Server
-from tests.support.waiting import wait_until
+from tests.support.waiting import SOON_S, wait_until
 
 KEY = "lock:actor:team:web"
 SUCCESSOR = "01234567-89ab-4cde-8f01-23456789abcd"
@@ -102,9 +102,10 @@ def test_a_signal_ends_the_wait_and_nothing_runs(
     with contextlib.closing(valkey.client()) as client:
         client.set(KEY, SUCCESSOR, px=60_000)
     with running(valkey.url, "--lock-wait", "60s", capsule("hello")) as process:
-        time.sleep(1.5)
+        with contextlib.closing(valkey.client()) as client:
+            wait_until(lambda: "cmdstat_evalsha" in client.info("commandstats"))
         process.send_signal(number)
-        assert process.wait(5) == status
+        assert process.wait(SOON_S) == status
     assert value_of(valkey, KEY) == SUCCESSOR.encode()
 
 
@@ -115,7 +116,7 @@ def test_a_lock_that_somebody_else_has_ends_the_run(valkey: Server, tmp_path: Pa
         until_locked(valkey, process)
         with contextlib.closing(valkey.client()) as client:
             client.set(KEY, SUCCESSOR, px=60_000)
-        _, stderr = process.communicate(timeout=5)
+        _, stderr = process.communicate(timeout=SOON_S)
     assert process.returncode == 125
     assert b"error[E541]: the lock is somebody else's now" in stderr
     found = reported(report)
@@ -130,11 +131,9 @@ def test_a_run_that_was_paused_past_its_ttl_ends_as_it_wakes(valkey: Server) -> 
     with running(valkey.url, "--lock-ttl", "2s", capsule("spin")) as process:
         until_locked(valkey, process)
         process.send_signal(signal.SIGSTOP)
-        time.sleep(2.2)
+        wait_until(lambda: value_of(valkey, KEY) is None)
         process.send_signal(signal.SIGCONT)
-        woken_at = time.monotonic()
-        _, stderr = process.communicate(timeout=5)
-        assert time.monotonic() - woken_at < 1
+        _, stderr = process.communicate(timeout=SOON_S)
         assert process.returncode == 125
         assert b"error[E541]: no renewal of the lock was answered" in stderr
 
@@ -156,7 +155,7 @@ def test_a_release_that_cannot_be_asked_for_costs_a_warning_and_not_the_run(
         # Until then the answer that the lock is ours may still be on its way.
         assert process.stdout.readline() == b"it runs\n"
         valkey.kill()
-        _, stderr = process.communicate(timeout=10)
+        _, stderr = process.communicate(timeout=SOON_S)
     finally:
         process.kill()
         process.wait()

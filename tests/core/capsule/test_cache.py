@@ -18,6 +18,7 @@ from atectl.capsule import cache_folder
 from atectl.capsule.cache import LEFTOVER_NS, SETTLED_NS, Artifact, ArtifactCache
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
+from tests.support.waiting import wait_until
 
 NOBODY = 65_534
 SHA256 = "5" * 64
@@ -354,6 +355,17 @@ def replace_it(source: Path) -> None:
     copy.rename(source)
 
 
+def until_files_are_newer(folder: Path, status: os.stat_result) -> None:
+    """Wait for the kernel's clock for files, which ticks a few hundred times a second."""
+    probe = folder / "probe"
+
+    def is_newer() -> bool:
+        probe.touch()
+        return probe.stat().st_ctime_ns > status.st_ctime_ns
+
+    wait_until(is_newer)
+
+
 @pytest.mark.parametrize(
     "change", [touch_it, change_its_mode, append_to_it, replace_it], ids=lambda each: each.__name__
 )
@@ -365,7 +377,7 @@ def test_a_file_whose_status_changed_is_not_known(
     status = source.stat()
     with ArtifactCache.open(folder, clock_ns=settled(status)) as cache:
         cache.remember_source(status, SHA256)
-        time.sleep(0.02)  # the kernel's clock for files ticks a few hundred times a second
+        until_files_are_newer(tmp_path, status)
         change(source)
         assert cache.known_source(source.stat()) is None
 
@@ -468,13 +480,14 @@ def test_clearing_leaves_nothing(cache: ArtifactCache, engine: Engine, folder: P
 
 
 @pytest.mark.parametrize("name", ["a.cwasm.1-ab.tmp", "a.meta.1-ab.tmp", "a.cwasm", "a.meta"])
-@pytest.mark.parametrize(("age_ns", "is_left"), [(LEFTOVER_NS - 10**9, True), (LEFTOVER_NS, False)])
+@pytest.mark.parametrize(("age_ns", "is_left"), [(LEFTOVER_NS, True), (LEFTOVER_NS + 1, False)])
 def test_what_a_killed_writer_left_is_removed_when_it_is_old(
     folder: Path, name: str, age_ns: int, is_left: bool
 ) -> None:
-    with ArtifactCache.open(folder, clock_ns=lambda: time.time_ns() + age_ns) as cache:
+    left_at_ns = time.time_ns()
+    with ArtifactCache.open(folder, clock_ns=lambda: left_at_ns + age_ns) as cache:
         (folder / name).write_bytes(b"half")
-        time.sleep(0.01)
+        os.utime(folder / name, ns=(left_at_ns, left_at_ns))
         cache.prune(1 << 30)
     assert (folder / name).exists() == is_left
 
