@@ -6,6 +6,7 @@ The tests are shared out to several workers. What must not run beside its like h
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,6 +29,14 @@ hypothesis.settings.register_profile(
     "atectl", deadline=None, derandomize=bool(os.environ.get("CI"))
 )
 hypothesis.settings.load_profile("atectl")
+
+
+def pytest_configure() -> None:
+    """Have programs hear what is ignored here, as it is where tests run in the background."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            # What is handled here has its default in a program that is started.
+            signal.signal(number, lambda _number, _frame: None)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:

@@ -1,7 +1,6 @@
 """Commands held under an actor's lock, and a resource that they write to with their fence."""
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -77,23 +76,6 @@ class Resource:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
-
-
-@contextmanager
-def heard_signals() -> Iterator[None]:
-    """Have programs hear what is ignored here, as it is when tests run in the background."""
-    ignored = [
-        number
-        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
-        if signal.getsignal(number) is signal.SIG_IGN
-    ]
-    for number in ignored:
-        signal.signal(number, signal.SIG_DFL)
-    try:
-        yield
-    finally:
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from atectl.locks.holder_record import parse_holder
 from atectl.locks.keys import companion_keys
 from tests.support.lock_holding import (
     HOLD,
-    heard_signals,
     held,
     holding,
     telling_pid,
@@ -24,12 +22,6 @@ from tests.support.redis_servers import AclServer, Server
 from tests.support.waiting import wait_until
 
 KEY = "lock:actor:team:web"
-
-
-@pytest.fixture(autouse=True)
-def _heard_signals() -> Iterator[None]:
-    with heard_signals():
-        yield
 
 
 # What the command is told

@@ -14,7 +14,6 @@ import pytest
 
 from atectl.locks.keys import companion_keys
 from tests.conftest import CAPSULES
-from tests.support.lock_holding import heard_signals
 from tests.support.program import ATECTL, atectl
 from tests.support.redis_servers import Cluster, Server
 from tests.support.waiting import SOON_S, wait_until
@@ -23,12 +22,6 @@ KEY = "lock:actor:team:web"
 SUCCESSOR = "01234567-89ab-4cde-8f01-23456789abcd"
 
 pytestmark = pytest.mark.usefixtures("compiled_capsules")
-
-
-@pytest.fixture(autouse=True)
-def _heard_signals() -> Iterator[None]:
-    with heard_signals():
-        yield
 
 
 def capsule(name: str) -> Path:
