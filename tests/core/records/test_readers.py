@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from atectl.arbitration.view import Phase
+from atectl.arbitration.standing import Phase
 from atectl.errors import AtectlError
 from atectl.records.readers import (
     bytes_read,
