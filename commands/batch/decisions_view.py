@@ -1,4 +1,4 @@
-"""What the arbiter decided of a batch's leases, in words."""
+"""The decisions of the arbiter about the leases of a batch, in words."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -22,10 +22,11 @@ _STYLES = {
 
 @dataclass(frozen=True)
 class LiveDecision:
-    """One decision, so many seconds ago.
+    """One decision, `ago_s` seconds ago.
 
-    `done` is a word: `parked` with the growth that waits as `bytes`, 0 at a tick; `spilled` and
-    `back` with what went to disk and came from there; `not spilled`, `resumed` or `aborted`.
+    `done` is `parked`, `spilled`, `not spilled`, `back` (from the disk), `resumed` or `aborted`.
+    `bytes` is the growth that a parked lease waits for, 0 if it waits for none, or what was
+    written to the disk or read from it.
     """
 
     ago_s: float
@@ -39,12 +40,12 @@ class LiveDecision:
 def live_decisions(
     rulings: Iterable[Ruling], labels: Mapping[int, str], now_s: float
 ) -> tuple[LiveDecision, ...]:
-    """Those worth a line, in order: growths granted to a lease that was not on disk are not.
+    """The decisions that are worth a line, in order. A granted growth is not, as a rule.
 
     Args:
         rulings: of all leases, in order.
-        labels: by the number of the lease, as far as they are known.
-        now_s: on the clock of the rulings.
+        labels: the known labels, by the number of the lease.
+        now_s: the time now, on the clock of the rulings.
     """
     found: list[LiveDecision] = []
     latest: dict[int, Ruling] = {}
@@ -74,7 +75,7 @@ def decision_line(decision: LiveDecision) -> Text:
 
 
 def _told(ruling: Ruling, before: Ruling | None) -> tuple[str, int, str]:
-    """Its word, bytes and reason; no word where it is left out."""
+    """What to show: the word, the bytes and the reason. No word: the decision is left out."""
     if ruling.action is Action.PARK:
         return "parked", ruling.bytes, ruling.reason
     if ruling.action is Action.ABORT:

@@ -1,4 +1,4 @@
-"""How high something was in the last minute, in stretches of two seconds."""
+"""The highest values of a quantity in the last minute, one for every two seconds."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ STRETCHES = 30
 
 
 class LastMinute(NamedTuple):
-    """The highest value of each stretch. Times are in seconds and never go back.
+    """The last minute, in stretches of `STRETCH_S` seconds. Times never go back.
 
-    `highest` has the number of each stretch in which something was measured, and its value.
+    `highest` has a pair for each stretch with a measured value: its number, and its highest value.
     """
 
     highest: tuple[tuple[int, int], ...] = ()
@@ -22,6 +22,6 @@ class LastMinute(NamedTuple):
         return LastMinute((*earlier, (stretch, value))[-STRETCHES:])
 
     def until(self, now_s: float) -> tuple[int | None, ...]:
-        """The highest of each stretch, the one of `now_s` last; None where nothing was measured."""
+        """The highest value of each stretch, the latest last; None where none was measured."""
         newest, found = int(now_s // STRETCH_S), dict(self.highest)
         return tuple(found.get(each) for each in range(newest - STRETCHES + 1, newest + 1))

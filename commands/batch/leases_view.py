@@ -1,4 +1,4 @@
-"""The leases of a running batch as rows: those that run first, the latest ended ones last."""
+"""The leases of a running batch as rows: unfinished ones first, then the latest finished ones."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -33,8 +33,8 @@ _ORDER = {state: place for place, state in enumerate(_STATE_STYLES)}
 class LiveLease:
     """One lease at one moment.
 
-    `state` is that of `atectl.batch.overview.LeaseRow`, or how it ended where `has_ended`.
-    `resident_bytes` is None where it is not known.
+    `state` is that of `atectl.batch.overview.LeaseRow`, or how it ended if `has_ended`.
+    `resident_bytes` is None if it is not known.
     """
 
     number: int
@@ -52,10 +52,10 @@ class LiveLease:
 def lease_lines(
     leases: Sequence[LiveLease], width: int, room: int, *, ascii_only: bool = False
 ) -> list[Text]:
-    """A header and a row for each lease in at most `room` lines; none where not one row fits.
+    """A header, and a row for each lease, in at most `room` lines; nothing if no row fits.
 
-    The ended ones are in the order they ended, of which the latest few are shown. They go first
-    where room is short; a last line says how many others are hidden.
+    Of the ended leases, which come in the order they ended, the latest few are shown, and none if
+    there is no room. If there is no room for all others, a last line counts the hidden ones.
     """
     if not leases or room < 2:
         return []
@@ -82,7 +82,7 @@ def _hidden_line(hidden: Sequence[LiveLease]) -> Text:
 
 
 def _columns(leases: Sequence[LiveLease], *, ascii_only: bool) -> list[Column[LiveLease]]:
-    """The columns for `leases`: rather than that a label is cut, others are left out."""
+    """The columns for `leases`. Other columns are left out before a label is cut."""
 
     def memory(lease: LiveLease) -> Text:
         bar = usage_bar(lease.linear_bytes, lease.quota_bytes, 8, ascii_only=ascii_only)

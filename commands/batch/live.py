@@ -25,9 +25,10 @@ if TYPE_CHECKING:
 
 
 class TableState(NamedTuple):
-    """All that the table shows follows from it: its height, the latest look, and the last minute.
+    """Everything that the table depends on.
 
-    `pressure` is that of the host, in bytes.
+    `height` is how many lines it may have, `batch` what the latest look found, and `pressure` the
+    pressure of the host in the last minute, in bytes.
     """
 
     height: int = 0
@@ -44,10 +45,10 @@ def reduce(state: TableState, event: "Resized | LiveBatch") -> TableState:
 
 
 def guest_terminals(batch: "Batch", tally: Tally, wanted: bool | None) -> list[GuestTerminal]:
-    """The terminal that stderr leads to, with the table on it; none where no table is kept.
+    """The terminal that stderr leads to, with the table on it; empty if there is to be no table.
 
     Args:
-        wanted: whether the user asks for the table; None for neither yes nor no.
+        wanted: whether the user wants the table; None if the user did not say.
     """
     if not has_place_for_table(wanted):
         return []
@@ -56,7 +57,7 @@ def guest_terminals(batch: "Batch", tally: Tally, wanted: bool | None) -> list[G
 
 
 def table(batch: "Batch", tally: Tally) -> "Live[TableState, LiveBatch]":
-    """The table of `batch`; what drawing it needs is imported when it is first drawn."""
+    """The table of `batch`. Rich is imported when it is first drawn."""
     began = time.monotonic()
 
     def look() -> "LiveBatch":
@@ -99,7 +100,7 @@ def _look(batch: "Batch", tally: Tally, elapsed_s: float) -> "LiveBatch":
 
 
 def _running(view: "BatchOverview", ended: Container[int]) -> list["LiveLease"]:
-    """Those that had not ended; the view is older than what is known of the `ended`."""
+    """The leases of the view that are not among the `ended`: the view may be a little older."""
     from .leases_view import LiveLease
 
     return [

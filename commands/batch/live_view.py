@@ -1,4 +1,4 @@
-"""A running batch: the pressure of the host, how far it is, its leases, and what was decided."""
+"""A running batch: the pressure of the host, the progress, the leases, and the decisions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,17 +23,17 @@ _WIDEST_SIZE = len("9.99 GiB")
 _WIDEST_GATE = len("  over limit")
 _MOST_DECISIONS = 3
 _TALL = 16
-"""From so many lines on, there is room for all of these decisions, and for the principals' peaks;
-below it for the latest decision alone."""
+"""From this height on, `_MOST_DECISIONS` are shown, and the peaks of the principals; below it, only
+the latest decision."""
 
 
 @dataclass(frozen=True)
 class LiveBatch:
-    """One moment of a batch.
+    """A batch at one moment.
 
-    `leases` has the ended ones in the order they ended; `decisions` has the oldest first. `left`
-    is None while it is not known how many jobs there are to come. `accounts` are the principals',
-    the highest peak first.
+    The ended leases in `leases` are in the order they ended. The oldest of `decisions` is the
+    first. `left` is None while the number of jobs is not known. `accounts` are those of the
+    principals, the highest peak first.
     """
 
     leases: tuple[LiveLease, ...]
@@ -53,10 +53,10 @@ class LiveBatch:
 
 @dataclass(frozen=True)
 class BatchScreen:
-    """The batch in at most `height` lines: what is cut off first are ended leases.
+    """The batch in at most `height` lines. Where they are few, ended leases are left out first.
 
-    `history` is the highest pressure of each two seconds of the last minute, in bytes, the newest
-    last, None where it was not looked at.
+    `history` is the highest pressure in each two seconds of the last minute, in bytes, the newest
+    last; None where it was not measured.
     """
 
     batch: LiveBatch
@@ -88,7 +88,7 @@ def _pressure(batch: LiveBatch, width: int) -> Text:
 
 
 def _pressure_bar(batch: LiveBatch, width: int) -> Text:
-    """The bar in what the widest text leaves, so that it does not change its size; else none."""
+    """A bar as wide as the longest text leaves room for, so that its width never changes."""
     used, budget = batch.pressure.total_bytes, batch.budget
     limit, soft = show_size(budget.limit_bytes), show_size(budget.soft_bytes)
     text = len(f"pressure   of {limit}  soft {soft}") + _WIDEST_SIZE + _WIDEST_GATE

@@ -20,12 +20,12 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 
 @app.callback()
 def cache() -> None:
-    """Compiled capsules, kept so that a second run starts at once."""
+    """Manage the compiled capsules, which make a second run start at once."""
 
 
 @app.command()
 def ls(output: OutputOption = Output.table) -> None:
-    """List the compiled capsules, the most recently used first."""
+    """List the compiled capsules, most recently used first."""
     with _open() as kept:
         entries = kept.entries()
     if output is Output.json:
@@ -44,12 +44,12 @@ def prune(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="What may be left; by default what the cache may take.",
+            help="Shrink the cache to this size; the default is its limit.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Remove the least recently used, and what killed runs left behind."""
+    """Remove the least recently used capsules, and leftovers of killed runs."""
     max_bytes = None if max_size is None else parse_size(max_size)
     with _open() as kept:
         removal = kept.prune(kept.max_bytes if max_bytes is None else max_bytes)
@@ -59,9 +59,9 @@ def prune(
 
 @app.command()
 def clear(
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without being asked.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove every compiled capsule; the next run of each compiles it again."""
+    """Remove all compiled capsules. The next run of each compiles it again."""
     with _open() as kept:
         if not yes:
             _confirm(kept)

@@ -11,8 +11,7 @@ from atectl.inert import inert_line
 from atectl.units import counted, format_duration, show_size
 
 _SHOWN_HASH = 12
-"""Digits of a hash that tell capsules apart on one host; JSON has all of them."""
-
+"""Digits of the hash that are shown; JSON has all of them."""
 
 _WIDTH_FOR_HASH = 72
 _WIDTH_FOR_ENGINE = 104
@@ -23,11 +22,14 @@ _LEAST_FOR_NAME = 12
 def cache_table(
     entries: Sequence[Entry], folder: str, max_bytes: int, *, now: float, width: int
 ) -> Group:
-    """One row a compiled capsule, and below it what they take together.
+    """A row for each compiled capsule, and below it their total size.
 
     Args:
-        now: seconds since 1970, from which the time of last use is counted.
-        width: columns there are; in few, the engine and then the hash are left out.
+        entries: the capsules, in the order of the rows.
+        folder: where they are.
+        max_bytes: what the cache may take.
+        now: seconds since 1970.
+        width: terminal columns. Where they are few, the engine and then the hash are left out.
     """
     total = sum(entry.size_bytes for entry in entries)
     summary = (

@@ -1,4 +1,4 @@
-"""`atectl completions`: the files that make TAB work in bash, zsh and fish."""
+"""`atectl completions`: the files with which TAB completes atectl in bash, zsh and fish."""
 
 import os
 import sys
@@ -19,20 +19,20 @@ app = typer.Typer(no_args_is_help=True, add_completion=False)
 ShellArgument = Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
 
 _STILL_NEEDED = {
-    Shell.bash: "new shells complete atectl if the bash-completion package is loaded in them",
-    Shell.zsh: "put this before compinit in your .zshrc: fpath=({folder} $fpath)",
+    Shell.bash: "new shells complete atectl if they load the bash-completion package",
+    Shell.zsh: "add this line to your .zshrc, before compinit: fpath=({folder} $fpath)",
     Shell.fish: "fish completes atectl from now on",
 }
 
 
 @app.callback()
 def completions() -> None:
-    """Completion of commands, options, files and the ledger's names in bash, zsh and fish."""
+    """Complete commands with TAB in bash, zsh and fish."""
 
 
 @app.command()
 def show(shell: ShellArgument) -> None:
-    """Print the completion file of a shell."""
+    """Print the completion file for a shell."""
     sys.stdout.write(write_script(shell))
 
 
@@ -42,12 +42,12 @@ def install(
         Shell | None,
         typer.Argument(
             metavar="[SHELL]",
-            help="bash, zsh or fish; by default the one in $SHELL.",
+            help="bash, zsh or fish; the default is the shell in $SHELL.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Put the completion file where the shell looks for this user's."""
+    """Install the completion file for this user."""
     shell = shell or _login_shell()
     path = completion_files.user_file(shell)
     changed = completion_files.install(path, write_script(shell))
@@ -58,10 +58,11 @@ def install(
 @app.command()
 def check(
     folder: Annotated[
-        Path, typer.Argument(metavar="DIR", file_okay=False, help="Where the three files are.")
+        Path,
+        typer.Argument(metavar="DIR", file_okay=False, help="The folder with the three files."),
     ],
 ) -> None:
-    """See that the completion files in a folder are what this atectl writes."""
+    """Check that the completion files in a folder are up to date."""
     completion_files.check(folder, {shell: write_script(shell) for shell in Shell})
 
 
@@ -69,18 +70,18 @@ def check(
 def candidates(
     command: str, parameter: str, incomplete: str, ledger: Annotated[str, typer.Option()] = ""
 ) -> None:
-    """Print what a parameter's value may be, one a line: the completion files call this."""
+    """Print the possible values of a parameter, one on each line. The completion files call it."""
     if ledger:
         os.environ["ATECTL_LEDGER"] = ledger
     ctx, found = find_parameter(command.split(), parameter)
     for item in found.shell_complete(ctx, incomplete):
-        # What would span lines or act on a terminal cannot be typed on a command line either.
+        # A value with a line break or a control character could not be typed.
         if item.value == inert_line(item.value):
             print(item.value)
 
 
 def write_script(shell: Shell) -> str:
-    """The completion file of `shell` for the commands as they are."""
+    """The completion file for `shell`, made from the commands."""
     tree = read_tree()
     match shell:
         case Shell.bash:

@@ -1,4 +1,4 @@
-"""The completion file for bash: a table of the commands, and functions that read it."""
+"""The completion file for bash: a table of the commands, and functions that use it."""
 
 from .shell_text import fill
 from .tree import CommandLine, Completes, Value

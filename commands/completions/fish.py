@@ -1,4 +1,4 @@
-"""The completion file for fish: one `complete` an option, under the command it belongs to."""
+"""The completion file for fish: one call of `complete` for each option of each command."""
 
 from .shell_text import fill
 from .tree import CommandLine, Completes, OptionNames, Value
@@ -26,7 +26,7 @@ def _list(name: str, entries: list[str]) -> str:
 
 
 def _names(commands: list[CommandLine], *, valued: bool) -> list[str]:
-    """The options that take a value, or those that do not, each behind its command's words."""
+    """The options that take a value, or those that take none, each with its command before it."""
     return [
         " ".join((*command.path, name))
         for command in commands

@@ -1,4 +1,4 @@
-"""Where shells look for completion files, and what is found there."""
+"""The places where shells look for completion files: writing them, and checking them."""
 
 import os
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ class Shell(StrEnum):
 
 
 FILE_NAMES = {Shell.bash: "atectl.bash", Shell.zsh: "_atectl", Shell.fish: "atectl.fish"}
-"""What the files are called where packages keep them."""
+"""The names of the files in the folders where packages install them."""
 
 
 def user_file(shell: Shell) -> Path:
-    """Where `shell` looks for this user's completion of atectl."""
+    """The file in which `shell` looks for this user's completion of atectl."""
     match shell:
         case Shell.bash:
             own = os.environ.get("BASH_COMPLETION_USER_DIR", "").split(":", 1)[0]
@@ -35,9 +35,12 @@ def user_file(shell: Shell) -> Path:
 
 
 def install(path: Path, script: str) -> bool:
-    """Put `script` at `path`, whole or not at all; whether that changed anything.
+    """Write `script` to `path`, whole or not at all.
 
-    A symbolic link there stays one: the file it leads to is replaced.
+    A symbolic link stays one: the file that it points to is replaced.
+
+    Returns:
+        Whether the file was not there, or was different.
 
     Raises:
         CompletionsUnwritable: the folder or the file cannot be written (exit 125).
@@ -55,7 +58,7 @@ def install(path: Path, script: str) -> bool:
 
 
 def check(folder: Path, scripts: Mapping[Shell, str]) -> None:
-    """See that `folder` holds exactly these scripts.
+    """Check that `folder` has these scripts, unchanged.
 
     Raises:
         CompletionsDiffer: a file is missing, unreadable or different (exit 1).
@@ -87,7 +90,7 @@ def _fault(path: Path, script: str) -> str | None:
 
 
 def _replace(target: Path, script: str) -> None:
-    # A TAB passes through this module too, and would pay for the import.
+    # Every TAB imports this module, and would take as long as this import more.
     import tempfile
 
     descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -105,6 +108,6 @@ def _replace(target: Path, script: str) -> None:
 
 
 def _home(variable: str, fallback: str) -> Path:
-    # The base directory specification has relative values ignored.
+    # The XDG Base Directory Specification says to ignore relative paths.
     named = os.environ.get(variable, "")
     return Path(named) if named.startswith("/") else Path.home() / fallback

@@ -1,7 +1,7 @@
-"""The shell text that does not depend on the commands: the files in the folder `templates`.
+"""The fixed text of the completion files: the files in the folder `templates`.
 
-Each is a program of its shell. A line `#@ NAME` in it, a comment to the shell, is a place: what is
-made from the commands is put there.
+Each is a script of its shell. A line `#@ NAME` in it is a comment to the shell, and a place to
+fill: what is made from the commands is written there.
 """
 
 from pathlib import Path

@@ -1,6 +1,7 @@
-"""What the command line can look like, read from the commands themselves.
+"""All commands with their options and arguments, read from Typer.
 
-The completion files are written from it, and their call-back finds a parameter in it.
+The completion files are made from this. When they ask for the possible values of a parameter, the
+parameter is looked up here.
 """
 
 import re
@@ -25,7 +26,7 @@ class Completes(Enum):
     FOLDERS = auto()
     CHOICES = auto()
     CANDIDATES = auto()
-    """What the parameter's own `autocompletion` function finds, asked at each TAB."""
+    """Values from the `autocompletion` function of the parameter, which is called at each TAB."""
 
 
 _BY_METAVAR = {
@@ -37,14 +38,14 @@ _BY_METAVAR = {
     "FOLDER": Completes.FOLDERS,
     "HOST": Completes.FOLDERS,
 }
-"""For values that are text to Typer: the first word of the metavar tells."""
+"""How a value that Typer takes as text is completed, by the first word of its metavar."""
 
 _ALTERNATIVES = re.compile(r"[a-z0-9-]+(?:\|[a-z0-9-]+)+")
-"""A metavar that spells out what is taken, such as `fail|trap`."""
+"""A metavar that lists the possible values, such as `fail|trap`."""
 
 
 class Value(NamedTuple):
-    """A value on the command line: how help names it, and what it is completed with."""
+    """A value on the command line, as help names it, and how it is completed."""
 
     name: str
     metavar: str
@@ -66,8 +67,8 @@ class OptionNames(NamedTuple):
 class CommandLine(NamedTuple):
     """One command: `path` is its words after `atectl`, empty for the root.
 
-    `passes_on` says that behind its first argument the first word that is none of its options
-    begins the words of somebody else.
+    With `passes_on` its first argument is a program with arguments of its own. They begin with the
+    first word behind it that is not an option of this command.
     """
 
     path: tuple[str, ...]

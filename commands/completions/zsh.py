@@ -1,4 +1,4 @@
-"""The completion file for zsh: one function a command, each a call of `_arguments`."""
+"""The completion file for zsh: one function for each command, which calls `_arguments`."""
 
 import re
 
@@ -51,7 +51,7 @@ def _lines(lines: list[str], *, indent: int = 4) -> str:
 
 
 def _call(program: str, words: list[str], then: str = "") -> list[str]:
-    """A command with a word a line."""
+    """A call of a shell command, with one argument on each line."""
     lines = [program, *(f"    {_quoted(word)}" for word in words)]
     if then:
         lines.append(f"    {then}")
@@ -69,7 +69,7 @@ def _option_specs(command: CommandLine) -> list[str]:
 
 
 def _excludes(option: OptionNames) -> str:
-    """What is offered no more once the option is there."""
+    """What is not offered any more behind the option."""
     if option.ends_command:
         return "(- : *)"
     if option.is_repeatable:
@@ -82,7 +82,7 @@ def _joint(name: str) -> str:
 
 
 def _value(command: CommandLine, value: Value) -> str:
-    """The message and the action of a value."""
+    """The description of a value, and the action that completes it."""
     word = re.search(r"[A-Za-z]+", value.metavar)
     return f"{word[0].lower() if word else value.name}:{_action(command, value)}"
 
@@ -98,7 +98,7 @@ def _action(command: CommandLine, value: Value) -> str:
         case Completes.CHOICES:
             return f"({' '.join(value.choices)})"
         case Completes.CANDIDATES:
-            # The space in front keeps _arguments from adding words of its own.
+            # With the space in front, _arguments adds no words of its own.
             return f' _atectl_ask "{" ".join(command.path)}" {value.name}'
 
 

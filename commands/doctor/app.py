@@ -1,4 +1,4 @@
-"""`atectl doctor`: whether atectl can do its work here, and what to do where it cannot."""
+"""`atectl doctor`: whether atectl works on this machine, and what to do if it does not."""
 
 import typer
 
@@ -12,7 +12,7 @@ app = typer.Typer(add_completion=False)
 def doctor(output: OutputOption = Output.table) -> None:
     """Check the installation, the cache, the ledger, the engine and the machine.
 
-    The exit status is 1 if something is a problem. Nothing is changed.
+    The exit status is 1 if there is a problem. Nothing is changed.
     """
     from atectl.finding import Verdict
     from atectl.health.checks import examine, worst_verdict

@@ -1,4 +1,4 @@
-"""The checks of `atectl doctor` as a table: what was found, and what to do about it."""
+"""The checks of `atectl doctor` as a table: what each found, and what to do."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ _STYLES = {
 
 
 def checks_table(checks: Sequence[Check]) -> Group:
-    """One row a check, the remedy below what was found, and a line that counts the verdicts."""
+    """A row for each check, with its remedy; below, a line that counts the verdicts."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("CHECK", no_wrap=True)
     table.add_column("VERDICT", no_wrap=True)

@@ -1,4 +1,4 @@
-"""How much of a limit is used, as a bar and as a percentage."""
+"""The used share of a limit, as a bar and as a percentage."""
 
 from rich.text import Text
 
@@ -6,9 +6,9 @@ _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
 def usage_bar(used: int, limit: int, width: int, *, ascii_only: bool = False) -> Text:
-    """A bar of `width` columns: full only when all is used, empty only when nothing is.
+    """A bar of `width` columns. It is full only if all is used, and empty only if nothing is.
 
-    Fine to an eighth of a column; with `ascii_only` in whole columns of `#`.
+    Its steps are an eighth of a column, or a whole column with `ascii_only`.
     """
     parts = 1 if ascii_only else 8
     filled = _filled(used, limit, width * parts)
@@ -19,7 +19,7 @@ def usage_bar(used: int, limit: int, width: int, *, ascii_only: bool = False) ->
 
 
 def percent(used: int, limit: int) -> str:
-    """`used` of `limit` in whole percents, rounded down; `<1%` for little, `-` without a limit."""
+    """`used` as a percentage of `limit`, rounded down; `<1%` above 0, `-` without a limit."""
     if limit <= 0:
         return "-"
     whole = used * 100 // limit
@@ -27,7 +27,7 @@ def percent(used: int, limit: int) -> str:
 
 
 def usage_style(used: int, limit: int) -> str:
-    """How a share of a limit is coloured: red from 95 percent, yellow from 80, else plain."""
+    """The style for a share of a limit: red from 95 percent, yellow from 80, else plain."""
     if limit <= 0 or used * 100 < limit * 80:
         return ""
     return "bold red" if used * 100 >= limit * 95 else "yellow"

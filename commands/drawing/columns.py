@@ -1,4 +1,4 @@
-"""Tables of one line a row: the columns that fit, the least important left out."""
+"""Tables with one line for each row. Where they are too wide, columns are left out."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Generic, NamedTuple, TypeVar
@@ -12,15 +12,20 @@ from atectl.inert import inert_line
 Row = TypeVar("Row")
 
 GAP = 2
-"""Blanks between two columns."""
+"""Spaces between two columns."""
 
 
 class Column(NamedTuple, Generic[Row]):
-    """One column, `name` being what it is called elsewhere (a field, a sort order).
+    """One column of a table.
 
-    `cell` makes what it shows of a row; a plain string is made inert, a `Text` is taken as it is.
-    `width` is its least width, in terminal columns; if it `grows`, it takes what its longest cell
-    needs where there is room. The higher `rank`, the sooner it is left out.
+    Attributes:
+        name: what it is called elsewhere, such as the field or the sort order.
+        title: its header.
+        cell: its text for a row. A plain string is made inert; a `Text` is taken as it is.
+        width: its minimum width, in terminal columns.
+        rank: the column with the highest rank is left out first.
+        is_right: whether its text is aligned to the right.
+        grows: whether it gets the width of its longest cell, where there is room.
     """
 
     name: str
@@ -33,7 +38,7 @@ class Column(NamedTuple, Generic[Row]):
 
 
 class Fitted(NamedTuple, Generic[Row]):
-    """Columns chosen for a width, each with the width it has there."""
+    """The columns that fit into some width, each with its own width."""
 
     columns: tuple[tuple[Column[Row], int], ...]
 
@@ -46,9 +51,9 @@ class Fitted(NamedTuple, Generic[Row]):
 
 
 def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitted[Row]:
-    """The most important of `columns` that fit in `width`, in their order.
+    """The columns with the lowest ranks, as many as fit into `width`, in their order.
 
-    Those that grow share what is left, the most important first.
+    What is left of the width goes to the columns that grow, in the order of their ranks.
     """
     left = width + GAP
     kept: dict[Column[Row], int] = {}
@@ -68,7 +73,7 @@ def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitt
 
 
 class LineTable(Generic[Row]):
-    """A whole table as a renderable: its header, and a line for each row."""
+    """A table for Rich to draw: its header, and a line for each row."""
 
     def __init__(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
         self._columns = columns

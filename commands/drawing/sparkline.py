@@ -1,4 +1,4 @@
-"""How a quantity went lately, as one line of blocks."""
+"""The latest values of a quantity, as one line of blocks."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,10 +16,14 @@ def sparkline(
     *,
     ascii_only: bool = False,
 ) -> Text:
-    """The latest of `values`, a column each, the newest at the right of `width` columns.
+    """The latest of `values` in `width` columns, one column each, the newest at the right.
 
-    A column is full at `full_at`, and blank where there is no value. Each is drawn in the style
-    that `style_of` has for its value.
+    Args:
+        values: the oldest first; None is drawn as a blank.
+        full_at: the value that fills a column.
+        style_of: the style for a value.
+        width: in columns.
+        ascii_only: draw with ASCII characters.
     """
     levels = _ASCII if ascii_only else _BLOCKS
     latest = values[-width:]

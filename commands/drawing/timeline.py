@@ -1,4 +1,4 @@
-"""A trace as what a chart of it shows: pressure and resident size over time, and what was done."""
+"""What a chart of a trace shows: pressure and resident size over time, and decisions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,11 +8,11 @@ from atectl.arbitration.view import Action
 from atectl.trace.events import Event, Finished, Ruled, Sampled
 
 MARKED = (Action.PARK, Action.SPILL, Action.ABORT)
-"""The actions that a chart marks: what an arbiter takes, not what it gives back."""
+"""The actions that a chart marks: those against a lease, not those that let it go on."""
 
 
 class Point(NamedTuple):
-    """The host at one moment; `resident_bytes` None where it could not be read."""
+    """The host at one moment; `resident_bytes` is None if it could not be read."""
 
     at_s: float
     pressure_bytes: int
@@ -20,7 +20,7 @@ class Point(NamedTuple):
 
 
 class Mark(NamedTuple):
-    """What was done to a lease, and when."""
+    """One action against a lease, and when it was taken."""
 
     at_s: float
     action: Action
@@ -28,7 +28,10 @@ class Mark(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """What a chart shows of one run."""
+    """What a chart shows of one run.
+
+    `least_span_s` and `least_top_bytes` make its axes longer, to be as long as those of others.
+    """
 
     title: str
     budget: Budget
@@ -40,12 +43,12 @@ class Timeline(NamedTuple):
 
     @property
     def span_s(self) -> float:
-        """What the horizontal axis goes to: the end of the run, or further."""
+        """The end of the time axis: at least the end of the run."""
         return max(self.ends_s, self.least_span_s)
 
     @property
     def top_bytes(self) -> int:
-        """What the vertical axis goes up to: a little over the highest shown, or further."""
+        """The end of the memory axis: at least 5 percent above the limit and every pressure."""
         highest = max((point.pressure_bytes for point in self.points), default=0)
         own = max(self.budget.limit_bytes, highest, 1) * 105 // 100 + 1
         return max(own, self.least_top_bytes)
@@ -68,7 +71,7 @@ def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline
 
 
 def on_common_axes(timelines: Sequence[Timeline]) -> list[Timeline]:
-    """The same timelines, all to one scale, so that one can be laid beside the other."""
+    """The same timelines with axes of the same length, so that they can be compared."""
     span_s = max((timeline.span_s for timeline in timelines), default=0.0)
     top_bytes = max((timeline.top_bytes for timeline in timelines), default=0)
     return [
@@ -77,10 +80,10 @@ def on_common_axes(timelines: Sequence[Timeline]) -> list[Timeline]:
 
 
 def in_columns(timeline: Timeline, columns: int) -> list[Point | None]:
-    """The highest point in each of `columns` equal stretches of time, so that no peak is lost.
+    """Time in `columns` equal parts, each with the highest values of its points.
 
-    A stretch without any point goes on from the one before; None before the first, and once the
-    run has ended.
+    So no peak is lost. A part without a point has the last point before it. It is None before the
+    first point, and after the end of the run.
     """
     found: list[Point | None] = [None] * columns
     for point in timeline.points:

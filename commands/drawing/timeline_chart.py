@@ -1,4 +1,4 @@
-"""The chart of a run for a terminal: pressure over time, the limits, and what was done when."""
+"""The chart of a run for a terminal: pressure over time, the limits, and the decisions."""
 
 from collections import Counter
 from itertools import pairwise
@@ -28,10 +28,10 @@ _ASCII = {_RESIDENT: "#", _CHARGED: ":", _SOFT_LINE: "-", _LIMIT_LINE: "="}
 
 
 class TimelineChart:
-    """A timeline as a renderable, as wide as there is room, or at most `most_width` columns.
+    """A timeline for Rich to draw, as wide as the console, or at most `most_width` columns.
 
-    A column is solid up to the resident size and light from there up to the pressure; where the
-    resident size is unknown it is light alone.
+    A column is dark up to the resident size, and light from there up to the pressure. Where the
+    resident size is unknown, all of it is light.
     """
 
     def __init__(self, timeline: Timeline, most_width: int | None = None) -> None:
@@ -77,13 +77,13 @@ def _plot_row(
 
 
 def _axis(timeline: Timeline, width: int) -> Text:
-    """From when to when, in seconds or longer units."""
+    """The beginning and the end of the time axis."""
     end = format_duration(timeline.span_s)
     return _line(Text(_label("") + "0s" + end.rjust(width - 2), "dim"))
 
 
 def _lane(timeline: Timeline, action: Action, count: int, width: int, *, is_ascii: bool) -> Text:
-    """When one action was taken, and how often in all."""
+    """One action: a mark for each time it was taken, and their number."""
     sign, ascii_sign, style = _SIGNS[action]
     marked = {
         column_of(mark.at_s, timeline, width) for mark in timeline.marks if mark.action is action

@@ -1,4 +1,4 @@
-"""The chart of a run as SVG: no script, no font of its own, readable on light and dark."""
+"""The chart of a run as SVG. It has no script and no font, and adapts to light and dark."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -77,7 +77,7 @@ def _legend(columns: Sequence[Point | None]) -> list[str]:
 
 
 def _area(name: str, sizes: Sequence[int | None], timeline: Timeline) -> str:
-    """A filled step line; what is unknown is left out."""
+    """A filled step line, with gaps where the size is unknown."""
     step = (_WIDTH - _LEFT - _RIGHT) / len(sizes)
     path, is_open = "", False
     for place, size in enumerate(sizes):
@@ -111,7 +111,7 @@ def _time_axis(timeline: Timeline) -> list[str]:
 
 
 def _lanes(timeline: Timeline) -> list[str]:
-    """A row of marks for each action that was taken, with how often."""
+    """A row for each action that was taken: a mark for each time, and their number."""
     parts = []
     taken = [action for action in MARKED if any(x.action is action for x in timeline.marks)]
     for place, action in enumerate(taken):

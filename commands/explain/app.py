@@ -13,7 +13,7 @@ app = typer.Typer(add_completion=False)
 
 
 def complete_code(incomplete: str) -> list[str]:
-    """The codes that begin with `incomplete`, in either case."""
+    """The codes that begin with `incomplete`, in upper or lower case."""
     return [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
 
 
@@ -23,7 +23,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[CODE]",
-            help="A code as an error shows it, such as E102; without it, all are listed.",
+            help="The code of an error, such as E102; without it, all are listed.",
             show_default=False,
             autocompletion=complete_code,
         ),
@@ -41,7 +41,7 @@ def explain(
 
 
 def find_error(code: str) -> type[AtectlError]:
-    """The error with this code, in either case.
+    """The error with this code, in upper or lower case.
 
     Raises:
         UnknownCode: no error has it (exit 2).

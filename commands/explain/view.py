@@ -1,4 +1,4 @@
-"""Error codes for a reader: the list of all, and the page of one."""
+"""Error codes as a table, and one of them as a page."""
 
 from collections.abc import Sequence
 
@@ -11,7 +11,7 @@ from atectl.errors import AtectlError
 
 
 def error_table(errors: Sequence[type[AtectlError]]) -> Table:
-    """Every code with its exit status and its meaning."""
+    """A row for each code: its exit status and its meaning."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("CODE", no_wrap=True)
     table.add_column("EXIT", justify="right", no_wrap=True)
@@ -22,7 +22,7 @@ def error_table(errors: Sequence[type[AtectlError]]) -> Table:
 
 
 def error_page(error: type[AtectlError]) -> Group:
-    """One code: its meaning, a way to meet it, what to do, and the exit status."""
+    """One code: its meaning, an example, what to do, and the exit status."""
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()

@@ -1,4 +1,4 @@
-"""`atectl ledger`: who used how much memory, who uses it now, and forgetting it."""
+"""`atectl ledger`: the memory that each principal has used and uses now."""
 
 import time
 from contextlib import closing
@@ -34,7 +34,7 @@ def ls(
     sort: SortOption = SortBy.peak,
     limit: LimitOption = None,
 ) -> None:
-    """List the accounts: what each principal used, and holds now."""
+    """List the accounts: what each principal has used, and what it uses now."""
     with closing(open_for_reading(ledger)) as store:
         accounts = sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]
     if output is Output.json:
@@ -54,11 +54,11 @@ def ps(
     ledger: LedgerOption = None,
     output: OutputOption = Output.table,
     sort: Annotated[
-        SortLeasesBy, typer.Option(help="What the leases are sorted by.")
+        SortLeasesBy, typer.Option(help="Sort the leases by this.")
     ] = SortLeasesBy.started,
     limit: LimitOption = None,
 ) -> None:
-    """List the leases that have not finished; those of ended processes as `lost`."""
+    """List the unfinished leases. If its process has ended, a lease is `lost`."""
     with closing(open_for_reading(ledger)) as store:
         leases = sort_leases(store.running(), sort)[:limit]
     if output is Output.json:
@@ -77,7 +77,7 @@ def show(
     ledger: LedgerOption = None,
     output: OutputOption = Output.table,
     limit: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Show at most so many recent leases.")
+        int, typer.Option(min=1, metavar="N", help="Show at most N recent leases.")
     ] = RECENT_LEASES,
 ) -> None:
     """Show one account in full, with its running and recent leases."""
@@ -102,10 +102,10 @@ def history(
     ledger: LedgerOption = None,
     output: OutputOption = Output.table,
     limit: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Show at most so many leases.")
+        int, typer.Option(min=1, metavar="N", help="Show at most N leases.")
     ] = HISTORY_SHOWN,
 ) -> None:
-    """List the leases that have finished or were lost, the newest first."""
+    """List the finished and the lost leases, the newest first."""
     with closing(open_for_reading(ledger)) as store:
         leases = store.history(principal, limit)
     if output is Output.json:

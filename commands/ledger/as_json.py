@@ -1,4 +1,4 @@
-"""The ledger's records under the field names that scripts rely on."""
+"""The records of the ledger as JSON."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ _TIMES = ("since", "updated_at", "started_at", "finished_at")
 
 
 def account_json(account: AccountRecord) -> dict[str, Any]:
-    """One account: sizes in bytes, times in RFC 3339."""
+    """One account; sizes in bytes, times in RFC 3339 UTC."""
     return _with_readable_times(account._asdict())
 
 
 def lease_json(lease: LeaseRecord) -> dict[str, Any]:
-    """One lease, running or finished; what has not happened yet is null."""
+    """One lease; what has not happened yet is null."""
     fields = _with_readable_times(lease._asdict())
-    # How its process is told from another with the same pid is between hosts and stores.
+    # `process` is internal: it tells apart two processes with the same pid.
     del fields["process"]
     return fields
 

@@ -8,10 +8,10 @@ from ..options.candidates import complete_principal
 from .sorting import SortBy
 
 PrincipalArgument = Annotated[
-    str, typer.Argument(help="Whose account.", autocompletion=complete_principal)
+    str, typer.Argument(help="Whose account to show.", autocompletion=complete_principal)
 ]
 PrincipalOption = Annotated[
     str | None,
-    typer.Option(metavar="ID", help="Only this principal's.", autocompletion=complete_principal),
+    typer.Option(metavar="ID", help="Show only this principal.", autocompletion=complete_principal),
 ]
-SortOption = Annotated[SortBy, typer.Option(help="What the accounts are sorted by.")]
+SortOption = Annotated[SortBy, typer.Option(help="Sort the accounts by this.")]

@@ -1,4 +1,4 @@
-"""`atectl ledger reset`: forgetting accounts, after asking."""
+"""`atectl ledger reset`: accounts are forgotten, after a question."""
 
 import sys
 from contextlib import closing
@@ -23,13 +23,13 @@ def reset(
         typer.Argument(help="Whose account to forget.", autocompletion=complete_principal),
     ] = None,
     everyone: Annotated[bool, typer.Option("--all", help="Forget every account.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Go ahead without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     ledger: LedgerOption = None,
 ) -> None:
     """Forget one account, or all of them, with their finished leases."""
     if (principal is None) != everyone:
         raise UsageError(
-            "reset takes a principal or --all, one of them",
+            "reset takes a principal or --all, and not both",
             remedy="`atectl ledger reset PRINCIPAL` or `atectl ledger reset --all`",
         )
     with closing(open_for_reading(ledger)) as store:

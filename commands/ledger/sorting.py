@@ -1,4 +1,4 @@
-"""The orders in which accounts and leases are listed: one table for `ls`, `top` and its keys."""
+"""How accounts and leases are sorted: one table for `ls`, `top` and the keys of `top`."""
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -25,7 +25,7 @@ class SortBy(StrEnum):
 
 
 class SortOrder(NamedTuple):
-    """One order: the key that chooses it in `top`, and whether the largest come first."""
+    """One order: the key that selects it in `top`, and whether the largest come first."""
 
     by: SortBy
     key: str
@@ -34,7 +34,7 @@ class SortOrder(NamedTuple):
 
 
 def used_fraction(account: AccountRecord) -> float:
-    """How much of its quota an account holds now; 0 without a quota."""
+    """The share of its quota that an account uses now; 0 without a quota."""
     return account.current_bytes / account.quota_bytes if account.quota_bytes else 0.0
 
 
@@ -60,7 +60,7 @@ ORDER_OF_KEY = {order.key: order for order in SORT_ORDERS}
 def sort_accounts(
     accounts: Iterable[AccountRecord], order: SortOrder, *, is_reversed: bool = False
 ) -> list[AccountRecord]:
-    """The accounts in this order; those that are equal in it, by falling peak, then by name."""
+    """The accounts in this order; equal ones by peak, the highest first, and then by name."""
     ranked = sorted(accounts, key=lambda account: (-account.peak_bytes, account.principal))
     ranked.sort(key=order.value, reverse=order.is_descending != is_reversed)
     return ranked
@@ -88,6 +88,6 @@ _LEASE_ORDERS: dict[SortLeasesBy, tuple[Callable[[LeaseRecord], Any], bool]] = {
 
 
 def sort_leases(leases: Iterable[LeaseRecord], by: SortLeasesBy) -> list[LeaseRecord]:
-    """The leases in this order; those that are equal in it stay as they are."""
+    """The leases in this order. Equal ones stay in the order they had."""
     value, is_descending = _LEASE_ORDERS[by]
     return sorted(leases, key=value, reverse=is_descending)

@@ -24,17 +24,17 @@ MIN_INTERVAL_S = 0.1
 def top(
     ledger: LedgerOption = None,
     interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="Time between two looks, at least 100ms.")
+        str, typer.Option(metavar="DURATION", help="Time between two samples, at least 100ms.")
     ] = "1s",
-    once: Annotated[bool, typer.Option("--once", help="Print one snapshot and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Print one snapshot and exit.")] = False,
     frames: Annotated[
-        int | None, typer.Option("-n", min=1, metavar="N", help="End after so many looks.")
+        int | None, typer.Option("-n", min=1, metavar="N", help="Exit after N samples.")
     ] = None,
     sort: SortOption = SortBy.memory,
     limit: LimitOption = None,
     principal: PrincipalOption = None,
 ) -> None:
-    """Watch accounts and running leases live; a plain snapshot when piped."""
+    """Watch accounts and running leases live. In a pipe, print snapshots."""
     from .top_state import Sampled, TopState, reduce
 
     interval_s = _parse_interval(interval)
@@ -45,7 +45,7 @@ def top(
         with closing(open_for_reading(ledger)) as store:
             return take_overview(store, principal)
 
-    # The first look is taken here, where a ledger that cannot be opened is an error.
+    # The first sample is taken here: a ledger that cannot be opened is an error, not a red line.
     state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=limit)
     state = reduce(state, Sampled(sample()))
     if once or not _is_live():
@@ -63,7 +63,7 @@ def top(
 def _parse_interval(text: str) -> float:
     interval_s = parse_duration(text)
     if interval_s < MIN_INTERVAL_S:
-        raise BadDuration(f"--interval {text} is too short; the least is 100ms")
+        raise BadDuration(f"--interval {text} is too short; the minimum is 100ms")
     return interval_s
 
 

@@ -22,10 +22,10 @@ def watch(
     """Show the ledger live on the terminal until it is quit; the exit status.
 
     Args:
-        state: what to begin with; its size is the terminal's from here on.
-        sample: reads the ledger; a `LedgerError` from it is shown, and it is asked again.
-        interval_s: seconds between two looks at the ledger.
-        looks: how many to take before ending; None for no end.
+        state: the first state. Its size becomes that of the terminal.
+        sample: reads the ledger. A `LedgerError` is shown, and it is called again.
+        interval_s: seconds between two samples.
+        looks: how many samples to take before it ends; None for no end.
     """
 
     def look() -> Sampled | SampleFailed:
@@ -44,7 +44,7 @@ def watch(
 def print_snapshots(
     state: TopState, sample: Callable[[], Overview], *, interval_s: float, count: int
 ) -> None:
-    """Print the state, and `count` - 1 more samples of it, `interval_s` seconds apart."""
+    """Print `count` snapshots, `interval_s` seconds apart. `state` is the first."""
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else PIPED_WIDTH

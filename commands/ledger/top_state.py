@@ -1,4 +1,4 @@
-"""`ledger top` as a state and what changes it: keys, sizes and samples, one at a time."""
+"""The state of `ledger top`, and how a key, a new size or a sample changes it."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -11,14 +11,14 @@ from .sorting import ORDER_OF, ORDER_OF_KEY, SortBy, SortOrder, sort_accounts
 
 _HEAD_LINES = 3
 _FOOTER_LINES = 2
-_LEASE_PANE_SHARE = 4  # one line in so many
+_LEASE_PANE_SHARE = 4  # a quarter of the lines
 _LEAST_HEIGHT_FOR_FOOTER = 10
 _LEAST_HEIGHT_FOR_LEASES = 24
 _PRINCIPAL_CHARACTERS = 64
 
 
 class Layout(NamedTuple):
-    """How many lines of the screen the accounts, the leases and the footer have."""
+    """How many lines of the screen are for the accounts, the leases and the footer."""
 
     rows: int
     leases: int
@@ -43,10 +43,10 @@ Event = Key | Resized | Sampled | SampleFailed
 
 @dataclass(frozen=True)
 class TopState:
-    """All that the screen shows follows from it.
+    """Everything that the screen depends on.
 
-    `rows` are the accounts that pass the filter, in order; `first` is the topmost that is
-    drawn. What is selected is a principal, wherever its row goes.
+    `rows` are the accounts that match the filter, in order. `first` is the index of the row at the
+    top. `selected` is a principal: it stays selected when its row moves.
     """
 
     width: int
@@ -161,7 +161,7 @@ def _filtered(state: TopState, wanted: str) -> TopState:
 
 
 def _listed(state: TopState) -> TopState:
-    """The state with its rows filtered and sorted anew."""
+    """The state with its rows filtered and sorted again."""
     if state.overview is None:
         return state
     wanted = state.filter.casefold()
@@ -171,7 +171,7 @@ def _listed(state: TopState) -> TopState:
 
 
 def _in_view(state: TopState) -> TopState:
-    """The state scrolled as little as shows the selected row, and no empty lines needlessly."""
+    """The state, scrolled no further than needed to show the selected row and no empty lines."""
     page = state.layout.rows
     place = _selected_place(state)
     first = state.first

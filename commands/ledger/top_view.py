@@ -1,4 +1,4 @@
-"""The screen of `ledger top`, and its plain snapshot for a pipe."""
+"""The screen of `ledger top`, and the snapshot that it prints to a pipe."""
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -44,7 +44,7 @@ def top_screen(state: TopState, *, ascii_only: bool = False) -> RenderableType:
 
 
 def top_snapshot(state: TopState, width: int) -> RenderableType:
-    """The same accounts for a pipe or file: every row, and nothing that needs keys."""
+    """All rows for a pipe or a file, without what needs keys."""
     overview = state.overview
     if overview is None:
         return Text("")
@@ -77,7 +77,7 @@ def _account_line(
 
 
 def _status(state: TopState) -> Text:
-    """One line: the filter being typed, or what is wrong, or what is listed."""
+    """The filter that is being typed, or a failure, or which accounts are listed."""
     line = Text(no_wrap=True, overflow="ellipsis")
     if state.is_typing_filter:
         line.append("filter: ", style="bold").append(inert_line(state.filter))
@@ -102,11 +102,11 @@ def _failure(state: TopState) -> str:
     if overview is None:
         return f"trying again: {message}"
     age = show_age(overview.taken_at, failure.failed_at)
-    return f"figures of {age} ago, trying again: {message}"
+    return f"as of {age} ago; trying again: {message}"
 
 
 def _nothing(overview: Overview) -> str:
-    return "no account passes the filter" if overview.accounts else NO_ACCOUNTS
+    return "no account matches the filter" if overview.accounts else NO_ACCOUNTS
 
 
 def _lease_pane(state: TopState, overview: Overview, width: int, *, ascii_only: bool) -> list[Text]:
@@ -125,7 +125,7 @@ def _lease_pane(state: TopState, overview: Overview, width: int, *, ascii_only: 
 
 
 def _sort_keys(fitted: Fitted[AccountRecord], width: int) -> Text:
-    """The keys that sort by the columns that are shown."""
+    """The sort keys of the columns that are shown."""
     titles = {column.name: column.title.rstrip("▼▲").lower() for column, _ in fitted.columns}
     keys = [(order.key, titles[order.by]) for order in SORT_ORDERS if order.by in titles]
     return key_line(keys, width, title="sort ")

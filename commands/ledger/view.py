@@ -18,19 +18,19 @@ _GIB = 1 << 30
 
 
 def accounts_table(accounts: Sequence[AccountRecord], now: float) -> RenderableType:
-    """All `accounts`, one a line; `now` is in seconds since 1970."""
+    """One line for each account; `now` is in seconds since 1970."""
     return LineTable(account_columns(now), accounts)
 
 
 def running_table(
     leases: Sequence[LeaseRecord], now: float, *, ascii_only: bool = False
 ) -> RenderableType:
-    """Leases that have not finished, one a line."""
+    """One line for each unfinished lease."""
     return LineTable(running_columns(now, ascii_only=ascii_only), leases)
 
 
 def history_table(leases: Sequence[LeaseRecord], now: float) -> RenderableType:
-    """Leases that have finished or were lost, one a line."""
+    """One line for each lease that has finished or is lost."""
     return LineTable(history_columns(now), leases)
 
 
@@ -52,7 +52,7 @@ def account_view(
 
 
 def host_line(overview: Overview, width: int) -> Text:
-    """The memory of this machine, and what runs; what does not fit in `width` is left out."""
+    """The memory of this machine, and its leases. What does not fit into `width` is left out."""
     memory = overview.memory
     parts = [
         ("leases", f"{len(overview.leases)} running"),
@@ -72,7 +72,7 @@ def host_line(overview: Overview, width: int) -> Text:
 
 
 def account_columns(now: float) -> list[Column[AccountRecord]]:
-    """The columns of an account, named as the orders they can be sorted in."""
+    """The columns of an account. Their names are those of the sort orders."""
     return [
         Column("principal", "PRINCIPAL", lambda a: a.principal, 16, 0, grows=True),
         Column("running", "RUN", lambda a: show_count(a.running_leases), 5, 5, is_right=True),
@@ -92,7 +92,7 @@ def account_columns(now: float) -> list[Column[AccountRecord]]:
 
 
 def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[LeaseRecord]]:
-    """The columns of a lease that has not finished."""
+    """The columns of an unfinished lease."""
 
     def memory(lease: LeaseRecord) -> str:
         return "-" if lease.state == LOST else show_size(lease.current_bytes)
@@ -105,7 +105,7 @@ def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[Leas
         return drawn.append(f" {percent(used, quota):>4}")
 
     def elapsed(lease: LeaseRecord) -> str:
-        # Nobody knows how long a lost lease still ran: it counts until it was last heard of.
+        # It is not known when a lost lease ended: its last update counts as its end.
         return show_age(lease.started_at, lease.updated_at if lease.state == LOST else now)
 
     return [
@@ -127,7 +127,7 @@ def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[Leas
 
 
 def history_columns(now: float) -> list[Column[LeaseRecord]]:
-    """The columns of a lease that has finished or was lost."""
+    """The columns of a lease that has finished or is lost."""
 
     def ended(lease: LeaseRecord) -> str:
         return show_age(_end(lease), now)
@@ -153,7 +153,7 @@ def history_columns(now: float) -> list[Column[LeaseRecord]]:
 
 
 def show_count(count: float) -> str:
-    """A number for a reader: exact below 100,000, else three digits (`1.23M`)."""
+    """A number for a reader: exact below 100,000, else with three digits (`1.23M`)."""
     if count < 100_000:
         return str(int(count))
     power = 1
@@ -164,7 +164,7 @@ def show_count(count: float) -> str:
 
 
 def show_age(since: float, now: float) -> str:
-    """The time from `since` to `now`, for a reader: in whole seconds below a minute."""
+    """The time from `since` to `now` for a reader; below a minute in whole seconds."""
     seconds = max(now - since, 0)
     return f"{int(seconds)}s" if seconds < 60 else format_duration(seconds)
 
@@ -176,7 +176,7 @@ def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
         ("running leases", str(account.running_leases)),
         ("memory now", show_size(account.current_bytes)),
         ("latest quota", quota),
-        ("peak", f"{show_size(account.peak_bytes)}, the most that one lease grew"),
+        ("peak", f"{show_size(account.peak_bytes)}, the largest growth of one lease"),
         ("high-water mark", show_size(account.high_water_bytes)),
         ("refused growths", str(account.refused_growths)),
         ("leases", f"{account.leases}, {account.traps} of them trapped"),
@@ -185,7 +185,7 @@ def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
         ("fuel", f"{account.fuel:,}"),
         ("last capsule", account.last_capsule),
         ("since", f"{show_age(account.since, now)} ago"),
-        ("last heard of", f"{show_age(account.updated_at, now)} ago"),
+        ("last update", f"{show_age(account.updated_at, now)} ago"),
     ]
 
 

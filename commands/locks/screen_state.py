@@ -1,4 +1,4 @@
-"""`locks ls --watch` as a state and what changes it: keys, sizes and listings, one at a time."""
+"""The state of `locks ls --watch`, and how a key, a new size or a listing changes it."""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -29,10 +29,10 @@ Event = Key | Resized | Listed | ListingFailed
 
 @dataclass(frozen=True)
 class LocksScreen:
-    """All that the screen shows follows from it.
+    """Everything that the screen depends on.
 
-    `listed` is every lock, `rows` those that are shown, in order; `first` is the topmost of them
-    that is drawn.
+    `listed` is every lock. `rows` are those that are shown, in order. `first` is the index of the
+    row at the top.
     """
 
     lock_ttl_s: float

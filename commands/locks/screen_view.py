@@ -15,7 +15,7 @@ _KEYS = (("q", "quit"), ("r", "reverse"), ("space", "pause"), ("↑↓ PgUp PgDn
 
 
 def locks_screen(state: LocksScreen, *, ascii_only: bool = False) -> Group:
-    """The whole screen: as many lines as it is high, each as wide."""
+    """As many lines as the screen has, each as wide."""
     columns = lock_columns(state.lock_ttl_s, ascii_only=ascii_only)
     fitted = fit(columns, state.rows, state.width)
     lines = [_head(state), fitted.header()]
@@ -28,7 +28,7 @@ def _head(state: LocksScreen) -> Text:
     if state.failure is not None:
         return Text(f"trying again: {inert_line(state.failure)}", style="bold red", no_wrap=True)
     if not state.has_listed:
-        return Text("looking …", style="dim")
+        return Text("listing the locks …", style="dim")
     line = Text("paused   " if state.is_paused else "", style="bold yellow")
     return line.append_text(counted(state.listed))
 

@@ -1,4 +1,4 @@
-"""`locks ls --watch`: the locks live on a screen, judged by every look at them."""
+"""`locks ls --watch`: the locks on a live screen, each judged by all looks at it."""
 
 import sys
 from functools import partial

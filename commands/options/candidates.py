@@ -1,4 +1,4 @@
-"""What the shells complete from the ledger. Quiet: whatever goes wrong, nothing is offered."""
+"""Values that shells complete from the ledger. If it cannot be read, there are none."""
 
 from collections.abc import Callable, Iterable
 from contextlib import closing

@@ -8,4 +8,4 @@ from .table import Option
 
 OUTPUT = Option("--output", "", "Table or JSON.", short="-o", choices=tuple(Output))
 
-LIMIT = Option("--limit", "N", "Show at most so many rows.", lowest=1)
+LIMIT = Option("--limit", "N", "Show at most N rows.", lowest=1)

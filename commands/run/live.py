@@ -1,4 +1,4 @@
-"""What stands between a running guest and its terminals, with a live table of its lease."""
+"""The terminals of a running guest, with a live table of its lease."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def guest_terminals(
     ledger: "ProcessLedger", lease: "Lease", request: RunRequest
 ) -> list[GuestTerminal]:
-    """One for each terminal that the guest's output goes to, as far as it is needed."""
+    """The terminals that the guest's output goes to, except those that get it unchanged."""
     wanted = False if request.live is None and request.raw_output else request.live
     has_table = has_place_for_table(wanted)
     found = []
@@ -37,7 +37,7 @@ def _table(ledger: "ProcessLedger", lease: "Lease") -> "Live[LiveRun | None, Liv
 
 
 def _reduce(state: "LiveRun | None", event: "Resized | LiveRun") -> "LiveRun | None":
-    """The state is the latest sample: the same is drawn on every terminal."""
+    """The state is the latest sample; it does not depend on the size."""
     return state if isinstance(event, Resized) else event
 
 

@@ -1,4 +1,4 @@
-"""The table under a running guest's output: its lease, and the pressure of the host."""
+"""The table below the output of a running guest: its lease, and the pressure of the host."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ _BAR_COLUMNS = 12
 
 @dataclass(frozen=True)
 class LiveRun:
-    """One moment of one lease, of the host it runs on, and whether its terminal has ASCII only."""
+    """A lease at one moment, and its host. `ascii_only`: the terminal shows ASCII only."""
 
     principal: str
     capsule: str
@@ -33,7 +33,7 @@ class LiveRun:
 
 
 def live_run(sample: LiveRun) -> RenderableType:
-    """The lease as one row, and a line on the host."""
+    """The lease as a row, and a line about the host."""
     return Group(LineTable(_COLUMNS, [sample]), _host(sample))
 
 

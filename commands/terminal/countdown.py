@@ -1,4 +1,4 @@
-"""Waiting for a while, with what is left of it shown on a terminal."""
+"""Waiting, with the time that is left shown on a terminal."""
 
 import sys
 import time
@@ -11,7 +11,7 @@ from atectl.system.clock import boottime
 
 @contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that can be rewritten and is gone afterwards; nothing off a terminal."""
+    """A line on stderr that can be rewritten, and is erased at the end. Off a terminal: nothing."""
     is_terminal = sys.stderr.isatty()
     is_shown = False
 
@@ -31,11 +31,11 @@ def status_line() -> Iterator[Callable[[str], None]]:
 
 
 def count_down(seconds: float, doing: Callable[[int], str]) -> None:
-    """Wait so many seconds; time in which the machine sleeps counts.
+    """Wait. Time in which the machine is suspended counts.
 
     Args:
-        seconds: how long.
-        doing: what is shown, given the whole seconds that are left.
+        seconds: how long to wait.
+        doing: the text to show, given the whole seconds that are left.
     """
     ends_at = boottime() + seconds
     with status_line() as show:

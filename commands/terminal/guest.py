@@ -1,9 +1,11 @@
 """The guest's output on its way to a terminal: made inert, with a live table kept below it.
 
-The guest is given a pseudo-terminal in the place of ours, so that it still sees a terminal and
-its stdout and stderr keep their order; what it writes is passed on from there. The table hangs
-below the cursor, which stays where the guest left it: what a user types is echoed where it
-would be without the table. While the guest waits for input the table is taken away.
+The guest writes to a pseudo-terminal instead of to the user's terminal. So it still sees a
+terminal, and its stdout and stderr keep their order. What it writes is copied from there.
+
+The table is drawn below the cursor, and the cursor is put back to where the guest left it. So
+what the user types is echoed where it would be without the table. While the guest waits for input
+the table is taken away.
 """
 
 import os
@@ -44,13 +46,13 @@ _ERASE_REST_OF_LINE = "\x1b[K"
 
 
 def has_place_for_table(wanted: bool | None) -> bool:
-    """Whether a table is to be kept below the output on the terminal that stderr leads to.
+    """Whether to keep a table below the output, on the terminal that stderr leads to.
 
     Args:
-        wanted: what the user said; None for nothing.
+        wanted: whether the user wants it; None if the user did not say.
     """
     if wanted is None:
-        # What reads a pipe may well write to the same terminal, and would write over the table.
+        # The program behind a pipe may write to the same terminal, over the table.
         wanted = not stat.S_ISFIFO(os.fstat(1).st_mode)
     return wanted and os.isatty(2) and can_draw()
 
@@ -75,7 +77,7 @@ def terminals() -> list[tuple[int, ...]]:
 
 
 class GuestTerminal:
-    """Stands between the guest and one terminal, from `start` to `stop`.
+    """Stands between a guest and one terminal, from `start` to `stop`.
 
     Args:
         descriptors: those of stdout and stderr that lead to the terminal.
@@ -95,12 +97,13 @@ class GuestTerminal:
         self._is_at_line_start = True
         self._stopping = False
         self._is_suspended = False
-        # Held while something is written. The thread that handles signals may come back to it.
+        # Held while something is written. Reentrant: a signal handler may interrupt the main thread
+        # while that holds it, and write itself.
         self._writing = threading.RLock()
         self._thread = threading.Thread(target=self._relay, name="guest terminal", daemon=True)
 
     def start(self) -> None:
-        """Put the pseudo-terminal in place."""
+        """Put the pseudo-terminal in the place of the terminal."""
         self._guest_end, guests = os.openpty()
         tty.setraw(guests)
         self._follow_size()
@@ -110,7 +113,7 @@ class GuestTerminal:
         self._thread.start()
 
     def stop(self) -> None:
-        """Pass on what is left, take the table away, and give the terminal back."""
+        """Copy what the guest wrote last, take the table away, and put the terminal back."""
         self._stopping = True
         for saved, descriptor in zip(self._saved, self._descriptors, strict=True):
             os.dup2(saved, descriptor)
@@ -193,14 +196,15 @@ class GuestTerminal:
     def _erasure(self) -> str:
         if not self._table:
             return ""
-        # An Enter that the terminal echoed has moved the cursor onto the table. Behind a line
-        # that may fill its row, to erase the rest could take its last character.
+        # An Enter that the terminal echoed has moved the cursor onto the table, so the rest of the
+        # cursor's line is erased too. Not behind text: where the text fills its row, the cursor is
+        # still on the last character, which would be erased.
         return (_ERASE_REST_OF_LINE if self._is_at_line_start else "") + _ERASE_BELOW
 
     def _drawing(self, lines: Sequence[str]) -> str:
         if not lines:
             return ""
-        # Room first: to move down at the bottom scrolls, and keeps the cursor's column.
+        # First make room: at the bottom, moving down scrolls, and keeps the cursor's column.
         room = "\x1bD" * len(lines) + f"\x1b[{len(lines)}A"
         return f"{room}\x1b7" + "".join(f"\x1b[E{line}\x1b[K" for line in lines) + "\x1b8"
 
@@ -214,13 +218,13 @@ class GuestTerminal:
 
 
 def _reads_terminal() -> bool:
-    """Whether some thread waits in a read of stdin, and stdin is a terminal."""
+    """Whether stdin is a terminal and a thread of this process waits for input from it."""
     if not os.isatty(0):
         return False
     for task in Path("/proc/self/task").iterdir():
         try:
             call = (task / "syscall").read_bytes()
-        except OSError:  # the thread has ended, or the system does not tell
+        except OSError:  # the thread has ended, or the system does not show it
             continue
         if call.startswith((b"0 0x0 ", b"63 0x0 ")):  # read(0, …) on x86-64 and on arm64
             return True

@@ -1,4 +1,4 @@
-"""The terminal while a screen is live: keys as they are pressed, and everything back as it was."""
+"""The terminal while it shows a live screen: its keys, and its modes, which are restored."""
 
 import os
 import re
@@ -14,11 +14,12 @@ from typing import Self
 from .frames import END_FRAME
 
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, cleared
-# Cleared first: tmux otherwise mixes what is on it into the other screen after a resize.
+# The alternate screen is cleared before it is left: after a resize, tmux would otherwise mix its
+# lines into the main screen.
 _LEAVE = END_FRAME.encode() + b"\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
 
 _ESCAPE_DELAY_S = 0.05
-"""How long the rest of a sequence may take to come before ESC counts as the key itself."""
+"""How long to wait for the rest of an escape sequence, before ESC counts as the Esc key."""
 
 _SEQUENCE = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[@-~]")
 _UNFINISHED = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*|O)?")
@@ -46,10 +47,10 @@ _NAMED = {
 
 
 class KeyDecoder:
-    """Names of keys from the bytes a terminal sends for them, which may come cut anywhere.
+    """Turns the bytes that a terminal sends into names of keys. They may be cut anywhere.
 
-    A printable ASCII key is its character; others are `up down page-up page-down home end enter esc
-    backspace ctrl-u`. What has no name is dropped.
+    The name of a printable ASCII key is its character. Other keys are `up down page-up page-down
+    home end enter esc backspace ctrl-u`. A key without a name is dropped.
     """
 
     def __init__(self) -> None:
@@ -57,11 +58,11 @@ class KeyDecoder:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether what came so far may be the beginning of a key."""
+        """Whether the last bytes may be the beginning of an escape sequence."""
         return bool(self._pending)
 
     def feed(self, data: bytes) -> list[str]:
-        """The keys that are complete with `data`."""
+        """The names of the keys that `data` completes."""
         data = self._pending + data
         self._pending = b""
         keys = []
@@ -76,7 +77,7 @@ class KeyDecoder:
         return keys
 
     def flush(self) -> list[str]:
-        """The key that was waited for in vain: ESC, if nothing followed it."""
+        """The Esc key, if ESC came and nothing followed it."""
         pending, self._pending = self._pending, b""
         return ["esc"] if pending == b"\x1b" else []
 
@@ -94,10 +95,10 @@ class TerminalGone(Exception):
 
 
 class LiveTerminal:
-    """The terminal on stdin and stdout, switched to a screen of its own while it is entered.
+    """The terminal on stdin and stdout, switched to the alternate screen while it is entered.
 
-    Keys come unechoed and one at a time; Ctrl-C and Ctrl-Z still send their signals. Every method
-    raises `TerminalGone` where there is no terminal any more, except that leaving it is no failure.
+    Keys are read one at a time and not echoed; Ctrl-C and Ctrl-Z still send their signals. Every
+    method raises `TerminalGone` if the terminal is gone, except those that leave it.
     """
 
     def __init__(self) -> None:
@@ -119,14 +120,14 @@ class LiveTerminal:
         self.suspend()
 
     def resume(self) -> None:
-        """Take the alternate screen, and keys as they are pressed."""
+        """Switch to the alternate screen, and read keys as they are pressed."""
         with _or_gone():
             tty.setcbreak(self._input)
         self.write(_ENTER)
 
     def suspend(self) -> None:
-        """Give the terminal back as it was."""
-        # Where it was hung up, there is nothing left to restore.
+        """Switch back to the main screen, and restore the modes of the terminal."""
+        # If it was hung up, there is nothing to restore.
         with suppress(TerminalGone), _or_gone():
             self.write(_LEAVE)
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes)

@@ -1,7 +1,7 @@
-"""What is shown live: a state, looks that keep it up to date, and the lines it is drawn as.
+"""What every live display has: a state, looks that keep it up to date, and lines to draw.
 
-`screen` shows it on the whole terminal, `guest` as a table below a guest's output. Looks are taken
-on a thread of their own, so that a server that does not answer holds up no key and no output.
+`screen` shows it on the whole terminal, `guest` as a table below the output of a guest. A look is
+taken on another thread, so a server that does not answer delays neither keys nor output.
 """
 
 import time
@@ -19,14 +19,14 @@ Event = TypeVar("Event")
 
 
 class Live(Generic[State, Event]):
-    """Something that is shown live. To be closed.
+    """A live display without its place on the terminal. To be closed.
 
     Args:
-        state: what to begin with.
-        look: finds out what is new. A failure that is to be shown is one of its answers; what it
-            raises, `update` raises.
-        reduce: the state after an event: an answer of `look`, a new size, or what is fed.
-        view: what is drawn of a state.
+        state: the first state.
+        look: finds out what is new. It returns an event, also for a failure that is to be shown.
+            What it raises is raised by `update`.
+        reduce: the state after an event, which is an answer of `look`, a new size, or fed.
+        view: what to draw of a state.
         interval_s: seconds from the end of a look to the beginning of the next.
         first_look_s: seconds until the first look.
         looks: how many looks to take before it is over; None for no end.
@@ -62,19 +62,19 @@ class Live(Generic[State, Event]):
         return self._looker.reader
 
     def feed(self, event: Resized | Event) -> None:
-        """Go on to the state after `event`."""
+        """Change the state by an event."""
         self.state = self._reduce(self.state, event)
 
     def resize(self, width: int, height: int) -> None:
-        """Draw for so many columns and lines from now on."""
+        """Take a new size, in columns and lines: an event, and the size of what is drawn."""
         self.size = (width, height)
         self.feed(Resized(width, height))
 
     def update(self, *, is_paused: bool = False) -> bool:
         """Take the answer of a look that has ended, and begin the next look if it is due.
 
-        Where the next look is due and no more are to be taken, it is over. While it is paused,
-        no look begins.
+        If the next look is due and there are to be no more, the display is over. While it is
+        paused, no look begins.
 
         Returns:
             Whether there was an answer.

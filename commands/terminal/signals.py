@@ -1,8 +1,8 @@
-"""What signals ask of a command: one table of those that end it, and two ways to receive them.
+"""Signals: one table of those that end a command, and two ways to receive them.
 
-A command that waits for events of its own reads signals from a pipe (`signal_pipe`). A command
-whose main thread waits for guests is interrupted by them (`ended_by_signals`). With either, a
-signal that was ignored when the program was started stays ignored, as under nohup.
+A command with an event loop reads signals from a pipe: `signal_pipe`. A command whose main thread
+waits for guests handles them there: `ended_by_signals`. In both, a signal that was ignored when
+the program was started stays ignored, as under nohup.
 """
 
 import os

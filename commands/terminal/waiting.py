@@ -1,21 +1,21 @@
-"""Long work inside native code that a user can interrupt and is told of."""
+"""Long work in native code: the user is told of it, and can interrupt it."""
 
-import sys
 import threading
 from collections.abc import Callable
 from typing import TypeVar
 
 QUIET_S = 0.4
-"""How long nothing is said, since most work is done by then."""
+"""How long nothing is shown: most work is done by then."""
 
 Result = TypeVar("Result")
 
 
 def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
-    """Do `work` on another thread and return its result, or raise what it raised.
+    """Do `work` on another thread; return its result, or raise what it raised.
 
-    Native code hears of no signal, so on this thread Ctrl-C would wait for its end. On a terminal
-    `doing` is shown while the work takes long.
+    Python handles a signal only between two steps of this thread, and native code is one step:
+    done here, it would hold up Ctrl-C to its end. On a terminal, `doing` is shown while the work
+    takes long.
     """
     results: list[Result] = []
     failures: list[BaseException] = []
@@ -29,17 +29,12 @@ def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
     thread = threading.Thread(target=do, name=doing, daemon=True)
     thread.start()
     thread.join(QUIET_S)
-    if thread.is_alive() and sys.stderr.isatty():
-        # Most runs say nothing, and every run would pay for its import.
-        from atectl.inert import inert_line
+    if thread.is_alive():
+        from .countdown import status_line
 
-        sys.stderr.write(f"{inert_line(doing)} …")
-        sys.stderr.flush()
-        try:
+        with status_line() as show:
+            show(f"{doing} …")
             thread.join()
-        finally:
-            sys.stderr.write("\r\x1b[K")
-    thread.join()
     if failures:
         raise failures[0]
     return results[0]

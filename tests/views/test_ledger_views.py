@@ -136,7 +136,7 @@ def test_top_without_accounts_says_how_to_get_one() -> None:
 def test_top_whose_filter_nothing_passes_says_so() -> None:
     state = pressed(top_of(80), "/", "z", "z", "enter")
     picture = drawn(top_screen(state), 80)
-    assert "no account passes the filter" in picture
+    assert "no account matches the filter" in picture
     assert "filter zz" in picture
 
 
@@ -152,7 +152,7 @@ def test_top_says_that_it_is_paused() -> None:
 def test_top_shows_why_its_figures_are_old() -> None:
     state = reduce(top_of(80), SampleFailed("ledger.db: disk I/O error\x1b[2J", NOW + 7))
     line = drawn(top_screen(state), 80).splitlines()[1]
-    assert line == "figures of 7s ago, trying again: ledger.db: disk I/O error\\x1b[2J"
+    assert line == "as of 7s ago; trying again: ledger.db: disk I/O error\\x1b[2J"
 
 
 def test_top_dims_idle_accounts_and_reverses_the_selected() -> None:

@@ -127,7 +127,7 @@ def test_the_live_screen_has_exactly_the_lines_of_its_terminal(width: int, heigh
 def test_the_live_screen_says_that_it_is_looking_paused_or_trying_again() -> None:
     state = screen(80)
     fresh = reduce(LocksScreen(TTL_S), Resized(80, 10))
-    assert drawn(locks_screen(fresh), 80).startswith("looking …")
+    assert drawn(locks_screen(fresh), 80).startswith("listing the locks …")
     assert drawn(locks_screen(reduce(state, Key(" "))), 80).startswith("paused   8 listed")
     failed = reduce(state, ListingFailed("127.0.0.1:1 cannot be reached\x1b[2J"))
     line = drawn(locks_screen(failed), 80).splitlines()[0]

@@ -118,7 +118,8 @@ def test_a_broken_configuration_is_one_problem() -> None:
     path.write_text('cache.max_size = "plenty"\n')
     status, checks = examined()
     assert (status, problems(checks)) == (1, ["configuration"])
-    assert checks["configuration"]["found"].startswith(f"{path}: 'plenty' is not a size")
+    found = checks["configuration"]["found"]
+    assert found.startswith(f"{path}: cache: max_size: 'plenty' is not a size")
     assert checks["cache"]["verdict"] == "skipped"
 
 
