@@ -70,6 +70,7 @@ HEAVY = ENGINE | REMOTE | PROCESSES
         (("explain", "-o", "json"), HEAVY | STORING | DRAWING),
         (("ledger", "ls", "-o", "json"), HEAVY | DRAWING),
         (("completions", "show", "bash"), HEAVY | STORING | DRAWING),
+        (("inspect", str(HELLO), "-o", "json"), REMOTE | PROCESSES | STORING | DRAWING),
         (("budget", "init", "-"), HEAVY | STORING | DRAWING),
         (("budget", "check", FITS, "--baseline", "50MiB", "-o", "json"), HEAVY | STORING | DRAWING),
         (("budget", "plan", "-o", "json"), HEAVY | DRAWING),

@@ -1,4 +1,4 @@
-"""A capsule's file, opened to be read: a regular file and nothing else, and never waited for."""
+"""A file opened to be read, of a capsule or beside one: regular, and never waited for."""
 
 import os
 import stat

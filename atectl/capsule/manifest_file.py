@@ -1,0 +1,181 @@
+"""What stands in a Capsule.toml: a package and its components.
+
+The file is that of Astrid's capsules. Of its many keys these matter here, and all others are
+passed over:
+
+    [package]
+    name = "prices"
+    version = "1.2.0"
+
+    [[component]]
+    file = "prices.wasm"    # relative to the folder of Capsule.toml; `entrypoint` is the same
+    hash = "af13…"          # BLAKE3 of that file, 64 hexadecimal digits; may be left out
+    type = "executable"     # or "library"; executable if left out
+
+An early form has a single component, as a table of its own.
+"""
+
+import os
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from atectl.capsule.errors import BadManifest
+from atectl.records.files import table_in, tables_in, toml_of
+from atectl.records.readers import filled
+from atectl.records.reading import Fault, Field, Reader, Table, checked, shown
+
+MAX_COMPONENTS = 1000
+"""How many components a manifest may list."""
+
+MAX_TEXT_CHARACTERS = 200
+"""The longest name and version that are taken."""
+
+_HASH_PREFIX = "blake3:"
+_HASH_DIGITS = 64
+_LIBRARY = "library"
+
+
+class Package(NamedTuple):
+    """`[package]`: what the capsule is called."""
+
+    name: str
+    """Its name; make it inert before it is shown."""
+    version: str
+    """Its version, likewise."""
+
+
+class Component(NamedTuple):
+    """`[[component]]`: one file of the capsule."""
+
+    file: str
+    """Relative to the manifest's folder, or absolute."""
+    blake3: str | None = None
+    """The BLAKE3 of that file; without it any file of that name is taken."""
+    is_library: bool = False
+    """Whether it is there for others to use, and not to be run by itself."""
+
+
+class Manifest(NamedTuple):
+    """A Capsule.toml."""
+
+    package: Package
+    components: tuple[Component, ...]
+
+    @property
+    def main(self) -> Component:
+        """The component that is run: the first that is no library, or the first of all."""
+        return next((each for each in self.components if not each.is_library), self.components[0])
+
+
+def _label(value: Any) -> str:
+    text: str = filled.read(value)
+    if len(text) > MAX_TEXT_CHARACTERS:
+        raise Fault(f"it has {len(text)} characters; at most {MAX_TEXT_CHARACTERS} are taken")
+    return text
+
+
+def _hash(value: Any) -> str:
+    digits = value.removeprefix(_HASH_PREFIX).lower() if isinstance(value, str) else ""
+    if len(digits) != _HASH_DIGITS or not set(digits) <= set("0123456789abcdef"):
+        raise Fault(f"{shown(value)} is no BLAKE3 in {_HASH_DIGITS} hexadecimal digits")
+    return digits
+
+
+_label_reader = Reader(_label, {"type": "string", "minLength": 1, "maxLength": MAX_TEXT_CHARACTERS})
+_hash_reader = Reader(_hash, {"type": "string", "pattern": "^(blake3:)?[0-9A-Fa-f]{64}$"})
+_type_reader = Reader(lambda value: value == _LIBRARY, {})
+
+PACKAGE = Table(
+    Package,
+    fields=(
+        Field("name", _label_reader, is_required=True),
+        Field("version", _label_reader, is_required=True),
+    ),
+    takes_others=True,
+)
+COMPONENT = Table(
+    Component,
+    fields=(
+        Field("file", filled),
+        Field("entrypoint", filled, "file"),
+        Field("hash", _hash_reader, "blake3"),
+        Field("type", _type_reader, "is_library"),
+    ),
+    takes_others=True,
+)
+
+
+def read_manifest(path: Path, content: bytes) -> Manifest:
+    """The manifest that stands in `content`; `path` is for messages.
+
+    Raises:
+        BadManifest: it is no TOML, or lacks what it has to have (exit 126).
+    """
+    try:
+        return _manifest(_tables(content))
+    except Fault as fault:
+        raise _bad(path, fault) from None
+
+
+def read_manifest_of(path: Path, content: bytes, capsule: str) -> tuple[Manifest, Component] | None:
+    """The manifest in `content` and its component whose file is `capsule`, beside the manifest.
+
+    None if it has none: then it may well be another tool's, and lack what ours have to have.
+
+    Raises:
+        BadManifest: as `read_manifest`, but where it has no such component (exit 126).
+    """
+    try:
+        tables = _tables(content)
+        places = [place for place, each in enumerate(_entries(tables)) if _is_of(each, capsule)]
+        if not places:
+            return None
+        manifest = _manifest(tables)
+        return manifest, manifest.components[places[0]]
+    except Fault as fault:
+        raise _bad(path, fault) from None
+
+
+def _bad(path: Path, fault: Fault) -> BadManifest:
+    return BadManifest(str(fault.at(file=str(path))), remedy=fault.remedy)
+
+
+def _tables(content: bytes) -> dict[str, Any]:
+    try:
+        return toml_of(content.decode())
+    except UnicodeDecodeError:
+        raise Fault("it is not UTF-8") from None
+
+
+def _entries(tables: Mapping[str, Any]) -> list[Any]:
+    """The components as they are written, whatever stands there."""
+    written = tables.get("component", [])
+    return written if isinstance(written, list) else [written]
+
+
+def _is_of(entry: Any, capsule: str) -> bool:
+    file = entry.get("file", entry.get("entrypoint")) if isinstance(entry, dict) else None
+    return isinstance(file, str) and os.path.normpath(file) == capsule
+
+
+def _manifest(tables: dict[str, Any]) -> Manifest:
+    if "package" not in tables:
+        raise Fault("it has no [package]")
+    package = checked("package", partial(PACKAGE.values, table_in(tables, "package")))
+    entries = tables_in({"component": _entries(tables)}, "component")
+    if not 0 < len(entries) <= MAX_COMPONENTS:
+        raise Fault(f"it has {len(entries) or 'no'} [[component]], not 1 to {MAX_COMPONENTS}")
+    components = tuple(
+        checked(f"component {number}", partial(_component, entry))
+        for number, entry in enumerate(entries, start=1)
+    )
+    return Manifest(Package(**package), components)
+
+
+def _component(entry: dict[str, Any]) -> Component:
+    values = COMPONENT.values(entry)
+    if "file" not in values:
+        raise Fault("file is missing", remedy="add the key file")
+    return Component(**values)
