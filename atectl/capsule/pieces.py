@@ -54,10 +54,7 @@ class Pieces:
         return self._head
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._head:
-            head, self._head = self._head, b""
-            yield head
-            del head  # a generator would keep it until the next piece is taken
+        yield self._head
         yield from self._rest
 
 

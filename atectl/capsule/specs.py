@@ -181,10 +181,8 @@ class _Scanner:
             self._wanted = None
             return
         self._is_in_string = True
-        if self._depth != 1:
-            return
         if not self._is_value:
-            self._key = b""
+            self._key = b""  # and it stays so in what is nested: see `_take_text`
             return
         key = self._key.replace(b"_", b"").lower().decode("ascii", "replace")
         if key in _BINARY_KEYS:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from atectl.capsule.component_facts import WorldEntry, WorldItem
 from atectl.capsule.inspection import Inspection, inspect
 from atectl.capsule.module_facts import Export
 from atectl.commands.inspect.list_view import MOST_ROWS
@@ -73,6 +74,17 @@ def test_names_that_would_move_the_cursor_are_inert(seen: type, width: int) -> N
     assert "\x1b" not in picture
     assert "\u202e" not in picture
     assert r"\x1b]0;title\x07[red]" in picture
+
+
+def test_names_in_the_world_of_a_component_are_inert(seen: type) -> None:
+    found: Inspection = seen.binary(binary_of('(component (import "f" (func)))'))
+    assert found.component is not None
+    hostile = "\x1b]0;title\x07[red]"
+    entry = WorldEntry(hostile, "instance", "", (WorldItem(hostile, "function", hostile),))
+    component = found.component._replace(imports=(entry,))
+    picture = drawn(inspection_view(found._replace(component=component)), 80)
+    assert picture.count(r"\x1b]0;title\x07[red]") == 3
+    assert "\x1b" not in picture
 
 
 def test_of_a_long_list_the_first_are_shown_and_the_others_counted(seen: type) -> None:

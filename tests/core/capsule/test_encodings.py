@@ -229,6 +229,17 @@ def test_a_file_without_end_is_left_at_the_bound(start: bytes) -> None:
     assert caught.value.exit_status == 126
 
 
+def test_zstd_may_keep_a_quarter_of_what_is_allowed_and_no_more() -> None:
+    def compressed(window_log: int) -> bytes:
+        compressor = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window_log})
+        return compressor.compress(BINARY) + compressor.flush()
+
+    assert decoded(compressed(26), max_bytes=256 * MIB).content == BINARY
+    with pytest.raises(Undecodable, match="too much memory"):
+        decoded(compressed(27), max_bytes=256 * MIB)
+    assert decoded(compressed(23), max_bytes=MIB).content == BINARY
+
+
 # What is not installed
 
 

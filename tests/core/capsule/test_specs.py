@@ -47,6 +47,8 @@ def test_the_text_is_what_stands_under_workflow_or_binary(key: str) -> None:
         {"workflow": "it", "config": '"workflow": "quoted"'},
         {"config": None, "on": True, "at": 1.5e3, "workflow": "it"},
         {"workflow": "it", "binary": None},
+        {"binary": ["deeper", "still"], "workflow": "it"},
+        {"binary": {"binary": ["deeper"]}, "workflow": "it"},
         {"workflow_url": "no", "binaryurl": "no", "x" * 5000: "no", "workflow": "it"},
     ],
 )
