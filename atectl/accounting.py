@@ -15,7 +15,7 @@ from typing import NamedTuple, Self
 from atectl.errors import BadPrincipal
 
 MAX_PRINCIPALS = 4096
-"""The most accounts a ledger holds. Source: seeds/memory-ledger.txt."""
+"""The most accounts a ledger holds."""
 
 MAX_TOTAL = 2**63 - 1
 """Where totals stop: the largest whole number that a store can keep."""
@@ -312,7 +312,6 @@ class Pressure(NamedTuple):
     """What the host uses now, never a peak. Granted growth counts before it is touched.
 
     `resident_bytes` is None where it cannot be read; the charge alone serves then.
-    Source: arbitration.md.
     """
 
     resident_bytes: int | None
@@ -343,7 +342,6 @@ class Budget(NamedTuple):
 
     `soft` and `resume` are fractions of `limit_bytes`, to four decimals. All that compares a
     size with a threshold is here: each gate is one `over_…_bytes`, and all else follows from it.
-    Source: seeds/bounded-memory.txt.
     """
 
     limit_bytes: int

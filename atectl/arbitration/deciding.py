@@ -9,7 +9,7 @@ until enough comes free; while cores are idle, make room for the oldest lease th
 nobody at all could go on otherwise, let one go past soft, up to the hard limit. Where that is
 not enough either, abort.
 
-Source: arbitration.md, seeds/bounded-memory.txt.
+Source: "What a host does under pressure" in atectl/README.md.
 """
 
 from typing import Protocol

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def run(words: list[str]) -> int:
-    """Run the words behind `atectl run`; the exit status of design.md's table.
+    """Run the words behind `atectl run`; the exit status, as the README's table has it.
 
     Raises:
         AtectlError: nothing was run.
