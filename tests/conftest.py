@@ -9,14 +9,19 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
 
 from tests.support.program import ATECTL
 from tests.support.real_capsules import CPYTHON
+
+if TYPE_CHECKING:
+    from atectl.engine.metered import Engine
 
 pytest_plugins = ["tests.support.redis_servers"]
 
@@ -87,6 +92,24 @@ def compiled_capsules(
 ) -> None:
     """A cache that the tests share and that holds CPython, which takes seconds to compile."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(_cache_with_cpython))
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator["Engine"]:
+    """An engine that the tests of a module share."""
+    from atectl.engine.metered import Engine
+
+    engine = Engine()
+    yield engine
+    engine.close()
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that other users may look into, wherever this user's own are."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """What goes wrong under memory pressure harms nobody else, is told, and leaves nothing behind."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -33,6 +31,7 @@ from atectl.spill.errors import SpillDiskFull
 from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
+from tests.support.limits import files_no_larger_than
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
@@ -97,16 +96,6 @@ def run(batch: Batch, jobs: list[JobTerms]) -> dict[int, JobResult]:
 
 def statuses(told: dict[int, JobResult]) -> list[int]:
     return [told[number].outcome.exit_status for number in sorted(told)]
-
-
-@contextmanager
-def files_no_larger_than(size_bytes: int) -> Iterator[None]:
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,19 +21,13 @@ from atectl.errors import (
     PrecompiledCapsule,
     TruncatedCapsule,
 )
+from tests.conftest import CAPSULES
+from tests.support.python_child import AS_NOBODY
+from tests.support.wasm_bytes import mutated
 
-CAPSULES = Path(__file__).resolve().parents[2] / "fixtures" / "capsules"
 VALID = sorted(CAPSULES.glob("*.wat"))
 MUTATIONS = 500
 REFUSALS = (NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule)
-NOBODY = 65_534
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 @cache
@@ -101,24 +94,6 @@ def test_a_text_cut_anywhere_is_refused(engine: Engine, tmp_path: Path, path: Pa
     for length in range(1, len(text), max(1, len(text) // 60)):
         found = outcome(engine, tmp_path, text[:length])
         assert found in (NotWebAssembly, TruncatedCapsule, InvalidCapsule)
-
-
-def mutated(source: random.Random, binary: bytes) -> bytes:
-    """`binary` with a few bytes changed, removed, doubled or moved."""
-    content = bytearray(binary)
-    for _ in range(source.randint(1, 4)):
-        at = source.randrange(len(content))
-        match source.randrange(4):
-            case 0:
-                content[at] ^= 1 << source.randrange(8)
-            case 1:
-                content[at] = source.choice((0x00, 0x7F, 0x80, 0xFF))
-            case 2:
-                del content[at : at + source.randint(1, 8)]
-                content = content or bytearray(b"\0")
-            case 3:
-                content[at:at] = content[at : at + source.randint(1, 8)]
-    return bytes(content)
 
 
 def test_mutations_of_valid_capsules_give_a_capsule_or_an_error(
@@ -200,15 +175,13 @@ def test_text_without_end_is_refused_like_any_other(
 
 
 LOADS_AS_NOBODY = f"""
-import os, sys
+import sys
 from pathlib import Path
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.errors import CapsuleUnreadable
 engine = Engine()
-if os.geteuid() == 0:
-    os.setgid({NOBODY})
-    os.setuid({NOBODY})
+{AS_NOBODY}
 try:
     load(engine, Path(sys.argv[1]), None)
 except CapsuleUnreadable as error:

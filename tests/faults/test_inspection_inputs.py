@@ -22,6 +22,7 @@ from tests.support.wasm_bytes import (
     binary_of,
     fixture,
     leb,
+    mutated,
     name,
     section,
     vector,
@@ -42,26 +43,6 @@ def inspected(folder: Path, content: bytes) -> Inspection | type[AtectlError]:
     assert refusal.exit_status == 126
     assert "\n" not in str(refusal)
     return type(refusal)
-
-
-def mutated(source: random.Random, binary: bytes) -> bytes:
-    """`binary` with a few bytes changed, removed or doubled, or cut off."""
-    content = bytearray(binary)
-    for _ in range(source.randint(1, 5)):
-        at = source.randrange(min(len(content), source.choice((100, 1 << 30))))
-        match source.randrange(5):
-            case 0:
-                content[at] ^= 1 << source.randrange(8)
-            case 1:
-                content[at] = source.choice((0x00, 0x7F, 0x80, 0xFF))
-            case 2:
-                del content[at : at + source.randint(1, 8)]
-            case 3:
-                content[at:at] = content[at : at + source.randint(1, 30)]
-            case _:
-                del content[max(at, 8) :]
-        content = content or bytearray(b"\0")
-    return bytes(content)
 
 
 def test_mutations_of_fixtures_are_shown_or_refused(tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from atectl import errors
 from atectl.ledger_store.records import LOST
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, finish, make_lease, own_process
+from tests.support.python_child import AS_NOBODY
 from tests.support.waiting import wait_until
 
 KILLS = 200
 AT_A_TIME = 4
-NOBODY = 65534
 
 WRITER = """
 import os, struct, sys, time
@@ -119,7 +119,7 @@ def test_no_instant_of_a_kill_harms_the_ledger(tmp_path: Path) -> None:
     assert any(writer.stored_and_begun_bytes[0] for writer in killed)
 
 
-def in_child(source: str, *arguments: object) -> list[str]:
+def told(source: str, *arguments: object) -> list[str]:
     """What `source` has to say, run in a process of its own; one list of lines."""
     prelude = """
         import json, os, resource, sys
@@ -147,19 +147,9 @@ def in_child(source: str, *arguments: object) -> list[str]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A folder that others may look into, all the way down."""
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents:
-        if parent.name.startswith(("pytest", "popen")):
-            parent.chmod(0o755)
-    return tmp_path
-
-
-@pytest.fixture
-def written(folder: Path) -> Path:
+def written(open_folder: Path) -> Path:
     """A ledger of one finished lease, which others may read."""
-    path = folder / "ledger.db"
+    path = open_folder / "ledger.db"
     with closing(SqliteLedgerStore(path, host=HOST)) as store:
         store.flush([finish(make_lease())])
     path.chmod(0o644)
@@ -169,15 +159,8 @@ def written(folder: Path) -> Path:
 class TestWithoutPermission:
     """As a user whom permission bits bind: root becomes nobody."""
 
-    UNPRIVILEGED = f"""
-        if os.geteuid() == 0:
-            os.setgroups([])
-            os.setgid({NOBODY})
-            os.setuid({NOBODY})
-    """
-
     def run(self, source: str, *arguments: object) -> list[str]:
-        return in_child(textwrap.dedent(self.UNPRIVILEGED) + textwrap.dedent(source), *arguments)
+        return told(AS_NOBODY + textwrap.dedent(source), *arguments)
 
     READ = """
         store = SqliteLedgerStore(path, host=HOST, read_only=True)
@@ -203,7 +186,7 @@ class TestWithoutPermission:
             assert self.run(self.READ, written) == ["done ['lease-2', 'lease-1']"]
 
     def test_a_killed_hosts_ledger_is_read_from_a_read_only_folder(self, written: Path) -> None:
-        in_child(
+        told(
             """
             store = SqliteLedgerStore(path, host=HOST)
             store.flush([finish(make_lease(id="lease-2", updated_at=2e9))])
@@ -235,9 +218,9 @@ class TestWithoutPermission:
         assert said.startswith(f"LedgerUnavailable {written}: ")
         assert written.read_bytes() == before
 
-    def test_a_ledger_cannot_be_created_in_a_read_only_folder(self, folder: Path) -> None:
-        folder.chmod(0o555)
-        path = folder / "ledger.db"
+    def test_a_ledger_cannot_be_created_in_a_read_only_folder(self, open_folder: Path) -> None:
+        open_folder.chmod(0o555)
+        path = open_folder / "ledger.db"
         assert self.run(self.OPEN, path) == [f"LedgerUnavailable {path}: Permission denied"]
 
     def test_an_unreadable_ledger_is_named(self, written: Path) -> None:
@@ -248,7 +231,7 @@ class TestWithoutPermission:
 
 def test_a_full_disk_is_named_and_loses_nothing(written: Path) -> None:
     """The limit on a file's size stands for the end of the disk."""
-    said = in_child(
+    said = told(
         """
         store = SqliteLedgerStore(path, host=HOST)
         resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))

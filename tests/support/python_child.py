@@ -3,6 +3,18 @@
 import subprocess
 import sys
 
+AS_NOBODY = """
+import os
+if os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65_534)
+    os.setuid(65_534)
+"""
+"""Source after which permission bits bind the process, as they do not bind root.
+
+What it needs is to be imported before: `nobody` may not be allowed to read it.
+"""
+
 
 def in_child(source: str) -> str:
     """What `source` prints."""

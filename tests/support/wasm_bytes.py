@@ -1,5 +1,7 @@
 """WebAssembly binaries put together by hand, where a text form cannot say what is wanted."""
 
+import random
+
 from wasmtime import wat2wasm
 
 from tests.conftest import CAPSULES
@@ -44,3 +46,23 @@ def section(number: int, contents: bytes) -> bytes:
 
 def custom(title: str, contents: bytes) -> bytes:
     return section(0, name(title) + contents)
+
+
+def mutated(source: random.Random, binary: bytes) -> bytes:
+    """`binary` with a few bytes changed, removed or doubled, or cut off."""
+    content = bytearray(binary)
+    for _ in range(source.randint(1, 5)):
+        at = source.randrange(min(len(content), source.choice((100, 1 << 30))))
+        match source.randrange(5):
+            case 0:
+                content[at] ^= 1 << source.randrange(8)
+            case 1:
+                content[at] = source.choice((0x00, 0x7F, 0x80, 0xFF))
+            case 2:
+                del content[at : at + source.randint(1, 8)]
+            case 3:
+                content[at:at] = content[at : at + source.randint(1, 30)]
+            case _:
+                del content[max(at, 8) :]
+        content = content or bytearray(b"\0")
+    return bytes(content)

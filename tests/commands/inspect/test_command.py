@@ -118,6 +118,7 @@ def test_a_truncated_module_is_shown_with_status_1(
         (gzip.compress(bytes(64 << 20)), 126, "E221"),
         (gzip.compress(b"hello")[:-3], 126, "E222"),
     ],
+    ids=["E201", "E203", "E204", "E205", "E206", "E221", "E222"],
 )
 def test_what_is_no_capsule_has_the_status_that_run_gives_it(
     tmp_path: Path,

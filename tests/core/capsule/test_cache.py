@@ -25,13 +25,6 @@ SHA256 = "5" * 64
 is_root = os.geteuid() == 0
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "cache"

@@ -1,6 +1,5 @@
 """What a capsule imports that is not provided, and what functions it exports."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ from atectl.engine.metered import Engine
 from atectl.errors import MissingImport
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 def capsule_of(engine: Engine, folder: Path, text: str) -> Capsule:

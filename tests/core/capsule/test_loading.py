@@ -29,13 +29,6 @@ MODULE = '(module (table 1 funcref) (table 1 funcref) (func (export "run")))'
 COMPONENT = "(component (core module))"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
-
-
 @pytest.fixture
 def cache(tmp_path: Path) -> Iterator[ArtifactCache]:
     # To this clock, a file written a moment ago has long lain unchanged.

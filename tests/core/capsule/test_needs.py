@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,13 +22,6 @@ from tests.support.real_capsules import CPYTHON, RESVG
 from tests.support.wasm_bytes import binary_of
 
 FIXTURES = sorted(CAPSULES.glob("*.wat"))
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 def needs_of(folder: Path, text: str) -> Needs:

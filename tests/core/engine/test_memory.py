@@ -1,7 +1,6 @@
 """Every memory of a lease passes its meter, and nothing of it is left behind."""
 
 import ctypes
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,13 +13,6 @@ from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 
 PAGE = 65_536
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 class Guest:

@@ -6,19 +6,15 @@ import pytest
 
 from atectl.engine.wasi import Streams, WasiSettings, wasi_config
 from atectl.errors import StreamUnusable
-from tests.support.python_child import in_child
+from tests.support.python_child import AS_NOBODY, in_child
 
 STREAMS = ("stdin", "stdout", "stderr")
-NOBODY = 65_534
 
 REFUSED_TO_NOBODY = f"""
-import os
 import wasmtime
 from atectl.errors import StreamUnusable
 from atectl.engine.wasi import Streams, WasiSettings, wasi_config
-if os.geteuid() == 0:
-    os.setgid({NOBODY})
-    os.setuid({NOBODY})
+{AS_NOBODY}
 try:
     wasi_config(WasiSettings(("guest",), streams=Streams(**{{streams}})))
 except StreamUnusable as error:

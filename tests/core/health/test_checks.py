@@ -1,6 +1,7 @@
 """The checks of an installation and of its files, on really broken ones."""
 
 import re
+import shutil
 import sqlite3
 import sys
 import tomllib
@@ -32,9 +33,7 @@ from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
 from tests.conftest import ROOT
 from tests.support.lease_records import make_lease
-from tests.support.python_child import in_child
-
-NOBODY = 65534
+from tests.support.python_child import AS_NOBODY, in_child
 
 
 @pytest.fixture
@@ -245,13 +244,10 @@ def test_a_cache_that_others_may_use_is_refused() -> None:
 def test_a_cache_that_cannot_be_written_to_is_a_problem() -> None:
     finding = in_child(
         f"""
-import os, tempfile
+import tempfile
 from pathlib import Path
 from atectl.health import checks
-if os.geteuid() == 0:
-    os.setgroups([])
-    os.setgid({NOBODY})
-    os.setuid({NOBODY})
+{AS_NOBODY}
 with tempfile.TemporaryDirectory(dir="/tmp") as home:
     os.environ["XDG_CACHE_HOME"] = os.environ["XDG_CONFIG_HOME"] = home
     folder = Path(home, "atectl")
@@ -334,25 +330,19 @@ def test_a_ledger_that_is_kept_locked_is_refused(ledger: Path) -> None:
             inspect_ledger(ledger, busy_timeout_s=0.05)
 
 
-def test_a_ledger_that_can_only_be_read_is_refused(ledger: Path) -> None:
-    # Root writes where permission bits say no, so it becomes nobody, who owns nothing here.
+def test_a_ledger_that_can_only_be_read_is_refused(ledger: Path, open_folder: Path) -> None:
+    path = Path(shutil.copy(ledger, open_folder))
+    path.chmod(0o444)
     said = in_child(
         f"""
-import os, shutil, tempfile
 from pathlib import Path
 from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
-with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-    path = Path(shutil.copy({str(ledger)!r}, folder))
-    path.chmod(0o444)
-    os.chmod(folder, 0o755)
-    if os.geteuid() == 0:
-        os.seteuid({NOBODY})
-    try:
-        inspect_ledger(path)
-    except LedgerUnavailable as error:
-        print(error)
-    os.seteuid(os.getuid())
+{AS_NOBODY}
+try:
+    inspect_ledger(Path({str(path)!r}))
+except LedgerUnavailable as error:
+    print(error)
 """
     )
     assert "readonly database" in said

@@ -4,8 +4,6 @@ import threading
 import time
 from pathlib import Path
 
-import pytest
-
 from atectl.accounting import Ledger, Principal, Quota
 from atectl.capsule.loading import load
 from atectl.engine.memory import LeaseMemory
@@ -21,11 +19,6 @@ PAGE = 65_536
 ADDS = """(module (memory 2) (global $calls (mut i32) (i32.const 0))
   (func (export "count") (result i32)
     (global.set $calls (i32.add (global.get $calls) (i32.const 1))) (global.get $calls)))"""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
 
 
 class Setting:

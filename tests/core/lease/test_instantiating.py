@@ -23,11 +23,6 @@ from tests.conftest import CAPSULES
 PAGE = 65_536
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine()
-
-
 def start(engine: Engine, path: Path, quota: Quota) -> object:
     capsule, control = load(engine, path, None), GuestControl()
     memory = LeaseMemory(Meter(Principal(), quota, Ledger()))

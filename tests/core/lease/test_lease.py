@@ -1,9 +1,6 @@
 """A lease: charged for what it used, ended for one reason, recorded as it is."""
 
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from atectl.accounting import Principal, Quota
 from atectl.capsule.loading import load
@@ -17,13 +14,6 @@ from tests.conftest import CAPSULES
 
 MIB = 1 << 20
 LONG_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 def lease(

@@ -4,8 +4,6 @@ import ctypes
 import errno
 import mmap
 import os
-import resource
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,6 +27,7 @@ from atectl.spill.errors import (
 )
 from atectl.system import pagemap
 from atectl.system.memory import resident_bytes
+from tests.support.limits import files_no_larger_than
 
 MIB = 1 << 20
 PAGE = 65_536
@@ -74,13 +73,6 @@ CHAIN = """(module (type $node (struct (field (ref null $node)) (field i32)))
         (local.set $at (struct.get $node 0 (local.get $at)))
         (br $next))))
     (local.get $sum)))"""
-
-
-@pytest.fixture(scope="module")
-def engine() -> Iterator[Engine]:
-    engine = Engine()
-    yield engine
-    engine.close()
 
 
 @pytest.fixture
@@ -266,13 +258,8 @@ def test_the_cap_holds_over_all_leases_together(engine: Engine, tmp_path: Path) 
 
 def test_a_full_disk_leaves_the_memory_as_it_was(engine: Engine, area: SpillArea) -> None:
     guest = Guest(engine).filled(4 * MIB)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (MIB, limits[1]))
-    try:
-        with pytest.raises(SpillDiskFull):
-            guest.memory.spill(area)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_no_larger_than(MIB), pytest.raises(SpillDiskFull):
+        guest.memory.spill(area)
     assert guest.call("wrong", 0, 4 * MIB) == 0
     guest.memory.spill(area)
     assert guest.call("wrong", 0, 4 * MIB) == 0
@@ -280,13 +267,8 @@ def test_a_full_disk_leaves_the_memory_as_it_was(engine: Engine, area: SpillArea
 
 def test_a_spill_that_failed_takes_no_room(engine: Engine, area: SpillArea) -> None:
     guest = Guest(engine).filled(4 * MIB)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2 * MIB, limits[1]))
-    try:
-        with pytest.raises(SpillDiskFull):
-            guest.memory.spill(area)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_no_larger_than(2 * MIB), pytest.raises(SpillDiskFull):
+        guest.memory.spill(area)
     assert area.used_bytes == guest.memory.stored_bytes == 0
     assert blocks_taken(guest) == 0
 
@@ -351,13 +333,8 @@ def test_a_disk_that_fills_up_later_loses_nothing_of_what_was_spilled(
     guest.memory.spill(area)
     guest.call("grow", 32)
     guest.call("fill", MIB, 4 * MIB)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * MIB, limits[1]))
-    try:
-        with pytest.raises(SpillDiskFull):
-            guest.memory.spill(area)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    with files_no_larger_than(3 * MIB), pytest.raises(SpillDiskFull):
+        guest.memory.spill(area)
     assert guest.call("wrong", 0, 4 * MIB) == 0
 
 
