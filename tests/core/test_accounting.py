@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -454,12 +454,27 @@ class TestBudget:
             assert not budget.is_over_soft(pressure.after(room_bytes))
             assert budget.is_over_soft(pressure.after(room_bytes + 1))
 
-    @given(budgets, pressures, sizes)
+    @pytest.mark.parametrize(
+        ("resident", "charged", "room"),
+        [
+            (None, 300, 400),
+            (800, 300, 400),  # memory that is touched takes no room that was not granted
+            (801, 300, -1),  # nothing more, whatever was granted
+            (0, 700, 0),
+            (0, 701, -1),
+        ],
+    )
+    def test_the_room_below_soft_is_what_was_not_granted_unless_more_is_resident_than_that(
+        self, resident: int | None, charged: int, room: int
+    ) -> None:
+        assert Budget(1000).room_below_soft_bytes(Pressure(resident, 100, charged)) == room
+
+    @given(budgets, pressures, st.floats(0, 1))
     def test_each_growth_takes_its_own_size_of_the_room(
-        self, budget: Budget, pressure: Pressure, added: int
+        self, budget: Budget, pressure: Pressure, share: float
     ) -> None:
         room_bytes = budget.room_below_soft_bytes(pressure)
-        assume(added <= room_bytes)
+        added = int(max(room_bytes, 0) * share)
         assert budget.room_below_soft_bytes(pressure.after(added)) == room_bytes - added
 
     @given(budgets, sizes, sizes)

@@ -10,7 +10,7 @@ import pytest
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.arbiter import Arbiter
-from atectl.arbitration.deciding import decide
+from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide
 from atectl.arbitration.policies import rules
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Action, HostView
@@ -23,7 +23,7 @@ from atectl.budget.file import HostSettings, parse_budget, refuse_unsatisfiable
 from atectl.budget.plan import recommend
 from atectl.commands.drawing.gates import pressure_style
 from atectl.trace.check import check
-from atectl.trace.events import Asked, Decided, Header, Registered, Sampled, Trace
+from atectl.trace.events import Asked, Header, Registered, Ruled, Sampled, Trace
 from atectl.trace.simulation import simulate
 from atectl.trace.workload import Machine, Script, Step
 from tests.conftest import ROOT
@@ -80,7 +80,9 @@ def test_deciding_follows_the_soft_gate() -> None:
 
 @pytest.mark.usefixtures("limit_is_half")
 def test_deciding_follows_the_limit() -> None:
-    assert decided(ASKS._replace(leases=(Standing(1, 0, 0, 500),))) == [(Action.ABORT, 1)]
+    (made,) = decide(ASKS._replace(leases=(Standing(1, 0, 0, 401),)), BOTH)
+    assert made.reason == TOO_LARGE_ALONE
+    assert decided(ASKS._replace(leases=(Standing(1, 0, 0, 400),))) == [(Action.GRANT, 1)]
 
 
 @pytest.mark.usefixtures("all_is_summed")
@@ -89,7 +91,7 @@ def test_deciding_follows_what_pressure_is() -> None:
 
 
 def test_deciding_follows_the_resume_gate(monkeypatch: pytest.MonkeyPatch) -> None:
-    parked = Standing(2, 0, 10)._replace(phase="parked", spillable=True)
+    parked = Standing(2, 0, 10).park().reach_tick()
     host = ASKS._replace(leases=(Standing(1, 0, 400), parked))
     assert decided(host) == [(Action.RESUME, 2)]
     monkeypatch.setattr(Budget, "over_resume_bytes", lambda self, pressure: 1)
@@ -138,25 +140,26 @@ def test_the_arbiter_follows_the_soft_gate() -> None:
 # Simulation and traces
 
 
-def moments(grow_bytes: int = 300) -> int:
-    """How often anything was decided as two simulated leases each grow on a baseline of 100."""
+def ruled(grow_bytes: int = 300) -> list[tuple[Action, int]]:
+    """What is done to two simulated leases that each grow once, on a baseline of 100."""
     machine = Machine(BUDGET, 100, 2, 2, 9999, 5000.0)
     script = Script((Step(0.1, grow_bytes), Step(0.1)))
-    return sum(isinstance(event, Decided) for event in simulate(machine, [script] * 2, BOTH))
+    events = simulate(machine, [script] * 2, BOTH)
+    return [(event.action, event.bytes) for event in events if isinstance(event, Ruled)]
 
 
-def test_a_simulation_decides_nothing_below_soft() -> None:
-    assert moments(300) == moments(350) == 0
+def test_a_simulation_does_nothing_below_soft() -> None:
+    assert ruled(300) == ruled(350) == []
 
 
 @pytest.mark.usefixtures("soft_is_half")
-def test_a_simulation_follows_the_soft_gate() -> None:
-    assert moments() > 0
+def test_in_a_simulation_a_growth_past_the_soft_gate_waits() -> None:
+    assert ruled()[0] == (Action.PARK, 300)
 
 
 @pytest.mark.usefixtures("all_is_summed")
 def test_a_simulation_follows_what_pressure_is() -> None:
-    assert moments(350) > 0
+    assert ruled(350) != []
 
 
 TRACE = Trace(

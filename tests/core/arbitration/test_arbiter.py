@@ -298,6 +298,45 @@ def test_a_lease_that_comes_to_a_tick_is_not_taken_to_be_asleep(host: Host) -> N
     assert growth.end()
 
 
+def test_a_lease_that_grows_is_not_taken_to_be_asleep(host: Host) -> None:
+    busy = host.lease(45)
+    waiting = host.lease(30)
+    growth = Growth(waiting, 10)
+    waiting.until_held()
+    for _ in range(4):
+        host.arbiter.reconcile()
+        assert busy.grow(1)
+        host.now += STALL_S * 2
+    assert waiting.standing.is_held
+    busy.leave()
+    assert growth.end()
+
+
+def test_nobody_waits_for_a_guest_that_was_abandoned(host: Host) -> None:
+    asleep, waiting = host.lease(60, Tenant()), host.lease(10)
+    asleep.tenant.end()
+    asleep.place.abandon()
+    assert Growth(waiting, 25).end(), "past soft, for nobody else goes on"
+
+
+def test_stores_that_nobody_has_are_dropped_before_anybody_is_held(host: Host) -> None:
+    host.lease(50).leave(kept_mib=50)
+    first, second = host.lease(20), host.lease(5)
+    dropped = []
+
+    def drop() -> None:
+        dropped.append(host.charged_mib)
+        host.arbiter.forget_idle(50 * MIB)
+
+    host.arbiter.drop_idle_by(drop)
+    assert second.grow(5)
+    assert dropped == []
+    assert second.grow(10)
+    assert dropped == [80]
+    assert host.charged_mib == 40
+    assert first.actions == second.actions == []
+
+
 def test_the_memory_of_an_abandoned_guest_counts_until_its_thread_ends(host: Host) -> None:
     lease = host.lease(30)
     lease.place.abandon()

@@ -102,6 +102,18 @@ def test_a_sample_of_which_not_all_is_known_is_not_judged(sample: Sampled) -> No
     assert check(grown(450, sample=sample)).samples == 0
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        Ruled(0.3, Action.SPILL, 1, 300, 300, "spilled", 50, 50, 600),  # it was not held
+        Asked(0.3, 1, 300, 0),  # nobody asks for nothing
+    ],
+)
+def test_a_trace_that_contradicts_itself_is_not_judged_from_there_on(event: Event) -> None:
+    assert check(grown(300)).samples == 1
+    assert check(grown(300, event)).samples == 0
+
+
 def test_samples_of_an_older_trace_are_not_judged() -> None:
     older = grown(450)._replace(header=HEADER._replace(busy_leases=None))
     assert check(older) == (0, (), 0, ())

@@ -1,0 +1,102 @@
+"""What a host process is seen to use, and the room that is left of it."""
+
+from atectl.accounting import Budget, Pressure
+from atectl.arbitration.measuring import HostUse
+
+BUDGET = Budget(1000)  # soft 800, resume 700
+
+
+class Lease:
+    def __init__(self, resident: int | None) -> None:
+        self.resident = resident
+
+    def resident_bytes(self) -> int | None:
+        return self.resident
+
+
+class Host:
+    """A process of which the test says what is resident, and what time it is."""
+
+    def __init__(self, resident: int | None = 0) -> None:
+        self.resident = resident
+        self.now = 0.0
+        self.use = HostUse(BUDGET, lambda: self.resident, lambda: self.now)
+
+
+def test_each_charge_takes_of_the_room_and_gives_back_to_it() -> None:
+    use = Host().use
+    use.charge(300)
+    assert (use.charged_bytes, use.room_bytes) == (300, 500)
+    use.charge(-100)
+    assert (use.charged_bytes, use.room_bytes) == (200, 600)
+
+
+def test_over_soft_by_what_is_resident_there_is_no_room_whatever_is_given_back() -> None:
+    host = Host(resident=801)
+    host.use.charge(300)
+    host.use.read()
+    host.use.charge(-200)
+    assert host.use.room_bytes < 0
+    host.resident = 800
+    host.use.read()
+    assert host.use.room_bytes == 700
+
+
+def test_the_room_is_always_what_the_budget_says() -> None:
+    host = Host(resident=100)
+    use = host.use
+    use.take_baseline()
+    for change in (
+        lambda: use.charge(250),
+        lambda: use.keep_idle(100),
+        lambda: use.lease_idle(60),
+        lambda: use.drop_idle(40),
+        lambda: use.charge(-50),
+        use.read,
+    ):
+        change()
+        assert use.room_bytes == BUDGET.room_below_soft_bytes(use.pressure)
+
+
+def test_what_is_idle_is_charged_until_it_is_dropped() -> None:
+    use = Host().use
+    use.keep_idle(100)
+    assert (use.idle_bytes, use.charged_bytes) == (100, 100)
+    use.lease_idle(60)
+    assert (use.idle_bytes, use.charged_bytes) == (40, 100)
+    use.drop_idle(40)
+    assert (use.idle_bytes, use.charged_bytes) == (0, 60)
+
+
+def test_a_baseline_that_cannot_be_read_counts_as_nothing() -> None:
+    use = Host(resident=None).use
+    assert use.take_baseline() is None
+    assert use.pressure == Pressure(None, 0, 0)
+
+
+def measured(host: Host, *leases: Lease) -> int:
+    """The baseline after another look, long enough after the last."""
+    host.now += 1
+    host.use.look(leases)
+    return host.use.baseline_bytes
+
+
+def test_what_is_resident_beside_the_leases_counts_from_the_second_look_on() -> None:
+    host = Host(resident=750)
+    assert measured(host, Lease(300)) == 0
+    assert measured(host, Lease(300)) == 450
+
+
+def test_a_spike_between_two_looks_is_not_part_of_the_baseline() -> None:
+    host = Host(resident=750)
+    assert [measured(host, Lease(size)) for size in (300, 700, 300)] == [0, 50, 50]
+
+
+def test_below_resume_nothing_is_measured() -> None:
+    host = Host(resident=699)
+    assert [measured(host, Lease(300)) for _ in range(2)] == [0, 0]
+
+
+def test_where_what_a_lease_holds_cannot_be_read_the_baseline_stays() -> None:
+    host = Host(resident=750)
+    assert [measured(host, Lease(300), Lease(None)) for _ in range(2)] == [0, 0]
