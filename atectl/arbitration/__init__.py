@@ -1,1 +1,1 @@
-"""One limit for many leases: who waits, is parked, spilled, let go on."""
+"""One memory limit for many leases: which of them wait, are parked, spilled or go on."""

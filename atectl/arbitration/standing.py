@@ -57,6 +57,12 @@ class Standing(NamedTuple):
     # What is asked of a standing
 
     @property
+    def is_possible(self) -> bool:
+        """Whether transitions can lead here; of what was read from a file that is not certain."""
+        is_held_and_yet_to_be = self.is_held and self.parking
+        return not is_held_and_yet_to_be and (self.phase is Phase.PARKED or not self.spilling)
+
+    @property
     def is_held(self) -> bool:
         """Whether its guest stands still at a safe point: in a growth request, or at a tick."""
         return self.asked_bytes > 0 or self.phase is not Phase.RUNNING

@@ -1,4 +1,4 @@
-"""What a trace says of the leases and of their machine: what a replay is made of."""
+"""What is read off a trace for a replay: what each lease did, and what they all ran on."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from atectl.trace.workload import Machine, Script, Step
 _DEFAULT_SPILL_BYTES_PER_S = 1 << 30
 _DEFAULT_SPILL_ROOM_BYTES = 1 << 50
 _LEAST_UNCHARGED_SHARE = 0.002
-"""Of the limit: less than that of what nobody is charged for is noise."""
+"""As a share of the limit: smaller changes of the memory that nobody is charged for are noise."""
 
 
 def machine_of(trace: Trace, budget: Budget) -> Machine:
@@ -32,7 +32,8 @@ def machine_of(trace: Trace, budget: Budget) -> Machine:
 def cores_of(trace: Trace) -> int:
     """How many running leases kept the machine busy.
 
-    Of an older trace in which nothing was decided that is not known: all that ran at once.
+    Older traces tell this only where something was decided. Where nothing was, it is taken to be
+    as many as ran at once.
     """
     moments = (event for event in trace.events if isinstance(event, Decided))
     return trace.header.busy_leases or max(
@@ -41,9 +42,9 @@ def cores_of(trace: Trace) -> int:
 
 
 def baseline_of(events: Sequence[Event]) -> int:
-    """What the host itself took most of the time; 0 if no event says it.
+    """The median of what the host itself took, as measured again and again; 0 if it never was.
 
-    It is measured again and again, and for a moment too high where a lease is just going.
+    A single measurement may be too high, for a moment, while a lease is ending.
     """
     seen = sorted(
         event.baseline_bytes for event in events if isinstance(event, Sampled | Ruled | Decided)
@@ -52,7 +53,7 @@ def baseline_of(events: Sequence[Event]) -> int:
 
 
 def _spill_room(trace: Trace) -> int:
-    """What the spill disk took at most, as far as it was seen."""
+    """The most room that the spill disk was seen to have."""
     if trace.header.spill_room_bytes is not None:
         return trace.header.spill_room_bytes
     rooms = [event.spill_room_bytes for event in trace.events if isinstance(event, Decided)]
@@ -60,7 +61,7 @@ def _spill_room(trace: Trace) -> int:
 
 
 def _spill_rate(events: Sequence[Event]) -> float:
-    """Bytes a second that were written, from each order to spill until it was done."""
+    """Bytes written per second, from each decision to spill until that was done."""
     began: dict[int, float] = {}
     total_bytes, seconds = 0, 0.0
     for event in events:
@@ -74,7 +75,7 @@ def _spill_rate(events: Sequence[Event]) -> float:
 
 
 def _uncharged(samples: Sequence[Sampled], least_bytes: int) -> tuple[tuple[float, int], ...]:
-    """When how much was resident that nobody was charged for, as far as it changed much."""
+    """How much was resident that nobody was charged for, at each moment it changed by much."""
     changes: list[tuple[float, int]] = []
     last_bytes = 0
     for sample in samples:
@@ -107,9 +108,9 @@ class _Past:
 def scripts_of(trace: Trace) -> list[Script]:
     """What each lease of a trace did, in the order of registration.
 
-    While more ran than there are cores, each is taken to have had its share. Reading back what had
-    been spilled is part of the work of who used it. What a lease would have done after the trace
-    ends is not known, and is nothing.
+    While more leases ran than there were cores, each is taken to have had an equal share of them.
+    The time in which a lease read back what had been spilled counts as its work. Nothing is known
+    of what a lease did after the end of the trace, so that it ends there.
     """
     cores, jobs = cores_of(trace), trace.header.jobs
     known: dict[int, _Past] = {}

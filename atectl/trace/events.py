@@ -67,6 +67,18 @@ class Sampled(NamedTuple):
     ending: tuple[int, ...] = ()
     """Those that were told to end, by whomever, and had not."""
 
+    @classmethod
+    def of(cls, leases: Iterable[Standing], at_s: float, pressure: Pressure) -> "Sampled":
+        """What is to be told of `leases`, which are unfinished, at this moment."""
+        seen = list(leases)
+        return cls(
+            at_s,
+            *pressure,
+            parking=tuple(lease.number for lease in seen if lease.parking),
+            stalled=tuple(lease.number for lease in seen if lease.stalled),
+            ending=tuple(lease.number for lease in seen if lease.aborting),
+        )
+
     @property
     def pressure(self) -> Pressure:
         return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)

@@ -133,6 +133,13 @@ def _event(record: dict[str, Any]) -> Event:
     return EVENTS[name](**TABLES[name].values(record))
 
 
+def _standing(**values: Any) -> Standing:
+    lease = Standing(**values)
+    if not lease.is_possible:
+        raise Fault("no lease stands so: held and yet to be parked, or spilling while not parked")
+    return lease
+
+
 # The tables
 
 
@@ -158,7 +165,7 @@ _STANDING = {
     **dict.fromkeys(("spillable", "parking", "spilling", "aborting", "stalled"), flag),
 }
 _DECISION = {"action": member(Action), "lease": _count, "bytes": bytes_read, "reason": text}
-LEASE_VIEW = _table(Standing, _STANDING, takes_others=False)
+STANDING = _table(Standing, _STANDING, takes_others=False)
 DECISION = _table(Decision, _DECISION, takes_others=True)
 
 _EVENT = {
@@ -168,7 +175,7 @@ _EVENT = {
     "busy_leases": _count,
     **dict.fromkeys(("principal", "label", "capsule"), text),
     **dict.fromkeys(("parking", "stalled", "ending"), _counts),
-    "leases": listed(read_as(Standing, LEASE_VIEW), "leases"),
+    "leases": listed(read_as(_standing, STANDING), "leases"),
     "decisions": listed(read_as(Decision, DECISION), "decisions"),
     **dict.fromkeys(("resident_bytes", "freed_bytes"), optional(bytes_read)),
     **dict.fromkeys(

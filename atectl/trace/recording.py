@@ -1,4 +1,4 @@
-"""Traces as they are written: one line a moment, to a file."""
+"""Traces as they are written: one line for each event, to a file."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class Recorder:
-    """Told by an arbiter of all that happens, makes an event of each and hands it on."""
+    """An observer of an arbiter: makes a trace's event of all it is told, and passes it on."""
 
     def __init__(self, record: Callable[[Event], None]) -> None:
         self._record = record
@@ -47,16 +47,8 @@ class Recorder:
         self._record(Asked(at_s, seat.number, seat.held_bytes, added_bytes))
 
     def sampled(self, at_s: float, pressure: Pressure) -> None:
-        leases = [seat.seen() for seat in self._seats.values()]
-        self._record(
-            Sampled(
-                at_s,
-                *pressure,
-                parking=tuple(lease.number for lease in leases if lease.parking),
-                stalled=tuple(lease.number for lease in leases if lease.stalled),
-                ending=tuple(lease.number for lease in leases if lease.aborting),
-            )
-        )
+        leases = (seat.seen() for seat in self._seats.values())
+        self._record(Sampled.of(leases, at_s, pressure))
 
     def decided(self, at_s: float, host: HostView, decisions: Sequence[Decision]) -> None:
         self._record(Decided.on(host, at_s, decisions))
@@ -82,7 +74,8 @@ class Recorder:
 class TraceWriter:
     """Writes a trace to a file, event by event. To be closed.
 
-    An event never fails whoever reports it: what went wrong is raised by `close`.
+    Writing an event raises nothing, so that a full disk does not hurt the lease that the event
+    is about: `close` raises what went wrong.
 
     Raises:
         TraceUnwritable: the file cannot be opened (exit 125).
@@ -99,7 +92,7 @@ class TraceWriter:
 
     def write(self, event: Event) -> None:
         self._put(event_line(event))
-        # What is seen every few milliseconds waits for the next sample, a twentieth of a second.
+        # These come every few milliseconds: they wait in the buffer for the next sample.
         if not isinstance(event, Asked | Registered):
             self._guarded(self._file.flush)
 
@@ -155,7 +148,7 @@ def event_line(event: Event) -> str:
 
 
 def _compact(record: Standing | Event) -> dict[str, Any]:
-    """The fields that are not as they usually are."""
+    """The fields that differ from their defaults."""
     usual = record._field_defaults
     fields = record._asdict().items()
     return {name: value for name, value in fields if value != usual.get(name, ...)}

@@ -50,8 +50,8 @@ class RefusedRun(NamedTuple):
 
 
 class ModelError(NamedTuple):
-    """By how much a replay under the recorded rules misses what was recorded: replayed less
-    recorded, so that what other replays say can be judged."""
+    """How far a replay under the recorded rules is off, as replayed minus recorded. It tells how
+    far other replays can be trusted."""
 
     recorded: Summary
     makespan_s: float
@@ -154,8 +154,8 @@ def model_error(trace: Trace) -> ModelError | None:
 def replay(trace: Trace, rules: Rules, budget: Budget) -> tuple[Event, ...]:
     """What the leases of a trace would have met under other rules and another budget.
 
-    Each works between its growths for as long as it did then, by its share of the cores. Of a
-    lease that was aborted or had not finished the rest is not known: it ends where its record
-    does. Jobs that came in only as places got free come in so here.
+    Each lease works between two growths for as long as it did then, at its share of the cores.
+    One that was aborted, or had not finished, ends here where its record ends. Jobs that had to
+    wait for a free slot wait for one here.
     """
     return simulate(machine_of(trace, budget), scripts_of(trace), rules)

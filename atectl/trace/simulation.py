@@ -1,9 +1,9 @@
 """A host that runs no capsule: what rules would do to leases whose demand is known.
 
-Time goes from one event to the next, so that a simulation is exact, quick and always the same.
-Leases share the cores evenly; parking takes a tick, spilling takes the time of the disk. Memory is
-touched only after it was granted, little by little as its lease works, and comes back from disk
-likewise, at no cost of its own. What happens is told as a trace.
+Time jumps from one event to the next, so that a simulation is exact, quick and always the same.
+Leases share the cores evenly. Parking takes one tick, spilling takes the time of the disk. A lease
+touches granted memory little by little as it works; memory that was spilled comes back in the same
+way, and that costs no time of its own. What happens is told as a trace.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ _SOON_S = 1e-9
 def simulate(machine: Machine, scripts: Sequence[Script], rules: Rules) -> tuple[Event, ...]:
     """What happens to `scripts`, which are registered in their order.
 
-    If nobody could go on any more, the events end there: some lease has then not finished.
+    Where nobody can go on any more, the events end, and some leases have not finished.
     """
     return _Simulation(machine, scripts, rules).run()
 
@@ -60,7 +60,7 @@ class _Simulation:
     # Time
 
     def _rate(self) -> float:
-        """How much of a core each lease has that needs one."""
+        """Which share of a core each lease gets that needs one."""
         wanting = sum(actor.needs_core for actor in self._actors.values())
         return min(1.0, self._machine.cores / max(wanting, 1))
 
@@ -83,7 +83,8 @@ class _Simulation:
         if self._uncharged and self._actors:
             times.append(self._uncharged[-1][0])
         if self._uncharged_bytes and any(actor.needs_core for actor in self._actors.values()):
-            # What is touched is else covered by what is charged, and changes nothing.
+            # With memory that nobody is charged for, touching granted pages raises the pressure
+            # before anybody asks for more: look as often as a real host does.
             times.append((int(self._now_s / RECONCILE_S + _SOON_S) + 1) * RECONCILE_S)
         return max(min(times) - self._now_s, 0.0) if times else None
 
@@ -97,7 +98,7 @@ class _Simulation:
     # Events
 
     def _happen(self) -> None:
-        """Do all that is due now, and decide after each."""
+        """Do all that is due now, and decide anew after each of it."""
         while self._uncharged and self._is_due(self._uncharged[-1][0]):
             self._uncharged_bytes = self._uncharged.pop()[1]
             self._settle()
@@ -106,7 +107,7 @@ class _Simulation:
         while self._begins():
             self._settle()
         for actor in list(self._actors.values()):
-            # What was done for another may have ended it.
+            # An earlier one in this loop may have caused this one to end.
             if actor.number in self._actors and self._moves(actor):
                 self._settle()
                 while self._begins():
@@ -114,16 +115,8 @@ class _Simulation:
         self._sample()
 
     def _sample(self) -> None:
-        actors = self._actors.values()
-        self._events.append(
-            Sampled(
-                self._now_s,
-                *self._pressure(),
-                parking=tuple(x.number for x in actors if x.standing.parking),
-                stalled=tuple(x.number for x in actors if x.standing.stalled),
-                ending=tuple(x.number for x in actors if x.standing.aborting),
-            )
-        )
+        leases = (actor.standing for actor in self._actors.values())
+        self._events.append(Sampled.of(leases, self._now_s, self._pressure()))
 
     def _begins(self) -> bool:
         """Register the next script if it is due and there is a place for it."""
@@ -158,7 +151,7 @@ class _Simulation:
         return at_s is not None and at_s <= self._now_s + _SOON_S
 
     def _asks(self, actor: Actor) -> None:
-        """The work of a step is done: by now all that was granted before it is touched."""
+        """The step is worked through, and all memory granted before it is touched by now."""
         actor.untouched_bytes = 0
         added_bytes, held_bytes = actor.step.grow_bytes, actor.standing.held_bytes
         if not added_bytes or actor.standing.aborting:

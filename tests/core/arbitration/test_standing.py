@@ -267,6 +267,10 @@ class AnyLife(RuleBasedStateMachine):
             assert not self.lease.makes_progress
 
     @invariant()
+    def it_stands_as_leases_do(self) -> None:
+        assert self.lease.is_possible
+
+    @invariant()
     def nobody_is_parked_and_yet_to_be_parked(self) -> None:
         assert not (self.lease.is_held and self.lease.parking)
         assert not (self.lease.phase is Phase.SPILLED and self.lease.spilling)

@@ -108,6 +108,9 @@ def test_what_is_no_trace_is_refused_with_its_line(
     assert told in refusal(tmp_path / "trace", *given)
 
 
+ASKS = {"number": 1, "priority": 0, "held_bytes": 9, "asked_bytes": 9}
+
+
 @pytest.mark.parametrize(
     ("leases", "told"),
     [
@@ -116,6 +119,8 @@ def test_what_is_no_trace_is_refused_with_its_line(
         ([{"number": 1, "priority": 0, "held_bytes": 9}, 3], "leases 2: 3 is no table"),
         (7, "leases: 7 is no list of leases"),
         ([{"odd": 1}], "leases 1: unknown key 'odd'"),
+        ([{**ASKS, "parking": True}], "leases 1: no lease stands so"),
+        ([{**ASKS, "spilling": True}], "leases 1: no lease stands so"),
     ],
 )
 def test_a_view_of_leases_that_is_none_is_refused(
