@@ -1,7 +1,6 @@
 """Settings and places: the flag, then the environment, then atectl.toml, then the default."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -98,45 +97,46 @@ def load_settings() -> Settings:
 
 def _load(path: Path) -> Settings:
     # Most users have no such file, and every command would pay for the imports.
-    from atectl.records.files import table_in, text_of, toml_of
-    from atectl.records.reading import Fault, checked, refuse_unknown
+    from atectl.records.files import text_of, toml_of
+    from atectl.records.reading import Fault
 
-    tables = settings_tables()
-    found: dict[str, Any] = {}
     try:
-        given = toml_of(text_of(path))
-        refuse_unknown(given, tables)
-        for name, table in tables.items():
-            found |= checked(name, partial(table.values, table_in(given, name)))
+        tables = settings_table().values(toml_of(text_of(path)))
     except Fault as fault:
         raise BadConfiguration(str(fault.at(file=str(path))), remedy=fault.remedy) from None
+    found: dict[str, Any] = {}
+    for values in tables.values():
+        found |= values
     return Settings(**found)
 
 
-def settings_tables() -> "dict[str, Table]":
-    """The tables of atectl.toml, by name."""
-    from atectl.records.readers import duration, size, text
+def settings_table() -> "Table":
+    """The whole of atectl.toml."""
+    from atectl.records.readers import duration, size, text, values_of
     from atectl.records.reading import Field, Table
 
-    return {
-        "ledger": Table(Settings, fields=(Field("path", text, "ledger_path"),)),
-        "cache": Table(
-            Settings,
-            fields=(Field("dir", text, "cache_dir"), Field("max_size", size, "cache_max_bytes")),
-        ),
-        "redis": Table(
-            Settings,
-            fields=(
-                Field("url", text, "redis_url"),
-                Field("password_file", text, "redis_password_file"),
-                Field("ca", text, "redis_ca"),
-                Field("cert", text, "redis_cert"),
-                Field("key", text, "redis_key"),
-                Field("server_name", text, "redis_server_name"),
-                Field("timeout", duration, "redis_timeout_s"),
-            ),
-        ),
-    }
+    ledger = (Field("path", text, "ledger_path"),)
+    cache = (Field("dir", text, "cache_dir"), Field("max_size", size, "cache_max_bytes"))
+    redis = (
+        Field("url", text, "redis_url"),
+        Field("password_file", text, "redis_password_file"),
+        Field("ca", text, "redis_ca"),
+        Field("cert", text, "redis_cert"),
+        Field("key", text, "redis_key"),
+        Field("server_name", text, "redis_server_name"),
+        Field("timeout", duration, "redis_timeout_s"),
+    )
+    tables = (
+        ("ledger", ledger, "The stored ledger."),
+        ("cache", cache, "The cache of compiled capsules."),
+        ("redis", redis, "The server that actor locks are on."),
+    )
+    return Table(
+        fields=tuple(
+            Field(name, values_of(Table(Settings, fields=fields)), says=says)
+            for name, fields, says in tables
+        )
+    )
 
 
 def _xdg(variable: str, fallback: str) -> Path:

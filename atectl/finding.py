@@ -1,11 +1,13 @@
 """What a check of this installation or machine comes to."""
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import Annotated, NamedTuple
+
+from atectl.records.types import Mark
 
 
 class Verdict(StrEnum):
-    """How a check went: `PROBLEM` keeps atectl from its work, `WARNING` may, in some cases."""
+    """How a check went: `problem` keeps atectl from its work, `warning` may, in some cases."""
 
     OK = "ok"
     SKIPPED = "skipped"
@@ -13,10 +15,12 @@ class Verdict(StrEnum):
     PROBLEM = "problem"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """What was found, in one line, and what to do about it; nothing if that is empty."""
+class Finding(NamedTuple):
+    """What was found, and what to do about it."""
 
     verdict: Verdict
+    """How the check went."""
     found: str
-    remedy: str = ""
+    """What was found, in one line."""
+    remedy: Annotated[str, Mark.EMPTY_IS_UNKNOWN] = ""
+    """What to do; null where there is nothing to do."""

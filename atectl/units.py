@@ -1,6 +1,7 @@
-"""Sizes, durations and counts: the one parser and the one formatter of each."""
+"""Sizes, durations, moments and counts: the one parser and the one formatter of each."""
 
 import re
+from typing import Annotated
 
 from atectl.errors import BadDuration, BadSize, quoted
 
@@ -12,6 +13,10 @@ MIN_DURATION_S = 0.001
 
 MAX_DURATION_S = 10 * 365 * 86_400
 """The longest duration taken, ten years: beyond it a clock overflows before a user is served."""
+
+MOMENT = "a moment"
+Moment = Annotated[float, MOMENT]
+"""A time, in seconds since 1970 UTC. JSON has it in RFC 3339."""
 
 _BINARY = {letter: 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 _DECIMAL = {letter: 1000**power for power, letter in enumerate("KMGTPE", start=1)}
@@ -132,3 +137,14 @@ def format_duration(seconds: float) -> str:
 def counted(count: int, noun: str) -> str:
     """A number of things for a reader: `1 lease`, `2 leases`, `0 leases`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """A moment as RFC 3339 UTC, to the millisecond."""
+    if seconds is None:
+        return None
+    # Few results have times, and every batch would pay for its import.
+    from datetime import UTC, datetime
+
+    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from atectl.accounting import Budget, Pressure
 from atectl.budget.baseline import Baseline, Sample
@@ -18,6 +18,7 @@ from atectl.budget.file import (
 )
 from atectl.errors import AtectlError
 from atectl.finding import Verdict
+from atectl.records.types import Mark
 from atectl.spill.errors import SpillFolderUnusable, SpillOntoMemory
 from atectl.spill.room import disk_room_bytes, filesystem_of, refuse_memory_backed
 from atectl.system.ceilings import DEFAULT_SHARE, Ceiling, ceilings, tightest
@@ -25,7 +26,7 @@ from atectl.units import format_size, show_size
 
 
 class BudgetVerdict(StrEnum):
-    """What a check comes to. `SKIPPED`: nothing is wrong, but for what could not be measured."""
+    """What a check comes to. `skipped`: nothing is wrong, but for what could not be measured."""
 
     FITS = "fits"
     OVERCOMMITTED = "overcommitted"
@@ -34,12 +35,16 @@ class BudgetVerdict(StrEnum):
 
 
 class BudgetFinding(NamedTuple):
-    """One thing that is or may be wrong; `code` is that of its error, None where it has none."""
+    """One thing that is or may be wrong."""
 
-    severity: Verdict
     code: str | None
+    """The code of the error that it would lead to; null where there is none."""
+    severity: Annotated[Verdict, (Verdict.PROBLEM, Verdict.WARNING, Verdict.SKIPPED)]
+    """How grave it is; `skipped` is what could not be found out."""
     message: str
-    remedy: str
+    """What it is."""
+    remedy: Annotated[str, Mark.EMPTY_IS_UNKNOWN]
+    """What to do; null where there is nothing to do."""
 
 
 class Sources(NamedTuple):
@@ -237,15 +242,15 @@ def _spill_room(budget: BudgetFile, host: HostSettings, root: str) -> SpillRoom:
 
 
 def _problem(error: AtectlError) -> BudgetFinding:
-    return BudgetFinding(Verdict.PROBLEM, error.code, str(error), error.remedy)
+    return BudgetFinding(error.code, Verdict.PROBLEM, str(error), error.remedy)
 
 
 def _warning(error: AtectlError) -> BudgetFinding:
-    return BudgetFinding(Verdict.WARNING, error.code, str(error), error.remedy)
+    return BudgetFinding(error.code, Verdict.WARNING, str(error), error.remedy)
 
 
 def _skipped(message: str, remedy: str = "") -> BudgetFinding:
-    return BudgetFinding(Verdict.SKIPPED, None, message, remedy)
+    return BudgetFinding(None, Verdict.SKIPPED, message, remedy)
 
 
 def _unmeasured(measured: Measured) -> Iterator[BudgetFinding]:
@@ -321,7 +326,7 @@ def _limit_for_all(measured: Measured) -> str:
 def _about_capsules(baseline: Baseline) -> Iterator[BudgetFinding]:
     for refusal in baseline.refusals:
         severity = Verdict.PROBLEM if refusal.is_certain else Verdict.SKIPPED
-        yield BudgetFinding(severity, refusal.code, refusal.message, refusal.remedy)
+        yield BudgetFinding(refusal.code, severity, refusal.message, refusal.remedy)
 
 
 def _about_spilling(measured: Measured) -> Iterator[BudgetFinding]:

@@ -23,9 +23,13 @@ class Commitment(NamedTuple):
     """What one principal's leases may hold together at most, and the largest of them."""
 
     principal: str
+    """Who is charged."""
     leases: int
+    """How many of its leases run at once."""
     committed_bytes: int
+    """What these may hold together."""
     largest_bytes: int
+    """The largest quota of one of them."""
 
 
 class Demand(NamedTuple):

@@ -7,7 +7,6 @@ one with a comment for every key.
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,15 +15,16 @@ from atectl.arbitration.policies import BACKPRESSURES, PARK_AND_SPILL, POLICY_NA
 from atectl.budget.errors import BadBudgetFile, BadJob, UnsatisfiableBudget
 from atectl.budget.jobs import (
     ALLOWANCE_FIELDS,
+    JOB,
     Allowance,
     Job,
     JobDefaults,
     parse_job,
     principal,
 )
-from atectl.records.files import table_in, tables_in, text_of, toml_of
-from atectl.records.readers import filled, fraction, one_of, size, whole
-from atectl.records.reading import Fault, Field, Table, checked, refuse_unknown
+from atectl.records.files import text_of, toml_of
+from atectl.records.readers import by_name, filled, fraction, listed, one_of, size, values_of, whole
+from atectl.records.reading import Fault, Field, Reader, Table, checked, shown
 from atectl.system.ceilings import DEFAULT_SHARE, ceilings, tightest
 from atectl.units import format_size, show_size
 
@@ -194,20 +194,21 @@ def parse_budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
 
 
 def _budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
-    refuse_unknown(tables, TABLES)
-    folder = path.parent
-    host_table = table_in(tables, "host")
-    default_table = table_in(tables, "defaults")
-    host = checked("host", lambda: _host(host_table, folder))
-    general = checked("defaults", lambda: _allowance(default_table, Allowance()))
-    principals = _principals(table_in(tables, "principals"), general)
-    defaults = JobDefaults(general, principals, folder, os.environ)
-    capsules = tuple(
-        checked(f"capsule {number}", partial(_capsule, table, defaults))
-        for number, table in enumerate(tables_in(tables, "capsule"), start=1)
+    values = FILE.values(tables)
+    host = checked("host", lambda: _host(values.get("host", {}), path.parent))
+    general = Allowance(**values.get("defaults", {}))
+    principals = {
+        name: general._replace(**granted) for name, granted in values.get("principals", {}).items()
+    }
+    defaults = JobDefaults(general, principals, path.parent, os.environ)
+    return BudgetFile(
+        path,
+        host,
+        defaults,
+        tuple(_capsule(each, defaults) for each in values.get("capsule", ())),
+        values.get("job", ()),
+        frozenset(tables.get("host", ())),
     )
-    jobs = tables_in(tables, "job")
-    return BudgetFile(path, host, defaults, capsules, jobs, frozenset(host_table))
 
 
 @contextmanager
@@ -222,39 +223,27 @@ def _about(path: Path) -> Iterator[None]:
 # The tables
 
 
-def _host(table: Mapping[str, Any], folder: Path) -> HostSettings:
-    values = HOST.values(table)
-    if "spill_dir" in values:
-        values["spill_dir"] = folder / values["spill_dir"]
+def _host(values: dict[str, Any], folder: Path) -> HostSettings:
     host = HostSettings(**values)
     if host.resume_share > host.soft:
         raise Fault(
             f"resume = {host.resume_share:g} is above soft = {host.soft:g}",
             remedy="leases parked above soft go on below resume: let it be the lower",
         )
-    return host
+    return host._replace(spill_dir=folder / host.spill_dir)
 
 
-def _allowance(table: Mapping[str, Any], otherwise: Allowance) -> Allowance:
-    return otherwise._replace(**ALLOWANCE.values(table))
-
-
-def _principals(tables: Mapping[str, Any], general: Allowance) -> Mapping[str, Allowance]:
-    found = {}
-    for name in tables:
-        place = f"principals.{name}"
-        checked(place, partial(Principal, name))
-        table = table_in(tables, name, within="principals")
-        found[name] = checked(place, partial(_allowance, table, general))
-    return found
-
-
-def _capsule(table: Mapping[str, Any], defaults: JobDefaults) -> CapsuleEntry:
-    values = CAPSULE.values(table)
+def _capsule(values: dict[str, Any], defaults: JobDefaults) -> CapsuleEntry:
     granted = defaults.allowance(values.get("principal", Principal()))
-    return CapsuleEntry(**{"max_mem_bytes": granted.memory_bytes, **values})._replace(
-        path=defaults.folder / values["path"]
-    )
+    entry = CapsuleEntry(**{"max_mem_bytes": granted.memory_bytes, **values})
+    return entry._replace(path=defaults.folder / entry.path)
+
+
+def _unread(value: Any) -> Any:
+    """A table that is read later."""
+    if not isinstance(value, dict):
+        raise Fault(f"{shown(value)} is no table of keys and values")
+    return value
 
 
 HOST = Table(
@@ -280,6 +269,23 @@ CAPSULE = Table(
         Field("max_mem", size, "max_mem_bytes"),
     ),
 )
-TABLES = ("host", "defaults", "principals", "capsule", "job")
-"""The tables of a budget file: `HOST`, `ALLOWANCE` once and by name, and lists of `CAPSULE` and
-`JOB`."""
+FILE = Table(
+    fields=(
+        Field("host", values_of(HOST), says="What the whole host may use."),
+        Field("defaults", values_of(ALLOWANCE), says="What a lease is granted that says nothing."),
+        Field(
+            "principals",
+            by_name(principal, values_of(ALLOWANCE)),
+            says="The same for one principal, by its name.",
+        ),
+        Field(
+            "capsule",
+            listed(values_of(CAPSULE), "tables: [[capsule]]"),
+            says="Capsules that the host runs at the same time.",
+        ),
+        Field(
+            "job", listed(Reader(_unread, JOB), "tables: [[job]]"), says="Jobs for `atectl batch`."
+        ),
+    ),
+)
+"""A whole budget file."""

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from atectl.accounting import Budget, Principal
 from atectl.budget.baseline import Baseline
 from atectl.budget.file import BudgetFile
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
-from atectl.units import format_size
+from atectl.records.types import Mark
+from atectl.units import Moment, format_size
 
 DEFAULT_HEADROOM = 0.15
 """What is granted over the largest peak that was seen."""
@@ -17,53 +18,75 @@ _MIB = 1 << 20
 
 
 class PrincipalPlan(NamedTuple):
-    """What one principal's leases held, and the quota that this recommends for each.
-
-    `peak_bytes` is the absolute high-water mark, over which a quota holds. `samples` are leases,
-    seen from `since` until `until` (seconds since 1970). `wanted_bytes` is what one lease wanted
-    at most: its own mark and the largest growth that it was refused; never less than the peak.
-    `is_cut_off`: a refusal kept that lease from it, so that the next may want more still.
-    """
+    """What one principal's leases held, and the quota that this recommends for each."""
 
     principal: str
+    """Who is charged."""
     samples: int
-    since: float
-    until: float
+    """How many leases were seen."""
+    since: Moment
+    """From when on."""
+    until: Moment
+    """Until when."""
     peak_bytes: int
+    """The most memory that one of them held, over which a quota holds."""
     refused_growths: int
+    """How often a growth was refused."""
     wanted_bytes: int
+    """What one lease wanted at most: what it held, and the largest growth that it was refused."""
     is_cut_off: bool
+    """Whether a refusal kept that lease from it, so that the next may want more still."""
     headroom_bytes: int
+    """What is added to that."""
     max_mem_bytes: int
+    """The quota that is recommended."""
 
 
 class Plan(NamedTuple):
-    """A recommended budget.
+    """A budget recommended from what the ledger has seen.
 
-    `together_leases` held `together_bytes` at the same time, the most that was seen. Under
-    `limit_bytes` this with its headroom stays below soft, and so does the largest quota; where
-    the baseline is not known there is no limit. `baseline_source` says what the baseline has in
-    it, or why it is not known.
+    Under its limit what was held at the same time stays below soft with its headroom, and so does
+    the largest quota.
     """
 
     headroom: float
+    """What is granted over a peak, as a fraction of it."""
     principals: tuple[PrincipalPlan, ...]
+    """The quotas, by principal."""
     together_leases: int
+    """How many leases held the most at the same time."""
     together_bytes: int
+    """What these held."""
     baseline_bytes: int | None
+    """What a host takes by itself; null where that is not known."""
     baseline_source: str
+    """What the baseline has in it, or why it is not known."""
     limit_bytes: int | None
+    """The limit that is recommended; null where the baseline is not known."""
 
 
 class Change(NamedTuple):
-    """One value of a budget in use, and what is recommended; None where there is none.
-
-    `key` is where it stands in a budget file.
-    """
+    """One value of a budget in use, and what is recommended."""
 
     key: str
+    """Where it stands in a budget file."""
     in_use_bytes: int | None
+    """What it is; null where it is not said."""
     planned_bytes: int | None
+    """What is recommended; null where nothing is."""
+
+
+class ComparedPlan(NamedTuple):
+    """A budget recommended from what the ledger has seen, beside one in use."""
+
+    plan: Annotated[Plan, Mark.INLINE]
+    """What is recommended."""
+    changes: tuple[Change, ...]
+    """Where the two differ."""
+
+
+PlanReport = Plan | ComparedPlan
+"""What `atectl budget plan` recommends; with `--diff`, also what that would change."""
 
 
 def recommend(

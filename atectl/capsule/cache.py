@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from atectl.capsule.cache_folder import TEMPORARY, CacheFolder
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
-from atectl.units import show_size
+from atectl.units import Moment, show_size
 
 if TYPE_CHECKING:
     import wasmtime
@@ -60,18 +60,22 @@ class Artifact(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What is kept of one capsule for one engine."""
+    """A compiled capsule that is kept, for one engine."""
 
     key: str
+    """Of its files."""
     capsule: str
     """The file name it was first compiled under, inert."""
     kind: str
+    """Whether the capsule is a module or a component."""
     sha256: str
     """Of the capsule as it was read."""
     engine: str
+    """The version and the settings of the engine that can map it."""
     size_bytes: int
-    used_at: float
-    """Seconds since 1970."""
+    """What it takes on disk."""
+    used_at: Moment
+    """When it was last used."""
 
 
 class Removal(NamedTuple):

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.capsule.errors import BadManifest
-from atectl.records.files import table_in, tables_in, toml_of
+from atectl.records.files import toml_of
 from atectl.records.readers import filled
 from atectl.records.reading import Fault, Field, Reader, Table, checked, shown
 
@@ -163,8 +163,8 @@ def _is_of(entry: Any, capsule: str) -> bool:
 def _manifest(tables: dict[str, Any]) -> Manifest:
     if "package" not in tables:
         raise Fault("it has no [package]")
-    package = checked("package", partial(PACKAGE.values, table_in(tables, "package")))
-    entries = tables_in({"component": _entries(tables)}, "component")
+    package = checked("package", partial(PACKAGE.values, tables["package"]))
+    entries = _entries(tables)
     if not 0 < len(entries) <= MAX_COMPONENTS:
         raise Fault(f"it has {len(entries) or 'no'} [[component]], not 1 to {MAX_COMPONENTS}")
     components = tuple(
@@ -174,7 +174,7 @@ def _manifest(tables: dict[str, Any]) -> Manifest:
     return Manifest(Package(**package), components)
 
 
-def _component(entry: dict[str, Any]) -> Component:
+def _component(entry: Any) -> Component:
     values = COMPONENT.values(entry)
     if "file" not in values:
         raise Fault("file is missing", remedy="add the key file")

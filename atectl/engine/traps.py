@@ -47,18 +47,15 @@ _NO_OFFSET = 2**32
 
 
 class TrapReport(NamedTuple):
-    """Why a guest trapped and where. Every text is one line without terminal controls.
-
-    Attributes:
-        name: short, such as `unreachable` or `memory out of bounds`.
-        reason: what the engine says of it.
-        frames: the guest's frames, innermost first, such as `0  parse::number  (m+0x25)`; the
-            engine keeps no more than the innermost twenty.
-    """
+    """Why a guest trapped and where. Every text is one line without terminal controls."""
 
     name: str
+    """Short, such as `unreachable` or `memory out of bounds`."""
     reason: str
+    """What the engine says of it."""
     frames: tuple[str, ...]
+    """The guest's frames, innermost first, such as `0  parse::number  (m+0x25)`; the engine keeps
+    no more than the innermost twenty."""
 
 
 def describe(error: Exception) -> TrapReport:

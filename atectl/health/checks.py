@@ -10,9 +10,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Annotated, NamedTuple
 
 from atectl import __version__, config
 from atectl.capsule.cache import ArtifactCache
@@ -25,15 +25,26 @@ from atectl.health.machine import (
     check_process_identity,
     check_resource_limits,
 )
+from atectl.records.types import Mark
 from atectl.units import counted, format_size, show_size
 
 
-@dataclass(frozen=True)
-class Check:
+class Check(NamedTuple):
     """One matter that was looked at."""
 
     name: str
-    finding: Finding
+    """What was looked at."""
+    finding: Annotated[Finding, Mark.INLINE]
+    """What was found."""
+
+
+class HealthReport(NamedTuple):
+    """Whether atectl can do its work here."""
+
+    verdict: Annotated[Verdict, (Verdict.OK, Verdict.WARNING, Verdict.PROBLEM)]
+    """The worst of all checks; one that was skipped says nothing."""
+    checks: tuple[Check, ...]
+    """What was looked at."""
 
 
 SELF_TEST_TIMEOUT_S = 60.0
@@ -53,6 +64,12 @@ def examine() -> list[Check]:
     checks += check_requirements(_requirements())
     checks += [Check(name, _finding_of(look)) for name, look in _CHECKS.items()]
     return checks
+
+
+def report() -> HealthReport:
+    """Look at everything, and what it comes to."""
+    checks = examine()
+    return HealthReport(worst_verdict(checks), tuple(checks))
 
 
 def worst_verdict(checks: Iterable[Check]) -> Verdict:

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.errors import AtectlError
 from atectl.lease.outcome import LOCK_LOST
@@ -19,6 +19,7 @@ from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
 
 if TYPE_CHECKING:
     from atectl.lease.lease import Lease
+    from atectl.lease.report import LockFacts
     from atectl.redis.connection import RedisConnection
 
 MIN_TTL_S = 2.0
@@ -78,10 +79,12 @@ class LeaseLock:
         except AtectlError:  # it frees itself, and why the lease failed is what is to be said
             return
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> "LockFacts":
         """What the report says of the lock."""
+        from atectl.lease.report import LockFacts
+
         terms = self._lock.terms
-        return {"actor": terms.actor, "key": terms.key, "fence": self._lock.fence}
+        return LockFacts(terms.actor, terms.key, self._lock.fence)
 
     def _watch(self) -> None:
         while self._lock.look() is None:

@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
 QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
 REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
+REASONS = (
+    EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL, QUOTA, ARBITER, LOCK_LOST, INTERRUPTED, TERMINATED,
+    REFUSED, FAILED,
+)  # fmt: skip
+"""All that a run ends for."""
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED_STATUS}
 

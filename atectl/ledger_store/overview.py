@@ -1,7 +1,7 @@
 """What the ledger answers at one moment: about everybody, one principal, or a reset."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from atectl.errors import UnknownPrincipal, nearest
@@ -12,6 +12,7 @@ from atectl.ledger_store.records import (
     LeaseRecord,
     LedgerStore,
 )
+from atectl.ledger_store.results import LeaseEntry
 from atectl.system.memory import HostMemory, host_memory, resident_bytes
 from atectl.system.processes import process_identity
 
@@ -32,11 +33,14 @@ class Overview(NamedTuple):
 
 
 class AccountDetails(NamedTuple):
-    """One account, its unfinished leases (the oldest first), and its latest finished ones."""
+    """One account in full, with its leases."""
 
     account: AccountRecord
-    running: Sequence[LeaseRecord]
-    recent: Sequence[LeaseRecord]
+    """The account."""
+    running: tuple[LeaseEntry, ...]
+    """Its leases that have not finished, the oldest first."""
+    history: tuple[LeaseEntry, ...]
+    """Its latest leases that have finished, the newest first."""
 
 
 class ResetEffect(NamedTuple):
@@ -81,7 +85,7 @@ def account_details(store: LedgerStore, principal: str, recent: int) -> AccountD
     account = _known_account(store, principal)
     running = [lease for lease in store.running() if lease.principal == principal]
     ended = [lease for lease in store.history(principal, recent) if lease.finished_at is not None]
-    return AccountDetails(account, running, ended)
+    return AccountDetails(account, tuple(running), tuple(ended))
 
 
 def effect_of_reset(store: LedgerStore, principal: str | None = None) -> ResetEffect:

@@ -6,9 +6,10 @@ next one, therefore counts nothing twice and loses nothing.
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple, Protocol
+from typing import Annotated, NamedTuple, Protocol
 
 from atectl.accounting import Observation, Usage
+from atectl.units import Moment
 
 HISTORY_LEASES = 10_000
 """Finished leases a store keeps, the newest."""
@@ -17,40 +18,59 @@ HISTORY_SHOWN = 100
 """Finished leases that are told where nobody says how many."""
 
 RUNNING, PARKED, SPILLED, FINISHED, LOST = "running", "parked", "spilled", "finished", "lost"
+STATES = (RUNNING, PARKED, SPILLED, FINISHED, LOST)
+"""All that a lease may be found in."""
 
 
 class LeaseRecord(NamedTuple):
-    """One lease as its host last told it. Sizes in bytes, times in seconds since 1970 UTC.
-
-    `peak_bytes` is what the lease was charged at most (growth over its own baseline),
-    `high_water_bytes` the absolute mark. `process` identifies the host process beyond its
-    pid: see `atectl.system.processes`. `state` is what the host said; a reader is told `lost`
-    instead where that process is known to be gone. `trapped` counts 0 or 1.
-    """
+    """One lease as its host last told it."""
 
     id: str
+    """Its id, unique over all hosts."""
     principal: str
+    """Who is charged."""
     capsule: str
+    """The name of the capsule's file."""
     label: str
+    """The note that its run was given; may be empty."""
     host: str
+    """The name of the machine that it runs on."""
     pid: int
+    """The process that runs it."""
     process: str
-    state: str
+    """What identifies that process beyond its pid: see `atectl.system.processes`."""
+    state: Annotated[str, STATES]
+    """As its host said; `lost` where that process is known to be gone."""
     current_bytes: int
+    """The memory that it holds now."""
     peak_bytes: int
+    """The most it was charged: what it grew over its own baseline."""
     high_water_bytes: int
+    """The most memory that it held."""
     quota_bytes: int
+    """The most memory that it may hold."""
     refused_growths: int
+    """How often a growth was refused."""
     largest_refused_bytes: int
+    """The largest growth that was refused."""
     cpu_s: float
+    """CPU time of the guest."""
     byte_seconds: float
+    """The memory that it held, times how long it held it."""
     fuel: int
+    """The fuel that it burned; 0 where none was counted."""
     trapped: int
-    started_at: float
-    updated_at: float
-    finished_at: float | None = None
+    """Whether it trapped: 1 if it did, else 0."""
+    started_at: Moment
+    """When it began."""
+    updated_at: Moment
+    """When its host last told of it."""
+    finished_at: Moment | None = None
+    """When it ended; null if it has not, as far as is known."""
     reason: str | None = None
+    """Why it ended; null if it has not."""
     exit_status: int | None = None
+    """The exit status that it ended with; null if it has not."""
 
     @property
     def observation(self) -> Observation:
@@ -70,25 +90,39 @@ class LeaseRecord(NamedTuple):
 class AccountRecord(NamedTuple):
     """One principal's totals over all processes, and what its running leases hold now.
 
-    `quota_bytes` is the quota of its latest lease; `since` is when the account was opened.
     Lost leases count neither as running nor towards `current_bytes`.
     """
 
     principal: str
+    """Who is charged."""
     peak_bytes: int
+    """The most that one of its leases was charged: what that grew over its own baseline."""
     high_water_bytes: int
+    """The most memory that one of its leases held."""
     quota_bytes: int
+    """The quota of its latest lease; in a list of accounts, of all its running leases together."""
     running_leases: int
+    """How many of its leases run."""
     current_bytes: int
+    """The memory that these hold now, together."""
     refused_growths: int
+    """How often a growth was refused."""
     leases: int
+    """How many leases it has had."""
     cpu_s: float
+    """CPU time of its guests."""
     byte_seconds: float
+    """The memory that its leases held, times how long they held it."""
     fuel: int
+    """The fuel that its leases burned, where it was counted."""
     traps: int
+    """How many of its leases trapped."""
     last_capsule: str
-    since: float
-    updated_at: float
+    """The name of the capsule that it ran last."""
+    since: Moment
+    """When its account was opened."""
+    updated_at: Moment
+    """When one of its leases was last heard of."""
 
 
 class LedgerStore(Protocol):

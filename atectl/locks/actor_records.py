@@ -6,7 +6,9 @@ is no such JSON decodes too, as a record that says so.
 """
 
 import json
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+from atectl.records.types import Mark
 
 UNDECODABLE = "undecodable"
 UNSPECIFIED = "UNSPECIFIED"
@@ -47,26 +49,41 @@ _WORKER_FIELDS = (
 )
 
 
-class ActorRecord(NamedTuple):
-    """What an actor's record says. Text is empty where it says nothing.
+Known = Annotated[str, Mark.EMPTY_IS_UNKNOWN]
+"""Text that is empty where a record does not say it."""
 
-    `status` is a state without its prefix (`RUNNING`), or `undecodable`. Times are as written.
-    """
+
+class ActorRecord(NamedTuple):
+    """What an actor's record says. Times are as written."""
 
     status: str
-    template: str = ""
-    name: str = ""
-    atespace: str = ""
-    uid: str = ""
-    version: str = ""
-    pod_namespace: str = ""
-    pod: str = ""
-    pod_ip: str = ""
-    pod_uid: str = ""
-    pool: str = ""
-    in_progress_snapshot: str = ""
-    created_at: str = ""
-    updated_at: str = ""
+    """Its state without the prefix, such as `RUNNING`; `undecodable` where that cannot be read."""
+    template: Known = ""
+    """The template that it was made from, as `namespace/name`."""
+    name: Known = ""
+    """Its name."""
+    atespace: Known = ""
+    """Its atespace."""
+    uid: Known = ""
+    """Its unique id."""
+    version: Known = ""
+    """The version of the record."""
+    pod_namespace: Known = ""
+    """The namespace of the pod that it is on."""
+    pod: Known = ""
+    """The name of that pod."""
+    pod_ip: Known = ""
+    """The address of that pod."""
+    pod_uid: Known = ""
+    """The unique id of that pod."""
+    pool: Known = ""
+    """The pool of workers that the pod belongs to."""
+    in_progress_snapshot: Known = ""
+    """The snapshot that is being taken of it."""
+    created_at: Known = ""
+    """When it was made."""
+    updated_at: Known = ""
+    """When the record was last written."""
 
     @property
     def is_decodable(self) -> bool:
@@ -83,18 +100,28 @@ class ActorRecord(NamedTuple):
 
 
 class WorkerRecord(NamedTuple):
-    """What a worker's record says. Text is empty where it says nothing."""
+    """What a worker's record says."""
 
     is_decodable: bool
-    namespace: str = ""
-    pool: str = ""
-    pod: str = ""
-    pod_uid: str = ""
-    node: str = ""
-    ip: str = ""
-    version: str = ""
-    actor_atespace: str = ""
-    actor: str = ""
+    """Whether the record could be read."""
+    namespace: Known = ""
+    """The namespace of its pod."""
+    pool: Known = ""
+    """The pool that it belongs to."""
+    pod: Known = ""
+    """The name of its pod."""
+    pod_uid: Known = ""
+    """The unique id of its pod."""
+    node: Known = ""
+    """The machine that its pod is on."""
+    ip: Known = ""
+    """The address of its pod."""
+    version: Known = ""
+    """The version of the record."""
+    actor_atespace: Known = ""
+    """The atespace of the actor that it runs."""
+    actor: Known = ""
+    """The id of the actor that it runs."""
 
 
 def decode_actor(value: bytes) -> ActorRecord:

@@ -11,10 +11,12 @@ import pwd
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from atectl.errors import AtectlError
 from atectl.locks.errors import AuditUnreadable, AuditUnwritable
+from atectl.records.types import Mark
+from atectl.units import Moment
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -41,36 +43,51 @@ class Origin(NamedTuple):
 
 
 class AuditNote(NamedTuple):
-    """One attempt to release a lock, at one moment in seconds since 1970.
-
-    `server` is the address that was asked. `ttl_ms` is None for a lock without a TTL, `token` for
-    one without text, `holder` where nobody said who holds it.
-    """
+    """An attempt to release a lock, at one moment. Text is empty where it is not known."""
 
     id: str
-    at: float
+    """Its id, the same before and after."""
+    at: Moment
+    """When it was noted."""
     outcome: str
+    """What came of it; `intended` until it is known."""
     is_forced: bool
+    """Whether it was asked to release the lock of a holder that may be alive."""
     user: str
+    """Who asked."""
     uid: int
+    """The number of that user."""
     sudo_user: str
+    """Who became that user."""
     host: str
+    """The machine it was asked on."""
     tty: str
+    """The terminal it was asked on."""
     ssh_connection: str
+    """Where that was reached from."""
     server: str
+    """The address of the server that was asked."""
     key: str
+    """The key of the lock."""
     actor: str
+    """The actor of the lock."""
     token: str | None
+    """The token that was seen; null for a value that is no text."""
     ttl_ms: int | None
+    """What was left of the TTL; null for a lock without one."""
     verdict: str
+    """What the lock was found to be."""
     holder: str | None
+    """Who held it; null where nobody said so."""
 
 
 class Attempt(NamedTuple):
-    """One attempt, as its latest note has it, and where it is noted."""
+    """One attempt to release a lock, as its latest note has it."""
 
-    note: AuditNote
-    places: tuple[str, ...]
+    note: Annotated[AuditNote, Mark.INLINE]
+    """The note."""
+    places: tuple[Annotated[str, (FILE, SHARED)], ...]
+    """Where it is noted: in this user's file, in the stream beside the locks."""
 
 
 def own_origin() -> Origin:

@@ -21,6 +21,18 @@ class ChargedLock(NamedTuple):
     current_bytes: int | None = None
     peak_bytes: int | None = None
 
+    @property
+    def actor_status(self) -> str | None:
+        """The state of the lock's actor; None if it has no record, or there are several actors."""
+        actors = self.lock.actors
+        return actors[0].record.status if len(actors) == 1 else None
+
+    @property
+    def worker(self) -> str | None:
+        """The worker of the lock's one actor, as `namespace/pod`; None if that is not known."""
+        actors = self.lock.actors
+        return (actors[0].record.worker or None) if len(actors) == 1 else None
+
 
 def charged(locks: Iterable[Lock], ledger: str | None = None) -> Iterator[ChargedLock]:
     """The locks as they come, with the memory of their principals.

@@ -37,7 +37,9 @@ class Worker(NamedTuple):
     """A worker by its key, and its record."""
 
     key: str
+    """The key of its record."""
     record: WorkerRecord
+    """What the systems that run workers have written of it."""
 
 
 class LockDetails(NamedTuple):

@@ -6,6 +6,8 @@ A hash of text in Redis, with the TTL of the lock. It is for people: nothing dec
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from atectl.units import Moment
+
 MAX_COMMAND_CHARACTERS = 200
 
 
@@ -31,19 +33,24 @@ class Holder(NamedTuple):
 
 
 class HolderRecord(NamedTuple):
-    """A holder record as it was found. None is: not there, or unreadable.
-
-    `since` and `deadline` are seconds since 1970 by the server's clock.
-    """
+    """A holder record as it was found. None is: not there, or unreadable."""
 
     token: str | None = None
+    """The token of the lock."""
     fence: int | None = None
+    """The number of this holder, which rises with every holder."""
     host: str | None = None
+    """The machine that the work is done on."""
     pid: int | None = None
+    """The process that does it."""
     command: str | None = None
+    """What it runs."""
     principal: str | None = None
-    since: float | None = None
-    deadline: float | None = None
+    """Whose work it is."""
+    since: Moment | None = None
+    """When it took the lock, by the server's clock."""
+    deadline: Moment | None = None
+    """When the work has to have ended, by the server's clock."""
 
 
 def parse_holder(fields: Mapping[bytes, bytes]) -> HolderRecord | None:

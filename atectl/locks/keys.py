@@ -18,10 +18,12 @@ _GLOB = re.compile(r"[][*?\\^]")
 
 
 class ActorName(NamedTuple):
-    """An actor; `atespace` is None where an older lock key leaves it out."""
+    """An actor."""
 
     atespace: str | None
+    """Its atespace; None where an older lock key leaves it out."""
     name: str
+    """Its name, unique in its atespace."""
 
     def __str__(self) -> str:
         return self.name if self.atespace is None else f"{self.atespace}/{self.name}"

@@ -6,7 +6,7 @@ locks need no more memory than a thousand, but for their keys.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from atectl.locks.actor_records import ActorRecord, decode_actor
 from atectl.locks.heartbeat import DEFAULT_TTL_S
@@ -25,6 +25,7 @@ from atectl.locks.keys import (
     lock_key,
 )
 from atectl.locks.verdicts import Look, Verdict, Watch, is_token, judge
+from atectl.records.types import Mark
 from atectl.redis.reading import BATCH, exchange, get_values, scan, server_time
 from atectl.system.clock import boottime
 
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
 class Actor(NamedTuple):
     """An actor by its key's names, and its record."""
 
-    name: ActorName
+    name: Annotated[ActorName, Mark.INLINE]
+    """Its name."""
     record: ActorRecord
+    """What the systems that run actors have written of it."""
 
 
 class Lock(NamedTuple):

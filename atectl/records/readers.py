@@ -235,3 +235,27 @@ def listed(reader: Reader, noun: str) -> Reader:
 def read_as(record: Callable[..., Any], table: Table) -> Reader:
     """A table or an object, as the record that its values are fields of."""
     return Reader(lambda value: record(**table.values(value)), table)
+
+
+def values_of(table: Table) -> Reader:
+    """A table or an object, as what it holds by the names of the fields."""
+    return Reader(table.values, table)
+
+
+def by_name(name: Reader, reader: Reader) -> Reader:
+    """Names with what `reader` reads of each; `name` reads the names."""
+    read_name, read_value = name.read, reader.read
+
+    def read(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise Fault(f"{shown(value)} is no table of names")
+        found = {}
+        for key, each in value.items():
+            try:
+                found[read_name(key)] = read_value(each)
+            except (AtectlError, Fault) as error:
+                raise fault_of(error).within(f".{key}") from None
+        return found
+
+    takes = {"type": "object", "propertyNames": name.takes, "additionalProperties": reader.takes}
+    return Reader(read, takes)

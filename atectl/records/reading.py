@@ -5,15 +5,13 @@ it takes a value and returns what that stands for, or raises a `Fault`. Each lev
 passes on its way up adds where it is; whoever knows the subject makes an error of its own of it.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self, TypeVar
 
 from atectl.errors import AtectlError, cut, nearest, quoted
+from atectl.records.types import Record
 
 Value = TypeVar("Value")
-
-Record = tuple[Any, ...]
-"""Any named tuple; type checkers have no name for these."""
 
 
 class Place(NamedTuple):
@@ -51,8 +49,8 @@ class Fault(Exception):
         return f"{self.place}: {self.what}" if any(self.place) else self.what
 
     def within(self, part: str) -> Self:
-        """Add a part of the way to it: the key, or the number of an item as ` 2`."""
-        joint = "" if self.place.key[:1] in ("", " ") else ": "
+        """Add a part of the way to it: the key, the number of an item as ` 2`, a name as `.x`."""
+        joint = "" if self.place.key[:1] in ("", " ", ".") else ": "
         self.place = self.place._replace(key=f"{part}{joint}{self.place.key}")
         return self
 
@@ -74,12 +72,16 @@ class Reader(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A key that a table may have, and the field that its value becomes: `name`, or the key."""
+    """A key that a table may have, and the field that its value becomes: `name`, or the key.
+
+    `says` is what it means; where it is empty, the docstring of that field says it.
+    """
 
     key: str
     reader: Reader
     name: str = ""
     is_required: bool = False
+    says: str = ""
 
 
 class Table:
@@ -126,7 +128,7 @@ class Table:
             if known is None:
                 if self.takes_others:
                     continue
-                raise _unknown(key, readers)
+                raise Fault(f"unknown key {quoted(key)}{nearest(key, list(readers))}")
             try:
                 found[known[0]] = known[1](value)
             except (AtectlError, Fault) as error:
@@ -135,21 +137,6 @@ class Table:
             if key not in given:
                 raise Fault(f"{key} is missing", remedy=f"add the key {key}")
         return found
-
-
-def refuse_unknown(given: Mapping[str, Any], keys: Collection[str]) -> None:
-    """Refuse what has another key than these.
-
-    Raises:
-        Fault: it has one.
-    """
-    for key in given:
-        if key not in keys:
-            raise _unknown(key, keys)
-
-
-def _unknown(key: str, keys: Collection[str]) -> Fault:
-    return Fault(f"unknown key {quoted(key)}{nearest(key, list(keys))}")
 
 
 def part_of(values: Mapping[str, Any], record: type[Record]) -> dict[str, Any]:

@@ -8,21 +8,26 @@ from atectl.trace.events import Event, Finished, Registered, Ruled, Sampled
 
 
 class Summary(NamedTuple):
-    """How a run went.
-
-    Of `lease_count`, `finished` ended by themselves, `unfinished` had not ended where the events
-    end, and `aborted` are the numbers of the others.
-    """
+    """How a run went."""
 
     makespan_s: float
+    """How long it took."""
     lease_count: int
+    """How many leases there were."""
     finished: int
+    """How many of them ended by themselves."""
     unfinished: int
+    """How many had not ended where the events end."""
     parks: int
+    """How often a lease was parked."""
     spills: int
+    """How often a lease was spilled."""
     spilled_bytes: int
+    """What was spilled, all times together."""
     aborted: tuple[int, ...]
+    """The numbers of the leases that were aborted."""
     peak_bytes: int
+    """The most memory that the host used."""
 
 
 class Fate(NamedTuple):

@@ -4,14 +4,16 @@ import sys
 import time
 from collections.abc import Container
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.batch.lines import ResultLine
+from atectl.lease.outcome import ARBITER, EXITED
 
 from ..terminal.events import Resized
 from ..terminal.frames import is_ascii_only
 from ..terminal.guest import GuestTerminal, has_place_for_table, live_table, terminals
 from ..terminal.live import Live
 from .last_minute import LastMinute
-from .results import is_success
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -80,10 +82,10 @@ def _look(batch: "Batch", tally: Tally, elapsed_s: float) -> "LiveBatch":
 
     view = batch.overview()
     recent = list(tally.recent)
-    labels = {each["job"]: each["label"] for each in recent}
+    labels = {each.job: each.label for each in recent}
     labels |= {row.job: row.label for row in view.rows}
     return LiveBatch(
-        leases=(*map(_ended, recent), *_running(view, {each["job"] for each in recent})),
+        leases=(*map(_ended, recent), *_running(view, {each.job for each in recent})),
         pressure=view.pressure,
         budget=view.budget,
         on_disk_bytes=view.on_disk_bytes,
@@ -120,26 +122,27 @@ def _running(view: "BatchOverview", ended: Container[int]) -> list["LiveLease"]:
     ]
 
 
-def _ended(result: dict[str, Any]) -> "LiveLease":
+def _ended(result: ResultLine) -> "LiveLease":
     from .leases_view import LiveLease
 
     return LiveLease(
-        number=result["job"],
-        label=result["label"],
-        principal=result["principal"],
-        capsule=PurePath(result["capsule"]).name,
+        number=result.job,
+        label=result.label,
+        principal=result.ending.principal,
+        capsule=PurePath(result.ending.capsule).name,
         state=_final_state(result),
-        linear_bytes=result["peak_bytes"],
+        linear_bytes=result.use.peak_bytes,
         resident_bytes=0,
-        quota_bytes=result["quota_bytes"],
-        elapsed_s=result["wall_s"],
+        quota_bytes=result.ending.quota_bytes,
+        elapsed_s=result.use.wall_s,
         has_ended=True,
     )
 
 
-def _final_state(result: dict[str, Any]) -> str:
-    if is_success(result):
+def _final_state(result: ResultLine) -> str:
+    if result.is_success:
         return "done"
-    if result["reason"] == "exited":
-        return f"exit {result['exit_status']}"
-    return "aborted" if result["reason"] == "arbiter" else str(result["reason"])
+    reason, exit_status = result.ending[:2]
+    if reason == EXITED:
+        return f"exit {exit_status}"
+    return "aborted" if reason == ARBITER else reason

@@ -4,12 +4,12 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.jobs import Job, Submission
 from atectl.errors import AtectlError
 
-from .results import is_success, result_of_job, result_of_refusal
 from .resuming import DoneBefore, Tell
 from .tally import Tally
 
@@ -74,16 +74,16 @@ class _Loop:
                 yield _terms(submission.number, submission.job)
         self._tally.total = seen
 
-    def _result(self, result: "JobResult") -> dict[str, Any]:
+    def _result(self, result: "JobResult") -> ResultLine:
         submission, job = self._running.pop(result.job)
         return result_of_job(submission, result, job.quota.memory_bytes)
 
-    def _conclude(self, result: dict[str, Any]) -> None:
+    def _conclude(self, result: ResultLine) -> None:
         # Jobs that could not be read end on the thread that takes jobs in, the others here.
         with self._lock:
             self._tally.count(result)
             self._guarded(lambda: self._work.tell(result))
-        if self._work.fails_fast and not is_success(result):
+        if self._work.fails_fast and not result.is_success:
             self._tally.is_stopping = True  # the batch itself knows only of jobs that it ran
 
     def _guarded(self, write: Callable[[], object]) -> None:

@@ -4,13 +4,16 @@ import json
 import sys
 from typing import Any, Protocol
 
+from atectl.batch.lines import ResultLine
+from atectl.records.as_json import document
+
 from ..output.stdout import Output
 
 
 class ResultWriter(Protocol):
     """Writes results. Who calls it flushes stdout when no other result is there to be written."""
 
-    def write(self, result: dict[str, Any]) -> None: ...
+    def write(self, result: ResultLine) -> None: ...
 
 
 def result_writer(output: Output) -> ResultWriter:
@@ -21,8 +24,8 @@ def result_writer(output: Output) -> ResultWriter:
 class JsonLines:
     """A line of JSON a result."""
 
-    def write(self, result: dict[str, Any]) -> None:
-        sys.stdout.write(json.dumps(result, separators=(",", ":")) + "\n")
+    def write(self, result: ResultLine) -> None:
+        sys.stdout.write(json.dumps(document(result), separators=(",", ":")) + "\n")
 
 
 class TableRows:
@@ -38,7 +41,7 @@ class TableRows:
         self._console = stdout_console()
         self._width: int | None = None
 
-    def write(self, result: dict[str, Any]) -> None:
+    def write(self, result: ResultLine) -> None:
         from .results_view import fitted_columns, row_lines
 
         width = self._console.width

@@ -1,23 +1,22 @@
 """The results of a batch as rows of a table, one by one as they come."""
 
 from collections import Counter
-from typing import Any
 
 from rich.text import Text
 
+from atectl.arbitration.view import Action
+from atectl.batch.lines import ResultLine
 from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
 from ..drawing.columns import GAP, Column, Fitted, fit
 
-Result = dict[str, Any]
-
-_AGAINST = ("park", "spill", "abort")
+_AGAINST = (Action.PARK, Action.SPILL, Action.ABORT)
 _JOB_COLUMNS = 6
 _ERROR_INDENT = _JOB_COLUMNS + GAP
 
 
-def fitted_columns(width: int) -> Fitted[Result]:
+def fitted_columns(width: int) -> Fitted[ResultLine]:
     """The columns for `width`; as rows come one by one, no column waits for its longest cell.
 
     The last one has what is left. Figures stand at the right of theirs and stay as they are:
@@ -29,7 +28,7 @@ def fitted_columns(width: int) -> Fitted[Result]:
     return Fitted(tuple((each, size + left * (each.name == widened)) for each, size in columns))
 
 
-def row_lines(fitted: Fitted[Result], result: Result) -> list[Text]:
+def row_lines(fitted: Fitted[ResultLine], result: ResultLine) -> list[Text]:
     """A result as its row; where there is no column for it, why it failed stands on a second."""
     lines = [fitted.line(result)]
     error = inert_line(_error(result))
@@ -41,39 +40,39 @@ def row_lines(fitted: Fitted[Result], result: Result) -> list[Text]:
     return lines
 
 
-def _outcome(result: Result) -> Text:
-    reason, status = result["reason"], result["exit_status"]
-    style = "green" if (reason, status) == ("exited", 0) else "bold red"
+def _outcome(result: ResultLine) -> Text:
+    reason, status = result.ending[:2]
+    style = "green" if result.is_success else "bold red"
     return Text(f"{reason} {status}", style=style)
 
 
-def _decisions(result: Result) -> str:
+def _decisions(result: ResultLine) -> str:
     """How often each was decided against this job, and done: `park 3, spill 1`."""
     counts = Counter(
-        each["action"] for each in result["decisions"] if not each["reason"].startswith("failed")
+        each.action for each in result.decisions if not each.reason.startswith("failed")
     )
-    told = [f"{action} {counts[action]}" for action in _AGAINST if counts[action]]
+    told = [f"{action.value} {counts[action]}" for action in _AGAINST if counts[action]]
     return ", ".join(told) or "-"
 
 
-def _error(result: Result) -> str:
-    error = result["error"]
-    return f"{error['code']}: {error['message']}" if error else ""
+def _error(result: ResultLine) -> str:
+    error = result.error
+    return f"{error.code}: {error.message}" if error else ""
 
 
-def _capsule(result: Result) -> str:
-    return inert_line(str(result["capsule"]).rpartition("/")[2])
+def _capsule(result: ResultLine) -> str:
+    return inert_line(result.ending.capsule.rpartition("/")[2])
 
 
-_COLUMNS: tuple[Column[Result], ...] = (
-    Column("job", "JOB", lambda x: str(x["job"]), _JOB_COLUMNS, 0, is_right=True),
-    Column("label", "LABEL", lambda x: x["label"], 16, 3),
-    Column("principal", "PRINCIPAL", lambda x: x["principal"], 12, 7),
+_COLUMNS: tuple[Column[ResultLine], ...] = (
+    Column("job", "JOB", lambda x: str(x.job), _JOB_COLUMNS, 0, is_right=True),
+    Column("label", "LABEL", lambda x: x.label, 16, 3),
+    Column("principal", "PRINCIPAL", lambda x: x.ending.principal, 12, 7),
     Column("capsule", "CAPSULE", _capsule, 18, 4),
     Column("outcome", "OUTCOME", _outcome, 15, 1),
-    Column("peak", "PEAK", lambda x: show_size(x["peak_bytes"]), 8, 2, is_right=True),
-    Column("wall", "WALL", lambda x: format_duration(x["wall_s"]), 7, 5, is_right=True),
-    Column("cpu", "CPU", lambda x: format_duration(x["cpu_s"]), 7, 8, is_right=True),
+    Column("peak", "PEAK", lambda x: show_size(x.use.peak_bytes), 8, 2, is_right=True),
+    Column("wall", "WALL", lambda x: format_duration(x.use.wall_s), 7, 5, is_right=True),
+    Column("cpu", "CPU", lambda x: format_duration(x.use.cpu_s), 7, 8, is_right=True),
     Column("decisions", "DECISIONS", _decisions, 24, 6),
     Column("error", "ERROR", _error, 50, 9),
 )

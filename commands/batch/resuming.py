@@ -1,20 +1,41 @@
 """Going on where an earlier batch was cut off: what is done, and where its results end."""
 
-import json
 import os
 import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from atectl.batch.lines import ResultLine
 from atectl.budget.errors import BadResults
 from atectl.budget.jobs import Submission
+from atectl.lease.outcome import SUCCESS
+from atectl.records.lines import json_of
+from atectl.records.readers import text, whole
+from atectl.records.reading import Fault, Field, Table
 
-from .results import is_success
+Tell = Callable[[ResultLine], None]
 
-Tell = Callable[[dict[str, Any]], None]
+
+class ToldResult(NamedTuple):
+    """What matters of a result that an earlier batch wrote."""
+
+    reason: str
+    exit_status: int
+    digest: str
+
+
+RESULT = Table(
+    ToldResult,
+    fields=(
+        Field("reason", text, is_required=True),
+        Field("exit_status", whole(0, 255), is_required=True),
+        Field("digest", text, is_required=True),
+    ),
+    takes_others=True,
+)
 
 
 class DoneBefore:
@@ -66,14 +87,13 @@ def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
     line = b"\n"
     for line in lines:
         try:
-            result = json.loads(line)
-            succeeded, digest = is_success(result), result["digest"]
-        except (ValueError, RecursionError, KeyError, TypeError, AttributeError):
+            told = ToldResult(**RESULT.values(json_of(line)))
+        except Fault:
             others += 1
             continue
         results += 1
-        if succeeded and isinstance(digest, str) and digest:
-            successes.append(digest)
+        if told[:2] == SUCCESS and told.digest:
+            successes.append(told.digest)
     is_cut_off = not line.endswith(b"\n")
     if not results and others > is_cut_off:
         raise BadResults(f"{path}: none of its lines is a result of a batch")
@@ -98,7 +118,7 @@ def going_on_in(path: Path, tell: Tell) -> Tell:
         return tell
     is_ended = False
 
-    def tell_on_a_new_line(result: dict[str, Any]) -> None:
+    def tell_on_a_new_line(result: ResultLine) -> None:
         nonlocal is_ended
         if not is_ended:
             sys.stdout.write("\n")

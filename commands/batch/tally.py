@@ -1,12 +1,12 @@
 """What became of the jobs of a batch, counted as they end."""
 
 from collections import deque
-from typing import Any
 
-from .results import is_success
+from atectl.batch.lines import ResultLine
+from atectl.lease.outcome import INTERRUPTED, TERMINATED
 
 _KEPT_RESULTS = 16
-_CUT_SHORT = ("interrupted", "terminated")
+_CUT_SHORT = (INTERRUPTED, TERMINATED)
 """Reasons of jobs that did not fail: they were ended with the batch."""
 
 
@@ -32,7 +32,7 @@ class Tally:
         self.is_stopping = False
         self.has_begun = False
         self.has_reader = True
-        self.recent: deque[dict[str, Any]] = deque(maxlen=_KEPT_RESULTS)
+        self.recent: deque[ResultLine] = deque(maxlen=_KEPT_RESULTS)
 
     @property
     def left(self) -> int | None:
@@ -41,15 +41,15 @@ class Tally:
             return None
         return self.total - self.done - self.failed - self.interrupted - self.skipped
 
-    def count(self, result: dict[str, Any]) -> None:
-        if is_success(result):
+    def count(self, result: ResultLine) -> None:
+        if result.is_success:
             self.done += 1
-        elif result["reason"] in _CUT_SHORT:
+        elif result.ending.reason in _CUT_SHORT:
             self.interrupted += 1
         else:
             self.failed += 1
-        for decision in result["decisions"]:
-            if decision["freed_bytes"]:  # a spill that failed freed nothing
+        for decision in result.decisions:
+            if decision.freed_bytes:  # a spill that failed freed nothing
                 self.spills += 1
-                self.spilled_bytes += decision["freed_bytes"]
+                self.spilled_bytes += decision.freed_bytes
         self.recent.append(result)

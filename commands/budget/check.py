@@ -3,7 +3,7 @@
 import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -72,7 +72,9 @@ def check(
     stated_bytes = None if baseline is None else parse_size(baseline)
     checked = _checked(file, host, _Told(pid, ledger, stated_bytes))
     if output is Output.json:
-        print_json(check_json(checked))
+        from atectl.budget.results import check_report
+
+        print_json(check_report(checked))
     else:
         from .check_view import check_view
 
@@ -112,47 +114,6 @@ def _read(file: Path) -> "BudgetFile":
         return read_budget(place, sys.stdin.buffer.read().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise BadBudgetFile(f"{place}: {error}") from None
-
-
-def check_json(checked: "BudgetCheck") -> dict[str, Any]:
-    """A check under the field names that scripts rely on."""
-    measured = checked.measured
-    budget, demand = measured.budget, measured.demand
-    is_known = measured.baseline.resident_bytes is not None
-    return {
-        "verdict": checked.verdict.value,
-        "code": checked.code,
-        "limit_bytes": budget.limit_bytes,
-        "baseline_bytes": measured.baseline.resident_bytes,
-        "soft_bytes": budget.soft_bytes,
-        "resume_bytes": budget.resume_bytes,
-        "left_bytes": measured.left_bytes if is_known else None,
-        "committed_bytes": demand.committed_bytes,
-        "leases": demand.leases,
-        "overcommit_ratio": measured.overcommit_ratio if is_known else None,
-        "largest_lease_bytes": demand.largest and demand.largest.max_mem_bytes,
-        "ceiling_bytes": measured.ceiling.size_bytes,
-        "spill_room_bytes": measured.spill_room.size_bytes,
-        "sources": {
-            "limit_bytes": measured.sources.limit,
-            "soft_bytes": measured.sources.soft,
-            "resume_bytes": measured.sources.resume,
-            "leases": measured.sources.jobs,
-            "baseline_bytes": measured.baseline.source,
-            "ceiling_bytes": measured.ceiling.name,
-            "spill_room_bytes": measured.spill_room.source,
-        },
-        "principals": [each._asdict() for each in demand.principals],
-        "findings": [
-            {
-                "code": finding.code,
-                "severity": finding.severity.value,
-                "message": finding.message,
-                "remedy": finding.remedy or None,
-            }
-            for finding in checked.findings
-        ],
-    }
 
 
 def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":

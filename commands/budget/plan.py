@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,7 +12,7 @@ from atectl.inert import inert_line
 
 from ..options.single import LedgerOption, OutputOption
 from ..output.stderr import say
-from ..output.stdout import Output, print_json, print_view, rfc3339
+from ..output.stdout import Output, print_json, print_view
 
 if TYPE_CHECKING:
     from atectl.budget.baseline import Baseline
@@ -48,7 +48,7 @@ def plan(
 ) -> None:
     """Recommend a budget from the peaks that the ledger has seen; `HELP` has the rest."""
     from atectl.budget.file import load_budget
-    from atectl.budget.plan import changes
+    from atectl.budget.plan import ComparedPlan, changes
     from atectl.budget.writing import plan_text, require_place, write_budget
 
     share = _share(headroom)
@@ -58,7 +58,7 @@ def plan(
     recommended = _recommend(ledger, share, in_use)
     found = None if in_use is None else changes(recommended, in_use)
     if output is Output.json:
-        print_json(plan_json(recommended, found))
+        print_json(recommended if found is None else ComparedPlan(recommended, tuple(found)))
     elif recommended.principals:
         _show(recommended, found, in_use)
     if not recommended.principals:
@@ -81,22 +81,6 @@ def _share(percent: str) -> float:
             remedy="write 15% for 15 percent over the peak",
         )
     return int(number) / 100
-
-
-def plan_json(plan: "Plan", found: "list[Change] | None") -> dict[str, Any]:
-    """A plan, and with `--diff` what it would change; times in RFC 3339."""
-    principals = [
-        each._asdict()
-        | {
-            "since": rfc3339(each.since),
-            "until": rfc3339(each.until),
-        }
-        for each in plan.principals
-    ]
-    body = plan._asdict() | {"principals": principals}
-    if found is not None:
-        body["changes"] = [change._asdict() for change in found]
-    return body
 
 
 def _recommend(ledger: str | None, headroom: float, in_use: "BudgetFile | None") -> "Plan":

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,8 +22,7 @@ from ..output.stdout import Output, chart_width, print_json, print_view
 
 if TYPE_CHECKING:
     from atectl.trace.events import Header, Trace
-    from atectl.trace.replay import Run, Simulation
-    from atectl.trace.summary import Fate
+    from atectl.trace.replay import Run
 
 _HOST = options_of(HostOptions)
 
@@ -70,7 +69,9 @@ def simulate(
     if svg is not None:
         _draw(svg, shown.runs)
     if output is Output.json:
-        print_json(simulation_json(shown))
+        from atectl.trace.results import simulation_report
+
+        print_json(simulation_report(shown))
     else:
         from .simulate_view import simulation_view
 
@@ -89,68 +90,6 @@ def _read(trace: Path) -> "Trace":
     if sys.stdin.isatty():
         raise BadTrace("stdin is a terminal, and a trace is read from it")
     return read_trace_from(sys.stdin.buffer, "stdin")
-
-
-def simulation_json(shown: "Simulation") -> dict[str, Any]:
-    """All runs with their leases and decisions, and how far they can be trusted."""
-    checked, error = shown.checked, shown.model_error
-    return {
-        "moments_checked": checked.moments,
-        "samples_checked": checked.samples,
-        "moments_decided_otherwise": [difference.at_s for difference in checked.differences],
-        "rulings_without_decision": [ruling.at_s for ruling in checked.undecided],
-        "model_error": error
-        and {
-            "makespan_s": error.makespan_s,
-            "spills": error.spills,
-            "spilled_bytes": error.spilled_bytes,
-        },
-        "refused": [{"code": error.code, "message": str(error)} for error in shown.refused],
-        "runs": [_run_json(run) for run in shown.runs],
-    }
-
-
-def _run_json(run: "Run") -> dict[str, Any]:
-    decisions = [
-        {
-            "at_s": event.at_s,
-            "action": event.action.value,
-            "lease": event.lease,
-            "bytes": event.bytes,
-            "freed_bytes": event.freed_bytes,
-            "pressure_bytes": event.pressure.total_bytes,
-            "reason": event.reason,
-        }
-        for event in run.decisions
-    ]
-    return {
-        "recorded": run.is_recorded,
-        "backpressure": run.backpressure,
-        "policy": run.policy,
-        "limit_bytes": run.budget.limit_bytes,
-        "soft_bytes": run.budget.soft_bytes,
-        **run.summary._asdict(),
-        "leases": [_fate_json(fate) for fate in run.fates],
-        "decisions": decisions,
-    }
-
-
-def _fate_json(fate: "Fate") -> dict[str, Any]:
-    begun = fate.begun
-    return {
-        "lease": begun.lease,
-        "principal": begun.principal or None,
-        "label": begun.label or None,
-        "capsule": begun.capsule or None,
-        "priority": begun.priority,
-        "parks": fate.parks,
-        "first_held_s": fate.first_held_s,
-        "held_s": fate.held_s,
-        "spills": fate.spills,
-        "spilled_bytes": fate.spilled_bytes,
-        "aborted_s": fate.aborted_s,
-        "finished_s": fate.finished_s,
-    }
 
 
 def _rules_asked(

@@ -2,18 +2,19 @@
 
 import sys
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from atectl import config
-from atectl.capsule.cache import ArtifactCache, Entry, Removal
+from atectl.capsule.cache import ArtifactCache, Removal
+from atectl.capsule.cache_list import artifacts_in
 from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
 from atectl.units import counted, parse_size, show_size
 
 from ..options.single import OutputOption
-from ..output.stdout import Output, print_json, print_view, rfc3339, stdout_console
+from ..output.stdout import Output, print_json, print_view, stdout_console
 
 app = typer.Typer(no_args_is_help=True, add_completion=False)
 
@@ -27,15 +28,13 @@ def cache() -> None:
 def ls(output: OutputOption = Output.table) -> None:
     """List the compiled capsules, most recently used first."""
     with _open() as kept:
-        entries = kept.entries()
+        found = artifacts_in(kept)
     if output is Output.json:
-        print_json(_as_json(kept, entries))
+        print_json(found)
         return
     from .view import cache_table
 
-    width = stdout_console().width
-    view = cache_table(entries, str(kept.path), kept.max_bytes, now=time.time(), width=width)
-    print_view(view)
+    print_view(cache_table(found, now=time.time(), width=stdout_console().width))
 
 
 @app.command()
@@ -84,22 +83,3 @@ def _confirm(kept: ArtifactCache) -> None:
 def _told(removal: Removal) -> str:
     removed = counted(removal.artifacts, "compiled capsule")
     return f"removed {removed}, {show_size(removal.freed_bytes)}"
-
-
-def _as_json(kept: ArtifactCache, entries: list[Entry]) -> dict[str, Any]:
-    return {
-        "folder": str(kept.path),
-        "max_bytes": kept.max_bytes,
-        "total_bytes": sum(entry.size_bytes for entry in entries),
-        "artifacts": [
-            {
-                "capsule": entry.capsule,
-                "kind": entry.kind,
-                "sha256": entry.sha256,
-                "engine": entry.engine,
-                "size_bytes": entry.size_bytes,
-                "used_at": rfc3339(entry.used_at),
-            }
-            for entry in entries
-        ],
-    }

@@ -1,12 +1,11 @@
 """The cache of compiled capsules as a table."""
 
-from collections.abc import Sequence
-
 from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
 from atectl.capsule.cache import Entry
+from atectl.capsule.cache_list import ArtifactList
 from atectl.inert import inert_line
 from atectl.units import counted, format_duration, show_size
 
@@ -19,22 +18,19 @@ _GAP = 2
 _LEAST_FOR_NAME = 12
 
 
-def cache_table(
-    entries: Sequence[Entry], folder: str, max_bytes: int, *, now: float, width: int
-) -> Group:
+def cache_table(found: ArtifactList, *, now: float, width: int) -> Group:
     """A row for each compiled capsule, and below it their total size.
 
     Args:
-        entries: the capsules, in the order of the rows.
-        folder: where they are.
-        max_bytes: what the cache may take.
+        found: the capsules, in the order of the rows.
         now: seconds since 1970.
         width: terminal columns. Where they are few, the engine and then the hash are left out.
     """
-    total = sum(entry.size_bytes for entry in entries)
+    entries = found.artifacts
     summary = (
         f"{counted(len(entries), 'compiled capsule')}, "
-        f"{show_size(total)} of {show_size(max_bytes)}, in {inert_line(folder)}"
+        f"{show_size(found.total_bytes)} of {show_size(found.max_bytes)}, "
+        f"in {inert_line(str(found.folder))}"
     )
     if not entries:
         return Group(Text(summary))

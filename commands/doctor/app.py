@@ -15,24 +15,14 @@ def doctor(output: OutputOption = Output.table) -> None:
     The exit status is 1 if there is a problem. Nothing is changed.
     """
     from atectl.finding import Verdict
-    from atectl.health.checks import examine, worst_verdict
+    from atectl.health.checks import report
 
-    checks = examine()
-    verdict = worst_verdict(checks)
+    found = report()
     if output is Output.json:
-        rows = [
-            {
-                "name": check.name,
-                "verdict": check.finding.verdict.value,
-                "found": check.finding.found,
-                "remedy": check.finding.remedy or None,
-            }
-            for check in checks
-        ]
-        print_json({"verdict": verdict.value, "checks": rows})
+        print_json(found)
     else:
         from .view import checks_table
 
-        print_view(checks_table(checks))
-    if verdict is Verdict.PROBLEM:
+        print_view(checks_table(found.checks))
+    if found.verdict is Verdict.PROBLEM:
         raise typer.Exit(1)

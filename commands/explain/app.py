@@ -31,13 +31,16 @@ def explain(
     output: OutputOption = Output.table,
 ) -> None:
     """Explain an error code, or list them all."""
-    errors = list(error_classes()) if code is None else [find_error(code)]
+    from atectl.records.errors import ErrorList, page_of
+
+    errors = error_classes() if code is None else [find_error(code)]
+    found = ErrorList(tuple(map(page_of, errors)))
     if output is Output.json:
-        print_json({"errors": [_as_json(error) for error in errors]})
+        print_json(found)
         return
     from .view import error_page, error_table
 
-    print_view(error_table(errors) if code is None else error_page(errors[0]))
+    print_view(error_table(found) if code is None else error_page(found.errors[0]))
 
 
 def find_error(code: str) -> type[AtectlError]:
@@ -51,13 +54,3 @@ def find_error(code: str) -> type[AtectlError]:
     if found is None:
         raise UnknownCode(f"no error has the code {code!r}{nearest(code.upper(), list(known))}")
     return found
-
-
-def _as_json(error: type[AtectlError]) -> dict[str, str | int]:
-    return {
-        "code": error.code,
-        "meaning": error.meaning(),
-        "example": error.example,
-        "remedy": error.default_remedy,
-        "exit_status": error.exit_status,
-    }

@@ -1,33 +1,31 @@
 """Error codes as a table, and one of them as a page."""
 
-from collections.abc import Sequence
-
 from rich.console import Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from atectl.errors import AtectlError
+from atectl.records.errors import ErrorList, ErrorPage
 
 
-def error_table(errors: Sequence[type[AtectlError]]) -> Table:
+def error_table(found: ErrorList) -> Table:
     """A row for each code: its exit status and its meaning."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     table.add_column("CODE", no_wrap=True)
     table.add_column("EXIT", justify="right", no_wrap=True)
     table.add_column("MEANING")
-    for error in errors:
-        table.add_row(Text(error.code), Text(str(error.exit_status)), Text(error.meaning()))
+    for error in found.errors:
+        table.add_row(Text(error.code), Text(str(error.exit_status)), Text(error.meaning))
     return table
 
 
-def error_page(error: type[AtectlError]) -> Group:
+def error_page(error: ErrorPage) -> Group:
     """One code: its meaning, an example, what to do, and the exit status."""
     facts = Table.grid(padding=(0, 2, 0, 0))
     facts.add_column(style="bold", no_wrap=True)
     facts.add_column()
     facts.add_row(Text("for example"), Text(error.example))
-    facts.add_row(Text("what to do"), Text(error.default_remedy))
+    facts.add_row(Text("what to do"), Text(error.remedy))
     facts.add_row(Text("exit status"), Text(str(error.exit_status)))
-    title = Text.assemble((error.code, "bold"), f": {error.meaning()}")
+    title = Text.assemble((error.code, "bold"), f": {error.meaning}")
     return Group(title, Padding(facts, (1, 0, 0, 2), expand=False))

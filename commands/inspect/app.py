@@ -39,9 +39,7 @@ def inspect(
 
     inspection = inspected(capsule)
     if output is Output.json:
-        from .as_json import as_json
-
-        print_json(as_json(inspection))
+        print_json(inspection)
     else:
         from .view import inspection_view
 

@@ -10,11 +10,11 @@ from atectl.inert import inert_line
 from atectl.ledger_store.opening import open_for_reading
 from atectl.ledger_store.overview import account_details, accounts_now
 from atectl.ledger_store.records import HISTORY_SHOWN
+from atectl.ledger_store.results import AccountList, LeaseList
 
 from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view, stdout_console
-from .as_json import account_json, lease_json
 from .options import PrincipalArgument, PrincipalOption, SortOption
 from .reset import reset
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
@@ -36,17 +36,17 @@ def ls(
 ) -> None:
     """List the accounts: what each principal has used, and what it uses now."""
     with closing(open_for_reading(ledger)) as store:
-        accounts = sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]
+        found = AccountList(tuple(sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]))
     if output is Output.json:
-        print_json({"accounts": [account_json(account) for account in accounts]})
-    elif not accounts:
+        print_json(found)
+    elif not found.accounts:
         from .top_view import NO_ACCOUNTS
 
         say(NO_ACCOUNTS)
     else:
         from .view import accounts_table
 
-        print_view(accounts_table(accounts, time.time()))
+        print_view(accounts_table(found.accounts, time.time()))
 
 
 @app.command()
@@ -60,15 +60,15 @@ def ps(
 ) -> None:
     """List the unfinished leases. If its process has ended, a lease is `lost`."""
     with closing(open_for_reading(ledger)) as store:
-        leases = sort_leases(store.running(), sort)[:limit]
+        found = LeaseList(tuple(sort_leases(store.running(), sort)[:limit]))
     if output is Output.json:
-        print_json({"leases": [lease_json(lease) for lease in leases]})
-    elif not leases:
+        print_json(found)
+    elif not found.leases:
         say("no running leases; `atectl ledger history` lists the finished ones")
     else:
         from .view import running_table
 
-        print_view(running_table(leases, time.time(), ascii_only=_is_ascii_only()))
+        print_view(running_table(found.leases, time.time(), ascii_only=_is_ascii_only()))
 
 
 @app.command()
@@ -82,18 +82,13 @@ def show(
 ) -> None:
     """Show one account in full, with its running and recent leases."""
     with closing(open_for_reading(ledger)) as store:
-        details = account_details(store, principal, limit)
+        found = account_details(store, principal, limit)
     if output is Output.json:
-        body = {
-            "account": account_json(details.account),
-            "running": [lease_json(lease) for lease in details.running],
-            "history": [lease_json(lease) for lease in details.recent],
-        }
-        print_json(body)
+        print_json(found)
     else:
         from .view import account_view
 
-        print_view(account_view(details, time.time(), ascii_only=_is_ascii_only()))
+        print_view(account_view(found, time.time(), ascii_only=_is_ascii_only()))
 
 
 @app.command()
@@ -107,16 +102,16 @@ def history(
 ) -> None:
     """List the finished and the lost leases, the newest first."""
     with closing(open_for_reading(ledger)) as store:
-        leases = store.history(principal, limit)
+        found = LeaseList(tuple(store.history(principal, limit)))
     if output is Output.json:
-        print_json({"leases": [lease_json(lease) for lease in leases]})
-    elif not leases:
+        print_json(found)
+    elif not found.leases:
         whose = "" if principal is None else f" of {inert_line(principal)}"
         say(f"no finished leases{whose} yet")
     else:
         from .view import history_table
 
-        print_view(history_table(leases, time.time()))
+        print_view(history_table(found.leases, time.time()))
 
 
 app.command()(top)

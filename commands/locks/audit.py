@@ -17,13 +17,12 @@ def audit(
     """List the attempts to release a lock, the newest first, from this host's file and Redis."""
     from atectl.config import lock_audit_path
     from atectl.locks.audit import LockAudit
-
-    from .as_json import attempt_json
+    from atectl.locks.results import AttemptList
 
     with connected(redis) as connection:
         attempts = LockAudit(lock_audit_path(), connection).attempts()[:limit]
     if output is Output.json:
-        print_json({"attempts": [attempt_json(attempt) for attempt in attempts]})
+        print_json(AttemptList(tuple(attempts)))
     elif not attempts:
         say("nobody has released a lock with `atectl locks release` yet")
     else:

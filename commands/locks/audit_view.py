@@ -8,9 +8,9 @@ from rich.text import Text
 from atectl.inert import inert_line
 from atectl.locks.audit import INTENDED, Attempt
 from atectl.locks.seen import Deletion
+from atectl.units import rfc3339
 
 from ..drawing.columns import Column, LineTable
-from ..output.stdout import rfc3339
 
 _STYLES = {Deletion.RELEASED: "green", INTENDED: "bold red"}
 

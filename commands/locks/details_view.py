@@ -12,10 +12,9 @@ from atectl.locks.details import LockDetails, Worker
 from atectl.locks.keys import companion_keys
 from atectl.locks.listing import Actor, warnings_of
 from atectl.locks.verdicts import Verdict
-from atectl.units import format_duration, show_size
+from atectl.units import format_duration, rfc3339, show_size
 
 from ..drawing.columns import Column, LineTable
-from ..output.stdout import rfc3339
 from .view import ttl_cell, verdict_text
 
 _LABEL_COLUMNS = 16

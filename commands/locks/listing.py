@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.listing import Lock, Selection, list_locks, look_again
+from atectl.locks.results import lock_entry
 from atectl.locks.verdicts import STALE, Verdict
 
 from ..output.stderr import say
-from ..output.stdout import print_view, stdout_console
+from ..output.stdout import print_json_list, print_view, stdout_console
 from ..terminal.countdown import count_down, status_line
 from ..terminal.frames import can_draw
-from .as_json import print_locks
 from .sorting import ORDER_OF, SortBy, SortOrder, sort_locks
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[V
     if listing.order is not None:
         rows = sort_locks(rows, listing.order)
     rows = iter(rows)
-    print_locks(islice(rows, listing.limit))
+    print_json_list("locks", map(lock_entry, islice(rows, listing.limit)))
     deque(rows, maxlen=0)
     return verdicts
 

@@ -32,8 +32,7 @@ def show(
     """Show one lock in full: holder, actor, worker, namesakes, and what releasing would do."""
     from atectl.locks.charged import charged
     from atectl.locks.details import lock_details
-
-    from .as_json import details_json
+    from atectl.locks.results import lock_report
 
     lock_ttl_s = locks.ttl_s
     probe_s = parse_probe(probe, lock_ttl_s, is_wanted=False)
@@ -44,7 +43,7 @@ def show(
         rows = list(charged(details.locks, ledger))
         warnings = warnings_of_place(connection)
     if output is Output.json:
-        print_json(details_json(details, rows) | {"warnings": warnings})
+        print_json(lock_report(details, rows, warnings))
     else:
         print_details(details, rows, lock_ttl_s, warnings)
 

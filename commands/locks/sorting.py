@@ -48,12 +48,6 @@ class SortOrder(NamedTuple):
     is_descending: bool = False
 
 
-def actor_status(row: ChargedLock) -> str | None:
-    """The state of the lock's actor; None if it has no record, or there are several actors."""
-    actors = row.lock.actors
-    return actors[0].record.status if len(actors) == 1 else None
-
-
 def _ttl_s(row: ChargedLock) -> float | None:
     return row.lock.look.ttl_s if row.lock.look is not None else None
 
@@ -63,7 +57,7 @@ SORT_ORDERS = (
     SortOrder(SortBy.atespace, "s", lambda row: row.lock.atespace),
     SortOrder(SortBy.ttl, "t", _ttl_s),
     SortOrder(SortBy.age, "a", lambda row: row.lock.age_s, is_descending=True),
-    SortOrder(SortBy.status, "u", actor_status),
+    SortOrder(SortBy.status, "u", lambda row: row.actor_status),
     SortOrder(SortBy.verdict, "v", lambda row: _URGENCY[row.lock.verdict]),
     SortOrder(SortBy.memory, "m", lambda row: row.current_bytes, is_descending=True),
     SortOrder(SortBy.peak, "p", lambda row: row.peak_bytes, is_descending=True),

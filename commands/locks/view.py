@@ -13,7 +13,6 @@ from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
 from ..drawing.columns import Column, LineTable
-from .sorting import actor_status
 
 _BAR_COLUMNS = 8
 _TOKEN_CHARACTERS = 8
@@ -104,7 +103,7 @@ def _atespace(row: ChargedLock) -> str:
 
 
 def _status(row: ChargedLock) -> Text:
-    status = actor_status(row)
+    status = row.actor_status
     if status is None:
         return Text("several" if row.lock.actors else UNKNOWN)
     is_transitional = row.lock.actors[0].record.is_transitional
@@ -112,8 +111,7 @@ def _status(row: ChargedLock) -> Text:
 
 
 def _worker(row: ChargedLock) -> str:
-    actors = row.lock.actors
-    return (actors[0].record.worker if len(actors) == 1 else "") or UNKNOWN
+    return row.worker or UNKNOWN
 
 
 def _token(row: ChargedLock) -> str:

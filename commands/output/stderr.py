@@ -39,8 +39,3 @@ def tell_of_wait(busy: AtectlError) -> None:
 def say(note: str) -> None:
     """Tell the user something that is no result: on stderr."""
     print(note, file=sys.stderr)
-
-
-def error_json(error: AtectlError) -> dict[str, str]:
-    """An error as reports have it."""
-    return {"code": error.code, "message": str(error), "remedy": error.remedy}

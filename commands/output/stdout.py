@@ -4,12 +4,14 @@ import json
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console, RenderableType
 
-SCHEMA_VERSION = 1
+    from atectl.records.types import Record
 
 PIPED_WIDTH = 200
 """Columns given to a table that goes to a pipe or file, so that nothing is cut off."""
@@ -26,13 +28,31 @@ class Output(StrEnum):
     json = "json"
 
 
-def print_json(body: dict[str, Any]) -> None:
-    """Print one JSON object with its `schema_version` to stdout; indented for a terminal only.
+def print_json(result: "Record") -> None:
+    """Print a result as one JSON object to stdout; indented for a terminal only.
 
     Without indentation it is one line, and encoded several times as fast.
     """
+    from atectl.records.as_json import document
+
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps({"schema_version": SCHEMA_VERSION, **body}, indent=indent) + "\n")
+    sys.stdout.write(json.dumps(document(result), indent=indent) + "\n")
+
+
+def print_json_list(name: str, items: "Iterable[Record]") -> None:
+    """Print a result that is one list, `name`, as one JSON object to stdout: each item as it comes.
+
+    An item is a line, and none of them is kept.
+    """
+    from atectl.records.as_json import SCHEMA_VERSION, as_json
+
+    write = sys.stdout.write
+    write(f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "{name}": [')
+    separator = "\n    "
+    for item in items:
+        write(separator + json.dumps(as_json(item)))
+        separator = ",\n    "
+    write("\n  ]\n}\n" if separator.startswith(",") else "]\n}\n")
 
 
 def print_view(view: "RenderableType") -> None:
@@ -56,14 +76,3 @@ def chart_width() -> int | None:
     columns = os.environ.get("COLUMNS", "")
     is_said = columns.isascii() and columns.isdecimal() and len(columns) < 5
     return (is_said and int(columns)) or PIPED_CHART_WIDTH
-
-
-def rfc3339(seconds: float | None) -> str | None:
-    """A time in seconds since 1970 as RFC 3339 UTC, to the millisecond."""
-    if seconds is None:
-        return None
-    # Few results have times, and every batch would pay for its import.
-    from datetime import UTC, datetime
-
-    text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")

@@ -37,9 +37,7 @@ def run(words: list[str]) -> int:
         finished = _run_capsule(request)
     except AtectlError as error:
         if request.report is not None:
-            from .report import report_of_refusal, write_report
-
-            write_report(request.report, report_of_refusal(request, error))
+            _report_refusal(request.report, request, error)
         raise
     _conclude(finished)
     return finished.outcome.exit_status
@@ -127,9 +125,7 @@ def _conclude(finished: FinishedRun) -> None:
             print(inert_text(result) if is_inert else result)
         sys.stdout.flush()
     if finished.request.report is not None:
-        from .report import report_of_run, write_report
-
-        write_report(finished.request.report, report_of_run(finished))
+        _report_run(finished.request.report, finished)
     reading = finished.lease.read()
     if (
         finished.outcome.error
@@ -141,3 +137,24 @@ def _conclude(finished: FinishedRun) -> None:
         from .summary import print_summary
 
         print_summary(finished)
+
+
+def _report_run(place: str, finished: FinishedRun) -> None:
+    from atectl.lease.report import run_report
+
+    from .report import write_report
+
+    lock = None if finished.lock is None else finished.lock.facts()
+    report = run_report(
+        finished.lease, finished.outcome, finished.request.capsule, finished.warnings, lock
+    )
+    write_report(place, report)
+
+
+def _report_refusal(place: str, request: RunRequest, error: AtectlError) -> None:
+    from atectl.lease.report import refusal_report
+
+    from .report import write_report
+
+    report = refusal_report(error, request.principal, request.capsule, request.quota, request.label)
+    write_report(place, report)

@@ -14,6 +14,7 @@ from atectl.units import (
     format_size,
     parse_duration,
     parse_size,
+    rfc3339,
     show_size,
 )
 
@@ -249,3 +250,16 @@ class TestFormatDuration:
 )
 def test_what_is_counted_is_in_singular_and_plural(count: int, words: str) -> None:
     assert counted(count, "capsule") == words
+
+
+class TestRfc3339:
+    @pytest.mark.parametrize(
+        ("seconds", "text"),
+        [
+            (0.0, "1970-01-01T00:00:00.000Z"),
+            (1_764_201_600.0625, "2025-11-27T00:00:00.062Z"),
+            (None, None),
+        ],
+    )
+    def test_is_utc_to_the_millisecond(self, seconds: float | None, text: str | None) -> None:
+        assert rfc3339(seconds) == text

@@ -1,34 +1,34 @@
 """The results of a batch as rows, as they look at several widths."""
 
-from typing import Any
-
 import pytest
 
+from atectl.arbitration.view import Action
 from atectl.commands.batch.results_view import fitted_columns, row_lines
+from atectl.records.errors import ErrorFacts
+from tests.support.result_lines import decision, result_line
 
 MIB = 1 << 20
 WIDTHS = [60, 80, 120]
 
-RESULT: dict[str, Any] = {
-    "job": 12,
-    "label": "nightly",
-    "principal": "team-blue",
-    "capsule": "fixtures/capsules/bounded.wat",
-    "reason": "exited",
-    "exit_status": 0,
-    "peak_bytes": 200 * MIB,
-    "wall_s": 12.25,
-    "cpu_s": 3.5,
-    "decisions": [
-        {"action": "park", "reason": "over soft"},
-        {"action": "grant", "reason": "below soft"},
-        {"action": "park", "reason": "over soft"},
-        {"action": "spill", "reason": "failed: no space left"},
-        {"action": "spill", "reason": "spilled"},
-        {"action": "resume", "reason": "below resume"},
-    ],
-    "error": None,
-}
+RESULT = result_line(
+    12,
+    label="nightly",
+    principal="team-blue",
+    capsule="fixtures/capsules/bounded.wat",
+    peak_bytes=200 * MIB,
+    wall_s=12.25,
+    cpu_s=3.5,
+    decisions=(
+        decision(Action.PARK, "over soft"),
+        decision(Action.GRANT, "below soft"),
+        decision(Action.PARK, "over soft"),
+        decision(Action.SPILL, "failed: no space left"),
+        decision(Action.SPILL, "spilled"),
+        decision(Action.RESUME, "below resume"),
+    ),
+)
+ERROR = ErrorFacts("E302", "the guest was still running", "")
+FAILED = RESULT._replace(ending=RESULT.ending._replace(reason="deadline"), error=ERROR)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -42,8 +42,7 @@ def test_job_outcome_and_peak_of_a_result_are_shown_at_every_width(width: int) -
 
 
 def test_a_row_counts_the_decisions_and_names_the_error() -> None:
-    error = {"code": "E302", "message": "the guest was still running", "remedy": ""}
-    row = fitted_columns(200).line(RESULT | {"error": error}).plain
+    row = fitted_columns(200).line(RESULT._replace(error=ERROR)).plain
     assert "park 2, spill 1" in row
     assert row.endswith("E302: the guest was still running")
 
@@ -53,12 +52,6 @@ def test_header_and_rows_stand_in_the_same_columns() -> None:
     header, row = fitted.header().plain, fitted.line(RESULT).plain
     assert header.index("OUTCOME") == row.index("exited")
     assert header.index("CAPSULE") == row.index("bounded.wat")
-
-
-FAILED = RESULT | {
-    "reason": "deadline",
-    "error": {"code": "E302", "message": "the guest was still running", "remedy": ""},
-}
 
 
 @pytest.mark.parametrize("width", WIDTHS)
@@ -74,8 +67,8 @@ def test_why_a_job_failed_stands_in_its_row_where_it_has_a_column() -> None:
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_why_a_job_failed_fits_one_line_and_is_inert(width: int) -> None:
-    error = {"code": "E201", "message": "\x1b[2J" + "x" * 300, "remedy": ""}
-    _, why = row_lines(fitted_columns(width), RESULT | {"error": error})
+    error = ErrorFacts("E201", "\x1b[2J" + "x" * 300, "")
+    _, why = row_lines(fitted_columns(width), RESULT._replace(error=error))
     assert len(why.plain) == width
     assert r"\x1b[2J" in why.plain
 

@@ -39,14 +39,14 @@ DEMAND = Demand(
 )
 FINDINGS = (
     BudgetFinding(
-        Verdict.PROBLEM,
         "E312",
+        Verdict.PROBLEM,
         "the limit of 8388608 bytes (8 MiB) is below the 30793728 bytes (29.4 MiB) that the host "
         "itself takes",
         "raise the limit",
     ),
-    BudgetFinding(Verdict.WARNING, "E322", "[bold]\x1b]0;title\x07", "lower quotas"),
-    BudgetFinding(Verdict.SKIPPED, None, "not known", ""),
+    BudgetFinding("E322", Verdict.WARNING, "[bold]\x1b]0;title\x07", "lower quotas"),
+    BudgetFinding(None, Verdict.SKIPPED, "not known", ""),
 )
 
 

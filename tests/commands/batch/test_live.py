@@ -8,26 +8,25 @@ from typing import Any
 import pytest
 
 from atectl.accounting import Budget, Pressure
+from atectl.batch.lines import ResultLine
 from atectl.batch.overview import BatchOverview, LeaseRow
 from atectl.commands.batch.live import TableState, reduce, table
 from atectl.commands.batch.live_view import LiveBatch
 from atectl.commands.batch.tally import Tally
 from atectl.commands.terminal.events import Resized
+from tests.support.result_lines import result_line
 from tests.support.waiting import wait_until
 
 
-def result(job: int, reason: str = "exited", status: int = 0) -> dict[str, Any]:
-    ending = {"reason": reason, "exit_status": status}
-    sizes = {"peak_bytes": 1, "quota_bytes": 2, "wall_s": 1.0, "decisions": []}
-    whose = {"label": f"part-{job}", "principal": "p", "capsule": "folder/a.wat"}
-    return {"job": job, **whose, **ending, **sizes}
+def result(job: int, reason: str = "exited", status: int = 0) -> ResultLine:
+    return result_line(job, reason, status, label=f"part-{job}", peak_bytes=1, wall_s=1.0)
 
 
 def row(job: int) -> LeaseRow:
     return LeaseRow(job, "p", "a.wat", f"part-{job}", "running", 1, 1, 2, 1.0)
 
 
-def drawn(*results: dict[str, Any], rows: tuple[LeaseRow, ...] = ()) -> list[str]:
+def drawn(*results: ResultLine, rows: tuple[LeaseRow, ...] = ()) -> list[str]:
     """The lines of the table, with no escapes in them."""
     overview = BatchOverview(1.0, rows, Budget(100), Pressure(1, 1, 0), 0, (), ())
     batch: Any = SimpleNamespace(overview=lambda: overview)

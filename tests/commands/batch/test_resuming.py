@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from atectl.batch.job import JobResult
+from atectl.batch.lines import result_of_job
 from atectl.budget.errors import BadResults
 from atectl.budget.jobs import JobDefaults, Submission, submit
-from atectl.commands.batch.results import result_of_job
 from atectl.commands.batch.resuming import DoneBefore, read_done
 from atectl.engine.meter import Reading
 from atectl.lease.outcome import exited
+from atectl.records.as_json import document
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL
 
@@ -26,7 +27,7 @@ def submission(number: int = 1, **table: Any) -> Submission:
 
 def line_of(job: Submission, status: int = 0) -> str:
     result = JobResult(job.number, exited(status), NOTHING_USED, 0.5, 0.75, 0, ())
-    return json.dumps(result_of_job(job, result, 0)) + "\n"
+    return json.dumps(document(result_of_job(job, result, 0))) + "\n"
 
 
 def test_a_job_that_succeeded_is_done(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from atectl import config
 from atectl.capsule.cache import ArtifactCache, Entry
+from atectl.capsule.cache_list import ArtifactList
 from atectl.capsule.loading import load
 from atectl.commands.cache.view import cache_table
 from atectl.commands.main import dispatch
@@ -62,7 +63,9 @@ def listed(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 def drawn(entries: list[Entry], width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
-    console.print(cache_table(entries, "/home/me/.cache/atectl", 2 << 30, now=NOW, width=width))
+    total = sum(entry.size_bytes for entry in entries)
+    found = ArtifactList(Path("/home/me/.cache/atectl"), 2 << 30, total, tuple(entries))
+    console.print(cache_table(found, now=NOW, width=width))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 

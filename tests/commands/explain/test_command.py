@@ -10,6 +10,7 @@ from atectl.commands.explain.app import complete_code, find_error
 from atectl.commands.explain.view import error_page, error_table
 from atectl.commands.main import dispatch
 from atectl.errors import AtectlError, BadSize, UnknownCode, error_classes
+from atectl.records.errors import ErrorList, page_of
 
 ERRORS = list(error_classes())
 WIDTHS = (60, 80, 120)
@@ -31,7 +32,7 @@ def in_words(text: str) -> list[str]:
 def test_a_page_gives_meaning_example_remedy_and_exit_status(
     error: type[AtectlError], width: int
 ) -> None:
-    page = drawn(error_page(error), width)
+    page = drawn(error_page(page_of(error)), width)
     words = " ".join(in_words(page))
     assert page.startswith(f"{error.code}: ")
     assert max(map(len, page.splitlines())) <= width
@@ -46,7 +47,7 @@ def test_a_page_gives_meaning_example_remedy_and_exit_status(
 
 @pytest.mark.parametrize("width", WIDTHS)
 def test_the_list_has_every_code_in_order_within_the_width(width: int) -> None:
-    lines = drawn(error_table(ERRORS), width).splitlines()
+    lines = drawn(error_table(ErrorList(tuple(map(page_of, ERRORS)))), width).splitlines()
     assert max(map(len, lines)) <= width
     codes = [line.split()[0] for line in lines[1:] if line.startswith("E")]
     assert codes == sorted(error.code for error in ERRORS)
@@ -58,7 +59,7 @@ def test_square_brackets_in_an_example_are_shown_as_they_are() -> None:
 
         example = "atectl run [red]x[/red]"
 
-    page = drawn(error_page(Bracketed), 80)
+    page = drawn(error_page(page_of(Bracketed)), 80)
     assert "A [bold]meaning[/bold]." in page
     assert "atectl run [red]x[/red]" in page
 

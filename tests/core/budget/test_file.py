@@ -174,10 +174,10 @@ def test_a_value_that_cannot_be_used_is_an_error_that_names_its_place(
 @pytest.mark.parametrize(
     ("tables", "message"),
     [
-        ({"host": 3}, "host is to be a table: [host]"),
-        ({"principals": {"a": 3}}, "principals.a is to be a table: [principals.a]"),
-        ({"capsule": {"path": "x"}}, "capsule is to be a list of tables: [[capsule]]"),
-        ({"job": [3]}, "job is to be a list of tables: [[job]]"),
+        ({"host": 3}, "host: 3 is no table of keys"),
+        ({"principals": {"a": 3}}, "principals.a: 3 is no table of keys"),
+        ({"capsule": {"path": "x"}}, 'capsule: {"path": "x"} is no list of tables: [[capsule]]'),
+        ({"job": [3]}, "job 1: 3 is no table of keys"),
         ({"principals": {"a b": {}}}, "principals.a b: principal 'a b' has ' '"),
         ({"defaults": {"deadline": "soon"}}, "defaults: deadline: 'soon' is not a duration"),
         ({"defaults": {"deadline": HUGE}}, "defaults: deadline: a number of thousands of digits"),

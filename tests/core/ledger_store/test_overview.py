@@ -126,14 +126,14 @@ def test_one_account_comes_with_its_unfinished_and_its_finished_leases(
     details = account_details(store, "alive", 2)
     assert details.account.principal == "alive"
     assert [each.id for each in details.running] == ["1"]
-    assert {each.principal for each in details.recent} == {"alive"}
-    assert len(details.recent) == 2
+    assert {each.principal for each in details.history} == {"alive"}
+    assert len(details.history) == 2
 
 
 def test_a_lost_lease_is_unfinished_and_not_told_twice(store: SqliteLedgerStore) -> None:
     details = account_details(store, "dead", 10)
     assert [each.state for each in details.running] == [LOST]
-    assert details.recent == []
+    assert details.history == ()
 
 
 def test_a_reset_keeps_the_leases_that_run(store: SqliteLedgerStore) -> None:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from atectl.errors import BadSize
-from atectl.records.readers import filled, listed, read_as, size, text, whole
+from atectl.records.readers import by_name, filled, listed, read_as, size, text, values_of, whole
 from atectl.records.reading import (
     Fault,
     Field,
@@ -13,7 +13,6 @@ from atectl.records.reading import (
     Table,
     checked,
     part_of,
-    refuse_unknown,
     shown,
 )
 
@@ -114,10 +113,11 @@ def test_what_fails_under_a_key_is_a_fault_of_that_key() -> None:
     assert checked("host", lambda: 3) == 3
 
 
-def test_keys_can_be_refused_without_a_table() -> None:
-    refuse_unknown({"host": 1}, ("host", "job"))
-    with pytest.raises(Fault, match="unknown key 'hots'; did you mean host"):
-        refuse_unknown({"hots": 1}, ("host", "job"))
+def test_a_name_that_is_a_key_is_part_of_the_way() -> None:
+    named = Table(fields=(Field("crates", by_name(text, values_of(CRATE))),))
+    assert named.values({"crates": {"a": {"name": "x"}}}) == {"crates": {"a": {"name": "x"}}}
+    assert str(fault_in({"crates": {"a": {}}}, named)) == "crates.a: name is missing"
+    assert str(fault_in({"crates": 3}, named)) == "crates: 3 is no table of names"
 
 
 def test_a_key_is_repeated_no_longer_than_it_can_be_read() -> None:

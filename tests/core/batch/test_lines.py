@@ -6,11 +6,12 @@ from atectl.accounting import Quota
 from atectl.arbitration.seat import Ruling
 from atectl.arbitration.view import Action
 from atectl.batch.job import JobResult
+from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import JobDefaults, Submission, submit
-from atectl.commands.batch.results import is_success, result_of_job, result_of_refusal
 from atectl.engine.meter import Reading
-from atectl.lease.outcome import exited, told_to_end
+from atectl.lease.outcome import Outcome, exited, told_to_end
+from atectl.records.as_json import document
 
 REPORT_FIELDS = {
     "schema_version", "reason", "exit_status", "principal", "capsule", "quota_bytes",
@@ -31,7 +32,8 @@ def finished(job: int = 1, status: int = 0) -> JobResult:
 
 
 def test_a_result_has_the_fields_of_a_report_and_its_own() -> None:
-    result = result_of_job(submission(7, label="x", principal="p"), finished(7), 64 << 20)
+    line = result_of_job(submission(7, label="x", principal="p"), finished(7), 64 << 20)
+    result = document(line)
     assert set(result) >= REPORT_FIELDS | OWN_FIELDS
     assert (result["job"], result["label"], result["principal"]) == (7, "x", "p")
     assert (result["reason"], result["exit_status"], result["quota_bytes"]) == (
@@ -53,19 +55,23 @@ def test_a_result_has_the_fields_of_a_report_and_its_own() -> None:
 def test_a_job_that_could_not_be_read_has_the_same_fields_and_its_error() -> None:
     bad = submission(3, label="x", max_mem="?")
     assert isinstance(bad.job, BadJob)
-    result = result_of_refusal(bad, bad.job)
-    assert set(result) == set(result_of_job(submission(), finished(), 0))
+    result = document(result_of_refusal(bad, bad.job))
+    assert set(result) == set(document(result_of_job(submission(), finished(), 0)))
     assert (result["reason"], result["exit_status"], result["label"]) == ("refused", 2, "x")
     assert result["error"]["code"] == "E330"
 
 
 def test_only_the_guests_own_zero_is_success() -> None:
-    assert is_success(result_of_job(submission(), finished(), 0))
-    assert not is_success(result_of_job(submission(), finished(status=1), 0))
-    assert not is_success({"reason": "deadline", "exit_status": 124})
+    def line(outcome: Outcome) -> ResultLine:
+        return result_of_job(submission(), finished()._replace(outcome=outcome), 0)
+
+    assert line(exited(0)).is_success
+    assert not line(exited(1)).is_success
+    assert not line(Outcome("terminated", 0)).is_success
 
 
 def test_a_remedy_names_keys_of_a_job() -> None:
     deadline = told_to_end("deadline", Quota(1, deadline_s=1.0), 0)
     result = result_of_job(submission(), finished()._replace(outcome=deadline), 0)
-    assert result["error"]["remedy"] == 'raise deadline, or lift it with deadline "none"'
+    assert result.error is not None
+    assert result.error.remedy == 'raise deadline, or lift it with deadline "none"'

@@ -1,0 +1,113 @@
+"""What a batch says of each job: the facts of a run's report, and its own."""
+
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from atectl.arbitration.view import Action
+from atectl.budget.jobs import Submission, in_words_of_a_job
+from atectl.engine.traps import TrapReport
+from atectl.errors import AtectlError
+from atectl.lease.outcome import REFUSED, SUCCESS
+from atectl.lease.report import NO_USE, Ending, Use, use_of
+from atectl.records.errors import ErrorFacts, facts_of
+from atectl.records.types import Mark
+
+if TYPE_CHECKING:
+    from atectl.arbitration.seat import Ruling
+    from atectl.batch.job import JobResult
+
+
+class DecisionFacts(NamedTuple):
+    """A decision of the arbiter about a job; a growth that was granted at once is none."""
+
+    at_s: float
+    """When, since the batch began."""
+    action: Action
+    """What was done."""
+    bytes: int
+    """What it is about: the growth that was granted or waits, or what went to disk or came back."""
+    freed_bytes: int | None
+    """What spilling was measured to have given back; null for other actions."""
+    pressure_bytes: int
+    """What the whole host used then."""
+    reason: str
+    """Why."""
+
+
+class ResultLine(NamedTuple):
+    """The result of one job of a batch."""
+
+    job: int
+    """Its place in the input, from 1 on."""
+    digest: str
+    """What tells it from other jobs, whatever its place; empty if it could not be read."""
+    label: str
+    """The note that it was given; may be empty."""
+    ending: Annotated[Ending, Mark.INLINE]
+    """How it ended, and whose it was."""
+    use: Annotated[Use, Mark.INLINE]
+    """What it used."""
+    trap: TrapReport | None
+    """Why and where the guest trapped; null if it did not."""
+    results: tuple[str, ...]
+    """What the invoked export returned, as text."""
+    error: ErrorFacts | None
+    """What ended it; null where it ended by itself, or was asked to."""
+    decisions: tuple[DecisionFacts, ...]
+    """What the arbiter did to it, in the order of time."""
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the guest ended by itself, with exit status 0."""
+        return self.ending[:2] == SUCCESS
+
+
+def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int) -> ResultLine:
+    """The result of a job that was run."""
+    outcome = result.outcome
+    return ResultLine(
+        job=submission.number,
+        digest=submission.digest,
+        label=submission.label,
+        ending=_ending(submission, outcome.reason, outcome.exit_status, quota_bytes),
+        use=use_of(result.reading, result.cpu_s, result.wall_s, None),
+        trap=outcome.trap,
+        results=outcome.results,
+        error=None if outcome.error is None else _facts(outcome.error),
+        decisions=tuple(map(_decision, result.rulings)),
+    )
+
+
+def result_of_refusal(submission: Submission, error: AtectlError) -> ResultLine:
+    """The result of a job that could not be read."""
+    return ResultLine(
+        job=submission.number,
+        digest=submission.digest,
+        label=submission.label,
+        ending=_ending(submission, REFUSED, error.exit_status, 0),
+        use=NO_USE,
+        trap=None,
+        results=(),
+        error=_facts(error),
+        decisions=(),
+    )
+
+
+def _ending(submission: Submission, reason: str, exit_status: int, quota_bytes: int) -> Ending:
+    return Ending(reason, exit_status, submission.principal, submission.capsule, quota_bytes)
+
+
+def _facts(error: AtectlError) -> ErrorFacts:
+    """The error, with its remedy for who writes jobs rather than command lines of `run`."""
+    told = facts_of(error)
+    return told._replace(remedy=in_words_of_a_job(told.remedy))
+
+
+def _decision(ruling: "Ruling") -> DecisionFacts:
+    return DecisionFacts(
+        round(ruling.at_s, 6),
+        ruling.action,
+        ruling.bytes,
+        ruling.freed_bytes,
+        ruling.pressure_bytes,
+        ruling.reason,
+    )

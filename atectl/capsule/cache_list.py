@@ -1,0 +1,27 @@
+"""What the cache of compiled capsules holds, as it is shown and as programs read it."""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from atectl.capsule.cache import ArtifactCache, Entry
+from atectl.records.types import without
+
+
+class ArtifactList(NamedTuple):
+    """The compiled capsules that are kept, so that a second run starts at once."""
+
+    folder: Path
+    """Where they are kept."""
+    max_bytes: int
+    """What they may take together."""
+    total_bytes: int
+    """What they take together."""
+    artifacts: tuple[Annotated[Entry, without("key")], ...]
+    """The compiled capsules, the most recently used first."""
+
+
+def artifacts_in(cache: ArtifactCache) -> ArtifactList:
+    """All that a cache holds."""
+    entries = tuple(cache.entries())
+    total_bytes = sum(entry.size_bytes for entry in entries)
+    return ArtifactList(cache.path, cache.max_bytes, total_bytes, entries)

@@ -1,0 +1,176 @@
+"""What is said of a run once it is over: the report of `atectl run`, which batches share."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+from atectl.accounting import Quota
+from atectl.engine.traps import TrapReport
+from atectl.errors import AtectlError
+from atectl.lease.outcome import FAILED, REASONS, REFUSED, Outcome
+from atectl.records.errors import ErrorFacts, facts_of
+from atectl.records.types import Mark
+from atectl.units import Moment
+
+if TYPE_CHECKING:
+    from atectl.engine.meter import Reading
+    from atectl.lease.lease import Lease
+
+_STATUSES_OF_REFUSAL = (75, 126, 127)
+"""Of what was not run for a reason of its own: its lock is busy, or it is no capsule."""
+
+
+class Ending(NamedTuple):
+    """How a run ended, and whose it was."""
+
+    reason: Annotated[str, REASONS]
+    """Why it ended; a guest may return any exit status itself."""
+    exit_status: int
+    """The exit status, of the guest or of what kept it from going on."""
+    principal: str
+    """Who is charged."""
+    capsule: str
+    """The file of the capsule, as it was named."""
+    quota_bytes: int
+    """The most memory that it might hold; 0 for a job that could not be read."""
+
+
+class Use(NamedTuple):
+    """What a run used."""
+
+    peak_bytes: int
+    """The most memory that it held."""
+    grown_bytes: int
+    """What it was charged: the most that it held over its own baseline."""
+    refused_growths: int
+    """How often a growth was refused."""
+    largest_refused_bytes: int
+    """The largest growth that was refused; 0 if none was."""
+    cpu_s: float
+    """CPU time of the guest."""
+    wall_s: float
+    """How long it took."""
+    byte_seconds: float
+    """The memory that it held, times how long it held it."""
+    fuel: int | None
+    """The fuel that it burned; null where none was counted."""
+
+
+NO_USE = Use(0, 0, 0, 0, 0.0, 0.0, 0.0, None)
+"""That of what was never started."""
+
+
+class LockFacts(NamedTuple):
+    """The actor lock that was held for a run."""
+
+    actor: str
+    """The actor, as `ATESPACE/NAME`."""
+    key: str
+    """The key of the lock."""
+    fence: int
+    """The number of this holder, which rises with every holder."""
+
+
+class RunReport(NamedTuple):
+    """The report of a run that was started."""
+
+    ending: Annotated[Ending, Mark.INLINE]
+    """How it ended, and whose it was."""
+    label: str
+    """The note that it was given; may be empty."""
+    use: Annotated[Use, Mark.INLINE]
+    """What it used."""
+    lease: str
+    """The id of its lease in the ledger."""
+    started_at: Moment
+    """When it began."""
+    trap: TrapReport | None
+    """Why and where the guest trapped; null if it did not."""
+    results: tuple[str, ...]
+    """What the invoked export returned, as text."""
+    lock: LockFacts | None
+    """The lock that was held for it; null if it was for no actor."""
+    warnings: tuple[ErrorFacts, ...]
+    """What went wrong and did not keep it from running."""
+    error: ErrorFacts | None
+    """What ended it; null where it ended by itself, or was asked to."""
+
+
+class RefusalReport(NamedTuple):
+    """The report of a run that was never started."""
+
+    ending: Annotated[Ending, Mark.INLINE]
+    """Why it was not, and whose it was."""
+    label: str
+    """The note that it was given; may be empty."""
+    use: Annotated[Use, Mark.INLINE]
+    """What it used: nothing."""
+    error: ErrorFacts
+    """What kept it from being started."""
+
+
+Report = RunReport | RefusalReport
+"""The report of `atectl run --report`."""
+
+
+def use_of(reading: "Reading", cpu_s: float, wall_s: float, fuel: int | None) -> Use:
+    """What a run used, by its meter and its clocks; no `fuel` is None."""
+    return Use(
+        reading.peak_bytes,
+        reading.grown_bytes,
+        reading.refused_growths,
+        reading.largest_refused_bytes,
+        round(cpu_s, 6),
+        round(wall_s, 6),
+        round(reading.byte_seconds, 3),
+        fuel,
+    )
+
+
+def run_report(
+    lease: "Lease",
+    outcome: Outcome,
+    capsule: str,
+    warnings: Iterable[AtectlError] = (),
+    lock: LockFacts | None = None,
+) -> RunReport:
+    """The report of a lease that has ended.
+
+    Args:
+        outcome: how it ended, which is not the lease's own where its lock was lost.
+        capsule: the file, as it was named.
+        warnings: what went wrong beside it.
+        lock: the actor lock that was held for it.
+    """
+    terms = lease.terms
+    fuel = None if terms.quota.fuel is None else lease.fuel
+    return RunReport(
+        ending=Ending(
+            outcome.reason,
+            outcome.exit_status,
+            terms.principal,
+            capsule,
+            terms.quota.memory_bytes,
+        ),
+        label=terms.label,
+        use=use_of(lease.read(), lease.cpu_s, lease.wall_s, fuel),
+        lease=lease.id,
+        started_at=lease.started_at,
+        trap=outcome.trap,
+        results=outcome.results,
+        lock=lock,
+        warnings=tuple(map(facts_of, warnings)),
+        error=None if outcome.error is None else facts_of(outcome.error),
+    )
+
+
+def refusal_report(
+    error: AtectlError, principal: str, capsule: str, quota: Quota, label: str
+) -> RefusalReport:
+    """The report of a capsule that was never started, for `error`."""
+    reason = REFUSED if error.exit_status in _STATUSES_OF_REFUSAL else FAILED
+    return RefusalReport(
+        ending=Ending(reason, error.exit_status, principal, capsule, quota.memory_bytes),
+        label=label,
+        use=NO_USE,
+        error=facts_of(error),
+    )

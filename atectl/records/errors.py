@@ -1,0 +1,50 @@
+"""Errors as results tell of them."""
+
+from typing import NamedTuple
+
+from atectl.errors import AtectlError
+
+
+class ErrorFacts(NamedTuple):
+    """What went wrong, and what to do about it."""
+
+    code: str
+    """The code of the error; `atectl explain CODE` has its page."""
+    message: str
+    """What happened, in one line."""
+    remedy: str
+    """What to do; may be empty."""
+
+
+class ErrorPage(NamedTuple):
+    """What a code of an error means."""
+
+    code: str
+    """The code."""
+    meaning: str
+    """What happened, in a sentence."""
+    example: str
+    """A way to meet it."""
+    remedy: str
+    """What to do."""
+    exit_status: int
+    """The exit status of a command that fails with it."""
+
+
+class ErrorList(NamedTuple):
+    """The codes of errors, each with its page."""
+
+    errors: tuple[ErrorPage, ...]
+    """In the order of their codes."""
+
+
+def facts_of(error: AtectlError) -> ErrorFacts:
+    """An error as a report tells of it."""
+    return ErrorFacts(error.code, str(error), error.remedy)
+
+
+def page_of(error: type[AtectlError]) -> ErrorPage:
+    """The page of one code."""
+    return ErrorPage(
+        error.code, error.meaning(), error.example, error.default_remedy, error.exit_status
+    )
