@@ -85,8 +85,8 @@ def decode(
 ) -> Decoded:
     """Read `file` to its end, and decode it as often as it is encoded.
 
-    Memory stays below `max_bytes`, an eighth of it, and what the decoders keep: for zstd 8 MiB
-    or a quarter of `max_bytes`, whichever is more, for the others less than 20 MiB.
+    Memory stays below `max_bytes`, an eighth of it, and what the decoders keep: for zstd a
+    quarter of `max_bytes` but at least 8 MiB, for the others less than 20 MiB.
 
     Args:
         file: read from where it stands; it need not be seekable.
@@ -110,10 +110,8 @@ def decode(
         content = joined(pieces, max_bytes)
     except NotWebAssembly as error:
         raise NotWebAssembly(f"{name} is not WebAssembly: {error}") from None
-    except Undecodable as error:
-        raise Undecodable(f"{name}: {error}", remedy=error.remedy) from None
-    except ExtraMissing as error:
-        raise ExtraMissing(f"{name}: {error}", remedy=error.remedy) from None
+    except (Undecodable, ExtraMissing) as error:
+        raise type(error)(f"{name}: {error}", remedy=error.remedy) from None
     if content is None:
         raise bounds.size_error(is_encoded=bool(encodings))
     return Decoded(content, encodings, source.size_bytes, source.sha256)

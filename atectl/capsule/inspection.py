@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MAGIC, MalformedBinary, Reader, kind_of
-from atectl.capsule.component_facts import ComponentFacts, read_component
+from atectl.capsule.component_facts import ComponentFacts
+from atectl.capsule.component_reading import read_component
 from atectl.capsule.encodings import MAX_CONTENT_BYTES, Decoded, Encoding, decode
 from atectl.capsule.manifest import Described, HashedFile, describe
-from atectl.capsule.module_facts import ModuleFacts, read_module
+from atectl.capsule.module_facts import ModuleFacts
+from atectl.capsule.module_reading import read_module
 from atectl.capsule.needs import Needs, needs_of_component, needs_of_module
 from atectl.capsule.sections import Faults
 from atectl.capsule.source import open_capsule
@@ -63,9 +65,8 @@ def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
-        NotWebAssembly, PrecompiledCapsule: it is something else (exit 126).
+        NotWebAssembly, PrecompiledCapsule, InvalidCapsule: it is no capsule (exit 126).
         TruncatedCapsule: it ends within its header, or its text form does (exit 126).
-        InvalidCapsule: it is of no known version, or its text form is wrong (exit 126).
         DecodingOverBound, Undecodable: its encoding is a bomb or damaged (exit 126).
         BadManifest, ManifestMismatch: its Capsule.toml is broken or of another file (exit 126).
         ExtraMissing: its encoding or hash takes a package that is not installed (exit 125).
@@ -78,16 +79,7 @@ def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
     except MalformedBinary as error:
         raise InvalidCapsule(f"{described.capsule.name}: {error}") from None
     faults = Faults()
-    reader = Reader(binary, HEADER_BYTES, len(binary))
-    module, component = None, None
-    if kind == "module":
-        module = read_module(reader, faults)
-        needs = needs_of_module(module, str(path), _tables(binary, faults))
-    else:
-        component = read_component(reader, faults)
-        needs = needs_of_component(component, str(path), _tables(binary, faults))
-    if faults.told:
-        needs = needs._replace(min_memory_bytes=None, command=None)
+    module, component, needs = _facts(kind, binary, str(path), faults)
     return Inspection(
         path=str(path),
         kind=kind,
@@ -104,6 +96,22 @@ def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
         is_truncated=faults.is_truncated,
         faults=faults.told,
     )
+
+
+def _facts(
+    kind: Kind, binary: bytes, path: str, faults: Faults
+) -> tuple[ModuleFacts | None, ComponentFacts | None, Needs]:
+    reader = Reader(binary, HEADER_BYTES, len(binary))
+    module, component = None, None
+    if kind == "module":
+        module = read_module(reader, faults)
+        needs = needs_of_module(module, path, _tables(binary, faults))
+    else:
+        component = read_component(reader, faults)
+        needs = needs_of_component(component, path, _tables(binary, faults))
+    if faults.told:
+        needs = needs._replace(min_memory_bytes=None, command=None)
+    return module, component, needs
 
 
 def _decoded(described: Described, max_bytes: int) -> Decoded:

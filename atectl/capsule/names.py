@@ -31,6 +31,7 @@ class Producer(NamedTuple):
     field: str
     """`language`, `processed-by` or `sdk`."""
     name: str
+    """What it is called."""
     version: str
     """Empty where none is said."""
 

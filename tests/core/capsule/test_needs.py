@@ -8,7 +8,8 @@ import pytest
 import wasmtime
 
 from atectl.capsule.binary import Reader
-from atectl.capsule.component_facts import WorldEntry, read_component
+from atectl.capsule.component_facts import WorldEntry
+from atectl.capsule.component_reading import read_component
 from atectl.capsule.inspection import inspect
 from atectl.capsule.interface import missing_imports
 from atectl.capsule.loading import load

@@ -8,7 +8,7 @@ from atectl.capsule import binary, sections
 from atectl.capsule.binary import Reader
 from atectl.capsule.core_types import MAX_TYPE_CHARACTERS
 from atectl.capsule.module_facts import Counts, Export, Import, Memory, ModuleFacts, Table
-from atectl.capsule.module_facts import read_module as read
+from atectl.capsule.module_reading import read_module as read
 from atectl.capsule.names import Names, Producer
 from atectl.capsule.sections import MAX_LISTED, Faults, Section
 from tests.support.wasm_bytes import (

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.capsule import component_facts, component_types
+from atectl.capsule import component_reading, component_types
 from atectl.capsule.binary import Reader
 from atectl.capsule.component_facts import (
     MOST_BYTES,
@@ -13,7 +13,7 @@ from atectl.capsule.component_facts import (
     WorldEntry,
     WorldItem,
 )
-from atectl.capsule.component_facts import read_component as read
+from atectl.capsule.component_reading import read_component as read
 from atectl.capsule.component_types import MAX_LEVELS, MAX_TYPE_CHARACTERS
 from atectl.capsule.names import Producer
 from atectl.capsule.sections import Faults
@@ -400,7 +400,7 @@ def test_more_types_than_any_component_has_are_not_kept(monkeypatch: pytest.Monk
 
 
 def test_the_items_of_all_interfaces_together_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(component_facts, "MAX_LISTED_ITEMS", 5)
+    monkeypatch.setattr(component_reading, "MAX_LISTED_ITEMS", 5)
     one = '(import "{}" (instance (export "f" (func)) (export "g" (func))))'
     facts = facts_of(f"(component {''.join(one.format(f'i{n}') for n in range(4))})")
     assert [len(entry.items) for entry in facts.imports] == [2, 2, 1, 0]
