@@ -31,7 +31,7 @@ class Arbiter:
     Args:
         budget: what the process may use.
         rules: what may be done to whom.
-        tick: has every running guest look up at its next loop or call.
+        tick: has every running guest reach a checkpoint at its next loop or call.
         area: where memory is spilled; None only where the rules do not spill.
         busy_leases: how many running leases keep the machine busy.
         resident: the process's resident bytes now, None where they cannot be read.
@@ -84,7 +84,7 @@ class Arbiter:
         return Place(self._enforcer, seat)
 
     def reconcile(self) -> None:
-        """See what has changed without anybody asking: resident size, disk room, who is asleep."""
+        """See what changes without any growth: resident size, disk room, guests that sleep."""
         with self._lock:
             if not self._enforcer.is_calm:
                 self._enforcer.look_for_sleepers(self._clock())

@@ -20,7 +20,7 @@ from atectl.arbitration.view import Action, Decision, HostView
 from atectl.arbitration.wording import Abortion, abortion
 
 STALL_S = 0.25
-"""How long a guest that was asked to look up may take until nobody waits for it any more."""
+"""How long a guest may take to show that it is awake, until nobody waits for it any more."""
 
 
 class Enforcer:
@@ -79,12 +79,12 @@ class Enforcer:
 
     def look_for_sleepers(self, now_s: float) -> None:
         """Find running guests that reach no tick, so that nobody waits for them."""
-        are_to_look_up = [seat.probe(now_s, STALL_S) for seat in self.seats.unfinished]
-        if any(are_to_look_up):
+        are_asked = [seat.probe(now_s, STALL_S) for seat in self.seats.unfinished]
+        if any(are_asked):
             self._tick()
 
     def settle(self) -> None:
-        """Decide, and do it, until there is nothing left to be done."""
+        """Decide, and carry that out, until nothing more is decided."""
         if not self.is_guarded:
             return
         self.use.read()

@@ -1,4 +1,4 @@
-"""What one host process uses, and how much more may be granted: measured, counted, kept."""
+"""How much memory one host process uses, and how much more may be granted at once."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -7,8 +7,8 @@ from atectl.accounting import Budget, Pressure
 from atectl.system import memory as host_memory
 
 _MEASURED_EVERY_S = 0.25
-"""Between two measurements of what of the guests' memories is resident: each costs time for every
-page that they have."""
+"""Between two measurements of how much of the guests' memories is resident: the time that one takes
+grows with their size."""
 
 _NEVER = float("-inf")
 
@@ -22,7 +22,8 @@ class Measurable(Protocol):
 
 
 class HostUse:
-    """The memory of one host process. It is as it was when last read, but for what is charged.
+    """The memory that one host process uses. Charges count at once; what is resident is as it was
+    when last read.
 
     Args:
         budget: what the process may use.
@@ -43,7 +44,7 @@ class HostUse:
         self._read_resident = resident
         self._clock = clock
         self._least_baseline_bytes = 0
-        self._beside_bytes = 0  # at the last measurement, before it is bounded from below
+        self._beside_bytes = 0  # beside the leases' memories, at the last measurement
         self._measured_at = _NEVER
         self.baseline_bytes = 0
         """What the process takes beside its leases' memories."""
@@ -53,8 +54,8 @@ class HostUse:
         """What is held by stores that no lease has."""
         self.resident_bytes: int | None = None
         self.room_bytes = 0
-        """The largest growth that fits below soft at once. Each growth passes here, so this is
-        not worked out for each, but only when something else has changed."""
+        """The largest growth that fits below soft. It is kept, and worked out anew only when
+        something else than a growth changes: growths are many, and have to be fast."""
         self._work_out_room()
 
     @property
@@ -100,16 +101,16 @@ class HostUse:
         return self.resident_bytes
 
     def look(self, leases: Iterable[Measurable]) -> None:
-        """Read the resident size; not far from soft, measure now and then what is the leases'."""
+        """Read the resident size; from resume on, also measure the baseline now and then."""
         self.read()
         is_due = self._clock() - self._measured_at >= _MEASURED_EVERY_S
         if is_due and not self._budget.is_below_resume(self.pressure):
             self._measure_baseline(leases)
 
     def look_closely(self, leases: Iterable[Measurable]) -> None:
-        """Past the limit by what is resident: see whether that is so, and whose it is.
+        """The resident size seems past the limit: make sure of it, and measure the baseline.
 
-        What was freed in this process and kept by its allocator goes back to the system first.
+        What the allocator of this process keeps though it was freed goes back to the system first.
         """
         host_memory.trim()
         self.read()

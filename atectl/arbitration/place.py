@@ -10,7 +10,7 @@ class Place:
     """The gate of one lease's memory. Its guest's thread calls all of it but `abandon` and `wake`.
 
     Args:
-        enforcer: what decides of it, and has the lock that is taken here.
+        enforcer: what decides about the lease, and owns the lock that is taken here.
         seat: what is known of the lease.
     """
 
@@ -25,7 +25,7 @@ class Place:
         enforcer, seat = self._enforcer, self.seat
         with enforcer.lock:
             if seat.was_refused:
-                return False  # it is to end, and was told so
+                return False  # it is on its way out
             if seat.probed_at is not None:
                 seat.hear_of()
             if enforcer.chronicle.observer is not None:

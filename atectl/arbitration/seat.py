@@ -12,7 +12,7 @@ RULINGS_KEPT = 200
 """How many of the latest rulings are kept, of each lease and of all together."""
 
 FAILED = "failed"
-"""How the reason of a ruling begins that spilled nothing, because the disk would not have it."""
+"""How the reason of a ruling begins whose spill failed, so that it freed nothing."""
 
 
 class Ruling(NamedTuple):
@@ -32,13 +32,12 @@ class Ruling(NamedTuple):
 
     @property
     def has_failed(self) -> bool:
-        """Whether this is a spill that freed nothing: the disk would not have it."""
+        """Whether this is a spill that failed, so that it freed nothing."""
         return self.action is Action.SPILL and self.reason.startswith(FAILED)
 
 
 def came_back(before: Ruling, ruling: Ruling) -> bool:
-    """Whether `ruling` let a lease go on from the disk; `before` is the one before it of that
-    lease."""
+    """Whether `ruling` let a spilled lease go on; `before` is the one before it on that lease."""
     was_spilled = before.action is Action.SPILL and not before.has_failed
     return was_spilled and ruling.action in (Action.GRANT, Action.RESUME)
 
@@ -52,11 +51,14 @@ class Tenant(Protocol):
         ...
 
     def abort(self, why: str, remedy: str) -> None:
-        """Have it end for want of memory; `remedy` helps. Called under the arbiter's lock."""
+        """Have it end because memory ran out, and say so: why, and what would help.
+
+        Called under the arbiter's lock.
+        """
         ...
 
     def spill(self, area: SpillArea) -> int:
-        """Write its memory to disk; the resident bytes that this freed."""
+        """Write its memory to disk, and return the resident bytes that this freed."""
         ...
 
     @property
@@ -101,13 +103,14 @@ class Seat:
         self.is_abandoned = False
         """It has its outcome, but its guest is asleep in a host call and keeps its memory."""
         self.was_refused = False
-        """It was told to end while it was held, and its guest has been or is being turned away."""
+        """It was told to end while it was held, and its guest was let go with nothing granted."""
         self.probed_at: float | None = None
-        """Since when it has been asked to look up at a tick, on the arbiter's clock."""
+        """When it was asked to show at a tick that it is awake, on the arbiter's clock; None if it
+        was not, or has done so."""
         self.room_wanted_bytes = 0
         """How much room the disk must have before a spill that failed is tried again."""
         self.rulings: deque[Ruling] = deque(maxlen=RULINGS_KEPT)
-        """The latest about it, the oldest first."""
+        """The latest rulings about it, the oldest first."""
 
     @property
     def standing(self) -> Standing:
@@ -132,7 +135,8 @@ class Seat:
     @property
     def may_overtake(self) -> bool:
         """As in `Standing`."""
-        # It may have grown since it was last seen; if it had memory then, that makes no odds.
+        # The standing kept here may lack growths that were granted at once. They matter only if
+        # it held nothing before; so a full standing, which costs more, is made only then.
         return self._standing.may_overtake or self.standing.may_overtake
 
     def wake(self) -> None:
@@ -144,10 +148,10 @@ class Seat:
         self._changed.wait()
 
     def probe(self, now_s: float, stall_s: float) -> bool:
-        """Note whether its guest, if it runs, reaches no tick; whether it is to be asked to.
+        """If its guest runs, see whether it reaches ticks; it stalls if it did not for `stall_s`.
 
-        Args:
-            stall_s: how long it may take, from when it was asked.
+        Returns:
+            Whether it is to be asked, by a tick, to show that it is awake.
         """
         if self.is_held:
             return False
@@ -159,19 +163,20 @@ class Seat:
         return False
 
     def hear_of(self) -> None:
-        """Note that its guest is awake."""
+        """Its guest has just shown that it is awake."""
         if self.probed_at is not None:
             self.probed_at = None
             self.standing = self.standing.wake_up()
 
     def note_room(self, disk_room_bytes: int) -> None:
-        """After a spill that failed: see whether the disk has enough room by now to try again."""
+        """After a spill that failed: allow another once the disk has enough room."""
         if self.is_held and 0 < self.room_wanted_bytes <= disk_room_bytes:
             self.room_wanted_bytes = 0
             self.standing = self.standing.may_spill_again()
 
     def seen(self) -> Standing:
-        """Where it stands as it is decided upon: told to end by whomever, asleep or not."""
+        """Where it stands, as `decide` is to see it: whoever told it to end, it is ending, and for
+        an abandoned guest nobody waits."""
         seen = self._standing = self.standing
         if self.tenant.is_ending and not seen.aborting:
             seen = seen.abort()

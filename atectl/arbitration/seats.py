@@ -1,4 +1,4 @@
-"""The seats of an arbiter: all leases whose memory counts, and those among them that still run."""
+"""The seats of an arbiter: all leases whose memory counts, unfinished or abandoned."""
 
 from atectl.arbitration.seat import Seat, Tenant
 from atectl.arbitration.standing import Standing
@@ -24,7 +24,7 @@ class Seats:
         self._unfinished[seat.number] = seat
 
     def abandon(self, seat: Seat) -> bool:
-        """Take an unfinished lease for one that was given up on; False if it is none."""
+        """Note that an unfinished lease was given up on; False if it has finished already."""
         if seat.number not in self._unfinished:
             return False
         seat.is_abandoned = True
@@ -50,7 +50,7 @@ class Seats:
 
     @property
     def tenants(self) -> list[Tenant]:
-        """Whose memory there is."""
+        """The leases whose memory counts."""
         return [seat.tenant for seat in (*self._unfinished.values(), *self._abandoned)]
 
     def seen(self) -> tuple[Standing, ...]:

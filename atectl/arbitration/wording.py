@@ -1,4 +1,4 @@
-"""What is said of a lease that is aborted: why, with which numbers, and what would help."""
+"""What a lease is told that is aborted: why, with which numbers, and what would help."""
 
 from typing import NamedTuple
 
@@ -34,9 +34,7 @@ def abortion(
     why = (
         f"the host was at {show_size(pressure.total_bytes)} of its limit of "
         f"{format_size(budget.limit_bytes)} (baseline {show_size(pressure.baseline_bytes)}, "
-        f"charged {show_size(pressure.charged_bytes)}) as this lease, which holds "
-        f"{show_size(lease.held_bytes)}, asked for {show_size(lease.asked_bytes)} more: "
-        f"{reason}"
+        f"charged {show_size(pressure.charged_bytes)}) {_as_it(lease)}: {reason}"
     )
     if reason == TOO_LARGE_ALONE:
         return Abortion(why, "raise the limit, or lower the quota")
@@ -45,3 +43,10 @@ def abortion(
     if refusal is None:
         return Abortion(why, "raise the limit, or run fewer jobs at once")
     return Abortion(f"{why}; no more could be spilled: {refusal}", refusal.remedy)
+
+
+def _as_it(lease: Standing) -> str:
+    held = show_size(lease.held_bytes)
+    if not lease.asked_bytes:
+        return f"while this lease held {held}"
+    return f"as this lease, which holds {held}, asked for {show_size(lease.asked_bytes)} more"

@@ -37,7 +37,7 @@ _PUNCH_HOLE = 0x3  # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux
 
 
 def resident_size(base: int, size_bytes: int) -> int:
-    """Resident bytes of a range; of the whole process where the system tells no less."""
+    """Resident bytes of a range of addresses; of the whole process where only that is told."""
     found = pagemap.resident_bytes(base, size_bytes)
     return (host_memory.resident_bytes() or 0) if found is None else found
 
@@ -124,7 +124,7 @@ class SpillFile:
 
     def __init__(self, area: SpillArea) -> None:
         self._area = area
-        self._stored = bytearray()  # a byte a chunk: whether the file has content for it
+        self._stored = bytearray()  # one byte for each chunk: 1 if the file has its content
         self.descriptor = _open_nameless(area.folder)
 
     @property
@@ -137,12 +137,12 @@ class SpillFile:
 
         Args:
             content: the whole memory.
-            private_pages: a byte a page of the system, 1 where its content may differ from the
-                file's; None if that is not known.
+            private_pages: one byte for each page of the system, 1 if it may differ from what the
+                file has; None if that is not known.
 
         Raises:
-            SpillCapReached, SpillDiskFull, SpillFailed: it could not all be written; what the
-                file already stood for is as it was, and it takes no more room (exit 125).
+            SpillCapReached, SpillDiskFull, SpillFailed: not all could be written; what the file
+                had before it still has, and it takes no more room (exit 125).
         """
         size_bytes = len(content)
         self._stored.extend(bytes(-(-size_bytes // CHUNK_BYTES) - len(self._stored)))
@@ -158,7 +158,7 @@ class SpillFile:
             for start, end in _runs(due):
                 self._write(content, start * CHUNK_BYTES, min(end * CHUNK_BYTES, size_bytes))
         except BaseException as error:
-            # What was holes before stands for zeros still, and takes no room again.
+            # What were holes are to be holes again: they read as zeros and take no room.
             for start, end in _runs(new):
                 _punch_hole(self.descriptor, start * CHUNK_BYTES, (end - start) * CHUNK_BYTES)
             self._area.give_back(len(new) * CHUNK_BYTES)
@@ -211,7 +211,7 @@ def _changed_chunks(count: int, private_pages: bytes | None) -> Iterable[int]:
 
 def _is_zero(content: memoryview, chunk: int) -> bool:
     start = chunk * CHUNK_BYTES
-    # Most chunks show by their first bytes that they are not, and need not be copied.
+    # Most chunks that are not zero show it in their first bytes: they need not be copied.
     if any(content[start : start + _HEAD_BYTES]):
         return False
     found = content[start : start + CHUNK_BYTES].tobytes()
@@ -219,9 +219,9 @@ def _is_zero(content: memoryview, chunk: int) -> bool:
 
 
 def _punch_hole(descriptor: int, start: int, size_bytes: int) -> None:
-    """Give a part of a file back to the disk; it reads as zeros then.
+    """Give the room of a part of a file back to the disk; it reads as zeros then.
 
-    A file system that cannot keeps it until the file is closed.
+    Where the file system cannot do that, the room is kept until the file is closed.
     """
     import ctypes
 

@@ -2,23 +2,19 @@
 
 from collections.abc import Sequence
 
-import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from atectl.accounting import Budget
 from atectl.arbitration.deciding import decide
-from atectl.arbitration.policies import BACKPRESSURES, POLICY_NAMES, Rules, rules
+from atectl.arbitration.policies import Rules, rules
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision, HostView
-from atectl.trace.events import Decided, Event, Finished, Ruled, Sampled
-from atectl.trace.simulation import simulate
-from atectl.trace.workload import Machine, Script, Step
+from tests.support.any_rules import any_rules, choosing_rules, guarded_rules
 
 BUDGET = Budget(1000)  # soft 800, resume 700
 BASELINE = 100
 BOTH = rules("both")
-GUARDED = ("park", "spill", "both")
 
 
 def host(
@@ -52,60 +48,6 @@ def spilled(number: int, held: int, asked: int = 0) -> Standing:
 
 def told(view: HostView, rules: Rules = BOTH) -> list[tuple[str, int, int]]:
     return [(made.action.value, made.lease, made.bytes) for made in decide(view, rules)]
-
-
-# Policies
-
-
-def victim(policy: str, *leases: Standing, backpressure: str = "both") -> int | None:
-    found = rules(backpressure, policy).policy.victim(leases, 1)
-    return None if found is None else found.number
-
-
-def test_largest_takes_the_one_charged_most_and_of_equals_the_newest() -> None:
-    assert victim("largest", parked(1, 10), parked(2, 30), parked(3, 30), parked(4, 20)) == 3
-
-
-def test_priority_takes_the_lowest_then_the_largest_and_of_equals_the_oldest() -> None:
-    low = [parked(2, 10, priority=-1), parked(3, 20, priority=-1), parked(4, 20, priority=-1)]
-    assert victim("priority", parked(1, 99), *low) == 3
-
-
-def test_park_first_takes_the_first_that_runs() -> None:
-    assert victim("park-first", parked(1, 99), runs(2, 1), runs(3, 50)) == 2
-
-
-@pytest.mark.parametrize(("backpressure", "taken"), [("both", 2), ("park", 1), ("spill", 1)])
-def test_park_first_falls_back_on_the_policy_of_the_back_pressure(
-    backpressure: str, taken: int
-) -> None:
-    held = (parked(1, 1, priority=-1), parked(2, 99))
-    assert victim("park-first", *held, backpressure=backpressure) == taken
-
-
-def test_none_takes_nobody() -> None:
-    assert victim("none", runs(1, 5), parked(2, 99)) is None
-
-
-@pytest.mark.parametrize("policy", POLICY_NAMES)
-def test_of_no_leases_no_policy_takes_any(policy: str) -> None:
-    assert victim(policy) is None
-
-
-@pytest.mark.parametrize(
-    ("backpressure", "expected"),
-    [
-        ("none", (False, False, "none")),
-        ("park", (True, False, "park-first:priority")),
-        ("spill", (False, True, "priority")),
-        ("both", (True, True, "park-first:largest")),
-    ],
-)
-def test_each_back_pressure_has_a_policy_of_its_own(
-    backpressure: str, expected: tuple[bool, bool, str]
-) -> None:
-    made = rules(backpressure)
-    assert (made.parks, made.spills, made.policy.name) == expected
 
 
 # Growth
@@ -390,13 +332,6 @@ host_views = st.builds(
     st.integers(0, 1500),
     st.integers(1, 4),
 )
-any_rules = st.builds(
-    rules, st.sampled_from(BACKPRESSURES), st.none() | st.sampled_from(POLICY_NAMES)
-)
-guarded_rules = st.builds(
-    rules, st.sampled_from(GUARDED), st.none() | st.sampled_from(POLICY_NAMES)
-)
-choosing_rules = guarded_rules.filter(lambda rules: rules.policy.name != "none")
 
 
 def carried_out(view: HostView, decisions: Sequence[Decision]) -> HostView:
@@ -504,142 +439,6 @@ def test_a_lease_that_was_held_comes_back_only_below_resume_or_for_progress(
     for made in decide(view, rules):
         if made.action is Action.RESUME:
             assert BUDGET.is_below_resume(view.pressure) or not running
-
-
-# Laws, over whole runs of a simulated host
-
-
-steps = st.builds(
-    Step,
-    st.floats(0.001, 0.5),
-    st.one_of(st.just(0), st.integers(1, 250)),
-    st.sampled_from([False, False, False, True]),
-)
-scripts = st.lists(
-    st.builds(
-        Script,
-        st.lists(steps, min_size=1, max_size=8).map(tuple),
-        st.integers(-1, 1),
-        st.sampled_from([0.0, 0.0, 0.1, 0.4]),
-        number=st.just(0),
-    ),
-    min_size=1,
-    max_size=8,
-)
-uncharged = st.lists(st.tuples(st.floats(0, 2), st.integers(0, 900)), max_size=4).map(
-    lambda changes: tuple(sorted(changes))
-)
-
-
-def machine(room: int, cores: int, jobs: int, changes: tuple[tuple[float, int], ...]) -> Machine:
-    return Machine(BUDGET, BASELINE, cores, jobs, room, 5000.0, changes)
-
-
-machines = st.builds(machine, st.integers(0, 3000), st.integers(1, 4), st.integers(1, 8), uncharged)
-roomy_machines = st.builds(
-    machine, st.just(1 << 40), st.integers(1, 4), st.integers(1, 8), st.just(())
-)
-
-
-def finished(events: Sequence[Event]) -> list[int]:
-    return sorted(event.lease for event in events if isinstance(event, Finished))
-
-
-def aborted(events: Sequence[Event]) -> list[int]:
-    return [x.lease for x in events if isinstance(x, Ruled) and x.action is Action.ABORT]
-
-
-@settings(max_examples=300)
-@given(machines, scripts, any_rules)
-def test_every_run_ends(machine: Machine, scripts: list[Script], rules: Rules) -> None:
-    events = simulate(machine, scripts, rules)
-    assert finished(events) == list(range(1, len(scripts) + 1))
-
-
-@given(machines, scripts, any_rules)
-def test_the_same_run_goes_the_same(machine: Machine, scripts: list[Script], rules: Rules) -> None:
-    assert simulate(machine, scripts, rules) == simulate(machine, scripts, rules)
-
-
-def demand(script: Script) -> int:
-    return sum(step.grow_bytes for step in script.steps)
-
-
-@settings(max_examples=300)
-@given(roomy_machines, scripts, choosing_rules)
-def test_leases_that_each_fit_alone_all_finish_unharmed_if_they_may_be_spilled(
-    machine: Machine, scripts: list[Script], rules: Rules
-) -> None:
-    assume(rules.spills)
-    assume(all(BASELINE + demand(script) <= BUDGET.limit_bytes for script in scripts))
-    assert aborted(simulate(machine, scripts, rules)) == []
-
-
-@settings(max_examples=300)
-@given(machines, scripts, guarded_rules)
-def test_the_charge_never_passes_hard(
-    machine: Machine, scripts: list[Script], rules: Rules
-) -> None:
-    events = simulate(machine._replace(uncharged=()), scripts, rules)
-    for event in events:
-        if isinstance(event, Sampled):
-            assert event.pressure.total_bytes <= BUDGET.limit_bytes
-
-
-@settings(max_examples=300)
-@given(machines, scripts, guarded_rules)
-def test_holding_and_letting_go_do_not_alternate_without_end(
-    machine: Machine, scripts: list[Script], rules: Rules
-) -> None:
-    """Who is held at a tick was held for a growth or for a change of what nobody is charged for."""
-    events = simulate(machine, scripts, rules)
-    ticks = sum(isinstance(x, Ruled) and x.action is Action.PARK and not x.bytes for x in events)
-    causes = 1 + len(machine.uncharged) + sum(len(script.steps) for script in scripts)
-    assert ticks <= causes * len(scripts)
-
-
-@given(roomy_machines, scripts)
-def test_nobody_is_touched_where_all_fits(machine: Machine, scripts: list[Script]) -> None:
-    total = sum(map(demand, scripts))
-    ample = machine._replace(budget=Budget(2 * (BASELINE + total)))
-    events = simulate(ample, scripts, BOTH)
-    assert not any(isinstance(event, Ruled) for event in events)
-
-
-def test_leases_that_never_ask_are_left_alone_by_the_charge() -> None:
-    busy = Script((Step(0.2, 300), Step(5.0)))
-    events = simulate(machine(1 << 40, 2, 4, ()), [busy] * 4, BOTH)
-    assert finished(events) == [1, 2, 3, 4]
-    assert aborted(events) == []
-
-
-def test_decisions_are_seen_with_the_view_they_were_made_on() -> None:
-    events = simulate(machine(1 << 40, 2, 4, ()), [Script((Step(0.1, 400), Step(0.1)))] * 3, BOTH)
-    decided = [event for event in events if isinstance(event, Decided)]
-    assert decided
-    for event in decided:
-        assert decide(event.host(BUDGET), BOTH) == list(event.decisions)
-
-
-# Turns
-
-
-@given(
-    large=st.integers(300, 800),
-    small=st.lists(st.integers(20, 200), min_size=30, max_size=30),
-    backpressure=st.sampled_from(GUARDED),
-)
-@settings(max_examples=60, deadline=None)
-def test_however_many_newcomers_come_the_oldest_has_its_turn(
-    large: int, small: list[int], backpressure: str
-) -> None:
-    step = Script((Step(1.0, 50), Step(1.0, large - 50), Step(1.0)))
-    stream = [Script((Step(0.5, size), Step(2.0)), ready_s=0.1) for size in small]
-    machine = Machine(BUDGET, BASELINE, 3, 3, 10_000, 1000.0)
-    events = simulate(machine, [step, *stream], rules(backpressure))
-    ended = [event.lease for event in events if isinstance(event, Finished)]
-    assert len(ended) == 31
-    assert ended.index(1) <= 12
 
 
 # Room on the disk

@@ -1,4 +1,4 @@
-"""The simulated host behaves as the real one does; its laws are in test_arbitration."""
+"""The simulated host behaves as the real one does; its laws are in test_simulated_laws."""
 
 from itertools import pairwise
 
