@@ -115,7 +115,7 @@ class Seat:
     @property
     def standing(self) -> Standing:
         """Where it stands, with all that it holds."""
-        return self._standing._replace(held_bytes=self.held_bytes)
+        return self._standing.holding(self.held_bytes)
 
     @standing.setter
     def standing(self, standing: Standing) -> None:

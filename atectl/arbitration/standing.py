@@ -219,10 +219,10 @@ class Standing(NamedTuple):
         """It has ended, and holds nothing."""
         return self._replace(held_bytes=0, asked_bytes=0)
 
-    # Seen from elsewhere
+    # Counted or seen elsewhere
 
-    def seen_holding(self, held_bytes: int) -> Self:
-        """As it is by a trace, which tells what a lease holds but not what it gave back."""
+    def holding(self, held_bytes: int) -> Self:
+        """The same with `held_bytes`, for whoever counts what it holds apart from all else."""
         return self._replace(held_bytes=held_bytes)
 
     def seen_as_parked(self) -> Self:

@@ -124,7 +124,7 @@ class _Past:
             held_bytes, asked_bytes = event.held_bytes, event.asked_bytes
             # Taken as granted at once: if it was not, a recorded view comes next and tells.
             self._change(
-                event.lease, lambda lease: lease.seen_holding(held_bytes).ask(asked_bytes).go_on()
+                event.lease, lambda lease: lease.holding(held_bytes).ask(asked_bytes).go_on()
             )
 
     def views(self, sample: Sampled) -> list[HostView]:
