@@ -96,10 +96,7 @@ class Quota(NamedTuple):
 
 
 class Usage(NamedTuple):
-    """What was used: totals, and the absolute high-water mark, which is a maximum.
-
-    Of one lease since it began, or of all leases of an account together.
-    """
+    """What one lease used, or all of an account: totals, and the high-water mark, a maximum."""
 
     high_water_bytes: int = 0
     fuel: int = 0
@@ -165,9 +162,8 @@ class Account(NamedTuple):
     """One principal's totals.
 
     `peak_bytes` is the most that any one lease was charged: what it grew over its own
-    baseline. The high-water mark of `usage` is the absolute size beside it, which in a store
-    leased before includes what an earlier leaseholder grew. `serial` rises with every account
-    that is opened: it tells which is older, and one account of a principal from the next.
+    baseline. The high-water mark of `usage` is the absolute size, which in a store leased before
+    includes what an earlier lease grew. `serial` rises with every account that is opened.
     """
 
     principal: str
@@ -189,17 +185,16 @@ def count(account: Account, seen: Observation, counted: Counted) -> tuple[Accoun
     """Add to its principal's account what is new of a lease; both as they are then.
 
     A lease that never had an account brings all it used, any other what it used since it was
-    last seen. One whose account was displaced is one lease more to the account opened anew.
+    last seen. If its account was displaced, it is one lease more to the account opened anew.
     """
     if counted.account is None:
-        known = NOTHING_USED
+        new = seen.usage
     elif counted.account == account.serial:
-        known = counted.usage
+        new = seen.usage.since(counted.usage)
     else:
-        known = counted.usage._replace(leases=0)
+        new = seen.usage.since(counted.usage._replace(leases=0))
     peak_bytes = max(account.peak_bytes, seen.peak_bytes)
-    usage = account.usage.plus(seen.usage.since(known))
-    grown = Account(account.principal, peak_bytes, usage, account.serial)
+    grown = Account(account.principal, peak_bytes, account.usage.plus(new), account.serial)
     return grown, Counted(seen.usage, account.serial)
 
 
@@ -299,13 +294,12 @@ class Ledger:
 
     def _lowest_peak(self) -> int:
         """The peak of the lowest account, which is on top of the heap then."""
-        heap = self._heap
         while True:
-            peak_bytes, serial, name = heap[0]
+            peak_bytes, serial, name = self._heap[0]
             current = self._rows[name].peak_bytes
             if current == peak_bytes:
                 return peak_bytes
-            heapq.heapreplace(heap, (current, serial, name))
+            heapq.heapreplace(self._heap, (current, serial, name))
 
 
 class Pressure(NamedTuple):

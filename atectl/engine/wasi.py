@@ -106,9 +106,9 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         UsageError: an argument or variable is not UTF-8 (exit 2).
         BadFolder: a folder is gone since it was parsed (exit 2).
     """
-    from wasmtime import WasiConfig, WasmtimeError
+    import wasmtime  # as a whole: to pick names of it takes several times as long, at every lease
 
-    config = WasiConfig()
+    config = wasmtime.WasiConfig()
     try:
         config.argv = list(settings.arguments)
         config.env = settings.environment
@@ -123,13 +123,13 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
     for folder in settings.folders:
         try:
             config.preopen_dir(folder.host, folder.guest, not folder.read_only)
-        except (WasmtimeError, UnicodeEncodeError) as error:
+        except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
             raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
     return config
 
 
 def _connect(config: "WasiConfig", streams: Streams) -> None:
-    from wasmtime import WasmtimeError
+    import wasmtime
 
     for name, path in streams._asdict().items():
         if path is None:
@@ -138,7 +138,7 @@ def _connect(config: "WasiConfig", streams: Streams) -> None:
             raise StreamUnusable(f"{name}: {path!r} is a folder")
         try:
             setattr(config, f"{name}_file", path)
-        except (WasmtimeError, UnicodeEncodeError) as error:
+        except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
             why = _why_unopened(path, is_read=name == "stdin") or error
             raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
 

@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atectl import accounting
-from atectl.accounting import (
-    MAX_PRINCIPALS,
-    NOTHING_USED,
-    Account,
-    Counted,
-    Observation,
-    Usage,
-)
+from atectl.accounting import MAX_PRINCIPALS, Account, Counted, Observation, Usage
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
@@ -253,7 +246,7 @@ class SqliteLedgerStore:
             return Counted()
         # Of a damaged lease nothing is known but that it was counted.
         is_sound = tuple(map(type, row[1:])) == _USAGE_TYPES
-        return Counted(Usage._make(row[1:]) if is_sound else NOTHING_USED, row[0])
+        return Counted(Usage._make(row[1:]) if is_sound else Usage(), row[0])
 
     def _account_for(self, seen: Observation) -> Account | None:
         """The account of a lease's principal, opened if it may be; None if it may not."""
