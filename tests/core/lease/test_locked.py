@@ -12,7 +12,7 @@ from atectl.accounting import Principal, Quota
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import AtectlError
 from atectl.lease.lease import Lease
-from atectl.lease.locked import MIN_TTL_S, LeaseLock, LockWanted, locked
+from atectl.lease.locked import MIN_TTL_S, LeaseLock, LockFacts, LockWanted, locked
 from atectl.lease.runtime import Runtime
 from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
@@ -94,7 +94,7 @@ class TestHolding:
             assert lock.settle() is None
             assert value_of(valkey) is None
         assert lease.outcome.reason == "exited"
-        assert lock.facts() == {"actor": "team/web", "key": KEY, "fence": 1}
+        assert lock.facts() == LockFacts("team/web", KEY, 1)
 
     def test_the_holder_record_has_principal_and_capsule_and_none_of_the_arguments(
         self, valkey: Server, make: Callable[[str], Lease]
