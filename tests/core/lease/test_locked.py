@@ -12,7 +12,8 @@ from atectl.accounting import Principal, Quota
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import AtectlError
 from atectl.lease.lease import Lease
-from atectl.lease.locked import MIN_TTL_S, LeaseLock, LockFacts, LockWanted, locked
+from atectl.lease.locked import MIN_TTL_S, LeaseLock, LockWanted, locked
+from atectl.lease.report import LockFacts
 from atectl.lease.runtime import Runtime
 from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
