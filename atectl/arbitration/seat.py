@@ -115,7 +115,8 @@ class Seat:
     @property
     def standing(self) -> Standing:
         """Where it stands, with all that it holds."""
-        return self._standing.holding(self.held_bytes)
+        kept = self._standing
+        return kept if kept.held_bytes == self.held_bytes else kept.holding(self.held_bytes)
 
     @standing.setter
     def standing(self, standing: Standing) -> None:
@@ -170,7 +171,7 @@ class Seat:
 
     def note_room(self, disk_room_bytes: int) -> None:
         """After a spill that failed: allow another once the disk has enough room."""
-        if self.is_held and 0 < self.room_wanted_bytes <= disk_room_bytes:
+        if 0 < self.room_wanted_bytes <= disk_room_bytes and self.is_held:
             self.room_wanted_bytes = 0
             self.standing = self.standing.may_spill_again()
 
