@@ -79,10 +79,11 @@ class Entry(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """What was removed."""
+    """What was removed, and the size of what is left."""
 
     artifacts: int
     freed_bytes: int
+    left_bytes: int
 
 
 class ArtifactCache:
@@ -230,7 +231,7 @@ class ArtifactCache:
             else:
                 self._remove_entry(kept.key)
                 removed, freed = removed + 1, freed + kept.size_bytes
-        return Removal(removed, freed)
+        return Removal(removed, freed, total)
 
     def clear(self) -> Removal:
         """Remove everything, but for what other processes are writing at this moment."""

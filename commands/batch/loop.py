@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.jobs import Job, Submission
 from atectl.errors import AtectlError
+from atectl.lease.outcome import TERMINATED
 
 from .resuming import DoneBefore, Tell
 from .tally import Tally
@@ -95,7 +96,7 @@ class _Loop:
         except (BrokenPipeError, SystemExit):  # Rich raises the second for the first
             self._tally.has_reader = False
             self._tally.is_stopping = True
-            self._batch.end_all("terminated")
+            self._batch.end_all(TERMINATED)
 
 
 def _terms(number: int, job: Job) -> "JobTerms":

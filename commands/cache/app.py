@@ -52,8 +52,7 @@ def prune(
     max_bytes = None if max_size is None else parse_size(max_size)
     with _open() as kept:
         removal = kept.prune(kept.max_bytes if max_bytes is None else max_bytes)
-        left = sum(entry.size_bytes for entry in kept.entries())
-    print(f"{_told(removal)}; {show_size(left)} left")
+    print(f"{_told(removal)}; {show_size(removal.left_bytes)} left")
 
 
 @app.command()

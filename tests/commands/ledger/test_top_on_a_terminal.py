@@ -200,7 +200,8 @@ def test_a_termination_leaves_the_terminal_as_it_was(screen: PtyScreen) -> None:
     assert_terminal_is_sane(screen, 143)
 
 
-def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path) -> None:
+@pytest.mark.parametrize("failure", ["1 / 0", "open('/nowhere')"])
+def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path, failure: str) -> None:
     # The interpreter is told to fail at the third look: no way from outside leads there.
     code = (
         "from atectl.commands import main\n"
@@ -208,7 +209,7 @@ def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path) -> None:
         "take, left = overview.take_overview, [3]\n"
         "def failing(*arguments):\n"
         "    left[0] -= 1\n"
-        "    return take(*arguments) if left[0] else 1 / 0\n"
+        f"    return take(*arguments) if left[0] else {failure}\n"
         "overview.take_overview = failing; main.main()"
     )
     script = filled.parent / "failing.py"
