@@ -41,7 +41,7 @@ def test_every_file_of_the_program_is_in_the_wheel(wheel: zipfile.ZipFile) -> No
         str(path.relative_to(ROOT)).replace("commands/", "atectl/commands/", 1)
         for top in ("atectl", "commands")
         for path in (ROOT / top).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and path.suffix != ".md" and "__pycache__" not in path.parts
     }
     assert there - set(wheel.namelist()) == set()
     assert "atectl/commands/completions/templates/atectl.bash" in there
