@@ -153,13 +153,13 @@ _MEASURED = """
 import resource, sys
 from pathlib import Path
 from atectl.capsule.inspection import inspect
-from atectl.commands.inspect.as_json import as_json
+from atectl.records.as_json import document
 import json
 def peak_kib():
     [line] = [line for line in open("/proc/self/status") if line.startswith("VmHWM")]
     return int(line.split()[1])
 before = peak_kib()
-text = json.dumps(as_json(inspect(Path(sys.argv[1]))))
+text = json.dumps(document(inspect(Path(sys.argv[1]))))
 used = resource.getrusage(resource.RUSAGE_SELF)
 print((peak_kib() - before) * 1024, used.ru_utime + used.ru_stime, len(text))
 """
