@@ -3,7 +3,6 @@
 The lock is watched until the guest has ended, and only then let go of.
 """
 
-import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from atectl.errors import AtectlError
 from atectl.lease.outcome import LOCK_LOST
 from atectl.locks.errors import BadLockTtl, LockBusy, LockLost
 from atectl.locks.heartbeat import LockTimes
-from atectl.locks.holder_record import Holder
+from atectl.locks.holder_record import own_holder
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
 
 if TYPE_CHECKING:
@@ -140,7 +139,7 @@ def _acquire(
     terms = LockTerms(
         actor=wanted.actor,
         key=wanted.key,
-        holder=Holder(os.uname().nodename, os.getpid(), command, lease.terms.principal),
+        holder=own_holder(command, lease.terms.principal),
         times=LockTimes(wanted.ttl_s),
         deadline_s=lease.terms.quota.deadline_s,
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from atectl import config
 from atectl.errors import LedgerError
 from atectl.ledger_store.opening import open_for_reading
-from atectl.locks.listing import Lock
+from atectl.locks.lock import Lock
 
 
 class ChargedLock(NamedTuple):

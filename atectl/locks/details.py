@@ -22,7 +22,9 @@ from atectl.locks.keys import (
     parse_actor,
     worker_keys,
 )
-from atectl.locks.listing import Actor, Lock, LockReader, stranded
+from atectl.locks.listing import Probe, second_look
+from atectl.locks.lock import Actor, Lock, stranded
+from atectl.locks.reading import LockReader
 from atectl.redis.reading import get_values, scan_keys
 from atectl.system.clock import boottime
 
@@ -48,6 +50,7 @@ class LockDetails(NamedTuple):
     `keys` are those that the lock can have; `locks` those of them that are there, judged `held`
     until they are looked at again, or what stands for a stranded actor. `fences` has the last
     fencing number given, by the lock's key. `actors` are all of that name, in any atespace.
+    `warnings` are of the place that was asked, as words that `locks show` explains.
     """
 
     keys: tuple[str, ...]
@@ -55,6 +58,7 @@ class LockDetails(NamedTuple):
     fences: dict[str, int]
     actors: tuple[Actor, ...]
     workers: tuple[Worker, ...]
+    warnings: tuple[str, ...] = ()
 
     def only_lock(self) -> Lock:
         """The lock that is meant.
@@ -78,9 +82,18 @@ def lock_details(
     prefix: str = DEFAULT_PREFIX,
     *,
     lock_ttl_s: float = DEFAULT_TTL_S,
+    probe: Probe | None = None,
     clock: Callable[[], float] = boottime,
 ) -> LockDetails:
-    """Everything about the lock of `wanted`: `ATESPACE/NAME`, `NAME` or the key of a lock.
+    """Everything about the lock of an actor.
+
+    Args:
+        connection: where to look.
+        wanted: `ATESPACE/NAME`, `NAME` or the key of a lock.
+        prefix: what the keys of locks begin with.
+        lock_ttl_s: the TTL that holders give their locks, in seconds.
+        probe: looks at the locks a second time; None for one look.
+        clock: seconds of a clock that nobody sets.
 
     Raises:
         BadActor: it is none of these (exit 2).
@@ -101,13 +114,23 @@ def lock_details(
         locks = [stranded(each) for each in meant if each.record.is_transitional]
     if not locks and not meant:
         raise _unknown(connection, wanted, prefix)
-    return LockDetails(
+    details = LockDetails(
         keys=tuple(keys),
         locks=tuple(locks),
         fences=_fences(connection, keys),
         actors=tuple(same_named),
         workers=tuple(_workers(connection, same_named)),
+        warnings=_warnings(connection),
     )
+    if probe is None:
+        return details
+    again = second_look(connection, locks, probe, lock_ttl_s=lock_ttl_s, clock=clock)
+    return details._replace(locks=tuple(again))
+
+
+def _warnings(connection: "RedisConnection") -> tuple[str, ...]:
+    found = {"replica": connection.is_replica, "failover": connection.kind != "single"}
+    return tuple(word for word, holds in found.items() if holds)
 
 
 def _same_named(connection: "RedisConnection", name: str) -> tuple[Actor, ...]:

@@ -4,16 +4,19 @@ import os
 import select
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl.errors import AtectlError
 from atectl.guard.child import GuardedChild
 from atectl.guard.errors import GuardGone
-from atectl.locks.errors import LockDeadline, LockLost
+from atectl.locks.errors import LockBusy, LockDeadline, LockLost
 from atectl.locks.heartbeat import TICK_S
-from atectl.locks.holding import HeldLock
+from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
 from atectl.system.clock import boottime
 from atectl.units import format_duration
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
 
 FORWARDED = (
     signal.SIGINT,
@@ -27,6 +30,10 @@ FORWARDED = (
     signal.SIGCONT,
 )
 """What is sent to atectl and meant for the command."""
+
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Of these, what ends a command that does not handle it, and with it the wait for its lock."""
 
 
 class Signals(Protocol):
@@ -48,6 +55,73 @@ class HeldEnd(NamedTuple):
     exit_status: int
     error: AtectlError | None = None
     warning: AtectlError | None = None
+
+
+def hold(
+    connection: "RedisConnection",
+    terms: LockTerms,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    signals: Signals,
+    *,
+    wait_s: float | None,
+    on_busy: Callable[[LockBusy], None],
+) -> HeldEnd:
+    """Take a lock and run a command under it: see `run_held`.
+
+    A signal that ends a command ends the wait, with the status that the command would have had.
+
+    Args:
+        connection: where the lock is.
+        terms: on which it is taken.
+        words: the command and its arguments.
+        environment: of the command, to which the variables of the lock are added.
+        signals: those that are meant for the command.
+        wait_s: how long to wait for a lock that is held, in seconds; None not to wait.
+        on_busy: told once that there is something to wait for.
+
+    Raises:
+        LockBusy: somebody else holds the lock, to the end of the wait (exit 75).
+        AtectlError: the server could not be asked (exit 125).
+        HeldCommandNotFound, HeldCommandNotExecutable: as `run_held` (exit 127, 126).
+    """
+    if wait_s is None:
+        lock = acquire(connection, terms)
+    else:
+        try:
+            lock = acquire_within(
+                connection,
+                terms,
+                wait_s,
+                sleep=lambda seconds: _sleep(seconds, signals),
+                on_busy=on_busy,
+            )
+        except _Ended as ended:
+            return HeldEnd(128 + ended.number)
+    return run_held(lock, words, environment, signals)
+
+
+class _Ended(Exception):
+    """A signal ended the wait for a lock."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _sleep(seconds: float, signals: Signals) -> None:
+    """Wait for so many seconds, or until a signal comes.
+
+    Raises:
+        _Ended: it ends commands.
+    """
+    select.select([signals.reader], [], [], seconds)
+    received = signals.received()
+    for number in _ENDING:
+        if number in received:
+            raise _Ended(number)
+    if signal.SIGTSTP in received:
+        os.kill(os.getpid(), signal.SIGSTOP)
 
 
 def run_held(

@@ -3,6 +3,7 @@
 A hash of text in Redis, with the TTL of the lock. It is for people: nothing decides by it.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -30,6 +31,11 @@ class Holder(NamedTuple):
             "command": self.command[:MAX_COMMAND_CHARACTERS],
             "principal": self.principal,
         }
+
+
+def own_holder(command: str, principal: str = "") -> Holder:
+    """This process as the holder of a lock, for a command on behalf of a principal."""
+    return Holder(os.uname().nodename, os.getpid(), command, principal)
 
 
 class HolderRecord(NamedTuple):

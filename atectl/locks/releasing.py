@@ -22,7 +22,7 @@ from atectl.errors import AtectlError, ConfirmationNeeded
 from atectl.locks.audit import INTENDED, AuditNote, LockAudit, own_origin
 from atectl.locks.details import LockDetails, lock_details
 from atectl.locks.errors import LockChanged, LockRenewing, TokenNeeded, UnknownLock
-from atectl.locks.listing import Lock
+from atectl.locks.lock import Lock
 from atectl.locks.seen import Deletion, SeenLock, delete_seen, see_lock
 from atectl.locks.verdicts import Verdict, is_renewed
 from atectl.locks.waiting import wait_until_free

@@ -7,7 +7,7 @@ from atectl.locks.audit import Attempt
 from atectl.locks.charged import ChargedLock
 from atectl.locks.details import LockDetails, Worker
 from atectl.locks.holder_record import HolderRecord
-from atectl.locks.listing import Actor, warnings_of
+from atectl.locks.lock import Actor, warnings_of
 from atectl.locks.verdicts import Verdict
 
 
@@ -102,14 +102,12 @@ def lock_entry(row: ChargedLock) -> LockEntry:
     )
 
 
-def lock_report(
-    details: LockDetails, rows: Iterable[ChargedLock], warnings: Iterable[str]
-) -> LockReport:
+def lock_report(details: LockDetails, rows: Iterable[ChargedLock]) -> LockReport:
     """Everything about the lock of one actor.
 
     Args:
+        details: what was found.
         rows: the locks of `details` with the memory of their principals.
-        warnings: what to know of the place that they are kept in.
     """
     return LockReport(
         details.keys,
@@ -117,5 +115,5 @@ def lock_report(
         details.fences,
         details.actors,
         details.workers,
-        tuple(warnings),
+        details.warnings,
     )

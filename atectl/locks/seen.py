@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.locks.errors import LockChanged, UnknownLock
 from atectl.locks.keys import companion_keys, key_bytes
-from atectl.locks.listing import look_of
+from atectl.locks.reading import look_of
 from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import Look
 from atectl.system.clock import boottime

@@ -10,7 +10,7 @@ from atectl.inert import inert_line
 from atectl.locks.charged import ChargedLock
 from atectl.locks.details import LockDetails, Worker
 from atectl.locks.keys import companion_keys
-from atectl.locks.listing import Actor, warnings_of
+from atectl.locks.lock import Actor, warnings_of
 from atectl.locks.verdicts import Verdict
 from atectl.units import format_duration, rfc3339, show_size
 
@@ -46,7 +46,6 @@ def lock_details_view(
     rows: Sequence[ChargedLock],
     lock_ttl_s: float,
     *,
-    more_warnings: Sequence[str] = (),
     ascii_only: bool = False,
 ) -> RenderableType:
     """The locks of `details` in full as `rows`, then the actors, workers, keys and warnings."""
@@ -63,7 +62,7 @@ def lock_details_view(
     keys = [(key, "held" if key in held else "no lock") for key in details.keys]
     parts += [_title("keys that its lock can have"), *(_listed(f"{k}: {x}") for k, x in keys)]
     warnings = list(dict.fromkeys([w for row in rows for w in warnings_of(row.lock)]))
-    warnings += more_warnings
+    warnings += details.warnings
     if warnings:
         parts += [Text(), _title("warnings"), *(_listed(_WARNINGS[word]) for word in warnings)]
     parts += [Text(), _title("releasing"), *(_listed(line) for line in release_lines(rows))]

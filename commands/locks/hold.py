@@ -1,7 +1,6 @@
 """`atectl locks hold`: a command run while an actor's lock is held."""
 
 import os
-import select
 import shlex
 import signal
 from typing import TYPE_CHECKING, Annotated
@@ -16,11 +15,11 @@ from ..options.candidates import complete_principal
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..output.stderr import report_error, report_warning, tell_of_wait
-from ..terminal.signals import ENDINGS, SignalPipe, signal_pipe, stop_with
+from ..terminal.signals import signal_pipe
 from .options import DEFAULT_TTL, ActorArgument, PrefixOption
 
 if TYPE_CHECKING:
-    from atectl.locks.holding import HeldLock, LockTerms
+    from atectl.locks.holding import LockTerms
     from atectl.redis.connection import RedisConnection
 
 DEFAULT_DEADLINE = duration_text(DEFAULT_DEADLINE_S)
@@ -89,7 +88,7 @@ def _terms(
     actor: str, prefix: str, command: list[str], ttl: str, deadline: str, principal: str | None
 ) -> "LockTerms":
     from atectl.locks.heartbeat import LockTimes
-    from atectl.locks.holder_record import Holder
+    from atectl.locks.holder_record import own_holder
     from atectl.locks.holding import LockTerms
 
     name = parse_actor(actor, prefix)
@@ -97,7 +96,7 @@ def _terms(
     return LockTerms(
         actor=str(name),
         key=lock_key(name, prefix),
-        holder=Holder(os.uname().nodename, os.getpid(), shlex.join(command), whose),
+        holder=own_holder(shlex.join(command), whose),
         times=LockTimes(parse_duration(ttl)),
         deadline_s=None if deadline == "none" else parse_duration(deadline),
     )
@@ -106,40 +105,15 @@ def _terms(
 def _hold(
     connection: "RedisConnection", terms: "LockTerms", command: list[str], wait_s: float | None
 ) -> int:
-    from atectl.locks.held_command import FORWARDED, run_held
+    """Run the command under the lock and say how it ended; the exit status."""
+    from atectl.locks import held_command
 
-    with signal_pipe(*FORWARDED, signal.SIGCHLD) as signals:
-        lock = _acquire(connection, terms, wait_s, signals)
-        ended = run_held(lock, command, os.environ, signals)
+    with signal_pipe(*held_command.FORWARDED, signal.SIGCHLD) as signals:
+        ended = held_command.hold(
+            connection, terms, command, os.environ, signals, wait_s=wait_s, on_busy=tell_of_wait
+        )
     if ended.warning is not None:
         report_warning(ended.warning)
     if ended.error is not None:
         report_error(ended.error)
     return ended.exit_status
-
-
-def _acquire(
-    connection: "RedisConnection", terms: "LockTerms", wait_s: float | None, signals: SignalPipe
-) -> "HeldLock":
-    from atectl.locks.holding import acquire, acquire_within
-
-    if wait_s is None:
-        return acquire(connection, terms)
-    return acquire_within(
-        connection,
-        terms,
-        wait_s,
-        sleep=lambda seconds: _sleep(seconds, signals),
-        on_busy=tell_of_wait,
-    )
-
-
-def _sleep(seconds: float, signals: SignalPipe) -> None:
-    select.select([signals.reader], [], [], seconds)
-    received = signals.received()
-    for number in (*ENDINGS, signal.SIGQUIT):
-        if number in received:
-            # As the command itself, had it been running.
-            raise typer.Exit(128 + number)
-    if signal.SIGTSTP in received:
-        stop_with([])

@@ -1,21 +1,18 @@
-"""What `locks ls` does once it is connected: list, look again, sort, and show."""
+"""What `locks ls` shows of the locks it finds: JSON, or a table that is drawn twice."""
 
 import sys
-from collections import deque
-from collections.abc import Iterable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from atectl.locks.charged import ChargedLock, charged
-from atectl.locks.listing import Lock, Selection, list_locks, look_again
+from atectl.locks.charged import ChargedLock
 from atectl.locks.results import lock_entry
-from atectl.locks.verdicts import STALE, Verdict
+from atectl.locks.survey import Listing, Rows, survey
+from atectl.locks.verdicts import Verdict
 
 from ..output.stderr import say
 from ..output.stdout import print_json_list, print_view, stdout_console
-from ..terminal.countdown import count_down, status_line
+from ..terminal.countdown import status_line
 from ..terminal.frames import can_draw
-from .sorting import ORDER_OF, SortBy, SortOrder, sort_locks
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -24,94 +21,58 @@ _LINES_AROUND_ROWS = 3
 """Of the table: its header, and an empty line and the counts below."""
 
 
-class Listing(NamedTuple):
-    """What is to be listed, and how. `probe_s` is the time between two looks, None for one."""
-
-    selection: Selection
-    lock_ttl_s: float
-    probe_s: float | None = None
-    is_stale_only: bool = False
-    order: SortOrder | None = None
-    limit: int | None = None
-    ledger: str | None = None
-
-
 def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Print the locks as JSON; the verdicts there were, those beyond the limit too.
-
-    They are printed as they are found, unless they are to be sorted or looked at again.
-    """
-    # Progress would be drawn over what is being printed.
-    locks = _found(connection, listing, is_told=not sys.stdout.isatty())
-    if listing.probe_s is not None:
-        locks = _looked_again(connection, listing, list(locks))
-    verdicts: set[Verdict] = set()
-    rows: Iterable[ChargedLock] = _noted(rows_of(locks, listing), verdicts)
-    if listing.order is not None:
-        rows = sort_locks(rows, listing.order)
-    rows = iter(rows)
-    print_json_list("locks", map(lock_entry, islice(rows, listing.limit)))
-    deque(rows, maxlen=0)
-    return verdicts
+    """Print the locks as JSON, as they are found where that can be; the verdicts there were."""
+    with status_line() as show:
+        rows = survey(
+            connection,
+            listing,
+            # On a terminal, progress would be drawn over what is being printed.
+            on_progress=None if sys.stdout.isatty() else lambda count: show(_progress(count)),
+        )
+        print_json_list("locks", map(lock_entry, rows))
+    return rows.verdicts
 
 
 def print_table(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Draw the locks; on a terminal at once, and again when they were looked at twice."""
-    locks = list(_found(connection, listing, is_told=True))
-    rows = list(rows_of(locks, listing))
-    if listing.probe_s is not None:
-        shown = _draw(rows, listing) if sys.stdout.isatty() and rows else 0
-        rows = list(rows_of(_looked_again(connection, listing, locks), listing))
-        _clear(shown)
-    if rows:
-        _draw(rows, listing)
-    else:
-        say("no such locks" if locks or listing.selection.pattern else "no actor locks")
-    return {row.lock.verdict for row in rows}
+    """Draw the locks, on a terminal after each of two looks; the verdicts there were."""
+    lines = 0
 
+    def draw_first(first: Rows) -> None:
+        nonlocal lines
+        show("")
+        shown = list(first)
+        if sys.stdout.isatty() and shown:
+            lines = _draw(shown, listing.lock_ttl_s)
 
-def _found(connection: "RedisConnection", listing: Listing, *, is_told: bool) -> Iterator[Lock]:
     with status_line() as show:
-        yield from list_locks(
+        rows = survey(
             connection,
-            listing.selection,
-            lock_ttl_s=listing.lock_ttl_s,
-            on_progress=(lambda count: show(f"{count:,} locks …")) if is_told else None,
+            listing,
+            on_first=draw_first,
+            on_progress=lambda count: show(_progress(count)),
         )
+        found = list(rows)
+    _clear(lines)
+    if found:
+        _draw(found, listing.lock_ttl_s)
+    else:
+        has_missed = rows.looked_at or listing.selection.pattern
+        say("no such locks" if has_missed else "no actor locks")
+    return rows.verdicts
 
 
-def _looked_again(
-    connection: "RedisConnection", listing: Listing, locks: list[Lock]
-) -> Iterator[Lock]:
-    if any(lock.key is not None for lock in locks):
-        count_down(
-            listing.probe_s or 0,
-            lambda left: f"looking again in {left} s; Ctrl-C leaves it at one look",
-        )
-    return look_again(connection, locks, lock_ttl_s=listing.lock_ttl_s)
+def _progress(count: int) -> str:
+    return f"{count:,} locks …"
 
 
-def rows_of(locks: Iterable[Lock], listing: Listing) -> Iterator[ChargedLock]:
-    """The locks that are asked for, with what their holders' leases use."""
-    wanted = (lock for lock in locks if not listing.is_stale_only or lock.verdict in STALE)
-    return charged(wanted, listing.ledger)
-
-
-def _noted(rows: Iterable[ChargedLock], verdicts: set[Verdict]) -> Iterator[ChargedLock]:
-    for row in rows:
-        verdicts.add(row.lock.verdict)
-        yield row
-
-
-def _draw(rows: list[ChargedLock], listing: Listing) -> int:
+def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float) -> int:
     """Print the table; the lines it took."""
     from .view import locks_view
 
-    order = listing.order or ORDER_OF[SortBy.actor]
-    ranked = sort_locks(rows, order)[: listing.limit]
     ascii_only = stdout_console().options.ascii_only
-    print_view(locks_view(ranked, listing.lock_ttl_s, ascii_only=ascii_only))
-    return len(ranked) + _LINES_AROUND_ROWS
+    print_view(locks_view(rows, lock_ttl_s, ascii_only=ascii_only))
+    return len(rows) + _LINES_AROUND_ROWS
 
 
 def _clear(lines: int) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from atectl.errors import UsageError
+from atectl.locks.sorting import ORDER_OF, SortBy
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
@@ -15,9 +16,9 @@ from .options import (
     FailOn,
     LockOptions,
     ProbeOption,
+    counted_down,
     parse_probe,
 )
-from .sorting import ORDER_OF, SortBy
 
 
 @with_option_groups
@@ -53,21 +54,27 @@ def ls(
     --stale or --fail-on cannot be answered otherwise.
     """
     from atectl.locks.listing import Selection
+    from atectl.locks.survey import Listing
 
-    from .listing import Listing, print_json_listing, print_table
+    from .listing import print_json_listing, print_table
 
-    if watch and not (sys.stdin.isatty() and sys.stdout.isatty() and output is Output.table):
+    is_table = output is Output.table
+    if watch and not (sys.stdin.isatty() and sys.stdout.isatty() and is_table):
         raise UsageError("--watch needs a terminal, and draws a table")
     failing = fail_on or []
     lock_ttl_s = locks.ttl_s
-    on_terminal = sys.stdout.isatty() and output is Output.table
-    is_wanted = on_terminal or stale or any(each.needs_probe for each in failing)
+    is_wanted = (
+        (is_table and sys.stdout.isatty()) or stale or any(each.needs_probe for each in failing)
+    )
     listing = Listing(
         selection=Selection(locks.prefix, pattern, atespace),
         lock_ttl_s=lock_ttl_s,
-        probe_s=parse_probe(probe, lock_ttl_s, is_wanted=is_wanted),
+        probe=counted_down(
+            parse_probe(probe, lock_ttl_s, is_wanted=is_wanted), "; Ctrl-C leaves it at one look"
+        ),
         is_stale_only=stale,
-        order=None if sort is None else ORDER_OF[sort],
+        # As JSON, locks are printed as they are found unless an order is asked for.
+        order=ORDER_OF[sort or SortBy.actor] if sort or is_table else None,
         limit=limit,
         ledger=ledger,
     )
@@ -76,7 +83,7 @@ def ls(
             from .watch import watch_locks
 
             raise typer.Exit(watch_locks(connection, listing))
-        show = print_json_listing if output is Output.json else print_table
+        show = print_table if is_table else print_json_listing
         found = show(connection, listing)
     if any(each.verdicts & found for each in failing):
         raise typer.Exit(1)

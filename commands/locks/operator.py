@@ -12,13 +12,13 @@ from atectl.inert import inert_line
 from atectl.locks.audit import LockAudit
 from atectl.locks.charged import charged
 from atectl.locks.details import LockDetails
-from atectl.locks.listing import Lock
+from atectl.locks.lock import Lock
 from atectl.locks.releasing import Choice, End, Released, ReleaseRequest, release
 from atectl.units import format_duration
 
 from ..output.stderr import report_warning, say
 from ..terminal.countdown import count_down, status_line
-from .show import print_details, warnings_of_place
+from .show import print_details
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -32,7 +32,7 @@ def carry_out(connection: "RedisConnection", request: ReleaseRequest, ledger: st
     """
     audit = LockAudit(lock_audit_path(), connection)
     with status_line() as show_status:
-        operator = TerminalOperator(connection, ledger, request.lock_ttl_s, show_status)
+        operator = TerminalOperator(ledger, request.lock_ttl_s, show_status)
         released = release(connection, request, operator, audit)
     say(inert_line(_told(released)))
     return 1 if released.end is End.LEFT else 0
@@ -42,7 +42,6 @@ class TerminalOperator:
     """Shows a lock on stdout, and asks about it on stderr.
 
     Args:
-        connection: where the lock is.
         ledger: where the memory of its holder is looked up; None for the usual place.
         lock_ttl_s: the TTL that holders give their locks, in seconds.
         show_status: shows a line that the next one replaces.
@@ -50,12 +49,10 @@ class TerminalOperator:
 
     def __init__(
         self,
-        connection: "RedisConnection",
         ledger: str | None,
         lock_ttl_s: float,
         show_status: Callable[[str], None],
     ) -> None:
-        self._connection = connection
         self._ledger = ledger
         self._lock_ttl_s = lock_ttl_s
         self._show_status = show_status
@@ -66,7 +63,7 @@ class TerminalOperator:
 
     def show(self, details: LockDetails) -> None:
         rows = list(charged(details.locks, self._ledger))
-        print_details(details, rows, self._lock_ttl_s, warnings_of_place(self._connection))
+        print_details(details, rows, self._lock_ttl_s)
 
     def let_pass(self, probe_s: float) -> None:
         count_down(probe_s, lambda left: f"looking again in {left} s, whether it is renewed")

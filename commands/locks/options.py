@@ -8,6 +8,7 @@ import typer
 from atectl.errors import BadDuration
 from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.keys import DEFAULT_PREFIX
+from atectl.locks.listing import Probe
 from atectl.locks.verdicts import NEED_PROBE, STALE, Verdict, probe_s
 from atectl.units import duration_text, parse_duration
 
@@ -94,3 +95,14 @@ def parse_probe(text: str | None, lock_ttl_s: float, *, is_wanted: bool) -> floa
     if text is not None:
         return parse_duration(text)
     return probe_s(lock_ttl_s) if is_wanted else None
+
+
+def counted_down(seconds: float | None, note: str = "") -> Probe | None:
+    """A second look after so many seconds, which are counted down beside a note."""
+
+    def let_pass(seconds: float) -> None:
+        from ..terminal.countdown import count_down
+
+        count_down(seconds, lambda left: f"looking again in {left} s{note}")
+
+    return None if seconds is None else Probe(seconds, let_pass)

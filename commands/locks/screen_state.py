@@ -4,9 +4,21 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from atectl.locks.charged import ChargedLock
+from atectl.locks.sorting import ORDER_OF, SortBy, SortOrder, sort_locks
 
 from ..terminal.events import Key, Resized
-from .sorting import ORDER_OF, ORDER_OF_KEY, SortBy, SortOrder, sort_locks
+
+SORT_KEYS = {
+    "n": SortBy.actor,
+    "s": SortBy.atespace,
+    "t": SortBy.ttl,
+    "a": SortBy.age,
+    "u": SortBy.status,
+    "v": SortBy.verdict,
+    "m": SortBy.memory,
+    "p": SortBy.peak,
+}
+"""The keys that choose an order."""
 
 _HEAD_LINES = 2
 _FOOTER_LINES = 1
@@ -72,8 +84,9 @@ def reduce(state: LocksScreen, event: Event) -> LocksScreen:
 
 
 def _press(state: LocksScreen, key: str) -> LocksScreen:
-    if key in ORDER_OF_KEY:
-        return _sorted(replace(state, order=ORDER_OF_KEY[key], is_reversed=False, first=0))
+    if key in SORT_KEYS:
+        order = ORDER_OF[SORT_KEYS[key]]
+        return _sorted(replace(state, order=order, is_reversed=False, first=0))
     match key:
         case "q":
             return replace(state, is_done=True)

@@ -7,8 +7,7 @@ from atectl.inert import inert_line
 
 from ..drawing.columns import fit
 from ..drawing.screen import filled, key_line, whole_screen
-from .screen_state import LocksScreen
-from .sorting import SORT_ORDERS
+from .screen_state import SORT_KEYS, LocksScreen
 from .view import counted, lock_columns
 
 _KEYS = (("q", "quit"), ("r", "reverse"), ("space", "pause"), ("↑↓ PgUp PgDn", "scroll"))
@@ -34,5 +33,4 @@ def _head(state: LocksScreen) -> Text:
 
 
 def _footer(state: LocksScreen) -> Text:
-    sorting = [(order.key, order.by.value) for order in SORT_ORDERS]
-    return key_line((*_KEYS, *sorting), state.width)
+    return key_line((*_KEYS, *SORT_KEYS.items()), state.width)

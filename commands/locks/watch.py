@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING
 
 from atectl.errors import AtectlError
 from atectl.locks.listing import list_watched
+from atectl.locks.sorting import ORDER_OF, SortBy
+from atectl.locks.survey import Listing, Rows
 from atectl.locks.verdicts import Watch
 
 from ..terminal.frames import is_ascii_only
 from ..terminal.live import Live
 from ..terminal.screen import LiveScreen
-from .listing import Listing, rows_of
 from .screen_state import Event, Listed, ListingFailed, LocksScreen, reduce
 from .screen_view import locks_screen
-from .sorting import ORDER_OF, SortBy
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -25,11 +25,13 @@ INTERVAL_S = 1.0
 def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
     """Show the locks live until the screen is left; the exit status."""
     watch = Watch(listing.lock_ttl_s)
+    # The screen sorts and limits itself, as its keys say.
+    everything = listing._replace(order=None, limit=None)
 
     def look() -> Listed | ListingFailed:
         try:
             locks = list_watched(connection, listing.selection, watch)
-            return Listed(tuple(rows_of(locks, listing)))
+            return Listed(tuple(Rows(locks, everything)))
         except AtectlError as error:
             return ListingFailed(str(error))
 

@@ -11,14 +11,17 @@ from atectl.system.clock import boottime
 
 @contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that can be rewritten, and is erased at the end. Off a terminal: nothing."""
+    """A line on stderr that can be rewritten, and is erased at the end. Off a terminal: nothing.
+
+    An empty line erases it, too.
+    """
     is_terminal = sys.stderr.isatty()
     is_shown = False
 
     def show(text: str) -> None:
         nonlocal is_shown
         if is_terminal:
-            is_shown = True
+            is_shown = bool(text)
             sys.stderr.write(f"\r{inert_line(text)}\x1b[K")
             sys.stderr.flush()
 
@@ -26,8 +29,7 @@ def status_line() -> Iterator[Callable[[str], None]]:
         yield show
     finally:
         if is_shown:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
+            show("")
 
 
 def count_down(seconds: float, doing: Callable[[int], str]) -> None:

@@ -6,7 +6,7 @@ from atectl.locks.actor_records import ActorRecord
 from atectl.locks.charged import ChargedLock
 from atectl.locks.holder_record import HolderRecord
 from atectl.locks.keys import ActorName
-from atectl.locks.listing import Actor, Lock
+from atectl.locks.lock import Actor, Lock
 from atectl.locks.verdicts import Look, Verdict
 from tests.support.lock_examples import token
 

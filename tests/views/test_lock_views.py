@@ -55,8 +55,9 @@ def test_one_lock_in_full(width: int) -> None:
         fences={"lock:actor:demo:web": 12},
         actors=actors,
         workers=(Worker("worker:1c9a5d2f-pod", WorkerRecord(True, node="node-4", actor="web")),),
+        warnings=("replica", "failover"),
     )
-    view = lock_details_view(details, [held], TTL_S, more_warnings=["replica", "failover"])
+    view = lock_details_view(details, [held], TTL_S)
     assert_looks_like(f"lock-{width}", drawn(view, width))
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from atectl.commands.locks.screen_state import (
+    SORT_KEYS,
     Event,
     Key,
     Listed,
@@ -11,9 +12,9 @@ from atectl.commands.locks.screen_state import (
     Resized,
     reduce,
 )
-from atectl.commands.locks.sorting import ORDER_OF, SORT_ORDERS, SortBy, sort_locks
 from atectl.locks.charged import ChargedLock
-from tests.support.lock_rows import ROWS, row
+from atectl.locks.sorting import SortBy
+from tests.support.lock_rows import ROWS
 
 
 def after(*events: Event, rows: list[ChargedLock] = ROWS) -> LocksScreen:
@@ -72,15 +73,5 @@ def test_a_limit_shows_the_first_of_whatever_order() -> None:
     assert names(reduce(state, Key("v"))) == ["batch"]
 
 
-@pytest.mark.parametrize("order", SORT_ORDERS, ids=lambda order: order.by.value)
-def test_what_has_no_value_comes_last_either_way(order: object) -> None:
-    by = ORDER_OF[order.by]  # type: ignore[attr-defined]
-    for is_reversed in (False, True):
-        ranked = [by.value(each) is None for each in sort_locks(ROWS, by, is_reversed=is_reversed)]
-        assert ranked == sorted(ranked)
-
-
-def test_the_largest_memory_comes_first_and_the_shortest_ttl() -> None:
-    small, large = row("small", current_bytes=1), row("large", current_bytes=2)
-    assert sort_locks([small, large], ORDER_OF[SortBy.memory]) == [large, small]
-    assert sort_locks(ROWS, ORDER_OF[SortBy.ttl])[0].lock.actor == "reports"
+def test_every_order_has_a_key() -> None:
+    assert sorted(SORT_KEYS.values()) == sorted(SortBy)

@@ -2,14 +2,20 @@
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from atectl.locks.errors import LockLost
+from atectl.locks.errors import LockBusy, LockLost
 from atectl.locks.heartbeat import LockTimes
-from atectl.locks.held_command import run_held
+from atectl.locks.held_command import HeldEnd, hold, run_held
 from atectl.locks.holder_record import Holder
 from atectl.locks.holding import LockTerms
+from atectl.redis.connection import RedisConnection, connect
+from atectl.redis.settings import redis_settings
+from tests.support.redis_servers import Server
+
+KEY = "lock:actor:team:web"
 
 
 class Clock:
@@ -78,10 +84,18 @@ class Child:
 
 
 class Signals:
-    reader = 0
+    """Signals that were received, once each."""
+
+    def __init__(self, *received: int) -> None:
+        self._received = set(received)
+
+    @property
+    def reader(self) -> int:
+        return 0
 
     def received(self) -> set[int]:
-        return set()
+        received, self._received = self._received, set()
+        return received
 
 
 @pytest.mark.parametrize(
@@ -109,3 +123,80 @@ def test_who_was_stopped_is_told_of_the_loss_before_it_goes_on(
     before_it_goes_on = said[: said.index("resume")]
     assert before_it_goes_on == ["keep", "start", *told]
     assert said[-2:] == ["close", "release"]
+
+
+class TestHold:
+    """Taking a lock, waiting for it if asked, and running a command under it."""
+
+    @pytest.fixture
+    def connection(self, valkey: Server) -> Iterator[RedisConnection]:
+        with connect(redis_settings(valkey.url)) as connection:
+            yield connection
+
+    def hold(
+        self,
+        connection: RedisConnection,
+        *words: str,
+        wait_s: float | None = None,
+        signals: Signals | None = None,
+        on_busy: Callable[[LockBusy], None] = lambda _busy: None,
+    ) -> HeldEnd:
+        return hold(
+            connection,
+            LockTerms("team/web", KEY, Holder("host", 1, "command"), LockTimes(30.0), None),
+            words or ("true",),
+            os.environ,
+            signals or Signals(),
+            wait_s=wait_s,
+            on_busy=on_busy,
+        )
+
+    def test_the_status_is_the_commands_and_the_lock_is_released(
+        self, connection: RedisConnection
+    ) -> None:
+        assert self.hold(connection, "sh", "-c", "exit 7") == HeldEnd(7)
+        assert connection.client.get(KEY) is None
+
+    def test_a_lock_that_is_held_is_not_waited_for_unless_asked(
+        self, connection: RedisConnection
+    ) -> None:
+        connection.client.set(KEY, "somebody's")
+        with pytest.raises(LockBusy):
+            self.hold(connection)
+
+    def test_a_lock_that_becomes_free_is_taken(self, connection: RedisConnection) -> None:
+        connection.client.set(KEY, "somebody's")
+        told: list[LockBusy] = []
+
+        def free(busy: LockBusy) -> None:
+            told.append(busy)
+            connection.client.delete(KEY)
+
+        assert self.hold(connection, wait_s=60.0, on_busy=free) == HeldEnd(0)
+        assert len(told) == 1
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])
+    def test_a_signal_ends_the_wait_with_the_status_it_would_have_given_the_command(
+        self, connection: RedisConnection, number: int
+    ) -> None:
+        connection.client.set(KEY, "somebody's")
+        ended = self.hold(connection, wait_s=60.0, signals=Signals(number))
+        assert ended == HeldEnd(128 + number)
+        assert connection.client.get(KEY) == b"somebody's"
+
+    def test_a_wait_is_stopped_from_the_terminal_and_goes_on(
+        self, connection: RedisConnection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connection.client.set(KEY, "somebody's")
+        stopped: list[tuple[int, int]] = []
+
+        def stop(pid: int, number: int) -> None:
+            stopped.append((pid, number))
+            connection.client.delete(KEY)
+            patch.undo()
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "kill", stop)
+            ended = self.hold(connection, wait_s=60.0, signals=Signals(signal.SIGTSTP))
+        assert stopped == [(os.getpid(), signal.SIGSTOP)]
+        assert ended == HeldEnd(0)

@@ -1,58 +1,27 @@
-"""Listing locks and looking closely at one, on real servers with records of every generation."""
+"""Listing locks on real servers with records of every generation, and looking at them again."""
 
 import time
-from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import pytest
 
-from atectl.errors import LedgerUnavailable
-from atectl.ledger_store.opening import open_for_writing
-from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.details import lock_details
-from atectl.locks.errors import AmbiguousActor, BadActor, UnknownLock
 from atectl.locks.listing import (
-    Lock,
+    Probe,
     Selection,
     list_locks,
     list_watched,
     look_again,
-    warnings_of,
+    second_look,
 )
+from atectl.locks.lock import Lock, warnings_of
 from atectl.locks.verdicts import Verdict, Watch
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisTimeout
 from atectl.redis.reading import BATCH
 from atectl.redis.settings import redis_settings
-from tests.support.ledger_records import MIB, just_now, lease
-from tests.support.lock_examples import actor_json, load_examples, token
+from tests.support.lock_examples import actor_json, token
 from tests.support.redis_servers import Server
-
-
-def connected(server: Any) -> RedisConnection:
-    return connect(redis_settings(server.url))
-
-
-@pytest.fixture(params=["valkey", "redis7", "cluster"])
-def server(request: pytest.FixtureRequest) -> Any:
-    """Each kind of server, with the examples in it."""
-    server = request.getfixturevalue(request.param)
-    with closing(server.client()) as client:
-        load_examples(client)
-    return server
-
-
-@pytest.fixture
-def place(server: Any) -> Iterator[RedisConnection]:
-    with connected(server) as connection:
-        yield connection
-
-
-@pytest.fixture
-def empty(valkey: Server) -> Iterator[RedisConnection]:
-    with connected(valkey) as connection:
-        yield connection
 
 
 def by_name(locks: Any) -> dict[str, Lock]:
@@ -227,21 +196,40 @@ def test_a_second_look_at_another_holder_tells_nothing_of_the_first(
     assert (second.holder, second.age_s, second.verdict) == (None, None, Verdict.HELD)
 
 
+def test_the_time_of_a_probe_passes_between_two_looks(empty: RedisConnection) -> None:
+    passed: list[float] = []
+
+    def renew(seconds: float) -> None:
+        passed.append(seconds)
+        empty.client.pexpire("lock:actor:demo:web", 60_000)
+
+    empty.client.set("lock:actor:demo:web", token(1), px=30_000)
+    [web] = second_look(empty, list(list_locks(empty)), Probe(11.0, renew))
+    assert (passed, web.verdict) == ([11.0], Verdict.RENEWING)
+
+
+def test_without_a_lock_there_is_nothing_to_let_time_pass_for(empty: RedisConnection) -> None:
+    passed: list[float] = []
+    empty.client.set("actor:demo:crawler", actor_json("PAUSING"))
+    [crawler] = second_look(empty, list(list_locks(empty)), Probe(11.0, passed.append))
+    assert (passed, crawler.verdict) == ([], Verdict.STRANDED)
+
+
 def test_locks_that_are_watched_are_judged_by_all_looks_at_them(empty: RedisConnection) -> None:
-    def verdicts() -> dict[str, str]:
-        locks = list_watched(empty, Selection(), watch)
+    def verdicts(at: float) -> dict[str, str]:
+        locks = list_watched(empty, Selection(), watch, clock=lambda: at)
         return {name: lock.verdict.value for name, lock in by_name(locks).items()}
 
-    watch = Watch(0.9)
-    for name in ("alive", "dead"):
-        empty.client.set(f"lock:actor:demo:{name}", token(1), px=900)
-    empty.client.set("lock:actor:demo:free", token(1), px=900)
-    assert set(verdicts().values()) == {"held"}
+    watch = Watch()
+    for name in ("alive", "dead", "free"):
+        empty.client.set(f"lock:actor:demo:{name}", token(1), px=30_000)
+    assert set(verdicts(1000.0).values()) == {"held"}
     empty.client.delete("lock:actor:demo:free")
-    while empty.client.pttl("lock:actor:demo:dead") > 500:
-        time.sleep(0.05)
-        empty.client.pexpire("lock:actor:demo:alive", 900)
-    assert verdicts() == {"demo/alive": "renewing", "demo/dead": "expiring"}
+    empty.client.pexpire("lock:actor:demo:dead", 23_000)
+    assert verdicts(1007.0) == {"demo/alive": "renewing", "demo/dead": "held"}
+    empty.client.pexpire("lock:actor:demo:alive", 26_000)
+    empty.client.pexpire("lock:actor:demo:dead", 19_000)
+    assert verdicts(1011.0) == {"demo/alive": "renewing", "demo/dead": "expiring"}
 
 
 def test_a_server_that_stands_still_is_a_typed_error(valkey: Server) -> None:
@@ -249,84 +237,3 @@ def test_a_server_that_stands_still_is_a_typed_error(valkey: Server) -> None:
         valkey.stop()
         with pytest.raises(RedisTimeout):
             list(list_locks(connection))
-
-
-class TestDetails:
-    def test_a_newer_key_goes_with_the_older_one_and_the_worker(
-        self, place: RedisConnection
-    ) -> None:
-        details = lock_details(place, "demo/reports")
-        assert details.keys == ("lock:actor:demo:reports", "lock:actor:reports")
-        assert details.only_lock().key == "lock:actor:demo:reports"
-        [worker] = details.workers
-        assert (worker.key, worker.record.node) == ("worker:1c9a5d2f-pod", "node-4")
-
-    def test_a_bare_name_has_every_key_that_it_can_mean(self, place: RedisConnection) -> None:
-        details = lock_details(place, "web")
-        keys = ("lock:actor:web", "lock:actor:demo:web", "lock:actor:prod:web")
-        assert details.keys == keys
-        assert details.only_lock().key == "lock:actor:web"
-        assert [str(actor.name) for actor in details.actors] == ["demo/web", "prod/web"]
-
-    def test_the_last_fencing_number(self, place: RedisConnection) -> None:
-        details = lock_details(place, "prod/trainer")
-        assert details.fences == {"lock:actor:prod:trainer": 12}
-
-    def test_a_stranded_actor_is_shown_without_a_lock(self, place: RedisConnection) -> None:
-        [lock] = lock_details(place, "demo/crawler").locks
-        assert (lock.key, lock.verdict) == (None, Verdict.STRANDED)
-
-    def test_an_actor_in_no_operation_has_no_lock(self, place: RedisConnection) -> None:
-        details = lock_details(place, "prod/idle")
-        assert details.locks == ()
-        with pytest.raises(UnknownLock):
-            details.only_lock()
-
-    def test_a_key_of_any_form_can_be_named_in_full(self, place: RedisConnection) -> None:
-        details = lock_details(place, "lock:actor:Not_A_Name")
-        assert details.only_lock().key == "lock:actor:Not_A_Name"
-
-    def test_a_name_that_stands_for_two_locks_is_ambiguous(self, place: RedisConnection) -> None:
-        place.client.set("lock:actor:prod:mailer", token(9), px=30_000)
-        details = lock_details(place, "mailer")
-        with pytest.raises(AmbiguousActor, match="lock:actor:demo:mailer, lock:actor:prod:mailer"):
-            details.only_lock()
-
-    @pytest.mark.parametrize("wanted", ["demo/reprots", "reprots"])
-    def test_an_unknown_actor_has_its_nearest_named(
-        self, place: RedisConnection, wanted: str
-    ) -> None:
-        with pytest.raises(UnknownLock, match=r"did you mean demo/reports\?"):
-            lock_details(place, wanted)
-
-    def test_what_is_no_actor_is_refused(self, empty: RedisConnection) -> None:
-        with pytest.raises(BadActor):
-            lock_details(empty, "No Actor")
-
-
-class TestMemoryOfThePrincipal:
-    @pytest.fixture
-    def lock(self, empty: RedisConnection) -> Lock:
-        empty.client.set("lock:actor:demo:web", token(1), px=30_000)
-        record = {"token": token(1), "principal": "alpha"}
-        empty.client.hset("{lock:actor:demo:web}:holder", mapping=record)
-        [lock] = list_locks(empty)
-        return lock
-
-    def test_it_is_that_of_the_stored_ledger(self, lock: Lock) -> None:
-        with closing(open_for_writing()) as store:
-            store.flush([lease("alpha", **just_now(), current_bytes=5 * MIB, peak_bytes=6 * MIB)])
-        assert list(charged([lock])) == [ChargedLock(lock, "alpha", 5 * MIB, 6 * MIB)]
-
-    def test_it_is_unknown_without_a_ledger(
-        self, lock: Lock, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        unknown = [ChargedLock(lock, "alpha")]
-        assert list(charged([lock])) == unknown
-        assert list(charged([lock], "none")) == unknown
-        monkeypatch.setenv("ATECTL_LEDGER", "/etc/passwd")
-        assert list(charged([lock])) == unknown
-
-    def test_a_ledger_that_was_named_has_to_be_there(self, lock: Lock) -> None:
-        with pytest.raises(LedgerUnavailable):
-            list(charged([lock], "/nonexistent/ledger.db"))

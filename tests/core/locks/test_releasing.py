@@ -18,7 +18,7 @@ from atectl.locks.errors import (
     TokenNeeded,
     UnknownLock,
 )
-from atectl.locks.listing import Lock
+from atectl.locks.lock import Lock
 from atectl.locks.releasing import Choice, End, Intent, Released, ReleaseRequest, release
 from atectl.locks.verdicts import Verdict
 from atectl.redis.connection import RedisConnection, connect

@@ -1,4 +1,4 @@
-"""The orders in which locks are listed: one table for `locks ls` and its keys when live."""
+"""The orders in which locks can be listed."""
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
@@ -37,13 +37,12 @@ class SortBy(StrEnum):
 
 
 class SortOrder(NamedTuple):
-    """One order: the key that chooses it on the live screen, and whether the largest come first.
+    """One order: by what, and whether the largest come first.
 
-    What a lock has no value of comes last either way.
+    Locks without a value come last either way.
     """
 
     by: SortBy
-    key: str
     value: Callable[[ChargedLock], Any]
     is_descending: bool = False
 
@@ -53,18 +52,17 @@ def _ttl_s(row: ChargedLock) -> float | None:
 
 
 SORT_ORDERS = (
-    SortOrder(SortBy.actor, "n", lambda row: row.lock.name),
-    SortOrder(SortBy.atespace, "s", lambda row: row.lock.atespace),
-    SortOrder(SortBy.ttl, "t", _ttl_s),
-    SortOrder(SortBy.age, "a", lambda row: row.lock.age_s, is_descending=True),
-    SortOrder(SortBy.status, "u", lambda row: row.actor_status),
-    SortOrder(SortBy.verdict, "v", lambda row: _URGENCY[row.lock.verdict]),
-    SortOrder(SortBy.memory, "m", lambda row: row.current_bytes, is_descending=True),
-    SortOrder(SortBy.peak, "p", lambda row: row.peak_bytes, is_descending=True),
+    SortOrder(SortBy.actor, lambda row: row.lock.name),
+    SortOrder(SortBy.atespace, lambda row: row.lock.atespace),
+    SortOrder(SortBy.ttl, _ttl_s),
+    SortOrder(SortBy.age, lambda row: row.lock.age_s, is_descending=True),
+    SortOrder(SortBy.status, lambda row: row.actor_status),
+    SortOrder(SortBy.verdict, lambda row: _URGENCY[row.lock.verdict]),
+    SortOrder(SortBy.memory, lambda row: row.current_bytes, is_descending=True),
+    SortOrder(SortBy.peak, lambda row: row.peak_bytes, is_descending=True),
 )
 
 ORDER_OF = {order.by: order for order in SORT_ORDERS}
-ORDER_OF_KEY = {order.key: order for order in SORT_ORDERS}
 
 
 def sort_locks(

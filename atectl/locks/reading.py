@@ -1,0 +1,114 @@
+"""Reading locks from the server with what belongs to them, a batch in one exchange."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from atectl.locks.actor_records import decode_actor
+from atectl.locks.holder_record import parse_holder
+from atectl.locks.keys import (
+    ActorName,
+    actor_key,
+    actor_of_lock,
+    companion_keys,
+    key_bytes,
+    key_text,
+)
+from atectl.locks.lock import Actor, Lock
+from atectl.locks.verdicts import Look, Verdict
+from atectl.redis.reading import BATCH, exchange, get_values, server_time
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+
+class LockReader:
+    """Fetches locks with what belongs to them, a batch in one exchange."""
+
+    def __init__(
+        self, connection: "RedisConnection", prefix: str, clock: Callable[[], float]
+    ) -> None:
+        self._connection = connection
+        self._prefix = prefix
+        self._clock = clock
+        self._server_time = server_time(connection)
+        self._time_read_at = clock()
+
+    def read(self, keys: Sequence[bytes]) -> Iterator[Lock]:
+        """The locks of these keys that are still there, held as far as is known."""
+        for batch in batches(keys):
+            yield from self._read_batch([key_text(key) for key in batch])
+
+    def _read_batch(self, keys: list[str]) -> Iterator[Lock]:
+        actors = [actor_of_lock(key, self._prefix) for key in keys]
+        commands: list[tuple[str, bytes]] = []
+        for key, actor in zip(keys, actors, strict=True):
+            raw = key_bytes(key)
+            commands += [("GET", raw), ("PTTL", raw)]
+            if actor is not None:
+                commands.append(("HGETALL", companion_keys(key).holder.encode()))
+        sent_at = self._clock()
+        replies = iter(exchange(self._connection, commands))
+        received_at = self._clock()
+        now = self._server_time + received_at - self._time_read_at
+        records = self._records(actors)
+        for key, actor in zip(keys, actors, strict=True):
+            look = look_of(next(replies), next(replies), sent_at, received_at)
+            holder = next(replies) if actor is not None else None
+            if look is not None:
+                name = actor or ActorName(None, key.removeprefix(self._prefix))
+                yield _lock(key, name, look, holder, records.get(name), now)
+
+    def _records(self, actors: Sequence[ActorName | None]) -> dict[ActorName, bytes]:
+        """The records of the actors whose atespaces are known."""
+        keys = {
+            actor: actor_key(actor.atespace, actor.name).encode()
+            for actor in actors
+            if actor is not None and actor.atespace is not None
+        }
+        values = get_values(self._connection, list(keys.values()))
+        return {
+            actor: value for actor, value in zip(keys, values, strict=True) if value is not None
+        }
+
+
+def look_of(value: Any, ttl_ms: Any, sent_at: float, received_at: float) -> Look | None:
+    """A look from the answers to GET and PTTL; None if there is no such key."""
+    if not isinstance(ttl_ms, int) or ttl_ms == -2 or value is None:
+        return None
+    token = key_text(value) if isinstance(value, bytes) else None
+    return Look(token, None if ttl_ms < 0 else ttl_ms / 1000, sent_at, received_at)
+
+
+def _lock(
+    key: str, actor: ActorName, look: Look, holder: Any, record: bytes | None, now: float
+) -> Lock:
+    known = parse_holder(holder) if isinstance(holder, dict) else None
+    is_own = known is not None and known.token == look.token
+    since = known.since if known is not None and is_own else None
+    return Lock(
+        key=key,
+        actor=actor.name,
+        atespace=actor.atespace,
+        look=look,
+        verdict=Verdict.HELD,
+        actors=() if record is None else (Actor(actor, decode_actor(record)),),
+        holder=known if is_own else None,
+        has_stale_holder=known is not None and not is_own,
+        age_s=None if since is None else max(now - since, 0.0),
+    )
+
+
+def looks_at(
+    connection: "RedisConnection", keys: Sequence[bytes], clock: Callable[[], float]
+) -> list[Look | None]:
+    sent_at = clock()
+    replies = exchange(connection, [(command, key) for key in keys for command in ("GET", "PTTL")])
+    received_at = clock()
+    each = iter(replies)
+    return [
+        look_of(value, ttl, sent_at, received_at) for value, ttl in zip(each, each, strict=True)
+    ]
+
+
+def batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    return (items[start : start + BATCH] for start in range(0, len(items), BATCH))

@@ -1,0 +1,104 @@
+"""Everything that `locks ls` finds out: list, look again, choose, charge, sort."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.locks.charged import ChargedLock, charged
+from atectl.locks.listing import Probe, Selection, list_locks, second_look
+from atectl.locks.lock import Lock
+from atectl.locks.sorting import SortOrder, sort_locks
+from atectl.locks.verdicts import STALE, Verdict
+from atectl.system.clock import boottime
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
+
+
+class Listing(NamedTuple):
+    """What is to be listed, and how.
+
+    Attributes:
+        selection: which locks are meant.
+        lock_ttl_s: the TTL that holders give their locks, in seconds.
+        probe: looks at the locks a second time; None for one look.
+        is_stale_only: leaves out what needs nobody to look.
+        order: how the rows are sorted; None for as they are found.
+        limit: the most rows; None for all.
+        ledger: where the memory of holders is looked up; None for the usual place.
+    """
+
+    selection: Selection
+    lock_ttl_s: float
+    probe: Probe | None = None
+    is_stale_only: bool = False
+    order: SortOrder | None = None
+    limit: int | None = None
+    ledger: str | None = None
+
+
+class Rows:
+    """The rows of a listing, once over. Unless they are sorted, they come as they are found.
+
+    Attributes:
+        verdicts: after the last row, the verdicts of all rows, those beyond the limit included.
+        looked_at: after the last row, how many locks were looked at, stale or not.
+    """
+
+    def __init__(self, locks: Iterable[Lock], listing: Listing) -> None:
+        self.verdicts: set[Verdict] = set()
+        self.looked_at = 0
+        self._locks = locks
+        self._listing = listing
+
+    def __iter__(self) -> Iterator[ChargedLock]:
+        rows: Iterator[ChargedLock] = charged(self._wanted(), self._listing.ledger)
+        if self._listing.order is not None:
+            rows = iter(sort_locks(rows, self._listing.order))
+        yield from islice(rows, self._listing.limit)
+        for _ in rows:  # what is beyond the limit has a verdict, too
+            continue
+
+    def _wanted(self) -> Iterator[Lock]:
+        for lock in self._locks:
+            self.looked_at += 1
+            if not self._listing.is_stale_only or lock.verdict in STALE:
+                self.verdicts.add(lock.verdict)
+                yield lock
+
+
+def survey(
+    connection: "RedisConnection",
+    listing: Listing,
+    *,
+    on_first: Callable[[Rows], object] | None = None,
+    on_progress: Callable[[int], object] | None = None,
+    clock: Callable[[], float] = boottime,
+) -> Rows:
+    """The locks that a listing asks for. Without a probe, the server is asked as rows are taken.
+
+    Args:
+        connection: where to look.
+        listing: what is asked for.
+        on_first: told of the rows by the first look, if there is to be a second.
+        on_progress: told now and then how many locks were looked at.
+        clock: seconds of a clock that nobody sets.
+
+    Raises:
+        LedgerError: the listing names a ledger that cannot be read (exit 125).
+        AtectlError: the server cannot be asked (exit 125).
+    """
+    lock_ttl_s = listing.lock_ttl_s
+    found: Iterable[Lock] = list_locks(
+        connection,
+        listing.selection,
+        lock_ttl_s=lock_ttl_s,
+        clock=clock,
+        on_progress=on_progress,
+    )
+    if listing.probe is not None:
+        first = list(found)
+        if on_first is not None:
+            on_first(Rows(first, listing))
+        found = second_look(connection, first, listing.probe, lock_ttl_s=lock_ttl_s, clock=clock)
+    return Rows(found, listing)

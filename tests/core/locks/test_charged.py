@@ -1,0 +1,44 @@
+"""Locks beside the memory of the principals they are held for."""
+
+from contextlib import closing
+
+import pytest
+
+from atectl.errors import LedgerUnavailable
+from atectl.ledger_store.opening import open_for_writing
+from atectl.locks.charged import ChargedLock, charged
+from atectl.locks.listing import list_locks
+from atectl.locks.lock import Lock
+from atectl.redis.connection import RedisConnection
+from tests.support.ledger_records import MIB, just_now, lease
+from tests.support.lock_examples import token
+
+
+@pytest.fixture
+def lock(empty: RedisConnection) -> Lock:
+    empty.client.set("lock:actor:demo:web", token(1), px=30_000)
+    record = {"token": token(1), "principal": "alpha"}
+    empty.client.hset("{lock:actor:demo:web}:holder", mapping=record)
+    [lock] = list_locks(empty)
+    return lock
+
+
+def test_the_memory_is_that_of_the_stored_ledger(lock: Lock) -> None:
+    with closing(open_for_writing()) as store:
+        store.flush([lease("alpha", **just_now(), current_bytes=5 * MIB, peak_bytes=6 * MIB)])
+    assert list(charged([lock])) == [ChargedLock(lock, "alpha", 5 * MIB, 6 * MIB)]
+
+
+def test_the_memory_is_unknown_without_a_ledger(
+    lock: Lock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unknown = [ChargedLock(lock, "alpha")]
+    assert list(charged([lock])) == unknown
+    assert list(charged([lock], "none")) == unknown
+    monkeypatch.setenv("ATECTL_LEDGER", "/etc/passwd")
+    assert list(charged([lock])) == unknown
+
+
+def test_a_ledger_that_was_named_has_to_be_there(lock: Lock) -> None:
+    with pytest.raises(LedgerUnavailable):
+        list(charged([lock], "/nonexistent/ledger.db"))
