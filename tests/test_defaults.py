@@ -84,7 +84,7 @@ from atectl.commands.run.arguments import parse
 request = parse(["--actor", "a/b", "capsule.wasm"], {})
 quota, lock = request.quota, request.lock
 print(request.principal, quota.memory_bytes, quota.deadline_s, request.max_stack_bytes)
-print(lock.ttl_s, lock.key)
+print(lock.wanted.ttl_s, lock.wanted.key)
 """
     assert changed("-c", program) == f"somebody {96 << 20} 420.0 {768 << 10}\n48.0 locked:a:b\n"
 
