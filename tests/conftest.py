@@ -28,6 +28,13 @@ pytest_plugins = ["tests.support.redis_servers"]
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"
 
+OF_THE_USER = (
+    *("ATECTL_LEDGER", "ATECTL_CONFIG", "ATECTL_DEBUG", "ATECTL_REDIS_URL"),
+    *("NO_COLOR", "FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "COLUMNS", "LINES"),
+    *("TTY_COMPATIBLE", "TTY_INTERACTIVE"),
+)
+"""Variables that change what is shown or where things are: no test has them from outside."""
+
 # A property is no timed test, and a busy machine no counterexample. New examples are looked for
 # where somebody can look into them; in CI the same ones are tried each time.
 hypothesis.settings.register_profile(
@@ -81,7 +88,7 @@ def _compile_cpython(cache: Path) -> Path:
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "ATECTL_LEDGER": "none"}
     cache.mkdir(exist_ok=True)
     subprocess.run(
-        [ATECTL, "run", str(CPYTHON), "-c", "pass"], env=environment, check=True, timeout=110
+        [ATECTL, "run", str(CPYTHON), "-c", "pass"], env=environment, check=True, timeout=280
     )
     return cache
 
@@ -130,13 +137,6 @@ def private_homes(
         folder = home / variable.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(variable, str(folder))
-    for variable in (
-        "ATECTL_LEDGER",
-        "ATECTL_CONFIG",
-        "ATECTL_DEBUG",
-        "ATECTL_REDIS_URL",
-        "NO_COLOR",
-        "COLUMNS",
-    ):
+    for variable in OF_THE_USER:
         monkeypatch.delenv(variable, raising=False)
     return home

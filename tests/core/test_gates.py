@@ -2,7 +2,6 @@
 
 import ast
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from atectl.trace.events import Asked, Header, Registered, Ruled, Sampled, Trace
 from atectl.trace.simulation import simulate
 from atectl.trace.workload import Machine, Script, Step
 from tests.conftest import ROOT
+from tests.support.waiting import wait_until
 
 MIB = 1 << 20
 BUDGET = Budget(1000)
@@ -121,8 +121,7 @@ def actions_of_two_growths() -> list[Action]:
     first.admit(400)
     growth = threading.Thread(target=second.admit, args=(200,))
     growth.start()
-    while growth.is_alive() and not arbiter.latest_rulings():
-        time.sleep(0.001)
+    wait_until(lambda: arbiter.latest_rulings() or not growth.is_alive())
     first.leave()
     growth.join()
     return [ruling.action for ruling in arbiter.latest_rulings()]

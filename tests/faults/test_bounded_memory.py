@@ -28,7 +28,6 @@ GROUP_BYTES = 256 * MIB
 
 pytestmark = [
     pytest.mark.usefixtures("compiled_capsules"),
-    pytest.mark.timeout(240),
     pytest.mark.xdist_group("bounded memory"),
 ]
 
@@ -51,7 +50,7 @@ def dozen(folder: Path, steps: int = SMALL) -> list[dict[str, Any]]:
 def batch(jobs: list[dict[str, Any]], *flags: str, **options: Any) -> Watched:
     lines = "".join(json.dumps(each) + "\n" for each in jobs)
     command = [ATECTL, "batch", "-", "--jobs", str(len(jobs)), "--ledger", "none", *flags]
-    return run_watched(command, stdin=lines, timeout_s=220, **options)
+    return run_watched(command, stdin=lines, timeout_s=280, **options)
 
 
 def results(ended: Watched) -> list[dict[str, Any]]:

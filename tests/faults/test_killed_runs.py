@@ -33,7 +33,6 @@ GROWS_SLOWLY = """(module (memory 1)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
 def test_a_hundred_killed_runs_leave_a_true_ledger(tmp_path: Path) -> None:
     capsule = tmp_path / "grows.wat"
     capsule.write_text(GROWS_SLOWLY)

@@ -14,7 +14,14 @@ from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
 from tests.support.real_capsules import CPYTHON
 
-SLOW = "import time\nfor i in range(int(open('/t/n').read())):\n  print('line', i); time.sleep(0.1)"
+SLOW = """
+import os, time
+for number in range(int(open('/t/n').read())):
+    print('line', number)
+    time.sleep(0.1)
+while not os.path.exists('/t/enough'):
+    time.sleep(0.05)
+"""
 
 
 pytestmark = pytest.mark.usefixtures("compiled_capsules")
@@ -30,6 +37,7 @@ def run(*words: str | Path, columns: int = 100, rows: int = 24, **environment: s
 
 
 def printing(tmp_path: Path, lines: int) -> list[str]:
+    """A guest that prints lines, ten a second, and ends when the file `enough` is there."""
     (tmp_path / "n").write_text(str(lines))
     return ["--dir", f"{tmp_path}::/t", str(CPYTHON), "-c", SLOW]
 
@@ -43,6 +51,7 @@ def test_the_table_hangs_below_the_output_and_is_gone_at_the_end(tmp_path: Path)
         assert "64 MiB" in shown[last + 3]
         assert "host pressure" in shown[last + 4]
         assert screen.cursor_row == last + 1
+        (tmp_path / "enough").touch()
         assert screen.end() == 0
         assert [line for line in screen.lines if line][:15] == [f"line {i}" for i in range(15)]
         assert "PRINCIPAL" not in screen.text
@@ -65,6 +74,7 @@ def test_output_that_scrolls_is_all_there(tmp_path: Path) -> None:
     with run(*printing(tmp_path, 30), rows=12) as screen:
         screen.until_shown("line 20")
         screen.until_shown("PRINCIPAL")
+        (tmp_path / "enough").touch()
         assert screen.end() == 0
         kept = [line for line in screen.lines if line.startswith("line")]
         assert kept == [f"line {i}" for i in range(30 - len(kept), 30)]
@@ -80,9 +90,10 @@ def test_a_resize_is_followed(tmp_path: Path) -> None:
         assert screen.end() == 143
 
 
-def test_a_guest_that_reads_the_terminal_gets_it_undisturbed() -> None:
-    program = "name = input('name? '); print('hello', name); import time; time.sleep(0.6)"
-    with run(CPYTHON, "-c", program) as screen:
+def test_a_guest_that_reads_the_terminal_gets_it_undisturbed(tmp_path: Path) -> None:
+    asks = f"print('hello', input('name? '))\n{SLOW}"
+    (tmp_path / "n").write_text("0")
+    with run("--dir", f"{tmp_path}::/t", CPYTHON, "-c", asks) as screen:
         screen.until_shown("name?")
         for _ in range(10):
             screen.read()
@@ -90,6 +101,7 @@ def test_a_guest_that_reads_the_terminal_gets_it_undisturbed() -> None:
         screen.send("wörld\r")
         screen.until_shown("hello wörld")
         screen.until_shown("PRINCIPAL")
+        (tmp_path / "enough").touch()
         assert screen.end() == 0
         assert screen.lines[:2] == ["name? wörld", "hello wörld"]
 
@@ -98,6 +110,7 @@ def test_an_enter_that_nobody_reads_leaves_no_trace_of_the_table(tmp_path: Path)
     with run(*printing(tmp_path, 15)) as screen:
         screen.until(lambda: "line 4" in screen.text and "PRINCIPAL" in screen.text)
         screen.send("\r")
+        (tmp_path / "enough").touch()
         assert screen.end() == 0
         shown = [line for line in screen.lines if line]
         assert shown[:15] == [f"line {i}" for i in range(15)]
@@ -106,6 +119,7 @@ def test_an_enter_that_nobody_reads_leaves_no_trace_of_the_table(tmp_path: Path)
 def test_a_pipe_behind_the_guest_gets_no_table_since_its_reader_may_use_the_terminal(
     tmp_path: Path,
 ) -> None:
+    (tmp_path / "enough").touch()
     command = " ".join(map(shlex.quote, [ATECTL, "run", *printing(tmp_path, 8)]))
     with PtyScreen(["/bin/bash", "-c", f"{command} | cat"], dict(os.environ)) as screen:
         assert screen.end() == 0
@@ -138,11 +152,13 @@ def test_raw_output_is_passed_on_as_it_is() -> None:
 def test_without_colour_no_colours_are_set(tmp_path: Path) -> None:
     with run(*printing(tmp_path, 8), NO_COLOR="1") as screen:
         screen.until_shown("PRINCIPAL")
+        (tmp_path / "enough").touch()
         screen.end()
         assert not re.search(rb"\x1b\[[0-9;]*3[0-7]m", screen.output)
 
 
 def test_a_dumb_terminal_gets_no_table(tmp_path: Path) -> None:
+    (tmp_path / "enough").touch()
     with run(*printing(tmp_path, 8), TERM="dumb") as screen:
         assert screen.end() == 0
         assert b"\x1b" not in screen.output
@@ -158,7 +174,7 @@ def test_interrupting_takes_the_table_away_and_tells_how_it_ended() -> None:
 
 
 def test_errors_are_shown_after_the_table_is_gone() -> None:
-    with run("--deadline", "600ms", CAPSULES / "spin.wat") as screen:
+    with run("--deadline", "3s", CAPSULES / "spin.wat") as screen:
         screen.until_shown("running")
         assert screen.end() == 124
         assert "error[E302]" in screen.text
