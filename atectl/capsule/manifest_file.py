@@ -17,14 +17,13 @@ An early form has a single component, as a table of its own.
 
 import os
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.capsule.errors import BadManifest
 from atectl.records.files import toml_of
-from atectl.records.readers import filled
-from atectl.records.reading import Fault, Field, Reader, Table, checked, shown
+from atectl.records.readers import filled, listed, read_as
+from atectl.records.reading import Fault, Field, Reader, Table, shown
 
 MAX_COMPONENTS = 1000
 """How many components a manifest may list."""
@@ -107,6 +106,50 @@ COMPONENT = Table(
 )
 
 
+def _component(value: Any) -> Component:
+    values = COMPONENT.values(value)
+    if "file" not in values:
+        raise Fault("file is missing", remedy="add the key file")
+    return Component(**values)
+
+
+_listed = listed(Reader(_component, COMPONENT), "tables: [[component]]")
+
+
+def _components(value: Any) -> tuple[Component, ...]:
+    entries = value if isinstance(value, list) else [value]
+    if not 0 < len(entries) <= MAX_COMPONENTS:
+        raise Fault(f"it has {len(entries)} tables, not 1 to {MAX_COMPONENTS}")
+    found: tuple[Component, ...] = _listed.read(entries)
+    return found
+
+
+_components_reader = Reader(
+    _components,
+    {"type": "array", "items": COMPONENT, "minItems": 1, "maxItems": MAX_COMPONENTS},
+)
+
+FILE = Table(
+    fields=(
+        Field(
+            "package",
+            read_as(Package, PACKAGE),
+            is_required=True,
+            says="What the capsule is called.",
+        ),
+        Field(
+            "component",
+            _components_reader,
+            "components",
+            is_required=True,
+            says="The files of the capsule.",
+        ),
+    ),
+    takes_others=True,
+)
+"""A whole Capsule.toml."""
+
+
 def read_manifest(path: Path, content: bytes) -> Manifest:
     """The manifest that stands in `content`; `path` is for messages.
 
@@ -114,7 +157,7 @@ def read_manifest(path: Path, content: bytes) -> Manifest:
         BadManifest: it is no TOML, or lacks what it has to have (exit 126).
     """
     try:
-        return _manifest(_tables(content))
+        return Manifest(**FILE.values(_tables(content)))
     except Fault as fault:
         raise _bad(path, fault) from None
 
@@ -132,7 +175,7 @@ def read_manifest_of(path: Path, content: bytes, capsule: str) -> tuple[Manifest
         places = [place for place, each in enumerate(_entries(tables)) if _is_of(each, capsule)]
         if not places:
             return None
-        manifest = _manifest(tables)
+        manifest = Manifest(**FILE.values(tables))
         return manifest, manifest.components[places[0]]
     except Fault as fault:
         raise _bad(path, fault) from None
@@ -158,24 +201,3 @@ def _entries(tables: Mapping[str, Any]) -> list[Any]:
 def _is_of(entry: Any, capsule: str) -> bool:
     file = entry.get("file", entry.get("entrypoint")) if isinstance(entry, dict) else None
     return isinstance(file, str) and os.path.normpath(file) == capsule
-
-
-def _manifest(tables: dict[str, Any]) -> Manifest:
-    if "package" not in tables:
-        raise Fault("it has no [package]")
-    package = checked("package", partial(PACKAGE.values, tables["package"]))
-    entries = _entries(tables)
-    if not 0 < len(entries) <= MAX_COMPONENTS:
-        raise Fault(f"it has {len(entries) or 'no'} [[component]], not 1 to {MAX_COMPONENTS}")
-    components = tuple(
-        checked(f"component {number}", partial(_component, entry))
-        for number, entry in enumerate(entries, start=1)
-    )
-    return Manifest(Package(**package), components)
-
-
-def _component(entry: Any) -> Component:
-    values = COMPONENT.values(entry)
-    if "file" not in values:
-        raise Fault("file is missing", remedy="add the key file")
-    return Component(**values)
