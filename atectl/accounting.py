@@ -334,13 +334,16 @@ class Pressure(NamedTuple):
 class Budget(NamedTuple):
     """What the whole host may use. The gates are strict: exactly a threshold is allowed.
 
-    `soft` and `resume` are fractions of `limit_bytes`, to four decimals. All that compares a
-    size with a threshold is here: each gate is one `over_…_bytes`, and all else follows from it.
+    All that compares a size with a threshold is here: each gate is one `over_…_bytes`, and all
+    else follows from it.
     """
 
     limit_bytes: int
+    """Most memory of the host process."""
     soft: float = DEFAULT_SOFT
+    """The fraction of the limit above which leases are held back, to four decimals."""
     resume: float = DEFAULT_RESUME
+    """The fraction of the limit below which they go on, to four decimals."""
 
     @property
     def soft_bytes(self) -> int:

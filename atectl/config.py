@@ -132,10 +132,11 @@ def settings_table() -> "Table":
         ("redis", redis, "The server that actor locks are on."),
     )
     return Table(
+        says="The settings of a user: atectl.toml. Flags and the environment go before it.",
         fields=tuple(
-            Field(name, values_of(Table(Settings, fields=fields)), says=says)
+            Field(name, values_of(Table(Settings, fields=fields, says=says)), says=says)
             for name, fields, says in tables
-        )
+        ),
     )
 
 

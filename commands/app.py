@@ -21,6 +21,7 @@ COMMANDS = {
     "cache": "cache.app",
     "completions": "completions.app",
     "explain": "explain.app",
+    "schema": "schema.app",
     "doctor": "doctor.app",
 }
 """Command or group, in the order that help lists them, and the module whose `app` it is."""

@@ -15,6 +15,7 @@ _atectl_grammar() {
             'cache'
             'completions'
             'explain'
+            'schema'
             'doctor'
         )
         flags=('--version' '--help' '-h')
@@ -331,6 +332,11 @@ _atectl_grammar() {
         flags=('--help' '-h')
         values=('--output=choices table json' '-o=choices table json')
         arguments=('candidates code')
+        ;;
+    'schema')
+        flags=('--help' '-h')
+        values=('--output=choices table json' '-o=choices table json')
+        arguments=('candidates name')
         ;;
     'doctor')
         flags=('--help' '-h')

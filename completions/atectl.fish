@@ -31,6 +31,7 @@ set -g __atectl_commands \
     'completions install' \
     'completions check' \
     'explain' \
+    'schema' \
     'doctor'
 set -g __atectl_passing \
     'run'
@@ -198,6 +199,8 @@ set -g __atectl_valued \
     'cache prune --max-size' \
     'explain --output' \
     'explain -o' \
+    'schema --output' \
+    'schema -o' \
     'doctor --output' \
     'doctor -o'
 set -g __atectl_flags \
@@ -291,6 +294,8 @@ set -g __atectl_flags \
     'completions check -h' \
     'explain --help' \
     'explain -h' \
+    'schema --help' \
+    'schema -h' \
     'doctor --help' \
     'doctor -h'
 
@@ -359,6 +364,7 @@ complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and h
 complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Manage the compiled capsules, which make a second run start at once'
 complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Complete commands with TAB in bash, zsh and fish'
 complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
+complete -c atectl -n '__atectl_at "" 0' -a schema -d 'Print the JSON Schema of a document, or list the documents'
 complete -c atectl -n '__atectl_at "" 0' -a doctor -d 'Check the installation, the cache, the ledger, the engine and the machine'
 complete -c atectl -n '__atectl_at ""' -l version -d 'Show the version'
 complete -c atectl -n '__atectl_at ""' -l help -s h -d 'Show this message and exit'
@@ -628,6 +634,10 @@ complete -c atectl -n '__atectl_at "completions check" 0' -f -a '(__atectl_folde
 complete -c atectl -n '__atectl_at "explain"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "explain"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "explain" 0' -f -a '(__atectl_ask "explain" code)'
+
+complete -c atectl -n '__atectl_at "schema"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "schema"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "schema" 0' -f -a '(__atectl_ask "schema" name)'
 
 complete -c atectl -n '__atectl_at "doctor"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "doctor"' -l help -s h -d 'Show this message and exit'

@@ -3,6 +3,7 @@
 Each test changes one line of a copy of the program, and runs the copy.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -158,6 +159,15 @@ judging = (lock_details, list_locks, judge)
 print(LockTimes().ttl_s, {inspect.signature(x).parameters["lock_ttl_s"].default for x in judging})
 """
     assert changed("-c", program) == "48.0 {48.0}\n"
+
+
+def test_schemas_say_the_defaults_that_hold(changed: Run) -> None:
+    job = json.loads(changed("-m", "atectl", "schema", "job"))["properties"]
+    assert (job["max_mem"]["default"], job["deadline"]["default"]) == (96 << 20, 420.0)
+    assert job["principal"]["default"] == "somebody"
+    host = json.loads(changed("-m", "atectl", "schema", "budget"))["$defs"]["HostSettings"]
+    assert host["properties"]["soft"]["default"] == 0.6
+    assert host["properties"]["spill_dir"]["default"] == "/spilled"
 
 
 def test_the_defaults_of_a_host_are_in_the_readme() -> None:

@@ -35,7 +35,7 @@ class IllegalTransition(Exception):
 
 
 class Standing(NamedTuple):
-    """One unfinished lease at one moment. All sizes are in bytes."""
+    """One unfinished lease at one moment."""
 
     number: int
     """Its place in the order of registration; unique."""
@@ -46,6 +46,7 @@ class Standing(NamedTuple):
     asked_bytes: int = 0
     """The growth it waits for inside its request; 0 if it waits for none."""
     phase: Phase = _RUNNING
+    """Where it is."""
     spillable: bool = False
     """It is held, and its memory may be written out: not again once that has failed."""
     parking: bool = False

@@ -52,8 +52,11 @@ class Decision(NamedTuple):
     """One thing to be done now."""
 
     action: Action
+    """What is to be done."""
     lease: int
+    """To which lease."""
     bytes: int
     """GRANT: the growth granted. PARK: the growth that waits, 0 at a tick. SPILL: what is to go
     to disk. RESUME: what is to come back from disk, 0 if it is resident. ABORT: what it holds."""
     reason: str
+    """Why."""

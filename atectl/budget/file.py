@@ -39,14 +39,14 @@ DEFAULT_SPILL_DIR = Path("/var/tmp")  # noqa: S108 - files there are unlinked as
 
 
 class HostSettings(NamedTuple):
-    """`[host]`: what the whole host may use. None is what the file leaves to the host."""
+    """What the whole host may use: `[host]`. What the file does not say is left to the host."""
 
     limit_bytes: int | None = None
     """Most memory of the host process; without it a share of what the machine allows."""
     soft: float = DEFAULT_SOFT
     """The fraction of the limit above which leases are held back."""
     resume: float | None = None
-    """The fraction of the limit below which they go on; see `resume_share` for None."""
+    """The fraction of the limit below which they go on; without it as far below a lower soft."""
     backpressure: str = PARK_AND_SPILL
     """How leases are held back: parked, spilled, both or neither."""
     policy: str | None = None
@@ -88,7 +88,7 @@ class HostSettings(NamedTuple):
 
 
 class CapsuleEntry(NamedTuple):
-    """`[[capsule]]`: instances of a capsule that the host runs at the same time."""
+    """Instances of a capsule that the host runs at the same time: `[[capsule]]`."""
 
     path: Path
     """The file of the capsule."""
@@ -270,6 +270,8 @@ CAPSULE = Table(
     ),
 )
 FILE = Table(
+    says="A host budget file: what the whole host may use, and what runs under it. Files and "
+    "folders that it names are looked for from its own folder.",
     fields=(
         Field("host", values_of(HOST), says="What the whole host may use."),
         Field("defaults", values_of(ALLOWANCE), says="What a lease is granted that says nothing."),

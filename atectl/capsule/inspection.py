@@ -31,6 +31,7 @@ class Inspection(NamedTuple):
     path: str
     """As it was given; make it inert before it is shown."""
     kind: Kind
+    """Whether it is a core module or a component."""
     form: Literal["binary", "text"]
     """Which of the two forms is in the file, behind all encodings."""
     size_bytes: int
@@ -50,6 +51,7 @@ class Inspection(NamedTuple):
     component: ComponentFacts | None
     """What it says of itself, if it is a component."""
     needs: Needs
+    """What it needs to run."""
     is_truncated: bool
     """It ends before what its sections announce."""
     faults: tuple[str, ...]

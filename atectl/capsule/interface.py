@@ -35,6 +35,7 @@ class MissingImportNote(NamedTuple):
     reason: str
     """Why it is not met, as the end of a sentence about it."""
     remedy: str
+    """What to do; may be empty."""
 
 
 NOT_PROVIDED = "which atectl does not provide"

@@ -39,7 +39,7 @@ class Memory(NamedTuple):
     minimum_bytes: int
     """What it has as it starts."""
     maximum_bytes: int | None
-    """What it may grow to, by its own word; None for as much as its kind can have."""
+    """What it may grow to, by its own word; null for as much as its kind can have."""
     is_imported: bool
     """It is made by whoever runs the module."""
     is_shared: bool
@@ -58,7 +58,7 @@ class Table(NamedTuple):
     minimum: int
     """How many elements it has as it starts."""
     maximum: int | None
-    """How many it may grow to, by its own word; None for as many as the engine allows."""
+    """How many it may grow to, by its own word; null for as many as the engine allows."""
     is_imported: bool
     """It is made by whoever runs the module."""
     is_64: bool

@@ -45,11 +45,11 @@ class Needs(NamedTuple):
     min_memory_bytes: int | None
     """The smallest `--max-mem` that lets it start, by the sizes that it declares, at least 1.
 
-    What is allocated as it starts, such as objects on the GC heap, comes on top. None for a
+    What is allocated as it starts, such as objects on the GC heap, comes on top. Null for a
     capsule that is cut off or damaged.
     """
     command: str | None
-    """A command line that runs it; None if it cannot run, or there is nothing to call."""
+    """A command line that runs it; null if it cannot run, or there is nothing to call."""
 
 
 def needs_of_module(facts: ModuleFacts, path: str, tables: int) -> Needs:

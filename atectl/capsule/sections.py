@@ -67,7 +67,7 @@ class Section(NamedTuple):
     size_bytes: int
     """Of its contents, as it announces them."""
     entries: int | None
-    """How many it has; None if its kind has none, or if they cannot be read."""
+    """How many it has; null if its kind has none, or if they cannot be read."""
 
 
 MAX_FAULTS = 20

@@ -39,7 +39,7 @@ def own_holder(command: str, principal: str = "") -> Holder:
 
 
 class HolderRecord(NamedTuple):
-    """A holder record as it was found. None is: not there, or unreadable."""
+    """A holder record as it was found; null is what is not there, or cannot be read."""
 
     token: str | None = None
     """The token of the lock."""

@@ -21,7 +21,7 @@ class ActorName(NamedTuple):
     """An actor."""
 
     atespace: str | None
-    """Its atespace; None where an older lock key leaves it out."""
+    """Its atespace; null where an older lock key leaves it out."""
     name: str
     """Its name, unique in its atespace."""
 

@@ -121,6 +121,17 @@ def number(least: float, most: float) -> Reader:
     return Reader(read, {"type": "number", "minimum": least, "maximum": most})
 
 
+def exactly(wanted: int) -> Reader:
+    """This number and no other."""
+
+    def read(value: Any) -> int:
+        if value.__class__ is not int or value != wanted:
+            raise Fault(f"it is {shown(value)}, not {wanted}")
+        return wanted
+
+    return Reader(read, {"const": wanted})
+
+
 bytes_read = whole(0, MAX_SIZE_BYTES)
 """A number of bytes."""
 
@@ -139,6 +150,7 @@ size = Reader(
         "pattern": SIZE_PATTERN,
         "minimum": 1,
         "maximum": MAX_SIZE_BYTES,
+        "description": "A size: `64MiB`, `64M` (binary), `64MB` (decimal), or bytes.",
     },
 )
 """A size: text such as `64MiB`, or a number of bytes."""
@@ -158,6 +170,7 @@ duration = Reader(
         "pattern": DURATION_PATTERN,
         "minimum": MIN_DURATION_S,
         "maximum": MAX_DURATION_S,
+        "description": "A duration: `250ms`, `90s`, `5m`, `1h30m`, or seconds.",
     },
 )
 """A duration: text such as `5m`, or a number of seconds."""
@@ -181,6 +194,7 @@ fraction = Reader(
         "minimum": MIN_FRACTION,
         "maximum": 1,
         "pattern": f"^{_PERCENT.pattern}$",
+        "description": "A fraction such as 0.8, or a percentage such as `80%`.",
     },
 )
 """A fraction of a host's limit, to four decimals: a number, or a percentage as text."""

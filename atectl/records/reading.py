@@ -91,6 +91,7 @@ class Table:
         records: named tuples, each with some of the fields; their docstrings describe the keys.
         fields: the keys, in the order in which they are told.
         takes_others: whether keys that are not known are passed over, rather than refused.
+        says: what the table is, where no docstring of a record says it.
     """
 
     def __init__(
@@ -98,8 +99,10 @@ class Table:
         *records: type[Record],
         fields: tuple[Field, ...],
         takes_others: bool = False,
+        says: str = "",
     ) -> None:
         self.records = records
+        self.says = says
         self.fields = fields
         self.takes_others = takes_others
         self._readers = {each.key: (each.name or each.key, each.reader.read) for each in fields}
@@ -137,6 +140,19 @@ class Table:
             if key not in given:
                 raise Fault(f"{key} is missing", remedy=f"add the key {key}")
         return found
+
+
+class Variants(NamedTuple):
+    """Tables that are told apart by the word under a key of theirs."""
+
+    key: str
+    tables: Mapping[str, Table]
+    says: str
+
+    def choose(self, given: Mapping[str, Any]) -> str | None:
+        """The name of the table that `given` is one of; None if it is none."""
+        name = given.get(self.key)
+        return name if isinstance(name, str) and name in self.tables else None
 
 
 def part_of(values: Mapping[str, Any], record: type[Record]) -> dict[str, Any]:

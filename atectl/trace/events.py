@@ -19,47 +19,63 @@ HEADER_NAME = "trace"
 
 
 class Header(NamedTuple):
-    """What the host ran under. `policy` None is the one that goes with the back-pressure."""
+    """What the host of a trace ran under."""
 
     budget: Budget
     backpressure: str
+    """How leases were held back."""
     policy: str | None
+    """Whom it met first; null is the one that goes with the back-pressure."""
     jobs: int
     """How many leases ran at once at most."""
     busy_leases: int | None = None
-    """How many running leases kept the machine busy (its cores). None in traces of older versions,
+    """How many running leases kept the machine busy (its cores). Null in traces of older versions,
     whose samples do not tell how the leases stood either."""
     spill_room_bytes: int | None = None
-    """What the spill disk and its cap took as the run began; None where it is not known."""
+    """What the spill disk and its cap took as the run began; null where it is not known."""
 
 
 class Registered(NamedTuple):
-    """A lease began. Times are in seconds since the host did."""
+    """A lease began."""
 
     at_s: float
+    """When, since the host began."""
     lease: int
+    """Its number."""
     priority: int
+    """The higher, the later it was held back."""
     principal: str = ""
+    """Who was charged."""
     label: str = ""
+    """The note that its job was given."""
     capsule: str = ""
+    """The name of the capsule."""
 
 
 class Asked(NamedTuple):
     """A lease asked to grow. If no ruling parks it for that, it was granted at once."""
 
     at_s: float
+    """When, since the host began."""
     lease: int
+    """Its number."""
     held_bytes: int
+    """What it held."""
     asked_bytes: int
+    """What it asked for."""
 
 
 class Sampled(NamedTuple):
     """What the host used at one moment, and what no other event tells of its leases."""
 
     at_s: float
+    """When, since the host began."""
     resident_bytes: int | None
+    """What was resident; null where that cannot be read."""
     baseline_bytes: int
+    """What the host takes by itself."""
     charged_bytes: int
+    """What its leases held that were not spilled."""
     parking: tuple[int, ...] = ()
     """The leases that were told to park at a tick and had not got there."""
     stalled: tuple[int, ...] = ()
@@ -89,14 +105,23 @@ class Ruled(NamedTuple):
     they were measured."""
 
     at_s: float
+    """When, since the host began."""
     action: Action
+    """What was done."""
     lease: int
+    """To which lease."""
     bytes: int
+    """What it is about: the growth that was granted or waits, or what went to disk or came back."""
     freed_bytes: int | None
+    """What spilling was measured to have given back; null for other actions."""
     reason: str
+    """Why."""
     resident_bytes: int | None
+    """What was resident as it was decided; null where that cannot be read."""
     baseline_bytes: int
+    """What the host takes by itself."""
     charged_bytes: int
+    """What its leases held that were not spilled."""
 
     @property
     def is_failed_spill(self) -> bool:
@@ -112,12 +137,19 @@ class Decided(NamedTuple):
     """What was decided, and the host as it was seen then: enough to decide it again."""
 
     at_s: float
+    """When, since the host began."""
     resident_bytes: int | None
+    """What was resident; null where that cannot be read."""
     baseline_bytes: int
+    """What the host takes by itself."""
     spill_room_bytes: int
+    """What the spill disk and its cap still took."""
     busy_leases: int
+    """How many running leases keep the machine busy (its cores)."""
     leases: tuple[Standing, ...]
+    """The leases that had not finished."""
     decisions: tuple[Decision, ...]
+    """What was decided."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
@@ -148,7 +180,9 @@ class Finished(NamedTuple):
     """A lease ended, and its memory is gone."""
 
     at_s: float
+    """When, since the host began."""
     lease: int
+    """Its number."""
 
 
 Event = Registered | Asked | Sampled | Ruled | Decided | Finished

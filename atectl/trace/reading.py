@@ -12,6 +12,7 @@ from atectl.arbitration.view import Action, Decision
 from atectl.records.lines import json_of
 from atectl.records.readers import (
     bytes_read,
+    exactly,
     flag,
     listed,
     member,
@@ -22,7 +23,7 @@ from atectl.records.readers import (
     text,
     whole,
 )
-from atectl.records.reading import Fault, Field, Reader, Table, part_of, shown
+from atectl.records.reading import Fault, Field, Reader, Table, Variants, part_of
 from atectl.trace.errors import BadTrace
 from atectl.trace.events import (
     EVENTS,
@@ -114,11 +115,8 @@ def _record(line: str) -> dict[str, Any]:
 
 
 def _header(record: dict[str, Any]) -> Header:
-    if record.get("event") != HEADER_NAME:
+    if LINES.choose(record) != HEADER_NAME:
         raise Fault("it is no header of a trace")
-    version = record.get("schema_version")
-    if version != SCHEMA_VERSION:
-        raise Fault(f"schema_version is {shown(version)}, not {SCHEMA_VERSION}")
     values = HEADER.values(record)
     budget = Budget(**part_of(values, Budget))
     if not 0 < budget.resume <= budget.soft:
@@ -127,10 +125,10 @@ def _header(record: dict[str, Any]) -> Header:
 
 
 def _event(record: dict[str, Any]) -> Event:
-    name = record.get("event")
-    if not isinstance(name, str) or name not in EVENTS:
+    name = LINES.choose(record)
+    if name is None or name == HEADER_NAME:
         raise Fault("it is no event of a trace")
-    return EVENTS[name](**TABLES[name].values(record))
+    return EVENTS[name](**LINES.tables[name].values(record))
 
 
 def _standing(**values: Any) -> Standing:
@@ -151,6 +149,8 @@ def _table(record: type[Any], readers: Mapping[str, Reader], *, takes_others: bo
     )
     return Table(record, fields=tuple(fields), takes_others=takes_others)
 
+
+_VERSION_SAYS = "Raised when something is taken away from traces, not when it is added."
 
 _count = whole(1, 2**31 - 1)
 _priority = whole(-(2**63), 2**63 - 1)
@@ -183,13 +183,11 @@ _EVENT = {
         bytes_read,
     ),
 }
-TABLES = {name: _table(kind, _EVENT, takes_others=True) for name, kind in EVENTS.items()}
-"""The table of each event, by its name."""
-
 HEADER = Table(
-    Budget,
     Header,
+    Budget,
     fields=(
+        Field("schema_version", exactly(SCHEMA_VERSION), is_required=True, says=_VERSION_SAYS),
         Field("limit_bytes", bytes_read, is_required=True),
         Field("soft", number(0, 1), is_required=True),
         Field("resume", number(0, 1), is_required=True),
@@ -201,3 +199,14 @@ HEADER = Table(
     ),
     takes_others=True,
 )
+
+LINES = Variants(
+    "event",
+    {
+        HEADER_NAME: HEADER,
+        **{name: _table(kind, _EVENT, takes_others=True) for name, kind in EVENTS.items()},
+    },
+    says="A line of a trace: what the leases of one host did. The first line is the header, each "
+    "line after it an event, in the order of time.",
+)
+"""Every line of a trace, by the name of its event."""

@@ -76,7 +76,7 @@ GOOD_EVENT = event_line(Registered(1.0, 1, 0)).strip()
         ([GOOD_EVENT], "line 1: it is no header"),
         (
             [GOOD_HEADER.replace('"schema_version":1', '"schema_version":9')],
-            "version is 9, not 1",
+            "schema_version: it is 9, not 1",
         ),
         ([GOOD_HEADER.replace("0.7", "0.95")], "fractions"),
         (
