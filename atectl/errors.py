@@ -462,7 +462,7 @@ class EngineUntrusted(AtectlError):
 
 
 class CompilerGone(AtectlError):
-    """The process that compiled a capsule for many leases ended before it was done."""
+    """The process that compiled a capsule ended before it was done."""
 
     code = "E703"
     example = "the system ends the compiler of a huge capsule for want of memory"

@@ -18,9 +18,10 @@ from atectl.batch.job import JobResult, JobRun, JobTerms
 from atectl.batch.overview import BatchOverview, lease_row
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
+from atectl.capsule.compiler import Compiler
 from atectl.capsule.shelf import CapsuleShelf
 from atectl.engine.wasi import Streams
-from atectl.errors import AtectlError, InternalError
+from atectl.errors import AtectlError, CompilerGone, InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
@@ -33,6 +34,9 @@ from atectl.system import memory as host_memory
 
 SUPERVISION_S = 0.05
 """Between two looks at deadlines and at the pressure."""
+
+_COMPILING_NICENESS = 5
+"""How far guests go before what is compiled for others."""
 
 _CLOSE_TIMEOUT_S = 2.0
 
@@ -54,13 +58,19 @@ class Batch:
             area = SpillArea(settings.spill_dir, settings.spill_cap_bytes)
         self._settings = settings
         self._runtime = runtime
-        self._capsules = CapsuleShelf(runtime.engine, runtime.cache)
+        cores = len(os.sched_getaffinity(0))
+        limits = runtime.compiling.settled(settings.budget.limit_bytes)
+        compiler = Compiler(runtime.engine, limits, niceness=_COMPILING_NICENESS)
+        # First of all: to start it is cheap as long as this process has one thread.
+        compiler.prepare()
+        at_once = min(settings.jobs, cores)
+        self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, at_once=at_once)
         self._arbiter = Arbiter(
             settings.budget,
             settings.rules,
             runtime.engine.tick,
             area=area,
-            busy_leases=min(settings.jobs, len(os.sched_getaffinity(0))),
+            busy_leases=min(settings.jobs, cores),
             resident=host_memory.resident_bytes,
             observer=settings.observer,
         )
@@ -74,6 +84,7 @@ class Batch:
         self._runs: dict[int, JobRun] = {}
         self._lock = threading.Lock()
         self._ending: str | None = None
+        self._is_winding_up = False
         self._supervisor = threading.Thread(target=self._supervise, name="batch-supervisor")
         self._failure: AtectlError | None = None
         runtime.store_ledger()
@@ -148,7 +159,11 @@ class Batch:
         return self._arbiter.spill_failure
 
     def stop(self) -> None:
-        """Take in no more jobs; those that run go on. Safe in a signal handler."""
+        """Take in no more jobs; those that run go on. Safe in a signal handler.
+
+        A job whose capsule is still being compiled does not run, and ends.
+        """
+        self._is_winding_up = True
         self._intake.stop()
 
     def end_all(self, reason: str) -> None:
@@ -202,7 +217,7 @@ class Batch:
         """Run a job; its outcome if no lease came of it, or none that could tell its own."""
         refusal: AtectlError
         try:
-            run.lease = self._lease(run.job)
+            run.lease = self._lease(run)
             run.lease.run()
         except AtectlError as error:
             refusal = error
@@ -210,16 +225,22 @@ class Batch:
             refusal = InternalError(f"{type(error).__name__}: {error}")
         else:
             return None
-        if self._ending is not None:
-            return outcomes.told_to_end(self._ending, run.job.terms.quota, 0)
+        was_cut = self._is_winding_up and isinstance(refusal, CompilerGone)
+        ending = self._ending or (outcomes.TERMINATED if was_cut else None)
+        if ending is not None:
+            return outcomes.told_to_end(ending, run.job.terms.quota, 0)
         return outcomes.refused(refusal)
 
-    def _lease(self, job: JobTerms) -> Lease:
+    def _lease(self, run: JobRun) -> Lease:
+        job = run.job
         streams = Streams(*(None if path is None else str(path) for path in job[-3:]))
         terms = job.terms._replace(wasi=job.terms.wasi._replace(streams=streams))
         pool = self._pool if self._settings.pool else None
         tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
-        return self._runtime.lease(self._capsules.get(job.capsule), terms, tenancy)
+        deadline_s = terms.quota.deadline_s
+        until = None if deadline_s is None else run.began_s + deadline_s
+        capsule = self._capsules.get(job.capsule, until)
+        return self._runtime.lease(capsule, terms, tenancy, run.began_s)
 
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
         """Hand on the result, once; False if another thread did."""
@@ -245,7 +266,7 @@ class Batch:
                 self._intake.stop()
 
     def _look_after_leases(self) -> None:
-        if self._ending is not None:
+        if self._ending is not None or self._is_winding_up:
             self._capsules.close()
         with self._lock:
             runs = list(self._runs.values())

@@ -1,5 +1,6 @@
 """One job of a batch: its terms, its run in a slot, and its result."""
 
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ class JobRun:
     def __init__(self, job: JobTerms) -> None:
         self.job = job
         self.lease: Lease | None = None
+        self.began_s = time.monotonic()
 
     def result(self, outcome: Outcome | None) -> JobResult:
         """How it ended: `outcome` is that of a job whose lease has none of its own."""

@@ -147,14 +147,6 @@ def measure(
     try:
         answer = _ask_child({**asked, "capsules": _told(wanted)}, timeout_s)
         refusals = _refusals(answer)
-        if answer["compiled"]:
-            # What compiling took is no part of it: now all come from the cache. What did not
-            # start in time is not waited for a second time.
-            given_up = tuple(each for each in refusals if not each.is_certain)
-            late = {each.path for each in given_up}
-            left = [each for each in wanted if each.path not in late]
-            answer = _ask_child({**asked, "capsules": _told(left)}, timeout_s)
-            refusals = (*_refusals(answer), *given_up)
     except ApartFailed as error:
         return Baseline(None, f"the measuring process failed: {error}")
     if answer["resident_bytes"] is None:

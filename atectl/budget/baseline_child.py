@@ -18,6 +18,7 @@ from wasmtime import Store, Trap, WasiConfig, WasmtimeError  # noqa: TID253
 from atectl import config
 from atectl.accounting import Ledger, Principal, Quota
 from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compiler import Compiler
 from atectl.capsule.interface import require_imports
 from atectl.capsule.loading import Capsule, load
 from atectl.engine.memory import LeaseMemory
@@ -47,34 +48,38 @@ def main() -> None:
     asked = json.load(sys.stdin)
     for module in asked["program"]:
         import_module(module)
-    host = _Host(asked["start_s"])
-    refusals = []
-    for path, least_mem_bytes, max_mem_bytes in asked["capsules"]:
-        try:
-            host.try_out(Path(path), least_mem_bytes, max_mem_bytes)
-        except AtectlError as error:
-            is_certain = not isinstance(error, DeadlinePassed)
-            refusals.append([path, error.code, str(error), error.remedy, is_certain])
-    answer = {
-        "resident_bytes": resident_bytes(),
-        "instantiated": len(host.stores),
-        "compiled": host.has_compiled,
-        "refusals": refusals,
-    }
+    with Compiler(Engine()) as compiler:
+        compiler.prepare()  # before there is another thread
+        answer = _answer(_Host(compiler, asked["start_s"]), asked["capsules"])
     json.dump(answer, sys.stdout)
     sys.stdout.flush()
     # A guest that was left asleep in a host call must not wake to an interpreter half gone.
     os._exit(0)
 
 
+def _answer(host: "_Host", capsules: list[list[Any]]) -> dict[str, Any]:
+    refusals = []
+    for path, least_mem_bytes, max_mem_bytes in capsules:
+        try:
+            host.try_out(Path(path), least_mem_bytes, max_mem_bytes)
+        except AtectlError as error:
+            is_certain = not isinstance(error, DeadlinePassed)
+            refusals.append([path, error.code, str(error), error.remedy, is_certain])
+    return {
+        "resident_bytes": resident_bytes(),
+        "instantiated": len(host.stores),
+        "refusals": refusals,
+    }
+
+
 class _Host:
     """An engine, and an instance of each capsule that could be instantiated."""
 
-    def __init__(self, start_s: float) -> None:
+    def __init__(self, compiler: Compiler, start_s: float) -> None:
         self.stores: list[Store] = []
-        self.has_compiled = False
         self._start_s = start_s
-        self._engine = Engine()
+        self._engine = compiler.engine
+        self._compiler = compiler
         self._cache: ArtifactCache | None = None
         with suppress(CacheUnusable):
             self._cache = ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
@@ -86,8 +91,7 @@ class _Host:
             AtectlError: it cannot be loaded or instantiated. One that starts under its largest
                 quota only is kept nevertheless.
         """
-        capsule = load(self._engine, path, self._cache)
-        self.has_compiled |= not capsule.was_cached and capsule.cache_error is None
+        capsule = load(self._engine, path, self._cache, self._compiler)
         refusal: AtectlError | None = None
         if least_mem_bytes < max_mem_bytes:
             try:

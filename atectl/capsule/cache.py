@@ -6,7 +6,7 @@ descriptor, and a file that is not the very one that was placed is hashed before
 
 An entry is two files, `KEY.cwasm` and the record `KEY.meta`, whose modification time says
 when it was last used. `DEVICE-INODE.stat` records the hash of a source file, so that a file
-which has not changed is not read again.
+which has not changed is not read again. `KEY.refused` says why a capsule is not run.
 """
 
 import contextlib
@@ -17,7 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from atectl.capsule.cache_folder import TEMPORARY, CacheFolder
+from atectl import __version__
+from atectl.capsule.cache_folder import TEMPORARY, CacheFolder, NewFile
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import Moment, show_size
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     import wasmtime
     from wasmtime.component import Component
 
+    from atectl.capsule.limits import CompileLimits
+    from atectl.capsule.refusal import Refusal
     from atectl.engine.kind import Kind
 
     Code = wasmtime.Module | Component
@@ -40,7 +43,7 @@ class Engine(Protocol):
 
 
 MAX_ENTRIES = 4096
-"""How many artifacts, and how many hashes of source files, are kept whatever their size."""
+"""How many artifacts, hashes of source files and refusals are kept, whatever their size."""
 
 SETTLED_NS = 2_000_000_000
 """How long a file must have lain unchanged: a later change then shows in its change time."""
@@ -48,7 +51,7 @@ SETTLED_NS = 2_000_000_000
 LEFTOVER_NS = 600_000_000_000
 """How old a half-written file must be to count as left behind by a writer that died."""
 
-_ARTIFACT, _RECORD, _SOURCE = ".cwasm", ".meta", ".stat"
+_ARTIFACT, _RECORD, _SOURCE, _REFUSAL = ".cwasm", ".meta", ".stat", ".refused"
 
 
 class Artifact(NamedTuple):
@@ -57,6 +60,16 @@ class Artifact(NamedTuple):
     kind: "Kind"
     table_bound: int
     code: "Code"
+
+
+class Made(NamedTuple):
+    """What is known of an artifact that has just been made."""
+
+    sha256: str
+    """Of the capsule as it was read."""
+    kind: "Kind"
+    table_bound: int
+    artifact_sha256: str
 
 
 class Entry(NamedTuple):
@@ -129,7 +142,7 @@ class ArtifactCache:
     def known_source(self, status: os.stat_result) -> str | None:
         """The SHA-256 of the file with this `status`, if it was hashed and has not changed."""
         record = self._folder.read_record(_source_name(status))
-        if record is None or record.get("identity") != _identity(status):
+        if record is None or record.get("identity") != identity_of(status):
             return None
         return record.get("sha256")
 
@@ -141,7 +154,7 @@ class ArtifactCache:
         """
         if self._clock_ns() - status.st_ctime_ns < SETTLED_NS:
             return
-        record = {"identity": _identity(status), "sha256": sha256}
+        record = {"identity": identity_of(status), "sha256": sha256}
         # A hash that is not kept costs the next run some milliseconds, and this one nothing.
         with contextlib.suppress(OSError):
             self._folder.write_record(_source_name(status), record)
@@ -169,48 +182,77 @@ class ArtifactCache:
         self._folder.touch(key + _RECORD)
         return Artifact(_kind(record), int(record["tables"]), code)
 
-    def store(self, engine: Engine, sha256: str, artifact: Artifact, *, capsule: str) -> None:
-        """Keep an artifact, and let the least recently used go if there is too much.
+    def new_artifact(self) -> NewFile | None:
+        """A file for an artifact, to be written, synced and given to `keep`; None if none can be.
+
+        What is not given to it is given up.
+        """
+        try:
+            return self._folder.new_file()
+        except OSError:
+            return None
+
+    def keep(self, engine: Engine, file: NewFile, made: Made, *, capsule: str) -> None:
+        """Keep the artifact in `file`, and let the least recently used go if there is too much.
 
         Args:
-            sha256: of the capsule as it was read, in hexadecimal digits.
+            made: what is known of it.
             capsule: the capsule's file name, for listings.
 
         Raises:
-            CacheUnusable: it could not be written whole; nothing is left of it (exit 125).
+            CacheUnusable: it could not be kept; nothing is left of it (exit 125).
         """
-        from hashlib import sha256 as hash_of
-
         from atectl.inert import inert_line
 
-        key = _key(sha256, engine.fingerprint)
-        content = artifact.code.serialize()
-        if len(content) > self.max_bytes:
-            sizes = f"{show_size(len(content))}, and the cache {show_size(self.max_bytes)}"
+        key = _key(made.sha256, engine.fingerprint)
+        size_bytes = os.fstat(file.descriptor).st_size
+        if size_bytes > self.max_bytes:
+            sizes = f"{show_size(size_bytes)}, and the cache {show_size(self.max_bytes)}"
             raise CacheUnusable(
                 f"compiled, {inert_line(capsule)} takes {sizes}",
                 remedy="raise cache.max_size in atectl.toml",
             )
         try:
-            status = self._folder.write(key + _ARTIFACT, content)
+            status = file.place(key + _ARTIFACT)
             record = {
                 "engine": engine.fingerprint,
-                "source": sha256,
+                "source": made.sha256,
                 "capsule": inert_line(capsule),
-                "kind": artifact.kind,
-                "tables": str(artifact.table_bound),
-                "sha256": hash_of(content).hexdigest(),
-                "identity": _identity(status),
+                "kind": made.kind,
+                "tables": str(made.table_bound),
+                "sha256": made.artifact_sha256,
+                "identity": identity_of(status),
             }
             self._folder.write_record(key + _RECORD, record)
             self.prune(self.max_bytes)
         except OSError as error:
             self._remove_entry(key)
-            reason = error.strerror or str(error)
-            raise CacheUnusable(
-                f"{self.path}: a compiled capsule could not be kept: {reason}",
-                remedy="the run is not affected; make room, or pass --no-cache",
-            ) from None
+            raise self.unkept(error.strerror or str(error)) from None
+
+    def unkept(self, reason: str) -> CacheUnusable:
+        """The error of an artifact that could not be kept for this reason."""
+        return CacheUnusable(
+            f"{self.path}: a compiled capsule could not be kept: {reason}",
+            remedy="the run is not affected; make room, or pass --no-cache",
+        )
+
+    def refusal(self, engine: Engine, sha256: str, limits: "CompileLimits") -> "Refusal | None":
+        """Why the capsule with this hash was not run, if it would not be under these limits."""
+        key = _key(sha256, engine.fingerprint)
+        record = self._folder.read_record(key + _REFUSAL)
+        if record is None or record.get("judge") != _judge(engine, sha256):
+            return None
+        from atectl.capsule.refusal import Refusal
+
+        refusal = Refusal.read(record)
+        return refusal if refusal.holds_under(limits) else None
+
+    def remember_refusal(self, engine: Engine, sha256: str, refusal: "Refusal") -> None:
+        """Keep a verdict, so that the next run of this content need not come to it again."""
+        record = {"judge": _judge(engine, sha256), **refusal.record()}
+        # A verdict that is not kept costs the next run what it cost this one.
+        with contextlib.suppress(OSError):
+            self._folder.write_record(_key(sha256, engine.fingerprint) + _REFUSAL, record)
 
     def entries(self) -> list[Entry]:
         """Everything that is kept, the most recently used first."""
@@ -237,7 +279,7 @@ class ArtifactCache:
         """Remove everything, but for what other processes are writing at this moment."""
         removal = self.prune(0)
         for name in self._folder.files():
-            if name.endswith(_SOURCE):
+            if name.endswith((_SOURCE, _REFUSAL)):
                 self._folder.remove(name)
         return removal
 
@@ -245,13 +287,13 @@ class ArtifactCache:
         self, engine: Engine, key: str, record: dict[str, str], descriptor: int
     ) -> "Code | None":
         """The code behind `descriptor` if it is what was stored, else None."""
-        identity = _identity(os.fstat(descriptor))
+        identity = identity_of(os.fstat(descriptor))
         if identity != record["identity"]:
             if _hash_file(descriptor) != record["sha256"]:
                 return None
             with contextlib.suppress(OSError):
                 self._folder.write_record(key + _RECORD, {**record, "identity": identity})
-        return _map(engine, _kind(record), descriptor)
+        return map_code(engine, _kind(record), descriptor)
 
     def _kept(self) -> list["_Kept"]:
         """The whole entries, the most recently used first."""
@@ -264,20 +306,21 @@ class ArtifactCache:
         return sorted(found, key=lambda kept: (-kept.used_at_ns, kept.key))
 
     def _remove_leftovers(self) -> None:
-        """Remove what killed writers left, halves of entries, and the oldest source hashes."""
+        """Remove what killed writers left, halves of entries, and the oldest small records."""
         files = self._folder.files()
-        sources: list[tuple[int, str]] = []
+        small: dict[str, list[tuple[int, str]]] = {_SOURCE: [], _REFUSAL: []}
         for name, status in files.items():
             stem, _, extension = name.rpartition(".")
             suffix = f".{extension}"
-            if suffix == _SOURCE:
-                sources.append((status.st_mtime_ns, name))
+            if suffix in small:
+                small[suffix].append((status.st_mtime_ns, name))
             other = {_ARTIFACT: stem + _RECORD, _RECORD: stem + _ARTIFACT}.get(suffix)
             is_half = suffix == TEMPORARY or (other is not None and other not in files)
             if is_half and self._clock_ns() - status.st_mtime_ns > LEFTOVER_NS:
                 self._folder.remove(name)
-        for _, name in sorted(sources)[:-MAX_ENTRIES]:
-            self._folder.remove(name)
+        for found in small.values():
+            for _, name in sorted(found)[:-MAX_ENTRIES]:
+                self._folder.remove(name)
 
     def _remove_entry(self, key: str) -> None:
         self._folder.remove(key + _RECORD)
@@ -295,11 +338,16 @@ def _key(sha256: str, fingerprint: str) -> str:
     return f"{sha256}-{crc32(fingerprint.encode()):08x}"
 
 
+def _judge(engine: Engine, sha256: str) -> str:
+    """Whose verdict a refusal is, on what: another release may judge otherwise."""
+    return f"{__version__} {engine.fingerprint} {sha256}"
+
+
 def _source_name(status: os.stat_result) -> str:
     return f"{status.st_dev:x}-{status.st_ino:x}{_SOURCE}"
 
 
-def _identity(status: os.stat_result) -> str:
+def identity_of(status: os.stat_result) -> str:
     """What changes when a file is replaced or written to."""
     times = f"{status.st_mtime_ns} {status.st_ctime_ns}"
     return f"{status.st_dev} {status.st_ino} {status.st_size} {times}"
@@ -328,7 +376,8 @@ def _hash_file(descriptor: int) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def _map(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
+def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
+    """The code in the artifact behind `descriptor`, mapped; None if the engine cannot take it."""
     from wasmtime import Module, WasmtimeError
 
     # The path of a descriptor: what was checked is what is mapped, whatever its name is now.

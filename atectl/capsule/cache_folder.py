@@ -3,15 +3,14 @@
 import contextlib
 import os
 import stat
-from binascii import crc32
 from pathlib import Path
 
+from atectl.capsule.records import decode, encode
 from atectl.errors import CacheUnusable
 
 TEMPORARY = ".tmp"
 """How the name of a file ends that is still being written."""
 
-_FORMAT = "format 1\n"
 _MAX_RECORD_BYTES = 16_384
 
 
@@ -52,28 +51,26 @@ class CacheFolder:
         os.close(descriptor)
         return None
 
+    def new_file(self) -> "NewFile":
+        """A file to be written, and then placed.
+
+        Raises:
+            OSError: it could not be made.
+        """
+        return NewFile(self._descriptor)
+
     def write(self, name: str, content: bytes | bytearray) -> os.stat_result:
         """Place a file whole or not at all; its status once it is in place.
 
         Raises:
             OSError: it could not be written; nothing is left of it.
         """
-        temporary = f"{name}.{os.getpid()}-{os.urandom(4).hex()}{TEMPORARY}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(temporary, flags, 0o600, dir_fd=self._descriptor)
-        try:
+        with self.new_file() as file:
             left = memoryview(content)
             while left:
-                left = left[os.write(descriptor, left) :]
-            os.fsync(descriptor)
-            folder = self._descriptor
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            return os.fstat(descriptor)
-        except BaseException:
-            self.remove(temporary)
-            raise
-        finally:
-            os.close(descriptor)
+                left = left[os.write(file.descriptor, left) :]
+            os.fsync(file.descriptor)
+            return file.place(name)
 
     def read_record(self, name: str) -> dict[str, str] | None:
         """What `write_record` wrote; None if there is no such file or it is damaged."""
@@ -81,7 +78,7 @@ class CacheFolder:
         if descriptor is None:
             return None
         try:
-            return _decode(os.read(descriptor, _MAX_RECORD_BYTES))
+            return decode(os.read(descriptor, _MAX_RECORD_BYTES))
         except OSError:
             return None
         finally:
@@ -93,7 +90,7 @@ class CacheFolder:
         Raises:
             OSError: it could not be written; nothing is left of it.
         """
-        self.write(name, _encode(record))
+        self.write(name, encode(record))
 
     def files(self) -> dict[str, os.stat_result]:
         found: dict[str, os.stat_result] = {}
@@ -112,6 +109,36 @@ class CacheFolder:
             os.unlink(name, dir_fd=self._descriptor)
 
 
+class NewFile:
+    """A file of a folder that has no name of its own yet. Given up unless it is placed."""
+
+    def __init__(self, folder: int) -> None:
+        self._folder = folder
+        self._name = f"{os.getpid()}-{os.urandom(8).hex()}{TEMPORARY}"
+        self._is_placed = False
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self.descriptor = os.open(self._name, flags, 0o600, dir_fd=folder)
+
+    def place(self, name: str) -> os.stat_result:
+        """Give it its name; its status from then on. What was written is to be synced before.
+
+        Raises:
+            OSError: it could not be placed.
+        """
+        os.rename(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
+        self._is_placed = True
+        return os.fstat(self.descriptor)
+
+    def __enter__(self) -> "NewFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self.descriptor)
+        if not self._is_placed:
+            with contextlib.suppress(OSError):
+                os.unlink(self._name, dir_fd=self._folder)
+
+
 def _open_or_make(path: Path) -> int:
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     try:
@@ -128,17 +155,3 @@ def _problem(status: os.stat_result) -> str | None:
     if status.st_uid != os.geteuid():
         return f"the folder belongs to user {status.st_uid}"
     return f"the folder has mode {mode:04o}, not 0700" if mode & 0o077 else None
-
-
-def _encode(record: dict[str, str]) -> bytes:
-    """Lines of `name value` under a checksum: a damaged record is no record."""
-    body = _FORMAT + "".join(f"{name} {value}\n" for name, value in record.items())
-    return f"{crc32(body.encode()):08x}\n{body}".encode()
-
-
-def _decode(content: bytes) -> dict[str, str] | None:
-    checksum, _, body = content.partition(b"\n")
-    if checksum != b"%08x" % crc32(body) or not body.startswith(_FORMAT.encode()):
-        return None
-    lines = body.decode().removeprefix(_FORMAT).split("\n")
-    return dict(line.split(" ", 1) for line in lines if line)

@@ -1,24 +1,196 @@
-"""The process that compiles a capsule into the cache: see `capsule_shelf`."""
+"""The process that compiles one capsule: what it may use, what it does, and what it answers.
 
-import json
-import sys
+It reads a capsule from its standard input, writes the artifact to a file that it was given, and
+answers on a pipe; once it compiles it can open nothing. The kernel holds it to its memory and its
+time, and ends it with the process that forked it.
+"""
+
+import ctypes
+import os
+import resource
+import signal
+from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Never
 
-from atectl.capsule.cache import ArtifactCache
-from atectl.capsule.loading import load
-from atectl.engine.metered import Engine
+from atectl.capsule.compiling import binary_form, compile_binary
+from atectl.capsule.records import encode, escape
+from atectl.capsule.task import Task
 from atectl.errors import AtectlError
-from atectl.system.apart import end_with_parent
+
+if TYPE_CHECKING:
+    from atectl.capsule.interface import LinkingEngine
+
+CAPSULE, ANSWER, MESSAGES, MEMORY, CACHE = range(5)
+"""The descriptors that it has. The last two are for the artifact: where there is no cache, its file
+is that in memory."""
+
+MARK = b"\0"
+"""What stands before and behind a record of the answer. The rest is what the engine had to say."""
+
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
+_LOOK_BYTES = 65_536
+_UNENCODED, _BLANKS, _TEXT = (b"\0asm", b"\x7fELF"), b" \t\r\n", (b"(", b";;")
+"""How what is not encoded begins, with blanks before it if it is text."""
+
+_LAST_S = 5
+"""At its limit of CPU time the process hears a signal that says so; this much later another."""
+
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
-def main() -> None:
-    """Compile the capsule that is asked for; tell what kept it from being one, if anything did."""
-    end_with_parent()
-    asked = json.load(sys.stdin)
-    answer = None
+def compile_and_exit(engine: "LinkingEngine", task: Task, parent: int) -> Never:
+    """Do the task in this process, answer, and end it.
+
+    Args:
+        parent: the process that it ends with.
+    """
     try:
-        with ArtifactCache.open(Path(asked["cache"]), max_bytes=asked["max_bytes"]) as cache:
-            load(Engine(), Path(asked["capsule"]), cache)
+        resident, data = _sizes()
+        _tell({"began_with": str(resident)})
+        _confine(task, data, parent)
+        _tell(_answer(engine, task))
+    except BaseException:
+        os._exit(1)
+    os._exit(0)
+
+
+def _sizes() -> tuple[int, int]:
+    """Resident bytes of this process, and those of its data as the kernel limits them."""
+    fields = Path("/proc/self/statm").read_bytes().split()
+    page_bytes = resource.getpagesize()
+    return int(fields[1]) * page_bytes, int(fields[5]) * page_bytes
+
+
+def _confine(task: Task, data_bytes: int, parent: int) -> None:
+    """Set the limits of this process, for good.
+
+    Args:
+        data_bytes: what it has of its parent, which is no part of what compiling takes.
+    """
+    if _prctl is not None:
+        _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        _prctl(_PR_SET_NAME, b"atectl-compile")
+        _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+    os.nice(task.niceness)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_CPU, task.cpu_s, task.cpu_s + _LAST_S)
+    files = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
+    largest = task.data_bytes if files == resource.RLIM_INFINITY else min(files, task.data_bytes)
+    _limit(resource.RLIMIT_FSIZE, largest, task.data_bytes)
+    _limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes)
+
+
+def _close_the_door() -> None:
+    """Open nothing from here on: no file and no socket."""
+    import atectl.capsule.refusal  # noqa: F401 - what may be needed to answer
+
+    _limit(resource.RLIMIT_NOFILE, CACHE + 1)
+
+
+def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+    highest = resource.getrlimit(kind)[1]
+    limits = (soft, soft if hard is None else hard)
+    if highest != resource.RLIM_INFINITY:
+        limits = (min(soft, highest), min(limits[1], highest))
+    resource.setrlimit(kind, limits)
+
+
+def _tell(record: dict[str, str]) -> None:
+    os.write(ANSWER, MARK + encode(record) + MARK)
+
+
+def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
+    """Do the task; what is to be said of it."""
+    try:
+        return _compile(engine, task)
     except AtectlError as error:
-        answer = [error.code, str(error), error.remedy]
-    json.dump(answer, sys.stdout)
+        from atectl.capsule.refusal import Refusal
+
+        return Refusal.of(error, task.name).record()
+    except MemoryError:
+        return {"fault": "memory"}
+    except OSError as error:
+        return {"fault": "system", "errno": str(error.errno)}
+    except Exception as error:
+        return {"fault": "other", "said": escape(f"{type(error).__name__}: {error}")}
+
+
+def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
+    """Read and compile the capsule, and write the artifact."""
+    binary = _read(task)
+    artifact = compile_binary(engine, task.name, binary, _close_the_door)
+    del binary
+    kind, tables = artifact.kind, artifact.table_bound
+    content = artifact.code.serialize()
+    del artifact
+    made = {"kind": kind, "tables": str(tables), "artifact": sha256(content).hexdigest()}
+    return {**made, "unkept": escape(_write(content))}
+
+
+def _read(task: Task) -> bytes:
+    """The binary that the file holds; tells the hash of the file, whatever may come of it."""
+    os.lseek(CAPSULE, 0, os.SEEK_SET)
+    with open(CAPSULE, "rb", closefd=False) as file:
+        read = _Hashed(file, os.fstat(CAPSULE).st_size)
+        try:
+            content = _decoded(read, os.pread(CAPSULE, _LOOK_BYTES, 0), task)
+        finally:
+            while read.read(_LOOK_BYTES):
+                pass
+            _tell({"sha256": read.sha256})
+    return binary_form(task.name, content)
+
+
+def _decoded(file: "_Hashed", head: bytes, task: Task) -> bytes:
+    if head.startswith(_UNENCODED) or head.lstrip(_BLANKS).startswith(_TEXT):
+        return file.read(file.left)
+    # Few capsules are encoded, and each would pay for its import.
+    from atectl.capsule.encodings import decode
+
+    return decode(file, name=task.name, max_bytes=task.max_capsule_bytes).content
+
+
+class _Hashed:
+    """A file up to the size that it has now, hashed as it is read."""
+
+    def __init__(self, file: BinaryIO, size_bytes: int) -> None:
+        self._file, self.left, self._hash = file, size_bytes, sha256()
+
+    def read(self, size: int) -> bytes:
+        piece = self._file.read(min(size, self.left))
+        self.left -= len(piece)
+        self._hash.update(piece)
+        return piece
+
+    @property
+    def sha256(self) -> str:
+        """Of what was read so far, in hexadecimal digits."""
+        return self._hash.hexdigest()
+
+
+def _write(artifact: bytearray) -> str:
+    """Write the artifact; why not into the cache, nothing if there."""
+    try:
+        _write_all(CACHE, artifact)
+        os.fsync(CACHE)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        return ""
+    with suppress(OSError):
+        os.ftruncate(CACHE, 0)
+    # Whatever files may have on disk, this one is memory, of which it may have what there is.
+    hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    _write_all(MEMORY, artifact)
+    return reason
+
+
+def _write_all(descriptor: int, content: bytearray) -> None:
+    left = memoryview(content)
+    while left:
+        left = left[os.write(descriptor, left) :]

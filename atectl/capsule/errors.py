@@ -1,6 +1,38 @@
-"""What can go wrong with a capsule on its way here: how it is encoded, what is told of it."""
+"""What can go wrong with a capsule before it runs: how it is encoded, what it costs to compile."""
 
 from atectl.errors import AtectlError, CapsuleError
+
+
+class CapsuleTooLarge(CapsuleError):
+    """The file is larger than any capsule that is taken."""
+
+    code = "E209"
+    example = "atectl run --max-capsule 1MiB capsule.wasm"
+    default_remedy = "strip the capsule of its debug information, or raise --max-capsule"
+
+
+class CompileMemory(CapsuleError):
+    """Compiling the capsule took more memory than that may take."""
+
+    code = "E210"
+    example = "atectl run --compile-mem 64MiB large.wasm"
+    default_remedy = "raise --compile-mem"
+
+
+class CompileTime(CapsuleError):
+    """Compiling the capsule took longer than that may take."""
+
+    code = "E211"
+    example = "atectl run --compile-deadline 1s large.wasm"
+    default_remedy = "raise --compile-deadline"
+
+
+class TooManyInstances(CapsuleError):
+    """The component would make more instances than one guest may have."""
+
+    code = "E212"
+    example = "a component of 22 levels, each of which instantiates the one below twice"
+    default_remedy = "build it so that components are instantiated once and shared"
 
 
 class DecodingOverBound(CapsuleError):
@@ -35,6 +67,14 @@ class ManifestMismatch(CapsuleError):
     code = "E224"
     example = "a capsule that was replaced, or changed on its way, beside the manifest it came with"
     default_remedy = "fetch the capsule and its manifest again, from one release"
+
+
+class HostExhausted(AtectlError):
+    """This machine has no file descriptors, memory or processes left to load a capsule with."""
+
+    code = "E704"
+    example = "(ulimit -n 8; atectl run capsule.wasm)"
+    default_remedy = "raise the limit that it names (ulimit), or run fewer things at once"
 
 
 class ExtraMissing(AtectlError):

@@ -14,7 +14,8 @@ from atectl.errors import MissingImport
 if TYPE_CHECKING:
     import wasmtime
 
-    from atectl.capsule.loading import Capsule
+    from atectl.capsule.cache import Code
+    from atectl.engine.kind import Kind
 
 
 class LinkingEngine(Engine, Protocol):
@@ -23,6 +24,28 @@ class LinkingEngine(Engine, Protocol):
     def module_linker(self) -> "wasmtime.Linker": ...
 
     def component_linker(self) -> Any: ...
+
+
+class Linkable(Protocol):
+    """Compiled code that is to be linked: a capsule."""
+
+    @property
+    def name(self) -> str:
+        """By which messages call it."""
+
+    @property
+    def kind(self) -> "Kind": ...
+
+    @property
+    def code(self) -> "Code": ...
+
+
+class NamedCode(NamedTuple):
+    """Compiled code that is no capsule yet."""
+
+    name: str
+    kind: "Kind"
+    code: "Code"
 
 
 class MissingImportNote(NamedTuple):
@@ -101,7 +124,7 @@ _OTHER_REMEDY = (
 THREADS_REMEDY = "a capsule has one thread: build it without threads and shared memory"
 
 
-def require_imports(engine: LinkingEngine, capsule: "Capsule") -> None:
+def require_imports(engine: LinkingEngine, capsule: Linkable) -> None:
     """Do nothing if every import can be met. Nothing of the capsule runs.
 
     Raises:
@@ -130,15 +153,17 @@ def _cut(name: str) -> str:
     return name if len(name) <= _MOST_SHOWN else f"{name[:_MOST_SHOWN]}…"
 
 
-def missing_imports(engine: LinkingEngine, capsule: "Capsule") -> list[MissingImportNote]:
+def missing_imports(engine: LinkingEngine, capsule: Linkable) -> list[MissingImportNote]:
     """The imports that cannot be met; of a component only the first. Nothing of it runs."""
     if capsule.kind == "component":
         return _missing_of_component(engine, capsule.code)
-    absent = [_note(import_) for import_ in _absent(engine, capsule.code)]
-    return absent or _mistyped(engine, capsule.code)
+    mistyped = _mistyped(engine, capsule.code)
+    if mistyped is None:
+        return []
+    return [_note(import_) for import_ in _absent(engine, capsule.code)] or mistyped
 
 
-def exported_functions(engine: Engine, capsule: "Capsule") -> list[str]:
+def exported_functions(engine: Engine, capsule: Linkable) -> list[str]:
     """The names by which `--invoke` can call a capsule's functions, `INTERFACE#NAME` included."""
     code: Any = capsule.code
     if capsule.kind == "component":
@@ -207,8 +232,8 @@ def remedy_for(name: str) -> str:
 _MISTYPED = re.compile(r"incompatible import type for `(?s:(.*?))`\n(?:.*\n)*\s*(.+)")
 
 
-def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote]:
-    """The first import that is there, but not of the type wanted."""
+def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote] | None:
+    """The first import that is there, but not of the type wanted; None if all is met."""
     from wasmtime import WasmtimeError
 
     try:
@@ -221,7 +246,8 @@ def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote]:
             detail = detail.removeprefix("types incompatible: ")
             reason = f"which atectl provides with another type: {detail}"
             return [MissingImportNote(name, kinds.get(name, "import"), reason, WASI_REMEDY)]
-    return []
+        return []
+    return None
 
 
 _WANTED = re.compile(r"expected type `\(func ?(.*?)\)`, found")

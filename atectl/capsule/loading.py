@@ -1,23 +1,27 @@
-"""What a capsule is on disk: read once, and compiled or taken from the cache.
+"""From a file to code that may run: found in the cache, or refused, or compiled apart.
 
-A capsule that is in the cache is not read, and nothing that judges or compiles is imported.
+This process never holds what is in the file. A capsule that is in the cache is not even read,
+and nothing that judges or compiles is imported for it.
 """
 
-import os
-import stat
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.capsule.cache import Artifact, ArtifactCache, Engine
-from atectl.errors import CacheUnusable, CapsuleNotFound, CapsuleUnreadable
-from atectl.units import format_size, show_size
+from atectl.capsule.cache import ArtifactCache, Engine, Made, map_code
+from atectl.capsule.cache_folder import NewFile
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.source import Source
+from atectl.errors import CacheUnusable, EngineFailure
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import Code
+    from atectl.capsule.compilation import Compilation
+    from atectl.capsule.compiler import Compiler
+    from atectl.capsule.refusal import Refusal
+    from atectl.capsule.verdict import Verdict
     from atectl.engine.kind import Kind
-
-MAX_CAPSULE_BYTES = 1 << 30
-"""The largest file read. Compiling takes many times as much memory."""
 
 
 class Capsule(NamedTuple):
@@ -32,138 +36,181 @@ class Capsule(NamedTuple):
     table_bound: int
     """How many tables one instantiation can create at most."""
     was_cached: bool
-    cache_error: CacheUnusable | None
+    cache_error: CacheUnusable | None = None
     """Why the cache could not keep the artifact, if it could not."""
+    compile_s: float = 0.0
+    """Seconds that compiling took by the clock, 0 where it came from the cache."""
+    compile_cpu_s: float = 0.0
+    compile_peak_bytes: int = 0
+    """Resident bytes that the process that compiled it took at most."""
 
 
-def load(engine: Engine, path: Path, cache: ArtifactCache | None) -> Capsule:
-    """Read, judge and compile the capsule at `path`, or take its artifact from `cache`.
+class Uncompiled:
+    """A capsule that is neither in the cache nor known to be refused. To be closed."""
 
-    Raises:
-        CapsuleNotFound: there is no such file (exit 127).
-        CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
-        NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule: its content is
-            not that of a capsule (exit 126).
-    """
-    with _Source(path) as source:
-        if cache is None:
-            content = source.read()
-            artifact = _compile(engine, path.name, content)
-            return _capsule(path.name, _hash(content), artifact)
-        return _load_through(engine, source, cache)
+    def __init__(
+        self, engine: Engine, source: Source, cache: ArtifactCache | None, sha256: str | None
+    ) -> None:
+        self.name = source.name
+        self.sha256 = sha256
+        """Of the file as it was looked up, or read to be compiled; None if it was neither."""
+        self._engine = engine
+        self._source = source
+        self._cache = cache
 
-
-def load_known(engine: Engine, path: Path, cache: ArtifactCache) -> Capsule | None:
-    """The capsule at `path` if `cache` has its artifact; nothing is compiled.
-
-    Raises:
-        CapsuleNotFound: there is no such file (exit 127).
-        CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
-    """
-    with _Source(path) as source:
-        return _known(engine, source, cache)[0]
-
-
-def _known(
-    engine: Engine, source: "_Source", cache: ArtifactCache
-) -> tuple[Capsule | None, bytes, str]:
-    """What the cache has of a capsule; failing that, its content and the hash of that."""
-    name = source.path.name
-    sha256 = cache.known_source(source.status)
-    if sha256 is not None:
-        known = cache.load(engine, sha256)
-        if known is not None:
-            return _capsule(name, sha256, known, was_cached=True), b"", sha256
-    content = source.read()
-    sha256 = _hash(content)
-    cache.remember_source(source.status, sha256)
-    known = cache.load(engine, sha256)
-    found = None if known is None else _capsule(name, sha256, known, was_cached=True)
-    return found, content, sha256
-
-
-def _load_through(engine: Engine, source: "_Source", cache: ArtifactCache) -> Capsule:
-    name = source.path.name
-    found, content, sha256 = _known(engine, source, cache)
-    if found is not None:
-        return found
-    artifact = _compile(engine, name, content)
-    try:
-        cache.store(engine, sha256, artifact, capsule=name)
-    except CacheUnusable as error:
-        return _capsule(name, sha256, artifact, cache_error=error)
-    return _capsule(name, sha256, artifact)
-
-
-def _compile(engine: Engine, name: str, content: bytes) -> Artifact:
-    from atectl.capsule.compiling import compile_capsule
-
-    return compile_capsule(engine, name, content)
-
-
-class _Source:
-    """A capsule's file, open for one reading."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-        try:
-            self._descriptor = os.open(path, flags)
-            self.status = os.fstat(self._descriptor)
-        except (FileNotFoundError, NotADirectoryError):
-            raise CapsuleNotFound(f"{path}: no such file") from None
-        except (OSError, ValueError) as error:
-            raise _unreadable(path, error) from None
-
-    def __enter__(self) -> "_Source":
+    def __enter__(self) -> "Uncompiled":
         return self
 
     def __exit__(self, *_: object) -> None:
-        os.close(self._descriptor)
+        self.close()
 
-    def read(self) -> bytes:
-        if not stat.S_ISREG(self.status.st_mode):
-            raise CapsuleUnreadable(f"{self.path} is {_nature(self.status)}, not a regular file")
-        if self.status.st_size > MAX_CAPSULE_BYTES:
-            size, most = show_size(self.status.st_size), format_size(MAX_CAPSULE_BYTES)
-            raise CapsuleUnreadable(
-                f"{self.path} has {size}; no capsule over {most} is read",
-                remedy="name a smaller capsule, or strip this one",
-            )
+    def close(self) -> None:
+        self._source.close()
+
+    def with_its_own(self, source: Source) -> "Uncompiled":
+        """The same with this source, which it closes."""
+        return Uncompiled(self._engine, source, self._cache, self.sha256)
+
+    def compile(
+        self,
+        compiler: "Compiler",
+        until: float | None = None,
+        begun: "Callable[[Compilation], None] | None" = None,
+    ) -> "Capsule | Refusal":
+        """Have it judged and compiled, and keep what that comes to.
+
+        Args:
+            until: when nobody waits for it any more, by `time.monotonic`; None for never.
+            begun: told of the compilation, which it may cut short.
+
+        Raises:
+            DeadlinePassed: that time came first (exit 124).
+            CompilerGone, HostExhausted: nothing was found out about it (exit 125).
+        """
+        cache = self._cache
+        with (None if cache is None else cache.new_artifact()) or nullcontext() as file:
+            place = None if file is None else file.descriptor
+            with compiler.begin(self.name, self._source.descriptor, place) as compilation:
+                if begun is not None:
+                    begun(compilation)
+                verdict = compilation.verdict(until)
+                self.sha256 = verdict.sha256 or self.sha256
+                if verdict.made is None:
+                    return self._refused(verdict)
+                if verdict.unkept or place is None:
+                    place = compilation.memory
+                code = map_code(self._engine, verdict.made.kind, place)
+                if code is None:
+                    raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
+                error = self._keep(file, verdict.made, verdict.unkept)
+        sha256, kind, tables, _ = verdict.made
+        return Capsule(self.name, kind, code, sha256, tables, False, error, *verdict.effort)
+
+    def _keep(self, file: NewFile | None, made: Made, unkept: str) -> CacheUnusable | None:
+        """Have the cache keep the artifact; why it could not, if there is one."""
+        if self._cache is None:
+            return None
+        if file is None or unkept:
+            return self._cache.unkept(unkept or "no file could be made")
         try:
-            with open(self._descriptor, "rb", closefd=False) as file:
-                return file.read(self.status.st_size)
-        except OSError as error:
-            raise _unreadable(self.path, error) from None
+            self._cache.keep(self._engine, file, made, capsule=self.name)
+        except CacheUnusable as error:
+            return error
+        return None
+
+    def _refused(self, verdict: "Verdict") -> "Refusal":
+        """The refusal of a verdict, which is remembered if it would be come to again."""
+        refusal = verdict.refusal
+        assert refusal is not None  # noqa: S101 - nothing was made
+        if self._cache is not None and self.sha256 is not None and refusal.is_certain:
+            self._cache.remember_refusal(self._engine, self.sha256, refusal)
+        return refusal
 
 
-def _unreadable(path: Path, error: OSError | ValueError) -> CapsuleUnreadable:
-    reason = error.strerror if isinstance(error, OSError) else None
-    return CapsuleUnreadable(f"{path}: {reason or error}")
+def look_up(
+    engine: Engine,
+    source: Source,
+    cache: ArtifactCache | None,
+    limits: CompileLimits,
+    sha256: str | None = None,
+) -> "Capsule | Refusal | Uncompiled":
+    """What is known of an open capsule: only what is neither of the others holds on to `source`.
+
+    Args:
+        sha256: of what `source` holds, None to find it out where it matters.
+    """
+    if cache is None:
+        return Uncompiled(engine, source, None, sha256)
+    sha256 = sha256 or hash_of(source, cache)
+    artifact = cache.load(engine, sha256)
+    if artifact is not None:
+        kind, tables, code = artifact
+        return Capsule(source.name, kind, code, sha256, tables, was_cached=True)
+    return cache.refusal(engine, sha256, limits) or Uncompiled(engine, source, cache, sha256)
 
 
-def _nature(status: os.stat_result) -> str:
-    if stat.S_ISDIR(status.st_mode):
-        return "a folder"
-    if stat.S_ISFIFO(status.st_mode):
-        return "a pipe"
-    return "a socket" if stat.S_ISSOCK(status.st_mode) else "a device"
+def hash_of(source: Source, cache: ArtifactCache | None) -> str:
+    """The hash of what `source` holds, which is not read if the cache has its hash."""
+    if cache is None:
+        return source.hash()
+    sha256 = cache.known_source(source.status)
+    if sha256 is None:
+        sha256 = source.hash()
+        cache.remember_source(source.status, sha256)
+    return sha256
 
 
-def _capsule(
-    name: str,
-    sha256: str,
-    artifact: Artifact,
-    *,
-    was_cached: bool = False,
-    cache_error: CacheUnusable | None = None,
+def find(
+    engine: Engine, path: Path, cache: ArtifactCache | None, limits: CompileLimits
+) -> Capsule | Uncompiled:
+    """The capsule at `path` as the cache has it, or as yet to be compiled.
+
+    Raises:
+        CapsuleNotFound: there is no such file (exit 127).
+        CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
+        CapsuleTooLarge: it is larger than the limits allow (exit 126).
+        CapsuleError: what it holds was refused before, and would be again (exit 126).
+        HostExhausted: no more files can be opened (exit 125).
+    """
+    source = Source.open(path, limits.max_capsule_bytes)
+    found: Capsule | Refusal | Uncompiled | None = None
+    try:
+        found = look_up(engine, source, cache, limits)
+    finally:
+        if not isinstance(found, Uncompiled):
+            source.close()
+    return found if isinstance(found, Uncompiled) else required(found, source.name)
+
+
+def load(
+    engine: Engine,
+    path: Path,
+    cache: ArtifactCache | None,
+    compiler: "Compiler",
+    until: float | None = None,
 ) -> Capsule:
-    kind, tables, code = artifact
-    return Capsule(name, kind, code, sha256, tables, was_cached, cache_error)
+    """The capsule at `path`, from the cache or compiled.
+
+    Raises:
+        CapsuleError: it is not run (exit 126 or 127).
+        AtectlError: as `find` and `Uncompiled.compile` have it.
+    """
+    found = find(engine, path, cache, compiler.limits)
+    if isinstance(found, Capsule):
+        return found
+    with found:
+        return required(found.compile(compiler, until), found.name)
 
 
-def _hash(content: bytes) -> str:
-    # Not on the warm path, which it would lengthen by the time OpenSSL takes to load.
-    from hashlib import sha256
+def required(found: "Capsule | Refusal", name: str) -> Capsule:
+    """The capsule that was found.
 
-    return sha256(content).hexdigest()
+    Args:
+        name: of its file.
+
+    Raises:
+        AtectlError: it was refused, for this reason (exit 126; 125 where a package is missing).
+    """
+    if isinstance(found, Capsule):
+        return found
+    raise found.error(name)

@@ -1,4 +1,4 @@
-"""The outline of a WebAssembly binary: its kind, whether it is whole, how many tables it can make.
+"""The outline of a WebAssembly binary: its kind, whether it is whole, and what it comes to.
 
 Only what the sections say on their face is read; whether the binary is valid is the engine's
 to judge. The formats are those of the core specification 3.0 and of the component model.
@@ -12,9 +12,15 @@ from atectl.engine.kind import Kind
 MAX_TABLE_BOUND = 10_000
 """Where `table_bound` ends; a store holds no more tables than this by wasmtime's own default."""
 
+MAX_INSTANCES = 10_000
+"""The most instances that a component may make; a store holds no more by wasmtime's own default.
+
+The engine lays out each of them when it compiles, in some 350 bytes.
+"""
+
 _FUNCTIONS, _TABLES, _CODE, _DATA, _DATA_COUNT = 3, 4, 10, 11, 12
-_CORE_MODULE, _CORE_INSTANCES, _COMPONENT, _INSTANCES = 1, 2, 4, 5
-_CORE_SORT = 0
+_TYPES, _IMPORTS = 1, 2
+_CUSTOM, _CORE_TYPES, _ALIASES, _COMPONENT_TYPES, _COMPONENT_IMPORTS = 0, 3, 6, 7, 10
 
 
 class Outline(NamedTuple):
@@ -24,10 +30,9 @@ class Outline(NamedTuple):
     is_truncated: bool
     """The file ends before what its sections announce."""
     table_bound: int
-    """How many tables one instantiation can create at most, 0 to `MAX_TABLE_BOUND`.
-
-    A component that passes components to one another as arguments may exceed it.
-    """
+    """How many tables one instantiation can create at most, 0 to `MAX_TABLE_BOUND`."""
+    instances: int
+    """How many instances one instantiation creates at most, those of core modules included."""
 
 
 def outline(binary: bytes) -> Outline:
@@ -37,15 +42,48 @@ def outline(binary: bytes) -> Outline:
         MalformedBinary: it is of no known version, or what its sections announce is not there.
     """
     if 0 < len(binary) < HEADER_BYTES and MAGIC.startswith(binary[:4]):
-        return Outline("module", True, 0)
+        return Outline("module", True, 0, 1)
     kind = kind_of(binary)
     if not _holds_its_sections(Reader(binary, HEADER_BYTES, len(binary))):
-        return Outline(kind, True, 0)
+        return Outline(kind, True, 0, 1)
     reader = Reader(binary, HEADER_BYTES, len(binary))
     if kind == "component":
-        return Outline(kind, False, min(_component_tables(reader), MAX_TABLE_BOUND))
+        # Most capsules are modules, and each would pay for its import.
+        from atectl.capsule.composition import composition
+
+        made = composition(reader)
+        tables = min(made.core_instances * made.most_tables, MAX_TABLE_BOUND)
+        return Outline(kind, False, tables, made.instances)
     counts = _module_counts(reader)
-    return Outline(kind, _lacks_bodies(counts), min(counts.get(_TABLES, 0), MAX_TABLE_BOUND))
+    tables = min(counts.get(_TABLES, 0), MAX_TABLE_BOUND)
+    return Outline(kind, _lacks_bodies(counts), tables, 1)
+
+
+def imports_alone(binary: bytes, kind: Kind) -> bytes | None:
+    """A binary that imports what `binary` does and has nothing else; None if that is nothing.
+
+    Of a component only what stands before all that it defines: there its imports are. What the
+    types that are left out of it held is for the engine to miss.
+
+    Raises:
+        MalformedBinary: `binary` does not hold its sections.
+    """
+    if kind == "module":
+        wanted, imports = {_TYPES, _IMPORTS}, _IMPORTS
+    else:
+        wanted = {_CORE_TYPES, _ALIASES, _COMPONENT_TYPES, _COMPONENT_IMPORTS}
+        imports = _COMPONENT_IMPORTS
+    reader = Reader(binary, HEADER_BYTES, len(binary))
+    parts, has_imports = [binary[:HEADER_BYTES]], False
+    while not reader.is_at_end:
+        start = reader.position
+        number, _ = reader.section()
+        if number in wanted:
+            parts.append(binary[start : reader.position])
+            has_imports |= number == imports
+        elif kind == "component" and number != _CUSTOM:
+            break
+    return b"".join(parts) if has_imports else None
 
 
 def _holds_its_sections(reader: Reader) -> bool:
@@ -73,69 +111,3 @@ def _lacks_bodies(counts: dict[int, int]) -> bool:
         (counts.get(_FUNCTIONS) and _CODE not in counts)
         or (counts.get(_DATA_COUNT) and _DATA not in counts)
     )
-
-
-class _OpenComponent:
-    """A component whose end the walk has not reached."""
-
-    __slots__ = ("core_instances", "instances", "reader")
-
-    def __init__(self, reader: Reader) -> None:
-        self.reader = reader
-        self.core_instances = 0
-        self.instances = 0
-
-
-def _component_tables(reader: Reader) -> int:
-    # Which module or component an instance is made of takes the whole index spaces to know:
-    # each counts as the largest one, which components as toolchains build them can afford.
-    most_tables = 0
-    most_core_instances = 0
-    open_components = [_OpenComponent(reader)]
-    while open_components:
-        component = open_components[-1]
-        if component.reader.is_at_end:
-            open_components.pop()
-            created = component.core_instances + component.instances * most_core_instances
-            most_core_instances = max(most_core_instances, min(created, MAX_TABLE_BOUND))
-            continue
-        number, contents = component.reader.section()
-        if number == _CORE_MODULE:
-            contents.skip(HEADER_BYTES)
-            most_tables = max(most_tables, _module_counts(contents).get(_TABLES, 0))
-        elif number == _CORE_INSTANCES:
-            component.core_instances += _instantiations(contents, is_core=True)
-        elif number == _INSTANCES:
-            component.instances += _instantiations(contents, is_core=False)
-        elif number == _COMPONENT:
-            contents.skip(HEADER_BYTES)
-            open_components.append(_OpenComponent(contents))
-    return created * most_tables
-
-
-def _instantiations(contents: Reader, *, is_core: bool) -> int:
-    """How many entries of an instance section instantiate, and do not merely bundle exports."""
-    entries = contents.number()
-    instantiated = 0
-    for _ in range(entries):
-        contents.count_item()
-        if contents.byte() == 0:
-            instantiated += 1
-            contents.number()
-            _skip_list(contents, has_decorated_names=False, is_core=is_core)
-        else:
-            _skip_list(contents, has_decorated_names=not is_core, is_core=is_core)
-    return instantiated
-
-
-def _skip_list(contents: Reader, *, has_decorated_names: bool, is_core: bool) -> None:
-    """Pass over named references: a name, a sort and an index each."""
-    for _ in range(contents.number()):
-        contents.count_item()
-        if has_decorated_names:
-            contents.byte()
-        contents.skip(contents.number())
-        sort = contents.byte()
-        if not is_core and sort == _CORE_SORT:
-            contents.byte()
-        contents.number()

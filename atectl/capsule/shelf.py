@@ -1,136 +1,251 @@
-"""The capsules of a host, each loaded once however many leases ask for it at the same time.
+"""The capsules of a host, each compiled once however many leases ask for it at the same time.
 
-A large capsule that is not in the cache is compiled into it by a process apart, one at a time:
-compiling takes a dozen times a capsule's size, and what is left of that afterwards would count
-against every lease of the host.
+A path is looked at for each lease, so that what runs is what is there then. What was loaded is
+kept by its content. A failure that says nothing of the content is kept by nobody.
 """
 
 import os
 import threading
-from collections.abc import Callable
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
-from atectl.capsule.cache import ArtifactCache
-from atectl.capsule.loading import Capsule, load, load_known
+from atectl.capsule.cache import SETTLED_NS, ArtifactCache, identity_of
+from atectl.capsule.compilation import Compilation
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, required
+from atectl.capsule.refusal import Refusal
+from atectl.capsule.source import Source
 from atectl.engine.metered import Engine
-from atectl.errors import AtectlError, CompilerGone, InternalError, error_classes
-
-if TYPE_CHECKING:
-    from atectl.system.apart import Apart
+from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalError
 
 MAX_CAPSULES = 256
-"""The most that are kept; the one loaded first goes first."""
+"""The most paths, capsules and refusals that are kept; what came first goes first."""
 
-COMPILED_APART_BYTES = 256 << 10
-"""From this size on it pays to start a process, which takes about a tenth of a second."""
+_LOOK_S = 0.05
+"""How often one that waits to be compiled looks whether anybody still wants it."""
+
+Known = Capsule | Refusal
+
+
+class _Seen(NamedTuple):
+    """What was found at a path: the file as it was, and the hash of what it held."""
+
+    identity: str
+    sha256: str
 
 
 class _Loading:
-    """One capsule, from when it was first asked for. A `Future` is this, and imports logging."""
+    """One content that is being loaded, and for how many.
+
+    A `Future` is most of this, and imports logging.
+    """
 
     def __init__(self) -> None:
+        self.waiting = 0
         self._ended = threading.Event()
-        self._capsule: Capsule | None = None
+        self._known: Known | None = None
         self._failure: AtectlError | None = None
+        self._compilation: Compilation | None = None
+        self._is_abandoned = False
+        self._lock = threading.Lock()
 
-    def do(self, work: Callable[[], Capsule]) -> None:
-        """Load it, or keep what kept it from being loaded."""
-        try:
-            self._capsule = work()
-        except AtectlError as failure:
-            self._failure = failure.with_traceback(None)
-        except BaseException as failure:
-            self._failure = InternalError(f"{type(failure).__name__}: {failure}")
+    def begun(self, compilation: Compilation) -> None:
+        """Take note of what to cut short."""
+        with self._lock:
+            self._compilation = compilation
+            if self._is_abandoned:
+                compilation.cut()
+
+    def abandon(self) -> None:
+        """Cut it short: nobody waits for it any more."""
+        with self._lock:
+            self._is_abandoned = True
+            if self._compilation is not None:
+                self._compilation.cut()
+
+    @property
+    def is_abandoned(self) -> bool:
+        return self._is_abandoned
+
+    def end(self, came_to: Known | BaseException) -> None:
+        """Tell what it came to, or what kept that from being found out."""
+        if isinstance(came_to, BaseException):
+            if not isinstance(came_to, AtectlError):
+                came_to = InternalError(f"{type(came_to).__name__}: {came_to}")
+            self._failure = came_to.with_traceback(None)
+        else:
+            self._known = came_to
         self._ended.set()
 
-    def result(self) -> Capsule:
-        """The capsule, once it is loaded; raises what loading it raised."""
-        self._ended.wait()
-        if self._capsule is not None:
-            return self._capsule
+    def has_ended(self, until: float | None) -> bool:
+        """Whether it is over, once it is or that time has come."""
+        return self._ended.wait(None if until is None else max(0.0, until - time.monotonic()))
+
+    def result(self) -> Known:
+        """What it came to; raises what kept it from being found out."""
+        if self._known is not None:
+            return self._known
         failure = self._failure or InternalError("a capsule was neither loaded nor refused")
         # One of its own for each who asks: an error that is raised keeps where it was.
         raise type(failure)(str(failure), remedy=failure.remedy)
 
 
 class CapsuleShelf:
-    """Loaded capsules by path.
+    """Loaded capsules by path and by content. To be closed.
 
     Args:
         engine: what they are compiled for.
-        cache: where compiled capsules are kept, None to compile each in this process.
+        cache: where compiled capsules are kept, None for nowhere but here.
+        compiler: what compiles those that are not there; closed with this.
+        at_once: how many it compiles at the same time.
     """
 
-    def __init__(self, engine: Engine, cache: ArtifactCache | None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        cache: ArtifactCache | None,
+        compiler: Compiler,
+        *,
+        at_once: int = 1,
+    ) -> None:
         self._engine = engine
         self._cache = cache
+        self._compiler = compiler
+        self._slots = threading.BoundedSemaphore(at_once)
         self._lock = threading.Lock()
-        self._compiling = threading.Lock()
-        self._compiler: Apart | None = None
-        self._is_closed = False
-        self._loaded: dict[Path, _Loading] = {}
+        self._seen: dict[Path, _Seen] = {}
+        self._known: dict[str, Known] = {}
+        self._loading: dict[str, _Loading] = {}
 
-    def get(self, path: Path) -> Capsule:
-        """The capsule at `path`, as it was when it was first asked for.
+    def get(self, path: Path, until: float | None = None) -> Capsule:
+        """The capsule that is at `path` now.
+
+        Args:
+            until: when it is not waited for any more, by `time.monotonic`; None for never.
 
         Raises:
-            CompilerGone: the process that compiled it was killed, or the shelf closed (exit 125).
-            AtectlError: it could not be loaded: see `capsule.load`.
+            CapsuleError: what is there is not run (exit 126 or 127).
+            DeadlinePassed: that time came first (exit 124).
+            CompilerGone: the process that compiled it was ended, or this is closed (exit 125).
+            HostExhausted: there was not room to find it out (exit 125).
         """
-        with self._lock:
-            loading = self._loaded.get(path)
-            is_first = loading is None
-            if loading is None:
-                loading = self._loaded[path] = _Loading()
-                if len(self._loaded) > MAX_CAPSULES:
-                    del self._loaded[next(iter(self._loaded))]
-        if is_first:
-            loading.do(lambda: self._load(path))
-        return loading.result()
+        known = self._unchanged(path)
+        if known is None:
+            known = self._look_again(path, until)
+        capsule = required(known, path.name)
+        return capsule if capsule.name == path.name else capsule._replace(name=path.name)
 
     def close(self) -> None:
-        """Cut short what is being compiled apart; idempotent."""
-        with self._lock:
-            self._is_closed = True
-            compiler = self._compiler
-        if compiler is not None:
-            compiler.cut_off()
+        """Cut short what is being compiled, and compile nothing more; idempotent."""
+        self._compiler.close()
 
-    def _load(self, path: Path) -> Capsule:
-        if self._cache is None or not _is_large(path):
-            return load(self._engine, path, self._cache)
-        with self._compiling:
-            known = load_known(self._engine, path, self._cache)
+    def _unchanged(self, path: Path) -> Known | None:
+        """What is known of the file at `path` if it is the same as it was."""
+        seen = self._seen.get(path)
+        if seen is None:
+            return None
+        try:
+            identity = identity_of(os.stat(path))  # noqa: PTH116
+        except (OSError, ValueError):
+            return None
+        return self._known.get(seen.sha256) if identity == seen.identity else None
+
+    def _look_again(self, path: Path, until: float | None) -> Known:
+        with Source.open(path, self._compiler.limits.max_capsule_bytes) as source:
+            began_ns = time.time_ns()
+            sha256 = hash_of(source, self._cache)
+            known = self._load(source, sha256, until)
+        # One that changed a moment ago could change again and look the same.
+        if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
+            with self._lock:
+                self._take_note(path, _Seen(identity_of(source.status), sha256))
+        return known
+
+    def _take_note(self, path: Path, seen: _Seen) -> None:
+        """Remember a path, and forget what no path leads to any more."""
+        before = self._seen.pop(path, None)
+        self._seen[path] = seen
+        if before is not None and all(each.sha256 != before.sha256 for each in self._seen.values()):
+            self._known.pop(before.sha256, None)
+        if len(self._seen) > MAX_CAPSULES:
+            del self._seen[next(iter(self._seen))]
+
+    def _load(self, source: Source, sha256: str, until: float | None) -> Known:
+        """What this content is: known, being found out, or to be found out from here on."""
+        with self._lock:
+            known = self._known.get(sha256)
             if known is not None:
                 return known
-            self._compile_apart(path, self._cache)
-        return load(self._engine, path, self._cache)
-
-    def _compile_apart(self, path: Path, cache: ArtifactCache) -> None:
-        from atectl.system.apart import Apart, ApartFailed
-
-        with self._lock:
-            if self._is_closed:
-                raise CompilerGone(f"{path.name} is not compiled: the host is ending")
-            compiler = self._compiler = Apart("atectl.capsule.compile_child")
-        question = {
-            "capsule": str(path),
-            "cache": str(cache.path),
-            "max_bytes": cache.max_bytes,
-        }
+            loading = self._loading.get(sha256)
+            is_first = loading is None
+            if loading is None:
+                loading = self._loading[sha256] = _Loading()
+            loading.waiting += 1
         try:
-            refusal = compiler.ask(question)
-        except ApartFailed as failure:
-            raise CompilerGone(f"{path.name}: the process that compiled it: {failure}") from None
-        if refusal is not None:
-            code, message, remedy = refusal
-            [kind] = (each for each in error_classes() if each.code == code)
-            raise kind(message, remedy=remedy)
+            if is_first:
+                self._begin(loading, source, sha256)
+            if not loading.has_ended(until):
+                raise DeadlinePassed(f"{source.name} was still being compiled at its deadline")
+            return loading.result()
+        finally:
+            self._leave(loading, sha256)
 
+    def _leave(self, loading: _Loading, sha256: str) -> None:
+        with self._lock:
+            loading.waiting -= 1
+            if loading.waiting or self._loading.get(sha256) is not loading:
+                return
+            del self._loading[sha256]
+        loading.abandon()
 
-def _is_large(path: Path) -> bool:
-    try:
-        return os.stat(path).st_size >= COMPILED_APART_BYTES  # noqa: PTH116
-    except OSError:
-        return False  # `load` says what is wrong
+    def _begin(self, loading: _Loading, source: Source, sha256: str) -> None:
+        """Look a content up, and have it compiled if nothing is known of it."""
+        try:
+            found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
+            if isinstance(found, Uncompiled):
+                # Whoever asks may leave, and close the source, while others wait on.
+                work = (loading, found.with_its_own(source.duplicate()), sha256)
+                threading.Thread(target=self._compile, args=work, daemon=True).start()
+            else:
+                self._end(loading, sha256, found)
+        except BaseException as failure:
+            self._end(loading, sha256, failure)
+
+    def _compile(self, loading: _Loading, uncompiled: Uncompiled, sha256: str) -> None:
+        """Compile when it is its turn."""
+        try:
+            with uncompiled:
+                while not self._slots.acquire(timeout=_LOOK_S):
+                    if loading.is_abandoned:
+                        raise CompilerGone(f"{uncompiled.name}: nobody waits for it any more")
+                try:
+                    compiled = uncompiled.compile(self._compiler, begun=loading.begun)
+                finally:
+                    self._slots.release()
+            self._end(loading, sha256, compiled, was_read=uncompiled.sha256)
+        except BaseException as failure:
+            self._end(loading, sha256, failure)
+
+    def _end(
+        self,
+        loading: _Loading,
+        sha256: str,
+        came_to: Known | BaseException,
+        was_read: str | None = None,
+    ) -> None:
+        """Tell all who wait what it came to, and keep it if it would be the same again.
+
+        Args:
+            was_read: the hash of what was compiled, where that is not `sha256`: the file has
+                changed between two readings.
+        """
+        with self._lock:
+            if self._loading.get(sha256) is loading:
+                del self._loading[sha256]
+            is_certain = came_to.is_certain if isinstance(came_to, Refusal) else True
+            if is_certain and not isinstance(came_to, BaseException):
+                self._known[was_read or sha256] = came_to
+                if len(self._known) > MAX_CAPSULES:
+                    del self._known[next(iter(self._known))]
+        loading.end(came_to)

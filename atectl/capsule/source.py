@@ -1,11 +1,16 @@
 """A file opened to be read, of a capsule or beside one: regular, and never waited for."""
 
+import errno
 import os
 import stat
 from pathlib import Path
 from typing import BinaryIO
 
-from atectl.errors import CapsuleNotFound, CapsuleUnreadable
+from atectl.errors import AtectlError, CapsuleNotFound, CapsuleUnreadable
+from atectl.units import format_size, show_size
+
+_CHUNK_BYTES = 1 << 18
+_HOSTS_OWN_WANT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 
 
 def open_capsule(path: Path) -> BinaryIO:
@@ -14,19 +19,106 @@ def open_capsule(path: Path) -> BinaryIO:
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
+        HostExhausted: no more files can be opened (exit 125).
     """
+    return os.fdopen(_open(path)[0], "rb", buffering=0)
+
+
+class Source:
+    """A capsule's file, open. To be closed, or used with `with`."""
+
+    def __init__(self, path: Path, descriptor: int, status: os.stat_result) -> None:
+        self.path = path
+        self.name = path.name
+        self.descriptor = descriptor
+        self.status = status
+
+    @classmethod
+    def open(cls, path: Path, max_bytes: int) -> "Source":
+        """Open the file at `path`, which links may lead to.
+
+        Args:
+            max_bytes: the largest file that is taken.
+
+        Raises:
+            CapsuleNotFound: there is no such file (exit 127).
+            CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
+            CapsuleTooLarge: it is larger than `max_bytes` (exit 126).
+            HostExhausted: no more files can be opened (exit 125).
+        """
+        descriptor, status = _open(path)
+        if status.st_size > max_bytes:
+            from atectl.capsule.errors import CapsuleTooLarge
+
+            os.close(descriptor)
+            size, most = show_size(status.st_size), format_size(max_bytes)
+            raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is taken")
+        return cls(path, descriptor, status)
+
+    def __enter__(self) -> "Source":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def duplicate(self) -> "Source":
+        """The same file, to be closed by itself."""
+        try:
+            descriptor = os.dup(self.descriptor)
+        except OSError as error:
+            raise exhausted(str(self.path), error.errno) from None
+        return Source(self.path, descriptor, self.status)
+
+    def hash(self) -> str:
+        """The SHA-256 of what it holds, as far as it went when it was opened.
+
+        Raises:
+            CapsuleUnreadable: it cannot be read (exit 126).
+        """
+        # Not on the warm path, which it would lengthen by the time OpenSSL takes to load.
+        from hashlib import sha256
+
+        found, left = sha256(), self.status.st_size
+        try:
+            while left and (chunk := os.read(self.descriptor, min(left, _CHUNK_BYTES))):
+                found.update(chunk)
+                left -= len(chunk)
+        except OSError as error:
+            raise _unreadable(self.path, error) from None
+        return found.hexdigest()
+
+
+def exhausted(name: str, number: int | None) -> AtectlError:
+    """The error of a system call that failed for want of something that this machine has not."""
+    from atectl.capsule.errors import HostExhausted
+
+    reason = os.strerror(number or 0)
+    return HostExhausted(f"{name} could not be loaded: {reason[:1].lower()}{reason[1:]}")
+
+
+def _unreadable(path: Path, error: OSError | ValueError) -> AtectlError:
+    if isinstance(error, OSError) and error.errno in _HOSTS_OWN_WANT:
+        return exhausted(str(path), error.errno)
+    reason = error.strerror if isinstance(error, OSError) else None
+    return CapsuleUnreadable(f"{path}: {reason or error}")
+
+
+def _open(path: Path) -> tuple[int, os.stat_result]:
+    """A descriptor of the regular file at `path`, and its status."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
         raise CapsuleNotFound(f"{path}: no such file") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise CapsuleUnreadable(f"{path}: {reason or error}") from None
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+        raise _unreadable(path, error) from None
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
         os.close(descriptor)
-        raise CapsuleUnreadable(f"{path} is {_nature(mode)}, not a regular file")
-    return os.fdopen(descriptor, "rb", buffering=0)
+        raise CapsuleUnreadable(f"{path} is {_nature(status.st_mode)}, not a regular file")
+    return descriptor, status
 
 
 def _nature(mode: int) -> str:

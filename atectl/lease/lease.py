@@ -41,6 +41,8 @@ class Lease:
         terms: what it is granted.
         ledger: knows it for as long as it runs, and is charged what it uses.
         tenancy: with whom it shares the host; None where it has the host to itself.
+        began_s: when what led to it began, by `time.monotonic`: its deadline and its seconds by
+            the clock count from there. None for now.
     """
 
     def __init__(
@@ -50,6 +52,7 @@ class Lease:
         terms: Terms,
         ledger: ProcessLedger,
         tenancy: "Tenancy | None" = None,
+        began_s: float | None = None,
     ) -> None:
         self.capsule = capsule
         self.terms = terms
@@ -67,7 +70,7 @@ class Lease:
         self._place: Place | None = None
         self._pool_key: PoolKey | None = None
         self._kept: KeptStore | None = None
-        self._started_s = time.monotonic()
+        self._started_s = time.monotonic() if began_s is None else began_s
         self._finished_s: float | None = None
         self._ended_at = 0.0
         self._cpu = CpuClock()

@@ -67,6 +67,8 @@ def refused(error: AtectlError) -> Outcome:
     over_quota = isinstance(error, InitialMemoryOverQuota | InitialTableOverQuota)
     if over_quota:
         return Outcome(QUOTA, error.exit_status, error)
+    if isinstance(error, DeadlinePassed):
+        return Outcome(DEADLINE, error.exit_status, error)
     return Outcome(
         FAILED if isinstance(error, EngineFailure) else REFUSED, error.exit_status, error
     )

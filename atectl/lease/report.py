@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from atectl.accounting import Quota
 from atectl.engine.traps import TrapReport
-from atectl.errors import AtectlError
-from atectl.lease.outcome import FAILED, REASONS, REFUSED, Outcome
+from atectl.errors import AtectlError, DeadlinePassed
+from atectl.lease.outcome import DEADLINE, FAILED, REASONS, REFUSED, Outcome
 from atectl.records.errors import ErrorFacts, facts_of
 from atectl.records.types import Mark
 from atectl.units import Moment
@@ -168,6 +168,8 @@ def refusal_report(
 ) -> RefusalReport:
     """The report of a capsule that was never started, for `error`."""
     reason = REFUSED if error.exit_status in _STATUSES_OF_REFUSAL else FAILED
+    if isinstance(error, DeadlinePassed):
+        reason = DEADLINE
     return RefusalReport(
         ending=Ending(reason, error.exit_status, principal, capsule, quota.memory_bytes),
         label=label,

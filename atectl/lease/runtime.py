@@ -1,11 +1,13 @@
 """What the leases of one process run on: an engine, the cache of compiled capsules, a ledger."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl import config
 from atectl.accounting import DEFAULT_STACK_BYTES
-from atectl.capsule.loading import Capsule, load
+from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
+from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, CacheUnusable
 from atectl.lease.lease import Lease
@@ -15,6 +17,7 @@ from atectl.ledger_store.records import HISTORY_LEASES, LedgerStore
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import ArtifactCache
+    from atectl.capsule.compilation import Compilation
     from atectl.lease.tenancy import Tenancy
     from atectl.ledger_store.flusher import LeaseFlusher
 
@@ -27,6 +30,7 @@ class Runtime:
         uses_cache: whether compiled capsules are taken from the cache, and kept there.
         burns_fuel: whether guests burn fuel.
         max_stack_bytes: what a guest's own call stack may take.
+        compiling: what a capsule may cost that is not in the cache.
 
     Raises:
         BadConfiguration: atectl.toml cannot be used (exit 2).
@@ -45,7 +49,9 @@ class Runtime:
         uses_cache: bool = True,
         burns_fuel: bool = False,
         max_stack_bytes: int = DEFAULT_STACK_BYTES,
+        compiling: CompileLimits = DEFAULT_LIMITS,
     ) -> None:
+        self.compiling = compiling
         self._ledger_flag = ledger_flag
         self._is_stored = config.ledger_path(ledger_flag) is not None
         self._flusher: LeaseFlusher | None = None
@@ -54,16 +60,32 @@ class Runtime:
         self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes)
         self.cache = self._open_cache() if uses_cache else None
 
-    def load(self, path: Path) -> Capsule:
-        """The capsule at `path`, compiled for the engine: see `capsule.loading.load`."""
-        capsule = load(self.engine, path, self.cache)
+    def load(
+        self,
+        path: Path,
+        until: float | None = None,
+        begun: "Callable[[Compilation], None] | None" = None,
+    ) -> Capsule:
+        """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`."""
+        found = find(self.engine, path, self.cache, self.compiling)
+        capsule = found if isinstance(found, Capsule) else self._compile(found, until, begun)
         if capsule.cache_error is not None:
             self.warnings.append(capsule.cache_error)
         return capsule
 
-    def lease(self, capsule: Capsule, terms: Terms, tenancy: "Tenancy | None" = None) -> Lease:
-        """A lease that is still to be started, and is in the ledger as soon as it is."""
-        return Lease(self.engine, capsule, terms, self.ledger, tenancy)
+    def lease(
+        self,
+        capsule: Capsule,
+        terms: Terms,
+        tenancy: "Tenancy | None" = None,
+        began_s: float | None = None,
+    ) -> Lease:
+        """A lease that is still to be started, and is in the ledger as soon as it is.
+
+        Args:
+            began_s: when what led to it began, by `time.monotonic`; None for now.
+        """
+        return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
     def store_ledger(self) -> None:
         """Have the ledger stored from now on, if it is to be; at best once a guest runs."""
@@ -83,6 +105,17 @@ class Runtime:
         failure = None if self._flusher is None else self._flusher.close()
         self.engine.close()
         return failure
+
+    def _compile(
+        self,
+        found: Uncompiled,
+        until: float | None,
+        begun: "Callable[[Compilation], None] | None",
+    ) -> Capsule:
+        from atectl.capsule.compiler import Compiler
+
+        with found, Compiler(self.engine, self.compiling) as compiler:
+            return required(found.compile(compiler, until, begun), found.name)
 
     def _open_cache(self) -> "ArtifactCache | None":
         from atectl.capsule.cache import ArtifactCache

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,11 +10,12 @@ from typing import TYPE_CHECKING
 from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
-from ..terminal.waiting import while_user_waits
+from ..terminal.waiting import QUIET_S, telling
 from .arguments import RunRequest, parse
 from .finished import FinishedRun
 
 if TYPE_CHECKING:
+    from atectl.capsule.compilation import Compilation
     from atectl.lease.lease import Lease
     from atectl.lease.locked import LeaseLock
     from atectl.lease.runtime import Runtime
@@ -44,8 +46,9 @@ def run(words: list[str]) -> int:
 
 
 def _run_capsule(request: RunRequest) -> FinishedRun:
+    began_s = time.monotonic()
     runtime = _runtime(request)
-    lease = _lease(request, runtime)
+    lease = _lease(request, runtime, began_s)
     screens = _screens(runtime.ledger, lease, request)
     ended = ended_by_signals(lambda ending: lease.end(ending.reason), screens)
     with ended, _locked(request, lease) as lock:
@@ -77,11 +80,18 @@ def _runtime(request: RunRequest) -> "Runtime":
     )
 
 
-def _lease(request: RunRequest, runtime: "Runtime") -> "Lease":
+def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
     from atectl.lease.terms import Terms
 
-    path = Path(request.capsule)
-    capsule = while_user_waits(f"compiling {path.name}", lambda: runtime.load(path))
+    path, deadline_s = Path(request.capsule), request.quota.deadline_s
+    until = None if deadline_s is None else began_s + deadline_s
+    with telling(f"compiling {path.name}") as tell:
+
+        def tell_if_long(compilation: "Compilation") -> None:
+            if not compilation.wait(QUIET_S):
+                tell()
+
+        capsule = runtime.load(path, until, tell_if_long)
     terms = Terms(
         principal=request.principal,
         quota=request.quota,
@@ -90,7 +100,7 @@ def _lease(request: RunRequest, runtime: "Runtime") -> "Lease":
         label=request.label,
         traps_on_refusal=request.traps_on_refusal,
     )
-    return runtime.lease(capsule, terms)
+    return runtime.lease(capsule, terms, began_s=began_s)
 
 
 def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[LeaseLock | None]":

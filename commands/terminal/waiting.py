@@ -1,13 +1,27 @@
 """Long work in native code: the user is told of it, and can interrupt it."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 QUIET_S = 0.4
 """How long nothing is shown: most work is done by then."""
 
 Result = TypeVar("Result")
+
+
+@contextmanager
+def telling(doing: str) -> Iterator[Callable[[], None]]:
+    """Gives what shows, on a terminal, that the user waits for `doing`; wiped off at the end."""
+    with ExitStack() as shown:
+
+        def tell() -> None:
+            from .countdown import status_line
+
+            shown.enter_context(status_line())(f"{doing} …")
+
+        yield tell
 
 
 def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
@@ -28,13 +42,11 @@ def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=do, name=doing, daemon=True)
     thread.start()
-    thread.join(QUIET_S)
-    if thread.is_alive():
-        from .countdown import status_line
-
-        with status_line() as show:
-            show(f"{doing} …")
-            thread.join()
+    with telling(doing) as tell:
+        thread.join(QUIET_S)
+        if thread.is_alive():
+            tell()
+        thread.join()
     if failures:
         raise failures[0]
     return results[0]

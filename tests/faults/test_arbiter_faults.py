@@ -18,7 +18,6 @@ from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
 from atectl.batch.job import JobResult, JobTerms
 from atectl.batch.settings import BatchSettings
-from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import AbortedByArbiter
@@ -32,6 +31,7 @@ from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
 from tests.support.limits import files_no_larger_than
+from tests.support.loading import load
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 

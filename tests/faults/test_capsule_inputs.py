@@ -12,22 +12,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
-from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
     InvalidCapsule,
+    MissingImport,
     NotWebAssembly,
     PrecompiledCapsule,
     TruncatedCapsule,
 )
 from tests.conftest import CAPSULES
+from tests.support.loading import load
 from tests.support.python_child import AS_NOBODY
 from tests.support.wasm_bytes import mutated
 
 VALID = sorted(CAPSULES.glob("*.wat"))
 MUTATIONS = 500
-REFUSALS = (NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule)
+REFUSALS = (NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule, MissingImport)
 
 
 @cache
@@ -85,7 +86,7 @@ def test_a_binary_cut_between_sections_is_refused_or_a_smaller_capsule(
     binary = binary_of(path)
     for length in section_starts(binary):
         found = outcome(engine, tmp_path, binary[:length])
-        assert found in (None, TruncatedCapsule, InvalidCapsule)
+        assert found in (None, TruncatedCapsule, InvalidCapsule, MissingImport)
 
 
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
@@ -133,7 +134,7 @@ def test_random_valid_modules_are_capsules_or_of_a_proposal_that_is_off(
 ) -> None:
     found = []
     for seed in range(40):
-        module = wasm_tools("smith", stdin=random.Random(seed).randbytes(2000))
+        module = wasm_tools("smith", "--max-imports=0", stdin=random.Random(seed).randbytes(2000))
         if module is not None:
             found.append(outcome(engine, tmp_path, module))
     assert len(found) >= 20
@@ -177,13 +178,15 @@ def test_text_without_end_is_refused_like_any_other(
 LOADS_AS_NOBODY = f"""
 import sys
 from pathlib import Path
+from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.errors import CapsuleUnreadable
 engine = Engine()
+compiler = Compiler(engine)
 {AS_NOBODY}
 try:
-    load(engine, Path(sys.argv[1]), None)
+    load(engine, Path(sys.argv[1]), None, compiler)
 except CapsuleUnreadable as error:
     print(error)
 """

@@ -13,11 +13,11 @@ from rich.console import Console
 from atectl import config
 from atectl.capsule.cache import ArtifactCache, Entry
 from atectl.capsule.cache_list import ArtifactList
-from atectl.capsule.loading import load
 from atectl.commands.cache.view import cache_table
 from atectl.commands.main import dispatch
 from atectl.engine.metered import Engine
 from atectl.units import show_size
+from tests.support.loading import load
 
 NOW = 1_800_000_000.0
 ENTRIES = [

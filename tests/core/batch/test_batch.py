@@ -1,9 +1,11 @@
 """A batch: every job has one result, under one budget, as slots get free."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,17 +18,18 @@ from atectl.batch.batch import Batch
 from atectl.batch.job import JobResult, JobRun, JobTerms
 from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
+from atectl.capsule.compilation import Compilation
+from atectl.capsule.compiler import Compiler
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.lease.outcome import Outcome, exited
-from atectl.lease.runtime import Runtime
 from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
-from atectl.system.apart import Apart, ApartFailed
 from atectl.system.memory import resident_bytes
 from atectl.trace.events import Decided, Event
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
+from tests.support.bombs import slow_loops
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
@@ -176,42 +179,67 @@ def test_a_fault_of_the_host_in_one_lease_is_that_jobs_alone(
     assert [told[n].outcome.exit_status for n in (1, 2, 4, 5, 6)] == [0] * 5
 
 
+@pytest.fixture
+def slow(tmp_path: Path) -> Path:
+    """A capsule that takes many seconds to compile."""
+    path = tmp_path / "slow.wat"
+    path.write_text(slow_loops(6000, 50))
+    return path
+
+
+@pytest.fixture
+def compiling(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Set once something is compiled."""
+    begun = threading.Event()
+    begin = Compiler.begin
+
+    def tell_and_begin(compiler: Compiler, *told: Any) -> Compilation:
+        begun.set()
+        return begin(compiler, *told)
+
+    monkeypatch.setattr(Compiler, "begin", tell_and_begin)
+    return begun
+
+
 def test_ending_a_batch_cuts_short_what_is_being_compiled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    batch: Batch, slow: Path, compiling: threading.Event
 ) -> None:
-    monkeypatch.setattr("atectl.capsule.shelf.COMPILED_APART_BYTES", 0)
-    asked = threading.Event()
-
-    def never_answer(apart: Apart, _question: object, _timeout_s: float | None = None) -> object:
-        asked.set()
-        wait_until(lambda: apart._is_cut_off)
-        raise ApartFailed("it was cut off")
-
-    monkeypatch.setattr("atectl.system.apart.Apart.ask", never_answer)
-    with (
-        Batch(settings(tmp_path), Runtime("none")) as batch,
-        running(batch, [job(1, CAPSULES / "hello.wat")]) as told,
-    ):
-        wait_until(asked.is_set)
+    with running(batch, [job(1, slow)]) as told:
+        compiling.wait()
         batch.end_all("interrupted")
     assert [result.outcome.reason for result in told] == ["interrupted"]
 
 
-def test_a_capsule_is_loaded_once(
-    batch: Batch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_batch_that_is_to_take_in_no_more_ends_what_does_not_run_yet(
+    batch: Batch, slow: Path, compiling: threading.Event
 ) -> None:
-    from atectl.capsule import shelf as capsule_shelf
+    with running(batch, [job(1, slow)]) as told:
+        compiling.wait()
+        batch.stop()
+        wait_until(lambda: told)
+    assert [result.outcome[:2] for result in told] == [("terminated", 143)]
 
-    loads: list[Path] = []
-    load = capsule_shelf.load
 
-    def count(engine: object, path: Path, cache: object) -> object:
-        loads.append(path)
-        return load(engine, path, cache)  # type: ignore[arg-type]
+def test_a_jobs_deadline_counts_while_its_capsule_is_compiled(batch: Batch, slow: Path) -> None:
+    jobs = [job(1, slow, quota=Quota(MIB, deadline_s=0.5))]
+    began = time.monotonic()
+    told = results(batch, jobs)
+    assert time.monotonic() - began < 10
+    assert told[1].outcome[:2] == ("deadline", 124)
+    assert "slow.wat was still being compiled" in str(told[1].outcome.error)
 
-    monkeypatch.setattr(capsule_shelf, "load", count)
+
+def test_a_capsule_is_compiled_once(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[str] = []
+    begin = Compiler.begin
+
+    def count(compiler: Compiler, name: str, *rest: Any) -> Compilation:
+        begun.append(name)
+        return begin(compiler, name, *rest)
+
+    monkeypatch.setattr(Compiler, "begin", count)
     assert len(results(batch, hellos(20))) == 20
-    assert loads == [CAPSULES / "hello.wat"]
+    assert begun == ["hello.wat"]
 
 
 def test_a_capsule_that_cannot_be_loaded_fails_its_own_job(batch: Batch, tmp_path: Path) -> None:

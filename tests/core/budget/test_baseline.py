@@ -23,6 +23,8 @@ from atectl.budget.baseline import (
 )
 from atectl.budget.baseline_child import _Host
 from atectl.budget.errors import BaselineUnmeasured
+from atectl.capsule.compiler import Compiler
+from atectl.engine.metered import Engine
 from atectl.errors import DeadlinePassed
 from atectl.ledger_store.records import LOST, PARKED, SPILLED, LeaseRecord
 from atectl.system.apart import Apart
@@ -156,8 +158,8 @@ def test_a_start_function_without_end_is_ended_and_the_capsule_named() -> None:
 
 
 def test_a_start_function_that_was_ended_computes_no_more() -> None:
-    with pytest.raises(DeadlinePassed):
-        _Host(0.2).try_out(NEVER_STARTS, 16 * MIB, 16 * MIB)
+    with Compiler(Engine()) as compiler, pytest.raises(DeadlinePassed):
+        _Host(compiler, 0.2).try_out(NEVER_STARTS, 16 * MIB, 16 * MIB)
     wait_until(lambda: NEVER_STARTS.name not in [each.name for each in threading.enumerate()])
 
 
@@ -181,7 +183,7 @@ def test_a_start_function_that_sleeps_in_a_host_call_is_left_alone(tmp_path: Pat
     assert baseline.resident_bytes is not None
 
 
-def test_what_did_not_start_in_time_is_waited_for_once(
+def test_what_is_compiled_and_what_does_not_start_are_tried_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late = sample(NEVER_STARTS, 16)
@@ -195,7 +197,7 @@ def test_what_did_not_start_in_time_is_waited_for_once(
 
     monkeypatch.setattr(Apart, "ask", listen)
     baseline = measure([late, compiled], start_s=2)
-    assert tried == [[str(late.path), str(compiled.path)], [str(compiled.path)]]
+    assert tried == [[str(late.path), str(compiled.path)]]
     assert [refusal.path for refusal in baseline.refusals] == [NEVER_STARTS]
     assert "1 capsule instantiated" in baseline.source
 

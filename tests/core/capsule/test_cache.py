@@ -1,5 +1,6 @@
 """Artifacts are kept, found, bounded, and never mapped unless they are what was placed."""
 
+import hashlib
 import os
 import shutil
 import signal
@@ -15,7 +16,7 @@ from wasmtime import Module
 
 from atectl.capsule import cache as artifact_cache
 from atectl.capsule import cache_folder
-from atectl.capsule.cache import LEFTOVER_NS, SETTLED_NS, Artifact, ArtifactCache
+from atectl.capsule.cache import LEFTOVER_NS, SETTLED_NS, ArtifactCache, Made
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
@@ -36,15 +37,20 @@ def cache(folder: Path) -> Iterator[ArtifactCache]:
         yield cache
 
 
-def artifact_of(engine: Engine, name: str = "run", tables: int = 0) -> Artifact:
-    module = Module(engine.native, f'(module (func (export "{name}")))')
-    return Artifact("module", tables, module)
+def artifact_of(engine: Engine, name: str = "run") -> Module:
+    return Module(engine.native, f'(module (func (export "{name}")))')
 
 
 def keep(
     cache: ArtifactCache, engine: Engine, sha256: str = SHA256, capsule: str = "some.wasm"
 ) -> None:
-    cache.store(engine, sha256, artifact_of(engine, tables=3), capsule=capsule)
+    content = artifact_of(engine).serialize()
+    made = Made(sha256, "module", 3, hashlib.sha256(content).hexdigest())
+    file = cache.new_artifact()
+    assert file is not None
+    with file:
+        os.write(file.descriptor, content)
+        cache.keep(engine, file, made, capsule=capsule)
 
 
 def the_file(folder: Path, suffix: str) -> Path:
@@ -218,7 +224,7 @@ def replace_it_by_a_pipe(artifact: Path) -> None:
 
 def replace_it_by_another_artifact(artifact: Path) -> None:
     engine = Engine()
-    artifact.write_bytes(artifact_of(engine, "other").code.serialize())
+    artifact.write_bytes(artifact_of(engine, "other").serialize())
     engine.close()
 
 
@@ -501,14 +507,16 @@ LOADS = """
 import sys
 from pathlib import Path
 from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 engine = Engine()
+compiler = Compiler(engine)
 cache = ArtifactCache.open(Path(sys.argv[1]))
 print("ready", flush=True)
 sys.stdin.readline()
 for path in sys.argv[2:]:
-    capsule = load(engine, Path(path), cache)
+    capsule = load(engine, Path(path), cache, compiler)
     assert capsule.cache_error is None, capsule.cache_error
     assert [export.name for export in capsule.code.exports] == [Path(path).name]
 print("done", flush=True)
@@ -569,11 +577,13 @@ FILLS_THE_DISK = """
 import resource, sys
 from pathlib import Path
 from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
+engine = Engine()
 cache = ArtifactCache.open(Path(sys.argv[1]))
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[3]), -1))
-capsule = load(Engine(), Path(sys.argv[2]), cache)
+capsule = load(engine, Path(sys.argv[2]), cache, Compiler(engine))
 print(capsule.kind, type(capsule.cache_error).__name__)
 """
 

@@ -5,12 +5,20 @@ from typing import Any
 
 import pytest
 import wasmtime
+from wasmtime.component import Component
 from wasmtime.component import Linker as ComponentLinker
 
-from atectl.capsule.interface import exported_functions, missing_imports, require_imports
-from atectl.capsule.loading import Capsule, load
+from atectl.capsule.interface import (
+    NamedCode,
+    exported_functions,
+    missing_imports,
+    require_imports,
+)
+from atectl.capsule.loading import Capsule
+from atectl.engine.kind import Kind
 from atectl.engine.metered import Engine
 from atectl.errors import MissingImport
+from tests.support.loading import load
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
 
@@ -22,8 +30,16 @@ def capsule_of(engine: Engine, folder: Path, text: str) -> Capsule:
 
 
 def refusal(engine: Engine, folder: Path, text: str) -> MissingImport:
+    """The error of the whole capsule, which is that of its imports alone."""
+    binary = bytes(wasmtime.wat2wasm(text))
+    kind: Kind = "component" if binary[4] == 0x0D else "module"
+    code_class = Component if kind == "component" else wasmtime.Module
+    with pytest.raises(MissingImport) as of_whole:
+        require_imports(engine, NamedCode("some.wat", kind, code_class(engine.native, binary)))
     with pytest.raises(MissingImport) as caught:
-        require_imports(engine, capsule_of(engine, folder, text))
+        capsule_of(engine, folder, text)
+    assert str(caught.value) == str(of_whole.value)
+    assert caught.value.remedy == of_whole.value.remedy
     assert caught.value.exit_status == 126
     return caught.value
 
@@ -170,14 +186,12 @@ PINGS_AT_ITS_START = """(component
     (with "host" (instance (export "ping" (func $lowered)))))))"""
 
 
-def test_nothing_of_a_component_runs_while_its_imports_are_looked_at(tmp_path: Path) -> None:
+def test_nothing_of_a_component_runs_while_its_imports_are_looked_at() -> None:
     engine = EngineThatHears()
-    path = tmp_path / "pings.wat"
-    path.write_text(PINGS_AT_ITS_START)
-    capsule = load(engine, path, None)
-    assert missing_imports(engine, capsule) == []
+    component = Component(engine.native, PINGS_AT_ITS_START)
+    assert missing_imports(engine, NamedCode("pings.wat", "component", component)) == []
     assert engine.pings == 0
-    engine.component_linker().instantiate(wasmtime.Store(engine.native), capsule.code)
+    engine.component_linker().instantiate(wasmtime.Store(engine.native), component)
     assert engine.pings == 1
 
 

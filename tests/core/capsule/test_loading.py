@@ -11,22 +11,35 @@ from typing import Never
 import pytest
 from wasmtime import Module, wat2wasm
 
-from atectl.capsule import loading as capsules
 from atectl.capsule.cache import ArtifactCache
-from atectl.capsule.loading import load
+from atectl.capsule.compilation import Compilation
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.errors import CapsuleTooLarge, CompileMemory, CompileTime
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.loading import Uncompiled, find
+from atectl.capsule.loading import load as load_with
+from atectl.capsule.refusal import Refusal
+from atectl.capsule.source import Source
+from atectl.capsule.verdict import Effort, Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
+    CapsuleError,
     CapsuleNotFound,
     CapsuleUnreadable,
+    CompilerGone,
     InvalidCapsule,
     NotWebAssembly,
     PrecompiledCapsule,
     TruncatedCapsule,
 )
+from tests.support.bombs import merge_bomb
+from tests.support.loading import load
 
+MIB = 1 << 20
 MODULE = '(module (table 1 funcref) (table 1 funcref) (func (export "run")))'
 COMPONENT = "(component (core module))"
+NEWLINE_IMPORT = """(module (import "env" "log\\n" (func)))"""
 
 
 @pytest.fixture
@@ -44,9 +57,9 @@ def write(folder: Path, content: str | bytes, name: str = "some.file") -> Path:
     return path
 
 
-def error_of(engine: Engine, path: Path) -> AtectlError:
+def error_of(engine: Engine, path: Path, cache: ArtifactCache | None = None) -> AtectlError:
     with pytest.raises(AtectlError) as caught:
-        load(engine, path, None)
+        load(engine, path, cache)
     return caught.value
 
 
@@ -133,7 +146,8 @@ def test_a_file_larger_than_any_capsule_is_not_read(engine: Engine, tmp_path: Pa
     path = write(tmp_path, MODULE)
     os.truncate(path, 10 << 40)
     error = error_of(engine, path)
-    assert isinstance(error, CapsuleUnreadable)
+    assert isinstance(error, CapsuleTooLarge)
+    assert error.exit_status == 126
     assert "10 TiB" in str(error)
 
 
@@ -242,8 +256,7 @@ def test_an_unchanged_file_is_neither_read_nor_hashed(
         raise AssertionError("it was read")
 
     monkeypatch.setattr(os, "fdopen", fail)
-    monkeypatch.setattr(capsules._Source, "read", fail)
-    monkeypatch.setattr(capsules, "_hash", fail)
+    monkeypatch.setattr(Source, "hash", fail)
     assert load(engine, path, cache).was_cached
 
 
@@ -265,15 +278,19 @@ def test_the_hash_of_a_file_that_changes_while_it_is_read_is_not_kept(
     engine: Engine, tmp_path: Path, cache: ArtifactCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(tmp_path, MODULE)
-    read = capsules._Source.read
+    hash_of = Source.hash
 
-    def read_and_change(source: capsules._Source) -> bytes:
-        content = read(source)
+    def hash_and_change(source: Source) -> str:
+        sha256 = hash_of(source)
         path.write_bytes(COMPONENT.encode())
-        return content
+        return sha256
 
-    monkeypatch.setattr(capsules._Source, "read", read_and_change)
-    assert load(engine, path, cache).kind == "module"
+    monkeypatch.setattr(Source, "hash", hash_and_change)
+    capsule = load(engine, path, cache)
+    # What was compiled is told, and kept, by its own hash.
+    assert capsule.kind == "component"
+    assert capsule.sha256 == hashlib.sha256(COMPONENT.encode()).hexdigest()
+    assert [entry.sha256 for entry in cache.entries()] == [capsule.sha256]
     monkeypatch.undo()
     assert cache.known_source(path.stat()) is None
     assert load(engine, path, cache).kind == "component"
@@ -297,3 +314,130 @@ def test_a_capsule_that_the_cache_cannot_keep_runs_all_the_same(
     assert capsule.kind == "module"
     assert capsule.cache_error is not None
     assert "100 B" in str(capsule.cache_error)
+
+
+# Refusals that are remembered
+
+
+def refusal_of(
+    engine: Engine, path: Path, cache: ArtifactCache, limits: CompileLimits
+) -> AtectlError | None:
+    """The error with which the cache alone refuses a capsule; None if it does not."""
+    try:
+        found = find(engine, path, cache, limits)
+    except CapsuleError as error:
+        return error
+    assert isinstance(found, Uncompiled)
+    found.close()
+    return None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(module (func (result i32)))",
+        '(module (import "env" "log\n\u2028" (func)))',
+        "hello, world",
+    ],
+    ids=["invalid", "missing import", "noise"],
+)
+def test_a_refusal_is_remembered_with_its_words_and_for_the_file_of_any_name(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache, text: str
+) -> None:
+    with pytest.raises(CapsuleError) as first:
+        load(engine, write(tmp_path, text, "one.wasm"), cache)
+    again = refusal_of(engine, write(tmp_path, text, "other.wasm"), cache, CompileLimits())
+    assert type(again) is type(first.value)
+    assert again is not None
+    assert str(again) == str(first.value).replace("one.wasm", "other.wasm", 1)
+    assert again.remedy == first.value.remedy
+
+
+def test_a_refusal_of_another_release_does_not_count(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "hello, world")
+    error_of(engine, path, cache)
+    assert refusal_of(engine, path, cache, CompileLimits()) is not None
+    monkeypatch.setattr("atectl.capsule.cache.__version__", "99")
+    assert refusal_of(engine, path, cache, CompileLimits()) is None
+
+
+def test_a_refusal_for_one_engine_is_none_for_another(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, "hello, world")
+    error_of(engine, path, cache)
+    burning = Engine(fuel=True)
+    assert refusal_of(burning, path, cache, CompileLimits()) is None
+    burning.close()
+
+
+def test_too_little_memory_is_remembered_until_there_is_more(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, merge_bomb(400, 400))
+    limits = CompileLimits(memory_bytes=32 * MIB)
+    with Compiler(engine, limits) as compiler, pytest.raises(CompileMemory):
+        load_with(engine, path, cache, compiler)
+    assert isinstance(refusal_of(engine, path, cache, limits), CompileMemory)
+    less, more = (limits._replace(memory_bytes=size * MIB) for size in (31, 33))
+    assert isinstance(refusal_of(engine, path, cache, less), CompileMemory)
+    assert refusal_of(engine, path, cache, more) is None
+
+
+@pytest.mark.parametrize(("is_certain", "is_kept"), [(True, True), (False, False)])
+def test_too_little_time_is_remembered_if_the_machine_had_time(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache, is_certain: bool, is_kept: bool
+) -> None:
+    path, limits = write(tmp_path, MODULE), CompileLimits(deadline_s=2)
+    refusal = Refusal(CompileTime.code, " takes long", "wait", 2.0, is_certain)
+
+    class Late(Compilation):
+        def verdict(self, until: float | None = None) -> Verdict:
+            return Verdict(None, Effort(), refusal=refusal)
+
+    class LateCompiler(Compiler):
+        def begin(self, name: str, capsule: int, cache: int | None = None) -> Compilation:
+            begun = super().begin(name, capsule, cache)
+            begun.__class__ = Late
+            return begun
+
+    with LateCompiler(engine) as compiler, pytest.raises(CompileTime):
+        load_with(engine, path, cache, compiler)
+    assert (refusal_of(engine, path, cache, limits) is not None) == is_kept
+    longer = limits._replace(deadline_s=3)
+    assert refusal_of(engine, path, cache, longer) is None
+
+
+def test_what_says_nothing_of_the_content_is_not_remembered(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, MODULE)
+    with Compiler(engine) as compiler:
+        compiler.close()
+        with pytest.raises(CompilerGone):
+            load_with(engine, path, cache, compiler)
+    with pytest.raises(CapsuleNotFound):
+        load(engine, tmp_path / "later", cache)
+    assert not [each for each in cache.path.iterdir() if each.suffix == ".refused"]
+    assert load(engine, path, cache).kind == "module"
+
+
+def test_a_capsule_tells_what_compiling_it_took(
+    engine: Engine, tmp_path: Path, cache: ArtifactCache
+) -> None:
+    path = write(tmp_path, MODULE)
+    compiled, cached = load(engine, path, cache), load(engine, path, cache)
+    assert compiled.compile_s > 0
+    assert compiled.compile_cpu_s > 0
+    assert compiled.compile_peak_bytes > MIB
+    assert cached[-3:] == (0.0, 0.0, 0)
+
+
+def test_without_a_cache_the_artifact_is_in_no_file(engine: Engine, tmp_path: Path) -> None:
+    before = set(Path("/proc/self/maps").read_text().splitlines())
+    capsule = load(engine, write(tmp_path, MODULE))
+    mapped = set(Path("/proc/self/maps").read_text().splitlines()) - before
+    assert any("/memfd:capsule" in line for line in mapped)
+    assert capsule.kind == "module"

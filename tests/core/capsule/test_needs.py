@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 import wasmtime
+from wasmtime.component import Component
 
-from atectl.capsule.binary import Reader
+from atectl.capsule.binary import Reader, kind_of
 from atectl.capsule.component_facts import WorldEntry
 from atectl.capsule.component_reading import read_component
 from atectl.capsule.inspection import inspect
-from atectl.capsule.interface import missing_imports
-from atectl.capsule.loading import load
+from atectl.capsule.interface import MissingImportNote, NamedCode, missing_imports
 from atectl.capsule.needs import Needs, needs_of_component
 from atectl.capsule.provided import PREVIEW_1, PREVIEW_1_MODULE, WASI_0_2, is_of_wasi_0_2
 from atectl.capsule.sections import Faults
@@ -23,6 +23,16 @@ from tests.support.real_capsules import CPYTHON, RESVG
 from tests.support.wasm_bytes import binary_of
 
 FIXTURES = sorted(CAPSULES.glob("*.wat"))
+
+
+def lacking_of(engine: Engine, path: Path) -> list[MissingImportNote]:
+    """What the engine says that it does not provide to the capsule at `path`."""
+    binary = binary_of(path.read_text())
+    if kind_of(binary) == "component":
+        code = NamedCode(path.name, "component", Component(engine.native, binary))
+    else:
+        code = NamedCode(path.name, "module", wasmtime.Module(engine.native, binary))
+    return missing_imports(engine, code)
 
 
 def needs_of(folder: Path, text: str) -> Needs:
@@ -150,7 +160,7 @@ def test_the_interfaces_of_wasi_0_2_are_those_of_the_engine(
 ) -> None:
     text = importing(interface, version)
     assert missing(tmp_path, text) == []
-    assert missing_imports(engine, load(engine, tmp_path / "some.wat", None)) == []
+    assert lacking_of(engine, tmp_path / "some.wat") == []
 
 
 @pytest.mark.parametrize(
@@ -166,7 +176,7 @@ def test_what_the_engine_does_not_provide_is_missing(
     assert not is_of_wasi_0_2(name)
     text = f'(component (import "{name}" (instance (export "get-random-u64" (func (result u64))))))'
     assert missing(tmp_path, text) == [(name, "instance")]
-    [found] = missing_imports(engine, load(engine, tmp_path / "some.wat", None))
+    [found] = lacking_of(engine, tmp_path / "some.wat")
     assert found.name == name
 
 
@@ -203,7 +213,7 @@ def test_what_is_missing_says_why_and_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", FIXTURES, ids=lambda path: path.stem)
 def test_the_engine_lacks_the_same_of_every_fixture(engine: Engine, path: Path) -> None:
-    lacking = [each.name for each in missing_imports(engine, load(engine, path, None))]
+    lacking = [each.name for each in lacking_of(engine, path)]
     assert [each.name for each in inspect(path).needs.missing_imports] == lacking
 
 

@@ -68,7 +68,7 @@ ARGUMENTS = """(component
     ],
 )
 def test_a_module_can_make_as_many_tables_as_it_defines(text: str, bound: int) -> None:
-    assert outline(binary_of(text)) == ("module", False, bound)
+    assert outline(binary_of(text))[:3] == ("module", False, bound)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_module_can_make_as_many_tables_as_it_defines(text: str, bound: int) -
     ],
 )
 def test_a_component_makes_tables_once_for_each_instantiation(text: str, bound: int) -> None:
-    assert outline(binary_of(text)) == ("component", False, bound)
+    assert outline(binary_of(text))[:3] == ("component", False, bound)
 
 
 @pytest.mark.parametrize("text", [TWICE, NESTED, OUTER_SIBLING, BUNDLES, ARGUMENTS])
@@ -115,7 +115,7 @@ def test_the_interpreter_of_python_makes_one_table() -> None:
     assert package is not None
     assert package.origin is not None
     interpreter = Path(package.origin).with_name("python-3.12.0.wasm").read_bytes()
-    assert outline(interpreter) == ("module", False, 1)
+    assert outline(interpreter)[:3] == ("module", False, 1)
 
 
 @pytest.mark.parametrize("header", [MODULE_HEADER, COMPONENT_HEADER])
@@ -172,7 +172,7 @@ def test_components_may_be_nested_deeper_than_the_interpreter_recurses() -> None
     binary = COMPONENT_HEADER
     for _ in range(3000):
         binary = COMPONENT_HEADER + section(4, binary)
-    assert outline(binary) == ("component", False, 0)
+    assert outline(binary)[:3] == ("component", False, 0)
 
 
 def test_more_sections_than_any_capsule_has_are_not_walked(

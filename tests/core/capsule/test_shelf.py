@@ -1,50 +1,244 @@
-"""Capsules are loaded once, whoever asks first, and failures are told to all who ask."""
+"""A host's capsules: what is at a path now, compiled once for all who ask at the same time."""
 
+import errno
+import os
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from wasmtime import wat2wasm
 
 from atectl.capsule import shelf as capsule_shelf
-from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.cache import SETTLED_NS, ArtifactCache
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.errors import HostExhausted
+from atectl.capsule.limits import CompileLimits
 from atectl.capsule.loading import Capsule
 from atectl.capsule.shelf import MAX_CAPSULES, CapsuleShelf
+from atectl.capsule.source import Source
 from atectl.engine.metered import Engine
-from atectl.errors import CapsuleNotFound, CompilerGone, InternalError, NotWebAssembly
+from atectl.errors import (
+    AtectlError,
+    CapsuleNotFound,
+    CompilerGone,
+    DeadlinePassed,
+    InternalError,
+    NotWebAssembly,
+    TruncatedCapsule,
+)
 from tests.conftest import CAPSULES
+from tests.support.bombs import slow_loops
+from tests.support.waiting import wait_until
 
 HELLO = CAPSULES / "hello.wat"
+ONE, TWO = '(module (func (export "one")))', '(module (func (export "two")))'
+
+
+class CountingCompiler(Compiler):
+    """A compiler that counts what it begins."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine, CompileLimits(memory_bytes=1 << 29))
+        self.begun = 0
+        self.prepare()
+
+    def begin(self, name: str, capsule: int, cache: int | None = None):  # type: ignore[no-untyped-def]
+        self.begun += 1
+        return super().begin(name, capsule, cache)
 
 
 @pytest.fixture
-def shelf() -> Iterator[CapsuleShelf]:
-    engine = Engine()
-    yield CapsuleShelf(engine, None)
-    engine.close()
+def compiler(engine: Engine) -> Iterator[CountingCompiler]:
+    with CountingCompiler(engine) as compiler:
+        yield compiler
 
 
-def test_a_capsule_is_the_same_for_all_who_ask(shelf: CapsuleShelf) -> None:
-    found: list[Capsule] = []
-    threads = [threading.Thread(target=lambda: found.append(shelf.get(HELLO))) for _ in range(8)]
+@pytest.fixture(params=[True, False], ids=["cached", "uncached"])
+def shelf(
+    request: pytest.FixtureRequest, engine: Engine, compiler: CountingCompiler, tmp_path: Path
+) -> Iterator[CapsuleShelf]:
+    if not request.param:
+        yield CapsuleShelf(engine, None, compiler)
+        return
+    with ArtifactCache.open(tmp_path / "cache") as cache:
+        yield CapsuleShelf(engine, cache, compiler)
+
+
+def write(path: Path, content: str) -> Path:
+    path.write_text(content)
+    return path
+
+
+def exports_of(capsule: Capsule) -> list[str]:
+    return [export.name for export in capsule.code.exports]  # type: ignore[union-attr]
+
+
+def settle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every file lain unchanged for long."""
+    now = time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: now() + 2 * SETTLED_NS)
+
+
+def at_once(count: int, work: Callable[[], object]) -> None:
+    threads = [threading.Thread(target=work) for _ in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+
+
+# One for all
+
+
+def test_all_who_ask_at_the_same_time_share_one_compilation(
+    shelf: CapsuleShelf, compiler: CountingCompiler
+) -> None:
+    found: list[Capsule] = []
+    at_once(8, lambda: found.append(shelf.get(HELLO)))
     assert len(found) == 8
     assert all(capsule is found[0] for capsule in found)
+    assert compiler.begun == 1
 
 
-def test_a_capsule_that_cannot_be_loaded_is_an_error_for_each(
+def test_the_same_content_elsewhere_is_compiled_once(
+    shelf: CapsuleShelf, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    one, other = (shelf.get(write(tmp_path / name, ONE)) for name in ("one.wat", "other.wat"))
+    assert (one.name, other.name) == ("one.wat", "other.wat")
+    assert one.code is other.code
+    assert compiler.begun == 1
+
+
+def test_an_unchanged_file_is_not_opened_again(
+    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    path = write(tmp_path / "some.wat", ONE)
+    first = shelf.get(path)
+
+    def refuse(*_: object) -> Source:
+        raise AssertionError("it was opened")
+
+    monkeypatch.setattr(Source, "open", refuse)
+    assert shelf.get(path) is first
+
+
+def test_a_file_that_changed_a_moment_ago_is_read_again(
     shelf: CapsuleShelf, tmp_path: Path
 ) -> None:
-    for _ in range(2):
-        with pytest.raises(CapsuleNotFound):
-            shelf.get(tmp_path / "missing.wasm")
-    noise = tmp_path / "noise.wasm"
-    noise.write_bytes(b"\x89PNG")
-    with pytest.raises(NotWebAssembly):
-        shelf.get(noise)
+    """Its next change might come within the same tick of the clock for files."""
+    path = write(tmp_path / "some.wat", ONE)
+    status = path.stat()
+    assert exports_of(shelf.get(path)) == ["one"]
+    path.write_text(TWO)
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert exports_of(shelf.get(path)) == ["two"]
+
+
+# What is there now
+
+
+def test_a_file_that_is_replaced_is_judged_anew(
+    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    path = write(tmp_path / "some.wat", ONE)
+    assert exports_of(shelf.get(path)) == ["one"]
+    write(tmp_path / "new", TWO).replace(path)
+    assert exports_of(shelf.get(path)) == ["two"]
+
+
+def test_a_file_that_comes_later_is_found(shelf: CapsuleShelf, tmp_path: Path) -> None:
+    path = tmp_path / "some.wat"
+    with pytest.raises(CapsuleNotFound):
+        shelf.get(path)
+    write(path, ONE)
+    assert exports_of(shelf.get(path)) == ["one"]
+
+
+def test_a_half_written_file_is_judged_anew_once_it_is_whole(
+    shelf: CapsuleShelf, tmp_path: Path
+) -> None:
+    path, whole = tmp_path / "some.wasm", bytes(wat2wasm(ONE))
+    path.write_bytes(whole[:20])
+    with pytest.raises(TruncatedCapsule):
+        shelf.get(path)
+    path.write_bytes(whole)
+    assert exports_of(shelf.get(path)) == ["one"]
+
+
+def test_a_file_that_is_gone_is_not_found_though_it_was(
+    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    path = write(tmp_path / "some.wat", ONE)
+    shelf.get(path)
+    path.unlink()
+    with pytest.raises(CapsuleNotFound):
+        shelf.get(path)
+
+
+def test_a_path_whose_file_is_replaced_again_and_again_keeps_only_the_last(
+    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    path = tmp_path / "some.wat"
+    for number in range(5):
+        write(tmp_path / "new", f'(module (func (export "{number}")))').replace(path)
+        shelf.get(path)
+    assert len(shelf._known) == len(shelf._seen) == 1
+
+
+# Refusals and faults
+
+
+def test_a_refusal_is_told_to_each_who_asks_by_an_error_of_their_own(
+    shelf: CapsuleShelf, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    noise = write(tmp_path / "noise.wasm", "\x89PNG")
+    depths = set()
+    for _ in range(3):
+        with pytest.raises(NotWebAssembly, match=r"noise\.wasm is not WebAssembly") as told:
+            shelf.get(noise)
+        depths.add(len(told.traceback))
+    assert len(depths) <= 2  # the first of them came from another thread
+    assert compiler.begun == 1
+
+
+def test_a_refusal_names_the_file_that_was_asked_for(shelf: CapsuleShelf, tmp_path: Path) -> None:
+    for name in ("one.wasm", "other.wasm"):
+        with pytest.raises(NotWebAssembly, match=f"^{name} is not"):
+            shelf.get(write(tmp_path / name, "\x89PNG"))
+
+
+def test_a_compiler_that_was_killed_is_not_remembered(
+    shelf: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise CompilerGone("it was killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(CountingCompiler, "begin", killed)
+        with pytest.raises(CompilerGone):
+            shelf.get(HELLO)
+    assert shelf.get(HELLO).kind == "module"
+
+
+def test_too_many_open_files_are_the_hosts_fault_and_not_remembered(
+    shelf: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(*_: object) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("atectl.capsule.source.os.open", no_more)
+        with pytest.raises(HostExhausted, match="too many open files") as told:
+            shelf.get(HELLO)
+    assert told.value.exit_status == 125
+    assert shelf.get(HELLO).kind == "module"
 
 
 def test_a_fault_in_loading_keeps_nobody_waiting(
@@ -53,63 +247,85 @@ def test_a_fault_in_loading_keeps_nobody_waiting(
     def break_down(*_: object) -> Capsule:
         raise MemoryError
 
-    monkeypatch.setattr(capsule_shelf, "load", break_down)
+    monkeypatch.setattr(capsule_shelf, "look_up", break_down)
     for _ in range(2):
         with pytest.raises(InternalError, match="MemoryError"):
             shelf.get(HELLO)
 
 
-def test_what_is_kept_is_bounded(shelf: CapsuleShelf, tmp_path: Path) -> None:
-    first = shelf.get(HELLO)
-    for number in range(MAX_CAPSULES):
-        with pytest.raises(CapsuleNotFound):
-            shelf.get(tmp_path / str(number))
-    assert shelf.get(HELLO) is not first
-
-
-def test_each_who_asks_is_told_of_a_failure_by_an_error_of_their_own(
-    shelf: CapsuleShelf, tmp_path: Path
-) -> None:
-    depths = set()
-    for _ in range(3):
-        with pytest.raises(CapsuleNotFound) as told:
-            shelf.get(tmp_path / "missing.wasm")
-        depths.add(len(told.traceback))
-    assert len(depths) == 1
+# Deadlines and ends
 
 
 @pytest.fixture
-def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[CapsuleShelf]:
-    """A shelf with a cache, to which every capsule is large."""
-    monkeypatch.setattr(capsule_shelf, "COMPILED_APART_BYTES", 0)
-    engine = Engine()
-    with ArtifactCache.open(tmp_path / "cache") as cache:
-        shelf = CapsuleShelf(engine, cache)
-        yield shelf
-        shelf.close()
-    engine.close()
+def slow(tmp_path: Path) -> Path:
+    return write(tmp_path / "slow.wat", slow_loops(6000, 50))
 
 
-def test_a_large_capsule_is_compiled_by_another_process(
-    cached: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+def test_who_asks_waits_until_its_deadline_and_others_go_on_waiting(
+    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler
 ) -> None:
-    def compile_here(*_: object) -> object:
-        raise AssertionError("it was compiled in this process")
+    gone: list[AtectlError] = []
 
-    monkeypatch.setattr("atectl.capsule.loading._compile", compile_here)
-    assert cached.get(HELLO).was_cached
+    def wait_for_long() -> None:
+        try:
+            shelf.get(slow)
+        except AtectlError as error:
+            gone.append(error)
+
+    patient = threading.Thread(target=wait_for_long)
+    patient.start()
+    wait_until(lambda: compiler.begun)
+    with pytest.raises(DeadlinePassed, match=r"slow\.wat was still being compiled"):
+        shelf.get(slow, time.monotonic() + 0.2)
+    assert compiler.begun == 1
+    assert patient.is_alive()
+    shelf.close()
+    patient.join()
+    assert [type(error) for error in gone] == [CompilerGone]
 
 
-def test_what_is_no_capsule_is_the_same_error_when_it_is_judged_apart(
-    cached: CapsuleShelf, tmp_path: Path
+def test_what_nobody_waits_for_any_more_is_cut_short(
+    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler
 ) -> None:
-    noise = tmp_path / "noise.wasm"
-    noise.write_bytes(b"\x89PNG")
-    with pytest.raises(NotWebAssembly, match=r"noise\.wasm is not WebAssembly"):
-        cached.get(noise)
+    with pytest.raises(DeadlinePassed):
+        shelf.get(slow, time.monotonic() + 0.2)
+    began = time.monotonic()
+    # There is one place for compiling, and it is free again.
+    assert shelf.get(HELLO, began + 60).kind == "module"
+    assert time.monotonic() - began < 20
 
 
-def test_a_closed_shelf_compiles_nothing_apart(cached: CapsuleShelf) -> None:
-    cached.close()
+def get_until_gone(shelf: CapsuleShelf, path: Path) -> None:
+    with suppress(CompilerGone):
+        shelf.get(path)
+
+
+def test_what_waits_for_its_turn_and_is_wanted_no_more_is_not_begun(
+    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    patient = threading.Thread(target=get_until_gone, args=(shelf, slow))
+    patient.start()
+    wait_until(lambda: compiler.begun)
+    other = write(tmp_path / "other.wat", ONE)
+    with pytest.raises(DeadlinePassed):
+        shelf.get(other, time.monotonic() + 0.2)
+    shelf.close()
+    patient.join()
+    assert compiler.begun == 1
+
+
+def test_a_closed_shelf_compiles_nothing(shelf: CapsuleShelf) -> None:
+    shelf.close()
     with pytest.raises(CompilerGone):
-        cached.get(HELLO)
+        shelf.get(HELLO)
+
+
+def test_what_is_kept_is_bounded(
+    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    monkeypatch.setattr(capsule_shelf, "MAX_CAPSULES", 3)
+    assert MAX_CAPSULES > 3
+    for number in range(5):
+        shelf.get(write(tmp_path / str(number), f'(module (func (export "{number}")))'))
+    assert len(shelf._known) == len(shelf._seen) == 3

@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from atectl import __version__, config
 from atectl.capsule.cache import ArtifactCache
-from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.errors import (
     BadConfiguration,
@@ -33,6 +32,7 @@ from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
 from tests.conftest import ROOT
 from tests.support.lease_records import make_lease
+from tests.support.loading import load
 from tests.support.python_child import AS_NOBODY, in_child
 
 

@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 from atectl.accounting import Ledger, Principal, Quota
-from atectl.capsule.loading import load
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
@@ -13,6 +12,7 @@ from atectl.engine.wasi import WasiSettings
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.terms import Terms
 from tests.conftest import CAPSULES
+from tests.support.loading import load
 
 PAGE = 65_536
 

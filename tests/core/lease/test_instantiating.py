@@ -6,7 +6,6 @@ import pytest
 from wasmtime import Trap
 
 from atectl.accounting import Ledger, Principal, Quota
-from atectl.capsule.loading import load
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
@@ -19,6 +18,7 @@ from atectl.errors import (
 )
 from atectl.lease.instantiating import instantiate, new_store
 from tests.conftest import CAPSULES
+from tests.support.loading import load
 
 PAGE = 65_536
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from atectl.accounting import Principal, Quota
-from atectl.capsule.loading import load
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.lease import Lease
@@ -11,6 +10,7 @@ from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import FINISHED, RUNNING
 from tests.conftest import CAPSULES
+from tests.support.loading import load
 
 MIB = 1 << 20
 LONG_S = 30.0

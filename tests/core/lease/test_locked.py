@@ -162,9 +162,9 @@ class TestBusy:
     def test_it_is_waited_for_and_that_is_told_once(
         self, valkey: Server, make: Callable[[str], Lease]
     ) -> None:
+        lease, told = make("hello"), list[LockBusy]()
         give_away(valkey, px=800)
-        told: list[LockBusy] = []
-        with under_lock(valkey, make("hello"), wait_s=20, told=told) as lock:
+        with under_lock(valkey, lease, wait_s=20, told=told) as lock:
             assert lock is not None
         assert len(told) == 1
 

@@ -1,0 +1,225 @@
+"""Compiling capsules in processes of their own, from the side of who waits for them.
+
+See `zygote` for who forks these processes, and `compile_child` for what one does.
+"""
+
+import os
+import sys
+import threading
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+from array import array
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Never
+
+from atectl.capsule.compilation import Compilation, Worker
+from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
+from atectl.capsule.records import encode
+from atectl.capsule.source import exhausted
+from atectl.capsule.task import CONTROL, Task, compile_threads
+from atectl.errors import CompilerGone
+
+if TYPE_CHECKING:
+    from _socket import socket
+
+    from atectl.capsule.forking import Child
+    from atectl.engine.metered import Engine
+
+_STARTS = "from atectl.capsule.zygote import main; main()"
+_REPLY_BYTES = 65_536
+_PID_BYTES = 20
+
+
+class Compiler:
+    """Compiles capsules for one engine, each in a child process. To be closed, or used with `with`.
+
+    As long as this process has one thread, it forks that child itself; else a process that waits
+    with one thread does so.
+
+    Args:
+        engine: what they are compiled for.
+        limits: what one may cost; `memory_bytes` is settled if it is not.
+        niceness: how much lower than this process's the priority of compiling is.
+    """
+
+    def __init__(
+        self, engine: "Engine", limits: CompileLimits = DEFAULT_LIMITS, *, niceness: int = 0
+    ) -> None:
+        self.limits = limits.settled()
+        self.engine = engine
+        self._niceness = niceness
+        self._lock = threading.Lock()
+        self._control: socket | None = None
+        self._zygote = 0
+        self._forked: list[Child] = []
+        self._is_closed = False
+        self._numbers = count(1)
+
+    def __enter__(self) -> "Compiler":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def prepare(self) -> None:
+        """Fork the process that waits, if that is possible: once there are threads, it is dear."""
+        with self._lock:
+            if self._control is None and _has_one_thread():
+                self._start()
+
+    def begin(self, name: str, capsule: int, cache: int | None = None) -> Compilation:
+        """Begin to compile what a descriptor leads to.
+
+        Args:
+            name: of the capsule's file, for messages.
+            capsule: a regular file, whose position is moved.
+            cache: a file for the artifact, None where there is no cache.
+
+        Raises:
+            HostExhausted: there is no room for another process or file (exit 125).
+            CompilerGone: this is closed (exit 125).
+        """
+        task = Task(
+            number=next(self._numbers),
+            name=name,
+            max_capsule_bytes=self.limits.max_capsule_bytes,
+            data_bytes=self.limits.memory_bytes or 0,
+            cpu_s=1 + int(self.limits.deadline_s * compile_threads()),
+            niceness=self._niceness,
+        )
+        memory = -1
+        try:
+            memory = os.memfd_create("capsule")
+            worker = self._worker(task, capsule, memory, memory if cache is None else cache)
+        except BaseException as failure:
+            if memory >= 0:
+                os.close(memory)
+            if isinstance(failure, OSError):
+                raise exhausted(name, failure.errno) from None
+            raise
+        return Compilation(name, self.limits, worker, memory)
+
+    def cut(self, number: int) -> None:
+        """End the compilation that has this number, if it still goes on."""
+        with self._lock, suppress(OSError):
+            if self._control is not None:
+                self._control.sendmsg([encode({"cut": str(number)})])
+
+    def close(self) -> None:
+        """Cut short what is being compiled; idempotent, and any thread may call it."""
+        with self._lock:
+            self._is_closed = True
+            self._stop()
+            for child in self._forked:
+                child.cut()
+            self._forked.clear()
+
+    def _worker(self, task: Task, capsule: int, memory: int, cache: int) -> Worker:
+        """Have a process begin with a task."""
+        with self._lock:
+            if self._is_closed:
+                raise CompilerGone(f"{task.name} is not compiled: the host is ending")
+            if self._control is None and _has_one_thread():
+                from atectl.capsule.forking import fork
+
+                child = fork(self.engine, task, capsule, memory, cache)
+                self._forked.append(child)
+                return child
+            pipe, replies = os.pipe()
+            try:
+                self._send(task, (capsule, memory, cache, replies))
+            except BaseException:
+                os.close(pipe)
+                raise
+            finally:
+                os.close(replies)
+            return _Remote(self, task.number, pipe)
+
+    def _send(self, task: Task, descriptors: tuple[int, ...]) -> None:
+        content = (SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))
+        control = self._control or self._start()
+        try:
+            control.sendmsg([encode(task.record())], [content])
+        except ConnectionError:  # somebody has ended the process that waits
+            self._stop()
+            self._start().sendmsg([encode(task.record())], [content])
+
+    def _start(self) -> "socket":
+        ours, its = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        try:
+            if _has_one_thread():
+                self._zygote = os.fork()
+                if self._zygote == 0:
+                    _become_zygote(its.fileno(), self.engine)
+            else:
+                self._zygote = _spawn(its.fileno(), burns_fuel=self.engine.burns_fuel)
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        self._control = ours
+        return ours
+
+    def _stop(self) -> None:
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+            with suppress(ChildProcessError):
+                os.waitpid(self._zygote, 0)
+
+
+class _Remote:
+    """A process that compiles and was forked by the one that waits, which tells of it."""
+
+    def __init__(self, compiler: Compiler, number: int, pipe: int) -> None:
+        self.pipe = pipe
+        self._compiler = compiler
+        self._number = number
+        self._said = bytearray()
+
+    @property
+    def pid(self) -> int | None:
+        line, end, _ = bytes(self._said[:_PID_BYTES]).partition(b"\n")
+        return int(line) or None if end else None
+
+    def hear(self) -> bytes | None:
+        said = os.read(self.pipe, _REPLY_BYTES)
+        if said:
+            self._said += said
+            return None
+        os.close(self.pipe)
+        return bytes(self._said).partition(b"\n")[2]
+
+    def cut(self) -> None:
+        self._compiler.cut(self._number)
+
+
+def _has_one_thread() -> bool:
+    """Whether this process may fork and go on in Python; no where the system does not tell."""
+    try:
+        return len(list(Path("/proc/self/task").iterdir())) == 1
+    except OSError:
+        return False
+
+
+def _become_zygote(control: int, engine: "Engine") -> Never:
+    try:
+        # Imported in the fork alone, which needs what judges and compiles.
+        from atectl.capsule.zygote import become_zygote
+
+        become_zygote(control, engine)
+    finally:
+        os._exit(1)
+
+
+def _spawn(control: int, *, burns_fuel: bool) -> int:
+    """Start a process anew that does what a fork of this one would."""
+    actions = [
+        (os.POSIX_SPAWN_DUP2, control, CONTROL),
+        (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_RDWR, 0),
+        (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_RDWR, 0),
+    ]
+    words = [sys.executable, "-P", "-c", _STARTS, *(["fuel"] if burns_fuel else [])]
+    return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)

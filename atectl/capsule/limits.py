@@ -1,0 +1,39 @@
+"""What a capsule may cost before its first instruction."""
+
+from typing import NamedTuple
+
+DEFAULT_MAX_CAPSULE_BYTES = 256 << 20
+DEFAULT_COMPILE_MEMORY_BYTES = 1 << 30
+DEFAULT_COMPILE_DEADLINE_S = 60.0
+
+
+class CompileLimits(NamedTuple):
+    """The bounds on reading and compiling one capsule.
+
+    `memory_bytes` is what the process that compiles it may take, None for the default: 1 GiB, or
+    what this machine lets a process have if that is less.
+    """
+
+    max_capsule_bytes: int = DEFAULT_MAX_CAPSULE_BYTES
+    memory_bytes: int | None = None
+    deadline_s: float = DEFAULT_COMPILE_DEADLINE_S
+
+    def settled(self, host_limit_bytes: int | None = None) -> "CompileLimits":
+        """The same limits with a number for `memory_bytes`.
+
+        Args:
+            host_limit_bytes: what this process and all that it starts may take together; None
+                for the tightest ceiling of this machine.
+        """
+        if self.memory_bytes is not None:
+            return self
+        from atectl.system.ceilings import ceilings, tightest
+        from atectl.system.memory import resident_bytes
+
+        if host_limit_bytes is None:
+            host_limit_bytes = tightest(ceilings()).size_bytes or DEFAULT_COMPILE_MEMORY_BYTES
+        left = host_limit_bytes - (resident_bytes() or 0)
+        return self._replace(memory_bytes=max(1, min(DEFAULT_COMPILE_MEMORY_BYTES, left)))
+
+
+DEFAULT_LIMITS = CompileLimits()

@@ -1,0 +1,64 @@
+"""Why a capsule is not run, in a form that outlives the process that found it out."""
+
+from typing import NamedTuple
+
+from atectl.capsule.errors import CompileMemory, CompileTime, ExtraMissing
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.records import escape, unescape
+from atectl.errors import AtectlError, CapsuleError
+
+
+class Refusal(NamedTuple):
+    """A verdict on the content of a capsule.
+
+    `said` follows the name of the file, which is no part of the verdict. `limit` is the limit
+    that was too low, in bytes or seconds, 0 where none would have been high enough. One that
+    `is_certain` would be found again.
+    """
+
+    code: str
+    said: str
+    remedy: str
+    limit: float = 0.0
+    is_certain: bool = True
+
+    @classmethod
+    def of(cls, error: AtectlError, name: str) -> "Refusal":
+        """The verdict that an error tells, whose message begins with the file's name."""
+        said = str(error).removeprefix(name)
+        return cls(error.code, said, error.remedy, is_certain=isinstance(error, CapsuleError))
+
+    def error(self, name: str) -> AtectlError:
+        """The error to raise for the file of this name."""
+        kinds: tuple[type[AtectlError], ...] = (*CapsuleError.__subclasses__(), ExtraMissing)
+        [kind] = (each for each in kinds if each.code == self.code)
+        return kind(f"{name}{self.said}", remedy=self.remedy)
+
+    def holds_under(self, limits: CompileLimits) -> bool:
+        """Whether a compilation under these limits would end the same way."""
+        if self.code == CompileMemory.code:
+            return (limits.settled().memory_bytes or 0) <= self.limit
+        if self.code == CompileTime.code:
+            return limits.deadline_s <= self.limit
+        return True
+
+    def record(self) -> dict[str, str]:
+        """The verdict as named lines."""
+        return {
+            "code": self.code,
+            "said": escape(self.said),
+            "remedy": escape(self.remedy),
+            "limit": repr(self.limit),
+            "certain": "yes" if self.is_certain else "no",
+        }
+
+    @classmethod
+    def read(cls, record: dict[str, str]) -> "Refusal":
+        """What `record` told."""
+        return cls(
+            record["code"],
+            unescape(record["said"]),
+            unescape(record["remedy"]),
+            float(record["limit"]),
+            record["certain"] == "yes",
+        )

@@ -1,0 +1,151 @@
+"""What a compilation came to, from what its process answered or how it died."""
+
+import errno
+import re
+import signal
+from typing import TYPE_CHECKING, NamedTuple
+
+from atectl.capsule.cache import Made
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.records import decode, unescape
+from atectl.capsule.source import exhausted
+from atectl.errors import (
+    AtectlError,
+    CompilerGone,
+    InternalError,
+)
+from atectl.units import format_duration, format_size
+
+if TYPE_CHECKING:
+    from atectl.capsule.refusal import Refusal
+    from atectl.engine.kind import Kind
+
+_FAILED_ALLOCATION = r"memory allocation of (\d+) bytes failed"
+_DIED_FOR_MEMORY = {-signal.SIGABRT, -signal.SIGSEGV, -signal.SIGBUS}
+_NEAR = 0.5
+"""What share of a limit must have been reached for that limit to be the cause."""
+
+
+class Effort(NamedTuple):
+    """What a compilation took: seconds by the clock and of all cores, and resident bytes.
+
+    Those are what its process took beyond what it began with, at most.
+    """
+
+    wall_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_bytes: int = 0
+
+
+class Verdict(NamedTuple):
+    """What was made of a capsule, or why nothing was: `made` or `refusal` is there.
+
+    `sha256` is of the capsule as it was read, None if the process died before it could tell.
+    `unkept` says why the artifact is in memory and not in the file of the cache; empty if it is
+    there.
+    """
+
+    sha256: str | None
+    effort: Effort
+    made: Made | None = None
+    unkept: str = ""
+    refusal: "Refusal | None" = None
+
+
+def verdict_of(
+    reply: bytes, name: str, limits: CompileLimits, wall_s: float, *, was_late: bool
+) -> Verdict:
+    """What a reply of the zygote says.
+
+    Args:
+        name: of the capsule's file, for messages.
+        limits: what the compilation was held to.
+        wall_s: how long it took.
+        was_late: whether it was ended for taking too long.
+
+    Raises:
+        CompilerGone, HostExhausted, InternalError: it says nothing of the capsule (exit 125).
+    """
+    record = decode(reply)
+    if record is None:
+        raise CompilerGone(f"{name}: the process that compiles was ended")
+    # What it has of the process that forked it is there once for both.
+    taken_bytes = int(record.get("peak", 0)) - int(record.get("began_with", 0))
+    effort = Effort(wall_s, float(record.get("cpu", 0)), max(0, taken_bytes))
+    sha256 = record.get("sha256")
+    if "unkept" in record and sha256 is not None:
+        kind: Kind = "component" if record["kind"] == "component" else "module"
+        made = Made(sha256, kind, int(record["tables"]), record["artifact"])
+        return Verdict(sha256, effort, made, unescape(record["unkept"]))
+    from atectl.capsule.refusal import Refusal
+
+    if "code" in record:
+        return Verdict(sha256, effort, refusal=Refusal.read(record))
+    if was_late or int(record.get("status", 0)) == -signal.SIGXCPU:
+        return Verdict(sha256, effort, refusal=_out_of_time(limits, effort))
+    refusal = _out_of_memory(record, limits, effort)
+    if refusal is not None:
+        return Verdict(sha256, effort, refusal=refusal)
+    raise _fault(name, record)
+
+
+def _out_of_time(limits: CompileLimits, effort: Effort) -> "Refusal":
+    from atectl.capsule.errors import CompileTime
+    from atectl.capsule.refusal import Refusal
+
+    return Refusal(
+        CompileTime.code,
+        f" takes longer than {format_duration(limits.deadline_s)} to compile",
+        CompileTime.default_remedy,
+        limit=limits.deadline_s,
+        # On a machine with other things to do, it may have been their fault.
+        is_certain=effort.cpu_s >= _NEAR * limits.deadline_s,
+    )
+
+
+def _out_of_memory(
+    record: dict[str, str], limits: CompileLimits, effort: Effort
+) -> "Refusal | None":
+    """The verdict that it took too much memory; None if that is not what ended it."""
+    from atectl.capsule.errors import CompileMemory
+    from atectl.capsule.refusal import Refusal
+
+    limit_bytes = limits.memory_bytes or 0
+    asked_bytes = 0
+    fault = record.get("fault")
+    if fault is None and int(record["status"]) in _DIED_FOR_MEMORY:
+        failed = re.search(_FAILED_ALLOCATION, unescape(record["messages"]))
+        asked_bytes = int(failed[1]) if failed else 0
+    elif fault != "memory" and (fault, record.get("errno")) != ("system", str(errno.EFBIG)):
+        return None
+    # What failed far below the limit failed for the system's want of memory, or another fault.
+    is_near = effort.peak_bytes + asked_bytes >= _NEAR * limit_bytes
+    if fault is None and not is_near:
+        return None
+    return Refusal(
+        CompileMemory.code,
+        f" takes more than {format_size(limit_bytes)} of memory to compile",
+        CompileMemory.default_remedy,
+        limit=limit_bytes,
+        is_certain=is_near,
+    )
+
+
+def _fault(name: str, record: dict[str, str]) -> AtectlError:
+    """What kept the capsule from being judged."""
+    fault = record.get("fault")
+    if fault == "system":
+        return exhausted(name, int(record["errno"]))
+    if fault == "other":
+        return InternalError(f"{name}: {unescape(record['said'])}")
+    status, said = int(record["status"]), unescape(record["messages"])
+    if re.search(_FAILED_ALLOCATION, said):
+        return exhausted(name, errno.ENOMEM)
+    if status == -signal.SIGKILL:
+        return CompilerGone(f"{name}: the process that compiled it was ended by SIGKILL")
+    how = signal.Signals(-status).name if status < 0 else f"status {status}"
+    why = next((line.strip() for line in said.splitlines() if line.strip()), "no reason given")
+    return CompilerGone(
+        f"{name}: the engine broke down as it compiled it ({how}): {why}",
+        remedy="that is a fault of the engine: report it to wasmtime's makers with the capsule",
+    )

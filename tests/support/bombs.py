@@ -1,0 +1,94 @@
+"""Capsules that are dear to compile, or would be if they were compiled."""
+
+from collections.abc import Iterator
+
+from tests.support import wasm_bytes
+
+HEADER = '(module (memory (export "memory") 1) '
+
+
+def merge_bomb(blocks: int, variables: int) -> str:
+    """Every block is a target of one br_table, so that all variables are merged at each.
+
+    300 and 300 take 100 MiB; 1000 and 800 take 0.9 GiB and some seconds.
+    """
+    loads = "".join(
+        f"(local.set {n} (i32.load offset={4 * n} (local.get {(n + 1) % variables})))"
+        for n in range(variables)
+    )
+    table = "(br_table " + " ".join(map(str, range(blocks))) + " (local.get 0))"
+    ends = "".join(
+        f") (local.set {n % variables} (i32.add (local.get {(7 * n + 1) % variables}) "
+        f"(i32.const {n}))) (br_if {blocks - 1 - n} (local.get {3 * n % variables}))"
+        for n in range(blocks)
+    )
+    stores = "".join(
+        f"(i32.store offset={4 * n} (i32.const 0) (local.get {n}))" for n in range(variables)
+    )
+    body = f"(loop $again {'(block ' * blocks}{loads}{table}{ends}{stores})"
+    return f'{HEADER}(func (export "_start") (local {"i32 " * variables}) {body}))'
+
+
+def slow_loops(variables: int, loops: int) -> str:
+    """Nested loops, each of which changes every variable.
+
+    6000 and 50 take 12 seconds of one core and 300 MiB, and little more time with more cores.
+    """
+    sets = "".join(f"(local.set {n} (i32.load (local.get {n})))" for n in range(variables))
+    body = "(loop " * loops + sets + "(br_if 0 (local.get 0)))" * loops
+    return f'{HEADER}(func (export "_start") (local {"i32 " * variables}) {body}))'
+
+
+def doubling_component(levels: int) -> str:
+    """A component each of whose levels instantiates the one below twice."""
+    nested = "".join(
+        f"(component $c{n} (alias outer 1 $c{n - 1} (component $below)) "
+        "(instance (instantiate $below)) (instance (instantiate $below)))"
+        for n in range(1, levels + 1)
+    )
+    return f"(component (component $c0) {nested} (instance (instantiate $c{levels})))"
+
+
+def passive_functions(count: int) -> str:
+    """A segment of so many functions, all of them the same: 260,000 take 670 MiB to compile."""
+    return f'(module (func $f) (func (export "_start")) (elem func{" $f" * count}))'
+
+
+def invalid_at_its_end(binary: bytes) -> bytes:
+    """A module whose last function lacks its end: all that is before it is as it was."""
+    *_, (_, _, end) = (each for each in _sections(binary) if each[0] == _CODE)
+    return binary[: end - 1] + b"\0" + binary[end:]
+
+
+def with_import(binary: bytes, module: str, name: str) -> bytes:
+    """A module that imports one function more, without parameters and results."""
+    [(_, start, end)] = (each for each in _sections(binary) if each[0] == _IMPORTS)
+    contents_start = start + 1 + _number(binary, start + 1)[1]
+    count, length = _number(binary, contents_start)
+    entry = wasm_bytes.name(module) + wasm_bytes.name(name) + b"\0\0"
+    contents = wasm_bytes.leb(count + 1) + binary[contents_start + length : end] + entry
+    return binary[:start] + wasm_bytes.section(_IMPORTS, contents) + binary[end:]
+
+
+_IMPORTS, _CODE = 2, 10
+
+
+def _sections(binary: bytes) -> Iterator[tuple[int, int, int]]:
+    """Number, start and end of each section of a binary."""
+    position = 8
+    while position < len(binary):
+        size, length = _number(binary, position + 1)
+        end = position + 1 + length + size
+        yield binary[position], position, end
+        position = end
+
+
+def _number(binary: bytes, position: int) -> tuple[int, int]:
+    """A LEB128 number, and how many bytes it has."""
+    value = 0
+    for length in range(1, 6):
+        byte = binary[position + length - 1]
+        value |= (byte & 0x7F) << 7 * (length - 1)
+        if byte < 0x80:
+            break
+    return value, length
