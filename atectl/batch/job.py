@@ -4,8 +4,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.accounting import Reading
 from atectl.arbitration.seat import Ruling
-from atectl.engine.meter import Reading
 from atectl.errors import InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.lease import Lease

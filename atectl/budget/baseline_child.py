@@ -16,13 +16,12 @@ from typing import Any
 from wasmtime import Store, Trap, WasiConfig, WasmtimeError  # noqa: TID253
 
 from atectl import config
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.interface import require_imports
 from atectl.capsule.loading import Capsule, load
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.traps import is_trap
 from atectl.errors import (

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
+from atectl.accounting import Meter
 from atectl.engine.bindings import (
     create_memories_with,
     error_pointer,
@@ -28,7 +29,6 @@ from atectl.engine.bindings import (
     new_memory_callback,
     system_memory,
 )
-from atectl.engine.meter import Meter
 
 if TYPE_CHECKING:
     from atectl.spill.area import SpillArea, SpillFile

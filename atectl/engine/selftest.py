@@ -4,9 +4,8 @@ from typing import NamedTuple
 
 import wasmtime  # noqa: TID253
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import EngineUntrusted
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
+from atectl.accounting import Reading
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Reading
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.wasi import wasi_config
 from atectl.lease import entry

@@ -5,10 +5,9 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from atectl.accounting import Observation
+from atectl.accounting import Meter, Observation, Reading
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter, Reading
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import AbortedByArbiter, AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes

@@ -4,9 +4,8 @@ import os
 import time
 from typing import Protocol
 
-from atectl.accounting import Observation, Usage
+from atectl.accounting import Observation, Reading, Usage
 from atectl.capsule.loading import Capsule
-from atectl.engine.meter import Reading
 from atectl.lease.outcome import Outcome
 from atectl.lease.terms import Terms
 from atectl.ledger_store.records import FINISHED, LeaseRecord

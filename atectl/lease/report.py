@@ -12,7 +12,7 @@ from atectl.records.types import Mark
 from atectl.units import Moment
 
 if TYPE_CHECKING:
-    from atectl.engine.meter import Reading
+    from atectl.accounting import Reading
     from atectl.lease.lease import Lease
 
 _STATUSES_OF_REFUSAL = (75, 126, 127)

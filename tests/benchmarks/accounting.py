@@ -7,9 +7,8 @@ from statistics import median
 
 import wasmtime
 
-from atectl.accounting import MAX_PRINCIPALS, Ledger, Principal, Quota
+from atectl.accounting import MAX_PRINCIPALS, Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from tests.benchmarks.measuring import Row
 from tests.benchmarks.processes import CAPSULES

@@ -11,12 +11,11 @@ from typing import NamedTuple
 
 import wasmtime
 
-from atectl.accounting import Budget, Ledger, Principal, Quota
+from atectl.accounting import Budget, Ledger, Meter, Principal, Quota
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.spill.area import SpillArea
 from tests.benchmarks.measuring import Row, seconds

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from atectl.accounting import Reading
 from atectl.batch.job import JobResult
 from atectl.batch.lines import result_of_job
 from atectl.budget.errors import BadResults
 from atectl.budget.jobs import JobDefaults, Submission, submit
 from atectl.commands.batch.resuming import DoneBefore, read_done
-from atectl.engine.meter import Reading
 from atectl.lease.outcome import exited
 from atectl.records.as_json import document
 from tests.conftest import CAPSULES

@@ -4,9 +4,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from atectl.accounting import Principal, Quota
+from atectl.accounting import Principal, Quota, Reading
 from atectl.batch.job import JobRun, JobTerms
-from atectl.engine.meter import Reading
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.terms import Terms

@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from atectl.accounting import Quota
+from atectl.accounting import Quota, Reading
 from atectl.arbitration.seat import Ruling
 from atectl.arbitration.view import Action
 from atectl.batch.job import JobResult
 from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import JobDefaults, Submission, submit
-from atectl.engine.meter import Reading
 from atectl.lease.outcome import Outcome, exited, told_to_end
 from atectl.records.as_json import document
 

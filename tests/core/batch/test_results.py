@@ -2,9 +2,9 @@
 
 import threading
 
+from atectl.accounting import Reading
 from atectl.batch.job import JobResult
 from atectl.batch.results import ResultQueue
-from atectl.engine.meter import Reading
 from atectl.lease.outcome import exited
 
 

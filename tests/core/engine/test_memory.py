@@ -6,10 +6,9 @@ from pathlib import Path
 import pytest
 from wasmtime import Instance, Module, Trap, WasmtimeError
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine import memory as linear_memory
 from atectl.engine.memory import Gate, LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 
 PAGE = 65_536

@@ -5,9 +5,8 @@ import threading
 import pytest
 from wasmtime import Instance, Module, WasmtimeError
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory, MemoryCreator
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.selftest import self_test
 from atectl.errors import EngineUntrusted

@@ -4,10 +4,9 @@ import pytest
 import wasmtime
 from wasmtime import component as wit
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine import traps
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 
 ALLOCATES = """(module (type $a (array i8))

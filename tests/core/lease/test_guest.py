@@ -4,9 +4,8 @@ import threading
 import time
 from pathlib import Path
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread

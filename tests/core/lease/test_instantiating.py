@@ -5,9 +5,8 @@ from pathlib import Path
 import pytest
 from wasmtime import Trap
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import (
     AtectlError,

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from wasmtime import Instance, Module
 
-from atectl.accounting import Ledger, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine import memory as linear_memory
 from atectl.engine.memory import LeaseMemory
-from atectl.engine.meter import Meter
 from atectl.engine.metered import Engine, GuestControl
 from atectl.spill import area as spill
 from atectl.spill.area import CHUNK_BYTES, SpillArea, SpillFile

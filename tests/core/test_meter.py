@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.accounting import Ledger, Principal, Quota
-from atectl.engine.meter import Meter, Reading
+from atectl.accounting import Ledger, Meter, Principal, Quota, Reading
 
 KIB = 1024
 PAGE = 64 * KIB
