@@ -57,10 +57,12 @@ class Component(NamedTuple):
 
 
 class Manifest(NamedTuple):
-    """A Capsule.toml."""
+    """A Capsule.toml: what a capsule is called, and its files."""
 
     package: Package
+    """What the capsule is called."""
     components: tuple[Component, ...]
+    """Its files."""
 
     @property
     def main(self) -> Component:
@@ -130,20 +132,10 @@ _components_reader = Reader(
 )
 
 FILE = Table(
+    Manifest,
     fields=(
-        Field(
-            "package",
-            read_as(Package, PACKAGE),
-            is_required=True,
-            says="What the capsule is called.",
-        ),
-        Field(
-            "component",
-            _components_reader,
-            "components",
-            is_required=True,
-            says="The files of the capsule.",
-        ),
+        Field("package", read_as(Package, PACKAGE), is_required=True),
+        Field("component", _components_reader, "components", is_required=True),
     ),
     takes_others=True,
 )
