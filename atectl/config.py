@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 NO_LEDGER = "none"
 DEFAULT_CACHE_BYTES = 2 << 30
+"""What the compiled capsules may take together."""
+
+DEFAULT_REDIS_TIMEOUT_S = 5.0
+"""How long a connection to Redis is waited for, and each answer."""
 
 
 class Settings(NamedTuple):

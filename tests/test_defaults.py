@@ -34,6 +34,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Run:
         ("accounting", "DEFAULT_STACK_BYTES", "768 << 10"),
         ("accounting", "DEFAULT_SOFT", "0.60"),
         ("accounting", "DEFAULT_RESUME", "0.45"),
+        ("config", "DEFAULT_REDIS_TIMEOUT_S", "8.0"),
         ("system/ceilings", "DEFAULT_SHARE", "0.85"),
         ("budget/file", "MAX_JOBS", "2048"),
         ("budget/file", "DEFAULT_SPILL_DIR", 'Path("/spilled")'),
@@ -139,6 +140,7 @@ print(*host.budget(), host.spill_dir)
         (("locks", "hold"), "[default: 48s]"),
         (("locks", "hold"), "[default: 7m]"),
         (("locks", "ls"), "[default: 48s]"),
+        (("locks", "ls"), "each answer; 8s by default."),
         (("locks", "ls"), "[default: locked:]"),
     ],
 )

@@ -7,11 +7,10 @@ import os
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
-from atectl.config import Settings, load_settings
+from atectl.config import DEFAULT_REDIS_TIMEOUT_S, Settings, load_settings
 from atectl.redis.errors import BadRedisFile, BadRedisUrl, NoRedisNamed
 from atectl.units import parse_duration
 
-DEFAULT_TIMEOUT_S = 5.0
 DEFAULT_RETRIES = 3
 DEFAULT_PORT = 6379
 MAX_PASSWORD_BYTES = 4096
@@ -44,7 +43,7 @@ class RedisSettings(NamedTuple):
     cert_file: str | None = None
     key_file: str | None = None
     server_name: str | None = None
-    timeout_s: float = DEFAULT_TIMEOUT_S
+    timeout_s: float = DEFAULT_REDIS_TIMEOUT_S
     retries: int = DEFAULT_RETRIES
 
     @property
@@ -91,7 +90,9 @@ def redis_settings(
     named = named or stored.redis_url
     if not named:
         raise NoRedisNamed("no Redis server was named")
-    timeout_s = parse_duration(timeout) if timeout else stored.redis_timeout_s or DEFAULT_TIMEOUT_S
+    timeout_s = (
+        parse_duration(timeout) if timeout else stored.redis_timeout_s or DEFAULT_REDIS_TIMEOUT_S
+    )
     settings = parse_redis_url(named)._replace(
         ca_file=_expanded(ca or stored.redis_ca),
         cert_file=_expanded(cert or stored.redis_cert),

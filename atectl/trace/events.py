@@ -5,12 +5,13 @@ written as it happens, so that the trace of a process that was killed lacks only
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.seat import FAILED
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Action, Decision, HostView
+from atectl.records.types import Mark
 
 SCHEMA_VERSION = 1
 
@@ -21,7 +22,8 @@ HEADER_NAME = "trace"
 class Header(NamedTuple):
     """What the host of a trace ran under."""
 
-    budget: Budget
+    budget: Annotated[Budget, Mark.INLINE]
+    """What the host might use."""
     backpressure: str
     """How leases were held back."""
     policy: str | None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from atectl.accounting import Pressure
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Decision, HostView
+from atectl.records.as_json import as_json
 from atectl.trace.errors import TraceUnwritable
 from atectl.trace.events import (
     EVENT_NAMES,
@@ -125,17 +126,7 @@ def _unwritable(path: Path, error: OSError) -> TraceUnwritable:
 
 
 def header_line(header: Header) -> str:
-    record = {
-        "event": HEADER_NAME,
-        "schema_version": SCHEMA_VERSION,
-        **header.budget._asdict(),
-        "backpressure": header.backpressure,
-        "policy": header.policy,
-        "jobs": header.jobs,
-        "busy_leases": header.busy_leases,
-        "spill_room_bytes": header.spill_room_bytes,
-    }
-    return _line(record)
+    return _line({"event": HEADER_NAME, "schema_version": SCHEMA_VERSION, **as_json(header)})
 
 
 def event_line(event: Event) -> str:

@@ -5,6 +5,9 @@
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from atectl.config import DEFAULT_REDIS_TIMEOUT_S
+from atectl.units import duration_text
+
 from .table import Option
 
 if TYPE_CHECKING:
@@ -79,7 +82,8 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-timeout",
             "DURATION",
-            "Wait so long for a connection, and for each answer; 5s by default.",
+            "Wait so long for a connection, and for each answer; "
+            f"{duration_text(DEFAULT_REDIS_TIMEOUT_S)} by default.",
             panel=_PANEL,
         ),
     ] = None

@@ -15,12 +15,13 @@ import redis.exceptions
 import redis.sentinel
 
 from atectl import errors
+from atectl.config import DEFAULT_REDIS_TIMEOUT_S
 from atectl.errors import AtectlError
 from atectl.redis import errors as redis_errors
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.faults import translated, translation
-from atectl.redis.settings import DEFAULT_TIMEOUT_S, parse_redis_url
+from atectl.redis.settings import parse_redis_url
 from tests.support.lua_examples import DELETE_OWN
 from tests.support.redis_servers import (
     AclServer,
@@ -46,7 +47,7 @@ def raises_within(seconds: float, expected: type[AtectlError]) -> Iterator[None]
     begun = time.monotonic()
     with pytest.raises(expected):
         yield
-    assert time.monotonic() - begun < seconds + 0.9 * DEFAULT_TIMEOUT_S
+    assert time.monotonic() - begun < seconds + 0.9 * DEFAULT_REDIS_TIMEOUT_S
 
 
 FOREIGN_CLASSES = [

@@ -4,8 +4,8 @@ import pytest
 
 from atectl.commands.options.places import RedisOptions, connected
 from atectl.commands.options.table import options_of
+from atectl.config import DEFAULT_REDIS_TIMEOUT_S
 from atectl.redis.errors import NoRedisNamed, RedisTlsFailed
-from atectl.redis.settings import DEFAULT_TIMEOUT_S
 from atectl.units import duration_text
 from tests.support.redis_servers import Server, TlsServer
 
@@ -41,4 +41,4 @@ def test_without_a_server_there_is_no_connection() -> None:
 
 def test_help_says_for_how_long_is_waited_if_nobody_says() -> None:
     told = options_of(RedisOptions)["timeout"].help
-    assert told.endswith(f"; {duration_text(DEFAULT_TIMEOUT_S)} by default.")
+    assert told.endswith(f"; {duration_text(DEFAULT_REDIS_TIMEOUT_S)} by default.")

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from atectl.config import config_path
+from atectl.config import DEFAULT_REDIS_TIMEOUT_S, config_path
 from atectl.errors import BadDuration
 from atectl.redis.errors import BadRedisFile, BadRedisUrl, NoRedisNamed
 from atectl.redis.settings import (
-    DEFAULT_TIMEOUT_S,
     MAX_PASSWORD_BYTES,
     RedisSettings,
     parse_redis_url,
@@ -160,7 +159,7 @@ class TestSources:
         assert redis_settings("redis://flag", timeout="1m").timeout_s == 60
 
     def test_the_timeout_has_a_default(self) -> None:
-        assert redis_settings("redis://flag").timeout_s == DEFAULT_TIMEOUT_S
+        assert redis_settings("redis://flag").timeout_s == DEFAULT_REDIS_TIMEOUT_S
 
     def test_a_timeout_that_is_none_is_refused(self) -> None:
         with pytest.raises(BadDuration):
