@@ -115,7 +115,7 @@ def test_a_budget_file_is_begun_with_the_defaults_that_hold(changed: Run) -> Non
 @pytest.mark.parametrize("command", [("batch",), ("budget", "check")])
 @pytest.mark.parametrize(
     "said",
-    ["1<=x<=2048", "0.85 of the machine's", "hold back at; 0.6.", "0.75 of soft", "; /spilled."],
+    ["1<=x<=2048", "0.85 of the machine's", "held back; 0.6.", "0.75 of soft", "; /spilled."],
 )
 def test_the_help_of_a_host_says_the_defaults_that_hold(
     changed: Run, command: tuple[str, ...], said: str

@@ -1,7 +1,7 @@
-"""A command in a process group of its own that ends with everything in it, in time.
+"""A command in a process group of its own that is killed in time, with all its processes.
 
-A guard leads the group: see `child_guard`, which tells what it is for. Both are started without a
-fork of this process: its threads could hold locks that a forked child would wait for for ever.
+A guard leads the group; `guard` says what it does. Both are started by posix_spawn, without a
+fork of this process: a forked child could wait for ever for a mutex that another thread held.
 """
 
 import os
@@ -19,20 +19,20 @@ from atectl.guard.guard import MESSAGE, signal_work
 from atectl.guard.held_up_stop import is_stopped
 
 _RESET_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ)
-"""Python ignores them, and what is ignored stays so in a started program."""
+"""Python ignores these signals, and a program that it starts would inherit that."""
 
 
 class GuardedChild:
-    """One command under a guard, to be closed.
+    """One command under a guard. Close it after use.
 
     Args:
-        kill_by: the instant of CLOCK_BOOTTIME by which the command has to be dead, unless
-            `extend` is called.
+        kill_by: when the command has to be dead, in seconds of CLOCK_BOOTTIME, unless `extend`
+            is called.
     """
 
     def __init__(self, kill_by: float) -> None:
         self.exit_status: int | None = None
-        """The command's once it has ended, 128 + N for signal N."""
+        """The exit status of the command once it has ended; 128 + N if signal N killed it."""
         self.is_stopped = False
         self.guard_is_gone = False
         self._command = 0
@@ -62,11 +62,11 @@ class GuardedChild:
 
     @property
     def has_terminal(self) -> bool:
-        """Whether a shell may stop and continue it."""
+        """Whether stdin is a terminal, from which the command can be stopped."""
         return self._terminal is not None
 
     def start(self, words: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Run a command, in the foreground of the terminal if there is one and it is ours.
+        """Run a command. If this process has the terminal, the command gets it.
 
         Raises:
             HeldCommandNotFound: there is no such command (exit 127).
@@ -87,13 +87,13 @@ class GuardedChild:
             self._tell_guard()
 
     def extend(self, kill_by: float) -> None:
-        """Let the guard wait until another instant. Any thread may call it."""
+        """Set another instant by which the command has to be dead. Any thread may call it."""
         with self._mutex:
             self._kill_by = kill_by
             self._tell_guard()
 
     def signal(self, number: int) -> None:
-        """Send a signal to the whole group, which the guard hears only if it is SIGKILL."""
+        """Send a signal to the whole group. The guard ignores all but SIGKILL."""
         signal_work(self.group, self._command, number)
 
     def poll(self) -> None:
@@ -106,7 +106,7 @@ class GuardedChild:
                 self._command, self.exit_status = 0, _exit_status(status)
             elif not self.is_stopped:
                 self.is_stopped = is_stopped(self._command)
-        # Not reaped before the group is: its process number is the group's.
+        # The guard is not reaped before the group: while it is there, its number is the group's.
         options = os.WEXITED | os.WNOHANG | os.WNOWAIT
         self.guard_is_gone = os.waitid(os.P_PID, self._guard, options) is not None
 
@@ -116,13 +116,13 @@ class GuardedChild:
             self._terminal.take_back()
 
     def resume(self) -> None:
-        """Let a stopped command go on."""
+        """Continue a stopped command, with the terminal."""
         self._lend_terminal()
         self.is_stopped = False
         self.signal(signal.SIGCONT)
 
     def close(self) -> None:
-        """Kill what is left of the group, the guard included, and take the terminal back."""
+        """Kill what is left of the group and the guard, and take the terminal back."""
         if self._writer == -1:
             return
         self.signal(signal.SIGKILL)
@@ -159,7 +159,7 @@ def _start_guard(reader: int) -> int:
             (os.POSIX_SPAWN_OPEN, 2, *nowhere),
         ],
         setpgroup=0,
-        # It is to hear of nothing that the terminal or we send to the group.
+        # No signal to the group may reach the guard, whether the terminal sends it or we do.
         setsigmask=signal.valid_signals(),
     )
 

@@ -1,10 +1,10 @@
-"""Errors of a guarded command."""
+"""Errors of a guarded command: E543, E544 and E546."""
 
 from atectl.errors import AtectlError
 
 
 class HeldCommandNotFound(AtectlError):
-    """There is no such command to run under the lock."""
+    """There is no such command to run."""
 
     code = "E543"
     exit_status = 127
@@ -13,17 +13,17 @@ class HeldCommandNotFound(AtectlError):
 
 
 class HeldCommandNotExecutable(AtectlError):
-    """The command to run under the lock cannot be executed."""
+    """The command cannot be executed."""
 
     code = "E544"
     exit_status = 126
     example = "atectl locks hold demo/web -- /etc/hostname"
-    default_remedy = "make the file executable, and give a script its #! line"
+    default_remedy = "make the file executable; a script needs a #! line"
 
 
 class GuardGone(AtectlError):
-    """The process that guards the command was killed, so the command was ended too."""
+    """The process that guards the command was killed, so the command was ended, too."""
 
     code = "E546"
     example = "a process of the name `child_guard.py` is killed by hand"
-    default_remedy = "leave the guard alone: it kills the command if atectl no longer can"
+    default_remedy = "do not kill the guard: it ends the command if atectl no longer can"

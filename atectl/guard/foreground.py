@@ -1,4 +1,4 @@
-"""Lending the terminal to another process group, as a shell does to its jobs."""
+"""Lending the terminal to another process group, as a shell does with its jobs."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from typing import Any, Self
 
 
 class Foreground:
-    """The terminal that stdin is, as long as this process is of its session.
+    """The terminal behind a descriptor.
 
-    It is lent only while it is this process's own to lend: started in the background, or put
-    there, a program leaves the terminal alone.
+    It is lent only while this process is in its foreground. A program that runs in the background
+    leaves the terminal alone.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -30,7 +30,7 @@ class Foreground:
         return cls(descriptor)
 
     def lend(self, group: int) -> None:
-        """Give the terminal to a process group, if it is ours."""
+        """Give the terminal to a process group, if this process is in its foreground."""
         try:
             if os.tcgetpgrp(self._descriptor) == os.getpgrp():
                 self._modes = termios.tcgetattr(self._descriptor)
@@ -40,7 +40,7 @@ class Foreground:
             return
 
     def take_back(self, *, restore_modes: bool = False) -> None:
-        """Have the terminal again, if it was lent; with its modes as they were, if asked."""
+        """Take a lent terminal back. If asked, restore the modes that it had before."""
         if not self._is_lent:
             return
         self._is_lent = False
@@ -58,8 +58,8 @@ class Foreground:
 
 @contextmanager
 def _background_writes_allowed() -> Iterator[None]:
-    # Whoever changes the terminal from the background is stopped by SIGTTOU, unless it is
-    # blocked. To ignore it instead would pass on to the command.
+    # A process that changes the terminal from the background is stopped by SIGTTOU unless it
+    # blocks that signal. Ignoring it instead would be inherited by the command.
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTTOU])
     try:
         yield

@@ -1,13 +1,13 @@
 """The process that kills a guarded command when atectl cannot: a small program of its own.
 
-It leads the command's process group, so that the group's number is nobody else's for as long as
-it lives. Its stdin tells it, again and again, by when the command has to be dead. When that
-instant passes, because atectl is stopped or hangs, or when stdin ends, because atectl is gone, it
-kills the group, itself included.
+It leads the command's process group, so while it lives no other group can get that number.
+Through stdin atectl tells it again and again by when the command has to be dead. The guard kills
+the group, itself included, when that instant passes, because atectl is stopped or hangs, and when
+stdin ends, because atectl is gone.
 
-It is run by its path with `-I -S` and imports little, and so is there in a hundredth of a second.
+It is run by its path with `-I -S` and imports little, so it starts in a hundredth of a second.
 Unlike the parent-death signal of Linux it reaches the whole group, survives a change of user, and
-serves a parent that is only paused.
+works when the parent is only paused.
 """
 
 import os
@@ -17,16 +17,16 @@ import struct
 import time
 
 MESSAGE = struct.Struct("<dq")
-"""The instant by which the command has to be dead, and its process number, 0 before it runs."""
+"""When the command has to be dead, and its process number, which is 0 before it runs."""
 
 _READ_BYTES = MESSAGE.size * 256
 _TICK_S = 0.1
 
 
 def signal_work(group: int, command: int, number: int) -> None:
-    """Send a signal to a process group, and to what descends from `command` but left the group.
+    """Send a signal to a process group, and to descendants of `command` that have left it.
 
-    An interactive shell gives itself and each of its jobs a group of their own.
+    An interactive shell puts itself and each of its jobs into groups of their own.
     """
     for pid in strays(group, command):
         try:
@@ -40,7 +40,7 @@ def signal_work(group: int, command: int, number: int) -> None:
 
 
 def strays(group: int, command: int) -> list[int]:
-    """The process `command` and its descendants, as far as they are not in `group`."""
+    """Those of the process `command` and its descendants that are not in `group`."""
     if not command:
         return []
     groups, children = _processes()
@@ -54,7 +54,7 @@ def strays(group: int, command: int) -> list[int]:
 
 
 def _processes() -> tuple[dict[int, int], dict[int, list[int]]]:
-    """The process group of each process, and the children of each that has some."""
+    """The process group of each process, and the children of each process that has any."""
     groups: dict[int, int] = {}
     children: dict[int, list[int]] = {}
     for name in os.listdir("/proc"):  # noqa: PTH208 - pathlib is half of this program's start
@@ -75,7 +75,7 @@ def guard(source: int) -> None:
     kill_by, command = float("inf"), 0
     while True:
         wait_s = min(max(kill_by - time.clock_gettime(time.CLOCK_BOOTTIME), 0), _TICK_S)
-        # What was sent counts before what has passed: a paused guard may have mail.
+        # Read messages before looking at the clock: a guard that was paused may have a new one.
         if select.select([source], [], [], wait_s)[0]:
             data = os.read(source, _READ_BYTES)
             if not data:

@@ -1,9 +1,10 @@
-"""A process that was stopped although its parent is not told so.
+"""Seeing that a process is stopped when the system does not report it.
 
-Who starts a program with vfork or posix_spawn sleeps until the new process executes it. A stop
-that comes in between, as from Ctrl-Z, stops the new process first; the one above it cannot follow,
-and so its own parent, waiting with WUNTRACED, hears nothing until somebody continues them. Some
-shells, dash among them, start each of their commands in that way, as do make, Go and Python.
+A process that starts a program with vfork or posix_spawn sleeps until the new process executes
+that program. If a stop, as from Ctrl-Z, comes in between, the new process stops first, and the
+sleeping one cannot. So its own parent, waiting with WUNTRACED, is told nothing until somebody
+continues them. Some shells, such as dash, start each command in this way; so do make, Go and
+Python.
 
 Source: vfork(2); do_signal_stop and wait_for_vfork_done of Linux.
 """
@@ -19,14 +20,14 @@ _ASLEEP_IN_KERNEL = "D"
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process is stopped, or is to be as soon as a stopped child executes its program.
+    """Whether a process is stopped, or will stop as soon as its stopped child executes a program.
 
-    False where the system does not tell.
+    False if the system does not say.
     """
     try:
         state, pending = _state_and_pending(pid)
         if state != _ASLEEP_IN_KERNEL:
-            # Of many threads, one may be held up while the others, the first among them, stopped.
+            # With many threads, one may sleep so while the others, the first included, stopped.
             return state == _STOPPED
         is_due = bool(pending & _STOP_BITS) or _has_stopped_thread(pid)
         return is_due and _has_stopped_child(pid)
@@ -35,7 +36,7 @@ def is_stopped(pid: int) -> bool:
 
 
 def _state_and_pending(pid: int) -> tuple[str, int]:
-    """The state of a process's first thread, and the set of signals that wait to be heard."""
+    """The state of a process's first thread, and its pending signals as a bit set."""
     lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
     fields = dict(line.partition(":\t")[::2] for line in lines)
     return fields["State"][0], int(fields["SigPnd"], 16) | int(fields["ShdPnd"], 16)
@@ -52,7 +53,7 @@ def _has_stopped_child(pid: int) -> bool:
 
 
 def _stat(folder: Path) -> list[str]:
-    """The state of a process or thread and its parent's number; nothing if it has ended."""
+    """The state of a process or thread, and its parent's number. Empty if it has ended."""
     try:
         return (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()[:2]
     except OSError:

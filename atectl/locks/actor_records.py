@@ -1,8 +1,8 @@
-"""Actor and worker records as the systems that write them store them, of every generation.
+"""Actor and worker records, in every form in which the systems that run actors store them.
 
-They are protobuf JSON: zero fields are absent, 64-bit integers are strings, enums go by name.
-Older records are flat; newer ones keep names under `metadata` and the state under `status`. What
-is no such JSON decodes too, as a record that says so.
+They are protobuf JSON: zero fields are absent, 64-bit integers are strings, enums are names. Older
+records are flat. Newer ones keep names under `metadata` and the state under `status`. A value that
+is no such JSON is decoded to a record that says so.
 """
 
 import json
@@ -14,7 +14,7 @@ UNDECODABLE = "undecodable"
 UNSPECIFIED = "UNSPECIFIED"
 
 TRANSITIONAL = frozenset({"RESUMING", "SUSPENDING", "PAUSING", "DELETING", "REVERTING"})
-"""The states in which an operation is under way, or broke off."""
+"""The states of an actor in an operation, which may be under way or have been broken off."""
 
 _STATE_PREFIXES = ("ACTOR_STATE_", "STATUS_")
 
@@ -125,7 +125,7 @@ class WorkerRecord(NamedTuple):
 
 
 def decode_actor(value: bytes) -> ActorRecord:
-    """The actor's record in these bytes; `undecodable` if they are none. Never raises."""
+    """The actor's record in these bytes. Never raises: see `UNDECODABLE`."""
     fields = _fields(value)
     if fields is None:
         return ActorRecord(UNDECODABLE)
@@ -160,7 +160,7 @@ def _table(fields: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _texts(fields: dict[str, Any], names: tuple[str, ...]) -> list[str]:
-    """These fields as text: empty if one is not there, a message within as compact JSON."""
+    """These fields as text. A missing field is empty; a nested message is compact JSON."""
     values = map(fields.get, names)
     return [value if isinstance(value, str) else _as_text(value) for value in values]
 
@@ -171,7 +171,7 @@ def _as_text(value: Any) -> str:
 
 def _state(value: Any) -> str:
     if value is None or isinstance(value, dict):
-        # The zero of an enum is left out.
+        # The zero value of an enum is not written.
         return UNSPECIFIED
     text = str(value)
     for prefix in _STATE_PREFIXES:

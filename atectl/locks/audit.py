@@ -1,7 +1,8 @@
-"""Who released which lock, and what was seen: a file of this user, and a stream beside the locks.
+"""The audit of releases: who released which lock, and what was seen.
 
-An attempt is noted before anything is deleted and again with its outcome. Both notes have one
-id, and each goes to both places as far as they can be written.
+There are two places for notes: a file of this user, and a stream on the server that has the lock.
+An attempt is noted before anything is deleted, and again with its outcome. Both notes have the same
+id, and each is written to both places if possible.
 """
 
 import fcntl
@@ -23,16 +24,16 @@ if TYPE_CHECKING:
 
 STREAM = "atectl:lock-audit"
 STREAM_ENTRIES = 10_000
-"""About how many notes the stream keeps, the newest."""
+"""About how many notes the stream keeps: the newest ones."""
 
 INTENDED = "intended"
-"""The outcome of an attempt that has none yet; one that stays so was broken off."""
+"""The outcome of an attempt that has none yet. If it stays so, the attempt was interrupted."""
 
 FILE, SHARED = "file", "stream"
 
 
 class Origin(NamedTuple):
-    """Who asks, and from where. Empty where it is not known."""
+    """Who asks for a release, and from where. Text is empty if it is not known."""
 
     user: str
     uid: int
@@ -108,17 +109,22 @@ def own_origin() -> Origin:
 
 
 class LockAudit:
-    """The two places that notes go to."""
+    """The two places for notes.
+
+    Args:
+        path: the file of this user.
+        connection: to the server with the stream.
+    """
 
     def __init__(self, path: Path, connection: "RedisConnection") -> None:
         self._path = path
         self._connection = connection
 
     def write(self, note: AuditNote) -> list[AtectlError]:
-        """Write a note to both places; what kept one of them from having it.
+        """Write a note to both places. Returns why one of them does not have it, if so.
 
         Raises:
-            AuditUnwritable: neither has it (exit 125).
+            AuditUnwritable: neither place has it (exit 125).
         """
         line = json.dumps(note._asdict())
         faults: list[AtectlError] = []
@@ -132,7 +138,7 @@ class LockAudit:
         return faults
 
     def attempts(self) -> list[Attempt]:
-        """The attempts noted in either place, the newest first.
+        """All attempts that are noted in either place, the newest first.
 
         Raises:
             AuditUnreadable: the file cannot be read (exit 125).
@@ -159,19 +165,19 @@ class LockAudit:
 
 
 def append_line(path: Path, line: bytes) -> None:
-    """Add a line to a file that only its owner reads, and have it on disk.
+    """Append a line to a file that only its owner can read, and wait until it is on disk.
 
-    Lines of several processes never mix. After one that was cut short by a crash or a full disk a
-    new one begins.
+    Lines of several processes never mix. If the last line was cut short by a crash or a full disk,
+    a new line is begun.
 
     Raises:
-        OSError: it cannot be written, or not whole.
+        OSError: the line cannot be written, or not completely.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
     descriptor = os.open(path, flags, 0o600)
     try:
-        # Without it, a line that somebody else is writing would be taken for one cut short.
+        # Without this, a line that another process is writing would look like one cut short.
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         is_cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
@@ -184,7 +190,7 @@ def append_line(path: Path, line: bytes) -> None:
 
 
 def read_lines(path: Path) -> list[bytes]:
-    """The lines of the file; none if it is not there.
+    """The lines of the file; none if there is no such file.
 
     Raises:
         AuditUnreadable: it cannot be read (exit 125).
@@ -198,12 +204,12 @@ def read_lines(path: Path) -> list[bytes]:
 
 
 def notes_of(lines: Iterable[bytes]) -> list[AuditNote]:
-    """The notes in these lines; what is no note is passed over."""
+    """The notes in these lines. Lines that are no notes are skipped."""
     return [note for note in map(_decode, lines) if note is not None]
 
 
 def merged(notes_by_place: dict[str, list[AuditNote]]) -> list[Attempt]:
-    """The attempts, the newest first: of each the note with its outcome, if there is one."""
+    """The attempts, the newest first, each with the note of its outcome if there is one."""
     latest: dict[str, AuditNote] = {}
     places: dict[str, set[str]] = {}
     for place, notes in notes_by_place.items():
@@ -228,12 +234,12 @@ _NUMBERS: dict[str, tuple[type, ...]] = {
 def _decode(line: bytes) -> AuditNote | None:
     try:
         fields: Any = json.loads(line)
-        # What was written by another version may have more fields.
+        # A note that was written by a later version may have more fields.
         note = AuditNote(**{name: fields[name] for name in AuditNote._fields})
     except (ValueError, RecursionError, TypeError, KeyError):
         return None
     is_typed = all(isinstance(getattr(note, name), _kinds(name)) for name in AuditNote._fields)
-    # Beyond the year 9999 a time cannot be shown.
+    # Times after the year 9999 cannot be shown.
     return note if is_typed and 0 <= note.at < 253_402_300_800 else None
 
 

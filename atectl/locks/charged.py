@@ -1,4 +1,4 @@
-"""Locks beside the memory of the principals that they are held for, as the stored ledger has it."""
+"""Locks with the memory of the principals they are held for, from the stored ledger."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -11,9 +11,13 @@ from atectl.locks.lock import Lock
 
 
 class ChargedLock(NamedTuple):
-    """A lock, and what the principal in its holder record holds now and held at most, in bytes.
+    """A lock, with the memory of the principal in its holder record.
 
-    None where there is no principal, or the ledger has no account of it.
+    Attributes:
+        lock: the lock.
+        principal: for whom it is held; None if no record says so.
+        current_bytes: the memory that the principal holds now; None if the ledger does not know.
+        peak_bytes: the maximum that one of its leases was charged; None likewise.
     """
 
     lock: Lock
@@ -35,10 +39,10 @@ class ChargedLock(NamedTuple):
 
 
 def charged(locks: Iterable[Lock], ledger: str | None = None) -> Iterator[ChargedLock]:
-    """The locks as they come, with the memory of their principals.
+    """The locks, in the same order, with the memory of their principals.
 
-    The ledger is opened only once a lock has a principal; one that nobody named may be missing
-    or unusable, and is then taken for empty.
+    The ledger is opened when the first lock with a principal comes. If no ledger was named and
+    the usual one is missing or unusable, it counts as empty.
 
     Raises:
         LedgerError: `ledger` names one that cannot be read (exit 125).

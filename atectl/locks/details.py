@@ -1,4 +1,4 @@
-"""Everything about the lock of one actor: every key it can have, the actors, their workers."""
+"""Everything about the lock of one actor: the keys it can have, the actors and their workers."""
 
 from collections.abc import Callable, Iterable
 from itertools import islice
@@ -32,11 +32,11 @@ if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
 _NAMES_COMPARED = 5000
-"""Names among which the nearest to an unknown one is looked for: comparing takes its time."""
+"""How many names an unknown one is compared with, as comparing takes time."""
 
 
 class Worker(NamedTuple):
-    """A worker by its key, and its record."""
+    """A worker, with its record."""
 
     key: str
     """The key of its record."""
@@ -45,12 +45,15 @@ class Worker(NamedTuple):
 
 
 class LockDetails(NamedTuple):
-    """What there is to know about the lock of an actor.
+    """Everything about the lock of an actor.
 
-    `keys` are those that the lock can have; `locks` those of them that are there, judged `held`
-    until they are looked at again, or what stands for a stranded actor. `fences` has the last
-    fencing number given, by the lock's key. `actors` are all of that name, in any atespace.
-    `warnings` are of the place that was asked, as words that `locks show` explains.
+    Attributes:
+        keys: the keys that the lock can have.
+        locks: the locks with these keys; or one that stands for a stranded actor.
+        fences: the last fencing number that was given, by the key of the lock.
+        actors: all actors of that name, in any atespace.
+        workers: the workers of these actors.
+        warnings: what to know about the server: words that `locks show` explains.
     """
 
     keys: tuple[str, ...]
@@ -61,7 +64,7 @@ class LockDetails(NamedTuple):
     warnings: tuple[str, ...] = ()
 
     def only_lock(self) -> Lock:
-        """The lock that is meant.
+        """The one lock that was found.
 
         Raises:
             UnknownLock: there is none (exit 1).
@@ -96,10 +99,24 @@ def lock_details(
         clock: seconds of a clock that nobody sets.
 
     Raises:
-        BadActor: it is none of these (exit 2).
-        UnknownLock: there is neither a lock nor a record of it (exit 1).
+        BadActor: `wanted` is none of these (exit 2).
+        UnknownLock: there is neither a lock nor a record of this actor (exit 1).
         AtectlError: the server cannot be asked (exit 125).
     """
+    details = _first_look(connection, wanted, prefix, lock_ttl_s, clock)
+    if probe is None:
+        return details
+    again = second_look(connection, details.locks, probe, lock_ttl_s=lock_ttl_s, clock=clock)
+    return details._replace(locks=tuple(again))
+
+
+def _first_look(
+    connection: "RedisConnection",
+    wanted: str,
+    prefix: str,
+    lock_ttl_s: float,
+    clock: Callable[[], float],
+) -> LockDetails:
     is_key = wanted.startswith(prefix)
     actor = actor_of_lock(wanted, prefix) if is_key else parse_actor(wanted, prefix)
     same_named = _same_named(connection, actor.name) if actor is not None else ()
@@ -114,7 +131,7 @@ def lock_details(
         locks = [stranded(each) for each in meant if each.record.is_transitional]
     if not locks and not meant:
         raise _unknown(connection, wanted, prefix)
-    details = LockDetails(
+    return LockDetails(
         keys=tuple(keys),
         locks=tuple(locks),
         fences=_fences(connection, keys),
@@ -122,10 +139,6 @@ def lock_details(
         workers=tuple(_workers(connection, same_named)),
         warnings=_warnings(connection),
     )
-    if probe is None:
-        return details
-    again = second_look(connection, locks, probe, lock_ttl_s=lock_ttl_s, clock=clock)
-    return details._replace(locks=tuple(again))
 
 
 def _warnings(connection: "RedisConnection") -> tuple[str, ...]:
@@ -134,7 +147,7 @@ def _warnings(connection: "RedisConnection") -> tuple[str, ...]:
 
 
 def _same_named(connection: "RedisConnection", name: str) -> tuple[Actor, ...]:
-    """The actors of this name, in order of their atespaces."""
+    """The actors of this name, in the order of their atespaces."""
     keys = sorted(scan_keys(connection, f"{ACTOR_PREFIX}*:{glob_escaped(name)}"))
     values = get_values(connection, keys)
     named = [actor_of_record(key_text(key)) for key in keys]

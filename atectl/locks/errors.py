@@ -6,7 +6,7 @@ from atectl.errors import AtectlError, UsageError
 
 
 class BadActor(UsageError):
-    """What should name an actor does not."""
+    """The text does not name an actor."""
 
     code = "E114"
     example = "atectl locks show 'My Actor'"
@@ -14,19 +14,19 @@ class BadActor(UsageError):
 
 
 class AmbiguousActor(UsageError):
-    """The name stands for more than one lock."""
+    """There are several locks of that name."""
 
     code = "E115"
     example = "atectl locks release web, where two atespaces have an actor of that name"
-    default_remedy = "name one of the keys listed, in full"
+    default_remedy = "name one of the listed keys in full"
 
 
 class TokenNeeded(UsageError):
-    """Going ahead without being asked takes the token of the lock that is meant."""
+    """To release a lock without being asked, its token has to be named."""
 
     code = "E116"
     example = "atectl locks release demo/web --yes"
-    default_remedy = "pass --token TOKEN, as `atectl locks show` shows it"
+    default_remedy = "pass --token TOKEN; `atectl locks show` shows the token"
 
 
 # Looking and releasing
@@ -42,39 +42,39 @@ class UnknownLock(AtectlError):
 
 
 class LockRenewing(AtectlError):
-    """The lock's holder is alive, or was not watched long enough to tell."""
+    """The holder of the lock is alive, or was not watched for long enough to tell."""
 
     code = "E521"
     exit_status = 1
     example = "atectl locks release demo/web, while its holder works"
     default_remedy = (
-        "let it finish; --force releases it all the same, and its work goes on unguarded"
+        "let it finish; --force releases the lock anyway, while its work goes on without it"
     )
 
 
 class LockChanged(AtectlError):
-    """The lock is no longer the one that was seen; nothing was released."""
+    """The lock is not the one that was seen any more; nothing was released."""
 
     code = "E522"
     exit_status = 1
-    example = "another holder takes the lock while the question is on the screen"
+    example = "another holder takes the lock before the question is answered"
     default_remedy = "look again: `atectl locks show ACTOR`"
 
 
 class AuditUnwritable(AtectlError):
-    """No audit record could be written, so nothing was released."""
+    """No audit note could be written, so nothing was released."""
 
     code = "E523"
     example = "the disk is full, and the user may not write to Redis"
-    default_remedy = "make the state folder writable, or XDG_STATE_HOME another one"
+    default_remedy = "make the state folder writable, or set XDG_STATE_HOME to another one"
 
 
 class AuditUnreadable(AtectlError):
-    """The file of audit records cannot be read."""
+    """The file of audit notes cannot be read."""
 
     code = "E524"
     example = "the file belongs to another user"
-    default_remedy = "run it as the user whose file it is"
+    default_remedy = "run the command as the user who owns the file"
 
 
 # Holding a lock
@@ -90,18 +90,17 @@ class LockBusy(AtectlError):
 
 
 class LockLost(AtectlError):
-    """The actor's lock was lost, or could have been, and the work under it was ended."""
+    """The actor's lock was lost, or may have been, so the work under it was ended."""
 
     code = "E541"
     example = "the server does not answer for 20 s while a lock of 30 s is held"
     default_remedy = (
-        "look at what the work has done so far, and who holds the lock now: "
-        "`atectl locks show ACTOR`"
+        "check what the work has done so far, and who holds the lock now: `atectl locks show ACTOR`"
     )
 
 
 class LockDeadline(AtectlError):
-    """The command under the lock was still running at its deadline and was ended."""
+    """The command under the lock was still running at its deadline, so it was ended."""
 
     code = "E542"
     exit_status = 124
@@ -110,8 +109,8 @@ class LockDeadline(AtectlError):
 
 
 class BadLockTtl(UsageError):
-    """A lock's TTL is too short to be renewed in time, or too long to be a lease."""
+    """The TTL of the lock is too short to be renewed in time, or longer than a day."""
 
     code = "E545"
     example = "atectl locks hold --ttl 1ms demo/web -- true"
-    default_remedy = "30s is what other holders of actor locks use"
+    default_remedy = "use 30s, as other holders of actor locks do"

@@ -1,11 +1,12 @@
-"""Renewing a lock while work is done under it, and knowing in time that it may be lost.
+"""Renewing a lock while work is done under it, and noticing in time that it may be lost.
 
-The instants are those of a clock that nobody sets and that counts suspension. A lock's TTL is
-counted from before its last answered renewal was sent, which is never later than the server
-counts it from. It is lost by the clock alone: a connection that hangs delays no judgement.
+Instants are read from a clock that nobody sets and that also counts while the machine sleeps. The
+TTL is counted from when the last renewal that was answered was sent. That is never later than when
+the server began to count it. Whether the lock is lost follows from the clock alone, so a connection
+that hangs does not delay it.
 
-Source: the life of a lock in the systems that write them; theirs is 30 s, renewed every 10, and
-its holder gives up 20 s after the last renewal.
+Source: the systems that lock actors. Their locks have a TTL of 30 s and are renewed every 10 s; a
+holder gives up 20 s after its last renewal.
 """
 
 import threading
@@ -18,19 +19,19 @@ from atectl.system.clock import boottime
 from atectl.units import format_duration
 
 DEFAULT_TTL_S = 30.0
-"""The TTL of a lock, as the systems in the field give it: what ours have, and are judged by."""
+"""The TTL of a lock, as in the systems that lock actors. Locks are taken and judged by it."""
 
 MIN_TTL_S = 0.5
-"""Below it, the parts of a TTL are shorter than what a busy machine lets a process wait."""
+"""With a shorter TTL, its parts would be shorter than a busy machine can make a process wait."""
 MAX_TTL_S = 86_400.0
 
 TICK_S = 0.1
-"""No wait of the system counts suspension, so the clock is looked at this often."""
+"""How often the clock is looked at: the system's own waits do not count while it sleeps."""
 
 
 @dataclass(frozen=True)
 class LockTimes:
-    """What follows from a lock's TTL, in seconds.
+    """The times that follow from a lock's TTL, in seconds.
 
     Raises:
         BadLockTtl: the TTL is not from `MIN_TTL_S` to `MAX_TTL_S` (exit 2).
@@ -52,32 +53,32 @@ class LockTimes:
 
     @property
     def period_s(self) -> float:
-        """From one renewal to the next."""
+        """The time from one renewal to the next."""
         return self.ttl_s / 3
 
     @property
     def retry_s(self) -> float:
-        """From a renewal that failed to the next; also how long an answer is waited for."""
+        """The time from a failed renewal to the next, and how long to wait for an answer."""
         return self.ttl_s / 10
 
     @property
     def lost_after_s(self) -> float:
-        """From the last renewal to when the lock counts as lost, and the work is told to end."""
+        """The time after the last renewal at which the lock is lost and the work is told to end."""
         return self.ttl_s * 2 / 3
 
     @property
     def killed_after_s(self) -> float:
-        """From the last renewal to when work that has not ended is killed."""
+        """The time after the last renewal at which work that has not ended is killed."""
         return self.ttl_s * 14 / 15
 
     @property
     def grace_s(self) -> float:
-        """How long work that was told to end has for it."""
+        """How long work has to end after it was told to."""
         return self.killed_after_s - self.lost_after_s
 
     @property
     def usurped_grace_s(self) -> float:
-        """The same where the lock is known to be somebody else's already."""
+        """The same if it is known that somebody else has the lock already."""
         return self.ttl_s / 15
 
 
@@ -86,10 +87,12 @@ class Heartbeat:
 
     Args:
         times: of the lock.
-        renew: asks the server; raises `LockLost` if the lock is not ours, and any other
-            `AtectlError` if there was no answer.
-        proved_at: the instant before the lock was asked for.
-        on_renewed: told, on the heartbeat's thread, by when the work would have to be dead.
+        renew: asks the server to renew the lock. It raises `LockLost` if the lock is not ours, and
+            another `AtectlError` if there was no answer.
+        proved_at: an instant just before the lock was asked for.
+        on_renewed: called on the heartbeat's thread with the instant by which the work now has to
+            be dead.
+        clock: seconds of a clock that nobody sets and that counts while the machine sleeps.
     """
 
     def __init__(
@@ -114,25 +117,25 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._run, name="lock heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin to renew. A heartbeat starts once."""
+        """Begin to renew. A heartbeat can be started once."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Renew no more: the thread has ended at return, or the lock is lost by the clock."""
+        """Stop renewing. On return the thread has ended, or the lock is lost by the clock."""
         self._stopping.set()
         while self._thread.is_alive() and self.look() is None:
             self._thread.join(TICK_S)
 
     @property
     def kill_by(self) -> float:
-        """The instant at which the work has to be dead."""
+        """The instant by which the work has to be dead."""
         with self._mutex:
             return self._kill_by
 
     def look(self) -> LockLost | None:
-        """The loss of the lock, by what is known at this instant. Asks nobody, waits for nothing.
+        """Why the lock is lost, by what is known now; None if it is not. Never waits.
 
-        Once lost, always lost, whatever answer may come.
+        A lock that was lost once stays lost, whatever answers come later.
         """
         with self._mutex:
             silent_s = self._clock() - self._proved_at
@@ -150,12 +153,12 @@ class Heartbeat:
         due = self._proved_at + self._times.period_s
         while self._wait_until(due):
             sent_at = self._clock()
-            # What is due is due now, not as soon as an answer has come.
+            # The next renewal is due by when this one was sent, not by when it was answered.
             delay_s = self._times.period_s if self._attempt(sent_at) else self._times.retry_s
             due = sent_at + delay_s
 
     def _wait_until(self, due: float) -> bool:
-        """Whether the next renewal is to be sent: False once stopped or lost."""
+        """Wait; whether the next renewal is to be sent. False once stopped, or if it is lost."""
         while (left_s := due - self._clock()) > 0:
             if self._stopping.wait(min(left_s, TICK_S)):
                 return False
@@ -174,7 +177,7 @@ class Heartbeat:
         return True
 
     def _prove(self, sent_at: float) -> None:
-        # An answer from beyond the instant of loss, as after a pause, comes too late to count.
+        # After the lock was lost, as after a pause of this process, an answer comes too late.
         if self.look() is not None:
             return
         with self._mutex:

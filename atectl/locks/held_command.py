@@ -29,15 +29,15 @@ FORWARDED = (
     signal.SIGTSTP,
     signal.SIGCONT,
 )
-"""What is sent to atectl and meant for the command."""
+"""The signals that are passed on to the command."""
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Of these, what ends a command that does not handle it, and with it the wait for its lock."""
+"""The signals that end a command by default. They also end the wait for its lock."""
 
 
 class Signals(Protocol):
-    """Signals that come through a pipe: those of `FORWARDED`, and SIGCHLD."""
+    """Signals that are received through a pipe: those of `FORWARDED`, and SIGCHLD."""
 
     @property
     def reader(self) -> int: ...
@@ -48,8 +48,10 @@ class Signals(Protocol):
 class HeldEnd(NamedTuple):
     """How a command under a lock ended.
 
-    `error` is why it was ended, or that at its end the lock was no longer its own; `warning`, why
-    the lock was not released.
+    Attributes:
+        exit_status: what atectl ends with.
+        error: why the command was ended, or that its lock was lost by the time it ended.
+        warning: why the lock was not released.
     """
 
     exit_status: int
@@ -134,7 +136,8 @@ def run_held(
 ) -> HeldEnd:
     """Run a command under a lock that was just taken, and release the lock.
 
-    The command and whatever it left in its process group are dead when the lock is released.
+    The command and all processes that it left in its process group are dead before the lock is
+    released.
 
     Raises:
         HeldCommandNotFound: there is no such command; the lock is released (exit 127).
@@ -157,7 +160,7 @@ def run_held(
 
 
 def lock_variables(lock: HeldLock) -> dict[str, str]:
-    """What the command is told of its lock, as environment variables."""
+    """The environment variables that tell the command of its lock."""
     return {
         "ATECTL_LOCK_ACTOR": lock.terms.actor,
         "ATECTL_LOCK_KEY": lock.terms.key,
@@ -175,7 +178,7 @@ def _release(lock: HeldLock) -> AtectlError | None:
 
 
 def _has_shell() -> bool:
-    """Whether a shell with job control is above, which would continue what is stopped."""
+    """Whether the parent is a shell with job control, which can continue stopped commands."""
     parent = os.getppid()
     try:
         return os.getsid(parent) == os.getsid(0) and os.getpgid(parent) != os.getpgrp()
@@ -184,7 +187,7 @@ def _has_shell() -> bool:
 
 
 class _Supervision:
-    """Watches over one running command. What time has passed is looked at before all else."""
+    """Watches over one running command. At each step it looks at the clock first."""
 
     def __init__(
         self, lock: HeldLock, child: GuardedChild, signals: Signals, clock: Callable[[], float]
@@ -200,7 +203,7 @@ class _Supervision:
         self._stops_with_child = child.has_terminal and _has_shell()
 
     def run(self) -> AtectlError | None:
-        """Wait until the command has ended; why it was ended, if it was."""
+        """Wait until the command has ended; why it was ended, None if it ended by itself."""
         while True:
             self._look()
             received = self._signals.received()
@@ -212,7 +215,7 @@ class _Supervision:
                 self._stop_too()
                 continue
             if self._child.is_stopped and self._child.has_terminal:
-                # Stopped from the terminal, with nobody but us to continue it.
+                # It was stopped from the terminal, and nobody but us can continue it.
                 self._child.resume()
             select.select([self._signals.reader], [], [], self._wait_s())
 
@@ -233,13 +236,13 @@ class _Supervision:
             self._child.signal(signal.SIGKILL)
 
     def _end(self, error: AtectlError, kill_at: float) -> None:
-        """Tell the work to end, once; it is killed at the earliest instant that was named."""
+        """Tell the work to end. That is done once; the earliest `kill_at` of all calls counts."""
         self._kill_at = kill_at if self._kill_at is None else min(kill_at, self._kill_at)
         if self._ending is None:
             self._ending = error
             if self._clock() < self._kill_at:
                 self._child.signal(signal.SIGTERM)
-                # A stopped process hears nothing until it goes on.
+                # A stopped process receives SIGTERM only when it is continued.
                 self._child.signal(signal.SIGCONT)
 
     def _forward(self, received: set[int]) -> None:
@@ -250,9 +253,9 @@ class _Supervision:
                 self._child.signal(number)
 
     def _stop_too(self) -> None:
-        """Be stopped as the command is, so that the shell is in charge again, until continued.
+        """Stop this process like the command, so that the shell takes over, until continued.
 
-        Nothing is renewed meanwhile: who is stopped for long has lost the lock.
+        The lock is not renewed meanwhile, so after a long stop it is lost.
         """
         self._child.give_up_terminal()
         os.kill(os.getpid(), signal.SIGSTOP)

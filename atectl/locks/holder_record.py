@@ -1,6 +1,6 @@
-"""The record that atectl keeps beside a lock it holds: who holds it, since when, for what.
+"""The record that atectl keeps beside a lock it holds: who holds it, since when, and for what.
 
-A hash of text in Redis, with the TTL of the lock. It is for people: nothing decides by it.
+It is a Redis hash with the TTL of the lock. It is meant for people: no decision depends on it.
 """
 
 import os
@@ -13,10 +13,7 @@ MAX_COMMAND_CHARACTERS = 200
 
 
 class Holder(NamedTuple):
-    """Who takes a lock, as it will stand in the record.
-
-    `principal` is empty where nobody is charged.
-    """
+    """Who takes a lock, as the record will say. `principal` is empty if nobody is charged."""
 
     host: str
     pid: int
@@ -24,7 +21,7 @@ class Holder(NamedTuple):
     principal: str = ""
 
     def fields(self) -> dict[str, str]:
-        """What a script is to write; the rest it knows itself."""
+        """The fields for the script that takes the lock. It adds the others itself."""
         return {
             "host": self.host,
             "pid": str(self.pid),
@@ -60,9 +57,9 @@ class HolderRecord(NamedTuple):
 
 
 def parse_holder(fields: Mapping[bytes, bytes]) -> HolderRecord | None:
-    """The holder record in a hash, None if the hash is empty. Whatever it holds, nothing is raised.
+    """The holder record in a hash; None if the hash is empty. Never raises.
 
-    Its text is that of a stranger: it may hold anything, terminal controls too.
+    Anybody can have written the record, so its text may contain terminal controls.
     """
     if not fields:
         return None
@@ -84,7 +81,7 @@ def parse_holder(fields: Mapping[bytes, bytes]) -> HolderRecord | None:
 
 
 def pairs(flat: Iterable[bytes]) -> dict[bytes, bytes]:
-    """A hash from its fields and values in turn, which is how a script returns it."""
+    """A hash, made of its fields and values in turn, as scripts return it."""
     each = iter(flat)
     return dict(zip(each, each, strict=True))
 
@@ -99,5 +96,5 @@ def _instant(text: str | None) -> float | None:
         instant = float(text or "")
     except ValueError:
         return None
-    # Beyond the year 9999 a time cannot be shown.
+    # Times after the year 9999 cannot be shown.
     return instant if 0 <= instant < 253_402_300_800 else None

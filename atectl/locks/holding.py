@@ -1,13 +1,14 @@
-"""Taking an actor's lock, keeping it while work is done, and letting go of it.
+"""Taking an actor's lock, keeping it while work is done, and releasing it.
 
-The lock is a key whose value is the holder's token, a UUIDv4, as the other systems that use it
-have it. Beside it stand the holder record, with the same TTL, and the fence: a number that rises
-with every holder and never expires, so that a resource can refuse whoever comes with an older one.
+The lock is a key whose value is the token of its holder: a UUIDv4, as in the other systems that
+lock actors. Beside it are the holder record, with the same TTL, and the fence. The fence is a
+number that rises with every holder and never expires, so a resource can refuse a holder with an
+older number.
 
-The server must not forget what it has answered. One that restarts without its data, or a replica
-that is promoted before it had the lock, gives the lock away a second time: the first holder then
-hears at its next renewal that it is not the holder, and until that instant both may be at work. A
-fence forgotten in the same way begins again.
+All this relies on the server remembering what it answered. A server that restarts without its
+data, or a replica that is promoted before it has the lock, gives the lock to a second holder. The
+first one learns of that at its next renewal; until then both may be working. A fence that was
+forgotten in the same way starts from the beginning.
 """
 
 import random
@@ -29,10 +30,10 @@ if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
 _RELEASES = 2
-"""How often the lock is let go of if there is no answer."""
+"""How often a release is sent if there is no answer."""
 
 _SHORTEST_TIMEOUT_S = 0.25
-"""A busy machine needs this long to connect."""
+"""A busy machine may need this long to connect."""
 
 _LONGEST_POLL_S = 1.0
 _SHORTEST_POLL_S = 0.02
@@ -41,11 +42,19 @@ Renewed = Callable[[float], None]
 
 
 def _tell_nobody(_kill_by: float) -> None:
-    """What a renewal leads to where nothing else keeps the time."""
+    """The callback for a holder that nothing else watches."""
 
 
 class LockTerms(NamedTuple):
-    """On what terms a lock is taken. `deadline_s` is the work's, None for none."""
+    """How a lock is taken.
+
+    Attributes:
+        actor: whose lock it is, for messages.
+        key: of the lock.
+        holder: what the record beside it says.
+        times: its TTL, and what follows from that.
+        deadline_s: how long the work may take, in seconds; None for any time.
+    """
 
     actor: str
     key: str
@@ -55,7 +64,7 @@ class LockTerms(NamedTuple):
 
 
 class LockSeen(NamedTuple):
-    """A lock that somebody else holds. `ttl_s` is None if it has no TTL."""
+    """A lock that somebody else holds. `ttl_s` is what is left of its TTL, None if it has none."""
 
     token: str
     ttl_s: float | None
@@ -63,7 +72,7 @@ class LockSeen(NamedTuple):
 
 
 class HeldLock:
-    """A lock that was taken. It is kept from `keep` on, and let go of by `release`."""
+    """A lock that was taken. `keep` starts to renew it, `release` gives it back."""
 
     def __init__(
         self,
@@ -80,7 +89,7 @@ class HeldLock:
         self.fence = fence
         self._keys = [terms.key, companion_keys(terms.key).holder]
         self._connection = connection
-        # Read now: an upgrade of atectl may replace the files while the lock is held.
+        # Read now, as an upgrade of atectl may replace the files while the lock is held.
         self._renew_source = source_of("renew")
         self._release_source = source_of("release")
         self._own: RedisConnection | None = None
@@ -94,25 +103,25 @@ class HeldLock:
         )
 
     def keep(self, on_renewed: Renewed = _tell_nobody) -> None:
-        """Renew the lock from now on, and tell `on_renewed` by when the work has to be dead."""
+        """Renew the lock from now on. `on_renewed` is told by when the work has to be dead."""
         self._on_renewed = on_renewed
         self._heartbeat.start()
 
     def look(self) -> LockLost | None:
-        """The loss of the lock, if it is lost. Asks no server."""
+        """Why the lock is lost; None if it is not. Asks no server."""
         return self._heartbeat.look()
 
     @property
     def kill_by(self) -> float:
-        """The instant of CLOCK_BOOTTIME by which the work has to be dead."""
+        """When the work has to be dead, in seconds of CLOCK_BOOTTIME."""
         return self._heartbeat.kill_by
 
     def release(self) -> None:
-        """Let go of the lock, once the heartbeat has ended. The work has to have ended before.
+        """Stop renewing and release the lock. The work has to have ended before.
 
         Raises:
-            LockLost: it was lost, and nothing was deleted (exit 125).
-            AtectlError: the server did not say; the lock frees itself within its TTL.
+            LockLost: the lock was lost, and nothing was deleted (exit 125).
+            AtectlError: the server gave no answer. The lock frees itself within its TTL.
         """
         self._heartbeat.stop()
         loss = self.look()
@@ -124,7 +133,7 @@ class HeldLock:
             self._forget_own_connection()
 
     def _renew(self) -> None:
-        """Ask once, on the heartbeat's own connection, which is made when it is needed first."""
+        """Renew once, on a connection of the heartbeat's own, which is made when first needed."""
         times = self.terms.times
         try:
             if self._own is None:
@@ -134,7 +143,7 @@ class HeldLock:
             renew = self._own.script(self._renew_source)
             answer = renew(self._keys, [self.token, str(times.ttl_ms)])
         except AtectlError:
-            # Another connection finds out anew who the primary is.
+            # A new connection finds out again which server is the primary.
             self._forget_own_connection()
             raise
         if answer == 0:
@@ -143,7 +152,8 @@ class HeldLock:
             raise LockLost("the lock is somebody else's now")
 
     def _release(self) -> None:
-        # The heartbeat's is in use; the other may have been idle for longer than a network allows.
+        # The heartbeat's connection is in use. The other may have been idle for too long, and so be
+        # cut off by the network.
         connection = self._own or self._connection
         for attempt in range(_RELEASES):
             try:
@@ -157,10 +167,11 @@ class HeldLock:
                     raise
                 connection = self._connection
             else:
-                # After an attempt without an answer, "not yours" is what having succeeded is like.
+                # If the first attempt had no answer, it may have succeeded: then the second finds
+                # no lock of ours.
                 if answer == 1 or attempt:
                     return
-                raise LockLost("when the work had ended, its lock was no longer its own")
+                raise LockLost("when the work ended, it no longer had the lock")
 
     def _forget_own_connection(self) -> None:
         if self._own is not None:
@@ -181,8 +192,8 @@ def acquire(
 
     Raises:
         LockBusy: somebody else holds it (exit 75).
-        AtectlError: the server could not be asked (exit 125). If it had given the lock all the
-            same, that frees itself within its TTL.
+        AtectlError: the server could not be asked (exit 125). If it has given the lock all the
+            same, the lock frees itself within its TTL.
     """
     token = str(uuid.uuid4())
     taken = _try(connection, terms, token, clock)
@@ -201,16 +212,20 @@ def acquire_within(
     clock: Callable[[], float] = boottime,
     random_unit: Callable[[], float] = random.random,
 ) -> HeldLock:
-    """Take a lock, and wait for one that is held.
+    """Take a lock. If it is held, wait until it is free.
 
     Args:
-        wait_s: how long to wait at most, in seconds.
-        sleep: waits for so many seconds; may raise to give up.
-        on_busy: told once that there is something to wait for.
-        random_unit: from 0 to 1, to keep those who wait from asking all at once.
+        connection: where the lock is.
+        terms: how it is taken.
+        wait_s: the longest wait, in seconds.
+        sleep: waits for so many seconds. It may raise an exception to give up.
+        on_busy: called once, if the lock is held, with who holds it.
+        clock: seconds of a clock that nobody sets and that counts while the machine sleeps.
+        random_unit: returns random numbers from 0 to 1, so that several who wait do not all ask at
+            the same moment.
 
     Raises:
-        LockBusy: it was held to the end (exit 75).
+        LockBusy: it was still held at the end of the wait (exit 75).
         AtectlError: the server could not be asked (exit 125).
     """
     token = str(uuid.uuid4())
@@ -230,11 +245,11 @@ def acquire_within(
 
 
 def poll_s(left_s: float | None, ttl_s: float, unit: float) -> float:
-    """How long to wait before a held lock is asked for again.
+    """How long to wait before asking for a held lock again, in seconds.
 
     Args:
-        left_s: the lock's remaining TTL, None if it has none.
-        ttl_s: the TTL it would be taken with.
+        left_s: what is left of the lock's TTL, in seconds; None if it has none.
+        ttl_s: the TTL that it would be taken with, in seconds.
         unit: a random number from 0 to 1.
     """
     longest_s = min(_LONGEST_POLL_S, ttl_s / 10)

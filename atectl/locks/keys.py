@@ -1,7 +1,7 @@
-"""The keys of actor locks, actors and workers in Redis: read and made.
+"""The keys of actor locks, actors and workers in Redis.
 
-Ids and atespaces are DNS-1123 labels, so a key is split at its colons. The older form of a lock's
-key leaves the atespace out: actors of one name share a lock there.
+Names and atespaces are DNS-1123 labels, so a key can be split at its colons. An older form of a
+lock's key leaves the atespace out: there, all actors of a name share one lock.
 """
 
 import re
@@ -30,17 +30,17 @@ class ActorName(NamedTuple):
 
 
 class CompanionKeys(NamedTuple):
-    """What atectl keeps beside a lock it holds, in the same hash slot."""
+    """The keys that atectl keeps beside a lock it holds, in the same hash slot."""
 
     holder: str
     fence: str
 
 
 def parse_actor(text: str, prefix: str = DEFAULT_PREFIX) -> ActorName:
-    """The actor meant by `ATESPACE/NAME`, `NAME` or the whole key of its lock.
+    """The actor named by `ATESPACE/NAME`, `NAME` or the whole key of its lock.
 
     Raises:
-        BadActor: it is none of these, or a part is no DNS-1123 label (exit 2).
+        BadActor: `text` is none of these, or a part is not a DNS-1123 label (exit 2).
     """
     actor = actor_of_lock(text, prefix)
     if actor is None:
@@ -52,12 +52,12 @@ def parse_actor(text: str, prefix: str = DEFAULT_PREFIX) -> ActorName:
 
 
 def lock_key(actor: ActorName, prefix: str = DEFAULT_PREFIX) -> str:
-    """The key of the actor's lock: in the older form if the atespace is not known."""
+    """The key of the actor's lock, in the older form if the atespace is not known."""
     return prefix + ":".join(part for part in actor if part is not None)
 
 
 def actor_of_lock(key: str, prefix: str = DEFAULT_PREFIX) -> ActorName | None:
-    """The actor whose lock has this key; None if it is no key of such a lock."""
+    """The actor whose lock has this key; None if it is not the key of an actor's lock."""
     if not key.startswith(prefix):
         return None
     atespace, colon, name = key[len(prefix) :].rpartition(":")
@@ -65,7 +65,7 @@ def actor_of_lock(key: str, prefix: str = DEFAULT_PREFIX) -> ActorName | None:
 
 
 def companion_keys(lock: str) -> CompanionKeys:
-    """The keys beside a lock's key. They share its hash slot as long as it has no braces."""
+    """The keys beside a lock. They have its hash slot, unless its own key contains braces."""
     return CompanionKeys(f"{{{lock}}}:holder", f"{{{lock}}}:fence")
 
 
@@ -75,7 +75,7 @@ def actor_key(atespace: str, name: str) -> str:
 
 
 def actor_of_record(key: str) -> ActorName | None:
-    """The actor whose record has this key; None if it is no key of an actor's record."""
+    """The actor whose record has this key; None if it is not the key of an actor's record."""
     if not key.startswith(ACTOR_PREFIX):
         return None
     atespace, _, name = key[len(ACTOR_PREFIX) :].rpartition(":")
@@ -83,7 +83,10 @@ def actor_of_record(key: str) -> ActorName | None:
 
 
 def worker_keys(namespace: str, pool: str, pod: str, pod_uid: str) -> list[str]:
-    """The keys a worker's record may have, the newer form first; empty parts leave one out."""
+    """The keys that a worker's record can have, with the newer form first.
+
+    A key for which a part is missing (empty) is left out.
+    """
     keys = [f"{WORKER_PREFIX}{pod_uid}"] if pod_uid else []
     if namespace and pool and pod:
         keys.append(f"{WORKER_PREFIX}{namespace}:{pool}:{pod}")
@@ -91,17 +94,17 @@ def worker_keys(namespace: str, pool: str, pod: str, pod_uid: str) -> list[str]:
 
 
 def glob_escaped(text: str) -> str:
-    """`text` as a pattern of SCAN that matches it alone."""
+    """A pattern for SCAN that matches this text only."""
     return _GLOB.sub(r"\\\g<0>", text)
 
 
 def key_text(key: bytes) -> str:
-    """A key as text; bytes that are no UTF-8 are kept for `key_bytes`."""
+    """A key as text. Bytes that are not UTF-8 are kept, so that `key_bytes` can restore them."""
     return key.decode("utf-8", "surrogateescape")
 
 
 def key_bytes(key: str) -> bytes:
-    """The key that `key_text` made into text."""
+    """The bytes of a key that `key_text` turned into text."""
     return key.encode("utf-8", "surrogateescape")
 
 

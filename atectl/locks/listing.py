@@ -1,7 +1,7 @@
-"""Actor locks as they stand: all that are meant, with their actors and holders.
+"""Listing actor locks with their actors and holders.
 
-A listing is a stream: a batch is looked at, judged and forgotten, so that a hundred thousand
-locks need no more memory than a thousand, but for their keys.
+A listing is a stream: each batch is looked at, judged and forgotten. So a hundred thousand locks
+need no more memory than a thousand, except for their keys.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
 
 class Selection(NamedTuple):
-    """Which locks are meant.
+    """Which locks to list.
 
-    `pattern` is a glob, on `ATESPACE/NAME` if it has a slash and on the name alone if not.
+    Attributes:
+        prefix: what their keys begin with.
+        pattern: a glob, on `ATESPACE/NAME` if it has a slash, else on the name alone.
+        atespace: only locks of this atespace; None for all.
     """
 
     prefix: str = DEFAULT_PREFIX
@@ -50,12 +53,12 @@ class Selection(NamedTuple):
         return self.atespace is None and "/" not in (self.pattern or "")
 
     def takes_name(self, name: str) -> bool:
-        """Whether a lock whose atespace is not known may be meant."""
+        """Whether a lock of this name may be selected, if its atespace is not known yet."""
         pattern = (self.pattern or "*").rpartition("/")[2]
         return fnmatchcase(name, pattern)
 
     def takes(self, actor: ActorName) -> bool:
-        """Whether a lock of this actor is meant."""
+        """Whether a lock of this actor is selected."""
         if self.atespace not in (None, actor.atespace):
             return False
         is_whole = self.pattern is not None and "/" in self.pattern
@@ -70,16 +73,16 @@ def list_locks(
     clock: Callable[[], float] = boottime,
     on_progress: Callable[[int], object] | None = None,
 ) -> Iterator[Lock]:
-    """Every lock once, as they are found, then the actors that are stranded without one.
+    """Every lock once, in the order in which they are found; then the stranded actors.
 
-    Locks whose key leaves the atespace out come last, with every actor of the name.
+    Locks whose key leaves the atespace out come last, with every actor of that name.
 
     Args:
-        connection: where to look: on every primary.
-        selection: which locks are meant.
+        connection: where to look. All primaries are asked.
+        selection: which locks to list.
         lock_ttl_s: the TTL that holders give their locks, in seconds.
-        clock: seconds of a clock that nothing sets.
-        on_progress: told now and then how many locks were looked at.
+        clock: seconds of a clock that nobody sets.
+        on_progress: called after each batch with the number of locks looked at so far.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -110,7 +113,12 @@ def list_locks(
 
 
 class Probe(NamedTuple):
-    """A second look at locks: how many seconds after the first, and what lets them pass."""
+    """A second look at locks.
+
+    Attributes:
+        seconds: the time between the two looks.
+        let_pass: waits for that time.
+    """
 
     seconds: float
     let_pass: Callable[[float], object]
@@ -124,7 +132,9 @@ def second_look(
     lock_ttl_s: float = DEFAULT_TTL_S,
     clock: Callable[[], float] = boottime,
 ) -> Iterator[Lock]:
-    """Let the time of a probe pass, if there is any lock, and look again: see `look_again`.
+    """Wait for the time of a probe and look again, as `look_again` does.
+
+    Without any lock among `locks` there is nothing to wait for.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -141,7 +151,7 @@ def look_again(
     lock_ttl_s: float = DEFAULT_TTL_S,
     clock: Callable[[], float] = boottime,
 ) -> Iterator[Lock]:
-    """The locks that are still there, judged by this look and the earlier one, in their order.
+    """Those of the locks that are still there, judged by two looks, in the same order.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -162,7 +172,7 @@ def list_watched(
     *,
     clock: Callable[[], float] = boottime,
 ) -> list[Lock]:
-    """The locks that are there now, each judged by every look that `watch` has seen of it.
+    """The locks that are there now, each judged by all looks at it that `watch` knows.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -181,7 +191,7 @@ def _is_meant(key: bytes, selection: Selection) -> bool:
     text = key_text(key)
     actor = actor_of_lock(text, selection.prefix)
     if actor is None or actor.atespace is None:
-        # Which atespaces an older key stands for is known only when the actors are.
+        # The atespaces that an older key stands for are known once the actors have been read.
         name = text.removeprefix(selection.prefix) if actor is None else actor.name
         return selection.takes_name(name)
     return selection.takes(actor)
@@ -193,7 +203,7 @@ def _records(
     locked: set[bytes],
     shared: dict[str, Lock],
 ) -> Iterator[list[Actor]]:
-    """The records of actors that have no lock of their own."""
+    """The records of the actors that have no lock with a key of the newer form."""
     own, theirs = len(ACTOR_PREFIX), selection.prefix.encode()
     for keys in scan(connection, f"{ACTOR_PREFIX}*"):
         unlocked = [key for key in keys if theirs + key[own:] not in locked]
@@ -217,7 +227,7 @@ def _stranded(
     actors: list[Actor],
     shared: dict[str, Lock],
 ) -> Iterator[Lock]:
-    """The actors that are stranded. Those that share an older lock are noted with it instead."""
+    """Those of the actors that are stranded. Ones with an older lock are added to it instead."""
     suspects = []
     for actor in actors:
         lock = shared.get(actor.name.name)
@@ -227,7 +237,7 @@ def _stranded(
                 shared[lock.actor] = lock._replace(actors=tuple(actors_of_name))
         elif actor.record.is_transitional:
             suspects.append(actor)
-    # An operation may have begun since the locks were listed.
+    # An operation may have begun after the locks were listed.
     keys = [key.encode() for actor in suspects for key in candidate_keys(actor.name, selection)]
     each = iter(exchange(connection, [("EXISTS", key) for key in keys]))
     for actor, newer, older in zip(suspects, each, each, strict=True):
@@ -236,6 +246,6 @@ def _stranded(
 
 
 def candidate_keys(actor: ActorName, selection: Selection) -> list[str]:
-    """The keys that a lock of this actor can have, the newer form first."""
+    """The keys that a lock of this actor can have, with the newer form first."""
     forms = (actor, ActorName(None, actor.name))
     return [lock_key(form, selection.prefix) for form in dict.fromkeys(forms)]

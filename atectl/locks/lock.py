@@ -10,7 +10,7 @@ from atectl.records.types import Mark
 
 
 class Actor(NamedTuple):
-    """An actor by its key's names, and its record."""
+    """An actor, by the names in its key, with its record."""
 
     name: Annotated[ActorName, Mark.INLINE]
     """Its name."""
@@ -19,13 +19,19 @@ class Actor(NamedTuple):
 
 
 class Lock(NamedTuple):
-    """One lock, or an actor left in the middle of an operation without one.
+    """One lock, or an actor that is stranded: in the middle of an operation without a lock.
 
-    `key` and `look` are None where there is no lock. `actor` is the name in the key, whatever it
-    may be. `actors` are those that the lock can be of, as far as they have records: several, or one
-    whose atespace is not certain, where the key leaves the atespace out. `holder` is the record
-    kept beside the lock; `stale_holder` says that there was one of an earlier token. `age_s` is for
-    how long it has been held, where that is known.
+    Attributes:
+        key: of the lock; None if there is no lock.
+        actor: the name in the key, whatever it is.
+        atespace: the atespace in the key; None if an older key leaves it out.
+        look: the latest look at the lock; None if there is no lock.
+        verdict: what the lock is found to be.
+        actors: the actors on record that the lock can belong to. If the key leaves the atespace
+            out, these can be several, or one of another atespace.
+        holder: the record beside the lock, if it has the same token.
+        has_stale_holder: there is a record beside the lock, but with an earlier token.
+        age_s: for how long the lock has been held, in seconds; None if that is not known.
     """
 
     key: str | None
@@ -40,26 +46,26 @@ class Lock(NamedTuple):
 
     @property
     def name(self) -> str:
-        """How it is called: `ATESPACE/NAME`, or `NAME`."""
+        """`ATESPACE/NAME`, or `NAME` if the atespace is not known."""
         return str(ActorName(self.atespace, self.actor))
 
     @property
     def is_idle(self) -> bool:
-        """Its one actor is in no operation, and nothing else tells why the lock is held."""
+        """Whether it has one actor, in no operation, and no record that says why it is held."""
         if len(self.actors) != 1 or self.holder is not None:
             return False
         record = self.actors[0].record
         return record.is_decodable and not record.is_transitional
 
     def judged(self, second: Look | None, lock_ttl_s: float) -> "Lock":
-        """The lock with its verdict, from its look and a later one if there was one."""
+        """The lock with its verdict by its look and a second one, if there was a second."""
         if self.look is None:
             return self
         verdict = judge(self.look, second, lock_ttl_s=lock_ttl_s, is_idle=self.is_idle)
         if second is None:
             return self._replace(verdict=verdict)
         if second.token != self.look.token:
-            # What is known of the holder is known of the one before.
+            # What was known of the holder was about the one before.
             return self._replace(look=second, verdict=verdict, holder=None, age_s=None)
         age_s = self.age_s
         if age_s is not None:
@@ -68,13 +74,13 @@ class Lock(NamedTuple):
 
 
 def stranded(actor: Actor) -> Lock:
-    """An actor that is left in the middle of an operation, listed as the lock it lacks."""
+    """A stranded actor, listed in place of the lock that it lacks."""
     name = actor.name
     return Lock(None, name.name, name.atespace, None, Verdict.STRANDED, (actor,))
 
 
 def warnings_of(lock: Lock) -> list[str]:
-    """What an operator should know about a lock, as words that `locks show` explains."""
+    """What an operator should know about a lock: words that `locks show` explains."""
     if lock.look is None:
         return []
     found = {

@@ -1,4 +1,4 @@
-"""Reading locks from the server with what belongs to them, a batch in one exchange."""
+"""Reading locks from the server with their records, a batch in one round trip."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 class LockReader:
-    """Fetches locks with what belongs to them, a batch in one exchange."""
+    """Reads locks with their holders and actors.
+
+    Args:
+        connection: where to read.
+        prefix: what the keys of locks begin with.
+        clock: seconds of a clock that nobody sets.
+    """
 
     def __init__(
         self, connection: "RedisConnection", prefix: str, clock: Callable[[], float]
@@ -34,7 +40,11 @@ class LockReader:
         self._time_read_at = clock()
 
     def read(self, keys: Sequence[bytes]) -> Iterator[Lock]:
-        """The locks of these keys that are still there, held as far as is known."""
+        """The locks with these keys that are still there, not judged yet.
+
+        Raises:
+            AtectlError: the server cannot be asked (exit 125).
+        """
         for batch in batches(keys):
             yield from self._read_batch([key_text(key) for key in batch])
 
@@ -59,7 +69,7 @@ class LockReader:
                 yield _lock(key, name, look, holder, records.get(name), now)
 
     def _records(self, actors: Sequence[ActorName | None]) -> dict[ActorName, bytes]:
-        """The records of the actors whose atespaces are known."""
+        """The records of those actors whose atespace is known."""
         keys = {
             actor: actor_key(actor.atespace, actor.name).encode()
             for actor in actors
@@ -72,7 +82,7 @@ class LockReader:
 
 
 def look_of(value: Any, ttl_ms: Any, sent_at: float, received_at: float) -> Look | None:
-    """A look from the answers to GET and PTTL; None if there is no such key."""
+    """A look, made of the answers to GET and PTTL; None if there is no such key."""
     if not isinstance(ttl_ms, int) or ttl_ms == -2 or value is None:
         return None
     token = key_text(value) if isinstance(value, bytes) else None
@@ -101,6 +111,11 @@ def _lock(
 def looks_at(
     connection: "RedisConnection", keys: Sequence[bytes], clock: Callable[[], float]
 ) -> list[Look | None]:
+    """A look at each of these keys, all in one round trip; None where there is no such key.
+
+    Raises:
+        AtectlError: the server cannot be asked (exit 125).
+    """
     sent_at = clock()
     replies = exchange(connection, [(command, key) for key in keys for command in ("GET", "PTTL")])
     received_at = clock()
@@ -111,4 +126,5 @@ def looks_at(
 
 
 def batches(items: Sequence[Any]) -> Iterable[Sequence[Any]]:
+    """The items in groups of as many as are asked for in one round trip."""
     return (items[start : start + BATCH] for start in range(0, len(items), BATCH))

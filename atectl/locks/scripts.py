@@ -1,4 +1,4 @@
-"""The Lua scripts that the server runs for locks: the files in the folder `lua`."""
+"""The Lua scripts for locks, which the server runs: the files in the folder `lua`."""
 
 from functools import cache
 from pathlib import Path

@@ -68,7 +68,7 @@ ORDER_OF = {order.by: order for order in SORT_ORDERS}
 def sort_locks(
     rows: Iterable[ChargedLock], order: SortOrder, *, is_reversed: bool = False
 ) -> list[ChargedLock]:
-    """The locks in this order; those that are equal in it, by their actors' names."""
+    """The locks in this order. Equal ones are sorted by the names of their actors."""
     ranked = sorted(rows, key=lambda row: row.lock.name)
     known = [row for row in ranked if order.value(row) is not None]
     unknown = [row for row in ranked if order.value(row) is None]

@@ -1,4 +1,4 @@
-"""Everything that `locks ls` finds out: list, look again, choose, charge, sort."""
+"""What `locks ls` finds out: locks are listed, looked at again, filtered, charged and sorted."""
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
@@ -19,12 +19,12 @@ class Listing(NamedTuple):
     """What is to be listed, and how.
 
     Attributes:
-        selection: which locks are meant.
+        selection: which locks to list.
         lock_ttl_s: the TTL that holders give their locks, in seconds.
         probe: looks at the locks a second time; None for one look.
-        is_stale_only: leaves out what needs nobody to look.
-        order: how the rows are sorted; None for as they are found.
-        limit: the most rows; None for all.
+        is_stale_only: leave out locks that nobody needs to look into.
+        order: how the rows are sorted; None for the order in which they are found.
+        limit: the maximum number of rows; None for all.
         ledger: where the memory of holders is looked up; None for the usual place.
     """
 
@@ -38,11 +38,11 @@ class Listing(NamedTuple):
 
 
 class Rows:
-    """The rows of a listing, once over. Unless they are sorted, they come as they are found.
+    """The rows of a listing, to be iterated once. Without an order, they come as they are found.
 
     Attributes:
-        verdicts: after the last row, the verdicts of all rows, those beyond the limit included.
-        looked_at: after the last row, how many locks were looked at, stale or not.
+        verdicts: after the last row, the verdicts of all rows, including those beyond the limit.
+        looked_at: after the last row, the number of locks that were looked at, stale or not.
     """
 
     def __init__(self, locks: Iterable[Lock], listing: Listing) -> None:
@@ -56,7 +56,7 @@ class Rows:
         if self._listing.order is not None:
             rows = iter(sort_locks(rows, self._listing.order))
         yield from islice(rows, self._listing.limit)
-        for _ in rows:  # what is beyond the limit has a verdict, too
+        for _ in rows:  # their verdicts count, too
             continue
 
     def _wanted(self) -> Iterator[Lock]:
@@ -75,13 +75,15 @@ def survey(
     on_progress: Callable[[int], object] | None = None,
     clock: Callable[[], float] = boottime,
 ) -> Rows:
-    """The locks that a listing asks for. Without a probe, the server is asked as rows are taken.
+    """The locks that a listing asks for.
+
+    Without a probe, the server is asked while the rows are being iterated.
 
     Args:
         connection: where to look.
         listing: what is asked for.
-        on_first: told of the rows by the first look, if there is to be a second.
-        on_progress: told now and then how many locks were looked at.
+        on_first: called with the rows of the first look, if there is to be a second.
+        on_progress: called after each batch with the number of locks looked at so far.
         clock: seconds of a clock that nobody sets.
 
     Raises:

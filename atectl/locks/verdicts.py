@@ -1,6 +1,7 @@
-"""Judging an actor lock. Its remaining TTL is the only sign of life, so it is looked at twice.
+"""Judging an actor lock. The only sign that its holder is alive is its remaining TTL: a holder that
+lives renews it. So a lock is looked at twice.
 
-Nothing here asks a server or a clock: looks go in, a verdict comes out.
+Everything here is pure: looks go in, a verdict comes out. No server and no clock is asked.
 """
 
 import re
@@ -16,34 +17,36 @@ class Verdict(StrEnum):
     """What a lock is found to be."""
 
     RENEWING = "renewing"
-    """Its remaining TTL went up: the holder is alive."""
+    """Its remaining TTL went up between two looks: the holder is alive."""
     HELD = "held"
-    """Too soon to tell."""
+    """It is too soon to tell whether the holder is alive."""
     FINISHING = "finishing"
-    """Held as far as is known, but its actor is in no operation: about to be released."""
+    """It is held, but its actor is in no operation: it will probably be released soon."""
     EXPIRING = "expiring"
-    """Not renewed for longer than a holder waits: gone, or one that never renews."""
+    """It was not renewed for longer than a holder waits: the holder is gone, or never renews."""
     STUCK = "stuck"
-    """It has no TTL, and so never frees itself."""
+    """It has no TTL, so it never frees itself."""
     FOREIGN = "foreign"
-    """Its value is no token."""
+    """Its value is not a token: something else wrote it."""
     STRANDED = "stranded"
-    """No lock at all, but the actor is in the middle of an operation."""
+    """There is no lock, but the actor is in the middle of an operation."""
 
 
 STALE = frozenset({Verdict.EXPIRING, Verdict.STUCK, Verdict.FOREIGN, Verdict.STRANDED})
-"""Verdicts that ask for somebody to look."""
+"""Verdicts that somebody should look into."""
 
 NEED_PROBE = frozenset({Verdict.EXPIRING, Verdict.RENEWING})
-"""Verdicts that two looks alone can lead to."""
+"""Verdicts that need two looks."""
 
 
 class Look(NamedTuple):
     """A lock at one moment.
 
-    `token` is its value as text, None if that is no string. `ttl_s` is the remaining TTL by the
-    server's clock, None if it has none. The server was asked between `sent_at` and `received_at`,
-    in seconds of one local clock that nothing sets.
+    Attributes:
+        token: its value as text; None if the value is not a string.
+        ttl_s: the remaining TTL by the server's clock, in seconds; None if it has no TTL.
+        sent_at: when the question was sent, in seconds of a local clock that nobody sets.
+        received_at: when the answer came, by the same clock. The TTL is of a moment in between.
     """
 
     token: str | None
@@ -53,22 +56,22 @@ class Look(NamedTuple):
 
 
 def is_token(value: str) -> bool:
-    """Whether it is a token that these systems write: a UUIDv4."""
+    """Whether the value is a token as holders of actor locks write them: a UUIDv4."""
     return _TOKEN.fullmatch(value) is not None
 
 
 def renewal_period_s(lock_ttl_s: float) -> float:
-    """How often the holder of a lock with this TTL renews it."""
+    """The time between two renewals by the holder of a lock with this TTL, in seconds."""
     return lock_ttl_s / 3
 
 
 def probe_s(lock_ttl_s: float) -> float:
-    """How long to wait between two looks to tell a dead holder: a renewal and a tenth."""
+    """The time between two looks that shows a dead holder, in seconds: 1.1 renewal periods."""
     return 1.1 * renewal_period_s(lock_ttl_s)
 
 
 def tolerance_s(lock_ttl_s: float) -> float:
-    """How far a remaining TTL may seem to go up without having been renewed."""
+    """By how many seconds a remaining TTL may seem to go up although it was not renewed."""
     return min(0.5, renewal_period_s(lock_ttl_s) / 2)
 
 
@@ -79,13 +82,13 @@ def judge(
     lock_ttl_s: float = DEFAULT_TTL_S,
     is_idle: bool = False,
 ) -> Verdict:
-    """What the lock is, from one look or two.
+    """The verdict on a lock, from one look or two.
 
     Args:
         first: the earlier look.
-        second: the later look, of the same key.
+        second: the later look at the same key; None if there was only one look.
         lock_ttl_s: the TTL that its holder gives it, in seconds.
-        is_idle: its actor is known, in no operation, and nothing else tells why it is held.
+        is_idle: its actor is known and in no operation, and no holder record says why it is held.
     """
     latest = second or first
     if latest.token is None or not is_token(latest.token):
@@ -102,10 +105,10 @@ def judge(
 
 
 def is_renewed(first: Look, second: Look, lock_ttl_s: float = DEFAULT_TTL_S) -> bool:
-    """Whether a lock whose token stayed was renewed between two looks, for certain.
+    """Whether a lock with the same token was certainly renewed between two looks.
 
-    Between them at least the time from one answer to the next question has passed, so a TTL
-    that only fell is never taken for one that went up, however slow the server is.
+    At least the time from the first answer to the second question has passed. So however slow the
+    server is, a TTL that only fell is never taken for one that went up.
     """
     if second.ttl_s is None:
         return False
@@ -116,7 +119,7 @@ def is_renewed(first: Look, second: Look, lock_ttl_s: float = DEFAULT_TTL_S) -> 
 
 
 def _only_fell(first: Look, second: Look, lock_ttl_s: float) -> bool:
-    """Whether no renewal can hide in the time that the two answers took to come."""
+    """Whether the lock was certainly not renewed, however long the two answers took to come."""
     if first.ttl_s is None or second.ttl_s is None:
         return False
     most_elapsed_s = second.received_at - first.sent_at
@@ -126,8 +129,8 @@ def _only_fell(first: Look, second: Look, lock_ttl_s: float) -> bool:
 class Watch:
     """Verdicts on locks that are looked at again and again.
 
-    A lock is judged against the look since which it was not renewed, so that a verdict stands
-    once its probe is over.
+    Each look is compared with the last one at which the lock was renewed, or with the first. So
+    once a verdict is reached, it stays until something changes.
     """
 
     def __init__(self, lock_ttl_s: float = DEFAULT_TTL_S) -> None:
@@ -136,7 +139,7 @@ class Watch:
         self._renewing: set[str] = set()
 
     def judge(self, key: str, look: Look, *, is_idle: bool = False) -> Verdict:
-        """What the lock is, given this look and the earlier ones."""
+        """The verdict on a lock, from this look and the earlier ones."""
         first = self._since.setdefault(key, look)
         if first.token != look.token:
             self._since[key] = first = look
@@ -152,6 +155,6 @@ class Watch:
         return verdict
 
     def keep(self, keys: set[str]) -> None:
-        """Forget every lock but these."""
+        """Forget all locks but those with these keys."""
         self._since = {key: look for key, look in self._since.items() if key in keys}
         self._renewing &= keys

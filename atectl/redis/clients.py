@@ -1,4 +1,4 @@
-"""The clients of redis-py that settings lead to: their TLS, their time limits, their retries."""
+"""Clients of redis-py, made from settings: with their TLS, timeouts and retries."""
 
 import random
 import ssl
@@ -37,19 +37,19 @@ from atectl.redis.settings import RedisSettings, join_address
 BACKOFF_BASE_S = 0.05
 BACKOFF_CAP_S = 1.0
 
-# The server says that it did nothing: whatever was asked may be asked again.
+# These answers mean that the server did nothing, so the command may be sent again.
 _NOTHING_DONE = (BusyLoadingError, TryAgainError, ClusterDownError)
 
 
 class ClientFactory:
     """Makes clients for one set of settings.
 
-    A client made with `once` sends a command again only if the server says that it did nothing;
-    others do so too when the connection breaks.
+    A client made with `once` sends a command again only if the server says that it did nothing.
+    Other clients also send it again when the connection breaks.
 
     Args:
-        settings: as whom, with which certificates, and how long to wait.
-        jitter: numbers from 0 to 1, for the pauses between tries.
+        settings: the login, the certificates, and how long to wait.
+        jitter: returns random numbers from 0 to 1, for the pauses between retries.
 
     Raises:
         BadRedisFile: a certificate or key cannot be used (exit 2).
@@ -63,7 +63,7 @@ class ClientFactory:
         self._tls = _tls_context(settings) if settings.is_tls else None
 
     def single(self, settings: RedisSettings, *, once: bool = False) -> Redis:
-        """A client of the one server at the address, database and login in `settings`."""
+        """A client for one server, with the address, database and login in `settings`."""
         options = {**self._login(settings), "db": settings.db, "retry": self._retry(once)}
         if settings.socket_path:
             pool = ConnectionPool(
@@ -74,10 +74,10 @@ class ClientFactory:
         return Redis.from_pool(pool)
 
     def cluster(self) -> RedisCluster:
-        """A client of the cluster that the settings name a node of; it asks for the rest."""
+        """A client for a cluster. The settings name one node, which tells of the others."""
         settings = self._settings
         return _Cluster(
-            # redis-py takes a pool's class, and so our TLS, only together with a URL.
+            # redis-py accepts a class of pools, and with it our TLS, only together with a URL.
             url=f"redis://{join_address(settings.host, settings.port)}",
             connection_pool_class=self._pool_class(),
             retry=self._retry(once=False),
@@ -85,7 +85,7 @@ class ClientFactory:
         )
 
     def master_of(self, sentinels: Sentinel, name: str, *, once: bool = False) -> Redis:
-        """A client of the server that Sentinels call the master of this name, whichever it is."""
+        """A client for the master of this name. At each connection the Sentinels say who it is."""
         pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
             name,
             sentinels,
@@ -112,18 +112,18 @@ class ClientFactory:
             "password": settings.password,
             "socket_timeout": settings.timeout_s,
             "socket_connect_timeout": settings.timeout_s,
-            # One form of answers for every server; nothing here needs the newer protocol.
+            # Every server knows it, and nothing here needs the newer protocol.
             "protocol": 2,
         }
 
     def _retry(self, once: bool) -> Retry:
-        # A timeout is not tried again: it has used up the time that there was.
+        # A timeout is no reason to retry: it has used up the time that there was.
         errors = _NOTHING_DONE if once else (*_NOTHING_DONE, ConnectionError)
         return _Retry(FullJitter(self._jitter), self._settings.retries, errors)
 
 
 class FullJitter(AbstractBackoff):
-    """Pauses of random length, below a bound that doubles from try to try."""
+    """Pauses of random length between retries. Their upper bound doubles with each retry."""
 
     def __init__(self, jitter: Callable[[], float]) -> None:
         self._jitter = jitter
@@ -133,7 +133,7 @@ class FullJitter(AbstractBackoff):
 
 
 class _Retry(Retry):
-    """Tries again what another try may mend: no login or certificate that was refused."""
+    """Retries only what a retry can mend, which a refused login or certificate is not."""
 
     def call_with_retry(self, do: Any, fail: Any, *_: Any, **options: Any) -> Any:
         options["is_retryable"] = _may_pass
@@ -147,7 +147,7 @@ def _may_pass(fault: Exception) -> bool:
 
 
 class _Cluster(RedisCluster):
-    # A node that hangs has used up the time there was; redis-py would wait for it again.
+    # redis-py would also retry after a timeout, and wait for a node that hangs once more.
     ERRORS_ALLOW_RETRY = (  # type: ignore[assignment]
         ConnectionError,
         ClusterDownError,
@@ -156,7 +156,11 @@ class _Cluster(RedisCluster):
 
 
 class _TlsConnection(Connection):
-    """TLS with a context made once, and a name to expect that no announced host changes."""
+    """A TLS connection.
+
+    Its context is made once. If a server name is set, every certificate has to be for that name,
+    whatever host a cluster or Sentinel announces.
+    """
 
     def __init__(
         self, *, tls_context: ssl.SSLContext, server_name: str | None, **options: Any
@@ -180,7 +184,7 @@ class _SentinelTlsConnection(SentinelManagedConnection, _TlsConnection):
 
 
 def _tls_context(settings: RedisSettings) -> ssl.SSLContext:
-    """The authorities to trust and the certificate to show."""
+    """A context with the certificate authorities to trust and the client certificate to send."""
     try:
         context = ssl.create_default_context(cafile=settings.ca_file)
     except OSError as fault:

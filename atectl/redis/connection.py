@@ -1,8 +1,8 @@
 """A connection to Redis or Valkey: one server, a cluster, or the master that Sentinels name.
 
-Which of these it is, is found out by asking. The clients are redis-py's own; they are told apart
-by nobody above, who have `client`, `primaries` and `script`. The whole of connecting and asking
-is bounded by the settings' timeout, whatever hangs: a name server, a socket, a cluster's node.
+The server is asked which of these it is. Callers need not know: they use `client`, `primaries`
+and `script`. Connecting takes no longer than the timeout in the settings, whatever hangs: a name
+server, a socket or a node of a cluster.
 """
 
 import random
@@ -28,14 +28,14 @@ Kind: TypeAlias = Literal["single", "cluster", "sentinel"]
 
 
 class RedisConnection:
-    """A server, cluster or group of Sentinels that has answered; close it after use.
+    """A connection to a server, a cluster or Sentinels that has answered. Close it after use.
 
     Attributes:
-        client: takes every command, routed to the node or master that it belongs to; its
-            answers are bytes. Calls to it belong inside `with connection.translated()`.
+        client: runs every command on the node or master that it belongs to. Answers are bytes.
+            Call it inside `with connection.translated()`.
         kind: what was found at the address.
         address: `host:port` or the path of a socket, as it was given.
-        is_replica: a single server was named, and it copies another: it takes no writes.
+        is_replica: the server named is a single one and a replica, which takes no writes.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class RedisConnection:
         return translated(self.address)
 
     def primaries(self) -> list[Redis]:
-        """A client for every server that holds keys of its own, for SCAN.
+        """A client for each server that holds keys of its own. SCAN has to be sent to each.
 
         Raises:
             RedisFailure: see `translated` (exit 125).
@@ -82,11 +82,11 @@ class RedisConnection:
     def fresh(
         self, *, timeout_s: float | None = None, retries: int | None = None
     ) -> "RedisConnection":
-        """Another connection to the same place with sockets of its own, for another thread.
+        """Another connection to the same server, with its own sockets, for another thread.
 
         Args:
-            timeout_s: in place of the settings' timeout, in seconds.
-            retries: in place of the settings' retries, from 0.
+            timeout_s: used instead of the timeout in the settings, in seconds.
+            retries: used instead of the retries in the settings, at least 0.
 
         Raises:
             RedisFailure: see `translated` (exit 125).
@@ -99,7 +99,7 @@ class RedisConnection:
         return connect(settings)
 
     def close(self) -> None:
-        """Close every socket; no effect if that was done."""
+        """Close every socket. Closing twice does no harm."""
         for client in (self._once, self.client, *self._sentinels):
             client.close()
 
@@ -113,15 +113,16 @@ class RedisConnection:
 def connect(
     settings: RedisSettings, *, jitter: Callable[[], float] = random.random
 ) -> RedisConnection:
-    """Connect, and find out whether it is one server, a cluster or a Sentinel.
+    """Connect, and find out whether the address is one server, a cluster or a Sentinel.
 
     Args:
-        settings: where, as whom, and how long to wait.
-        jitter: numbers from 0 to 1, for the pauses between tries.
+        settings: the address, the login, and how long to wait.
+        jitter: returns random numbers from 0 to 1, for the pauses between retries.
 
     Raises:
-        RedisFailure: nothing usable answered within the timeout (exit 125).
-        BadRedisUrl: the URL says something that does not go with what was found (exit 2).
+        RedisFailure: no usable server answered within the timeout (exit 125).
+        BadRedisUrl: a part of the URL does not fit what was found, such as a database number for
+            a cluster (exit 2).
         BadRedisFile: a certificate or key cannot be used (exit 2).
     """
     clients = ClientFactory(settings, jitter)
@@ -130,7 +131,10 @@ def connect(
 
 
 def _within(settings: RedisSettings, find: Callable[[], RedisConnection]) -> RedisConnection:
-    """What `find` returns, or RedisTimeout: a search of names, say, has no timeout itself."""
+    """Run `find` on another thread, for no longer than the timeout.
+
+    Some of what it does, such as resolving a host name, has no timeout itself.
+    """
     future: Future[RedisConnection] = Future()
 
     def work() -> None:
@@ -148,7 +152,7 @@ def _within(settings: RedisSettings, find: Callable[[], RedisConnection]) -> Red
         future.add_done_callback(_close_unwanted)
         remedy = None
         if settings.is_tls:
-            # A server that does not speak TLS waits for the end of what it takes for a command.
+            # A server without TLS takes the handshake for a command, and waits for the rest of it.
             remedy = "check that the server speaks TLS at this port, or raise --redis-timeout"
         message = f"{settings.address} did not answer within {settings.timeout_s:g} s"
         raise RedisTimeout(message, remedy=remedy) from None
@@ -160,7 +164,7 @@ def _close_unwanted(future: "Future[RedisConnection]") -> None:
 
 
 def _found(settings: RedisSettings, clients: ClientFactory) -> RedisConnection:
-    """The connection to what answers at the settings' address."""
+    """Ask the server at the address what it is, and connect to that."""
     seed, mode, role = _ask(settings, clients)
     try:
         if mode == "sentinel":
@@ -169,7 +173,7 @@ def _found(settings: RedisSettings, clients: ClientFactory) -> RedisConnection:
         seed.close()
     if settings.master:
         raise BadRedisUrl(
-            f"{settings.address} is no Sentinel that could be asked for a master",
+            f"{settings.address} is no Sentinel, so it cannot name a master",
             remedy="leave ?master= out of the URL, or name a Sentinel",
         )
     if mode == "cluster":
@@ -190,7 +194,7 @@ def _ask(settings: RedisSettings, clients: ClientFactory) -> tuple[Redis, str, s
         return seed, *_mode_and_role(seed)
     except AuthenticationError:
         seed.close()
-        # The login may be the master's, while its Sentinels want none.
+        # The login may be for the master, while its Sentinels need none.
         seed = clients.single(settings._replace(db=0, user=None, password=None))
         if not _is_open_sentinel(seed):
             seed.close()
@@ -208,7 +212,7 @@ def _is_open_sentinel(client: Redis) -> bool:
 def _mode_and_role(client: Redis) -> tuple[str, str]:
     """`standalone`, `cluster` or `sentinel`, and `master`, `slave` or `replica`."""
     try:
-        # The one question that every user may ask, whatever its permissions.
+        # Every user may send HELLO, whatever its permissions.
         answer = client.execute_command("HELLO")  # type: ignore[no-untyped-call]
     except ResponseError as fault:
         if "unknown command" in str(fault).lower():
@@ -238,7 +242,7 @@ def _through_sentinels(
 ) -> RedisConnection:
     untyped: Any = seed
     name = _master_name(settings, untyped.sentinel_masters())
-    # What let us ask the first of them, login or none, is good for the others.
+    # The login that the first Sentinel took, or none, works for the others.
     login = seed.connection_pool.connection_kwargs
     first = settings._replace(db=0, user=login["username"], password=login["password"])
     others = [
@@ -255,7 +259,7 @@ def _through_sentinels(
         sentinels=sentinels.sentinels,
     )
     try:
-        # Whether there is a master to talk to is part of connecting.
+        # Without a master that answers, connecting has failed.
         connection.client.execute_command("HELLO")  # type: ignore[no-untyped-call]
     except BaseException:
         connection.close()

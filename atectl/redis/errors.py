@@ -8,7 +8,7 @@ class RedisFailure(AtectlError):
 
 
 class RedisUnreachable(RedisFailure):
-    """Nothing answers at the Redis server's address, or the connection broke."""
+    """Nothing answers at the address of the Redis server, or the connection broke."""
 
     code = "E501"
     example = "--redis redis://127.0.0.1:1, where no server listens"
@@ -24,7 +24,7 @@ class RedisTimeout(RedisFailure):
 
 
 class RedisLoginRefused(RedisFailure):
-    """The Redis server refuses the user or password, or wants one and was given none."""
+    """The Redis server refuses the user or password, or needs one and was given none."""
 
     code = "E503"
     example = "--redis redis://operator@redis.example, with a wrong password"
@@ -39,7 +39,7 @@ class RedisPermissionDenied(RedisFailure):
 
     code = "E504"
     example = "an ACL user without the permission +scan"
-    default_remedy = "have the ACL user granted what the message names, or use another user"
+    default_remedy = "grant the ACL user what the message names, or use another user"
 
 
 class RedisWrongType(RedisFailure):
@@ -59,7 +59,7 @@ class RedisLoading(RedisFailure):
 
 
 class RedisReadOnly(RedisFailure):
-    """The Redis server is a replica, or takes no writes for now."""
+    """The Redis server is a replica, or accepts no writes at present."""
 
     code = "E507"
     example = "the URL names a replica, or a failover is under way"
@@ -67,15 +67,15 @@ class RedisReadOnly(RedisFailure):
 
 
 class RedisClusterDown(RedisFailure):
-    """The Redis cluster does not serve the slot of a key, or is being rearranged."""
+    """The Redis cluster does not serve the slot of a key, or its slots are being moved."""
 
     code = "E508"
     example = "a primary is gone and no replica has taken its slots yet"
-    default_remedy = "look at CLUSTER INFO on the nodes, and try again when its state is ok"
+    default_remedy = "check CLUSTER INFO on the nodes, and try again when cluster_state is ok"
 
 
 class RedisTlsFailed(RedisFailure):
-    """No TLS connection to the Redis server could be agreed on."""
+    """The TLS connection to the Redis server failed."""
 
     code = "E509"
     example = "the server's certificate is for another name"
@@ -83,7 +83,7 @@ class RedisTlsFailed(RedisFailure):
 
 
 class BadRedisUrl(UsageError):
-    """The Redis URL, or an option that goes with it, cannot be used."""
+    """The Redis URL, or an option that belongs to it, cannot be used."""
 
     code = "E510"
     example = "--redis localhost:6379"
@@ -109,7 +109,7 @@ class BadRedisFile(UsageError):
     code = "E512"
     example = "--redis rediss://redis.example --redis-ca no-such-file.pem"
     default_remedy = (
-        "name a file that exists, that you may read, and that holds what the option says"
+        "name a file that exists, that you may read, and that contains what the option asks for"
     )
 
 
@@ -118,11 +118,11 @@ class RedisOutOfMemory(RedisFailure):
 
     code = "E513"
     example = "maxmemory is reached and nothing may be evicted"
-    default_remedy = "raise the server's maxmemory, or remove what is not needed there"
+    default_remedy = "raise maxmemory on the server, or delete keys that are not needed"
 
 
 class RedisRefused(RedisFailure):
-    """The Redis server answered with an error, or with something that is no answer."""
+    """The Redis server answered with an error, or with something that is not Redis protocol."""
 
     code = "E514"
     example = "the address is that of another kind of server"

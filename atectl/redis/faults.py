@@ -1,7 +1,7 @@
-"""What can go wrong with a Redis client, turned into errors of ours.
+"""Turning what a Redis client raises into errors of ours.
 
-No message repeats what redis-py says of a connection, which may hold more than an operator should
-read aloud. The server's own words are repeated where they name a command, a key or a slot.
+No message repeats what redis-py says about a connection: that may contain a password. What the
+server itself said is repeated where it names a command, a key or a slot.
 """
 
 import re
@@ -28,11 +28,11 @@ from atectl.redis.errors import (
 )
 
 MAX_WORDS = 200
-"""Characters that are repeated of what a server says."""
+"""How many characters of a server's message are repeated."""
 
 _NO_LOGIN = "called without any password configured"
 
-# The first class that fits counts, so that the derived ones stand before their bases.
+# The first class that fits is used, so derived classes stand before their base classes.
 _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
     (faults.AuthenticationError, RedisLoginRefused, "refuses the user or password"),
     (faults.AuthenticationWrongNumberOfArgsError, RedisLoginRefused, "knows no users"),
@@ -45,21 +45,29 @@ _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
     (faults.CrossSlotTransactionError, RedisRefused, "has the keys in different slots"),
     (faults.InvalidPipelineStack, RedisRefused, "answered too little"),
     (faults.MasterDownError, RedisClusterDown, "is a replica that has lost its primary"),
-    (faults.ClusterDownError, RedisClusterDown, "is of a cluster that is down"),
-    (faults.MovedError, RedisClusterDown, "is of a cluster that was rearranged"),
-    (faults.AskError, RedisClusterDown, "is of a cluster that is being rearranged"),
-    (faults.TryAgainError, RedisClusterDown, "is of a cluster that is being rearranged"),
-    (faults.ClusterError, RedisClusterDown, "is of a cluster that is being rearranged"),
-    (faults.SlotNotCoveredError, RedisClusterDown, "is of a cluster that serves not every slot"),
-    (faults.RedisClusterException, RedisClusterDown, "is of a cluster that serves not every slot"),
+    (faults.ClusterDownError, RedisClusterDown, "belongs to a cluster that is down"),
+    (faults.MovedError, RedisClusterDown, "belongs to a cluster whose slots were moved"),
+    (faults.AskError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
+    (faults.TryAgainError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
+    (faults.ClusterError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
+    (
+        faults.SlotNotCoveredError,
+        RedisClusterDown,
+        "belongs to a cluster with unserved slots",
+    ),
+    (
+        faults.RedisClusterException,
+        RedisClusterDown,
+        "belongs to a cluster with unserved slots",
+    ),
     (faults.TimeoutError, RedisTimeout, "did not answer in time"),
     (TimeoutError, RedisTimeout, "did not answer in time"),
-    (ssl.SSLError, RedisTlsFailed, "agreed on no TLS connection"),
+    (ssl.SSLError, RedisTlsFailed, "made no TLS connection"),
     (MasterNotFoundError, RedisUnreachable, "knows no master that is up"),
     (faults.ConnectionError, RedisUnreachable, "cannot be reached"),
     (OSError, RedisUnreachable, "cannot be reached"),
     (faults.ResponseError, RedisRefused, "refused a command"),
-    (faults.InvalidResponse, RedisRefused, "gave an answer that is none of Redis"),
+    (faults.InvalidResponse, RedisRefused, "gave an answer that is not Redis protocol"),
     (faults.RedisError, RedisRefused, "could not be used"),
     (faults.ChildDeadlockedError, RedisRefused, "could not be used"),
     (faults.IncorrectPolicyType, RedisRefused, "could not be used"),
@@ -68,14 +76,14 @@ _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
 FOREIGN = tuple({foreign for foreign, _, _ in _MEANINGS})
 """What `translated` catches."""
 
-# What the server says decides where redis-py has no class for it. A pipeline tells the command
-# first; a script's faults come in the words of ERR.
+# For some answers redis-py has no class of their own: there the text decides. In a pipeline the
+# text begins with the command; a fault within a script is part of an ERR message.
 _BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
     (re.compile(r"(?:^|caused error: )WRONGTYPE "), RedisWrongType, "has a value of another type"),
     (
         re.compile(r"(?:^|caused error: )(?:MISCONF|NOREPLICAS) "),
         RedisReadOnly,
-        "takes no writes for now",
+        "accepts no writes at present",
     ),
     (
         re.compile(r"The user executing the script can't |ACL failure in script"),
@@ -102,7 +110,7 @@ _CERTIFICATE_FAULTS = (
     ("certificate has expired", "its certificate has expired", ""),
     ("certificate required", "it wants a client certificate", "--redis-cert and --redis-key"),
     ("handshake failure", "it may want a client certificate", "--redis-cert and --redis-key"),
-    # Its reason is often lost when the server hangs up.
+    # The reason is often lost when the server closes the connection.
     ("eof occurred", "it may refuse the client certificate", "--redis-cert and --redis-key"),
     ("unknown ca", "it does not know who issued the client certificate", "--redis-cert"),
 )
@@ -110,7 +118,7 @@ _CERTIFICATE_FAULTS = (
 
 @contextmanager
 def translated(address: str) -> Iterator[None]:
-    """Turn whatever a Redis client raises inside into an error of ours.
+    """Turn whatever a Redis client raises in this block into an error of ours.
 
     Args:
         address: `host:port` or the path of a socket, for the message.
@@ -125,7 +133,7 @@ def translated(address: str) -> Iterator[None]:
 
 
 def translation(fault: BaseException, address: str) -> RedisFailure:
-    """The error of ours for one of redis-py's, of the system's or of the TLS library's."""
+    """Our error for one that redis-py, the system or the TLS library raised."""
     fault = _telling(fault)
     if isinstance(fault, ssl.SSLError):
         return _tls_failure(fault, address)
@@ -137,7 +145,7 @@ def translation(fault: BaseException, address: str) -> RedisFailure:
 
 
 def _telling(fault: BaseException) -> BaseException:
-    """The fault that tells most of those that led to `fault`."""
+    """Of all faults that led to `fault`, the one that says most about the cause."""
     chain = list(causes(fault))
     is_vague = isinstance(fault, faults.ConnectionError | faults.RedisClusterException | OSError)
     if is_vague and (tls := next((one for one in chain if isinstance(one, ssl.SSLError)), None)):
@@ -172,7 +180,7 @@ def _detail(fault: BaseException, meaning: type[RedisFailure]) -> str:
     if issubclass(meaning, RedisUnreachable):
         return _system_reason(fault)
     if isinstance(fault, faults.ResponseError) and issubclass(meaning, _TOLD_IN_FULL):
-        # A server that does not know AUTH repeats its arguments.
+        # A server that does not know AUTH repeats its arguments, and so the password.
         words = str(fault).partition(", with args")[0].strip()
         return f": {words[:MAX_WORDS]}" if words else ""
     return ""
@@ -188,7 +196,7 @@ def _system_reason(fault: BaseException) -> str:
 
 
 def _tls_failure(fault: ssl.SSLError, address: str) -> RedisTlsFailed:
-    # One that the library did not raise itself lacks a reason.
+    # Only errors that the TLS library itself raised have a reason.
     reason = getattr(fault, "reason", None) or ""
     if reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
         return RedisTlsFailed(

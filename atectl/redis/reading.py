@@ -1,4 +1,4 @@
-"""Reading many keys of a Redis server or cluster, in few exchanges."""
+"""Reading many keys of a Redis server or cluster in few round trips."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -7,11 +7,13 @@ if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
 BATCH = 1000
-"""Keys that are asked for at a time."""
+"""How many keys are asked for in one round trip."""
 
 
 def exchange(connection: "RedisConnection", commands: Sequence[tuple[str, bytes]]) -> list[Any]:
-    """The answers to commands of one key each, sent together; a wrong type is an answer too.
+    """The answers to commands of one key each, sent in one round trip.
+
+    If a key has a value of the wrong type for its command, the answer is an exception.
 
     Raises:
         AtectlError: the server cannot be asked, or refuses a command otherwise (exit 125).
@@ -30,7 +32,7 @@ def exchange(connection: "RedisConnection", commands: Sequence[tuple[str, bytes]
 
 
 def get_values(connection: "RedisConnection", keys: Sequence[bytes]) -> list[bytes | None]:
-    """What these keys hold; None where that is nothing, or no text.
+    """The values of these keys. None: there is no such key, or its value is not a string.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -40,21 +42,21 @@ def get_values(connection: "RedisConnection", keys: Sequence[bytes]) -> list[byt
     if connection.kind == "cluster":
         replies = exchange(connection, [("GET", key) for key in keys])
         return [reply if isinstance(reply, bytes) else None for reply in replies]
-    # Half the time that as many questions take.
+    # One MGET takes half the time of as many GETs.
     with connection.translated():
         values: Any = connection.client.mget(keys)
     return list(values)
 
 
 def server_time(connection: "RedisConnection") -> float:
-    """Seconds since 1970 by the clock of a primary."""
+    """The time by the clock of a primary, in seconds since 1970."""
     with connection.translated():
         seconds, microseconds = connection.primaries()[0].time()
     return float(seconds + microseconds / 1e6)
 
 
 def scan_keys(connection: "RedisConnection", pattern: str) -> Iterator[bytes]:
-    """Every key that matches, once, on every primary.
+    """Every key on every primary that matches a pattern, each once.
 
     Raises:
         AtectlError: the server cannot be asked (exit 125).
@@ -68,7 +70,7 @@ def scan_keys(connection: "RedisConnection", pattern: str) -> Iterator[bytes]:
 
 
 def scan(connection: "RedisConnection", pattern: str) -> Iterator[list[bytes]]:
-    """The keys that match, in batches; a key may come more than once."""
+    """The keys on every primary that match a pattern, in batches. A key may come twice."""
     for primary in connection.primaries():
         cursor = -1
         while cursor != 0:

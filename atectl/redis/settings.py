@@ -1,6 +1,6 @@
-"""How the Redis or Valkey server is reached: flag, then environment, then atectl.toml.
+"""How the Redis or Valkey server is reached: by options, the environment, or atectl.toml.
 
-Nothing here shows a password: not `repr`, not `address`, and no error repeats the URL.
+Nothing here shows a password: `repr` and `address` leave it out, and no error repeats the URL.
 """
 
 import os
@@ -20,15 +20,15 @@ _IN_QUERY = ("db", "master")
 
 
 class RedisSettings(NamedTuple):
-    """One server, or the first one asked of a cluster or of a group of Sentinels.
+    """One server: a single one, a node of a cluster, or a Sentinel.
 
     Attributes:
-        host: empty if it is reached through a Unix socket, `socket_path`.
-        master: the name under which Sentinels know the master; empty for the only one.
-        key_file: the file of the private key; None if it is in `cert_file`.
-        server_name: the name to expect in certificates; None for the host connected to.
-        timeout_s: for connecting and finding out what the server is, and for each answer.
-        retries: how often a broken connection, or a server that cannot answer yet, is tried again.
+        host: empty if the server is reached through the Unix socket `socket_path`.
+        master: the name by which the Sentinels know the master; empty if they know only one.
+        key_file: the file with the private key; None if the key is in `cert_file`.
+        server_name: the name that certificates have to be for; None for the host connected to.
+        timeout_s: how long connecting may take, and each answer, in seconds.
+        retries: how often to retry if the connection breaks or the server cannot answer yet.
     """
 
     host: str = ""
@@ -70,17 +70,17 @@ def redis_settings(
     server_name: str | None = None,
     timeout: str | None = None,
 ) -> RedisSettings:
-    """How to reach the server; each argument is a flag, None or empty where it was not given.
+    """How to reach the server. Each argument is an option; None or empty if it was not given.
 
-    `[redis]` in atectl.toml describes one server: what it says of passwords and certificates is
-    left out when the flag or the environment names another. A password file goes before the
-    password in the URL.
+    `[redis]` in atectl.toml describes one server. If an option or the environment names another,
+    the password and certificates in that table are not used. A password file is used instead of
+    a password in the URL.
 
     Raises:
-        NoRedisNamed: neither flag nor environment nor atectl.toml names a server (exit 2).
+        NoRedisNamed: neither option nor environment nor atectl.toml names a server (exit 2).
         BadRedisUrl: the URL, or an option beside it, cannot be used (exit 2).
         BadRedisFile: the password file cannot be used (exit 2).
-        BadDuration: the timeout is not one (exit 2).
+        BadDuration: the timeout is no duration (exit 2).
         BadConfiguration: atectl.toml cannot be used (exit 2).
     """
     stored = load_settings()
@@ -107,11 +107,11 @@ def redis_settings(
 
 
 def parse_redis_url(url: str) -> RedisSettings:
-    """What the URL alone says: scheme, host and port or socket, database, user and password.
+    """The settings in a URL: scheme, host and port or socket, database, user and password.
 
     Raises:
-        BadRedisUrl: it is not one of `redis://`, `rediss://`, `unix://`, or a part of it cannot
-            be read; the message repeats no part that may be of a password (exit 2).
+        BadRedisUrl: the scheme is not `redis://`, `rediss://` or `unix://`, or a part cannot be
+            read. The message repeats no part that may belong to a password (exit 2).
     """
     try:
         parts = urlsplit(url)
@@ -120,16 +120,16 @@ def parse_redis_url(url: str) -> RedisSettings:
         raise BadRedisUrl("the host or port of the Redis URL cannot be read") from None
     if parts.scheme not in _SCHEMES or not url[len(parts.scheme) :].startswith("://"):
         raise BadRedisUrl("the Redis URL does not begin with redis://, rediss:// or unix://")
-    # An unquoted character in a password ends the host early, and the rest turns up further on.
+    # An unquoted character in a password ends the host early. The rest is then found here.
     if "@" in parts.path + parts.query or parts.fragment or any(map(str.isspace, url)):
-        raise BadRedisUrl("the Redis URL has a character where it cannot be")
+        raise BadRedisUrl("the Redis URL has a character that has to be percent-encoded")
     query = _query(parts)
     is_socket = parts.scheme == "unix"
     if is_socket == bool(parts.hostname) or (is_socket and len(parts.path) < 2):
         missing = "the path of a socket and no host" if is_socket else "a host"
-        raise BadRedisUrl(f"the Redis URL wants {missing} after {parts.scheme}://")
+        raise BadRedisUrl(f"the Redis URL needs {missing} after {parts.scheme}://")
     if port == 0 or "\0" in unquote(parts.path):
-        raise BadRedisUrl("the port or path of the Redis URL cannot be")
+        raise BadRedisUrl("the port or path of the Redis URL is not valid")
     return RedisSettings(
         host="" if is_socket else _host(parts),
         port=port or DEFAULT_PORT,
@@ -147,7 +147,7 @@ def _host(parts: SplitResult) -> str:
     try:
         host.encode("idna")
     except UnicodeError:
-        raise BadRedisUrl("the host of the Redis URL is not a host's name") from None
+        raise BadRedisUrl("the host of the Redis URL is not a host name") from None
     return host
 
 
@@ -167,7 +167,11 @@ def _database(text: str) -> int:
 
 
 def _refuse_unused(settings: RedisSettings) -> None:
-    """Certificates that would not be used: better refused than a connection in the clear."""
+    """Refuse certificates for a connection without TLS, rather than connect unencrypted.
+
+    Raises:
+        BadRedisUrl: a certificate, key or server name is set that would not be used (exit 2).
+    """
     options = {
         "certificate authority": settings.ca_file,
         "client certificate": settings.cert_file,
@@ -188,7 +192,7 @@ def _refuse_unused(settings: RedisSettings) -> None:
 
 def _read_password(path: str) -> str:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 - leaves the name as it was given
+        with open(path, "rb") as file:  # noqa: PTH123 - pathlib would change the name
             content = file.read(MAX_PASSWORD_BYTES + 1)
         password = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
@@ -196,7 +200,7 @@ def _read_password(path: str) -> str:
     except OSError as error:
         raise BadRedisFile(f"{path}: {error.strerror or error}") from None
     except ValueError:
-        raise BadRedisFile(f"{path!r} is not the name of a file") from None
+        raise BadRedisFile(f"{path!r} is not a file name") from None
     if not password or len(content) > MAX_PASSWORD_BYTES:
         fault = "it is empty" if not password else f"it has more than {MAX_PASSWORD_BYTES} bytes"
         raise BadRedisFile(f"{path}: no password can be read: {fault}")
@@ -204,5 +208,5 @@ def _read_password(path: str) -> str:
 
 
 def _expanded(path: str | None) -> str | None:
-    # Unlike pathlib's, this leaves the name of an unknown user as it stands.
+    # Unlike pathlib, this leaves `~name` as it is if there is no such user.
     return os.path.expanduser(path) if path else None  # noqa: PTH111

@@ -1,4 +1,4 @@
-"""`atectl locks audit`: who released which lock, and when."""
+"""`atectl locks audit`: lists who released which lock, and when."""
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
@@ -14,7 +14,7 @@ def audit(
     *,
     redis: RedisOptions,
 ) -> None:
-    """List the attempts to release a lock, the newest first, from this host's file and Redis."""
+    """List the attempts to release a lock, the newest first, from your file and from Redis."""
     from atectl.config import lock_audit_path
     from atectl.locks.audit import LockAudit
     from atectl.locks.results import AttemptList

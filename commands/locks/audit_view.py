@@ -1,4 +1,4 @@
-"""The attempts to release a lock as a table."""
+"""The view of attempts to release locks."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _STYLES = {Deletion.RELEASED: "green", INTENDED: "bold red"}
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> RenderableType:
-    """One attempt a line."""
+    """A table with one attempt a line."""
     return LineTable(_COLUMNS, attempts)
 
 
@@ -26,7 +26,7 @@ def _when(attempt: Attempt) -> str:
 
 def _outcome(attempt: Attempt) -> Text:
     outcome = attempt.note.outcome
-    # Noted before, and never after: whoever asked was interrupted.
+    # It was noted before, but not after: the command was interrupted.
     shown = "broken off" if outcome == INTENDED else outcome
     return Text(inert_line(shown), style=_STYLES.get(outcome, "yellow"))
 

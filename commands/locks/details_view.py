@@ -1,4 +1,4 @@
-"""Everything about the lock of one actor, and what releasing it would do."""
+"""The view of everything about the lock of one actor, and of what releasing it would do."""
 
 from collections.abc import Iterable, Sequence
 
@@ -22,22 +22,22 @@ _LABEL_COLUMNS = 16
 _MEANINGS = {
     Verdict.RENEWING: "its holder is alive",
     Verdict.HELD: "too soon to tell whether its holder is alive",
-    Verdict.FINISHING: "its actor is in no operation: about to be released, or a name shared",
+    Verdict.FINISHING: "its actor is in no operation: about to be released, or a shared name",
     Verdict.EXPIRING: "its holder is gone or never renews; it frees itself",
     Verdict.STUCK: "it has no TTL and never frees itself",
     Verdict.FOREIGN: "not written by the systems that lock actors",
-    Verdict.STRANDED: "the actor's operation broke off; releasing helps nothing, retry it",
+    Verdict.STRANDED: "the actor's operation was broken off; retry it, there is nothing to release",
 }
 
 _WARNINGS = {
     "no-ttl": "no TTL: none of the known systems writes such a lock",
     "foreign-token": "the value is no token (a UUIDv4): something else wrote it",
-    "unfenced": "no holder record: who holds it is not known, and nothing fences its writes",
+    "unfenced": "no holder record: its holder is not known, and its writes have no fencing number",
     "stale-holder-record": "the holder record is that of an earlier token, and is not shown",
     "shared-name": "the key leaves the atespace out: the actors of this name share the lock",
     "undecodable-actor": "the actor's record cannot be read: its state is not known",
-    "replica": "asked of a replica: what its primary has may be newer",
-    "failover": "held by replication alone: a failover can lose a lock, or bring one back",
+    "replica": "the server is a replica: its primary may have newer data",
+    "failover": "the locks are only replicated: a failover can lose one, or bring one back",
 }
 
 
@@ -48,7 +48,7 @@ def lock_details_view(
     *,
     ascii_only: bool = False,
 ) -> RenderableType:
-    """The locks of `details` in full as `rows`, then the actors, workers, keys and warnings."""
+    """All of `details`: its locks, which are `rows`, its actors, workers, keys and warnings."""
     parts: list[RenderableType] = []
     for row in rows:
         parts += [*_labelled(_lock_lines(row, details, lock_ttl_s, ascii_only)), Text()]
@@ -70,7 +70,7 @@ def lock_details_view(
 
 
 def release_lines(rows: Iterable[ChargedLock]) -> list[str]:
-    """What releasing would and would not do."""
+    """What a release would do and would not do, one statement a line."""
     lines = []
     for row in rows:
         if row.lock.key is None:

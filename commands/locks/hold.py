@@ -1,4 +1,4 @@
-"""`atectl locks hold`: a command run while an actor's lock is held."""
+"""`atectl locks hold`: runs a command while holding an actor's lock."""
 
 import os
 import shlex
@@ -29,8 +29,8 @@ HELP = "\n\n".join(
         "Run a command while holding an actor's lock.",
         "The command finds ATECTL_LOCK_ACTOR, ATECTL_LOCK_KEY, ATECTL_LOCK_TOKEN and "
         "ATECTL_LOCK_FENCE in its environment; the fence is a number that rises with every "
-        "holder. What the command leaves running in its process group is killed before the lock "
-        "is released. Whoever may list the locks sees the command line.",
+        "holder. Processes that the command leaves running in its process group are killed before "
+        "the lock is released. Everybody who can list the locks sees the command line.",
         "Exit status: the command's own, or 2 usage, 75 the lock is busy, 124 deadline, 125 the "
         "lock was lost or there is no Redis, 126 not executable, 127 no such command.",
     )
@@ -45,21 +45,21 @@ HoldTtlOption = Annotated[
     typer.Option(
         "--ttl",
         metavar="DURATION",
-        help="The lock frees itself so long after atectl dies; it is renewed at a third of it.",
+        help="The lock frees itself this long after atectl dies; it is renewed every third of it.",
     ),
 ]
 DeadlineOption = Annotated[
-    str, typer.Option(metavar="DURATION", help="Longest run of the command; `none` lifts it.")
+    str, typer.Option(metavar="DURATION", help="How long the command may run; `none` for any time.")
 ]
 WaitOption = Annotated[
     str | None,
-    typer.Option(metavar="DURATION", help="Wait so long for a lock that is held."),
+    typer.Option(metavar="DURATION", help="How long to wait for a lock that is held."),
 ]
 PrincipalOption = Annotated[
     str | None,
     typer.Option(
         metavar="ID",
-        help="Whose work it is, for whoever lists the locks.",
+        help="Whose work it is. Lists of locks show it.",
         autocompletion=complete_principal,
     ),
 ]
@@ -105,7 +105,7 @@ def _terms(
 def _hold(
     connection: "RedisConnection", terms: "LockTerms", command: list[str], wait_s: float | None
 ) -> int:
-    """Run the command under the lock and say how it ended; the exit status."""
+    """Run the command under the lock and report how it ended. Returns the exit status."""
     from atectl.locks import held_command
 
     with signal_pipe(*held_command.FORWARDED, signal.SIGCHLD) as signals:

@@ -1,4 +1,4 @@
-"""What `locks ls` shows of the locks it finds: JSON, or a table that is drawn twice."""
+"""How `locks ls` shows the locks it finds: as JSON, or as a table that may be drawn twice."""
 
 import sys
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ _LINES_AROUND_ROWS = 3
 
 
 def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Print the locks as JSON, as they are found where that can be; the verdicts there were."""
+    """Print the locks as JSON, where possible while they are found. Returns all verdicts."""
     with status_line() as show:
         rows = survey(
             connection,
@@ -35,7 +35,7 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[V
 
 
 def print_table(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Draw the locks, on a terminal after each of two looks; the verdicts there were."""
+    """Draw the locks as a table, on a terminal after each look at them. Returns all verdicts."""
     lines = 0
 
     def draw_first(first: Rows) -> None:
@@ -67,7 +67,7 @@ def _progress(count: int) -> str:
 
 
 def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float) -> int:
-    """Print the table; the lines it took."""
+    """Print the table. Returns how many lines it has."""
     from .view import locks_view
 
     ascii_only = stdout_console().options.ascii_only
@@ -76,7 +76,7 @@ def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float) -> int:
 
 
 def _clear(lines: int) -> None:
-    """Take back the last lines on the terminal, or leave a gap where that cannot be."""
+    """Erase the last lines on the terminal. Where that is not possible, leave an empty line."""
     if not lines:
         return
     if can_draw() and lines < stdout_console().height:

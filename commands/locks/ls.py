@@ -1,4 +1,4 @@
-"""`atectl locks ls`: every actor lock, with what it is found to be."""
+"""`atectl locks ls`: lists actor locks with their verdicts."""
 
 import sys
 from typing import Annotated
@@ -37,11 +37,11 @@ def ls(
     sort: Annotated[SortBy | None, typer.Option(help="What the locks are sorted by.")] = None,
     limit: LimitOption = None,
     watch: Annotated[
-        bool, typer.Option("--watch", help="Keep looking until q is pressed.")
+        bool, typer.Option("--watch", help="Show the locks live until q is pressed.")
     ] = False,
     output: OutputOption = Output.table,
     fail_on: Annotated[
-        list[FailOn] | None, typer.Option(help="Exit with 1 if any lock is found to be this.")
+        list[FailOn] | None, typer.Option(help="Exit with status 1 if any lock has this verdict.")
     ] = None,
     *,
     locks: LockOptions,
@@ -50,8 +50,8 @@ def ls(
 ) -> None:
     """List actor locks with their holders, and actors left stranded without one.
 
-    On a terminal locks are looked at twice, a renewal apart; elsewhere only with --probe, or where
-    --stale or --fail-on cannot be answered otherwise.
+    On a terminal, locks are looked at twice, one renewal apart. Elsewhere that needs --probe, or
+    --stale or --fail-on, which cannot be answered otherwise.
     """
     from atectl.locks.listing import Selection
     from atectl.locks.survey import Listing

@@ -1,4 +1,4 @@
-"""The operator of a release at a terminal: what is shown, asked and said."""
+"""The user of `locks release` as its operator: what is shown, asked and reported."""
 
 import sys
 from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def carry_out(connection: "RedisConnection", request: ReleaseRequest, ledger: str | None) -> int:
-    """Carry out a request with the user at the terminal as operator; the exit status.
+    """Carry out a request, with the user as its operator. Returns the exit status.
 
     Raises:
         AtectlError: as `releasing.release` does.
@@ -42,9 +42,9 @@ class TerminalOperator:
     """Shows a lock on stdout, and asks about it on stderr.
 
     Args:
-        ledger: where the memory of its holder is looked up; None for the usual place.
+        ledger: the ledger that has the memory of the holder; None for the usual one.
         lock_ttl_s: the TTL that holders give their locks, in seconds.
-        show_status: shows a line that the next one replaces.
+        show_status: shows a line that replaces the last one.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Options that the commands of `atectl locks` share, and what they mean."""
+"""Options that several commands of `atectl locks` have, and how they are read."""
 
 from enum import StrEnum
 from typing import Annotated, NamedTuple
@@ -27,7 +27,7 @@ ProbeOption = Annotated[
     typer.Option(
         "--probe",
         metavar="DURATION",
-        help="Look twice, so far apart, to tell live holders from dead ones; or `none`.",
+        help="Time between two looks, which tell live holders from dead ones; or `none`.",
     ),
 ]
 
@@ -38,7 +38,7 @@ PrefixOption = Annotated[str, declared(PREFIX)]
 
 
 class LockOptions(NamedTuple):
-    """Which keys are locks, and the TTL that they are judged by, as it was given."""
+    """Which keys are locks, and the TTL by which they are judged, as given."""
 
     prefix: Annotated[str, PREFIX] = DEFAULT_PREFIX
     ttl: Annotated[str, Option("--ttl", "DURATION", "The TTL that holders give their locks.")] = (
@@ -50,7 +50,7 @@ class LockOptions(NamedTuple):
         """The TTL to judge by, in seconds.
 
         Raises:
-            BadDuration: it is none, or no TTL that a lock could have (exit 2).
+            BadDuration: it is no duration, or not from 100 ms to a day (exit 2).
         """
         ttl_s = parse_duration(self.ttl)
         if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
@@ -59,7 +59,7 @@ class LockOptions(NamedTuple):
 
 
 class FailOn(StrEnum):
-    """What `--fail-on` takes: a verdict, or `stale` for all that `--stale` lists."""
+    """What `--fail-on` takes: a verdict, or `stale` for all verdicts that `--stale` lists."""
 
     stale = "stale"
     renewing = "renewing"
@@ -80,12 +80,12 @@ class FailOn(StrEnum):
 
 
 def parse_probe(text: str | None, lock_ttl_s: float, *, is_wanted: bool) -> float | None:
-    """Seconds between two looks, None for one look.
+    """Seconds between two looks; None for one look.
 
     Args:
-        text: what `--probe` said.
+        text: the value of `--probe`; None if it was not given.
         lock_ttl_s: the TTL to judge by, in seconds.
-        is_wanted: whether to look twice if nothing was said.
+        is_wanted: whether to look twice if `--probe` was not given.
 
     Raises:
         BadDuration: it is no duration (exit 2).
@@ -98,7 +98,10 @@ def parse_probe(text: str | None, lock_ttl_s: float, *, is_wanted: bool) -> floa
 
 
 def counted_down(seconds: float | None, note: str = "") -> Probe | None:
-    """A second look after so many seconds, which are counted down beside a note."""
+    """A second look after so many seconds. A terminal shows the seconds that are left, and a note.
+
+    None stands for no second look.
+    """
 
     def let_pass(seconds: float) -> None:
         from ..terminal.countdown import count_down

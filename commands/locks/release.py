@@ -1,4 +1,4 @@
-"""`atectl locks release`: letting go of a lock whose holder is gone, after looking twice."""
+"""`atectl locks release`: releases a lock whose holder is gone, after two looks at it."""
 
 from typing import Annotated
 
@@ -24,13 +24,13 @@ def release(
         bool, typer.Option("--wait", help="Wait until the lock frees itself; delete nothing.")
     ] = False,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Look and judge; delete nothing.")
+        bool, typer.Option("--dry-run", help="Only look and judge; delete nothing.")
     ] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Release it although its holder may be alive.")
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Go ahead without asking; takes --token.")
+        bool, typer.Option("--yes", "-y", help="Release it without asking; needs --token.")
     ] = False,
     token: Annotated[
         str | None, typer.Option(metavar="TOKEN", help="Only the lock that has this token.")
@@ -43,7 +43,7 @@ def release(
 ) -> None:
     """Release a lock that nobody renews any more; waiting for its TTL is usually better.
 
-    It is deleted only if it still is the one that was shown. Every attempt is noted.
+    It is deleted only if it is still as it was shown. Every attempt is noted.
     """
     from atectl.locks.releasing import Intent, ReleaseRequest
 

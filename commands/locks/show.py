@@ -1,4 +1,4 @@
-"""`atectl locks show`: everything about the lock of one actor."""
+"""`atectl locks show`: shows everything about the lock of one actor."""
 
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ def show(
     ledger: LedgerOption = None,
     redis: RedisOptions,
 ) -> None:
-    """Show one lock in full: holder, actor, worker, namesakes, and what releasing would do."""
+    """Show one lock in full: holder, actor, worker, same names, and what a release would do."""
     from atectl.locks.charged import charged
     from atectl.locks.details import lock_details
     from atectl.locks.results import lock_report

@@ -1,4 +1,4 @@
-"""Actor locks as a table, one a line, with their verdicts counted below."""
+"""The view of a list of locks: a table with one lock a line, and their verdicts counted below."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ _VERDICT_STYLES = {
 def locks_view(
     rows: Sequence[ChargedLock], lock_ttl_s: float, *, ascii_only: bool = False
 ) -> RenderableType:
-    """All `rows`, and how many there are of each verdict."""
+    """A table of all rows, and how many there are of each verdict."""
     table = LineTable(lock_columns(lock_ttl_s, ascii_only=ascii_only), rows)
     return Group(table, Text(), counted(rows))
 
 
 def counted(rows: Sequence[ChargedLock]) -> Text:
-    """How many rows there are, of each verdict."""
+    """A line that says how many rows there are, and how many of each verdict."""
     counts = Counter(row.lock.verdict for row in rows)
     line = Text(f"{len(rows)} listed", style="dim", no_wrap=True, overflow="ellipsis")
     separator = ": "
@@ -50,7 +50,7 @@ def counted(rows: Sequence[ChargedLock]) -> Text:
 
 
 def lock_columns(lock_ttl_s: float, *, ascii_only: bool = False) -> list[Column[ChargedLock]]:
-    """The columns of a lock, named as the orders it can be sorted in."""
+    """The columns of the table. They have the names of the orders of locks."""
 
     def ttl(row: ChargedLock) -> Text:
         return ttl_cell(row.lock.look, lock_ttl_s, ascii_only=ascii_only)
@@ -76,7 +76,7 @@ def verdict_text(verdict: Verdict) -> Text:
 
 
 def ttl_cell(look: Look | None, lock_ttl_s: float, *, ascii_only: bool = False) -> Text:
-    """What is left of a TTL, as a bar of a whole one and in seconds."""
+    """What is left of a TTL, as a bar and in seconds. A full bar is the TTL that holders give."""
     if look is None:
         return Text(UNKNOWN)
     if look.ttl_s is None:
@@ -87,7 +87,7 @@ def ttl_cell(look: Look | None, lock_ttl_s: float, *, ascii_only: bool = False) 
 
 
 def holder_text(row: ChargedLock) -> str:
-    """Who holds the lock: as its record says, or else the worker of its actor."""
+    """Who holds the lock: what its record says, else the worker of its actor."""
     holder = row.lock.holder
     if holder is None:
         return _worker(row)
@@ -98,7 +98,7 @@ def holder_text(row: ChargedLock) -> str:
 def _atespace(row: ChargedLock) -> str:
     if row.lock.atespace is not None:
         return row.lock.atespace
-    # The key leaves it out: these are the actors of the name.
+    # The key leaves the atespace out: show those of all actors of the name.
     return "|".join(actor.name.atespace or "" for actor in row.lock.actors) or UNKNOWN
 
 

@@ -1,6 +1,6 @@
-"""The options that stand over `[host]` of a budget file, and what they come to with it.
+"""The options for a host, which override the table `[host]` of a budget file.
 
-`batch` reads them by its table, so nothing here may import Typer.
+`batch` reads them by its own table, so nothing here may import Typer.
 """
 
 from collections.abc import Callable
@@ -33,14 +33,14 @@ def _read_share(name: str, text: str) -> float:
 
 
 class HostOptions(NamedTuple):
-    """What the command line says over `[host]` of a budget file; None where it says nothing."""
+    """The options for a host, as given; None for what was not given."""
 
     limit: Annotated[
         str | None,
         Option(
             "--limit",
             "SIZE",
-            f"Most memory of the whole host process; {DEFAULT_SHARE:g} of the machine's.",
+            f"Maximum memory of the host process; {DEFAULT_SHARE:g} of the machine's.",
         ),
     ] = None
     soft: Annotated[
@@ -48,7 +48,7 @@ class HostOptions(NamedTuple):
         Option(
             "--soft",
             "FRACTION",
-            f"Share of the limit to hold back at; {_USUAL.soft:g}.",
+            f"Share of the limit from which leases are held back; {_USUAL.soft:g}.",
             reads=partial(_read_share, "--soft"),
         ),
     ] = None
@@ -57,7 +57,8 @@ class HostOptions(NamedTuple):
         Option(
             "--resume",
             "FRACTION",
-            f"Share of the limit to go on below; {DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
+            "Share of the limit below which they go on; "
+            f"{DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
             reads=partial(_read_share, "--resume"),
         ),
     ] = None
@@ -75,7 +76,7 @@ class HostOptions(NamedTuple):
         Option(
             "--policy",
             "",
-            "Whom it is done to; else as the backpressure says.",
+            "The policy that chooses these leases; by default as the backpressure says.",
             choices=POLICY_NAMES,
         ),
     ] = None
@@ -86,14 +87,15 @@ class HostOptions(NamedTuple):
         ),
     ] = None
     spill_cap: Annotated[
-        str | None, Option("--spill-cap", "SIZE", "Most that may be spilled; what the disk has.")
+        str | None,
+        Option("--spill-cap", "SIZE", "Maximum to spill; by default what the disk has."),
     ] = None
     jobs: Annotated[
         int | None,
         Option(
             "--jobs",
             "N",
-            "How many run at once; as many as cores.",
+            "How many jobs run at once; by default as many as cores.",
             short="-j",
             lowest=1,
             highest=MAX_JOBS,
@@ -106,9 +108,9 @@ STDIN = "-"
 
 
 def settle(host: HostSettings, options: HostOptions) -> HostSettings:
-    """The settings of the file, with what was given on the command line in their place.
+    """The settings of a host: those of the file, overridden by the options that were given.
 
-    A resume threshold that neither says follows a lower soft limit.
+    If neither gives a resume threshold, it follows a lower soft limit.
 
     Raises:
         BadSize, UsageError: an option cannot be used (exit 2).

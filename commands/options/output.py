@@ -1,6 +1,6 @@
-"""The options for the form and length of a result.
+"""The options for the form and the length of a result.
 
-`batch` reads the first by its table, so nothing here may import Typer.
+`batch` reads the first by its own table, so nothing here may import Typer.
 """
 
 from ..output.stdout import Output

@@ -1,6 +1,6 @@
-"""The options that say where something is: the stored ledger, and the Redis server.
+"""The options that say where the ledger and the Redis server are.
 
-`run` has them too and reads them by its table, so nothing here may import Typer.
+`run` and `batch` read them by their own tables, so nothing here may import Typer.
 """
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -19,7 +19,7 @@ _PANEL = "Redis"
 
 
 class RedisOptions(NamedTuple):
-    """What a command is told about the Redis server, as it was given; None where it was not."""
+    """The options for the Redis server, as given; None for what was not given."""
 
     url: Annotated[
         str | None,
@@ -37,7 +37,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-password-file",
             "FILE",
-            "The password, in place of one in the URL.",
+            "File with the password, used instead of one in the URL.",
             panel=_PANEL,
         ),
     ] = None
@@ -46,7 +46,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-ca",
             "FILE",
-            "Trust these certificate authorities (PEM) in place of the system's.",
+            "Trust these certificate authorities (PEM) instead of the system's.",
             panel=_PANEL,
         ),
     ] = None
@@ -55,7 +55,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-cert",
             "FILE",
-            "The client certificate (PEM); the key may be in it.",
+            "The client certificate (PEM); it may contain the key.",
             panel=_PANEL,
         ),
     ] = None
@@ -64,7 +64,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-key",
             "FILE",
-            "The key of the client certificate (PEM), if in a file of its own.",
+            "The key of the client certificate (PEM), if it is in another file.",
             panel=_PANEL,
         ),
     ] = None
@@ -73,7 +73,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-server-name",
             "NAME",
-            "Expect this name in every server's certificate, whatever host is connected to.",
+            "The name that every server's certificate has to be for, whatever its host.",
             panel=_PANEL,
         ),
     ] = None
@@ -82,7 +82,7 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-timeout",
             "DURATION",
-            "Wait so long for a connection, and for each answer; "
+            "How long to wait for a connection, and for each answer; "
             f"{duration_text(DEFAULT_REDIS_TIMEOUT_S)} by default.",
             panel=_PANEL,
         ),

@@ -16,11 +16,11 @@ Result = TypeVar("Result")
 
 
 def with_option_groups(command: Callable[..., Result]) -> Callable[..., Result]:
-    """A command that takes a group of options as one parameter, made fit for Typer.
+    """Let a command take each group of options as one parameter.
 
     A parameter whose type is a group, such as `redis: RedisOptions`, is one value to the command.
-    Typer is shown the options of the group in its place, in their order, each with its help and
-    default. See `options_of` for what a group is.
+    In its place Typer sees all options of the group, in their order, each with its help and
+    default. What a group is, says `options_of`.
     """
     shown: list[inspect.Parameter] = []
     groups: dict[str, tuple[Any, list[str]]] = {}
@@ -47,9 +47,9 @@ def with_option_groups(command: Callable[..., Result]) -> Callable[..., Result]:
 
 
 def declared(option: Option, **more: Any) -> Any:
-    """A declared option as Typer takes it in an annotation; `more` is what Typer alone knows.
+    """A declared option, to annotate a parameter with. `more` is passed on to Typer.
 
-    Choices that are the members of an enum Typer finds by the type of the parameter.
+    If the choices are the members of an enum, Typer finds them by the type of the parameter.
     """
     if option.choices and not isinstance(option.choices[0], Enum):
         more["click_type"] = TyperChoice(option.choices)
@@ -65,7 +65,7 @@ def declared(option: Option, **more: Any) -> Any:
 
 
 def _parameters(group: Any) -> list[inspect.Parameter]:
-    """The options of a group as parameters of a command, named as they are on the command line."""
+    """The options of a group as parameters, with the names that they have on the command line."""
     found = []
     for field, option in options_of(group).items():
         value, _ = get_args(group.__annotations__[field])

@@ -1,4 +1,4 @@
-"""Options that many commands have one by one, as annotations for their parameters."""
+"""Single options that many commands have, as annotations for parameters of a command."""
 
 from typing import Annotated
 

@@ -1,7 +1,7 @@
-"""Options as a table, and how they are read from a command line.
+"""Declared options, and how `run` and `batch` read them from a command line.
 
-The commands that are to start fast read their own words by such a table: Typer's import would be
-a third of their start. Their help and completions are made from the same table.
+These commands have to start fast, and importing Typer would be a third of their start. So they read
+their command line by a table of options. Typer makes help and completions from the same table.
 """
 
 from collections.abc import Callable
@@ -13,17 +13,27 @@ HELP_NAMES = ("-h", "--help")
 
 
 class HelpWanted(Exception):
-    """`--help` was given where it is the command's own."""
+    """`--help` was given where it belongs to the command itself."""
 
 
 class Option(NamedTuple):
     """One option. Without `metavar` and `choices` it is a flag.
 
-    `opposite` is the name that switches a flag off; such a flag's `default` is one of its two
-    names, or empty if the command decides. With `lowest` the value is a whole number, of at most
-    `highest` if that is given. A `default` that is a function is called only where it is needed,
-    so that it may import what every start would pay for. `panel` is the heading under which help
-    lists the option. `reads` makes the value of a word, where the option belongs to a group.
+    Attributes:
+        name: with its dashes, such as `--max-mem`.
+        metavar: what stands for its value in help.
+        help: one sentence for help and completions.
+        default: its value if it is not given; empty for none. Of a flag with an opposite it is one
+            of the two names, or empty if the command decides. A function is called only when the
+            default is needed, so it may import what every start would pay for.
+        repeatable: it may be given several times.
+        short: another name, such as `-j`.
+        opposite: the name that switches a flag off.
+        choices: all values that it takes.
+        lowest: its value is a whole number, and at least this.
+        highest: the most that this number may be.
+        panel: the heading under which help lists it.
+        reads: turns its word into a value, if it belongs to a group.
     """
 
     name: str
@@ -45,7 +55,7 @@ class Option(NamedTuple):
 
     @property
     def default_text(self) -> str:
-        """What stands for the option where it is not given; empty for nothing."""
+        """The default as text; empty if there is none."""
         return self.default if isinstance(self.default, str) else self.default()
 
 
@@ -53,11 +63,11 @@ Group = TypeVar("Group", bound=NamedTuple)
 
 
 def options_of(group: type[Group]) -> dict[str, Option]:
-    """The options that a group declares, by the group's fields.
+    """The options that a group declares, by the fields of the group.
 
-    A group is a NamedTuple whose fields are annotated with their options: it declares options
-    that belong together and is what a command is given for them. The default of a field is that
-    of its option.
+    A group is a NamedTuple whose fields are annotated with options. It declares options that belong
+    together, and a command is given their values as such a tuple. The default of a field is the
+    default of its option.
     """
     defaults = group._field_defaults
     return {
@@ -67,11 +77,11 @@ def options_of(group: type[Group]) -> dict[str, Option]:
 
 
 class OptionTable:
-    """Options by each of their names.
+    """The options of one command, to be looked up by name.
 
     Args:
-        options: in the order that help lists them.
-        remedy: what to do about a command line that does not fit them.
+        options: in the order in which help lists them.
+        remedy: the remedy of errors in a command line.
     """
 
     def __init__(self, options: tuple[Option, ...], *, remedy: str) -> None:
@@ -88,12 +98,12 @@ class OptionTable:
         return self._by_name[name]
 
     def take(self, words: list[str], place: int, given: "Given") -> int:
-        """Take the option at `place`, and its value; the place behind them.
+        """Read the option at `place`, with its value. Returns the place of the next word.
 
-        That is `place` itself where the word there is none of these options.
+        If the word is none of these options, that is `place` itself.
 
         Raises:
-            UsageError: its value is missing, or it takes none (exit 2).
+            UsageError: the option has no value but needs one, or the other way round (exit 2).
         """
         name, value = _split(words[place])
         option = self._by_name.get(name)
@@ -114,7 +124,7 @@ class OptionTable:
         return place
 
     def unknown(self, word: str) -> UsageError:
-        """The error for a word that looks like an option and is none, with the nearest that is."""
+        """The error for a word that looks like an option but is none. It names the nearest one."""
         name = word.partition("=")[0]
         if name in HELP_NAMES:
             return UsageError(f"{name} takes no value", remedy=self.remedy)
@@ -123,12 +133,12 @@ class OptionTable:
 
 
 def looks_like_option(word: str) -> bool:
-    """Whether a word can be no argument: `-` alone is one."""
+    """Whether a word cannot be an argument. `-` alone can."""
     return word.startswith("-") and word != "-"
 
 
 class Given:
-    """What a command line gives for the options of a table, and the defaults of the others."""
+    """The options that were given on a command line, and the defaults of the others."""
 
     def __init__(self, table: OptionTable) -> None:
         self._table = table
@@ -138,18 +148,18 @@ class Given:
         return name in self._values
 
     def add(self, option: Option, value: str) -> None:
-        """Note one use of an option; that of a flag under the name that was used."""
+        """Add one use of an option. Of a flag, `value` is the name that was used."""
         self._values.setdefault(option.name, []).append(value)
 
     def every(self, name: str) -> list[str]:
-        """Every value given for an option, in order."""
+        """All values that were given for an option, in order."""
         return self._values.get(name, [])
 
     def last(self, name: str) -> str | None:
-        """The last value given, else the default; None where there is neither.
+        """The last value that was given, else the default; None if there is neither.
 
         Raises:
-            UsageError: it is none of the choices, or not in the range (exit 2).
+            UsageError: the value is none of the choices, or not in the range (exit 2).
         """
         if name not in self._values:
             return self._table[name].default_text or None
@@ -158,12 +168,12 @@ class Given:
         return value
 
     def read(self, name: str, reader: Callable[[str], Any]) -> Any:
-        """What `reader` makes of the last value; None where there is none."""
+        """The last value, as `reader` reads it; None if there is none."""
         value = self.last(name)
         return None if value is None else reader(value)
 
     def group(self, group: type[Group]) -> Group:
-        """What is given for the options of a group, as that group.
+        """The values of the options of a group, as that group.
 
         Raises:
             UsageError: a value is none of the choices, or cannot be read (exit 2).
@@ -172,7 +182,7 @@ class Given:
         return group(*(self.read(option.name, option.reads) for option in options))
 
     def is_on(self, name: str) -> bool | None:
-        """Whether a flag with an opposite is on, by the last one given; None: not asked for."""
+        """Whether a flag with an opposite is on. The last one given counts; None if neither was."""
         value = self.last(name)
         return None if value is None else value == name
 
@@ -193,7 +203,7 @@ class Given:
 
 
 def _split(word: str) -> tuple[str, str | None]:
-    """The name in a word, and the value that it has with it: `--name=value` or `-nVALUE`."""
+    """The name of an option and the value in the same word, as in `--name=value` or `-nVALUE`."""
     if word.startswith("--"):
         name, separator, value = word.partition("=")
         return name, value if separator else None

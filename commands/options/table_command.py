@@ -1,4 +1,4 @@
-"""Commands made from a table of options, as Typer knows them: for help and completions."""
+"""Commands that read their own command line, in the form that Typer needs for their help."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,13 +13,13 @@ from .table import HELP_NAMES, HelpWanted, Option
 
 
 class TableCommand(TyperCommand):
-    """A command that reads its words itself: Typer shows its help and no more.
+    """A command that reads its own command line. Typer only shows its help and completes it.
 
     Args:
-        name: the command's.
-        read_and_run: takes the words behind the name and returns the exit status.
-        usage: what help shows behind the name; by default what `params` come to.
-        settings: what a `TyperCommand` takes.
+        name: of the command.
+        read_and_run: is given the words after the name, and returns the exit status.
+        usage: the words that help shows after the name; by default those for `params`.
+        settings: passed on to `TyperCommand`.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class TableCommand(TyperCommand):
 def typer_argument(
     name: str, metavar: str, *, says: str | None = None, takes_all: bool = False
 ) -> TyperArgument:
-    """An argument that must be given, or one that takes all words that are left."""
+    """A required argument; or one that takes all words that are left."""
     return TyperArgument(
         param_decls=[name],
         metavar=metavar,
@@ -68,7 +68,7 @@ def typer_argument(
 def typer_option(
     option: Option, autocompletion: Callable[[str], list[str]] | None = None
 ) -> TyperOption:
-    """One option of a table; `autocompletion` finds what may complete its value."""
+    """One declared option. `autocompletion` finds values that complete a word."""
     default: Any = option.default_text or None
     if option.opposite and default is not None:
         default = default == option.name
@@ -87,7 +87,7 @@ def typer_option(
 
 
 def declarations(option: Option) -> list[str]:
-    """The names of an option as Typer takes them."""
+    """The names of an option, as Typer expects them."""
     name = f"{option.name}/{option.opposite}" if option.opposite else option.name
     return [name, option.short] if option.short else [name]
 

@@ -246,7 +246,7 @@ class TestRefusals:
 
             thread = threading.Thread(target=answer)
             thread.start()
-            with pytest.raises(redis_errors.RedisRefused, match="none of Redis"):
+            with pytest.raises(redis_errors.RedisRefused, match="not Redis protocol"):
                 connected(f"redis://127.0.0.1:{listener.getsockname()[1]}")
             thread.join()
 

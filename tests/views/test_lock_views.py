@@ -78,7 +78,7 @@ def test_a_stranded_actor_has_nothing_to_release() -> None:
     stranded = row("web", Verdict.STRANDED, key=None, look=None)
     details = LockDetails(("lock:actor:demo:web",), (stranded.lock,), {}, (actor(),), ())
     picture = drawn(lock_details_view(details, [stranded], TTL_S), 120)
-    assert "the actor's operation broke off; releasing helps nothing, retry it" in picture
+    assert "the actor's operation was broken off; retry it, there is nothing to release" in picture
     assert picture.endswith("releasing\n  there is nothing to release\n")
 
 

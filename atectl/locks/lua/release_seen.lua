@@ -6,8 +6,8 @@
 -- Returns 'released', 'gone' (there is no lock), 'changed' (another token) or 'renewed' (the same
 --   token, to expire later than was seen, or no longer as it was seen).
 --
--- The moment of expiry stays put until a lock is renewed, however long this script was under way.
--- The holder record goes too if it is that of the same token. Nothing else is touched.
+-- The moment of expiry stays the same until a lock is renewed, however long this call was under way.
+-- The holder record is deleted, too, if it has the same token. Nothing else is touched.
 local lock, holder = KEYS[1], KEYS[2]
 local token, seen_ms, tolerance_ms = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 

@@ -1,4 +1,4 @@
--- Give a lock and its holder record their whole TTL again, if the lock still has our token.
+-- Set the whole TTL of a lock and its holder record again, if the lock still has our token.
 --
 -- KEYS: the lock, its holder record.
 -- ARGV: the token; the TTL in milliseconds.

@@ -39,6 +39,6 @@ def test_without_a_server_there_is_no_connection() -> None:
         connected(RedisOptions())
 
 
-def test_help_says_for_how_long_is_waited_if_nobody_says() -> None:
+def test_help_says_the_timeout_that_holds_by_default() -> None:
     told = options_of(RedisOptions)["timeout"].help
     assert told.endswith(f"; {duration_text(DEFAULT_REDIS_TIMEOUT_S)} by default.")

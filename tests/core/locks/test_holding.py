@@ -362,7 +362,7 @@ class TestReleasing:
         lock.keep()
         client.delete(KEY)
         successor = acquire(connection, terms(holder=Holder("host-2", 1, "other")))
-        with pytest.raises(LockLost, match="no longer its own"):
+        with pytest.raises(LockLost, match="no longer had the lock"):
             lock.release()
         assert client.get(KEY).decode() == successor.token
         assert client.hget(HOLDER, "token").decode() == successor.token

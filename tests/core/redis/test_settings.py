@@ -202,7 +202,7 @@ class TestPasswordFile:
             redis_settings("redis://h", password_file=str(tmp_path / "missing"))
 
     def test_whose_name_is_none_is_refused(self) -> None:
-        with pytest.raises(BadRedisFile, match="not the name of a file"):
+        with pytest.raises(BadRedisFile, match="not a file name"):
             redis_settings("redis://h", password_file="a\0b")
 
 
