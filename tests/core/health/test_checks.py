@@ -333,6 +333,7 @@ def test_a_ledger_that_is_kept_locked_is_refused(ledger: Path) -> None:
 def test_a_ledger_that_can_only_be_read_is_refused(ledger: Path, open_folder: Path) -> None:
     path = Path(shutil.copy(ledger, open_folder))
     path.chmod(0o444)
+    open_folder.chmod(0o555)
     said = in_child(
         f"""
 from pathlib import Path
