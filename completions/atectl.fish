@@ -41,6 +41,9 @@ set -g __atectl_valued \
     'run --deadline' \
     'run --fuel' \
     'run --max-stack' \
+    'run --max-capsule' \
+    'run --compile-mem' \
+    'run --compile-deadline' \
     'run --dir' \
     'run --env' \
     'run --invoke' \
@@ -68,6 +71,9 @@ set -g __atectl_valued \
     'batch --policy' \
     'batch --spill-dir' \
     'batch --spill-cap' \
+    'batch --max-capsule' \
+    'batch --compile-mem' \
+    'batch --compile-deadline' \
     'batch --pool' \
     'batch --resume-from' \
     'batch --grace' \
@@ -374,6 +380,9 @@ complete -c atectl -n '__atectl_at "run"' -l principal -r -f -a '(__atectl_ask "
 complete -c atectl -n '__atectl_at "run"' -l deadline -r -f -d 'Longest run'
 complete -c atectl -n '__atectl_at "run"' -l fuel -r -f -d 'Most fuel, the engine\'s unit of work'
 complete -c atectl -n '__atectl_at "run"' -l max-stack -r -f -d 'Most call stack'
+complete -c atectl -n '__atectl_at "run"' -l max-capsule -r -f -d 'Largest capsule that is taken'
+complete -c atectl -n '__atectl_at "run"' -l compile-mem -r -f -d 'Most memory to compile one'
+complete -c atectl -n '__atectl_at "run"' -l compile-deadline -r -f -d 'Longest time to compile one'
 complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -d 'Open a folder to the guest'
 complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
@@ -409,6 +418,9 @@ complete -c atectl -n '__atectl_at "batch"' -l backpressure -r -f -a 'both park 
 complete -c atectl -n '__atectl_at "batch"' -l policy -r -f -a 'largest priority park-first none' -d 'The policy that chooses these leases'
 complete -c atectl -n '__atectl_at "batch"' -l spill-dir -r -f -a '(__atectl_folders)' -d 'Where memory is spilled, on a real disk'
 complete -c atectl -n '__atectl_at "batch"' -l spill-cap -r -f -d 'Maximum to spill'
+complete -c atectl -n '__atectl_at "batch"' -l max-capsule -r -f -d 'Largest capsule that is taken'
+complete -c atectl -n '__atectl_at "batch"' -l compile-mem -r -f -d 'Most memory to compile one'
+complete -c atectl -n '__atectl_at "batch"' -l compile-deadline -r -f -d 'Longest time to compile one'
 complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept of a reactor and principal'
 complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
 complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl import __version__
 from atectl.capsule.cache_folder import TEMPORARY, CacheFolder, NewFile
+from atectl.capsule.source import WANTS
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import Moment, show_size
@@ -377,7 +378,11 @@ def _hash_file(descriptor: int) -> str:
 
 
 def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
-    """The code in the artifact behind `descriptor`, mapped; None if the engine cannot take it."""
+    """The code in the artifact behind `descriptor`, mapped; None if the engine cannot take it.
+
+    Raises:
+        OSError: no more files can be opened, or no memory be had.
+    """
     from wasmtime import Module, WasmtimeError
 
     # The path of a descriptor: what was checked is what is mapped, whatever its name is now.
@@ -388,5 +393,8 @@ def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
         from wasmtime.component import Component
 
         return Component.deserialize_file(engine.native, path)
-    except WasmtimeError:
+    except WasmtimeError as error:
+        for number in WANTS:
+            if f"(os error {number})" in str(error):
+                raise OSError(number, os.strerror(number)) from None
         return None

@@ -6,6 +6,7 @@ import stat
 from pathlib import Path
 
 from atectl.capsule.records import decode, encode
+from atectl.capsule.source import WANTS
 from atectl.errors import CacheUnusable
 
 TEMPORARY = ".tmp"
@@ -38,11 +39,17 @@ class CacheFolder:
             self._descriptor = -1
 
     def open_file(self, name: str) -> int | None:
-        """A descriptor of a regular file that only its user can have written, else None."""
+        """A descriptor of a regular file that only its user can have written, else None.
+
+        Raises:
+            OSError: no more files can be opened.
+        """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
             descriptor = os.open(name, flags, dir_fd=self._descriptor)
-        except OSError:
+        except OSError as error:
+            if error.errno in WANTS:
+                raise
             return None
         status = os.fstat(descriptor)
         is_private = status.st_uid == os.geteuid() and status.st_mode & 0o022 == 0
@@ -73,7 +80,11 @@ class CacheFolder:
             return file.place(name)
 
     def read_record(self, name: str) -> dict[str, str] | None:
-        """What `write_record` wrote; None if there is no such file or it is damaged."""
+        """What `write_record` wrote; None if there is no such file or it is damaged.
+
+        Raises:
+            OSError: no more files can be opened.
+        """
         descriptor = self.open_file(name)
         if descriptor is None:
             return None

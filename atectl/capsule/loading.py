@@ -5,14 +5,14 @@ and nothing that judges or compiles is imported for it.
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.capsule.cache import ArtifactCache, Engine, Made, map_code
 from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.source import Source
+from atectl.capsule.source import Source, exhausted
 from atectl.errors import CacheUnusable, EngineFailure
 
 if TYPE_CHECKING:
@@ -87,18 +87,34 @@ class Uncompiled:
             DeadlinePassed: that time came first (exit 124).
             CompilerGone, HostExhausted: nothing was found out about it (exit 125).
         """
-        cache = self._cache
-        with (None if cache is None else cache.new_artifact()) or nullcontext() as file:
-            place = None if file is None else file.descriptor
-            with compiler.begin(self.name, self._source.descriptor, place) as compilation:
-                if begun is not None:
-                    begun(compilation)
-                verdict = compilation.verdict(until)
-                self.sha256 = verdict.sha256 or self.sha256
-                if verdict.made is None:
-                    return self._refused(verdict)
-                if verdict.unkept or place is None:
-                    place = compilation.memory
+        try:
+            return self._compile(compiler, until, begun)
+        except OSError as error:
+            raise exhausted(self.name, error.errno) from None
+
+    def _compile(
+        self,
+        compiler: "Compiler",
+        until: float | None,
+        begun: "Callable[[Compilation], None] | None",
+    ) -> "Capsule | Refusal":
+        from atectl.system.descriptors import reserve
+
+        with ExitStack() as opened:
+            with reserve():
+                file = None if self._cache is None else self._cache.new_artifact()
+                place = None if file is None else opened.enter_context(file).descriptor
+                begin = compiler.begin(self.name, self._source.descriptor, place)
+                compilation = opened.enter_context(begin)
+            if begun is not None:
+                begun(compilation)
+            verdict = compilation.verdict(until)
+            self.sha256 = verdict.sha256 or self.sha256
+            if verdict.made is None:
+                return self._refused(verdict)
+            if verdict.unkept or place is None:
+                place = compilation.memory
+            with reserve():
                 code = map_code(self._engine, verdict.made.kind, place)
                 if code is None:
                     raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
@@ -138,22 +154,32 @@ def look_up(
 
     Args:
         sha256: of what `source` holds, None to find it out where it matters.
+
+    Raises:
+        CapsuleUnreadable: it cannot be read (exit 126).
+        HostExhausted: no more files can be opened (exit 125).
     """
     if cache is None:
         return Uncompiled(engine, source, None, sha256)
     sha256 = sha256 or hash_of(source, cache)
-    artifact = cache.load(engine, sha256)
-    if artifact is not None:
-        kind, tables, code = artifact
-        return Capsule(source.name, kind, code, sha256, tables, was_cached=True)
-    return cache.refusal(engine, sha256, limits) or Uncompiled(engine, source, cache, sha256)
+    try:
+        artifact = cache.load(engine, sha256)
+        if artifact is not None:
+            kind, tables, code = artifact
+            return Capsule(source.name, kind, code, sha256, tables, was_cached=True)
+        return cache.refusal(engine, sha256, limits) or Uncompiled(engine, source, cache, sha256)
+    except OSError as error:
+        raise exhausted(source.name, error.errno) from None
 
 
 def hash_of(source: Source, cache: ArtifactCache | None) -> str:
     """The hash of what `source` holds, which is not read if the cache has its hash."""
     if cache is None:
         return source.hash()
-    sha256 = cache.known_source(source.status)
+    try:
+        sha256 = cache.known_source(source.status)
+    except OSError as error:
+        raise exhausted(source.name, error.errno) from None
     if sha256 is None:
         sha256 = source.hash()
         cache.remember_source(source.status, sha256)

@@ -18,6 +18,7 @@ from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalError
+from atectl.system.descriptors import reserve
 
 MAX_CAPSULES = 256
 """The most paths, capsules and refusals that are kept; what came first goes first."""
@@ -152,7 +153,7 @@ class CapsuleShelf:
         return self._known.get(seen.sha256) if identity == seen.identity else None
 
     def _look_again(self, path: Path, until: float | None) -> Known:
-        with Source.open(path, self._compiler.limits.max_capsule_bytes) as source:
+        with self._opened(path) as source:
             began_ns = time.time_ns()
             sha256 = hash_of(source, self._cache)
             known = self._load(source, sha256, until)
@@ -161,6 +162,10 @@ class CapsuleShelf:
             with self._lock:
                 self._take_note(path, _Seen(identity_of(source.status), sha256))
         return known
+
+    def _opened(self, path: Path) -> Source:
+        with reserve():
+            return Source.open(path, self._compiler.limits.max_capsule_bytes)
 
     def _take_note(self, path: Path, seen: _Seen) -> None:
         """Remember a path, and forget what no path leads to any more."""
@@ -202,7 +207,8 @@ class CapsuleShelf:
     def _begin(self, loading: _Loading, source: Source, sha256: str) -> None:
         """Look a content up, and have it compiled if nothing is known of it."""
         try:
-            found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
+            with reserve():
+                found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
             if isinstance(found, Uncompiled):
                 # Whoever asks may leave, and close the source, while others wait on.
                 work = (loading, found.with_its_own(source.duplicate()), sha256)

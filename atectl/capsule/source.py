@@ -10,7 +10,8 @@ from atectl.errors import AtectlError, CapsuleNotFound, CapsuleUnreadable
 from atectl.units import format_size, show_size
 
 _CHUNK_BYTES = 1 << 18
-_HOSTS_OWN_WANT = {errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+WANTS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+"""What a system call fails with for want of something: it says nothing of any file."""
 
 
 def open_capsule(path: Path) -> BinaryIO:
@@ -100,7 +101,7 @@ def exhausted(name: str, number: int | None) -> AtectlError:
 
 
 def _unreadable(path: Path, error: OSError | ValueError) -> AtectlError:
-    if isinstance(error, OSError) and error.errno in _HOSTS_OWN_WANT:
+    if isinstance(error, OSError) and error.errno in WANTS:
         return exhausted(str(path), error.errno)
     reason = error.strerror if isinstance(error, OSError) else None
     return CapsuleUnreadable(f"{path}: {reason or error}")

@@ -8,7 +8,6 @@ from atectl.errors import (
     TERMINATED_STATUS,
     AtectlError,
     DeadlinePassed,
-    EngineFailure,
     GrowthRefused,
     GuestTrapped,
     InitialMemoryOverQuota,
@@ -69,9 +68,9 @@ def refused(error: AtectlError) -> Outcome:
         return Outcome(QUOTA, error.exit_status, error)
     if isinstance(error, DeadlinePassed):
         return Outcome(DEADLINE, error.exit_status, error)
-    return Outcome(
-        FAILED if isinstance(error, EngineFailure) else REFUSED, error.exit_status, error
-    )
+    # Those of the engine's group say nothing of the capsule.
+    reason = FAILED if error.code.startswith("E7") else REFUSED
+    return Outcome(reason, error.exit_status, error)
 
 
 def trapped(error: Exception, quota: Quota) -> Outcome:

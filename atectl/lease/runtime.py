@@ -14,6 +14,7 @@ from atectl.lease.lease import Lease
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LedgerStore
+from atectl.system.descriptors import raise_limit
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import ArtifactCache
@@ -51,6 +52,7 @@ class Runtime:
         max_stack_bytes: int = DEFAULT_STACK_BYTES,
         compiling: CompileLimits = DEFAULT_LIMITS,
     ) -> None:
+        raise_limit()
         self.compiling = compiling
         self._ledger_flag = ledger_flag
         self._is_stored = config.ledger_path(ledger_flag) is not None

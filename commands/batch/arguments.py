@@ -7,8 +7,10 @@ counts, and so it does of a flag and its opposite.
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
 
+from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
 from ..options.places import LEDGER
@@ -38,6 +40,7 @@ class BatchRequest(NamedTuple):
     ledger: str | None
     live: bool | None
     uses_cache: bool
+    compiling: CompileLimits
     output: Output
 
 
@@ -47,6 +50,7 @@ TABLE = OptionTable(
     (
         _HOST.pop("jobs"),
         *_HOST.values(),
+        *options_of(CompileOptions).values(),
         Option("--pool", "N", "Idle stores kept of a reactor and principal.", "0", lowest=0),
         Option(
             "--keep-going",
@@ -95,6 +99,7 @@ def parse(words: list[str]) -> BatchRequest:
         ledger=given.last("--ledger"),
         live=given.is_on("--live"),
         uses_cache=bool(given.is_on("--cache")),
+        compiling=compile_limits(given.group(CompileOptions)),
         output=given.read("--output", Output),
     )
 

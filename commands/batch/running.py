@@ -150,7 +150,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         observer=observer,
         fails_fast=request.fails_fast,
     )
-    runtime = Runtime(request.ledger, uses_cache=request.uses_cache)
+    runtime = Runtime(request.ledger, uses_cache=request.uses_cache, compiling=request.compiling)
     for warning in runtime.warnings:
         report_warning(warning)
     return Batch(settings, runtime)

@@ -23,6 +23,7 @@ from atectl.engine.wasi import WasiSettings, parse_folders, parse_variable
 from atectl.errors import BadCount, BadSize, UsageError
 from atectl.units import duration_text, format_size, parse_duration, parse_size
 
+from ..options.compiling import CompileOptions, compile_limits
 from ..options.places import LEDGER, RedisOptions
 from ..options.table import (
     HELP_NAMES,
@@ -35,6 +36,7 @@ from ..options.table import (
 )
 
 if TYPE_CHECKING:
+    from atectl.capsule.limits import CompileLimits
     from atectl.lease.locked import LockWanted
 
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
@@ -74,6 +76,7 @@ TABLE = OptionTable(
         ),
         Option("--fuel", "N", "Most fuel, the engine's unit of work."),
         Option("--max-stack", "SIZE", "Most call stack.", format_size(DEFAULT_STACK_BYTES)),
+        *options_of(CompileOptions).values(),
         Option("--dir", "HOST[::GUEST][:ro]", "Open a folder to the guest.", "", True),
         Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
@@ -132,6 +135,7 @@ class RunRequest(NamedTuple):
     report: str | None
     raw_output: bool
     uses_cache: bool
+    compiling: "CompileLimits"
     lock: LockRequest | None
 
 
@@ -198,6 +202,7 @@ def _request(
         report=given.last("--report"),
         raw_output="--raw-output" in given,
         uses_cache="--no-cache" not in given,
+        compiling=compile_limits(given.group(CompileOptions)),
         lock=_lock(given),
     )
 

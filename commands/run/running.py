@@ -3,14 +3,13 @@
 import os
 import sys
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
-from ..terminal.waiting import QUIET_S, telling
 from .arguments import RunRequest, parse
 from .finished import FinishedRun
 
@@ -77,6 +76,7 @@ def _runtime(request: RunRequest) -> "Runtime":
         uses_cache=request.uses_cache,
         burns_fuel=request.quota.fuel is not None,
         max_stack_bytes=request.max_stack_bytes,
+        compiling=request.compiling,
     )
 
 
@@ -85,11 +85,14 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
 
     path, deadline_s = Path(request.capsule), request.quota.deadline_s
     until = None if deadline_s is None else began_s + deadline_s
-    with telling(f"compiling {path.name}") as tell:
+    with ExitStack() as told:
 
         def tell_if_long(compilation: "Compilation") -> None:
+            # Few runs come to this, and every run would pay for its import.
+            from ..terminal.waiting import QUIET_S, telling
+
             if not compilation.wait(QUIET_S):
-                tell()
+                told.enter_context(telling(f"compiling {path.name}"))
 
         capsule = runtime.load(path, until, tell_if_long)
     terms = Terms(

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TypeVar
 
 QUIET_S = 0.4
@@ -12,16 +12,13 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def telling(doing: str) -> Iterator[Callable[[], None]]:
-    """Gives what shows, on a terminal, that the user waits for `doing`; wiped off at the end."""
-    with ExitStack() as shown:
+def telling(doing: str) -> Iterator[None]:
+    """Show on a terminal, while this is entered, that the user waits for `doing`."""
+    from .countdown import status_line
 
-        def tell() -> None:
-            from .countdown import status_line
-
-            shown.enter_context(status_line())(f"{doing} …")
-
-        yield tell
+    with status_line() as show:
+        show(f"{doing} …")
+        yield
 
 
 def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
@@ -42,11 +39,10 @@ def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=do, name=doing, daemon=True)
     thread.start()
-    with telling(doing) as tell:
-        thread.join(QUIET_S)
-        if thread.is_alive():
-            tell()
-        thread.join()
+    thread.join(QUIET_S)
+    if thread.is_alive():
+        with telling(doing):
+            thread.join()
     if failures:
         raise failures[0]
     return results[0]

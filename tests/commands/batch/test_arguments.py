@@ -6,6 +6,7 @@ import pytest
 
 from atectl import errors
 from atectl.budget.file import HostSettings
+from atectl.capsule.limits import CompileLimits
 from atectl.commands.batch.arguments import BatchRequest, parse
 from atectl.commands.options.host import HostOptions, settle
 from atectl.commands.options.table import HelpWanted
@@ -29,6 +30,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         ledger=None,
         live=None,
         uses_cache=True,
+        compiling=CompileLimits(),
         output=Output.json,
     )
 
@@ -37,8 +39,9 @@ def test_every_option_reaches_the_request() -> None:
     host = "-j 3 --limit 1GiB --soft 0.9 --resume 0.8 --backpressure park --policy park-first"
     spill = "--spill-dir /spill --spill-cap 2GiB"
     rest = "--pool 2 --fail-fast --resume-from done --grace 9s --trace t --chart c --ledger none"
+    compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     shown = "--no-live --no-cache -o table"
-    assert read("-", *f"{host} {spill} {rest} {shown}".split()) == BatchRequest(
+    assert read("-", *f"{host} {spill} {compiling} {rest} {shown}".split()) == BatchRequest(
         source="-",
         options=HostOptions(
             jobs=3,
@@ -59,6 +62,7 @@ def test_every_option_reaches_the_request() -> None:
         ledger="none",
         live=False,
         uses_cache=False,
+        compiling=CompileLimits(1 << 20, 64 << 20, 30.0),
         output=Output.table,
     )
 
