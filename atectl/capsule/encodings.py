@@ -22,16 +22,19 @@ from typing import Literal, NamedTuple
 
 from atectl.capsule import decoders
 from atectl.capsule.binary import MAGIC
-from atectl.capsule.errors import DecodingOverBound, ExtraMissing, Undecodable
+from atectl.capsule.errors import (
+    CapsuleTooLarge,
+    DecodingOverBound,
+    ExtraMissing,
+    Undecodable,
+)
+from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
 from atectl.capsule.pieces import PIECE_BYTES, FilePieces, Pieces, Readable, joined
 from atectl.capsule.specs import embedded_text
-from atectl.errors import CapsuleUnreadable, NotWebAssembly
+from atectl.errors import NotWebAssembly
 from atectl.units import format_size
 
 Encoding = Literal["gzip", "zstd", "brotli", "hex", "base64", "spec"]
-
-MAX_CONTENT_BYTES = 256 << 20
-"""The most bytes that a capsule may have once it is decoded, where the caller does not say."""
 
 MAX_RATIO = 200
 """How many times its file a capsule may be. A real one is below 10; gzip reaches 1,032."""
@@ -80,7 +83,7 @@ def decode(
     file: Readable,
     *,
     name: str,
-    max_bytes: int = MAX_CONTENT_BYTES,
+    max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES,
     max_ratio: int = MAX_RATIO,
 ) -> Decoded:
     """Read `file` to its end, and decode it as often as it is encoded.
@@ -98,7 +101,7 @@ def decode(
     Raises:
         DecodingOverBound: it decodes to too much, or is encoded too often (exit 126).
         Undecodable: an encoding is damaged, ends too early, or holds several specs (exit 126).
-        CapsuleUnreadable: it is not encoded, and larger than `max_bytes` (exit 126).
+        CapsuleTooLarge: it is not encoded, and larger than `max_bytes` (exit 126).
         NotWebAssembly: it is JSON, and no spec (exit 126).
         ExtraMissing: the package for an encoding is not installed (exit 125).
         OSError: `file` could not be read.
@@ -137,14 +140,11 @@ class _Bounds:
                 )
             yield piece
 
-    def size_error(self, *, is_encoded: bool) -> DecodingOverBound | CapsuleUnreadable:
+    def size_error(self, *, is_encoded: bool) -> DecodingOverBound | CapsuleTooLarge:
         most = format_size(self.max_bytes)
         if is_encoded:
             return DecodingOverBound(f"{self.name} decodes to more than {most}")
-        return CapsuleUnreadable(
-            f"{self.name} has more than {most}; no capsule that large is read",
-            remedy="name a smaller capsule, or strip this one",
-        )
+        return CapsuleTooLarge(f"{self.name} has more than {most}; no larger capsule is taken")
 
 
 def _unwrapped(source: FilePieces, bounds: _Bounds) -> tuple[Pieces, tuple[Encoding, ...]]:

@@ -10,7 +10,9 @@ from typing import Literal, NamedTuple
 from atectl.capsule.binary import HEADER_BYTES, MAGIC, MalformedBinary, Reader, kind_of
 from atectl.capsule.component_facts import ComponentFacts
 from atectl.capsule.component_reading import read_component
-from atectl.capsule.encodings import MAX_CONTENT_BYTES, Decoded, Encoding, decode
+from atectl.capsule.encodings import Decoded, Encoding, decode
+from atectl.capsule.errors import CapsuleTooLarge
+from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
 from atectl.capsule.manifest import Described, HashedFile, describe
 from atectl.capsule.module_facts import ModuleFacts
 from atectl.capsule.module_reading import read_module
@@ -58,7 +60,7 @@ class Inspection(NamedTuple):
     """What is wrong with it, each as the end of a sentence; what could be read is there."""
 
 
-def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
+def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspection:
     """Read the capsule at `path`, or that of the Capsule.toml there, and tell what it is.
 
     Args:
@@ -66,7 +68,8 @@ def inspect(path: Path, *, max_bytes: int = MAX_CONTENT_BYTES) -> Inspection:
 
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
-        CapsuleUnreadable: it is no regular file, not permitted, or too large (exit 126).
+        CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
+        CapsuleTooLarge: it has more bytes, or more of text than is assembled (exit 126).
         NotWebAssembly, PrecompiledCapsule, InvalidCapsule: it is no capsule (exit 126).
         TruncatedCapsule: it ends within its header, or its text form does (exit 126).
         DecodingOverBound, Undecodable: its encoding is a bomb or damaged (exit 126).
@@ -136,7 +139,7 @@ def _binary(name: str, content: bytes) -> bytes:
     if content.startswith(MAGIC):
         return content
     if content.lstrip().startswith((b"(", b";")) and len(content) > MAX_TEXT_BYTES:
-        raise CapsuleUnreadable(
+        raise CapsuleTooLarge(
             f"{name} is {show_size(len(content))} of text; to be inspected, no more than "
             f"{format_size(MAX_TEXT_BYTES)} are assembled",
             remedy="assemble it first, for example with wasm-tools parse",

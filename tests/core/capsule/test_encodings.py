@@ -21,8 +21,8 @@ from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
 from atectl.capsule.encodings import HARMLESS_BYTES, MAX_DEPTH, Decoded, decode
-from atectl.capsule.errors import DecodingOverBound, ExtraMissing, Undecodable
-from atectl.errors import AtectlError, CapsuleUnreadable, NotWebAssembly
+from atectl.capsule.errors import CapsuleTooLarge, DecodingOverBound, ExtraMissing, Undecodable
+from atectl.errors import AtectlError, NotWebAssembly
 from tests.support.python_child import in_child
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
@@ -180,9 +180,9 @@ def test_content_may_have_exactly_as_many_bytes_as_are_allowed(encoding: str) ->
         decoded(file, max_bytes=len(BINARY) - 1)
 
 
-def test_a_larger_file_that_is_not_encoded_is_unreadable() -> None:
+def test_a_larger_file_that_is_not_encoded_is_too_large() -> None:
     assert decoded(BINARY, max_bytes=len(BINARY)).content == BINARY
-    with pytest.raises(CapsuleUnreadable, match="no capsule that large is read"):
+    with pytest.raises(CapsuleTooLarge, match="no larger capsule is taken"):
         decoded(BINARY, max_bytes=len(BINARY) - 1)
 
 

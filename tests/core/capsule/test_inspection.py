@@ -9,11 +9,10 @@ import pytest
 from blake3 import blake3
 
 from atectl.capsule import inspection
-from atectl.capsule.errors import ManifestMismatch, Undecodable
+from atectl.capsule.errors import CapsuleTooLarge, ManifestMismatch, Undecodable
 from atectl.capsule.inspection import inspect
 from atectl.errors import (
     CapsuleNotFound,
-    CapsuleUnreadable,
     InvalidCapsule,
     NotWebAssembly,
     PrecompiledCapsule,
@@ -118,7 +117,7 @@ def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 def test_no_more_is_read_than_is_allowed(tmp_path: Path) -> None:
     path = saved(tmp_path, HELLO)
     assert inspect(path, max_bytes=len(HELLO)).faults == ()
-    with pytest.raises(CapsuleUnreadable, match="no capsule that large"):
+    with pytest.raises(CapsuleTooLarge, match="no larger capsule is taken"):
         inspect(path, max_bytes=len(HELLO) - 1)
 
 
@@ -128,7 +127,7 @@ def test_a_long_text_is_not_assembled(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(inspection, "MAX_TEXT_BYTES", len(text))
     assert inspect(path).form == "text"
     monkeypatch.setattr(inspection, "MAX_TEXT_BYTES", len(text) - 1)
-    with pytest.raises(CapsuleUnreadable, match="of text"):
+    with pytest.raises(CapsuleTooLarge, match="of text"):
         inspect(path)
 
 
