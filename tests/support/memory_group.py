@@ -1,11 +1,14 @@
 """A memory control group of the test's own, in either version, where one can be made."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 _TOP = Path("/sys/fs/cgroup")
 
@@ -22,7 +25,18 @@ def memory_group(limit_bytes: int) -> Iterator[Path]:
     try:
         yield folder
     finally:
+        # Of a killed host, a process that it started may take a moment longer to end.
+        wait_until(lambda: _is_removed(folder))
+
+
+def _is_removed(folder: Path) -> bool:
+    try:
         folder.rmdir()
+    except OSError as error:
+        if error.errno != errno.EBUSY:
+            raise
+        return False
+    return True
 
 
 def _make(limit_bytes: int) -> Path | None:

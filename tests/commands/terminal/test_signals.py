@@ -123,6 +123,8 @@ class Listening:
             [sys.executable, "-c", _PROGRAM.format(screens=screens)],
             stdout=subprocess.PIPE,
             text=True,
+            # Of a group without a parent in the session, nobody is stopped by the terminal.
+            process_group=0,
         )
         assert self.next() == "ready"
 
