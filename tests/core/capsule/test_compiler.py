@@ -127,12 +127,16 @@ def test_more_memory_than_compiling_may_take_is_a_verdict(engine: Engine, tmp_pa
     assert verdict.effort.peak_bytes < 60 * MIB
 
 
-@pytest.mark.parametrize("bytes_", [b"\0asm\1\0\0\0" + bytes(64 * MIB), b"(" + b" " * 64 * MIB])
+@pytest.mark.parametrize(
+    ("beginning", "filler"),
+    [(b"\0asm\1\0\0\0", b"\0"), (b"(", b" ")],
+    ids=["binary", "text"],
+)
 def test_a_file_that_does_not_fit_is_over_the_limit_too(
-    engine: Engine, tmp_path: Path, bytes_: bytes
+    engine: Engine, tmp_path: Path, beginning: bytes, filler: bytes
 ) -> None:
     path = tmp_path / "large"
-    path.write_bytes(bytes_)
+    path.write_bytes(beginning + filler * 64 * MIB)
     with Compiler(engine, CompileLimits(memory_bytes=32 * MIB)) as compiler:
         verdict = verdict_on(compiler, path)
     assert verdict.refusal is not None
