@@ -223,9 +223,10 @@ class CapsuleShelf:
         try:
             with uncompiled:
                 while not self._slots.acquire(timeout=_LOOK_S):
-                    if loading.is_abandoned:
-                        raise CompilerGone(f"{uncompiled.name}: nobody waits for it any more")
+                    _require_wanted(loading, uncompiled.name)
                 try:
+                    # Whoever waited may have left just as the turn came.
+                    _require_wanted(loading, uncompiled.name)
                     compiled = uncompiled.compile(self._compiler, begun=loading.begun)
                 finally:
                     self._slots.release()
@@ -255,3 +256,8 @@ class CapsuleShelf:
                 if len(self._known) > MAX_CAPSULES:
                     del self._known[next(iter(self._known))]
         loading.end(came_to)
+
+
+def _require_wanted(loading: _Loading, name: str) -> None:
+    if loading.is_abandoned:
+        raise CompilerGone(f"{name}: nobody waits for it any more")
