@@ -155,7 +155,8 @@ class CapsuleShelf:
     def _look_again(self, path: Path, until: float | None) -> Known:
         with self._opened(path) as source:
             began_ns = time.time_ns()
-            sha256 = hash_of(source, self._cache)
+            with reserve():
+                sha256 = hash_of(source, self._cache)
             known = self._load(source, sha256, until)
         # One that changed a moment ago could change again and look the same.
         if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
@@ -209,9 +210,11 @@ class CapsuleShelf:
         try:
             with reserve():
                 found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
+                if isinstance(found, Uncompiled):
+                    # Whoever asks may leave, and close the source, while others wait on.
+                    found = found.with_its_own(source.duplicate())
             if isinstance(found, Uncompiled):
-                # Whoever asks may leave, and close the source, while others wait on.
-                work = (loading, found.with_its_own(source.duplicate()), sha256)
+                work = (loading, found, sha256)
                 threading.Thread(target=self._compile, args=work, daemon=True).start()
             else:
                 self._end(loading, sha256, found)

@@ -25,8 +25,9 @@ def raise_limit() -> None:
 def reserve() -> Iterator[None]:
     """Let this process have the last of its descriptors, too, while this is entered.
 
-    Guests open files in the same process: what the host does for all of them must not fail
-    because one of them has all that are left.
+    Guests open files in the same process. What the host does for all of them must not fail
+    because one guest has taken all the others. A guest that opens files at this very moment
+    may take the last ones too: only a process of its own could keep it from that.
     """
     with _lock:
         _inside[0] += 1

@@ -228,11 +228,15 @@ def test_a_compiler_that_the_system_kills_fails_its_job_and_no_other(tmp_path: P
 
 
 class Stream:
-    """A batch that takes its jobs one by one, each when the one before has ended."""
+    """A batch that takes its jobs while it runs, and whose results are read one by one."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *options: str, before: Iterable[str] = ()) -> None:
+        """
+        Args:
+            before: the words in front of the command, such as a shell that sets limits.
+        """
         self._process = subprocess.Popen(
-            [ATECTL, "batch", "-", "--ledger", "none", *options],
+            [*before, ATECTL, "batch", "-", "--ledger", "none", *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -245,13 +249,25 @@ class Stream:
     def __exit__(self, *_: object) -> None:
         self._process.communicate(timeout=30)
 
-    def run(self, path: Path, **more: Any) -> tuple[str, int, str | None]:
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def submit(self, path: Path, **more: Any) -> None:
         stdin: IO[str] | None = self._process.stdin
-        stdout: IO[str] | None = self._process.stdout
         assert stdin is not None
-        assert stdout is not None
         stdin.write(json.dumps({"capsule": str(path), **more}) + "\n")
-        return ended_as(json.loads(stdout.readline()))
+
+    def result(self) -> dict[str, Any]:
+        """The next result, as soon as there is one."""
+        stdout: IO[str] | None = self._process.stdout
+        assert stdout is not None
+        result: dict[str, Any] = json.loads(stdout.readline())
+        return result
+
+    def run(self, path: Path, **more: Any) -> tuple[str, int, str | None]:
+        self.submit(path, **more)
+        return ended_as(self.result())
 
 
 @pytest.fixture(params=[(), ("--no-cache",)], ids=["cached", "uncached"])
@@ -300,12 +316,14 @@ def test_whatever_happens_to_a_file_the_next_job_finds_it_as_it_is(
 
 # Too many open files
 
+# Opens /f until that is refused, and then waits until there is something in it.
 HOG = """(module
   (import "wasi_snapshot_preview1" "path_open" (func $open
     (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
   (import "wasi_snapshot_preview1" "poll_oneoff"
     (func $poll (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_filestat_get" (func $stat (param i32 i32) (result i32)))
   (memory (export "memory") 1)
   (data (i32.const 512) "f")
   (func (export "_start") (local $errno i32)
@@ -313,28 +331,32 @@ HOG = """(module
       (local.set $errno (call $open (i32.const 3) (i32.const 0) (i32.const 512) (i32.const 1)
         (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 256)))
       (br_if $again (i32.eqz (local.get $errno))))
-    (i64.store (i32.const 24) (i64.const 3000000000))
-    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+    (i64.store (i32.const 24) (i64.const 10000000))
+    (loop $again
+      (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+      (drop (call $stat (i32.const 4) (i32.const 192)))
+      (br_if $again (i64.eqz (i64.load (i32.const 224)))))
     (call $exit (local.get $errno))))"""
 
 
-def test_a_guest_that_opens_all_files_that_it_may_keeps_nothing_from_being_loaded(
+def test_a_guest_that_has_all_files_that_it_may_keeps_nothing_from_being_loaded(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "f").touch()
+    many = tmp_path / "f"
+    many.touch()
     hog = write(tmp_path / "hog.wat", HOG)
-    jobs = [{"capsule": str(hog), "dirs": [f"{tmp_path}::/"], "principal": "bad"}]
-    jobs += [
-        {"capsule": str(write(tmp_path / f"{n}.wat", EXIT_STATUS.format(n))), "principal": "good"}
-        for n in range(1, 6)
-    ]
-    limited = ["sh", "-c", f'ulimit -n 256; exec "{ATECTL}" batch - --ledger none --jobs 2']
-    lines = "".join(json.dumps(job) + "\n" for job in jobs)
-    ended = subprocess.run(limited, input=lines, capture_output=True, text=True, timeout=60)
-    results = {each["job"]: each for each in map(json.loads, ended.stdout.splitlines())}
-    io_error = 29  # what the engine makes of too many open files
-    assert ended_as(results[1]) == ("exited", io_error, None)
-    assert [ended_as(results[n])[:2] for n in range(2, 7)] == [("exited", n) for n in range(1, 6)]
+    limited = ("sh", "-c", 'ulimit -n 256; exec "$@"', "sh")
+    with Stream("--jobs", "2", before=limited) as stream:
+        stream.submit(hog, dirs=[f"{tmp_path}::/"], principal="bad")
+        wait_until(
+            lambda: sum(1 for _ in Path(f"/proc/{stream.pid}/fd").iterdir()) >= 256 - 256 // 8
+        )
+        for status in range(1, 6):
+            capsule = write(tmp_path / f"{status}.wat", EXIT_STATUS.format(status))
+            assert stream.run(capsule, principal="good") == ("exited", status, None)
+        many.write_text("go on")
+        io_error = 29  # what the engine makes of too many open files
+        assert ended_as(stream.result()) == ("exited", io_error, None)
 
 
 def test_a_process_without_descriptors_blames_the_host(tmp_path: Path) -> None:
