@@ -11,6 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import atectl.engine.lazy_bindings  # noqa: F401
+
+# isort: split
 import wasmtime  # noqa: TID253
 from wasmtime import Config, Frame, Linker, Store, WasmtimeError  # noqa: TID253
 from wasmtime import _bindings as ffi  # noqa: TID253

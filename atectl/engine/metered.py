@@ -4,6 +4,9 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import atectl.engine.lazy_bindings  # noqa: F401
+
+# isort: split
 import wasmtime  # noqa: TID253
 from wasmtime import Config, FuncType, Linker, Store, ValType  # noqa: TID253
 

@@ -1,0 +1,170 @@
+"""Wasmtime's C functions, each declared when it is first used.
+
+Wasmtime's Python package declares all 762 functions of its C interface as it is imported, which
+takes longer than a small guest runs. A run uses some 80 of them. This module stands in for
+`wasmtime._bindings` and declares a function or structure when somebody asks for it, from the
+table in `declarations`. That table is made from one version of the package: with any other,
+nothing is replaced, and the package declares everything as ever.
+
+It does so when it is imported, which therefore comes before any `import wasmtime`.
+"""
+
+import ctypes
+import os
+import sys
+import threading
+from types import ModuleType
+from typing import Any
+
+from atectl.engine.declarations import DECLARED, VERSION
+
+_NAME = "wasmtime._bindings"
+
+SIMPLE_TYPES: dict[str, Any] = {
+    "void": None,
+    "bool": ctypes.c_bool,
+    "char": ctypes.c_char,
+    "int8": ctypes.c_int8,
+    "int16": ctypes.c_int16,
+    "int32": ctypes.c_int32,
+    "int64": ctypes.c_int64,
+    "uint8": ctypes.c_uint8,
+    "uint16": ctypes.c_uint16,
+    "uint32": ctypes.c_uint32,
+    "size_t": ctypes.c_size_t,
+    "float": ctypes.c_float,
+    "double": ctypes.c_double,
+    "char_p": ctypes.c_char_p,
+    "void_p": ctypes.c_void_p,
+}
+"""What the table's plain words mean. The engine is for 64-bit systems: `size_t` is 64 bits."""
+
+_types = dict(SIMPLE_TYPES)
+"""What each word of the table means that was met."""
+
+_unfinished: list[str] = []
+"""Structures that something points to, and that have no fields yet."""
+
+_deleting = [name for name in DECLARED if name.endswith("_delete")]
+"""The functions that delete what others made, until they are declared."""
+
+_lock = threading.RLock()
+
+
+def _is_version_of_table() -> bool:
+    """Whether the package that `import wasmtime` finds is the one that the table is of."""
+    for folder in sys.path:
+        if os.path.exists(f"{folder}/wasmtime/__init__.py"):  # noqa: PTH110
+            return os.path.exists(f"{folder}/wasmtime-{VERSION}.dist-info")  # noqa: PTH110
+    return False
+
+
+class _LazyBindings(ModuleType):
+    """A module whose names are declared when they are asked for."""
+
+    __all__ = ("__getattr__", "wasm_byte_vec_new_uninitialized", "wasm_byte_vec_t")
+    """What `wasmtime._ffi` takes from here: what its functions use, and how it finds the rest."""
+
+    def __getattr__(self, name: str) -> Any:
+        value = self._declare(name)
+        # These are called while the interpreter ends, too, when nothing can be declared any more.
+        while _deleting:
+            self._declare(_deleting.pop())
+        return value
+
+    def _declare(self, name: str) -> Any:
+        value = _declared(name.removeprefix("_"))
+        setattr(self, name, value)
+        # The package's modules ask `_ffi` for what it has taken from here.
+        setattr(sys.modules["wasmtime._ffi"], name, value)
+        return value
+
+
+def _declared(name: str) -> Any:
+    """The function, structure or type that has this name.
+
+    Raises:
+        AttributeError: there is none.
+    """
+    declaration = DECLARED.get(name)
+    if declaration is None:
+        raise AttributeError(f"module {_NAME!r} has no attribute {name!r}")
+    with _lock:
+        kind, *words = declaration.split()
+        if kind == "function":
+            value = _function(name, words)
+        elif kind == "enum":
+            value = _enumeration(name, words)
+        else:
+            value = _type(name)
+        while _unfinished:
+            _finish(_unfinished.pop())
+    return value
+
+
+def _function(name: str, words: list[str]) -> Any:
+    function = getattr(sys.modules["wasmtime._ffi"].dll, name)
+    function.restype, *function.argtypes = map(_type, words)
+    return function
+
+
+def _enumeration(name: str, words: list[str]) -> Any:
+    from enum import IntEnum
+
+    members = (word.split(":") for word in words)
+    return IntEnum(name, [(member, int(value)) for member, value in members])
+
+
+def _type(word: str) -> Any:
+    """The type that a word of the table means, as the table itself explains them."""
+    known = _types.get(word, _types)
+    if known is not _types:
+        return known
+    if word.startswith("*"):
+        made: Any = ctypes.POINTER(_pointed_to(word[1:]))
+    elif word.startswith("("):
+        made = ctypes.CFUNCTYPE(*map(_type, word[1:-1].split(",")))
+    elif word.endswith("]"):
+        element, _, count = word[:-1].partition("[")
+        made = _type(element) * int(count)
+    else:
+        made = _named(word)
+    _types[word] = made
+    return made
+
+
+def _pointed_to(word: str) -> Any:
+    """Likewise, without the fields of a structure, which may point back to where one came from."""
+    is_structure = DECLARED.get(word, "").startswith(("structure", "union"))
+    if word in _types or not is_structure:
+        return _type(word)
+    _unfinished.append(word)
+    return _bare(word)
+
+
+def _named(name: str) -> Any:
+    if name not in DECLARED:
+        return vars(sys.modules["wasmtime._ffi"])[name]
+    kind, *words = DECLARED[name].split()
+    if kind == "alias":
+        return _type(words[0])
+    made = _bare(name)
+    _finish(name)
+    return made
+
+
+def _bare(name: str) -> Any:
+    base: Any = ctypes.Union if DECLARED[name].startswith("union") else ctypes.Structure
+    made = _types[name] = type(name, (base,), {})
+    return made
+
+
+def _finish(name: str) -> None:
+    """Give a structure its fields."""
+    fields = [field.split(":") for field in DECLARED[name].split()[1:]]
+    if fields:
+        _types[name]._fields_ = [(field, _type(word)) for field, word in fields]
+
+
+if "wasmtime" not in sys.modules and _is_version_of_table():
+    sys.modules[_NAME] = _LazyBindings(_NAME)
