@@ -13,6 +13,9 @@ NO_LEDGER = "none"
 DEFAULT_CACHE_BYTES = 2 << 30
 """What the compiled capsules may take together."""
 
+MANIFEST_NAME = "Capsule.toml"
+"""What the file is called that says which capsule lies beside it."""
+
 DEFAULT_REDIS_TIMEOUT_S = 5.0
 """How long a connection to Redis is waited for, and each answer."""
 

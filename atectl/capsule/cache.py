@@ -18,16 +18,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl import __version__
-from atectl.capsule.cache_folder import TEMPORARY, CacheFolder, NewFile
+from atectl.capsule.cache_folder import (
+    ARTIFACT,
+    RECORD,
+    REFUSAL,
+    SOURCE,
+    CacheFolder,
+    NewFile,
+)
 from atectl.capsule.source import WANTS
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
-from atectl.units import Moment, show_size
+from atectl.units import show_size
 
 if TYPE_CHECKING:
     import wasmtime
     from wasmtime.component import Component
 
+    from atectl.capsule.cache_entries import Entry, Removal
     from atectl.capsule.limits import CompileLimits
     from atectl.capsule.refusal import Refusal
     from atectl.engine.kind import Kind
@@ -43,16 +51,8 @@ class Engine(Protocol):
     """Whatever decides if an artifact fits: wasmtime's version and its configuration."""
 
 
-MAX_ENTRIES = 4096
-"""How many artifacts, hashes of source files and refusals are kept, whatever their size."""
-
 SETTLED_NS = 2_000_000_000
 """How long a file must have lain unchanged: a later change then shows in its change time."""
-
-LEFTOVER_NS = 600_000_000_000
-"""How old a half-written file must be to count as left behind by a writer that died."""
-
-_ARTIFACT, _RECORD, _SOURCE, _REFUSAL = ".cwasm", ".meta", ".stat", ".refused"
 
 
 class Artifact(NamedTuple):
@@ -73,31 +73,12 @@ class Made(NamedTuple):
     artifact_sha256: str
 
 
-class Entry(NamedTuple):
-    """A compiled capsule that is kept, for one engine."""
+class SourceHashes(NamedTuple):
+    """What a source file hashes to, in hexadecimal digits."""
 
-    key: str
-    """Of its files."""
-    capsule: str
-    """The file name it was first compiled under, inert."""
-    kind: str
-    """Whether the capsule is a module or a component."""
     sha256: str
-    """Of the capsule as it was read."""
-    engine: str
-    """The version and the settings of the engine that can map it."""
-    size_bytes: int
-    """What it takes on disk."""
-    used_at: Moment
-    """When it was last used."""
-
-
-class Removal(NamedTuple):
-    """What was removed, and the size of what is left."""
-
-    artifacts: int
-    freed_bytes: int
-    left_bytes: int
+    blake3: str | None
+    """None if it was not taken."""
 
 
 class ArtifactCache:
@@ -140,22 +121,27 @@ class ArtifactCache:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def known_source(self, status: os.stat_result) -> str | None:
-        """The SHA-256 of the file with this `status`, if it was hashed and has not changed."""
+    def known_source(self, status: os.stat_result) -> "SourceHashes | None":
+        """The hashes of the file with this `status`, if it was hashed and has not changed."""
         record = self._folder.read_record(_source_name(status))
         if record is None or record.get("identity") != identity_of(status):
             return None
-        return record.get("sha256")
+        return SourceHashes(record["sha256"], record.get("blake3"))
 
-    def remember_source(self, status: os.stat_result, sha256: str) -> None:
-        """Keep the hash of a source file, unless it changed too lately to tell a next change.
+    def remember_source(
+        self, status: os.stat_result, sha256: str, blake3: str | None = None
+    ) -> None:
+        """Keep the hashes of a source file, unless it changed too lately to tell a next change.
 
         Args:
             status: of the file before it was read, so that a change since then shows.
+            blake3: None if it was not taken.
         """
         if self._clock_ns() - status.st_ctime_ns < SETTLED_NS:
             return
         record = {"identity": identity_of(status), "sha256": sha256}
+        if blake3 is not None:
+            record["blake3"] = blake3
         # A hash that is not kept costs the next run some milliseconds, and this one nothing.
         with contextlib.suppress(OSError):
             self._folder.write_record(_source_name(status), record)
@@ -167,10 +153,10 @@ class ArtifactCache:
             sha256: of the capsule as it was read, in hexadecimal digits.
         """
         key = _key(sha256, engine.fingerprint)
-        record = self._folder.read_record(key + _RECORD)
+        record = self._folder.read_record(key + RECORD)
         if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
             return None
-        descriptor = self._folder.open_file(key + _ARTIFACT)
+        descriptor = self._folder.open_file(key + ARTIFACT)
         if descriptor is None:
             return None
         try:
@@ -180,7 +166,7 @@ class ArtifactCache:
         if code is None:
             self._remove_entry(key)
             return None
-        self._folder.touch(key + _RECORD)
+        self._folder.touch(key + RECORD)
         return Artifact(_kind(record), int(record["tables"]), code)
 
     def new_artifact(self) -> NewFile | None:
@@ -214,7 +200,7 @@ class ArtifactCache:
                 remedy="raise cache.max_size in atectl.toml",
             )
         try:
-            status = file.place(key + _ARTIFACT)
+            status = file.place(key + ARTIFACT)
             record = {
                 "engine": engine.fingerprint,
                 "source": made.sha256,
@@ -224,7 +210,7 @@ class ArtifactCache:
                 "sha256": made.artifact_sha256,
                 "identity": identity_of(status),
             }
-            self._folder.write_record(key + _RECORD, record)
+            self._folder.write_record(key + RECORD, record)
             self.prune(self.max_bytes)
         except OSError as error:
             self._remove_entry(key)
@@ -240,7 +226,7 @@ class ArtifactCache:
     def refusal(self, engine: Engine, sha256: str, limits: "CompileLimits") -> "Refusal | None":
         """Why the capsule with this hash was not run, if it would not be under these limits."""
         key = _key(sha256, engine.fingerprint)
-        record = self._folder.read_record(key + _REFUSAL)
+        record = self._folder.read_record(key + REFUSAL)
         if record is None or record.get("judge") != _judge(engine, sha256):
             return None
         from atectl.capsule.refusal import Refusal
@@ -253,36 +239,29 @@ class ArtifactCache:
         record = {"judge": _judge(engine, sha256), **refusal.record()}
         # A verdict that is not kept costs the next run what it cost this one.
         with contextlib.suppress(OSError):
-            self._folder.write_record(_key(sha256, engine.fingerprint) + _REFUSAL, record)
+            self._folder.write_record(_key(sha256, engine.fingerprint) + REFUSAL, record)
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> "list[Entry]":
         """Everything that is kept, the most recently used first."""
-        found: list[Entry] = []
-        for kept in self._kept():
-            record = self._folder.read_record(kept.key + _RECORD)
-            if record is not None:
-                found.append(_entry(kept, record))
-        return found
+        from atectl.capsule.cache_entries import entries
 
-    def prune(self, max_bytes: int) -> Removal:
+        return entries(self._folder)
+
+    def prune(self, max_bytes: int) -> "Removal":
         """Keep the most recently used that fit into `max_bytes`; remove the rest, and leftovers."""
-        self._remove_leftovers()
-        count = removed = freed = total = 0
-        for kept in self._kept():
-            if count < MAX_ENTRIES and total + kept.size_bytes <= max_bytes:
-                count, total = count + 1, total + kept.size_bytes
-            else:
-                self._remove_entry(kept.key)
-                removed, freed = removed + 1, freed + kept.size_bytes
-        return Removal(removed, freed, total)
+        from atectl.capsule.cache_entries import prune
 
-    def clear(self) -> Removal:
+        return prune(self._folder, max_bytes, self._clock_ns)
+
+    def clear(self) -> "Removal":
         """Remove everything, but for what other processes are writing at this moment."""
-        removal = self.prune(0)
-        for name in self._folder.files():
-            if name.endswith((_SOURCE, _REFUSAL)):
-                self._folder.remove(name)
-        return removal
+        from atectl.capsule.cache_entries import clear
+
+        return clear(self._folder, self._clock_ns)
+
+    def _remove_entry(self, key: str) -> None:
+        self._folder.remove(key + RECORD)
+        self._folder.remove(key + ARTIFACT)
 
     def _map_trusted(
         self, engine: Engine, key: str, record: dict[str, str], descriptor: int
@@ -293,45 +272,8 @@ class ArtifactCache:
             if _hash_file(descriptor) != record["sha256"]:
                 return None
             with contextlib.suppress(OSError):
-                self._folder.write_record(key + _RECORD, {**record, "identity": identity})
+                self._folder.write_record(key + RECORD, {**record, "identity": identity})
         return map_code(engine, _kind(record), descriptor)
-
-    def _kept(self) -> list["_Kept"]:
-        """The whole entries, the most recently used first."""
-        files = self._folder.files()
-        found = [
-            _Kept(key, status.st_size + files[key + _ARTIFACT].st_size, status.st_mtime_ns)
-            for name, status in files.items()
-            if name.endswith(_RECORD) and (key := name.removesuffix(_RECORD)) + _ARTIFACT in files
-        ]
-        return sorted(found, key=lambda kept: (-kept.used_at_ns, kept.key))
-
-    def _remove_leftovers(self) -> None:
-        """Remove what killed writers left, halves of entries, and the oldest small records."""
-        files = self._folder.files()
-        small: dict[str, list[tuple[int, str]]] = {_SOURCE: [], _REFUSAL: []}
-        for name, status in files.items():
-            stem, _, extension = name.rpartition(".")
-            suffix = f".{extension}"
-            if suffix in small:
-                small[suffix].append((status.st_mtime_ns, name))
-            other = {_ARTIFACT: stem + _RECORD, _RECORD: stem + _ARTIFACT}.get(suffix)
-            is_half = suffix == TEMPORARY or (other is not None and other not in files)
-            if is_half and self._clock_ns() - status.st_mtime_ns > LEFTOVER_NS:
-                self._folder.remove(name)
-        for found in small.values():
-            for _, name in sorted(found)[:-MAX_ENTRIES]:
-                self._folder.remove(name)
-
-    def _remove_entry(self, key: str) -> None:
-        self._folder.remove(key + _RECORD)
-        self._folder.remove(key + _ARTIFACT)
-
-
-class _Kept(NamedTuple):
-    key: str
-    size_bytes: int
-    used_at_ns: int
 
 
 def _key(sha256: str, fingerprint: str) -> str:
@@ -345,7 +287,7 @@ def _judge(engine: Engine, sha256: str) -> str:
 
 
 def _source_name(status: os.stat_result) -> str:
-    return f"{status.st_dev:x}-{status.st_ino:x}{_SOURCE}"
+    return f"{status.st_dev:x}-{status.st_ino:x}{SOURCE}"
 
 
 def identity_of(status: os.stat_result) -> str:
@@ -356,18 +298,6 @@ def identity_of(status: os.stat_result) -> str:
 
 def _kind(record: dict[str, str]) -> "Kind":
     return "component" if record["kind"] == "component" else "module"
-
-
-def _entry(kept: _Kept, record: dict[str, str]) -> Entry:
-    return Entry(
-        key=kept.key,
-        capsule=record["capsule"],
-        kind=record["kind"],
-        sha256=record["source"],
-        engine=record["engine"],
-        size_bytes=kept.size_bytes,
-        used_at=kept.used_at_ns / 1e9,
-    )
 
 
 def _hash_file(descriptor: int) -> str:

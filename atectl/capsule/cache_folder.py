@@ -12,6 +12,9 @@ from atectl.errors import CacheUnusable
 TEMPORARY = ".tmp"
 """How the name of a file ends that is still being written."""
 
+ARTIFACT, RECORD, SOURCE, REFUSAL = ".cwasm", ".meta", ".stat", ".refused"
+"""How the names of the files of a cache end: see `atectl.capsule.cache`."""
+
 _MAX_RECORD_BYTES = 16_384
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from atectl.capsule.cache import ArtifactCache, Entry
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.cache_entries import Entry
 from atectl.records.types import without
 
 

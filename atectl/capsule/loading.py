@@ -43,6 +43,15 @@ class Capsule(NamedTuple):
     compile_cpu_s: float = 0.0
     compile_peak_bytes: int = 0
     """Resident bytes that the process that compiled it took at most."""
+    package: str | None = None
+    """What its Capsule.toml calls it, as it is written there; None where it has none."""
+    version: str | None = None
+    """Which version of that it is, likewise."""
+
+    @property
+    def title(self) -> str:
+        """What people are told that it is: its file, and its package where it has one."""
+        return f"{self.name} ({self.package} {self.version})" if self.package else self.name
 
 
 class Uncompiled:
@@ -109,6 +118,7 @@ class Uncompiled:
             if begun is not None:
                 begun(compilation)
             verdict = compilation.verdict(until)
+            self._require_announced(verdict)
             self.sha256 = verdict.sha256 or self.sha256
             if verdict.made is None:
                 return self._refused(verdict)
@@ -120,7 +130,15 @@ class Uncompiled:
                     raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
                 error = self._keep(file, verdict.made, verdict.unkept)
         sha256, kind, tables, _ = verdict.made
-        return Capsule(self.name, kind, code, sha256, tables, False, error, *verdict.effort)
+        capsule = Capsule(self.name, kind, code, sha256, tables, False, error, *verdict.effort)
+        return _as_announced(capsule, self._source)
+
+    def _require_announced(self, verdict: "Verdict") -> None:
+        """Do nothing unless what was compiled is not what was held to its manifest before."""
+        if _announced(self._source) is not None and verdict.sha256 not in (None, self.sha256):
+            from atectl.capsule.errors import ManifestMismatch
+
+            raise ManifestMismatch(f"{self.name} was changed while its hash was checked")
 
     def _keep(self, file: NewFile | None, made: Made, unkept: str) -> CacheUnusable | None:
         """Have the cache keep the artifact; why it could not, if there is one."""
@@ -156,34 +174,58 @@ def look_up(
         sha256: of what `source` holds, None to find it out where it matters.
 
     Raises:
-        CapsuleUnreadable: it cannot be read (exit 126).
-        HostExhausted: no more files can be opened (exit 125).
+        AtectlError: as `hash_of` has it.
     """
-    if cache is None:
-        return Uncompiled(engine, source, None, sha256)
-    sha256 = sha256 or hash_of(source, cache)
+    if sha256 is None and (cache is not None or _announced(source) is not None):
+        sha256 = hash_of(source, cache)
+    if cache is None or sha256 is None:
+        return Uncompiled(engine, source, cache, sha256)
     try:
         artifact = cache.load(engine, sha256)
         if artifact is not None:
             kind, tables, code = artifact
-            return Capsule(source.name, kind, code, sha256, tables, was_cached=True)
+            capsule = Capsule(source.name, kind, code, sha256, tables, was_cached=True)
+            return _as_announced(capsule, source)
         return cache.refusal(engine, sha256, limits) or Uncompiled(engine, source, cache, sha256)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None
 
 
 def hash_of(source: Source, cache: ArtifactCache | None) -> str:
-    """The hash of what `source` holds, which is not read if the cache has its hash."""
-    if cache is None:
-        return source.hash()
+    """The hash of what `source` holds, which is not read if the cache has its hash.
+
+    If a manifest announces a hash, it is held to that.
+
+    Raises:
+        CapsuleUnreadable: it cannot be read (exit 126).
+        ManifestMismatch: it has not the hash that is announced (exit 126).
+        ExtraMissing: the package for that hash is not installed (exit 125).
+        HostExhausted: no more files can be opened (exit 125).
+    """
+    blake3 = _announced(source)
     try:
-        sha256 = cache.known_source(source.status)
+        known = None if cache is None else cache.known_source(source.status)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None
-    if sha256 is None:
-        sha256 = source.hash()
-        cache.remember_source(source.status, sha256)
+    if known is not None and blake3 in (None, known.blake3):
+        return known.sha256
+    sha256 = source.hash() if blake3 is None else source.hash_as_announced(blake3)
+    if cache is not None:
+        cache.remember_source(source.status, sha256, blake3)
     return sha256
+
+
+def _announced(source: Source) -> str | None:
+    """The BLAKE3 that its manifest announces; None where there is none."""
+    return None if source.manifest is None else source.manifest.blake3
+
+
+def _as_announced(capsule: Capsule, source: Source) -> Capsule:
+    """The capsule with what its manifest calls it."""
+    manifest = source.manifest
+    if manifest is None:
+        return capsule
+    return capsule._replace(package=manifest.name, version=manifest.version)
 
 
 def find(

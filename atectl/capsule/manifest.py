@@ -5,15 +5,14 @@ run. And it may lie beside a capsule: then it counts if one of its components is
 Another tool's file of the same name has none, and says nothing. See `manifest_file` for the form.
 """
 
+import os
+import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.capsule.errors import BadManifest, ExtraMissing, ManifestMismatch
 from atectl.capsule.pieces import Readable
-from atectl.capsule.source import open_capsule
-from atectl.errors import CapsuleNotFound, CapsuleUnreadable
-
-FILE_NAME = "Capsule.toml"
+from atectl.config import MANIFEST_NAME
 
 MAX_MANIFEST_BYTES = 256 << 10
 """The largest manifest that is read."""
@@ -41,8 +40,8 @@ def describe(path: Path) -> Described:
         BadManifest: the manifest cannot be read, is no TOML, or lacks what it has to have; one
             that is given must describe a component, one that lies beside need not (exit 126).
     """
-    is_given = path.name == FILE_NAME
-    place = path.parent / FILE_NAME
+    is_given = path.name == MANIFEST_NAME
+    place = path.parent / MANIFEST_NAME
     content = _content(place)
     if content is None:
         if is_given:
@@ -93,24 +92,34 @@ class HashedFile:
         found = self._hash.hexdigest()
         if found != self._wanted:
             raise ManifestMismatch(
-                f"{self._name} has BLAKE3 {found}, and its {FILE_NAME} says {self._wanted}"
+                f"{self._name} has BLAKE3 {found}, and its {MANIFEST_NAME} says {self._wanted}"
             )
 
 
 def _content(path: Path) -> bytes | None:
     """What is in the manifest at `path`; None if there is none."""
     try:
-        with open_capsule(path) as file:
-            content = file.read(MAX_MANIFEST_BYTES + 1)
-    except CapsuleNotFound:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except CapsuleUnreadable as error:
-        raise BadManifest(str(error)) from None
+    except (OSError, ValueError) as error:
+        raise BadManifest(f"{path}: {_reason(error)}") from None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BadManifest(f"{path} is not a regular file")
+        with open(descriptor, "rb", closefd=False) as file:
+            content = file.read(MAX_MANIFEST_BYTES + 1)
     except OSError as error:
-        raise BadManifest(f"{path}: {error.strerror}") from None
+        raise BadManifest(f"{path}: {_reason(error)}") from None
+    finally:
+        os.close(descriptor)
     if len(content) > MAX_MANIFEST_BYTES:
         raise BadManifest(f"{path} is larger than {MAX_MANIFEST_BYTES} bytes")
     return content
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _blake3(name: str) -> Any:
@@ -118,7 +127,7 @@ def _blake3(name: str) -> Any:
         from blake3 import blake3
     except ImportError:
         raise ExtraMissing(
-            f"{name}: to check its hash in {FILE_NAME} takes a package that is not installed",
+            f"{name}: to check its hash in {MANIFEST_NAME} takes a package that is not installed",
             remedy="pip install 'atectl[manifest]'",
         ) from None
     return blake3()

@@ -4,10 +4,14 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from atectl.config import MANIFEST_NAME
 from atectl.errors import AtectlError, CapsuleNotFound, CapsuleUnreadable
 from atectl.units import format_size, show_size
+
+if TYPE_CHECKING:
+    from atectl.capsule.manifest import Described
 
 _CHUNK_BYTES = 1 << 18
 WANTS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
@@ -26,17 +30,28 @@ def open_capsule(path: Path) -> BinaryIO:
 
 
 class Source:
-    """A capsule's file, open. To be closed, or used with `with`."""
+    """A capsule's file, open. To be closed, or used with `with`.
 
-    def __init__(self, path: Path, descriptor: int, status: os.stat_result) -> None:
+    Attributes:
+        manifest: what a Capsule.toml says of it, None where there is none.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        status: os.stat_result,
+        manifest: "Described | None" = None,
+    ) -> None:
         self.path = path
         self.name = path.name
         self.descriptor = descriptor
         self.status = status
+        self.manifest = manifest
 
     @classmethod
     def open(cls, path: Path, max_bytes: int) -> "Source":
-        """Open the file at `path`, which links may lead to.
+        """Open the capsule at `path`, which links may lead to, or that of the Capsule.toml there.
 
         Args:
             max_bytes: the largest file that is taken.
@@ -45,8 +60,11 @@ class Source:
             CapsuleNotFound: there is no such file (exit 127).
             CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
             CapsuleTooLarge: it is larger than `max_bytes` (exit 126).
+            BadManifest: its Capsule.toml cannot be read, or lacks what it has to have (exit 126).
             HostExhausted: no more files can be opened (exit 125).
         """
+        manifest = _manifest(path)
+        path = path if manifest is None else manifest.capsule
         descriptor, status = _open(path)
         if status.st_size > max_bytes:
             from atectl.capsule.errors import CapsuleTooLarge
@@ -54,7 +72,7 @@ class Source:
             os.close(descriptor)
             size, most = show_size(status.st_size), format_size(max_bytes)
             raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is taken")
-        return cls(path, descriptor, status)
+        return cls(path, descriptor, status, manifest)
 
     def __enter__(self) -> "Source":
         return self
@@ -71,7 +89,7 @@ class Source:
             descriptor = os.dup(self.descriptor)
         except OSError as error:
             raise exhausted(str(self.path), error.errno) from None
-        return Source(self.path, descriptor, self.status)
+        return Source(self.path, descriptor, self.status, self.manifest)
 
     def hash(self) -> str:
         """The SHA-256 of what it holds, as far as it went when it was opened.
@@ -91,6 +109,29 @@ class Source:
             raise _unreadable(self.path, error) from None
         return found.hexdigest()
 
+    def hash_as_announced(self, blake3: str) -> str:
+        """The SHA-256 of what it holds, which has the BLAKE3 that its manifest announces.
+
+        Raises:
+            CapsuleUnreadable: it cannot be read (exit 126).
+            ManifestMismatch: it has another (exit 126).
+            ExtraMissing: the package for BLAKE3 is not installed (exit 125).
+        """
+        from atectl.capsule.manifest import HashedFile
+        from atectl.capsule.pieces import FilePieces
+
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        with open(self.descriptor, "rb", closefd=False) as file:
+            hashed = HashedFile(file, blake3, self.name)
+            pieces = FilePieces(hashed)
+            try:
+                for _ in pieces:
+                    pass
+            except OSError as error:
+                raise _unreadable(self.path, error) from None
+        hashed.require_match()
+        return pieces.sha256
+
 
 def exhausted(name: str, number: int | None) -> AtectlError:
     """The error of a system call that failed for want of something that this machine has not."""
@@ -105,6 +146,17 @@ def _unreadable(path: Path, error: OSError | ValueError) -> AtectlError:
         return exhausted(str(path), error.errno)
     reason = error.strerror if isinstance(error, OSError) else None
     return CapsuleUnreadable(f"{path}: {reason or error}")
+
+
+def _manifest(path: Path) -> "Described | None":
+    """What a manifest says of the capsule that `path` means; None where there is none."""
+    is_given = path.name == MANIFEST_NAME
+    if not is_given and not os.path.lexists(path.parent / MANIFEST_NAME):
+        return None
+    # Few capsules have a manifest, and every run would pay for its import.
+    from atectl.capsule.manifest import describe
+
+    return describe(path)
 
 
 def _open(path: Path) -> tuple[int, os.stat_result]:

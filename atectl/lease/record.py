@@ -54,7 +54,7 @@ def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> Leas
     return LeaseRecord(
         id=lease.id,
         principal=terms.principal,
-        capsule=lease.capsule.name,
+        capsule=lease.capsule.title,
         label=terms.label,
         host=os.uname().nodename,
         pid=os.getpid(),

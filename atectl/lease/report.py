@@ -81,6 +81,10 @@ class RunReport(NamedTuple):
     """What it used."""
     lease: str
     """The id of its lease in the ledger."""
+    package: str | None
+    """What its Capsule.toml calls the capsule; null where it has none."""
+    version: str | None
+    """Which version of that it is, as its Capsule.toml says; null where it has none."""
     started_at: Moment
     """When it began."""
     trap: TrapReport | None
@@ -154,6 +158,8 @@ def run_report(
         label=terms.label,
         use=use_of(lease.read(), lease.cpu_s, lease.wall_s, fuel),
         lease=lease.id,
+        package=lease.capsule.package,
+        version=lease.capsule.version,
         started_at=lease.started_at,
         trap=outcome.trap,
         results=outcome.results,

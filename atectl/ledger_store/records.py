@@ -30,7 +30,7 @@ class LeaseRecord(NamedTuple):
     principal: str
     """Who is charged."""
     capsule: str
-    """The name of the capsule's file."""
+    """The name of the capsule's file, with that of its package where it has one."""
     label: str
     """The note that its run was given; may be empty."""
     host: str

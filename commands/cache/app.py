@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from atectl import config
-from atectl.capsule.cache import ArtifactCache, Removal
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.cache_entries import Removal
 from atectl.capsule.cache_list import artifacts_in
 from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line

@@ -4,7 +4,7 @@ from rich.console import Group, JustifyMethod
 from rich.table import Table
 from rich.text import Text
 
-from atectl.capsule.cache import Entry
+from atectl.capsule.cache_entries import Entry
 from atectl.capsule.cache_list import ArtifactList
 from atectl.inert import inert_line
 from atectl.units import counted, format_duration, show_size

@@ -52,7 +52,7 @@ def closing_line(finished: "FinishedRun") -> str:
     percent = 100 * reading.peak_bytes / quota
     parts = [
         finished.request.principal,
-        lease.capsule.name,
+        lease.capsule.title,
         f"{outcome.reason} {outcome.exit_status}",
         f"peak {show_size(reading.peak_bytes)} of {show_size(quota)} ({percent:.0f} %)",
         f"cpu {format_duration(lease.cpu_s)}",

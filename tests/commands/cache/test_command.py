@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from atectl import config
-from atectl.capsule.cache import ArtifactCache, Entry
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.cache_entries import Entry
 from atectl.capsule.cache_list import ArtifactList
 from atectl.commands.cache.view import cache_table
 from atectl.commands.main import dispatch

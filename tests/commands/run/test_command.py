@@ -359,3 +359,19 @@ def is_running() -> bool:
         return False
     with closing(open_for_reading()) as store:
         return bool(store.running())
+
+
+def test_the_package_of_a_capsule_stands_in_the_report_and_in_the_ledger(tmp_path: Path) -> None:
+    (tmp_path / "prices.wat").write_text('(module (func (export "_start")))')
+    manifest = tmp_path / "Capsule.toml"
+    manifest.write_text(
+        '[package]\nname = "prices"\nversion = "1.2.0"\n[[component]]\nfile = "prices.wat"\n'
+    )
+    ledger, report = tmp_path / "ledger.db", tmp_path / "report.json"
+    ended = atectl("run", "--ledger", ledger, "--report", report, manifest)
+    assert ended.status == 0, ended.stderr
+    found = json.loads(report.read_text())
+    assert (found["package"], found["version"]) == ("prices", "1.2.0")
+    listed = atectl("ledger", "ls", "--ledger", ledger, "-o", "json").stdout
+    [account] = json.loads(listed)["accounts"]
+    assert account["last_capsule"] == "prices.wat (prices 1.2.0)"

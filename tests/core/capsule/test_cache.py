@@ -15,8 +15,9 @@ import pytest
 from wasmtime import Module
 
 from atectl.capsule import cache as artifact_cache
-from atectl.capsule import cache_folder
-from atectl.capsule.cache import LEFTOVER_NS, SETTLED_NS, ArtifactCache, Made
+from atectl.capsule import cache_entries, cache_folder
+from atectl.capsule.cache import SETTLED_NS, ArtifactCache, Made
+from atectl.capsule.cache_entries import LEFTOVER_NS
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
@@ -320,7 +321,7 @@ def test_a_settled_file_is_known_by_its_status(folder: Path, tmp_path: Path) -> 
     with ArtifactCache.open(folder, clock_ns=settled(status)) as cache:
         assert cache.known_source(status) is None
         cache.remember_source(status, SHA256)
-        assert cache.known_source(status) == SHA256
+        assert cache.known_source(status) == (SHA256, None)
 
 
 @pytest.mark.parametrize("early_ns", [1, SETTLED_NS, 3_600_000_000_000])
@@ -384,7 +385,7 @@ def test_a_file_whose_status_changed_is_not_known(
 def test_no_more_hashes_are_kept_than_artifacts_may_be(
     folder: Path, tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifact_cache, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(cache_entries, "MAX_ENTRIES", 2)
     with ArtifactCache.open(folder, clock_ns=lambda: time.time_ns() + 2 * SETTLED_NS) as cache:
         for number in range(4):
             source = tmp_path / f"source{number}"
@@ -455,7 +456,7 @@ def test_storing_keeps_the_whole_within_its_bound(
 def test_no_more_artifacts_are_kept_than_may_be(
     cache: ArtifactCache, engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifact_cache, "MAX_ENTRIES", 2)
+    monkeypatch.setattr(cache_entries, "MAX_ENTRIES", 2)
     for digit, seconds_ago in (("1", 30), ("2", 20), ("3", 0)):
         keep(cache, engine, digit * 64)
         last_used(folder, digit * 64, seconds_ago)
