@@ -1,4 +1,4 @@
-"""Reading the binary format of WebAssembly: a cursor that never leaves its bytes.
+"""Reading the binary format of WebAssembly: a cursor that never reads past its end.
 
 The format of numbers, names and sections is that of the core specification 3.0, which the
 component model shares. A reader copies nothing but the names it is asked for.
@@ -20,7 +20,7 @@ HEADER_BYTES = 8
 _KINDS: dict[bytes, Kind] = {b"\x01\0\0\0": "module", b"\x0d\0\x01\0": "component"}
 
 MAX_ITEMS = 1_000_000
-"""How many sections and entries are walked; the engine accepts far fewer."""
+"""The maximum number of sections and entries that are read; the engine accepts far fewer."""
 
 
 class MalformedBinary(Exception):
@@ -28,18 +28,18 @@ class MalformedBinary(Exception):
 
 
 class TooManyItems(MalformedBinary):
-    """It has more entries than are walked."""
+    """It has more entries than are read."""
 
 
 class EndOfBinary(MalformedBinary):
-    """Something announced lies beyond the end."""
+    """A size or count in it leads past its end."""
 
 
 def kind_of(binary: bytes) -> Kind:
-    """What kind of binary has this header.
+    """The kind of a binary, read from its header.
 
     Raises:
-        MalformedBinary: it does not begin with `MAGIC`, or is of no known version.
+        MalformedBinary: it does not begin with `MAGIC`, or its version is unknown.
     """
     kind = _KINDS.get(binary[len(MAGIC) : HEADER_BYTES]) if binary.startswith(MAGIC) else None
     if kind is None:
@@ -48,12 +48,12 @@ def kind_of(binary: bytes) -> Kind:
 
 
 class Reader:
-    """A cursor over part of a binary. Parts share the count of items walked.
+    """A cursor over part of a binary. All readers of one binary share a count of items.
 
     Args:
         data: the whole binary.
         start, end: the offsets in it between which this reader stays.
-        items: the shared count, a list of one number; None for one of its own.
+        items: the shared count, a list of one number; None begins a new count.
     """
 
     __slots__ = ("_items", "data", "end", "position")
@@ -70,19 +70,19 @@ class Reader:
         return value
 
     def peek(self) -> int:
-        """The byte that stands next; -1 at the end."""
+        """The next byte, without moving on; -1 at the end."""
         return self.data[self.position] if self.position < self.end else -1
 
     def header(self) -> bytes:
-        """The next `HEADER_BYTES` bytes; this reader stays."""
+        """The next `HEADER_BYTES` bytes, without moving on."""
         return self.at(self.position).take(HEADER_BYTES).rest()
 
     def rest(self) -> bytes:
-        """A copy of what is left."""
+        """A copy of the remaining bytes."""
         return self.data[self.position : self.end]
 
     def at(self, position: int) -> "Reader":
-        """A reader of the same part that stands elsewhere."""
+        """A reader of the same part at another position."""
         return Reader(self.data, position, self.end, self._items)
 
     def number(self) -> int:
@@ -94,7 +94,10 @@ class Reader:
         return self._unsigned(64)
 
     def signed_number(self, bits: int = 33) -> int:
-        """A signed LEB128 of so many bits. Types are of 33: an index, or negative for a word."""
+        """A signed LEB128 of up to `bits` bits.
+
+        A type takes 33: an index, or a negative number for a built-in type.
+        """
         value = shift = 0
         while True:
             byte = self.byte()
@@ -119,9 +122,9 @@ class Reader:
         return value
 
     def name(self) -> str:
-        """A name: UTF-8 behind its length. What is no UTF-8 is escaped, as by `surrogateescape`.
+        """A name: its length, then UTF-8. Invalid bytes are escaped with `surrogateescape`.
 
-        Of a name longer than `MAX_NAME_BYTES` the beginning is kept.
+        Only the first `MAX_NAME_BYTES` bytes are kept.
         """
         size = self.number()
         start = self.position
@@ -130,29 +133,29 @@ class Reader:
         return kept.decode("utf-8", "surrogateescape")
 
     def entries(self) -> Iterator[int]:
-        """Go through a list: its length stands here, and each entry counts as an item."""
+        """Read the length of a list, and iterate over its entries. Each counts as an item."""
         for place in range(self.number()):
             self.count_item()
             yield place
 
     def skip(self, count: int) -> None:
-        """Pass over `count` bytes."""
+        """Skip `count` bytes."""
         if count > self.end - self.position:
             raise EndOfBinary("it ends too early")
         self.position += count
 
     def count_item(self) -> None:
-        """Count one thing walked.
+        """Count one section or entry.
 
         Raises:
-            TooManyItems: it is one more than `MAX_ITEMS`.
+            TooManyItems: there are more than `MAX_ITEMS`.
         """
         self._items[0] += 1
         if self._items[0] > MAX_ITEMS:
             raise TooManyItems(f"it has more than {MAX_ITEMS} sections and entries")
 
     def take(self, size: int) -> "Reader":
-        """A reader of the next `size` bytes, which this one passes over."""
+        """A reader of the next `size` bytes, which this reader skips."""
         start = self.position
         self.skip(size)
         return Reader(self.data, start, self.position, self._items)

@@ -1,8 +1,8 @@
 """Compiled capsules kept between runs: found by content and engine, mapped, never trusted blindly.
 
-An artifact is native code: whoever can write one can run code as its user. The folder is
-therefore its user's alone, every file is opened without following links and checked by its
-descriptor, and a file that is not the very one that was placed is hashed before it is mapped.
+An artifact is native code: whoever can write one can run code as the user of the cache. So only
+that user may access the folder. Every file is opened without following links, and checked through
+its descriptor. If its identity is not the recorded one, its hash is checked before it is mapped.
 
 An entry is two files, `KEY.cwasm` and the record `KEY.meta`, whose modification time says
 when it was last used. `DEVICE-INODE.stat` records the hash of a source file, so that a file
@@ -48,11 +48,11 @@ class Engine(Protocol):
 
     native: "wasmtime.Engine"
     fingerprint: str
-    """Whatever decides if an artifact fits: wasmtime's version and its configuration."""
+    """What decides whether an artifact can be used: wasmtime's version and configuration."""
 
 
 SETTLED_NS = 2_000_000_000
-"""How long a file must have lain unchanged: a later change then shows in its change time."""
+"""How old a file's last change must be: then any later change has another change time."""
 
 
 class Artifact(NamedTuple):
@@ -64,21 +64,21 @@ class Artifact(NamedTuple):
 
 
 class Made(NamedTuple):
-    """What is known of an artifact that has just been made."""
+    """What is known about an artifact that was just compiled."""
 
     sha256: str
-    """Of the capsule as it was read."""
+    """The hash of the capsule's file, as it was read."""
     kind: "Kind"
     table_bound: int
     artifact_sha256: str
 
 
 class SourceHashes(NamedTuple):
-    """What a source file hashes to, in hexadecimal digits."""
+    """The hashes of a source file, in hexadecimal digits."""
 
     sha256: str
     blake3: str | None
-    """None if it was not taken."""
+    """None if it was not computed."""
 
 
 class ArtifactCache:
@@ -100,7 +100,8 @@ class ArtifactCache:
         """The cache in `folder`, which is made if missing.
 
         Args:
-            max_bytes: how much the artifacts may take together; the least recently used go.
+            max_bytes: the maximum size of all artifacts together. When it is exceeded, the least
+                recently used are removed.
 
         Raises:
             CacheUnusable: the folder cannot be made or opened, or others may use it (exit 125).
@@ -122,7 +123,7 @@ class ArtifactCache:
         self.close()
 
     def known_source(self, status: os.stat_result) -> "SourceHashes | None":
-        """The hashes of the file with this `status`, if it was hashed and has not changed."""
+        """The hashes of the file with this `status`; None if not known, or if it has changed."""
         record = self._folder.read_record(_source_name(status))
         if record is None or record.get("identity") != identity_of(status):
             return None
@@ -131,26 +132,28 @@ class ArtifactCache:
     def remember_source(
         self, status: os.stat_result, sha256: str, blake3: str | None = None
     ) -> None:
-        """Keep the hashes of a source file, unless it changed too lately to tell a next change.
+        """Keep the hashes of a source file.
+
+        They are not kept if the file changed within `SETTLED_NS`: its next change might not show.
 
         Args:
             status: of the file before it was read, so that a change since then shows.
-            blake3: None if it was not taken.
+            blake3: None if it was not computed.
         """
         if self._clock_ns() - status.st_ctime_ns < SETTLED_NS:
             return
         record = {"identity": identity_of(status), "sha256": sha256}
         if blake3 is not None:
             record["blake3"] = blake3
-        # A hash that is not kept costs the next run some milliseconds, and this one nothing.
+        # Without the hash the next run takes some milliseconds longer; this run loses nothing.
         with contextlib.suppress(OSError):
             self._folder.write_record(_source_name(status), record)
 
     def load(self, engine: Engine, sha256: str) -> Artifact | None:
-        """The artifact of the capsule with this hash, mapped; None if there is none to be trusted.
+        """The artifact of a capsule, mapped; None if there is none that can be trusted.
 
         Args:
-            sha256: of the capsule as it was read, in hexadecimal digits.
+            sha256: of the capsule's file, in hexadecimal digits.
         """
         key = _key(sha256, engine.fingerprint)
         record = self._folder.read_record(key + RECORD)
@@ -170,9 +173,9 @@ class ArtifactCache:
         return Artifact(_kind(record), int(record["tables"]), code)
 
     def new_artifact(self) -> NewFile | None:
-        """A file for an artifact, to be written, synced and given to `keep`; None if none can be.
+        """A new file for an artifact; None if it cannot be created.
 
-        What is not given to it is given up.
+        It is to be written, synced and passed to `keep`. Otherwise it is deleted when closed.
         """
         try:
             return self._folder.new_file()
@@ -180,10 +183,10 @@ class ArtifactCache:
             return None
 
     def keep(self, engine: Engine, file: NewFile, made: Made, *, capsule: str) -> None:
-        """Keep the artifact in `file`, and let the least recently used go if there is too much.
+        """Keep the artifact in `file`, and remove the least recently used if there are too many.
 
         Args:
-            made: what is known of it.
+            made: what is known about it.
             capsule: the capsule's file name, for listings.
 
         Raises:
@@ -194,7 +197,7 @@ class ArtifactCache:
         key = _key(made.sha256, engine.fingerprint)
         size_bytes = os.fstat(file.descriptor).st_size
         if size_bytes > self.max_bytes:
-            sizes = f"{show_size(size_bytes)}, and the cache {show_size(self.max_bytes)}"
+            sizes = f"{show_size(size_bytes)}, and the cache holds {show_size(self.max_bytes)}"
             raise CacheUnusable(
                 f"compiled, {inert_line(capsule)} takes {sizes}",
                 remedy="raise cache.max_size in atectl.toml",
@@ -217,14 +220,14 @@ class ArtifactCache:
             raise self.unkept(error.strerror or str(error)) from None
 
     def unkept(self, reason: str) -> CacheUnusable:
-        """The error of an artifact that could not be kept for this reason."""
+        """The error for an artifact that could not be kept."""
         return CacheUnusable(
             f"{self.path}: a compiled capsule could not be kept: {reason}",
             remedy="the run is not affected; make room, or pass --no-cache",
         )
 
     def refusal(self, engine: Engine, sha256: str, limits: "CompileLimits") -> "Refusal | None":
-        """Why the capsule with this hash was not run, if it would not be under these limits."""
+        """The kept refusal of the capsule with this hash; None if none holds for these limits."""
         key = _key(sha256, engine.fingerprint)
         record = self._folder.read_record(key + REFUSAL)
         if record is None or record.get("judge") != _judge(engine, sha256):
@@ -235,26 +238,26 @@ class ArtifactCache:
         return refusal if refusal.holds_under(limits) else None
 
     def remember_refusal(self, engine: Engine, sha256: str, refusal: "Refusal") -> None:
-        """Keep a verdict, so that the next run of this content need not come to it again."""
+        """Keep a refusal, so that the next run of the same content need not repeat the work."""
         record = {"judge": _judge(engine, sha256), **refusal.record()}
-        # A verdict that is not kept costs the next run what it cost this one.
+        # If it cannot be kept, the next run only repeats the work of this one.
         with contextlib.suppress(OSError):
             self._folder.write_record(_key(sha256, engine.fingerprint) + REFUSAL, record)
 
     def entries(self) -> "list[Entry]":
-        """Everything that is kept, the most recently used first."""
+        """All kept artifacts, the most recently used first."""
         from atectl.capsule.cache_entries import entries
 
         return entries(self._folder)
 
     def prune(self, max_bytes: int) -> "Removal":
-        """Keep the most recently used that fit into `max_bytes`; remove the rest, and leftovers."""
+        """Remove leftovers, and the least recently used artifacts that exceed `max_bytes`."""
         from atectl.capsule.cache_entries import prune
 
         return prune(self._folder, max_bytes, self._clock_ns)
 
     def clear(self) -> "Removal":
-        """Remove everything, but for what other processes are writing at this moment."""
+        """Remove everything except files that other processes are writing at this moment."""
         from atectl.capsule.cache_entries import clear
 
         return clear(self._folder, self._clock_ns)
@@ -266,7 +269,7 @@ class ArtifactCache:
     def _map_trusted(
         self, engine: Engine, key: str, record: dict[str, str], descriptor: int
     ) -> "Code | None":
-        """The code behind `descriptor` if it is what was stored, else None."""
+        """The code in the file `descriptor` if it is what was stored, else None."""
         identity = identity_of(os.fstat(descriptor))
         if identity != record["identity"]:
             if _hash_file(descriptor) != record["sha256"]:
@@ -277,12 +280,12 @@ class ArtifactCache:
 
 
 def _key(sha256: str, fingerprint: str) -> str:
-    # Two engines under one key would only displace one another: the record names the engine.
+    # The checksum may collide. The record names the engine, so a wrong artifact is never loaded.
     return f"{sha256}-{crc32(fingerprint.encode()):08x}"
 
 
 def _judge(engine: Engine, sha256: str) -> str:
-    """Whose verdict a refusal is, on what: another release may judge otherwise."""
+    """The release, engine and capsule that a refusal holds for: another may decide otherwise."""
     return f"{__version__} {engine.fingerprint} {sha256}"
 
 
@@ -308,14 +311,15 @@ def _hash_file(descriptor: int) -> str:
 
 
 def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
-    """The code in the artifact behind `descriptor`, mapped; None if the engine cannot take it.
+    """The code in the artifact file `descriptor`, mapped; None if the engine rejects it.
 
     Raises:
-        OSError: no more files can be opened, or no memory be had.
+        OSError: there is no descriptor or no memory left.
     """
     from wasmtime import Module, WasmtimeError
 
-    # The path of a descriptor: what was checked is what is mapped, whatever its name is now.
+    # By the descriptor, so that exactly the file that was checked is mapped, whatever its name
+    # leads to now.
     path = f"/proc/self/fd/{descriptor}"
     try:
         if kind == "module":

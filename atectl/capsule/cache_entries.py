@@ -1,4 +1,4 @@
-"""What the cache of compiled capsules holds: listed, and let go where it is too much."""
+"""The contents of the cache of compiled capsules: listing them, and removing what is too much."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ from atectl.capsule.cache_folder import ARTIFACT, RECORD, REFUSAL, SOURCE, TEMPO
 from atectl.units import Moment
 
 MAX_ENTRIES = 4096
-"""How many artifacts, hashes of source files and refusals are kept, whatever their size."""
+"""The maximum number of artifacts, of source hashes and of refusals, whatever their size."""
 
 LEFTOVER_NS = 600_000_000_000
 """How old a half-written file must be to count as left behind by a writer that died."""
@@ -17,17 +17,17 @@ class Entry(NamedTuple):
     """A compiled capsule that is kept, for one engine."""
 
     key: str
-    """Of its files."""
+    """What the names of its files begin with."""
     capsule: str
-    """The file name it was first compiled under, inert."""
+    """The name of the file that was compiled, inert."""
     kind: str
     """Whether the capsule is a module or a component."""
     sha256: str
-    """Of the capsule as it was read."""
+    """The hash of the capsule's file, as it was read."""
     engine: str
-    """The version and the settings of the engine that can map it."""
+    """The version and the settings of the engine that can load it."""
     size_bytes: int
-    """What it takes on disk."""
+    """Its size on disk."""
     used_at: Moment
     """When it was last used."""
 
@@ -41,7 +41,7 @@ class Removal(NamedTuple):
 
 
 def entries(folder: CacheFolder) -> list[Entry]:
-    """Everything that is kept, the most recently used first."""
+    """All kept artifacts, the most recently used first."""
     found: list[Entry] = []
     for kept in _kept(folder):
         record = folder.read_record(kept.key + RECORD)
@@ -51,7 +51,7 @@ def entries(folder: CacheFolder) -> list[Entry]:
 
 
 def prune(folder: CacheFolder, max_bytes: int, clock_ns: Callable[[], int]) -> Removal:
-    """Keep the most recently used that fit into `max_bytes`; remove the rest, and leftovers."""
+    """Remove leftovers, and the least recently used artifacts that exceed `max_bytes`."""
     _remove_leftovers(folder, clock_ns())
     count = removed = freed = total = 0
     for kept in _kept(folder):
@@ -65,7 +65,7 @@ def prune(folder: CacheFolder, max_bytes: int, clock_ns: Callable[[], int]) -> R
 
 
 def clear(folder: CacheFolder, clock_ns: Callable[[], int]) -> Removal:
-    """Remove everything, but for what other processes are writing at this moment."""
+    """Remove everything except files that other processes are writing at this moment."""
     removal = prune(folder, 0, clock_ns)
     for name in folder.files():
         if name.endswith(_SMALL):
@@ -74,7 +74,7 @@ def clear(folder: CacheFolder, clock_ns: Callable[[], int]) -> Removal:
 
 
 _SMALL = (SOURCE, REFUSAL)
-"""Records that stand by themselves, of which so many are kept."""
+"""The suffixes of records without an artifact. The latest `MAX_ENTRIES` of each are kept."""
 
 
 class _Kept(NamedTuple):
@@ -84,7 +84,7 @@ class _Kept(NamedTuple):
 
 
 def _kept(folder: CacheFolder) -> list[_Kept]:
-    """The whole entries, the most recently used first."""
+    """The complete entries, the most recently used first."""
     files = folder.files()
     found = [
         _Kept(key, status.st_size + files[key + ARTIFACT].st_size, status.st_mtime_ns)
@@ -95,7 +95,7 @@ def _kept(folder: CacheFolder) -> list[_Kept]:
 
 
 def _remove_leftovers(folder: CacheFolder, now_ns: int) -> None:
-    """Remove what killed writers left, halves of entries, and the oldest small records."""
+    """Remove the files of killed writers, incomplete entries, and the oldest small records."""
     files = folder.files()
     small: dict[str, list[tuple[int, str]]] = {suffix: [] for suffix in _SMALL}
     for name, status in files.items():

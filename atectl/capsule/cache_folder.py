@@ -1,4 +1,4 @@
-"""A folder that is its user's alone, whose files are placed whole and opened with suspicion."""
+"""A folder that only its user can access. Its files are complete, and are checked on opening."""
 
 import contextlib
 import os
@@ -10,16 +10,16 @@ from atectl.capsule.source import WANTS
 from atectl.errors import CacheUnusable
 
 TEMPORARY = ".tmp"
-"""How the name of a file ends that is still being written."""
+"""The suffix of a file that is still being written."""
 
 ARTIFACT, RECORD, SOURCE, REFUSAL = ".cwasm", ".meta", ".stat", ".refused"
-"""How the names of the files of a cache end: see `atectl.capsule.cache`."""
+"""The suffixes of the files of a cache: see `atectl.capsule.cache`."""
 
 _MAX_RECORD_BYTES = 16_384
 
 
 class CacheFolder:
-    """An open folder. Nothing that others could have put into it is ever opened.
+    """An open folder. Files that another user could have written are never opened.
 
     Raises:
         CacheUnusable: it cannot be made or opened, or others may use it (exit 125).
@@ -62,7 +62,7 @@ class CacheFolder:
         return None
 
     def new_file(self) -> "NewFile":
-        """A file to be written, and then placed.
+        """A new file, to be written and then placed under its name.
 
         Raises:
             OSError: it could not be made.
@@ -70,7 +70,7 @@ class CacheFolder:
         return NewFile(self._descriptor)
 
     def write(self, name: str, content: bytes | bytearray) -> os.stat_result:
-        """Place a file whole or not at all; its status once it is in place.
+        """Write a file completely or not at all, and return its status.
 
         Raises:
             OSError: it could not be written; nothing is left of it.
@@ -99,7 +99,7 @@ class CacheFolder:
             os.close(descriptor)
 
     def write_record(self, name: str, record: dict[str, str]) -> None:
-        """Place a record of texts of one line each.
+        """Write a record. Each of its values must be a single line.
 
         Raises:
             OSError: it could not be written; nothing is left of it.
@@ -124,7 +124,7 @@ class CacheFolder:
 
 
 class NewFile:
-    """A file of a folder that has no name of its own yet. Given up unless it is placed."""
+    """A new file under a temporary name. It is deleted when closed, unless it was placed."""
 
     def __init__(self, folder: int) -> None:
         self._folder = folder
@@ -134,7 +134,7 @@ class NewFile:
         self.descriptor = os.open(self._name, flags, 0o600, dir_fd=folder)
 
     def place(self, name: str) -> os.stat_result:
-        """Give it its name; its status from then on. What was written is to be synced before.
+        """Rename the file to `name`, and return its status. It must have been synced before.
 
         Raises:
             OSError: it could not be placed.

@@ -14,9 +14,9 @@ class ArtifactList(NamedTuple):
     folder: Path
     """Where they are kept."""
     max_bytes: int
-    """What they may take together."""
+    """The maximum size of all of them together."""
     total_bytes: int
-    """What they take together."""
+    """The size of all of them together."""
     artifacts: tuple[Annotated[Entry, without("key")], ...]
     """The compiled capsules, the most recently used first."""
 

@@ -1,7 +1,7 @@
-"""Entries of a component's canon section: functions made of others by the canonical ABI.
+"""Entries of a component's canon section: functions that the canonical ABI makes from others.
 
-Only those that are lifted become functions of the component. The rest are for its core modules,
-and are passed over. Source: the binary format of the component model, with its async proposal.
+Only lifted functions become functions of the component. The rest are for its core modules, and are
+skipped. Source: the binary format of the component model, with its async proposal.
 """
 
 from atectl.capsule.binary import MalformedBinary, Reader
@@ -18,17 +18,17 @@ _OPERANDS: dict[int, str] = {
     **dict.fromkeys((0x11, 0x12, 0x18, 0x19), "ib"),
     **dict.fromkeys((0x1C, 0x1D), "o"),
 }
-"""What follows each: `i` an index, `b` a byte, `o` options."""
+"""The operands that follow each opcode: `i` an index, `b` a byte, `o` options."""
 
 _OPTIONS_ALONE = {0x00, 0x01, 0x02, 0x06}
 _OPTIONS_WITH_INDEX = {0x03, 0x04, 0x05, 0x07}
 
 
 def read_canon(reader: Reader) -> int | None:
-    """The index of the type of the function that the next entry lifts; None if it lifts none.
+    """Read the next entry. Returns the type index of a lifted function, None for other entries.
 
     Raises:
-        MalformedBinary: it is of a kind that is not known.
+        MalformedBinary: the entry is of an unknown kind.
     """
     place, opcode = reader.position, reader.byte()
     if opcode in (_LIFT, _LOWER):

@@ -1,4 +1,4 @@
-"""One capsule that is being compiled by another process, from the side of who waits for it."""
+"""A compilation that runs in another process, seen by the process that waits for it."""
 
 import os
 import select
@@ -10,36 +10,37 @@ from atectl.capsule.verdict import Verdict, verdict_of
 from atectl.errors import DeadlinePassed
 
 _LAST_S = 5.0
-"""How long a process that was ended may take to be gone, with all the memory that it had."""
+"""How long to wait until a killed process is gone and its memory is free."""
 
 
 class Worker(Protocol):
-    """The process that compiles, forked by this one or by another."""
+    """The process that compiles. It was forked by this process or by another."""
 
     @property
     def pid(self) -> int | None:
-        """Its number; None if it is not known yet."""
+        """Its process ID; None while that is not known."""
 
     @property
     def pipe(self) -> int:
-        """What to wait for before `hear` is called."""
+        """The descriptor to poll before `hear` is called."""
 
     def hear(self) -> bytes | None:
-        """Take in what comes; what it came to if that is all."""
+        """Read what has arrived. Returns the whole reply at its end, and None before."""
 
     def cut(self) -> None:
-        """End it, if it is not over."""
+        """Kill it, if it is still running."""
 
 
 class Compilation:
-    """One capsule that is being compiled, until its `verdict` is in. To be closed.
+    """One capsule that is being compiled, until its `verdict` is known. To be closed.
 
     Args:
         name: of the capsule's file, for messages.
-        limits: what its process is held to, but for the time by the clock: that is done here.
+        limits: the limits of its process. Its wall-clock time is enforced here, the rest by the
+            kernel.
         worker: the process.
-        memory: the descriptor of where the artifact is if it is in no file of the cache; closed
-            with this.
+        memory: the descriptor of a file in memory, which holds the artifact if the cache does
+            not; closed with this.
     """
 
     def __init__(self, name: str, limits: CompileLimits, worker: Worker, memory: int) -> None:
@@ -57,7 +58,7 @@ class Compilation:
         self.close()
 
     def close(self) -> None:
-        """Cut it short if it is not over, and give up its artifact; idempotent."""
+        """Cut it short if it is not over, and drop its artifact; idempotent."""
         if self._reply is None:
             self.cut()
             self.wait(_LAST_S)
@@ -66,16 +67,16 @@ class Compilation:
             self.memory = -1
 
     def cut(self) -> None:
-        """Cut it short: its verdict is then that its process was ended. Any thread may call it."""
+        """Cut it short: `verdict` then raises CompilerGone. Any thread may call it."""
         self._worker.cut()
 
     @property
     def pid(self) -> int | None:
-        """The process that compiles; None if it is not known yet."""
+        """The ID of the process that compiles; None while that is not known."""
         return self._worker.pid
 
     def wait(self, timeout_s: float | None) -> bool:
-        """Whether it is over, after `timeout_s` at most."""
+        """Wait at most `timeout_s` for the end. Returns whether it is over."""
         until = None if timeout_s is None else time.monotonic() + timeout_s
         poll = select.poll()
         poll.register(self._worker.pipe, select.POLLIN)
@@ -88,15 +89,15 @@ class Compilation:
         return True
 
     def verdict(self, until: float | None = None) -> Verdict:
-        """What it comes to, once it is over or its time is.
+        """Wait for its verdict. After the limit of its time that is that it took too long.
 
         Args:
-            until: when nobody waits for it any more, by `time.monotonic`; None for never.
+            until: when to give up waiting, by `time.monotonic`; None for no such time.
 
         Raises:
-            DeadlinePassed: that time came (exit 124).
+            DeadlinePassed: that time came first (exit 124).
             CompilerGone: its process was ended, or the engine broke down (exit 125).
-            HostExhausted: there was no memory, process or file to be had for it (exit 125).
+            HostExhausted: the machine had no memory, process or file left for it (exit 125).
         """
         ends = self._began + self._limits.deadline_s
         is_in_time = self.wait(min(ends, until or ends) - time.monotonic())

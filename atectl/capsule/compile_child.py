@@ -1,8 +1,8 @@
 """The process that compiles one capsule: what it may use, what it does, and what it answers.
 
 It reads a capsule from its standard input, writes the artifact to a file that it was given, and
-answers on a pipe; once it compiles it can open nothing. The kernel holds it to its memory and its
-time, and ends it with the process that forked it.
+answers on a pipe. While it compiles it can open nothing. The kernel enforces its limits of memory
+and CPU time, and kills it when the process that forked it ends.
 """
 
 import ctypes
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
 
 CAPSULE, ANSWER, MESSAGES, MEMORY, CACHE = range(5)
-"""The descriptors that it has. The last two are for the artifact: where there is no cache, its file
-is that in memory."""
+"""The descriptors that it has. The last two are files for the artifact, in memory and in the cache.
+Without a cache both are the file in memory."""
 
 MARK = b"\0"
-"""What stands before and behind a record of the answer. The rest is what the engine had to say."""
+"""Delimits each record of the answer. Text outside of records is from the engine, as of a panic."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
 _LOOK_BYTES = 65_536
 _UNENCODED, _BLANKS, _TEXT = (b"\0asm", b"\x7fELF"), b" \t\r\n", (b"(", b";;")
-"""How what is not encoded begins, with blanks before it if it is text."""
+"""What content without an encoding begins with; text may have blanks before it."""
 
 _LAST_S = 5
-"""At its limit of CPU time the process hears a signal that says so; this much later another."""
+"""At its limit of CPU time the process gets SIGXCPU; so many seconds later it is killed."""
 
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
@@ -44,7 +44,7 @@ def compile_and_exit(engine: "LinkingEngine", task: Task, parent: int) -> Never:
     """Do the task in this process, answer, and end it.
 
     Args:
-        parent: the process that it ends with.
+        parent: the process whose end also ends this one.
     """
     try:
         resident, data = _sizes()
@@ -57,7 +57,7 @@ def compile_and_exit(engine: "LinkingEngine", task: Task, parent: int) -> Never:
 
 
 def _sizes() -> tuple[int, int]:
-    """Resident bytes of this process, and those of its data as the kernel limits them."""
+    """Resident bytes of this process, and its data size as RLIMIT_DATA counts it."""
     fields = Path("/proc/self/statm").read_bytes().split()
     page_bytes = resource.getpagesize()
     return int(fields[1]) * page_bytes, int(fields[5]) * page_bytes
@@ -67,7 +67,7 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
     """Set the limits of this process, for good.
 
     Args:
-        data_bytes: what it has of its parent, which is no part of what compiling takes.
+        data_bytes: the data size inherited from the parent, which does not count as compiling.
     """
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
@@ -85,8 +85,8 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
 
 
 def _close_the_door() -> None:
-    """Open nothing from here on: no file and no socket."""
-    import atectl.capsule.refusal  # noqa: F401 - what may be needed to answer
+    """Make this process unable to open anything: no file and no socket."""
+    import atectl.capsule.refusal  # noqa: F401 - an answer may need it
 
     _limit(resource.RLIMIT_NOFILE, CACHE + 1)
 
@@ -104,7 +104,7 @@ def _tell(record: dict[str, str]) -> None:
 
 
 def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
-    """Do the task; what is to be said of it."""
+    """Do the task, and return the answer."""
     try:
         return _compile(engine, task)
     except AtectlError as error:
@@ -132,7 +132,7 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
 
 
 def _read(task: Task) -> bytes:
-    """The binary that the file holds; tells the hash of the file, whatever may come of it."""
+    """The binary in the file. The file's hash is reported even if it cannot be decoded."""
     os.lseek(CAPSULE, 0, os.SEEK_SET)
     with open(CAPSULE, "rb", closefd=False) as file:
         read = _Hashed(file, os.fstat(CAPSULE).st_size)
@@ -148,14 +148,14 @@ def _read(task: Task) -> bytes:
 def _decoded(file: "_Hashed", head: bytes, task: Task) -> bytes:
     if head.startswith(_UNENCODED) or head.lstrip(_BLANKS).startswith(_TEXT):
         return file.read(file.left)
-    # Few capsules are encoded, and each would pay for its import.
+    # Few capsules are encoded; the others should not pay for this import.
     from atectl.capsule.encodings import decode
 
     return decode(file, name=task.name, max_bytes=task.max_capsule_bytes).content
 
 
 class _Hashed:
-    """A file up to the size that it has now, hashed as it is read."""
+    """A file, read up to the size it had at first, and hashed as it is read."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file, self.left, self._hash = file, size_bytes, sha256()
@@ -173,7 +173,7 @@ class _Hashed:
 
 
 def _write(artifact: bytearray) -> str:
-    """Write the artifact; why not into the cache, nothing if there."""
+    """Write the artifact. Returns why it is not in the cache; empty if it is."""
     try:
         _write_all(CACHE, artifact)
         os.fsync(CACHE)
@@ -183,7 +183,8 @@ def _write(artifact: bytearray) -> str:
         return ""
     with suppress(OSError):
         os.ftruncate(CACHE, 0)
-    # Whatever files may have on disk, this one is memory, of which it may have what there is.
+    # The soft limit is the user's, for files on disk. This file is in memory, so only the hard
+    # limit applies: the one for compiling.
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
     _write_all(MEMORY, artifact)

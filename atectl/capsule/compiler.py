@@ -1,6 +1,6 @@
-"""Compiling capsules in processes of their own, from the side of who waits for them.
+"""Compiling capsules, each in its own process, seen by the process that waits for them.
 
-See `zygote` for who forks these processes, and `compile_child` for what one does.
+See `zygote` for the process that forks these, and `compile_child` for what one of them does.
 """
 
 import os
@@ -34,12 +34,12 @@ _PID_BYTES = 20
 class Compiler:
     """Compiles capsules for one engine, each in a child process. To be closed, or used with `with`.
 
-    As long as this process has one thread, it forks that child itself; else a process that waits
-    with one thread does so.
+    While this process has only one thread, it forks that child itself. Once it has more, the zygote
+    does so: a process with one thread that waits for requests.
 
     Args:
         engine: what they are compiled for.
-        limits: what one may cost; `memory_bytes` is settled if it is not.
+        limits: what one may cost; if `memory_bytes` is None, it gets its default.
         niceness: how much lower than this process's the priority of compiling is.
     """
 
@@ -63,18 +63,18 @@ class Compiler:
         self.close()
 
     def prepare(self) -> None:
-        """Fork the process that waits, if that is possible: once there are threads, it is dear."""
+        """Fork the zygote if this process has one thread: starting it later is expensive."""
         with self._lock:
             if self._control is None and _has_one_thread():
                 self._start()
 
     def begin(self, name: str, capsule: int, cache: int | None = None) -> Compilation:
-        """Begin to compile what a descriptor leads to.
+        """Begin to compile a capsule.
 
         Args:
             name: of the capsule's file, for messages.
-            capsule: a regular file, whose position is moved.
-            cache: a file for the artifact, None where there is no cache.
+            capsule: the descriptor of that file, a regular one; its position changes.
+            cache: the descriptor of a file for the artifact; None without a cache.
 
         Raises:
             HostExhausted: there is no room for another process or file (exit 125).
@@ -101,13 +101,13 @@ class Compiler:
         return Compilation(name, self.limits, worker, memory)
 
     def cut(self, number: int) -> None:
-        """End the compilation that has this number, if it still goes on."""
+        """Cut the compilation of this number short, if it is still running."""
         with self._lock, suppress(OSError):
             if self._control is not None:
                 self._control.sendmsg([encode({"cut": str(number)})])
 
     def close(self) -> None:
-        """Cut short what is being compiled; idempotent, and any thread may call it."""
+        """Cut all compilations short. Idempotent; any thread may call it."""
         with self._lock:
             self._is_closed = True
             self._stop()
@@ -116,7 +116,7 @@ class Compiler:
             self._forked.clear()
 
     def _worker(self, task: Task, capsule: int, memory: int, cache: int) -> Worker:
-        """Have a process begin with a task."""
+        """Start a process on a task."""
         with self._lock:
             if self._is_closed:
                 raise CompilerGone(f"{task.name} is not compiled: the host is ending")
@@ -141,7 +141,7 @@ class Compiler:
         control = self._control or self._start()
         try:
             control.sendmsg([encode(task.record())], [content])
-        except ConnectionError:  # somebody has ended the process that waits
+        except ConnectionError:  # somebody has killed the zygote
             self._stop()
             self._start().sendmsg([encode(task.record())], [content])
 
@@ -171,7 +171,7 @@ class Compiler:
 
 
 class _Remote:
-    """A process that compiles and was forked by the one that waits, which tells of it."""
+    """A compiling process that the zygote forked and reports on."""
 
     def __init__(self, compiler: Compiler, number: int, pipe: int) -> None:
         self.pipe = pipe
@@ -197,7 +197,7 @@ class _Remote:
 
 
 def _has_one_thread() -> bool:
-    """Whether this process may fork and go on in Python; no where the system does not tell."""
+    """Whether this process may fork and go on in Python; False if that cannot be found out."""
     try:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
@@ -206,7 +206,7 @@ def _has_one_thread() -> bool:
 
 def _become_zygote(control: int, engine: "Engine") -> Never:
     try:
-        # Imported in the fork alone, which needs what judges and compiles.
+        # Imported only in the fork: this process needs none of the code that judges and compiles.
         from atectl.capsule.zygote import become_zygote
 
         become_zygote(control, engine)
@@ -215,7 +215,7 @@ def _become_zygote(control: int, engine: "Engine") -> Never:
 
 
 def _spawn(control: int, *, burns_fuel: bool) -> int:
-    """Start a process anew that does what a fork of this one would."""
+    """Start a new process that does what a fork of this one would."""
     actions = [
         (os.POSIX_SPAWN_DUP2, control, CONTROL),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_RDWR, 0),

@@ -1,6 +1,6 @@
-"""From the content of a file to code: judged step by step, the cheapest first, compiled last.
+"""From a file's content to compiled code: the checks come first, the cheapest before the others.
 
-To be done in a process whose memory and time are bounded: see `atectl.capsule.compile_child`.
+Only to be used in a process whose memory and time are limited: see `atectl.capsule.compile_child`.
 """
 
 import re
@@ -30,13 +30,13 @@ _NATIVE_MAGIC = b"\x7fELF"
 
 
 def binary_form(name: str, content: bytes) -> bytes:
-    """The binary form of a capsule's content, which is that or the text form.
+    """The binary form of a capsule's content. The text form is assembled.
 
     Args:
-        name: of the file, for messages, as everywhere here.
+        name: of the file, for messages. The same holds for all functions here.
 
     Raises:
-        NotWebAssembly, PrecompiledCapsule, TruncatedCapsule, InvalidCapsule: it has none
+        NotWebAssembly, PrecompiledCapsule, TruncatedCapsule, InvalidCapsule: it is neither form
             (exit 126).
     """
     if content.startswith(MAGIC) or (content and MAGIC.startswith(content)):
@@ -53,13 +53,13 @@ def binary_form(name: str, content: bytes) -> bytes:
 def compile_binary(
     engine: "LinkingEngine", name: str, binary: bytes, about_to: Callable[[], None]
 ) -> Artifact:
-    """Judge and compile a binary, which begins with `MAGIC` or is a part of it.
+    """Judge and compile a binary, which begins with `MAGIC` or is cut off within it.
 
     Args:
-        about_to: called before the whole is validated or compiled.
+        about_to: called before the whole binary is validated or compiled.
 
     Raises:
-        TruncatedCapsule, InvalidCapsule, TooManyInstances, MissingImport: it is not run
+        TruncatedCapsule, InvalidCapsule, TooManyInstances, MissingImport: it cannot be run
             (exit 126).
     """
     found = _outline(engine, name, binary)
@@ -85,7 +85,7 @@ def _outline(engine: "LinkingEngine", name: str, binary: bytes) -> Outline:
     try:
         return outline(binary)
     except MalformedBinary as error:
-        # The engine says it better.
+        # If the engine rejects it too, its message is the better one.
         if binary[4:5] == b"\x0d":
             _compile(engine, name, binary, _class_of("component"))
         else:
@@ -94,10 +94,10 @@ def _outline(engine: "LinkingEngine", name: str, binary: bytes) -> Outline:
 
 
 def _require_imports(engine: "LinkingEngine", name: str, binary: bytes, kind: Kind) -> None:
-    """Do nothing if all that is imported is provided; nothing else is looked at.
+    """Check that every import is provided, and nothing else.
 
     Raises:
-        MissingImport: something is not (exit 126).
+        MissingImport: one is not (exit 126).
     """
     imports = imports_alone(binary, kind)
     if imports is None:
@@ -105,10 +105,10 @@ def _require_imports(engine: "LinkingEngine", name: str, binary: bytes, kind: Ki
     try:
         code = _compile(engine, name, imports, _class_of(kind))
     except InvalidCapsule:
-        return  # whether that is so of the whole is for the next step to say
+        return  # whether the whole binary is invalid, the next step decides
     if isinstance(code, Module) and _is_met(engine, code):
         return
-    # Only here, since few capsules come to this and each would pay for its import.
+    # Imported here: few capsules get this far, and the others should not pay for it.
     from atectl.capsule.interface import NamedCode, require_imports
 
     require_imports(engine, NamedCode(name, kind, code))
@@ -132,7 +132,7 @@ def _validate(engine: "LinkingEngine", name: str, binary: bytes) -> None:
 def _class_of(kind: Kind) -> "type[Code]":
     if kind == "module":
         return Module
-    # Most capsules are modules, and each would pay for its import.
+    # Most capsules are modules, and should not pay for this import.
     from wasmtime.component import Component
 
     return Component
@@ -150,6 +150,6 @@ _NUMBERED = r"^\d+: "
 
 
 def _reason(message: str) -> str:
-    """The innermost of the causes that the engine lists, on one line."""
+    """The innermost cause in the engine's message, on one line."""
     causes = [line.strip() for line in message.splitlines() if line.strip()]
     return re.sub(_NUMBERED, "", causes[-1])[:_MAX_REASON] if causes else "the engine refuses it"

@@ -1,4 +1,4 @@
-"""What a component says of itself: records of its world, and of what is in it."""
+"""What a component says about itself: records of its world and its contents."""
 
 from typing import NamedTuple
 
@@ -7,21 +7,21 @@ from atectl.capsule.names import Producer
 from atectl.capsule.sections import Section
 
 MAX_LISTED_ITEMS = 10_000
-"""How many items of instances are listed: many entries may be of one type with many items."""
+"""How many items of instances are listed in all: many entries may share a type with many items."""
 
 MOST_BYTES = 1 << 63
-"""Where the count of initial bytes ends: instances of instances multiply."""
+"""The highest count of initial bytes: nested instances multiply."""
 
 
 class WorldItem(NamedTuple):
-    """One thing that an instance in the world has."""
+    """One item of an instance in the world."""
 
     name: str
     """As it is written; make it inert before it is shown."""
     kind: str
     """`function`, `type`, `resource` …"""
     type: str
-    """Of a function such as `(name: string) -> string`; of a type what it is made of."""
+    """The type of a function, such as `(name: string) -> string`, or the definition of a type."""
 
 
 class WorldEntry(NamedTuple):
@@ -32,31 +32,31 @@ class WorldEntry(NamedTuple):
     kind: str
     """`instance` for an interface, `function`, `type`, `resource`, `component` or `core module`."""
     type: str
-    """As that of an item."""
+    """As for an item."""
     items: tuple[WorldItem, ...]
-    """What an instance has; empty for another kind, or where it is not known.
+    """The items of an instance; empty for other kinds, and if they are not known.
 
-    All entries together list `MAX_LISTED_ITEMS`.
+    All entries together list at most `MAX_LISTED_ITEMS`.
     """
 
 
 class CoreModule(NamedTuple):
-    """One core module within a component, however deep."""
+    """One core module within a component, at any depth."""
 
     name: str | None
-    """What it calls itself, if it does."""
+    """The name that it gives itself, if any."""
     offset: int
-    """Of its first byte, from the beginning of the binary."""
+    """The offset of its first byte in the binary."""
     size_bytes: int
-    """How long it is."""
+    """Its size."""
     functions: int
-    """How many it has, imported ones included."""
+    """The number of its functions, imported ones included."""
     memories: tuple[Memory, ...]
     """Its memories, imported ones first."""
 
 
 class ComponentCounts(NamedTuple):
-    """How many there are of each, nested components included."""
+    """How many there are of each kind, nested components included."""
 
     core_modules: int = 0
     """Core modules."""
@@ -69,32 +69,32 @@ class ComponentCounts(NamedTuple):
 
 
 class ComponentFacts(NamedTuple):
-    """What a component says of itself. Of each list the first `MAX_LISTED` entries are there."""
+    """What a component says about itself. Each list has at most its first `MAX_LISTED` entries."""
 
     name: str | None
-    """What it calls itself, if it does."""
+    """The name that it gives itself, if any."""
     counts: ComponentCounts
     """How much is in it, listed or not."""
     imports: tuple[WorldEntry, ...]
-    """What it imports, in its order."""
+    """What it imports, in the order of the binary."""
     exports: tuple[WorldEntry, ...]
-    """What it exports, in its order."""
+    """What it exports, in the order of the binary."""
     core_modules: tuple[CoreModule, ...]
-    """The core modules in it, in its order."""
+    """The core modules in it, in the order of the binary."""
     initial_bytes: int
-    """What the memories of all its instances have together as it starts, at most `MOST_BYTES`.
+    """The initial size of the memories of all its instances together, at most `MOST_BYTES`.
 
-    Components that are handed to one another as arguments are not counted.
+    Components that are passed to one another as arguments are not counted.
     """
     largest_table: int
-    """How many elements the largest table of its modules has as it starts."""
+    """The initial number of elements in the largest table of its modules."""
     wit_sections: tuple[str, ...]
-    """Custom sections, its own and its modules', that hold WIT itself."""
+    """The custom sections that hold WIT, its own and its modules'."""
     producers: tuple[Producer, ...]
     """The tools that made it and its modules."""
     target_features: tuple[str, ...]
-    """What its modules were compiled to use, as their toolchains wrote it down."""
+    """The features that its modules were compiled to use, as their toolchains recorded them."""
     features: tuple[str, ...]
-    """The proposals that its sections, and those of its modules, show it to use."""
+    """The WebAssembly proposals that it uses, as far as its and its modules' sections show."""
     sections: tuple[Section, ...]
     """Its outermost sections."""

@@ -1,4 +1,4 @@
-"""Reading a component from its sections, without compiling it: its world, and what is in it."""
+"""Reading a component from its sections, without compiling it: its world and its contents."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -42,9 +42,9 @@ _WIT_SECTION = "component-type"
 
 
 def read_component(reader: Reader, faults: Faults) -> ComponentFacts:
-    """The facts of the component whose first section `reader` stands at.
+    """The facts of a component. `reader` is at its first section.
 
-    What is wrong is told to `faults`, and what can be read nevertheless is.
+    Faults are added to `faults`; everything that can still be read is read.
     """
     findings = _Findings(faults)
     component = _Component(findings, Scope())
@@ -53,7 +53,7 @@ def read_component(reader: Reader, faults: Faults) -> ComponentFacts:
 
 
 class _Findings:
-    """What is found all over a component, however deep."""
+    """What is collected from a whole component, at any depth."""
 
     def __init__(self, faults: Faults) -> None:
         self.faults = faults
@@ -67,7 +67,7 @@ class _Findings:
         self.target_features: set[str] = set()
 
     def add_module(self, reader: Reader) -> Entity:
-        """Note the core module that `reader` holds; as an entity it has its memory."""
+        """Record the core module in `reader`. Its entity has its initial memory."""
         offset, size = reader.position, reader.end - reader.position
         if kind_of(reader.header()) != "module":
             raise MalformedBinary(f"no core module at offset {offset:#x}")
@@ -124,7 +124,7 @@ class _Component:
         self._items_left = MAX_LISTED_ITEMS
 
     def read_all(self, reader: Reader) -> None:
-        """Go through all sections."""
+        """Read all sections."""
         faults = self._findings.faults
         try:
             for found in walk(reader, "component", faults):
@@ -158,7 +158,7 @@ class _Component:
             raise
 
     def as_entity(self) -> Entity:
-        """This component, as one that instances can be made of."""
+        """This component as an entity that can be instantiated."""
         return Entity(COMPONENT, exports=self._exported, initial_bytes=self.scope.initial_bytes)
 
     def _read_custom(self, reader: Reader) -> None:
@@ -184,7 +184,7 @@ class _Component:
             self._findings.counts["core instance"] += 1
             if reader.byte() == 0:
                 self._add_memory(self.scope.get(MODULE, reader.number()))
-            for _ in reader.entries():  # arguments, or what it bundles
+            for _ in reader.entries():  # arguments, or bundled exports
                 reader.name()
                 reader.byte()
                 reader.number()
@@ -249,6 +249,6 @@ class _Component:
 
 
 def _shown(entity: Entity) -> str:
-    """A function's type, or what a type is made of."""
+    """The type of a function, or the definition of a type."""
     shown = {FUNCTION: entity.text, TYPE: entity.definition}
     return shown.get(entity.kind, "")

@@ -1,8 +1,8 @@
 """Types of the component model, read from a binary and written as WIT writes them.
 
-Every type becomes text as it is read, cut at `MAX_TYPE_CHARACTERS`, and other types hold that
-text: types that are made of one another over and over cannot multiply. Of a function, an
-instance and a component its exports are kept as well, each set shared by all that refer to it.
+Every type becomes text as it is read, cut at `MAX_TYPE_CHARACTERS`. Types that refer to it hold
+that text, so nesting cannot make a type grow without bound. Instances and components keep their
+exports as well; everything that refers to such a set shares it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,13 +12,13 @@ from atectl.capsule.binary import MalformedBinary, Reader, TooManyItems
 from atectl.capsule.core_types import CoreTypes
 
 MAX_TYPE_CHARACTERS = 200
-"""How long a type may be written; a longer one is cut."""
+"""The maximum length of a type as text; a longer one is cut."""
 
 MAX_ENTITIES = 200_000
 """How many types, functions, instances and the like are kept; each takes some 300 bytes."""
 
 MAX_LEVELS = 50
-"""How deeply components and their types are followed into one another."""
+"""The maximum nesting depth of components and their types."""
 
 FUNCTION, VALUE, TYPE, RESOURCE = "function", "value", "type", "resource"
 COMPONENT, INSTANCE, MODULE = "component", "instance", "core module"
@@ -37,17 +37,17 @@ class Entity(NamedTuple):
 
     kind: str
     text: str = ""
-    """A function's type, or a type as those that use it write it."""
+    """The type of a function; for a type, the text by which others refer to it."""
     definition: str = ""
-    """What a type that goes by a name is made of; empty for another kind."""
+    """The definition of a named type; empty for other kinds."""
     exports: "Mapping[str, Entity] | None" = None
-    """Of an instance or a component; None where they are not known."""
+    """The exports of an instance or a component; None if they are not known."""
     initial_bytes: int = 0
-    """Of a core module or component: what the memories of one instance have as it starts."""
+    """For a core module or component: the initial size of all memories of one instance."""
 
 
 class Scope:
-    """The index spaces of a component, or of the type of one or of an instance.
+    """The index spaces of a component, a component type or an instance type.
 
     Args:
         parent: the scope around it; None for the outermost.
@@ -71,19 +71,19 @@ class Scope:
         """Give the next index of an index space, such as that of types, to `entity`.
 
         Raises:
-            TooManyItems: it is one more than `MAX_ENTITIES`, all scopes together.
+            TooManyItems: all scopes together have more than `MAX_ENTITIES`.
         """
         self._count()
         if self._is_certain:
             self._spaces.setdefault(space, []).append(entity)
 
     def lose_track(self) -> None:
-        """Forget all: something could not be read, and what index stands for what is not known."""
+        """Forget everything: after something unreadable, indices have no known meaning."""
         self._is_certain = False
         self._spaces.clear()
 
     def get(self, space: str, index: int) -> Entity:
-        """The `index`th of an index space; one of which nothing is known if there is none."""
+        """The entity at `index` of an index space; an unknown one if there is none."""
         entities = self._spaces.get(space, ())
         return entities[index] if index < len(entities) else Entity(space, "_")
 
@@ -93,10 +93,10 @@ class Scope:
             raise TooManyItems(f"it has more than {MAX_ENTITIES} types and instances")
 
     def outer(self, count: int) -> "Scope":
-        """The scope so many levels further out.
+        """The scope `count` levels further out.
 
         Raises:
-            MalformedBinary: there are not so many.
+            MalformedBinary: there are fewer levels.
         """
         scope: Scope | None = self
         for _ in range(min(count, MAX_LEVELS + 1)):
@@ -107,23 +107,23 @@ class Scope:
 
 
 class TypeReader:
-    """Reads types into scopes, and notes the proposals that they tell of."""
+    """Reads types into scopes, and notes the proposals that they use."""
 
     def __init__(self) -> None:
         self.core = CoreTypes()
 
     def read_section(self, reader: Reader, scope: Scope) -> None:
-        """A type section."""
+        """Read a type section."""
         for _ in reader.entries():
             scope.add(TYPE, self._defined(reader, scope))
 
     def pass_core_section(self, reader: Reader) -> None:
-        """A core type section, whose types no component type shows."""
+        """Skip a core type section: its types are never shown."""
         for _ in reader.entries():
             self._pass_core_type(reader)
 
     def read_import(self, reader: Reader, scope: Scope) -> tuple[str, Entity]:
-        """A name and what is imported by it, which has the next index of its kind."""
+        """Read an import: its name and its entity, which gets the next index of its kind."""
         name = read_extern_name(reader)
         space, entity = self._extern(reader, scope)
         entity = _named(name, space, entity)
@@ -131,7 +131,7 @@ class TypeReader:
         return name, entity
 
     def read_export(self, reader: Reader, scope: Scope) -> tuple[str, Entity]:
-        """A name and what a component exports by it, which has the next index of its kind."""
+        """Read an export: its name and its entity, which gets the next index of its kind."""
         name = read_extern_name(reader)
         space, entity = read_reference(reader, scope)
         if reader.byte():
@@ -142,7 +142,7 @@ class TypeReader:
         return name, entity
 
     def read_alias(self, reader: Reader, scope: Scope) -> None:
-        """One alias, which has the next index of its kind."""
+        """Read an alias, which gets the next index of its kind."""
         space = read_sort(reader)
         match reader.byte():
             case 0:
@@ -160,7 +160,7 @@ class TypeReader:
                 raise MalformedBinary(f"unknown alias {other} at offset {reader.position:#x}")
 
     def value(self, reader: Reader, scope: Scope) -> str:
-        """The value type that stands next."""
+        """Read the next value type."""
         index = reader.signed_number()
         if index >= 0:
             return scope.get(TYPE, index).text
@@ -242,14 +242,14 @@ class TypeReader:
     def _case(self, reader: Reader, scope: Scope) -> str:
         name = reader.name()
         item = self._maybe(reader, scope)
-        reader.byte()  # what was a case to fall back on, and is now always nothing
+        reader.byte()  # an older format had a default case here; now it is always absent
         return f"{name}({item})" if item else name
 
     def _maybe(self, reader: Reader, scope: Scope) -> str:
         return self.value(reader, scope) if reader.byte() else ""
 
     def _declared(self, reader: Reader, scope: Scope) -> dict[str, Entity]:
-        """What the type of an instance or component declares: its exports."""
+        """The exports that an instance type or a component type declares."""
         exports: dict[str, Entity] = {}
         for _ in reader.entries():
             match reader.byte():
@@ -270,7 +270,7 @@ class TypeReader:
         return exports
 
     def _extern(self, reader: Reader, scope: Scope) -> tuple[str, Entity]:
-        """What something that is imported or exported has to be, and its index space."""
+        """The index space and the required type of an import or export."""
         place, byte = reader.position, reader.byte()
         match byte:
             case 0:
@@ -295,7 +295,7 @@ class TypeReader:
         return scope.get(VALUE, reader.number()).text
 
     def _pass_core_type(self, reader: Reader) -> None:
-        """Pass over a core type, or the type of a core module."""
+        """Skip a core type, or the type of a core module."""
         if reader.peek() == 0x50:
             reader.byte()
             for _ in reader.entries():
@@ -328,7 +328,7 @@ class TypeReader:
 
 
 def read_extern_name(reader: Reader) -> str:
-    """A name by which something is imported or exported."""
+    """Read the name of an import or export."""
     form = reader.byte()
     if form > 1:
         raise MalformedBinary(f"unknown name at offset {reader.position - 1:#x}")
@@ -336,7 +336,7 @@ def read_extern_name(reader: Reader) -> str:
 
 
 def read_sort(reader: Reader) -> str:
-    """A kind of thing: `function`, `instance` …, or `core NUMBER`."""
+    """Read a kind of entity: `function`, `instance` …, or `core NUMBER`."""
     byte = reader.byte()
     if byte == _CORE:
         kind = reader.byte()
@@ -347,13 +347,13 @@ def read_sort(reader: Reader) -> str:
 
 
 def read_reference(reader: Reader, scope: Scope) -> tuple[str, Entity]:
-    """The index space and the thing in it that a kind and an index refer to."""
+    """Read a kind and an index: the index space, and the entity at that index."""
     space = read_sort(reader)
     return space, scope.get(space, reader.number())
 
 
 def _named(name: str, space: str, entity: Entity) -> Entity:
-    """A type goes by its name from where it has one; all else stays as it is."""
+    """A named type is referred to by its name from here on; other kinds stay as they are."""
     if space != TYPE:
         return entity
     return entity._replace(text=_cut(name), definition="" if entity.text == name else entity.text)
@@ -366,7 +366,7 @@ def _result(fine: str, failed: str) -> str:
 
 
 def _listed(parts: Iterable[str]) -> str:
-    """All `parts`, gone through to the last, in as much text as is kept of a type."""
+    """All `parts` joined, up to the length that is kept. Each part is read in any case."""
     text = ""
     for part in parts:
         if len(text) <= MAX_TYPE_CHARACTERS:

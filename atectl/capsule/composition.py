@@ -1,8 +1,8 @@
 """How many instances a component makes, counted without making any.
 
-A component that instantiates another twice, which does the same, and so on, comes to more
-instances than could ever be made, from a few bytes a level; the engine would lay out each.
-Here only products are formed. The format is that of the component model's binary.
+A component can instantiate another twice, which does the same, and so on. With a few bytes for
+each level that is more instances than could ever be made, and the engine would lay out each.
+Here they are only counted, by multiplication. The format is the component model's binary format.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from typing import NamedTuple
 from atectl.capsule.binary import HEADER_BYTES, MalformedBinary, Reader
 
 ENDLESS = 1 << 32
-"""Where counting ends."""
+"""The upper bound of all counts."""
 
 _CORE_MODULE, _CORE_INSTANCES, _COMPONENT, _INSTANCES = 1, 2, 4, 5
 _ALIASES, _IMPORTS, _EXPORTS = 6, 10, 11
@@ -20,20 +20,20 @@ _OF_INSTANCE, _OF_CORE_INSTANCE, _OF_OUTER = 0, 1, 2
 
 
 class Composition(NamedTuple):
-    """What one instantiation of a component makes at most; `ENDLESS` is that or more."""
+    """What one instantiation of a component makes at most; `ENDLESS` stands for that or more."""
 
     core_instances: int
     instances: int
-    """Those of core modules and those of components together."""
+    """Instances of core modules and of components together."""
     most_tables: int
-    """How many tables the core module makes that makes most."""
+    """The highest number of tables in one of its core modules."""
 
 
 class _Cost(NamedTuple):
     """What one instantiation of a component makes, apart from what its arguments make.
 
-    `per_argument`: how often it instantiates a component that it is given. One that
-    `is_given` is itself such a component.
+    `per_argument` is how often it instantiates a component that it gets as an argument. One that
+    `is_given` is such an argument.
     """
 
     core_instances: int = 0
@@ -44,11 +44,11 @@ class _Cost(NamedTuple):
 
 _GIVEN = _Cost(0, 0, 1, True)
 _UNKNOWN = _Cost(ENDLESS, ENDLESS, 0)
-"""Of a component that an instance exports: to count it, what it was made of had to be followed."""
+"""The cost of a component that an instance exports. Its parts are not tracked, so it is endless."""
 
 
 class _Open:
-    """A component whose end the walk has not reached, with the components it can name."""
+    """A component that is still being read, with the components that it can refer to."""
 
     __slots__ = ("components", "core_instances", "instances", "per_argument", "reader")
 
@@ -76,10 +76,10 @@ class _Open:
 
 
 def composition(reader: Reader) -> Composition:
-    """Count what the component makes whose sections `reader` is about to read.
+    """Count what a component makes. `reader` is at its first section.
 
     Raises:
-        MalformedBinary: it does not follow the format, or has too many entries to be walked.
+        MalformedBinary: it does not follow the format, or has too many entries.
     """
     most_tables = 0
     open_components = [_Open(reader)]
@@ -138,7 +138,7 @@ def _instance(contents: Reader, open_components: list[_Open]) -> None:
 
 
 def _references(contents: Reader, component: _Open, *, has_decorated_names: bool) -> list[_Cost]:
-    """Pass over named references; what the components among them cost."""
+    """Skip named references. Returns the costs of the components among them."""
     found = []
     for _ in range(contents.number()):
         contents.count_item()
@@ -202,7 +202,7 @@ def _skip_name(contents: Reader) -> None:
 
 
 def _sort(contents: Reader) -> int:
-    """A sort; of one of the core's, that it is one."""
+    """Read a sort. All sorts of core WebAssembly are `_CORE_SORT`."""
     sort = contents.byte()
     if sort == _CORE_SORT:
         contents.byte()
@@ -210,7 +210,7 @@ def _sort(contents: Reader) -> int:
 
 
 def _skip_type(contents: Reader) -> int:
-    """Pass over the type of an import or export; its sort."""
+    """Skip the type of an import or export. Returns its sort."""
     sort = contents.byte()
     bound = contents.byte() if sort in (_CORE_SORT, _TYPE_SORT) else 0
     if sort != _TYPE_SORT or bound == 0:
@@ -219,7 +219,7 @@ def _skip_type(contents: Reader) -> int:
 
 
 def _named(component: _Open, index: int) -> _Cost:
-    """What the component costs that has this index."""
+    """The cost of the component with this index."""
     if index >= len(component.components):
         raise MalformedBinary(f"there is no component {index}")
     return component.components[index]

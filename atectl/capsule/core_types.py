@@ -1,8 +1,8 @@
 """Types of core WebAssembly, read from a binary and written as people write them.
 
-Wasmtime ends the process when it is asked for a function type with vectors or typed references.
-So they are read here, from the type section, by the core specification 3.0 and the proposals for
-threads and for custom page sizes and stack switching.
+Wasmtime aborts the process when it is asked for a function type with vectors or typed references.
+So types are read here, from the type section. The format is that of the core specification 3.0 and
+of the proposals for threads, custom page sizes and stack switching.
 """
 
 import sys
@@ -12,10 +12,10 @@ from typing import NamedTuple
 from atectl.capsule.binary import MalformedBinary, Reader
 
 MAX_TYPE_CHARACTERS = 500
-"""How long a type may be written; a longer one is cut."""
+"""The maximum length of a type as text; a longer one is cut."""
 
 PAGE_BYTES = 65_536
-"""What memory is counted in unless a module says otherwise."""
+"""The page size of a memory, unless its module declares another."""
 
 _NUMBERS = {0x7F: "i32", 0x7E: "i64", 0x7D: "f32", 0x7C: "f64", 0x7B: "v128"}
 _PACKED = {0x78: "i8", 0x77: "i16"}
@@ -60,7 +60,7 @@ _FEATURE_OF_HEAP = {
 
 
 class Limits(NamedTuple):
-    """How large a memory or table is at first and may become, in its own unit."""
+    """The initial and the maximum size of a memory or table, in pages or elements."""
 
     minimum: int
     maximum: int | None
@@ -70,9 +70,9 @@ class Limits(NamedTuple):
 
 
 class CoreTypes:
-    """Types as they are read, and the proposals that they tell of.
+    """Types as they are read, and the proposals that they use.
 
-    The type section is gone through once; the text of a type is made when it is asked for.
+    The type section is read once; the text of a type is made when it is asked for.
     """
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class CoreTypes:
         self._reader: Reader | None = None
 
     def read_section(self, reader: Reader) -> None:
-        """Go through a type section, whose types can be asked for from then on."""
+        """Read a type section. From then on `text` knows its types."""
         self._reader = reader
         for _ in reader.entries():
             if reader.peek() == _REC:
@@ -102,7 +102,7 @@ class CoreTypes:
         return self._texts[index]
 
     def value(self, reader: Reader) -> str:
-        """The value type that stands next."""
+        """Read the next value type."""
         byte = reader.byte()
         plain = _NUMBERS.get(byte)
         if plain is None:
@@ -112,7 +112,7 @@ class CoreTypes:
         return plain
 
     def limits(self, reader: Reader) -> Limits:
-        """The limits that stand next, of a memory or a table."""
+        """Read the limits of a memory or a table."""
         flags = reader.byte()
         if flags > _HAS_MAXIMUM | _IS_SHARED | _IS_64 | _HAS_PAGE_SIZE:
             raise MalformedBinary(f"unknown limits at offset {reader.position:#x}")
@@ -133,13 +133,13 @@ class CoreTypes:
         return Limits(minimum, maximum, bool(flags & _IS_SHARED), bool(flags & _IS_64), page_bytes)
 
     def global_(self, reader: Reader) -> str:
-        """The type of a global, such as `mut i32`."""
+        """Read the type of a global, such as `mut i32`."""
         kind = self.value(reader)
         # A module may have a million globals, and all but a few are of the same types.
         return sys.intern(f"mut {kind}") if reader.byte() & 1 else kind
 
     def pass_type(self, reader: Reader) -> None:
-        """Pass over a type, or several that refer to one another; it cannot be asked for."""
+        """Skip a type or a recursive group of types; `text` will not know them."""
         if reader.peek() != _REC:
             self._sub_type(reader)
             return
@@ -148,7 +148,7 @@ class CoreTypes:
             self._sub_type(reader)
 
     def pass_import_type(self, reader: Reader) -> None:
-        """Pass over what a module's import or export has to be."""
+        """Skip the required type of a module's import or export."""
         match reader.byte():
             case 0:
                 reader.number()
@@ -245,10 +245,10 @@ def function_text(parameters: list[str], results: list[str]) -> str:
 
 
 def pass_initialiser(reader: Reader, types: CoreTypes) -> None:
-    """Pass over an initialiser: the few instructions that a global or a table may begin with.
+    """Skip an initialiser: the few instructions that compute the first value of a global or table.
 
     Raises:
-        MalformedBinary: there is an instruction that none may have.
+        MalformedBinary: it has an instruction that no initialiser may have.
     """
     instructions = 0
     while (opcode := reader.byte()) != _END:

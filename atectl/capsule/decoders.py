@@ -1,7 +1,7 @@
 """One decoder for each encoding: from pieces to pieces, none larger than twice `PIECE_BYTES`.
 
-A decoder keeps no more than a piece of either side and the window that its format asks for:
-32 KiB for gzip, 16 MiB for brotli, `max_window` for zstd.
+A decoder holds at most one encoded piece, one decoded piece and the window of its format: 32 KiB
+for gzip, 16 MiB for brotli, `max_window` for zstd.
 """
 
 import zlib
@@ -14,7 +14,7 @@ from atectl.capsule.errors import ExtraMissing, Undecodable
 from atectl.capsule.pieces import PIECE_BYTES
 
 MAX_MEMBERS = 10_000
-"""How many gzip members or zstd frames may stand behind one another in one stream."""
+"""How many gzip members or zstd frames may follow one another in one stream."""
 
 _GZIP_FORMAT = 31
 _LINE_ENDS = b"\r\n"
@@ -22,7 +22,7 @@ _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
 
 def gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decode gzip: one member, or several behind one another, padded with zeros or not."""
+    """Decode gzip: one member, or several after one another, padded with zeros or not."""
     members = 0
     decoder = None
     for piece in pieces:
@@ -52,10 +52,10 @@ def gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unzstd(pieces: Iterator[bytes], max_window: int) -> Iterator[bytes]:
-    """Decode zstd: one frame, or several behind one another.
+    """Decode zstd: one frame, or several after one another.
 
     Args:
-        max_window: the most bytes that a frame may ask to be kept, 1 KiB to 2 GiB.
+        max_window: the largest window that a frame may ask for, 1 KiB to 2 GiB.
     """
     zstd = _zstd()
     options = {zstd.DecompressionParameter.window_log_max: max_window.bit_length() - 1}
@@ -153,7 +153,7 @@ def _check_members(count: int, encoding: str) -> None:
 
 
 def _no_digits(which: str) -> Undecodable:
-    return Undecodable(f"there is something among its {which} digits that is none")
+    return Undecodable(f"among its {which} digits is something else")
 
 
 def _ended(encoding: str) -> Undecodable:
@@ -181,6 +181,6 @@ def _brotli() -> Any:
 
 def _missing(encoding: str) -> ExtraMissing:
     return ExtraMissing(
-        f"to decode {encoding} takes a package that is not installed",
+        f"decoding {encoding} needs a package that is not installed",
         remedy="pip install 'atectl[encodings]'",
     )

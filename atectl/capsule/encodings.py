@@ -1,18 +1,19 @@
 """Capsules as they arrive: compressed, written as digits, embedded in a spec, or all of these.
 
-Which encoding is outermost is told by what the bytes begin with, in this order:
+The first bytes tell which encoding is outermost. They are checked in this order:
 
 1. A WebAssembly binary, native code or the text form is content: nothing is decoded.
 2. gzip and zstd have a magic number.
 3. A brace begins JSON: a workflow spec, see `specs`.
-4. Digits of one alphabet throughout are hex, else base64, if what they decode to begins as
-   something of this list. So a note of a few words is not taken for base64.
-5. Brotli has no magic number, and nearly any bytes can be its beginning. It is tried last: where
-   the file's name has `.br` or `.brotli` in it or a spec surrounds it, whatever comes out; else
-   only if what comes out begins with the magic number of a binary.
+4. Text that has only hexadecimal digits is hex; text that has only base64 digits is base64. But
+   this counts only if it decodes to something that begins like an entry of this list. So a note of
+   a few words is not taken for base64.
+5. Brotli has no magic number, and nearly any bytes can begin it. It is tried last. If the file's
+   name contains `.br` or `.brotli`, or if a spec surrounds it, anything that decodes is accepted.
+   Otherwise the decoded bytes must begin with the magic number of a binary.
 
-Then what was decoded is looked at in the same way. Everything goes through as a stream, so that
-the encoded and the decoded form are never held together.
+The decoded bytes are then checked in the same way. Everything is streamed, so that the encoded and
+the decoded form are never in memory together.
 """
 
 import re
@@ -37,25 +38,25 @@ from atectl.units import format_size
 Encoding = Literal["gzip", "zstd", "brotli", "hex", "base64", "spec"]
 
 MAX_RATIO = 200
-"""How many times its file a capsule may be. A real one is below 10; gzip reaches 1,032."""
+"""How many times larger than its file a capsule may be. Real ones stay below 10."""
 
 HARMLESS_BYTES = 16 << 20
-"""Up to this size the ratio does not count: a small capsule may well be mostly zeros."""
+"""Up to this size the ratio is not checked: a small capsule may well be mostly zeros."""
 
 MAX_DEPTH = 4
-"""How many encodings may lie over one another."""
+"""How many encodings may be nested."""
 
 MAX_TEXT_GROWTH = 4
-"""What lies between two encodings may be so many times the content: hex over hex is 4 times."""
+"""How many times larger than the content a half-decoded form may be: hex of hex is 4 times."""
 
 _LOOK_BYTES = PIECE_BYTES
-"""How much is looked at. Brotli may need some 10 KiB before its first byte comes out."""
+"""How many bytes are examined. Brotli may need some 10 KiB to decode its first byte."""
 
 _USUAL_WINDOW_BYTES = 8 << 20
-"""What a decoder of zstd should be able to keep, by the format's own advice."""
+"""The window that every decoder of zstd should support, as the format recommends."""
 
 _CERTAIN_DIGITS = 64
-"""From so many digits on, text of one alphabet is no accident."""
+"""From this length on, text of one alphabet is surely encoded: a note is shorter."""
 
 _ELF, _GZIP, _ZSTD = b"\x7fELF", b"\x1f\x8b\x08", b"\x28\xb5\x2f\xfd"
 _BEGINS_AS_TEXT = re.compile(rb"[ \t\r\n]*+(?:\(|;;)")
@@ -67,16 +68,16 @@ _ALL_DIGITS = re.compile(rb"(?:[0-9a-fA-F]+|[A-Za-z0-9+/_-]+={0,2})\s*")
 
 
 class Decoded(NamedTuple):
-    """A capsule as it is behind all its encodings."""
+    """A capsule without its encodings."""
 
     content: bytes
     """A binary, the text form, or whatever else was in the file: that is not judged here."""
     encodings: tuple[Encoding, ...]
-    """What was decoded, the outermost first; empty for a file that is a capsule as it stands."""
+    """The encodings that were removed, the outermost first; empty if there were none."""
     size_bytes: int
-    """Of the file as it was read."""
+    """The size of the file, as it was read."""
     sha256: str
-    """Of the file as it was read, in hexadecimal digits."""
+    """The hash of the file, as it was read, in hexadecimal digits."""
 
 
 def decode(
@@ -86,23 +87,23 @@ def decode(
     max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES,
     max_ratio: int = MAX_RATIO,
 ) -> Decoded:
-    """Read `file` to its end, and decode it as often as it is encoded.
+    """Read `file` to its end, and remove all its encodings.
 
-    Memory stays below `max_bytes`, an eighth of it, and what the decoders keep: for zstd a
-    quarter of `max_bytes` but at least 8 MiB, for the others less than 20 MiB.
+    It takes less memory than 9/8 of `max_bytes` and the windows of the decoders together. A window
+    is a quarter of `max_bytes` for zstd, at least 8 MiB; for the others it is below 20 MiB.
 
     Args:
-        file: read from where it stands; it need not be seekable.
-        name: of the file, for messages, and for `.br` in it.
-        max_bytes: the most bytes that the content may have.
-        max_ratio: how many times what was read of the file the content may be, once it is larger
-            than `HARMLESS_BYTES`.
+        file: read from its current position; it need not be seekable.
+        name: of the file, for messages, and to look for `.br` in it.
+        max_bytes: the maximum size of the content.
+        max_ratio: how many times larger than the part of the file that was read the content may
+            be. This counts once the content is larger than `HARMLESS_BYTES`.
 
     Raises:
         DecodingOverBound: it decodes to too much, or is encoded too often (exit 126).
         Undecodable: an encoding is damaged, ends too early, or holds several specs (exit 126).
         CapsuleTooLarge: it is not encoded, and larger than `max_bytes` (exit 126).
-        NotWebAssembly: it is JSON, and no spec (exit 126).
+        NotWebAssembly: it is JSON, but not a spec (exit 126).
         ExtraMissing: the package for an encoding is not installed (exit 125).
         OSError: `file` could not be read.
     """
@@ -121,14 +122,14 @@ def decode(
 
 
 class _Bounds:
-    """What decoding one file may come to."""
+    """The bounds on decoding one file."""
 
     def __init__(self, name: str, source: FilePieces, max_bytes: int, max_ratio: int) -> None:
         self.name, self.max_bytes = name, max_bytes
         self._source, self._max_ratio = source, max_ratio
 
     def held(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """The pieces of the file or of a decoder, for as long as they are not too many."""
+        """The pieces of the file or of a decoder; raises if they exceed a bound."""
         size = 0
         for piece in pieces:
             size += len(piece)
@@ -144,11 +145,11 @@ class _Bounds:
         most = format_size(self.max_bytes)
         if is_encoded:
             return DecodingOverBound(f"{self.name} decodes to more than {most}")
-        return CapsuleTooLarge(f"{self.name} has more than {most}; no larger capsule is taken")
+        return CapsuleTooLarge(f"{self.name} has more than {most}; no larger capsule is accepted")
 
 
 def _unwrapped(source: FilePieces, bounds: _Bounds) -> tuple[Pieces, tuple[Encoding, ...]]:
-    """The content of the file, still to be read, and what lies over it."""
+    """The content of the file, still to be read, and the encodings around it."""
     pieces = Pieces(bounds.held(iter(source)))
     encodings: list[Encoding] = []
     parts = bounds.name.lower().split(".")[1:]
@@ -180,7 +181,7 @@ def _decoder(encoding: Encoding, max_bytes: int) -> Callable[[Iterator[bytes]], 
 
 
 def _outermost(head: bytes, *, may_be_brotli: bool, depth: int = 0) -> Encoding | None:
-    """The encoding that `head` is the beginning of; None if it is content."""
+    """The encoding that `head` begins with; None if it is content."""
     if head.startswith((MAGIC, _ELF)) or not head:
         return None
     if head.startswith(_GZIP):
@@ -232,5 +233,5 @@ def _first(
             if len(decoded) >= count:
                 break
     except Undecodable:
-        pass  # the head is cut off anywhere
+        pass  # `head` may be cut off in the middle
     return decoded

@@ -1,10 +1,10 @@
-"""What can go wrong with a capsule before it runs: how it is encoded, what it costs to compile."""
+"""What can go wrong with a capsule before it runs: in its encoding, or when it is compiled."""
 
 from atectl.errors import AtectlError, CapsuleError
 
 
 class CapsuleTooLarge(CapsuleError):
-    """The file is larger than any capsule that is taken."""
+    """The file is larger than a capsule may be."""
 
     code = "E209"
     example = "atectl run --max-capsule 1MiB capsule.wasm"
@@ -12,7 +12,7 @@ class CapsuleTooLarge(CapsuleError):
 
 
 class CompileMemory(CapsuleError):
-    """Compiling the capsule took more memory than that may take."""
+    """Compiling the capsule took more memory than is allowed."""
 
     code = "E210"
     example = "atectl run --compile-mem 64MiB large.wasm"
@@ -20,7 +20,7 @@ class CompileMemory(CapsuleError):
 
 
 class CompileTime(CapsuleError):
-    """Compiling the capsule took longer than that may take."""
+    """Compiling the capsule took longer than is allowed."""
 
     code = "E211"
     example = "atectl run --compile-deadline 1s large.wasm"
@@ -46,7 +46,7 @@ class DecodingOverBound(CapsuleError):
 
 
 class Undecodable(CapsuleError):
-    """The capsule's encoding is damaged, or holds no single capsule."""
+    """The capsule's encoding is damaged, or holds more than one capsule."""
 
     code = "E222"
     example = "gzip hello.wasm; head -c 100 hello.wasm.gz > cut.wasm.gz; atectl inspect cut.wasm.gz"
@@ -54,11 +54,11 @@ class Undecodable(CapsuleError):
 
 
 class BadManifest(CapsuleError):
-    """The capsule's Capsule.toml cannot be read, or does not say what it has to."""
+    """The capsule's Capsule.toml cannot be read, or lacks what it must have."""
 
     code = "E223"
     example = "echo '[package' > Capsule.toml; atectl run hello.wasm"
-    default_remedy = "mend the file: [package] with name and version, [[component]] with file"
+    default_remedy = "correct the file: [package] with name and version, [[component]] with file"
 
 
 class ManifestMismatch(CapsuleError):
@@ -70,7 +70,7 @@ class ManifestMismatch(CapsuleError):
 
 
 class HostExhausted(AtectlError):
-    """This machine has no file descriptors, memory or processes left to load a capsule with."""
+    """This machine has no file descriptors, memory or processes left to load a capsule."""
 
     code = "E704"
     example = "(ulimit -n 8; atectl run capsule.wasm)"
@@ -78,8 +78,8 @@ class HostExhausted(AtectlError):
 
 
 class ExtraMissing(AtectlError):
-    """A package that only some capsules ask for is not installed."""
+    """A package that only some capsules need is not installed."""
 
     code = "E721"
     example = "atectl inspect capsule.wasm.br, where the brotli package is not installed"
-    default_remedy = "install it with atectl's extra of that name"
+    default_remedy = "install atectl with the extra that provides it"

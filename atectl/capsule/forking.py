@@ -1,6 +1,6 @@
-"""Forking a process that compiles, and telling how it ended.
+"""Forking a process that compiles, and reporting how it ended.
 
-Whoever forks has one thread: a process with more cannot safely fork one that goes on in Python.
+Only a process with one thread may do so: a fork of one with more cannot safely go on in Python.
 """
 
 import fcntl
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
 
 MOST_SAID_BYTES = 65_536
-"""How much is heard of what such a process says."""
+"""How much of the output of such a process is kept."""
 
 _MOST_TOLD_BYTES = 1000
 _ABOVE = 16
 _LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Who sends these to a whole group of processes means the one that waits for the others."""
+"""Sent to a whole group of processes, these are meant for the process that waits for the others."""
 
 
 class Child:
-    """A process that compiles: what it is, the pipe it answers on, what it has said so far."""
+    """A process that compiles: its task, the pipe it answers on, and its output so far."""
 
     __slots__ = ("_is_over", "_lock", "pid", "pipe", "said", "task")
 
@@ -39,13 +39,13 @@ class Child:
         self._lock = threading.Lock()
 
     def hear(self) -> bytes | None:
-        """Take in what it says, once there is something; what it came to if it says no more."""
+        """Read its output, once there is some. Returns the reply at its end, and None before."""
         said = os.read(self.pipe, MOST_SAID_BYTES)
         if said:
             self.said += said[: MOST_SAID_BYTES - len(self.said)]
             return None
         os.close(self.pipe)
-        # It closes its pipe as it ends; one that did so before ends now.
+        # It closes its pipe when it ends. If it closed the pipe earlier, it is killed now.
         self.cut()
         with self._lock:
             self._is_over = True
@@ -64,9 +64,9 @@ class Child:
         )
 
     def cut(self) -> None:
-        """End it, if it is not over. Any thread may call it."""
+        """Kill it, if it is still running. Any thread may call it."""
         with self._lock:
-            if not self._is_over:  # once it was waited for, another may have its number
+            if not self._is_over:  # once it was waited for, another may have its process ID
                 os.kill(self.pid, signal.SIGKILL)
 
 
@@ -91,7 +91,7 @@ def fork(engine: "LinkingEngine", task: Task, capsule: int, memory: int, cache: 
 
 
 def leave_signals_to_parent() -> None:
-    """Hear of no signal that is meant for the process that waits, nor as it did."""
+    """Ignore signals meant for the process that waits, and keep none of its signal handlers."""
     signal.set_wakeup_fd(-1)
     for number in range(1, signal.NSIG):
         if callable(signal.getsignal(number)):
@@ -104,14 +104,14 @@ def leave_signals_to_parent() -> None:
 def _become(
     descriptors: tuple[int, ...], engine: "LinkingEngine", task: Task, parent: int
 ) -> Never:
-    """Keep these descriptors, from 0 on, and no other; do the task."""
+    """Keep only these descriptors, numbered from 0 on, and do the task."""
     try:
         leave_signals_to_parent()
         above = [fcntl.fcntl(each, fcntl.F_DUPFD_CLOEXEC, _ABOVE) for each in descriptors]
         for target, descriptor in enumerate(above):
             os.dup2(descriptor, target)
         os.closerange(len(descriptors), os.sysconf("SC_OPEN_MAX"))
-        # A panic of the compiler is told in a line, and the number of its threads is known.
+        # A panic of the compiler is one line then, and it has a known number of threads.
         os.environ |= {"RUST_BACKTRACE": "0", "RAYON_NUM_THREADS": str(compile_threads())}
         compile_and_exit(engine, task, parent)
     finally:

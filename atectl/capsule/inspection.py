@@ -1,7 +1,7 @@
-"""One capsule in full, as far as its bytes tell it: nothing of it is compiled, and nothing runs.
+"""Everything that a capsule's bytes tell about it: nothing of it is compiled, and nothing runs.
 
-Whether it is valid is the engine's to say. Reading is bounded: the file, what it decodes to, how
-many entries are walked, how deeply they are followed, how long names and types may be.
+Only the engine can say whether it is valid. Bounded are the sizes of the file and of its decoded
+content, the number of entries, their nesting, and the length of names and types.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ from atectl.errors import CapsuleUnreadable, InvalidCapsule, TruncatedCapsule
 from atectl.units import format_size, show_size
 
 MAX_TEXT_BYTES = 4 << 20
-"""The largest text form that is assembled; that takes up to 75 times as much memory."""
+"""The largest text form that is assembled. Assembling takes up to 75 times as much memory."""
 
 
 class Inspection(NamedTuple):
@@ -35,46 +35,46 @@ class Inspection(NamedTuple):
     kind: Kind
     """Whether it is a core module or a component."""
     form: Literal["binary", "text"]
-    """Which of the two forms is in the file, behind all encodings."""
+    """Which of the two forms is in the file, within all encodings."""
     size_bytes: int
-    """Of the file."""
+    """The size of the file."""
     binary_bytes: int
-    """Of its binary form; offsets of sections are in that."""
+    """The size of its binary form, to which the offsets of sections refer."""
     sha256: str
-    """Of the file, in hexadecimal digits."""
+    """The hash of the file, in hexadecimal digits."""
     encodings: tuple[Encoding, ...]
-    """What lies over the capsule, the outermost first."""
+    """The encodings around the capsule, the outermost first."""
     package: str | None
     """The name in its Capsule.toml, if it has one."""
     package_version: str | None
     """The version in its Capsule.toml, if it has one."""
     module: ModuleFacts | None
-    """What it says of itself, if it is a core module."""
+    """What it says about itself, if it is a core module."""
     component: ComponentFacts | None
-    """What it says of itself, if it is a component."""
+    """What it says about itself, if it is a component."""
     needs: Needs
     """What it needs to run."""
     is_truncated: bool
-    """It ends before what its sections announce."""
+    """Whether it ends before its sections do."""
     faults: tuple[str, ...]
-    """What is wrong with it, each as the end of a sentence; what could be read is there."""
+    """What is wrong with it, each as the end of a sentence. The rest could be read."""
 
 
 def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspection:
     """Read the capsule at `path`, or that of the Capsule.toml there, and tell what it is.
 
     Args:
-        max_bytes: the most bytes that it may have once it is decoded.
+        max_bytes: the maximum size of the decoded capsule.
 
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
-        CapsuleTooLarge: it has more bytes, or more of text than is assembled (exit 126).
+        CapsuleTooLarge: it is larger, or is text above `MAX_TEXT_BYTES` (exit 126).
         NotWebAssembly, PrecompiledCapsule, InvalidCapsule: it is no capsule (exit 126).
         TruncatedCapsule: it ends within its header, or its text form does (exit 126).
         DecodingOverBound, Undecodable: its encoding is a bomb or damaged (exit 126).
         BadManifest, ManifestMismatch: its Capsule.toml is broken or of another file (exit 126).
-        ExtraMissing: its encoding or hash takes a package that is not installed (exit 125).
+        ExtraMissing: its encoding or hash needs a package that is not installed (exit 125).
     """
     described = describe(path)
     decoded = _decoded(described, max_bytes)
@@ -140,18 +140,18 @@ def _binary(name: str, content: bytes) -> bytes:
         return content
     if content.lstrip().startswith((b"(", b";")) and len(content) > MAX_TEXT_BYTES:
         raise CapsuleTooLarge(
-            f"{name} is {show_size(len(content))} of text; to be inspected, no more than "
+            f"{name} is {show_size(len(content))} of text; for an inspection at most "
             f"{format_size(MAX_TEXT_BYTES)} are assembled",
             remedy="assemble it first, for example with wasm-tools parse",
         )
-    # Binaries do without it, and it leads to the engine.
+    # Binaries do not need it, and it imports the engine.
     from atectl.capsule.compiling import binary_form
 
     return binary_form(name, content)
 
 
 def _tables(binary: bytes, faults: Faults) -> int:
-    """How many tables one instantiation can create at most; 0 where that cannot be told."""
+    """How many tables one instantiation can create at most; 0 if that is not known."""
     if faults.told:
         return 0
     from atectl.capsule.outline import outline

@@ -1,8 +1,8 @@
 """What a capsule imports that atectl does not provide, and what functions it exports.
 
-Wasmtime ends the process when asked for a core function type that holds a vector or a typed
-reference. Types are therefore never asked for: where one is to be shown, it is taken from the
-sentence with which the engine refuses a function of another type.
+Wasmtime aborts the process when it is asked for a core function type that has a vector or a typed
+reference. So it is never asked. Where a type is to be shown, it is taken from the message with
+which the engine refuses a function of another type.
 """
 
 import re
@@ -31,7 +31,7 @@ class Linkable(Protocol):
 
     @property
     def name(self) -> str:
-        """By which messages call it."""
+        """Its name in messages."""
 
     @property
     def kind(self) -> "Kind": ...
@@ -41,7 +41,7 @@ class Linkable(Protocol):
 
 
 class NamedCode(NamedTuple):
-    """Compiled code that is no capsule yet."""
+    """Compiled code that has not become a capsule yet."""
 
     name: str
     kind: "Kind"
@@ -125,10 +125,10 @@ THREADS_REMEDY = "a capsule has one thread: build it without threads and shared 
 
 
 def require_imports(engine: LinkingEngine, capsule: Linkable) -> None:
-    """Do nothing if every import can be met. Nothing of the capsule runs.
+    """Check that every import can be met. Nothing of the capsule runs.
 
     Raises:
-        MissingImport: naming the first that cannot, its type, and what would provide it
+        MissingImport: one cannot. The message has the first, its type, and what would provide it
             (exit 126).
     """
     missing = missing_imports(engine, capsule)
@@ -154,7 +154,7 @@ def _cut(name: str) -> str:
 
 
 def missing_imports(engine: LinkingEngine, capsule: Linkable) -> list[MissingImportNote]:
-    """The imports that cannot be met; of a component only the first. Nothing of it runs."""
+    """The imports that cannot be met; for a component only the first. Nothing of it runs."""
     if capsule.kind == "component":
         return _missing_of_component(engine, capsule.code)
     mistyped = _mistyped(engine, capsule.code)
@@ -164,7 +164,7 @@ def missing_imports(engine: LinkingEngine, capsule: Linkable) -> list[MissingImp
 
 
 def exported_functions(engine: Engine, capsule: Linkable) -> list[str]:
-    """The names by which `--invoke` can call a capsule's functions, `INTERFACE#NAME` included."""
+    """The names that `--invoke` accepts for a capsule's functions, `INTERFACE#NAME` included."""
     code: Any = capsule.code
     if capsule.kind == "component":
         return _functions_of(engine, code.type)
@@ -189,7 +189,7 @@ def _functions_of(engine: Engine, owner: Any, prefix: str = "") -> list[str]:
 def _type_of(extern: Any) -> Any:
     try:
         return extern.ty
-    except TypeError:  # a kind of type that wasmtime has and its Python part has not
+    except TypeError:  # a kind of type that wasmtime's Python package does not know
         return None
 
 
@@ -233,7 +233,7 @@ _MISTYPED = re.compile(r"incompatible import type for `(?s:(.*?))`\n(?:.*\n)*\s*
 
 
 def _mistyped(engine: LinkingEngine, module: Any) -> list[MissingImportNote] | None:
-    """The first import that is there, but not of the type wanted; None if all is met."""
+    """The first import that is provided, but with another type; None if all are met."""
     from wasmtime import WasmtimeError
 
     try:
@@ -254,7 +254,7 @@ _WANTED = re.compile(r"expected type `\(func ?(.*?)\)`, found")
 
 
 def _function_type(engine: LinkingEngine, module: Any, name: str) -> str | None:
-    """How the function imported as `name` is typed, such as `function (param i32)`, if known."""
+    """The type of the function imported as `name`, such as `function (param i32)`, if known."""
     from wasmtime import FuncType, ValType, WasmtimeError
 
     linker = engine.module_linker()

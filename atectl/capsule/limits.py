@@ -1,4 +1,4 @@
-"""What a capsule may cost before its first instruction."""
+"""How much memory and time a capsule may take before its first instruction runs."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
-"""From a file to code that may run: found in the cache, or refused, or compiled apart.
+"""From a file to code that may run: found in the cache, refused, or compiled by another process.
 
-This process never holds what is in the file. A capsule that is in the cache is not even read,
-and nothing that judges or compiles is imported for it.
+This process never holds the content of the file. A capsule that is in the cache is not even read,
+and none of the code that judges or compiles is imported for it.
 """
 
 from collections.abc import Callable
@@ -32,7 +32,7 @@ class Capsule(NamedTuple):
     kind: "Kind"
     code: "Code"
     sha256: str
-    """Of the file as it was read."""
+    """The hash of the file, as it was read."""
     table_bound: int
     """How many tables one instantiation can create at most."""
     was_cached: bool
@@ -42,15 +42,15 @@ class Capsule(NamedTuple):
     """Seconds that compiling took by the clock, 0 where it came from the cache."""
     compile_cpu_s: float = 0.0
     compile_peak_bytes: int = 0
-    """Resident bytes that the process that compiled it took at most."""
+    """The most resident bytes that the process that compiled it took."""
     package: str | None = None
-    """What its Capsule.toml calls it, as it is written there; None where it has none."""
+    """The name in its Capsule.toml, as it is written there; None if it has no manifest."""
     version: str | None = None
-    """Which version of that it is, likewise."""
+    """The version in its Capsule.toml, likewise."""
 
     @property
     def title(self) -> str:
-        """What people are told that it is: its file, and its package where it has one."""
+        """What people see as its name: its file, and its package if it has one."""
         return f"{self.name} ({self.package} {self.version})" if self.package else self.name
 
 
@@ -62,7 +62,7 @@ class Uncompiled:
     ) -> None:
         self.name = source.name
         self.sha256 = sha256
-        """Of the file as it was looked up, or read to be compiled; None if it was neither."""
+        """The hash of the file, from looking it up or compiling it; None before."""
         self._engine = engine
         self._source = source
         self._cache = cache
@@ -77,7 +77,7 @@ class Uncompiled:
         self._source.close()
 
     def with_its_own(self, source: Source) -> "Uncompiled":
-        """The same with this source, which it closes."""
+        """A copy of this with another source, which the copy closes."""
         return Uncompiled(self._engine, source, self._cache, self.sha256)
 
     def compile(
@@ -86,15 +86,15 @@ class Uncompiled:
         until: float | None = None,
         begun: "Callable[[Compilation], None] | None" = None,
     ) -> "Capsule | Refusal":
-        """Have it judged and compiled, and keep what that comes to.
+        """Judge and compile it in another process, and keep the result in the cache.
 
         Args:
-            until: when nobody waits for it any more, by `time.monotonic`; None for never.
-            begun: told of the compilation, which it may cut short.
+            until: when to give up waiting, by `time.monotonic`; None for no such time.
+            begun: called with the compilation, so that the caller can cut it short.
 
         Raises:
             DeadlinePassed: that time came first (exit 124).
-            CompilerGone, HostExhausted: nothing was found out about it (exit 125).
+            CompilerGone, HostExhausted: it could not be judged (exit 125).
         """
         try:
             return self._compile(compiler, until, begun)
@@ -134,14 +134,14 @@ class Uncompiled:
         return _as_announced(capsule, self._source)
 
     def _require_announced(self, verdict: "Verdict") -> None:
-        """Do nothing unless what was compiled is not what was held to its manifest before."""
+        """Check that what was compiled is what was compared with its manifest before."""
         if _announced(self._source) is not None and verdict.sha256 not in (None, self.sha256):
             from atectl.capsule.errors import ManifestMismatch
 
             raise ManifestMismatch(f"{self.name} was changed while its hash was checked")
 
     def _keep(self, file: NewFile | None, made: Made, unkept: str) -> CacheUnusable | None:
-        """Have the cache keep the artifact; why it could not, if there is one."""
+        """Keep the artifact in the cache, if there is one. Returns why that failed, or None."""
         if self._cache is None:
             return None
         if file is None or unkept:
@@ -153,7 +153,7 @@ class Uncompiled:
         return None
 
     def _refused(self, verdict: "Verdict") -> "Refusal":
-        """The refusal of a verdict, which is remembered if it would be come to again."""
+        """The refusal of a verdict. It is kept if the next attempt would end the same way."""
         refusal = verdict.refusal
         assert refusal is not None  # noqa: S101 - nothing was made
         if self._cache is not None and self.sha256 is not None and refusal.is_certain:
@@ -168,13 +168,13 @@ def look_up(
     limits: CompileLimits,
     sha256: str | None = None,
 ) -> "Capsule | Refusal | Uncompiled":
-    """What is known of an open capsule: only what is neither of the others holds on to `source`.
+    """What is known about an open capsule. Only an `Uncompiled` keeps `source` and closes it.
 
     Args:
-        sha256: of what `source` holds, None to find it out where it matters.
+        sha256: the hash of the content of `source`; None to find it out if needed.
 
     Raises:
-        AtectlError: as `hash_of` has it.
+        AtectlError: see `hash_of`.
     """
     if sha256 is None and (cache is not None or _announced(source) is not None):
         sha256 = hash_of(source, cache)
@@ -192,13 +192,13 @@ def look_up(
 
 
 def hash_of(source: Source, cache: ArtifactCache | None) -> str:
-    """The hash of what `source` holds, which is not read if the cache has its hash.
+    """The hash of the content of `source`, which is not read if the cache knows its hash.
 
-    If a manifest announces a hash, it is held to that.
+    If a manifest announces a hash, the content must have that.
 
     Raises:
         CapsuleUnreadable: it cannot be read (exit 126).
-        ManifestMismatch: it has not the hash that is announced (exit 126).
+        ManifestMismatch: it does not have the hash that is announced (exit 126).
         ExtraMissing: the package for that hash is not installed (exit 125).
         HostExhausted: no more files can be opened (exit 125).
     """
@@ -216,12 +216,12 @@ def hash_of(source: Source, cache: ArtifactCache | None) -> str:
 
 
 def _announced(source: Source) -> str | None:
-    """The BLAKE3 that its manifest announces; None where there is none."""
+    """The BLAKE3 that its manifest announces; None if there is none."""
     return None if source.manifest is None else source.manifest.blake3
 
 
 def _as_announced(capsule: Capsule, source: Source) -> Capsule:
-    """The capsule with what its manifest calls it."""
+    """The capsule with the name and version in its manifest."""
     manifest = source.manifest
     if manifest is None:
         return capsule
@@ -231,13 +231,13 @@ def _as_announced(capsule: Capsule, source: Source) -> Capsule:
 def find(
     engine: Engine, path: Path, cache: ArtifactCache | None, limits: CompileLimits
 ) -> Capsule | Uncompiled:
-    """The capsule at `path` as the cache has it, or as yet to be compiled.
+    """The capsule at `path`: from the cache, or still to be compiled.
 
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
         CapsuleTooLarge: it is larger than the limits allow (exit 126).
-        CapsuleError: what it holds was refused before, and would be again (exit 126).
+        CapsuleError: its content was refused before, and would be again (exit 126).
         HostExhausted: no more files can be opened (exit 125).
     """
     source = Source.open(path, limits.max_capsule_bytes)
@@ -260,8 +260,8 @@ def load(
     """The capsule at `path`, from the cache or compiled.
 
     Raises:
-        CapsuleError: it is not run (exit 126 or 127).
-        AtectlError: as `find` and `Uncompiled.compile` have it.
+        CapsuleError: it cannot be run (exit 126 or 127).
+        AtectlError: see `find` and `Uncompiled.compile`.
     """
     found = find(engine, path, cache, compiler.limits)
     if isinstance(found, Capsule):
@@ -277,7 +277,7 @@ def required(found: "Capsule | Refusal", name: str) -> Capsule:
         name: of its file.
 
     Raises:
-        AtectlError: it was refused, for this reason (exit 126; 125 where a package is missing).
+        AtectlError: the reason why it was refused (exit 126; 125 if a package is missing).
     """
     if isinstance(found, Capsule):
         return found

@@ -1,8 +1,8 @@
-"""What a Capsule.toml says of a capsule: which file it is, its name, and the hash to hold it to.
+"""What a Capsule.toml says about a capsule: which file it is, its name, and its expected hash.
 
-A manifest may be given in a capsule's place: then the capsule is the component it is there to
-run. And it may lie beside a capsule: then it counts if one of its components is that file.
-Another tool's file of the same name has none, and says nothing. See `manifest_file` for the form.
+A manifest may be given in place of a capsule: then its main component is the capsule. Or it may lie
+beside a capsule: then it counts if one of its components is that file. Another tool's file of the
+same name has no such component, and is ignored. See `manifest_file` for the format.
 """
 
 import os
@@ -19,26 +19,26 @@ MAX_MANIFEST_BYTES = 256 << 10
 
 
 class Described(NamedTuple):
-    """A capsule's file, and what its manifest says of it: None where there is no manifest."""
+    """A capsule's file, and what its manifest says about it: None if there is no manifest."""
 
     capsule: Path
     name: str | None
-    """Of the package, as it is written; make it inert before it is shown."""
+    """The name of the package, as it is written; make it inert before it is shown."""
     version: str | None
-    """Of the package, likewise."""
+    """The version of the package, likewise."""
     blake3: str | None
-    """What the file's hash has to be; None also where the manifest has no hash."""
+    """The expected hash of the file; None also if the manifest has no hash."""
 
 
 def describe(path: Path) -> Described:
-    """The capsule that `path` means, with what a manifest says of it.
+    """The capsule that `path` means, with what a manifest says about it.
 
     Args:
         path: of a capsule, or of a Capsule.toml in its place.
 
     Raises:
-        BadManifest: the manifest cannot be read, is no TOML, or lacks what it has to have; one
-            that is given must describe a component, one that lies beside need not (exit 126).
+        BadManifest: the manifest cannot be read, is not TOML, or lacks what it must have (exit
+            126). One that only lies beside the capsule must be valid if it lists the capsule.
     """
     is_given = path.name == MANIFEST_NAME
     place = path.parent / MANIFEST_NAME
@@ -62,11 +62,11 @@ def describe(path: Path) -> Described:
 
 
 class HashedFile:
-    """A file whose BLAKE3 is taken while it is read: what is compared is what was read.
+    """A file whose BLAKE3 is computed while it is read, so that exactly what was read is checked.
 
     Args:
-        file: read from where it stands to its end.
-        blake3: what the hash has to be.
+        file: read from its current position to its end.
+        blake3: the expected hash.
         name: of the file, for messages.
 
     Raises:
@@ -84,10 +84,10 @@ class HashedFile:
         return piece
 
     def require_match(self) -> None:
-        """Do nothing if the file, read to its end, has the hash it has to have.
+        """Check the hash of the file, which must have been read to its end.
 
         Raises:
-            ManifestMismatch: it has another (exit 126).
+            ManifestMismatch: it is not the expected one (exit 126).
         """
         found = self._hash.hexdigest()
         if found != self._wanted:
@@ -97,7 +97,7 @@ class HashedFile:
 
 
 def _content(path: Path) -> bytes | None:
-    """What is in the manifest at `path`; None if there is none."""
+    """The content of the manifest at `path`; None if there is none."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
@@ -127,7 +127,7 @@ def _blake3(name: str) -> Any:
         from blake3 import blake3
     except ImportError:
         raise ExtraMissing(
-            f"{name}: to check its hash in {MANIFEST_NAME} takes a package that is not installed",
+            f"{name}: checking its hash in {MANIFEST_NAME} needs a package that is not installed",
             remedy="pip install 'atectl[manifest]'",
         ) from None
     return blake3()

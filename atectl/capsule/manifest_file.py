@@ -1,7 +1,7 @@
-"""What stands in a Capsule.toml: a package and its components.
+"""The content of a Capsule.toml: a package and its components.
 
-The file is that of Astrid's capsules. Of its many keys these matter here, and all others are
-passed over:
+The format is that of Astrid's capsules. Of its many keys only these matter here; all others are
+ignored:
 
     [package]
     name = "prices"
@@ -12,7 +12,7 @@ passed over:
     hash = "af13…"          # BLAKE3 of that file, 64 hexadecimal digits; may be left out
     type = "executable"     # or "library"; executable if left out
 
-An early form has a single component, as a table of its own.
+An early version of the format has a single component, in a plain table `[component]`.
 """
 
 import os
@@ -29,7 +29,7 @@ MAX_COMPONENTS = 1000
 """How many components a manifest may list."""
 
 MAX_TEXT_CHARACTERS = 200
-"""The longest name and version that are taken."""
+"""The longest name and version that are accepted."""
 
 _HASH_PREFIX = "blake3:"
 _HASH_DIGITS = 64
@@ -37,7 +37,7 @@ _LIBRARY = "library"
 
 
 class Package(NamedTuple):
-    """`[package]`: what the capsule is called."""
+    """`[package]`: the name and version of the capsule."""
 
     name: str
     """Its name; make it inert before it is shown."""
@@ -51,22 +51,22 @@ class Component(NamedTuple):
     file: str
     """Relative to the manifest's folder, or absolute."""
     blake3: str | None = None
-    """The BLAKE3 of that file; without it any file of that name is taken."""
+    """The BLAKE3 of that file; without it any file of that name is accepted."""
     is_library: bool = False
-    """Whether it is there for others to use, and not to be run by itself."""
+    """Whether it is for others to use, and not to be run by itself."""
 
 
 class Manifest(NamedTuple):
-    """A Capsule.toml: what a capsule is called, and its files."""
+    """A Capsule.toml: the name and version of a capsule, and its files."""
 
     package: Package
-    """What the capsule is called."""
+    """The name and version of the capsule."""
     components: tuple[Component, ...]
     """Its files."""
 
     @property
     def main(self) -> Component:
-        """The component that is run: the first that is no library, or the first of all."""
+        """The component that is run: the first that is not a library, or else the first."""
         return next((each for each in self.components if not each.is_library), self.components[0])
 
 
@@ -143,10 +143,10 @@ FILE = Table(
 
 
 def read_manifest(path: Path, content: bytes) -> Manifest:
-    """The manifest that stands in `content`; `path` is for messages.
+    """The manifest in `content`; `path` is for messages.
 
     Raises:
-        BadManifest: it is no TOML, or lacks what it has to have (exit 126).
+        BadManifest: it is not TOML, or lacks what it must have (exit 126).
     """
     try:
         return Manifest(**FILE.values(_tables(content)))
@@ -155,12 +155,12 @@ def read_manifest(path: Path, content: bytes) -> Manifest:
 
 
 def read_manifest_of(path: Path, content: bytes, capsule: str) -> tuple[Manifest, Component] | None:
-    """The manifest in `content` and its component whose file is `capsule`, beside the manifest.
+    """The manifest in `content`, and its component whose file is `capsule` in the same folder.
 
-    None if it has none: then it may well be another tool's, and lack what ours have to have.
+    None if it has no such component: it may be another tool's file then, and need not be valid.
 
     Raises:
-        BadManifest: as `read_manifest`, but where it has no such component (exit 126).
+        BadManifest: as `read_manifest`, if it has such a component (exit 126).
     """
     try:
         tables = _tables(content)
@@ -185,7 +185,7 @@ def _tables(content: bytes) -> dict[str, Any]:
 
 
 def _entries(tables: Mapping[str, Any]) -> list[Any]:
-    """The components as they are written, whatever stands there."""
+    """The components as they are written, whatever their type."""
     written = tables.get("component", [])
     return written if isinstance(written, list) else [written]
 

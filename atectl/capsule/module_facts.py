@@ -1,4 +1,4 @@
-"""What a core module says of itself: records, and how bounds are written."""
+"""What a core module says about itself: records, and its limits as text."""
 
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ class Import(NamedTuple):
     """One import of a module."""
 
     module: str
-    """The first part of its name: whose it is."""
+    """The first part of its name: the module that has to provide it."""
     name: str
     """The second part of its name. Both are as they are written; make them inert first."""
     kind: str
@@ -30,24 +30,24 @@ class Export(NamedTuple):
     kind: str
     """`function`, `table`, `memory`, `global` or `tag`."""
     type: str
-    """As that of an import; empty where it names something that is not there."""
+    """As for an import; empty if it refers to something that does not exist."""
 
 
 class Memory(NamedTuple):
     """One memory of a module, imported or its own."""
 
     minimum_bytes: int
-    """What it has as it starts."""
+    """Its initial size."""
     maximum_bytes: int | None
-    """What it may grow to, by its own word; null for as much as its kind can have."""
+    """The maximum size that it declares; null if it declares none."""
     is_imported: bool
-    """It is made by whoever runs the module."""
+    """Whether the module imports it, so that its host has to create it."""
     is_shared: bool
-    """Threads may share it."""
+    """Whether threads may share it."""
     is_64: bool
-    """Its addresses have 64 bits."""
+    """Whether its addresses have 64 bits."""
     page_bytes: int
-    """What it is counted in, 65,536 as a rule."""
+    """Its page size, usually 65,536."""
 
 
 class Table(NamedTuple):
@@ -56,17 +56,17 @@ class Table(NamedTuple):
     element: str
     """The type of its elements, such as `funcref`."""
     minimum: int
-    """How many elements it has as it starts."""
+    """Its initial number of elements."""
     maximum: int | None
-    """How many it may grow to, by its own word; null for as many as the engine allows."""
+    """The maximum number of elements that it declares; null if it declares none."""
     is_imported: bool
-    """It is made by whoever runs the module."""
+    """Whether the module imports it, so that its host has to create it."""
     is_64: bool
-    """Its indices have 64 bits."""
+    """Whether its indices have 64 bits."""
 
 
 class Counts(NamedTuple):
-    """How many a module has of each; imported ones count."""
+    """How many a module has of each kind, imported ones included."""
 
     types: int = 0
     """Entries of its type section."""
@@ -81,7 +81,7 @@ class Counts(NamedTuple):
     globals: int = 0
     """Globals."""
     tags: int = 0
-    """Tags, which exceptions have."""
+    """Tags, the kinds of exceptions."""
     exports: int = 0
     """Exports."""
     elements: int = 0
@@ -91,36 +91,36 @@ class Counts(NamedTuple):
 
 
 class ModuleFacts(NamedTuple):
-    """What a core module says of itself. Of each list the first `MAX_LISTED` entries are there."""
+    """What a core module says about itself. Each list has its first `MAX_LISTED` entries."""
 
     counts: Counts
-    """How many it has of everything, listed or not."""
+    """How many it has of each kind, listed or not."""
     imports: tuple[Import, ...]
-    """What it imports, in its order."""
+    """What it imports, in the order of the binary."""
     exports: tuple[Export, ...]
-    """What it exports, in its order."""
+    """What it exports, in the order of the binary."""
     memories: tuple[Memory, ...]
     """Its memories, imported ones first."""
     tables: tuple[Table, ...]
     """Its tables, imported ones first."""
     initial_bytes: int
-    """What its own memories have together as it starts."""
+    """The initial size of its own memories together, without imported ones."""
     largest_table: int
-    """How many elements the largest of its own tables has as it starts."""
+    """The initial number of elements of the largest of its own tables."""
     globals: tuple[str, ...]
-    """The type of each, such as `mut i32`."""
+    """The type of each global, such as `mut i32`."""
     start: int | None
-    """The index of the function that runs as it is instantiated, if there is one."""
+    """The index of the function that runs when it is instantiated, if there is one."""
     names: Names
     """What its `name` section says."""
     producers: tuple[Producer, ...]
     """The tools that made it."""
     target_features: tuple[str, ...]
-    """What it was compiled to use, as its toolchain wrote it down."""
+    """The features that it was compiled to use, as its toolchain recorded them."""
     features: tuple[str, ...]
-    """The proposals that its sections show it to use; instructions are not looked at."""
+    """The WebAssembly proposals that it uses, as far as its sections show without instructions."""
     sections: tuple[Section, ...]
-    """Its sections, in its order."""
+    """Its sections, in the order of the binary."""
 
 
 def memory_text(memory: Memory) -> str:

@@ -1,7 +1,7 @@
 """Reading a core module from its sections, without compiling it.
 
-Function bodies are not read, but for the types of their locals; whether the module is valid is
-the engine's to say.
+Of function bodies only the types of the locals are read. Only the engine can say whether the module
+is valid.
 """
 
 from array import array
@@ -47,9 +47,9 @@ _NAMES_AND_TYPES, _TYPE_AND_NAMES = 0x7F, 0x7E
 
 
 def read_module(reader: Reader, faults: Faults) -> ModuleFacts:
-    """The facts of the module whose first section `reader` stands at.
+    """The facts of a module. `reader` is at its first section.
 
-    What is wrong is told to `faults`, and what can be read nevertheless is.
+    Faults are added to `faults`; everything that can still be read is read.
     """
     module = _Module()
     try:
@@ -64,7 +64,7 @@ def read_module(reader: Reader, faults: Faults) -> ModuleFacts:
 
 
 class _Module:
-    """A module as it is read."""
+    """A module while it is read."""
 
     def __init__(self) -> None:
         self.sections: list[Section] = []
@@ -87,7 +87,7 @@ class _Module:
         self._target_features: tuple[str, ...] = ()
 
     def read(self, found: Found, contents: Reader) -> None:
-        """Go through one section."""
+        """Read one section."""
         self._entries[found.number] += found.section.entries or 0
         readers: dict[int, Callable[[Reader], None]] = {
             CUSTOM: self._read_custom,
@@ -107,7 +107,7 @@ class _Module:
             readers[found.number](contents)
 
     def tell_what_is_missing(self, reader: Reader, faults: Faults) -> None:
-        """Tell of bodies that were announced and of which there is no section at all."""
+        """Report functions and data that are declared but whose section is missing."""
         if self._entries[_FUNCTIONS] and not self._entries[_CODE]:
             faults.tell_end(reader, "the code of its functions is not there")
         if self._announced_data and not self._entries[_DATA]:
@@ -189,7 +189,7 @@ class _Module:
             self._imports.append(Import(module, name, kind, type_))
 
     def _read_type(self, reader: Reader, kind: str, *, is_imported: bool) -> str:
-        """The type that stands next, noted as that of the next index of its kind."""
+        """Read the next type, and record it for the next index of its kind."""
         match kind:
             case "function":
                 self._function_types.append(reader.number())
@@ -262,7 +262,7 @@ class _Module:
                 self._exports.append(Export(name, kind, self._type_of(kind, index)))
 
     def _type_of(self, kind: str, index: int) -> str:
-        """The type of the `index`th of a kind, as text; empty if there is none."""
+        """The type, as text, of the entity of a kind at `index`; empty if there is none."""
         try:
             match kind:
                 case "function":

@@ -1,4 +1,4 @@
-"""What custom sections tell of a binary: names, the tools that made it, what it was made for.
+"""What custom sections tell about a binary: names, the tools that made it, what it was made for.
 
 The sections are `name` of the core specification's appendix, and `producers` and
 `target_features` of the tool conventions.
@@ -18,11 +18,11 @@ class Names(NamedTuple):
     """The `name` section. A name is as it is written; make it inert before it is shown."""
 
     module: str | None
-    """What the module calls itself, if it does."""
+    """The name that the module gives itself, if any."""
     functions: int
     """How many of its functions have names."""
     start: str | None
-    """The name of the start function, if it has one and that has a name."""
+    """The name of the start function, if there is one and it has a name."""
 
 
 class Producer(NamedTuple):
@@ -31,16 +31,16 @@ class Producer(NamedTuple):
     field: str
     """`language`, `processed-by` or `sdk`."""
     name: str
-    """What it is called."""
+    """Its name."""
     version: str
-    """Empty where none is said."""
+    """Its version; empty if not given."""
 
 
 NO_NAMES = Names(None, 0, None)
 
 
 def read_names(reader: Reader, start: int | None) -> Names:
-    """A `name` section, from behind its own name.
+    """Read a `name` section, whose own name was read before.
 
     Args:
         start: the index of the start function, if there is one.
@@ -59,7 +59,7 @@ def read_names(reader: Reader, start: int | None) -> Names:
 
 
 def read_component_name(reader: Reader) -> str | None:
-    """What a component calls itself in a `component-name` section, from behind its own name."""
+    """The component's name in a `component-name` section, whose own name was read before."""
     while not reader.is_at_end:
         reader.count_item()
         number = reader.byte()
@@ -70,7 +70,7 @@ def read_component_name(reader: Reader) -> str | None:
 
 
 def _name_of(reader: Reader, count: int, wanted: int) -> str | None:
-    """The name of function `wanted` in a list that is in order of indices."""
+    """The name of function `wanted` in a list sorted by index."""
     for _ in range(count):
         reader.count_item()
         index = reader.number()
@@ -83,7 +83,7 @@ def _name_of(reader: Reader, count: int, wanted: int) -> str | None:
 
 
 def read_producers(reader: Reader) -> tuple[Producer, ...]:
-    """A `producers` section, from behind its own name."""
+    """Read a `producers` section, whose own name was read before."""
     found: list[Producer] = []
     for _ in reader.entries():
         field = reader.name()
@@ -96,10 +96,10 @@ def read_producers(reader: Reader) -> tuple[Producer, ...]:
 
 
 def read_target_features(reader: Reader) -> tuple[str, ...]:
-    """A `target_features` section, from behind its own name: those that the code may use.
+    """The features that the code may use, of a `target_features` section after its own name.
 
     Raises:
-        MalformedBinary: a feature is neither used nor ruled out.
+        MalformedBinary: a feature is marked neither as used nor as not used.
     """
     found: list[str] = []
     for _ in reader.entries():

@@ -27,7 +27,7 @@ _EXAMPLES = {
     "char": "x",
     "string": "text",
 }
-"""A word for each type that is simple enough to have one."""
+"""An example argument for each simple type."""
 
 
 Entry = Literal["command", "functions", "nothing"]
@@ -37,26 +37,26 @@ class Needs(NamedTuple):
     """What a capsule needs to run."""
 
     entry: Entry
-    """`command` to be run by itself, `functions` to be called by name, or `nothing` to call."""
+    """`command` if it runs by itself, `functions` if they are called by name, or `nothing`."""
     wasi: str | None
-    """`preview 1` or `0.2`, if it imports anything of it."""
+    """`preview 1` or `0.2`, if it imports anything from it."""
     missing_imports: tuple[MissingImportNote, ...]
-    """What it imports and atectl does not provide; shared memories of its own are listed too."""
+    """Imports that atectl does not provide. Shared memories of its own are listed too."""
     min_memory_bytes: int | None
     """The smallest `--max-mem` that lets it start, by the sizes that it declares, at least 1.
 
-    What is allocated as it starts, such as objects on the GC heap, comes on top. Null for a
+    What it allocates when it starts, such as objects on the GC heap, comes on top. Null for a
     capsule that is cut off or damaged.
     """
     command: str | None
-    """A command line that runs it; null if it cannot run, or there is nothing to call."""
+    """A command line that runs it; null if it cannot run, or if there is nothing to call."""
 
 
 def needs_of_module(facts: ModuleFacts, path: str, tables: int) -> Needs:
     """What a core module needs.
 
     Args:
-        path: as it is to stand in the command line.
+        path: as it should appear in the command line.
         tables: how many tables one instantiation can create at most.
     """
     missing = [*_missing_of_module(facts.imports), *_shared(facts.memories)]
@@ -115,7 +115,7 @@ def _needs(
 
 
 def _example(functions: list[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """How the easiest of the functions is called: the option that names it, and its arguments."""
+    """A call of the function with the easiest arguments: the option that names it, and those."""
     calls = [(name, _example_arguments(type_)) for name, type_ in functions]
     name, arguments = min(calls, key=lambda call: sum(word.startswith("<") for word in call[1]))
     return ["--invoke", name], arguments
@@ -144,7 +144,7 @@ def _missing_of_module(imports: tuple[Import, ...]) -> Iterator[MissingImportNot
 def _shared(memories: tuple[Memory, ...]) -> Iterator[MissingImportNote]:
     for index, memory in enumerate(memories):
         if memory.is_shared and not memory.is_imported:
-            reason = "which no quota could be held over"
+            reason = "which no quota can limit"
             yield MissingImportNote(f"memory {index}", "shared memory", reason, THREADS_REMEDY)
 
 
@@ -175,12 +175,12 @@ def _functions_of(exports: tuple[WorldEntry, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _is_free(item: WorldItem) -> bool:
-    """Whether a function is none of a resource's and waits for nothing."""
+    """Whether a function is neither a resource's nor async."""
     return not item.name.startswith("[") and not item.type.startswith("async ")
 
 
 def _example_arguments(type_: str) -> list[str]:
-    """A word for each parameter of a function: a value of its type, or its type in brackets."""
+    """An argument for each parameter of a function: an example value, or its type in brackets."""
     kinds = [each.rpartition(": ")[2] for each in _parameters(type_)]
     return [
         _EXAMPLES.get(kind) or ("[]" if kind.startswith("list<") else f"<{kind}>") for kind in kinds
@@ -188,7 +188,7 @@ def _example_arguments(type_: str) -> list[str]:
 
 
 def _parameters(type_: str) -> list[str]:
-    """The parameters in a function's type, which are within its first parentheses."""
+    """The parameters in a function's type: what is within its first parentheses."""
     found, depth, start = [], 0, 0
     for place, character in enumerate(type_):
         if character in "(<{":

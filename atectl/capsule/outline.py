@@ -1,7 +1,7 @@
-"""The outline of a WebAssembly binary: its kind, whether it is whole, and what it comes to.
+"""The outline of a WebAssembly binary: its kind, whether it is complete, and what it creates.
 
-Only what the sections say on their face is read; whether the binary is valid is the engine's
-to judge. The formats are those of the core specification 3.0 and of the component model.
+Little more than the heads of its sections is read; only the engine can say whether it is valid. The
+formats are those of the core specification 3.0 and of the component model.
 """
 
 from typing import NamedTuple
@@ -10,10 +10,10 @@ from atectl.capsule.binary import HEADER_BYTES, MAGIC, EndOfBinary, Reader, kind
 from atectl.engine.kind import Kind
 
 MAX_TABLE_BOUND = 10_000
-"""Where `table_bound` ends; a store holds no more tables than this by wasmtime's own default."""
+"""The highest `table_bound`. By wasmtime's default a store holds no more tables than this."""
 
 MAX_INSTANCES = 10_000
-"""The most instances that a component may make; a store holds no more by wasmtime's own default.
+"""The most instances that a component may make. By wasmtime's default a store holds no more.
 
 The engine lays out each of them when it compiles, in some 350 bytes.
 """
@@ -28,7 +28,7 @@ class Outline(NamedTuple):
 
     kind: Kind
     is_truncated: bool
-    """The file ends before what its sections announce."""
+    """Whether the file ends before its sections do."""
     table_bound: int
     """How many tables one instantiation can create at most, 0 to `MAX_TABLE_BOUND`."""
     instances: int
@@ -36,10 +36,10 @@ class Outline(NamedTuple):
 
 
 def outline(binary: bytes) -> Outline:
-    """The outline of `binary`, which begins with `MAGIC` or is a part of the 8-byte header.
+    """The outline of `binary`, which begins with `MAGIC` or is cut off within the 8-byte header.
 
     Raises:
-        MalformedBinary: it is of no known version, or what its sections announce is not there.
+        MalformedBinary: its version is unknown, or a section holds less than it declares.
     """
     if 0 < len(binary) < HEADER_BYTES and MAGIC.startswith(binary[:4]):
         return Outline("module", True, 0, 1)
@@ -48,7 +48,7 @@ def outline(binary: bytes) -> Outline:
         return Outline(kind, True, 0, 1)
     reader = Reader(binary, HEADER_BYTES, len(binary))
     if kind == "component":
-        # Most capsules are modules, and each would pay for its import.
+        # Most capsules are modules, and should not pay for this import.
         from atectl.capsule.composition import composition
 
         made = composition(reader)
@@ -60,10 +60,10 @@ def outline(binary: bytes) -> Outline:
 
 
 def imports_alone(binary: bytes, kind: Kind) -> bytes | None:
-    """A binary that imports what `binary` does and has nothing else; None if that is nothing.
+    """A binary that has only the imports of `binary`; None if it imports nothing.
 
-    Of a component only what stands before all that it defines: there its imports are. What the
-    types that are left out of it held is for the engine to miss.
+    Of a component only the part before its first definition is taken, where its imports are. If
+    an import needs a type that is left out so, the engine refuses the result.
 
     Raises:
         MalformedBinary: `binary` does not hold its sections.
@@ -96,7 +96,7 @@ def _holds_its_sections(reader: Reader) -> bool:
 
 
 def _module_counts(reader: Reader) -> dict[int, int]:
-    """The sections of a core module; for those that matter here, how many entries each has."""
+    """The sections of a core module, with the number of entries where it matters here."""
     counts: dict[int, int] = {}
     while not reader.is_at_end:
         number, contents = reader.section()
@@ -106,7 +106,7 @@ def _module_counts(reader: Reader) -> dict[int, int]:
 
 
 def _lacks_bodies(counts: dict[int, int]) -> bool:
-    """Whether functions or data are announced whose bodies should have followed."""
+    """Whether functions or data are declared whose section is missing."""
     return bool(
         (counts.get(_FUNCTIONS) and _CODE not in counts)
         or (counts.get(_DATA_COUNT) and _DATA not in counts)

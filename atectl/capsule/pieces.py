@@ -1,4 +1,4 @@
-"""Bytes that come in pieces: read from a file, looked at before they are taken, put together."""
+"""Bytes in pieces: read from a file, looked at before they are consumed, joined."""
 
 import io
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from hashlib import sha256
 from typing import Protocol
 
 PIECE_BYTES = 64 << 10
-"""The most bytes that are handled at once."""
+"""The maximum number of bytes that are handled at once."""
 
 
 class Readable(Protocol):
-    """A binary file, or what reads like one."""
+    """A binary file, or an object that reads like one."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -22,7 +22,7 @@ class FilePieces:
         self._file = file
         self._hash = sha256()
         self.size_bytes = 0
-        """How much was read so far."""
+        """How many bytes were read so far."""
 
     def __iter__(self) -> Iterator[bytes]:
         while piece := self._file.read(PIECE_BYTES):
@@ -32,19 +32,19 @@ class FilePieces:
 
     @property
     def sha256(self) -> str:
-        """Of what was read so far, in hexadecimal digits."""
+        """The hash of what was read so far, in hexadecimal digits."""
         return self._hash.hexdigest()
 
 
 class Pieces:
-    """Pieces of which the first can be looked at. They can be gone through once."""
+    """Pieces whose beginning can be looked at first. They can be iterated once."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._rest = pieces
         self._head = b""
 
     def peek(self, count: int) -> bytes:
-        """At least the first `count` bytes, or all that there are."""
+        """At least the first `count` bytes, or all if there are fewer."""
         held = [self._head]
         size = len(self._head)
         while size < count and (piece := next(self._rest, None)) is not None:
@@ -59,7 +59,7 @@ class Pieces:
 
 
 def joined(pieces: Pieces, max_bytes: int) -> bytes | None:
-    """All the pieces as one; None, and nothing is kept, if they are more than `max_bytes`.
+    """All pieces joined; None if they are more than `max_bytes` together.
 
     The buffer grows in place and becomes the result: there is never a second copy.
     """

@@ -1,7 +1,7 @@
 """What atectl provides to capsules, by name, without asking the engine.
 
-These are facts of the engine's linkers, held to them by a test: WASI preview 1 for core modules,
-WASI 0.2 without HTTP for components.
+That is WASI preview 1 for core modules, and WASI 0.2 without HTTP for components. A test compares
+these tables with the linkers of the engine.
 """
 
 import re
@@ -64,8 +64,8 @@ _NAMED_0_2 = re.compile(r"(wasi:[a-z0-9-]+/[a-z0-9-]+)@0\.2\.[0-9]+", re.ASCII)
 def is_of_wasi_0_2(name: str) -> bool:
     """Whether an import of a component, such as `wasi:cli/stdout@0.2.3`, is of WASI 0.2 here.
 
-    Every version 0.2.N is the same to the engine. An interface may have functions that came with
-    a later one: that shows when it is run.
+    The engine treats all versions 0.2.N alike. The capsule may need a function that only a later
+    version has: that is found out when it is loaded.
     """
     match = _NAMED_0_2.fullmatch(name)
     return match is not None and match[1] in WASI_0_2

@@ -1,4 +1,4 @@
-"""Why a capsule is not run, in a form that outlives the process that found it out."""
+"""Why a capsule is not run, in a form that can be stored and sent to another process."""
 
 from typing import NamedTuple
 
@@ -9,11 +9,11 @@ from atectl.errors import AtectlError, CapsuleError
 
 
 class Refusal(NamedTuple):
-    """A verdict on the content of a capsule.
+    """Why the content of a capsule is not run.
 
-    `said` follows the name of the file, which is no part of the verdict. `limit` is the limit
-    that was too low, in bytes or seconds, 0 where none would have been high enough. One that
-    `is_certain` would be found again.
+    `said` is the message without the name of the file, which it begins with. `limit` is the limit
+    that was too low, in bytes or seconds; 0 if the reason is not a limit. If it `is_certain`, the
+    next attempt would end the same way.
     """
 
     code: str
@@ -24,7 +24,7 @@ class Refusal(NamedTuple):
 
     @classmethod
     def of(cls, error: AtectlError, name: str) -> "Refusal":
-        """The verdict that an error tells, whose message begins with the file's name."""
+        """The refusal of an error, whose message begins with the file's name."""
         said = str(error).removeprefix(name)
         return cls(error.code, said, error.remedy, is_certain=isinstance(error, CapsuleError))
 
@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
         return True
 
     def record(self) -> dict[str, str]:
-        """The verdict as named lines."""
+        """The refusal as named lines."""
         return {
             "code": self.code,
             "said": escape(self.said),
@@ -54,7 +54,7 @@ class Refusal(NamedTuple):
 
     @classmethod
     def read(cls, record: dict[str, str]) -> "Refusal":
-        """What `record` told."""
+        """The refusal that `record` was made from."""
         return cls(
             record["code"],
             unescape(record["said"]),

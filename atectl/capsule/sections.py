@@ -1,7 +1,7 @@
-"""The sections of a binary: where each is, how large, and what is wrong with the walk so far.
+"""The sections of a binary: where each is, how large, and which faults were found on the way.
 
-Unlike an outline, this goes as far as it can: the sections of a truncated binary are told up to
-where it ends, and a section that is damaged does not hide those behind it.
+Unlike an outline, this goes as far as it can. The sections of a truncated binary are listed up to
+its end, and a damaged section does not hide those after it.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,10 +11,10 @@ from atectl.capsule.binary import EndOfBinary, MalformedBinary, Reader, TooManyI
 from atectl.engine.kind import Kind
 
 MAX_LISTED = 1_000
-"""How many of anything are listed; the rest is counted."""
+"""The maximum number of entries in any list; the rest is only counted."""
 
 MAX_SECTIONS = 10_000
-"""How many sections of a module or component are walked; a large component has some hundreds."""
+"""How many sections of a module or component are read; a large component has some hundreds."""
 
 CUSTOM = 0
 
@@ -54,7 +54,7 @@ _COUNTED = {
     "module": {1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 13},
     "component": {2, 3, 5, 6, 7, 8, 10, 11, 12},
 }
-"""The sections that begin with how many entries they have."""
+"""The sections that begin with the number of their entries."""
 
 
 class Section(NamedTuple):
@@ -63,15 +63,15 @@ class Section(NamedTuple):
     name: str
     """`type`, `import` …; `custom NAME` for a custom section, whose name is as it is written."""
     offset: int
-    """Of its contents, in bytes from the beginning of the binary."""
+    """Where its contents begin, in bytes from the beginning of the binary."""
     size_bytes: int
-    """Of its contents, as it announces them."""
+    """The size of its contents, as declared."""
     entries: int | None
-    """How many it has; null if its kind has none, or if they cannot be read."""
+    """The number of its entries; null if its kind has none, or if it cannot be read."""
 
 
 MAX_FAULTS = 20
-"""How many faults are told of."""
+"""How many faults are kept."""
 
 
 class Faults:
@@ -86,7 +86,7 @@ class Faults:
             self._told[fault] = None
 
     def tell_end(self, reader: Reader, fault: str) -> None:
-        """Tell of something that lies beyond what `reader` has: beyond the end of all, perhaps."""
+        """Add a fault of something beyond the end of `reader`, perhaps of the whole binary."""
         self.is_truncated |= reader.end == len(reader.data)
         self.tell(fault)
 
@@ -97,7 +97,7 @@ class Faults:
 
 
 class Found(NamedTuple):
-    """A section come upon, and its contents as far as they are there."""
+    """A section that was found, and its contents as far as they exist."""
 
     number: int
     section: Section
@@ -106,10 +106,10 @@ class Found(NamedTuple):
 
 
 def walk(reader: Reader, kind: Kind, faults: Faults) -> Iterator[Found]:
-    """The sections from where `reader` stands to its end; see `explore` for their contents.
+    """The sections from the position of `reader` to its end; see `explore` for their contents.
 
     Raises:
-        TooManyItems: it has more sections and entries than are walked.
+        TooManyItems: it has more sections and entries than are read.
     """
     names = _MODULE_SECTIONS if kind == "module" else _COMPONENT_SECTIONS
     walked = 0
@@ -144,10 +144,10 @@ def walk(reader: Reader, kind: Kind, faults: Faults) -> Iterator[Found]:
 
 
 def explore(found: Found, faults: Faults, read: Callable[[Reader], None]) -> None:
-    """Have `read` go through a section's contents; a fault in them is told of, and left.
+    """Let `read` read a section's contents. A fault in them is added to `faults`.
 
     Raises:
-        TooManyItems: that is no fault of one section, but the end of the walk.
+        TooManyItems: this is not a fault of one section: nothing more is to be read.
     """
     try:
         read(found.contents)
@@ -168,5 +168,5 @@ def _section(number: int, kind: Kind, bare: Section, contents: Reader) -> Sectio
         if number in _COUNTED[kind]:
             return bare._replace(entries=peeked.number())
     except MalformedBinary:
-        pass  # whoever reads the contents meets it too, and tells
+        pass  # reading the contents meets the same fault, and reports it
     return bare

@@ -1,7 +1,7 @@
 """The capsules of a host, each compiled once however many leases ask for it at the same time.
 
-A path is looked at for each lease, so that what runs is what is there then. What was loaded is
-kept by its content. A failure that says nothing of the content is kept by nobody.
+The file at a path is checked for each lease, so that its current content runs. Loaded capsules are
+kept by content. A failure that says nothing about the content is not kept.
 """
 
 import os
@@ -21,25 +21,25 @@ from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalErr
 from atectl.system.descriptors import reserve
 
 MAX_CAPSULES = 256
-"""The most paths, capsules and refusals that are kept; what came first goes first."""
+"""The most paths, and the most capsules and refusals, that are kept; the oldest go first."""
 
 _LOOK_S = 0.05
-"""How often one that waits to be compiled looks whether anybody still wants it."""
+"""Seconds between two checks whether a capsule that waits to be compiled is still wanted."""
 
 Known = Capsule | Refusal
 
 
 class _Seen(NamedTuple):
-    """What was found at a path: the file as it was, and the hash of what it held."""
+    """What was found at a path: the identity of the file, and the hash of its content."""
 
     identity: str
     sha256: str
 
 
 class _Loading:
-    """One content that is being loaded, and for how many.
+    """One content that is being loaded, and how many wait for it.
 
-    A `Future` is most of this, and imports logging.
+    A `Future` could do most of this, but it imports logging.
     """
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class _Loading:
         self._lock = threading.Lock()
 
     def begun(self, compilation: Compilation) -> None:
-        """Take note of what to cut short."""
+        """Remember the compilation, so that `abandon` can cut it short."""
         with self._lock:
             self._compilation = compilation
             if self._is_abandoned:
@@ -70,7 +70,7 @@ class _Loading:
         return self._is_abandoned
 
     def end(self, came_to: Known | BaseException) -> None:
-        """Tell what it came to, or what kept that from being found out."""
+        """Set the result, or the error that prevented one."""
         if isinstance(came_to, BaseException):
             if not isinstance(came_to, AtectlError):
                 came_to = InternalError(f"{type(came_to).__name__}: {came_to}")
@@ -80,15 +80,15 @@ class _Loading:
         self._ended.set()
 
     def has_ended(self, until: float | None) -> bool:
-        """Whether it is over, once it is or that time has come."""
+        """Wait until it is over or that time has come. Returns whether it is over."""
         return self._ended.wait(None if until is None else max(0.0, until - time.monotonic()))
 
     def result(self) -> Known:
-        """What it came to; raises what kept it from being found out."""
+        """The result; raises the error that prevented one."""
         if self._known is not None:
             return self._known
         failure = self._failure or InternalError("a capsule was neither loaded nor refused")
-        # One of its own for each who asks: an error that is raised keeps where it was.
+        # A new error for each caller, since raising an error changes its traceback.
         raise type(failure)(str(failure), remedy=failure.remedy)
 
 
@@ -97,8 +97,8 @@ class CapsuleShelf:
 
     Args:
         engine: what they are compiled for.
-        cache: where compiled capsules are kept, None for nowhere but here.
-        compiler: what compiles those that are not there; closed with this.
+        cache: where compiled capsules are kept; None to keep them only here.
+        compiler: compiles those that are not in the cache; closed with this.
         at_once: how many it compiles at the same time.
     """
 
@@ -123,13 +123,13 @@ class CapsuleShelf:
         """The capsule that is at `path` now.
 
         Args:
-            until: when it is not waited for any more, by `time.monotonic`; None for never.
+            until: when to give up waiting, by `time.monotonic`; None for no such time.
 
         Raises:
-            CapsuleError: what is there is not run (exit 126 or 127).
+            CapsuleError: it cannot be run (exit 126 or 127).
             DeadlinePassed: that time came first (exit 124).
             CompilerGone: the process that compiled it was ended, or this is closed (exit 125).
-            HostExhausted: there was not room to find it out (exit 125).
+            HostExhausted: the machine had too few resources left to load it (exit 125).
         """
         known = self._unchanged(path)
         if known is None:
@@ -138,11 +138,11 @@ class CapsuleShelf:
         return capsule if capsule.name == path.name else capsule._replace(name=path.name)
 
     def close(self) -> None:
-        """Cut short what is being compiled, and compile nothing more; idempotent."""
+        """Cut all compilations short, and begin no more; idempotent."""
         self._compiler.close()
 
     def _unchanged(self, path: Path) -> Known | None:
-        """What is known of the file at `path` if it is the same as it was."""
+        """What is known about the file at `path`, if it has not changed."""
         seen = self._seen.get(path)
         if seen is None:
             return None
@@ -158,7 +158,7 @@ class CapsuleShelf:
             with reserve():
                 sha256 = hash_of(source, self._cache)
             known = self._load(source, sha256, until)
-        # One that changed a moment ago could change again and look the same.
+        # A file that changed a moment ago could change again without a visible difference.
         if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
             with self._lock:
                 self._take_note(path, _Seen(identity_of(source.status), sha256))
@@ -169,7 +169,7 @@ class CapsuleShelf:
             return Source.open(path, self._compiler.limits.max_capsule_bytes)
 
     def _take_note(self, path: Path, seen: _Seen) -> None:
-        """Remember a path, and forget what no path leads to any more."""
+        """Remember what is at a path, and forget content that no path leads to any more."""
         before = self._seen.pop(path, None)
         self._seen[path] = seen
         if before is not None and all(each.sha256 != before.sha256 for each in self._seen.values()):
@@ -178,7 +178,7 @@ class CapsuleShelf:
             del self._seen[next(iter(self._seen))]
 
     def _load(self, source: Source, sha256: str, until: float | None) -> Known:
-        """What this content is: known, being found out, or to be found out from here on."""
+        """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
             known = self._known.get(sha256)
             if known is not None:
@@ -206,12 +206,12 @@ class CapsuleShelf:
         loading.abandon()
 
     def _begin(self, loading: _Loading, source: Source, sha256: str) -> None:
-        """Look a content up, and have it compiled if nothing is known of it."""
+        """Look a content up, and have it compiled if nothing is known about it."""
         try:
             with reserve():
                 found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
                 if isinstance(found, Uncompiled):
-                    # Whoever asks may leave, and close the source, while others wait on.
+                    # The first caller may leave, and close its source, while others still wait.
                     found = found.with_its_own(source.duplicate())
             if isinstance(found, Uncompiled):
                 work = (loading, found, sha256)
@@ -222,13 +222,13 @@ class CapsuleShelf:
             self._end(loading, sha256, failure)
 
     def _compile(self, loading: _Loading, uncompiled: Uncompiled, sha256: str) -> None:
-        """Compile when it is its turn."""
+        """Compile once a slot is free."""
         try:
             with uncompiled:
                 while not self._slots.acquire(timeout=_LOOK_S):
                     _require_wanted(loading, uncompiled.name)
                 try:
-                    # Whoever waited may have left just as the turn came.
+                    # The last caller may have left just as the slot became free.
                     _require_wanted(loading, uncompiled.name)
                     compiled = uncompiled.compile(self._compiler, begun=loading.begun)
                 finally:
@@ -244,11 +244,11 @@ class CapsuleShelf:
         came_to: Known | BaseException,
         was_read: str | None = None,
     ) -> None:
-        """Tell all who wait what it came to, and keep it if it would be the same again.
+        """Give the result to all who wait, and keep it if the next attempt would end the same way.
 
         Args:
-            was_read: the hash of what was compiled, where that is not `sha256`: the file has
-                changed between two readings.
+            was_read: the hash of what was compiled, None if nothing was. It is not `sha256` if
+                the file was changed between being hashed and being compiled.
         """
         with self._lock:
             if self._loading.get(sha256) is loading:

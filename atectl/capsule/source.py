@@ -1,4 +1,4 @@
-"""A file opened to be read, of a capsule or beside one: regular, and never waited for."""
+"""Opening the file of a capsule, or one beside it: only a regular file, and without blocking."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 18
 WANTS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
-"""What a system call fails with for want of something: it says nothing of any file."""
+"""Errors of system calls for which resources ran out. They say nothing about a file."""
 
 
 def open_capsule(path: Path) -> BinaryIO:
@@ -33,7 +33,7 @@ class Source:
     """A capsule's file, open. To be closed, or used with `with`.
 
     Attributes:
-        manifest: what a Capsule.toml says of it, None where there is none.
+        manifest: what a Capsule.toml says about it; None if there is none.
     """
 
     def __init__(
@@ -51,16 +51,16 @@ class Source:
 
     @classmethod
     def open(cls, path: Path, max_bytes: int) -> "Source":
-        """Open the capsule at `path`, which links may lead to, or that of the Capsule.toml there.
+        """Open the capsule at `path`, or that of the Capsule.toml there. Links are followed.
 
         Args:
-            max_bytes: the largest file that is taken.
+            max_bytes: the largest file that is accepted.
 
         Raises:
             CapsuleNotFound: there is no such file (exit 127).
             CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
             CapsuleTooLarge: it is larger than `max_bytes` (exit 126).
-            BadManifest: its Capsule.toml cannot be read, or lacks what it has to have (exit 126).
+            BadManifest: its Capsule.toml cannot be read, or lacks what it must have (exit 126).
             HostExhausted: no more files can be opened (exit 125).
         """
         manifest = _manifest(path)
@@ -71,7 +71,7 @@ class Source:
 
             os.close(descriptor)
             size, most = show_size(status.st_size), format_size(max_bytes)
-            raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is taken")
+            raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is accepted")
         return cls(path, descriptor, status, manifest)
 
     def __enter__(self) -> "Source":
@@ -84,7 +84,7 @@ class Source:
         os.close(self.descriptor)
 
     def duplicate(self) -> "Source":
-        """The same file, to be closed by itself."""
+        """Another descriptor of the same file, to be closed separately."""
         try:
             descriptor = os.dup(self.descriptor)
         except OSError as error:
@@ -92,12 +92,12 @@ class Source:
         return Source(self.path, descriptor, self.status, self.manifest)
 
     def hash(self) -> str:
-        """The SHA-256 of what it holds, as far as it went when it was opened.
+        """The SHA-256 of its content, up to the size that it had when it was opened.
 
         Raises:
             CapsuleUnreadable: it cannot be read (exit 126).
         """
-        # Not on the warm path, which it would lengthen by the time OpenSSL takes to load.
+        # Imported here: a warm run does not need it, and OpenSSL takes a while to load.
         from hashlib import sha256
 
         found, left = sha256(), self.status.st_size
@@ -110,7 +110,7 @@ class Source:
         return found.hexdigest()
 
     def hash_as_announced(self, blake3: str) -> str:
-        """The SHA-256 of what it holds, which has the BLAKE3 that its manifest announces.
+        """The SHA-256 of its content, whose BLAKE3 must be the one that its manifest announces.
 
         Raises:
             CapsuleUnreadable: it cannot be read (exit 126).
@@ -134,7 +134,7 @@ class Source:
 
 
 def exhausted(name: str, number: int | None) -> AtectlError:
-    """The error of a system call that failed for want of something that this machine has not."""
+    """The error for a system call that failed because resources of this machine ran out."""
     from atectl.capsule.errors import HostExhausted
 
     reason = os.strerror(number or 0)
@@ -149,11 +149,11 @@ def _unreadable(path: Path, error: OSError | ValueError) -> AtectlError:
 
 
 def _manifest(path: Path) -> "Described | None":
-    """What a manifest says of the capsule that `path` means; None where there is none."""
+    """What a manifest says about the capsule that `path` means; None if there is none."""
     is_given = path.name == MANIFEST_NAME
     if not is_given and not os.path.lexists(path.parent / MANIFEST_NAME):
         return None
-    # Few capsules have a manifest, and every run would pay for its import.
+    # Few capsules have a manifest; the others should not pay for this import.
     from atectl.capsule.manifest import describe
 
     return describe(path)

@@ -1,13 +1,13 @@
 """Workflow specs: JSON objects that hold a capsule as text among other facts.
 
-A spec is a JSON object, alone in its file or one of several behind one another, as in a file of
-JSON lines. Its capsule is the string under `workflow` or `binary`, and its name the string under
-`workflow_name` or `name`. Case and underscores do not count, so `Workflow` and `WorkflowName` are
-the same keys: a record of a database is written the one way, Go's structures the other. All else
-in the object is passed over. What is in the string, such as hexadecimal digits over brotli, is
-for `encodings` to say.
+A spec is a JSON object. A file holds one of them, or several after one another, as JSON lines do.
+The capsule is the string under `workflow` or `binary`, and its name the string under
+`workflow_name` or `name`. Case and underscores are ignored, so `Workflow` and `WorkflowName` are
+the same keys: records of a database are written the one way, Go's structures the other. Everything
+else in the object is skipped. The string is usually encoded again, for example as hexadecimal
+digits of brotli data: see `encodings`.
 
-The text is handed on as it is read: a spec is never held whole.
+The text is passed on as it is read; a whole spec is never in memory.
 """
 
 import re
@@ -22,13 +22,13 @@ _BINARY_KEYS = ("workflow", "binary")
 _NAME_KEYS = ("workflowname", "name")
 
 MAX_KEY_BYTES = 64
-"""The longest key that is looked at; a longer one is none of those above."""
+"""The longest key that is compared; a longer one is none of those above."""
 
 MAX_NAME_BYTES = 200
 """How much of a spec's name is kept."""
 
 MAX_PARTS = 4_000_000
-"""How many braces, quotes, commas and escapes are gone through, some seconds' work."""
+"""The maximum number of braces, quotes, commas and escapes; so many take some seconds to read."""
 
 _STRUCTURE = re.compile(rb'["{}\[\]:,]')
 _ESCAPES = {b"n": b"\n", b"r": b"\r", b"t": b"\t", b"b": b"\b", b"f": b"\f"}
@@ -40,20 +40,20 @@ class Spec(NamedTuple):
     """One spec of a file: where it is, and what it is called."""
 
     name: str
-    """As the spec says it, empty if it does not; make it inert before it is shown."""
+    """As the spec has it, empty if it has none; make it inert before it is shown."""
     offset: int
     """Where in the file its object begins, in bytes."""
     size_bytes: int
-    """How long its object is."""
+    """The size of its object."""
 
 
 class _Event(NamedTuple):
-    """What the scanner came upon. A string that matters begins with an empty `text`."""
+    """What the scanner found. The first event of a wanted string has an empty `text`."""
 
     kind: str
     text: bytes
     offset: int
-    """Of the piece for a string, of the brace for an object and its end."""
+    """Where the piece of a string begins, or where the brace of an object is."""
 
 
 def embedded_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
@@ -61,7 +61,7 @@ def embedded_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
     Raises:
         NotWebAssembly: there is none.
-        Undecodable: it is no JSON, or holds several.
+        Undecodable: it is not JSON, or holds several specs.
     """
     found = 0
     for event in _scan(pieces):
@@ -80,10 +80,10 @@ def embedded_text(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def specs_in(file: Readable) -> Iterator[Spec]:
-    """The specs of a file of JSON lines, in their order; objects without a binary are none.
+    """The specs of a file of JSON lines, in their order. Objects without a binary are skipped.
 
     Raises:
-        Undecodable: it is no JSON.
+        Undecodable: it is not JSON.
     """
     name, start, has_binary = b"", 0, False
     for event in _scan(iter(FilePieces(file))):
@@ -106,7 +106,7 @@ def _scan(pieces: Iterator[bytes]) -> Iterator[_Event]:
 
 
 class _Scanner:
-    """Goes through JSON as it comes, and tells of the strings of outermost objects that matter."""
+    """Reads JSON as it comes, and reports outermost objects and the wanted strings in them."""
 
     def __init__(self) -> None:
         self._offset = 0
@@ -141,7 +141,7 @@ class _Scanner:
         self._offset += len(piece)
 
     def _next_edge(self, piece: bytes, position: int) -> int:
-        """Where the next byte is that means something here; the length of `piece` for nowhere."""
+        """Where the next byte is that matters here; the length of `piece` if there is none."""
         if not self._is_in_string:
             found = _STRUCTURE.search(piece, position)
             return found.start() if found else len(piece)
@@ -182,7 +182,7 @@ class _Scanner:
             return
         self._is_in_string = True
         if not self._is_value:
-            self._key = b""  # and it stays so in what is nested: see `_take_text`
+            self._key = b""  # within nested values it stays empty: see `_take_text`
             return
         key = self._key.replace(b"_", b"").lower().decode("ascii", "replace")
         if key in _BINARY_KEYS:
@@ -208,10 +208,10 @@ class _Scanner:
 
 
 def _unescaped(escape: bytes) -> bytes:
-    """What stands behind a backslash, as UTF-8."""
+    """The character that an escape stands for, as UTF-8."""
     if escape[:1] != b"u":
         return _ESCAPES.get(escape, escape)
     try:
         return chr(int(escape[1:], 16)).encode("utf-8", "replace")
     except ValueError:
-        raise Undecodable("its JSON has an escape that is none") from None
+        raise Undecodable("its JSON has an invalid escape") from None

@@ -1,4 +1,4 @@
-"""What a compilation is asked to do, as it travels to the process that does it."""
+"""The task of a compilation, in the form in which it is sent to the process that does it."""
 
 import os
 from typing import NamedTuple
@@ -6,17 +6,17 @@ from typing import NamedTuple
 from atectl.capsule.records import escape, unescape
 
 CONTROL = 0
-"""The descriptor by which the process that forks is told what to do."""
+"""The descriptor on which the zygote receives its tasks."""
 
 DESCRIPTORS = 4
-"""How many come with a task: capsule, artifact in memory and in the cache, and the reply's."""
+"""How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
 
 
 class Task(NamedTuple):
     """One compilation: of which file, and what it may use.
 
-    `number` tells it from others. `data_bytes` is its own memory, `cpu_s` whole seconds of all
-    its threads together.
+    `number` identifies it. `data_bytes` is the memory it may allocate, `cpu_s` the CPU time of all
+    its threads together, in whole seconds.
     """
 
     number: int
@@ -35,7 +35,7 @@ class Task(NamedTuple):
 
     @classmethod
     def read(cls, record: dict[str, str]) -> "Task":
-        """What `record` told."""
+        """The task that `record` was made from."""
         numbers = {name: int(record[name]) for name in cls._fields if name != "name"}
         return cls(name=unescape(record["name"]), **numbers)
 

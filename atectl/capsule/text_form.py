@@ -1,4 +1,4 @@
-"""The text form of WebAssembly: what is one, and the binary that it stands for."""
+"""The text form of WebAssembly: how it is recognised, and how it becomes a binary."""
 
 import re
 
@@ -10,7 +10,7 @@ _PLACE = re.compile(r"--> .*?:(\d+):(\d+)")
 
 
 def is_text_form(content: bytes) -> bool:
-    """Whether the first token behind blanks and comments is a parenthesis, and all is UTF-8."""
+    """Whether the first token after blanks and comments is a parenthesis, and all is UTF-8."""
     position = 0
     while position < len(content):
         blank = _BLANKS_AND_COMMENTS.match(content, position)
@@ -24,13 +24,13 @@ def is_text_form(content: bytes) -> bool:
 
 
 def assemble(name: str, text: bytes) -> bytes:
-    """The binary that `text` stands for.
+    """Assemble `text` into a binary.
 
     Args:
         name: of the file, for messages.
 
     Raises:
-        TruncatedCapsule, InvalidCapsule: there is none (exit 126).
+        TruncatedCapsule, InvalidCapsule: it cannot be assembled (exit 126).
     """
     from wasmtime import WasmtimeError, wat2wasm
 

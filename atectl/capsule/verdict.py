@@ -1,4 +1,4 @@
-"""What a compilation came to, from what its process answered or how it died."""
+"""The result of a compilation, from the answer of its process or from how it died."""
 
 import errno
 import re
@@ -27,9 +27,9 @@ _NEAR = 0.5
 
 
 class Effort(NamedTuple):
-    """What a compilation took: seconds by the clock and of all cores, and resident bytes.
+    """What a compilation took: wall-clock time, CPU time of all cores, and memory.
 
-    Those are what its process took beyond what it began with, at most.
+    `peak_bytes` is the most resident bytes of its process, without those that it began with.
     """
 
     wall_s: float = 0.0
@@ -38,11 +38,11 @@ class Effort(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What was made of a capsule, or why nothing was: `made` or `refusal` is there.
+    """The result of a compilation: either `made` or `refusal` is set.
 
-    `sha256` is of the capsule as it was read, None if the process died before it could tell.
-    `unkept` says why the artifact is in memory and not in the file of the cache; empty if it is
-    there.
+    `sha256` is the hash of the capsule's file as it was read; None if the process died before it
+    could report it. `unkept` says why the artifact is in memory and not in the cache's file; empty
+    if it is in that file.
     """
 
     sha256: str | None
@@ -55,21 +55,21 @@ class Verdict(NamedTuple):
 def verdict_of(
     reply: bytes, name: str, limits: CompileLimits, wall_s: float, *, was_late: bool
 ) -> Verdict:
-    """What a reply of the zygote says.
+    """The verdict in a reply of the process that compiled or of the zygote.
 
     Args:
         name: of the capsule's file, for messages.
-        limits: what the compilation was held to.
+        limits: the limits of the compilation.
         wall_s: how long it took.
         was_late: whether it was ended for taking too long.
 
     Raises:
-        CompilerGone, HostExhausted, InternalError: it says nothing of the capsule (exit 125).
+        CompilerGone, HostExhausted, InternalError: it says nothing about the capsule (exit 125).
     """
     record = decode(reply)
     if record is None:
         raise CompilerGone(f"{name}: the process that compiles was ended")
-    # What it has of the process that forked it is there once for both.
+    # It shares what it began with with the process that forked it.
     taken_bytes = int(record.get("peak", 0)) - int(record.get("began_with", 0))
     effort = Effort(wall_s, float(record.get("cpu", 0)), max(0, taken_bytes))
     sha256 = record.get("sha256")
@@ -98,7 +98,7 @@ def _out_of_time(limits: CompileLimits, effort: Effort) -> "Refusal":
         f" takes longer than {format_duration(limits.deadline_s)} to compile",
         CompileTime.default_remedy,
         limit=limits.deadline_s,
-        # On a machine with other things to do, it may have been their fault.
+        # On a busy machine, other processes may have slowed it down.
         is_certain=effort.cpu_s >= _NEAR * limits.deadline_s,
     )
 
@@ -118,7 +118,7 @@ def _out_of_memory(
         asked_bytes = int(failed[1]) if failed else 0
     elif fault != "memory" and (fault, record.get("errno")) != ("system", str(errno.EFBIG)):
         return None
-    # What failed far below the limit failed for the system's want of memory, or another fault.
+    # A failure far below the limit has another cause, such as too little memory in the system.
     is_near = effort.peak_bytes + asked_bytes >= _NEAR * limit_bytes
     if fault is None and not is_near:
         return None
@@ -132,7 +132,7 @@ def _out_of_memory(
 
 
 def _fault(name: str, record: dict[str, str]) -> AtectlError:
-    """What kept the capsule from being judged."""
+    """The error that prevented a verdict on the capsule."""
     fault = record.get("fault")
     if fault == "system":
         return exhausted(name, int(record["errno"]))

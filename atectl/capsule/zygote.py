@@ -1,7 +1,7 @@
-"""A process that waits, with the engine imported and a single thread, and forks to compile.
+"""The zygote: a process with the engine imported and one thread, which forks to compile.
 
-It is forked before its parent has another thread, or started anew. It forks a child for each
-compilation, which costs some 2 ms, tells how each ended, and ends with its parent.
+It is forked while its parent has only one thread, or else started as a new process. It forks a
+child for each compilation, which costs some 2 ms, reports how each ended, and ends with its parent.
 """
 
 import gc
@@ -27,14 +27,14 @@ _MOST_DESCRIPTORS = 4096
 
 
 def main() -> Never:
-    """Be such a process, started anew: for an engine with fuel if an argument says so."""
+    """Be a zygote in a new process. With the argument `fuel` its engine counts fuel."""
     from atectl.engine.metered import Engine
 
     serve(Engine(fuel=sys.argv[1:] == ["fuel"]))
 
 
 def become_zygote(control: int, engine: "LinkingEngine") -> Never:
-    """Be such a process, just forked: keep `control`, and nothing else of the parent's."""
+    """Be a zygote in a fork. Of the parent's descriptors only `control` is kept."""
     try:
         os.dup2(control, CONTROL)
         nothing = os.open(os.devnull, os.O_RDWR)
@@ -50,12 +50,12 @@ def become_zygote(control: int, engine: "LinkingEngine") -> Never:
 
 
 def serve(engine: "LinkingEngine") -> Never:
-    """Compile what is asked for until nobody is there to ask."""
+    """Do the tasks that are sent, until the parent is gone."""
     leave_signals_to_parent()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard > _MOST_DESCRIPTORS:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_DESCRIPTORS, hard))
-    engine.module_linker()  # the first takes a millisecond, and is then every child's
+    engine.module_linker()  # the first call takes a millisecond, which no child repeats then
     gc.disable()
     gc.freeze()
     _Zygote(engine).serve()
@@ -67,7 +67,7 @@ class _Zygote:
         self._control = socket(fileno=CONTROL)
         self._poll = select.poll()
         self._children: dict[int, tuple[Child, int]] = {}
-        """By the descriptor of the pipe that each answers on, with where to reply."""
+        """Children and where to reply for each, by the descriptor of the pipe it answers on."""
 
     def serve(self) -> Never:
         self._poll.register(CONTROL, select.POLLIN)
@@ -79,7 +79,7 @@ class _Zygote:
                     self._hear(descriptor)
 
     def _be_told(self) -> None:
-        """Begin a compilation, cut one short, or end."""
+        """Receive a message: begin a compilation, cut one short, or end."""
         try:
             packet, ancillary, _, _ = self._control.recvmsg(_PACKET_BYTES, _ANCILLARY_BYTES)
         except OSError:
@@ -113,7 +113,7 @@ class _Zygote:
             os.write(replies, b"%d\n" % child.pid)
 
     def _hear(self, descriptor: int) -> None:
-        """Take in what a child says, and what it came to once it has ended."""
+        """Read a child's output, and reply once the child has ended."""
         child, replies = self._children[descriptor]
         reply = child.hear()
         if reply is not None:

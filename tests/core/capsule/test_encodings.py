@@ -182,7 +182,7 @@ def test_content_may_have_exactly_as_many_bytes_as_are_allowed(encoding: str) ->
 
 def test_a_larger_file_that_is_not_encoded_is_too_large() -> None:
     assert decoded(BINARY, max_bytes=len(BINARY)).content == BINARY
-    with pytest.raises(CapsuleTooLarge, match="no larger capsule is taken"):
+    with pytest.raises(CapsuleTooLarge, match="no larger capsule is accepted"):
         decoded(BINARY, max_bytes=len(BINARY) - 1)
 
 
@@ -258,7 +258,7 @@ def test_without_its_package_an_encoded_capsule_names_the_extra(
 ) -> None:
     for module in ("brotli", "backports", "backports.zstd", "compression"):
         monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(ExtraMissing, match=f"{name}: to decode (brotli|zstd) takes a package"):
+    with pytest.raises(ExtraMissing, match=f"{name}: decoding (brotli|zstd) needs a package"):
         decoded(file, name)
 
 

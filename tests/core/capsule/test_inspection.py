@@ -117,7 +117,7 @@ def test_a_file_that_is_not_there_is_not_found(tmp_path: Path) -> None:
 def test_no_more_is_read_than_is_allowed(tmp_path: Path) -> None:
     path = saved(tmp_path, HELLO)
     assert inspect(path, max_bytes=len(HELLO)).faults == ()
-    with pytest.raises(CapsuleTooLarge, match="no larger capsule is taken"):
+    with pytest.raises(CapsuleTooLarge, match="no larger capsule is accepted"):
         inspect(path, max_bytes=len(HELLO) - 1)
 
 

@@ -98,7 +98,7 @@ def test_one_binary_too_many_is_refused(document: str) -> None:
         ('{"workflow": "00"', "ends too early"),
         ('{"workflow": "00"}}', "closes what was not opened"),
         ('[{"workflow": "00"}]', "a list"),
-        (r'{"workflow": "\uzzzz"}', "an escape that is none"),
+        (r'{"workflow": "\uzzzz"}', "an invalid escape"),
     ],
 )
 def test_what_is_no_json_is_refused(document: str, fault: str) -> None:
