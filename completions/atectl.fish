@@ -421,7 +421,7 @@ complete -c atectl -n '__atectl_at "batch"' -l spill-cap -r -f -d 'Maximum to sp
 complete -c atectl -n '__atectl_at "batch"' -l max-capsule -r -f -d 'Largest capsule that is taken'
 complete -c atectl -n '__atectl_at "batch"' -l compile-mem -r -f -d 'Most memory to compile one'
 complete -c atectl -n '__atectl_at "batch"' -l compile-deadline -r -f -d 'Longest time to compile one'
-complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept of a reactor and principal'
+complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept for a reactor and principal'
 complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
 complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'
 complete -c atectl -n '__atectl_at "batch"' -l resume-from -r -F -d 'Skip jobs that succeeded in these results'

@@ -1,7 +1,7 @@
-"""Many jobs under one host budget: one engine, a thread a lease, results as they come.
+"""Many jobs under one host budget, on one engine.
 
-Guests run on the slots' threads, each of which takes one job after another; a supervisor sees to
-deadlines and to the arbiter; whoever iterates over the results is told of each.
+Each slot is a thread that runs one job after another. A supervisor thread enforces deadlines and
+calls the arbiter. The caller iterates over the results, which come as the jobs end.
 """
 
 import os
@@ -33,10 +33,10 @@ from atectl.spill.area import SpillArea
 from atectl.system import memory as host_memory
 
 SUPERVISION_S = 0.05
-"""Between two looks at deadlines and at the pressure."""
+"""Seconds between two checks of the deadlines and of the pressure."""
 
 _COMPILING_NICENESS = 5
-"""How far guests go before what is compiled for others."""
+"""How much lower the priority of compiling is than that of the guests."""
 
 _CLOSE_TIMEOUT_S = 2.0
 
@@ -49,7 +49,8 @@ class Batch:
         runtime: what its leases run on; the batch closes it.
 
     Raises:
-        SpillOntoMemory, SpillFolderUnusable: the rules spill and the folder will not do (exit 125).
+        SpillOntoMemory, SpillFolderUnusable: the rules spill, and the folder is not fit for it
+            (exit 125).
     """
 
     def __init__(self, settings: BatchSettings, runtime: Runtime) -> None:
@@ -61,7 +62,7 @@ class Batch:
         cores = len(os.sched_getaffinity(0))
         limits = runtime.compiling.settled(settings.budget.limit_bytes)
         compiler = Compiler(runtime.engine, limits, niceness=_COMPILING_NICENESS)
-        # First of all: to start it is cheap as long as this process has one thread.
+        # Before all else: starting it is cheap only while this process has one thread.
         compiler.prepare()
         at_once = min(settings.jobs, cores)
         self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, at_once=at_once)
@@ -77,7 +78,7 @@ class Batch:
         self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
         self._arbiter.drop_idle_by(self._pool.clear)
         self.baseline_bytes: int | None = None
-        """What the process held as the batch began to run; None before, or where unknown."""
+        """The memory of the process when the batch began to run; None before, or if unknown."""
         self._closing = threading.Event()
         self._results = ResultQueue(self._closing)
         self._intake = Intake(settings.jobs, self._closing, on_last=self._results.wake)
@@ -107,14 +108,14 @@ class Batch:
                 self._capsules.get(path)
 
     def run(self, jobs: Iterable[JobTerms]) -> Iterator[JobResult]:
-        """Run the jobs, and tell the result of each as it ends.
+        """Run the jobs, and yield the result of each as it ends.
 
         `jobs` is iterated on other threads, one at a time, and only as slots get free.
 
         Raises:
             UnsatisfiableBudget: the limit is below what the process itself holds, and the rules
                 park or spill (exit 125). Nothing was run.
-            Exception: what iterating over `jobs` raised, once all that ran has been told.
+            Exception: what iterating over `jobs` raised, after the results of all that ran.
         """
         from atectl.budget.file import refuse_unsatisfiable
 
@@ -129,7 +130,7 @@ class Batch:
 
     @property
     def has_more_results(self) -> bool:
-        """Whether `run` has another result to tell at once."""
+        """Whether `run` can yield another result without waiting."""
         return self._results.has_more
 
     def overview(self) -> BatchOverview:
@@ -155,19 +156,19 @@ class Batch:
 
     @property
     def spill_failure(self) -> AtectlError | None:
-        """Why memory could last not be spilled, None if it always could."""
+        """Why the latest spill that failed did so; None if none failed."""
         return self._arbiter.spill_failure
 
     def stop(self) -> None:
-        """Take in no more jobs; those that run go on. Safe in a signal handler.
+        """Start no more jobs; those that run go on. Safe in a signal handler.
 
-        A job whose capsule is still being compiled does not run, and ends.
+        A job whose capsule is still being compiled ends without running.
         """
         self._is_winding_up = True
         self._intake.stop()
 
     def end_all(self, reason: str) -> None:
-        """Take in no more jobs, and end those that run, for `reason`. Safe in a signal handler."""
+        """Start no more jobs, and end those that run, for `reason`. Safe in a signal handler."""
         self._intake.stop()
         self._ending = reason
 
@@ -175,7 +176,7 @@ class Batch:
         """End what still runs and store the ledger; idempotent.
 
         Returns:
-            Why the ledger may not be stored, None if it is or none is kept.
+            Why the ledger may not have been stored; None if it was, or if none is kept.
         """
         if not self._closing.is_set():
             self.end_all(outcomes.TERMINATED)
@@ -205,7 +206,7 @@ class Batch:
         start_guest_thread(self._runtime.engine, self._serve, "batch-slot")
 
     def _serve(self) -> None:
-        """Run one job after another, until there is none or a guest was given up on."""
+        """Run one job after another, until there is none or the supervisor gave up on one."""
         while (job := self._intake.take()) is not None:
             run = JobRun(job)
             with self._lock:
@@ -214,7 +215,7 @@ class Batch:
                 return
 
     def _run(self, run: JobRun) -> Outcome | None:
-        """Run a job; its outcome if no lease came of it, or none that could tell its own."""
+        """Run a job. Returns None if its lease knows the outcome, or else the outcome."""
         refusal: AtectlError
         try:
             run.lease = self._lease(run)
@@ -243,7 +244,7 @@ class Batch:
         return self._runtime.lease(capsule, terms, tenancy, run.began_s)
 
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
-        """Hand on the result, once; False if another thread did."""
+        """Pass the result on, once. Returns False if another thread did so before."""
         with self._lock:
             if self._runs.pop(run.job.job, None) is None:
                 return False
@@ -279,7 +280,7 @@ class Batch:
                 self._add_slot()
 
     def _await_slots(self) -> None:
-        """Give the guests that were told to end the time it takes them."""
+        """Wait a while for the guests that were told to end."""
         for _ in range(int(_CLOSE_TIMEOUT_S / SUPERVISION_S)):
             if self._intake.is_idle:
                 return

@@ -1,4 +1,4 @@
-"""Which job is begun next and when, and whether there is still one to come."""
+"""Which job starts next and when, and whether more are to come."""
 
 import threading
 import time
@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Iterator
 from atectl.batch.job import JobTerms
 
 _FRESH_S = 0.005
-"""How long a slot leaves another to itself that has just begun a job.
+"""How long the other slots wait after one has started a job.
 
-Beginning and ending a lease is work of the interpreter, of which there is one: two slots that do
-it at the same time only take it from each other, call by call. Short jobs are run one after another
-so, and long ones beside each other.
+Starting and ending a lease runs Python code, which only one thread can do at a time: two slots that
+do it at once only slow each other down. So short jobs run one after another, and long ones in
+parallel.
 """
 
 _MOST_UNREAD = 64
-"""Results that are still to be read, beside the jobs that run, before slots wait for the reader."""
+"""How many results may be unread, on top of one for each slot, before slots wait for the reader."""
 
 
 class Intake:
@@ -23,7 +23,7 @@ class Intake:
 
     Args:
         slots: how many jobs run at once.
-        closing: set when nobody need be waited for any more.
+        closing: set when the batch closes: then nothing waits any more.
         on_last: called once all jobs were taken in, on the thread that found that out.
     """
 
@@ -34,8 +34,8 @@ class Intake:
         self._jobs: Iterator[JobTerms] = iter(())
         self._taking = threading.Lock()
         self._lock = threading.Lock()
-        self._began: dict[int, float] = {}  # when each job that runs was begun
-        self._unread = 0  # jobs begun whose results nobody has been given
+        self._began: dict[int, float] = {}  # when each running job was started
+        self._unread = 0  # started jobs whose results were not read yet
         self._are_all_taken = False
         self._is_stopping = False
         self.failure: BaseException | None = None
@@ -46,7 +46,7 @@ class Intake:
         self._jobs = iter(jobs)
 
     def take(self) -> JobTerms | None:
-        """The next job, when it may be begun; None if there is none, or none is to be begun."""
+        """Wait until a job may start, and return it; None if no more are to start."""
         self._await_turn()
         with self._taking:
             if self._is_stopping or self._are_all_taken:
@@ -81,28 +81,28 @@ class Intake:
             self._unread -= 1
 
     def stop(self) -> None:
-        """Take in no more jobs. Safe in a signal handler."""
+        """Start no more jobs. Safe in a signal handler."""
         self._is_stopping = True
 
     @property
     def is_over(self) -> bool:
-        """Whether no job is to come any more, and every result was read."""
+        """Whether no more jobs start, and every result was read."""
         with self._lock:
             return not self._unread and (self._are_all_taken or self._is_stopping)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job runs that was taken here."""
+        """Whether no job is running."""
         with self._lock:
             return not self._began
 
     def _await_turn(self) -> None:
-        """Wait while another slot has just begun, or too many results wait for their reader."""
+        """Wait while another slot has just started a job, or while too many results are unread."""
         while (wait_s := self._not_before_s()) > 0 and not self._is_stopping:
             self._closing.wait(wait_s)
 
     def _not_before_s(self) -> float:
-        """How long a slot is to wait before it looks again; not positive if it may go on."""
+        """Seconds to wait before checking again; 0 or less if a job may start."""
         with self._lock:
             if self._unread >= self._slots + _MOST_UNREAD:
                 return _FRESH_S

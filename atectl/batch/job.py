@@ -32,8 +32,11 @@ class JobTerms(NamedTuple):
 
 
 class JobResult(NamedTuple):
-    """A job that has ended. `rulings` are the arbiter's about it, in order; growths that were
-    granted at once are none."""
+    """A job that has ended.
+
+    `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
+    not among them.
+    """
 
     job: int
     outcome: Outcome
@@ -53,7 +56,7 @@ class JobRun:
         self.began_s = time.monotonic()
 
     def result(self, outcome: Outcome | None) -> JobResult:
-        """How it ended: `outcome` is that of a job whose lease has none of its own."""
+        """Its result. `outcome` is None if its lease knows the outcome."""
         lease = self.lease
         if lease is None:
             ended = outcome or outcomes.refused(InternalError("the job has no lease"))

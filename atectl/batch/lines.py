@@ -1,4 +1,4 @@
-"""What a batch says of each job: the facts of a run's report, and its own."""
+"""The result line of a job: the facts of a run's report, and those that only a batch has."""
 
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class DecisionFacts(NamedTuple):
-    """A decision of the arbiter about a job; a growth that was granted at once is none."""
+    """A decision of the arbiter about a job. Growths that were granted at once are not listed."""
 
     at_s: float
     """When, since the batch began."""
     action: Action
     """What was done."""
     bytes: int
-    """What it is about: the growth that was granted or waits, or what went to disk or came back."""
+    """The growth that was granted or waits, or what was written to disk or came back."""
     freed_bytes: int | None
-    """What spilling was measured to have given back; null for other actions."""
+    """How much memory spilling freed, as measured; null for other actions."""
     pressure_bytes: int
-    """What the whole host used then."""
+    """What the whole host used at that time."""
     reason: str
     """Why."""
 
@@ -39,9 +39,9 @@ class ResultLine(NamedTuple):
     job: int
     """Its place in the input, from 1 on."""
     digest: str
-    """What tells it from other jobs, whatever its place; empty if it could not be read."""
+    """Identifies the job, whatever its place; empty if the job could not be read."""
     label: str
-    """The note that it was given; may be empty."""
+    """The note that its input gave it; may be empty."""
     ending: Annotated[Ending, Mark.INLINE]
     """How it ended, and whose it was."""
     use: Annotated[Use, Mark.INLINE]
@@ -51,9 +51,9 @@ class ResultLine(NamedTuple):
     results: tuple[str, ...]
     """What the invoked export returned, as text."""
     error: ErrorFacts | None
-    """What ended it; null where it ended by itself, or was asked to."""
+    """What ended it; null if it ended by itself, or was told to end."""
     decisions: tuple[DecisionFacts, ...]
-    """What the arbiter did to it, in the order of time."""
+    """What the arbiter decided about it, in the order of time."""
 
     @property
     def is_success(self) -> bool:
@@ -97,7 +97,7 @@ def _ending(submission: Submission, reason: str, exit_status: int, quota_bytes: 
 
 
 def _facts(error: AtectlError) -> ErrorFacts:
-    """The error, with its remedy for who writes jobs rather than command lines of `run`."""
+    """The error. Its remedy names keys of a job instead of options of `run`."""
     told = facts_of(error)
     return told._replace(remedy=in_words_of_a_job(told.remedy))
 

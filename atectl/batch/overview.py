@@ -9,8 +9,10 @@ from atectl.lease.lease import Lease
 from atectl.ledger_store.records import LeaseRecord
 
 RESUMING_S = 1.0
-"""How long a lease that came back from disk is said to be resuming: its pages come one by one,
-as it touches them, and nobody is told of the last."""
+"""Seconds for which a lease that came back from disk is shown as resuming.
+
+Its pages are read one by one as it touches them; when the last one was read is not known.
+"""
 
 
 class LeaseRow(NamedTuple):
@@ -30,11 +32,11 @@ class LeaseRow(NamedTuple):
 
 
 class BatchOverview(NamedTuple):
-    """A batch at `now_s`, on the clock of its rulings. `rulings` are the latest; `accounts` are
-    those of the process's ledger, the highest peak first.
+    """A batch at `now_s`, on the clock of its rulings.
 
-    `on_disk_bytes` is what spilled memory takes there, that of leases which came back and still
-    have their file included.
+    `rulings` are the latest; `accounts` are those of the process's ledger, the highest peak first.
+    `on_disk_bytes` is what spilled memory takes on disk. Leases that came back count for as long
+    as they still have their file.
     """
 
     now_s: float
@@ -47,7 +49,7 @@ class BatchOverview(NamedTuple):
 
 
 def lease_row(job: int, lease: Lease, record: LeaseRecord, now_s: float) -> LeaseRow:
-    """A lease under the number of its job: what the ledger told of it, and where it stands.
+    """The row of a lease, from its record in the ledger and its present state.
 
     `now_s` is on the clock of its rulings.
     """

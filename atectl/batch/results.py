@@ -1,4 +1,4 @@
-"""The results of a batch on their way from its slots to whoever reads them."""
+"""The results of a batch on their way from its slots to their reader."""
 
 import queue
 import threading
@@ -6,14 +6,14 @@ import threading
 from atectl.batch.job import JobResult
 
 _GATHERED_S = 0.002
-"""How long results are gathered before their reader is woken: it takes the interpreter, too."""
+"""How long results are collected before their reader goes on: while it runs, slots may not."""
 
 
 class ResultQueue:
     """Results in the order in which the jobs ended, for one reader.
 
     Args:
-        closing: set when nobody need be waited for any more.
+        closing: set when the batch closes: then nothing waits any more.
     """
 
     def __init__(self, closing: threading.Event) -> None:
@@ -21,26 +21,26 @@ class ResultQueue:
         self._results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
 
     def put(self, result: JobResult) -> None:
-        """Tell a result, from any thread."""
+        """Add a result, from any thread."""
         self._results.put(result)
 
     def wake(self) -> None:
-        """Have the reader look whether there is still something to wait for."""
+        """Wake the reader, to check whether there is still something to wait for."""
         self._results.put(None)
 
     def next(self, timeout_s: float) -> JobResult | None:
-        """The next result; None if none came in that time, or there may be none to wait for."""
+        """The next result; None if none came in that time, or after `wake`."""
         try:
             return self._results.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
     def gather(self) -> None:
-        """Unless there is another result at once, let a few come together."""
+        """Wait a moment for more results, unless there is one already."""
         if not self.has_more:
             self._closing.wait(_GATHERED_S)
 
     @property
     def has_more(self) -> bool:
-        """Whether there is another result at once."""
+        """Whether there is another result already."""
         return not self._results.empty()

@@ -11,9 +11,9 @@ from atectl.arbitration.policies import Rules
 class BatchSettings(NamedTuple):
     """How a batch runs: `jobs` at once, under `budget`, by `rules`.
 
-    `spill_dir` and `spill_cap_bytes` matter only where the rules spill; no cap is None. `pool` is
-    how many idle stores are kept of each reactor and principal; 0 keeps none. With `fails_fast` no
-    job is begun after one that did not end by itself with status 0.
+    `spill_dir` and `spill_cap_bytes` matter only if the rules spill; None is no cap. `pool` is how
+    many idle stores are kept for each reactor and principal; 0 keeps none. With `fails_fast` no job
+    starts after one that did not end by itself with status 0.
     """
 
     jobs: int

@@ -1,7 +1,7 @@
 """The command line of `atectl batch`: its table of options, and how a line is read by it.
 
-Options stand before and behind FILE|-, up to `--`. Of an option that is given twice the last
-counts, and so it does of a flag and its opposite.
+Options may come before and after FILE|-, up to `--`. If an option is given twice, the last one
+counts; the same holds for a flag and its opposite.
 """
 
 from pathlib import Path
@@ -51,7 +51,7 @@ TABLE = OptionTable(
         _HOST.pop("jobs"),
         *_HOST.values(),
         *options_of(CompileOptions).values(),
-        Option("--pool", "N", "Idle stores kept of a reactor and principal.", "0", lowest=0),
+        Option("--pool", "N", "Idle stores kept for a reactor and principal.", "0", lowest=0),
         Option(
             "--keep-going",
             "",
@@ -85,7 +85,7 @@ def parse(words: list[str]) -> BatchRequest:
         raise UsageError("no FILE|- was named", remedy=TABLE.remedy)
     if len(arguments) > 1:
         raise UsageError(
-            f"one FILE|- is taken, and {arguments[1]!r} is a second", remedy=TABLE.remedy
+            f"only one FILE|- is allowed, and {arguments[1]!r} is a second", remedy=TABLE.remedy
         )
     return BatchRequest(
         source=arguments[0],
@@ -105,7 +105,7 @@ def parse(words: list[str]) -> BatchRequest:
 
 
 def _take_all(words: list[str], given: Given) -> list[str]:
-    """Take every option; the arguments, which are the words that are none."""
+    """Read every option into `given`. Returns the other words: the arguments."""
     arguments: list[str] = []
     place = 0
     while place < len(words):

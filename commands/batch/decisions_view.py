@@ -40,7 +40,7 @@ class LiveDecision:
 def live_decisions(
     rulings: Iterable[Ruling], labels: Mapping[int, str], now_s: float
 ) -> tuple[LiveDecision, ...]:
-    """The decisions that are worth a line, in order. A granted growth is not, as a rule.
+    """The decisions that are worth a line, in order. Most granted growths are not.
 
     Args:
         rulings: of all leases, in order.

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class Work(NamedTuple):
-    """What a batch is to do, and to whom it tells each result.
+    """What a batch has to do, and the function that it calls with each result.
 
-    `begin` is called once, when the host has found that jobs can run and before any does.
+    `begin` is called once, after the host has found that jobs can run and before any does.
     """
 
     submissions: Iterable[Submission]
@@ -33,7 +33,7 @@ class Work(NamedTuple):
 
 
 def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
-    """Run every job that is not done already, and tell each result as it comes.
+    """Run every job that is not done already, and report each result as it comes.
 
     If the reader of the results goes away, the jobs that run are ended, and are still counted.
 

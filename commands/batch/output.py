@@ -1,4 +1,4 @@
-"""How results reach stdout: each as it comes, as a line of JSON or a row of a table."""
+"""Writing results to stdout: each as it comes, as a line of JSON or a row of a table."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from ..output.stdout import Output
 
 
 class ResultWriter(Protocol):
-    """Writes results. Who calls it flushes stdout when no other result is there to be written."""
+    """Writes results. The caller flushes stdout when no other result is ready."""
 
     def write(self, result: ResultLine) -> None: ...
 
@@ -22,17 +22,17 @@ def result_writer(output: Output) -> ResultWriter:
 
 
 class JsonLines:
-    """A line of JSON a result."""
+    """One line of JSON for each result."""
 
     def write(self, result: ResultLine) -> None:
         sys.stdout.write(json.dumps(document(result), separators=(",", ":")) + "\n")
 
 
 class TableRows:
-    """A row a result, below a header; the columns that fit the terminal, all of them in a pipe.
+    """One row for each result, below a header.
 
-    Why a job failed stands below its row where it has no column. A terminal that is given another
-    width has another header.
+    A terminal gets the columns that fit, a pipe gets all. If there is no column for errors, the
+    error of a job is below its row. If the width of the terminal changes, a new header follows.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What is recorded of a batch: its trace, and the chart that is drawn of it."""
+"""Recording a batch: its trace, and the chart that is drawn from it."""
 
 import os
 from collections.abc import Iterator
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def recording(request: BatchRequest, host: "HostSettings") -> "Iterator[Observer | None]":
-    """Who is to be told of the batch that runs while this is entered; None if nobody need be.
+    """An observer for the batch that runs while this is entered; None if nothing is recorded.
 
     Raises:
-        TraceUnwritable, ReportUnwritable: trace or chart have no place; nothing was run (exit 125).
+        TraceUnwritable, ReportUnwritable: the trace or the chart cannot be written; nothing was
+            run (exit 125).
     """
     if request.chart is not None:
         check_report_place(str(request.chart))
@@ -34,7 +35,7 @@ def recording(request: BatchRequest, host: "HostSettings") -> "Iterator[Observer
     elif request.chart is not None:
         from tempfile import NamedTemporaryFile
 
-        # Kept on disk rather than here: however long the batch, the chart needs all of it.
+        # On disk, not in memory: the chart needs the whole trace, however long the batch is.
         with (
             NamedTemporaryFile(suffix=".jsonl") as file,
             _traced(Path(file.name), request, host) as observer,
@@ -55,7 +56,7 @@ def _traced(path: Path, request: BatchRequest, host: "HostSettings") -> "Iterato
         with suppress(AtectlError):
             writer.close()
         raise
-    # The jobs have run, and what they came to stands: what fails from here on is a warning.
+    # The jobs have run, and their results stand: a failure from here on is only a warning.
     try:
         writer.close()
         if request.chart is not None:

@@ -1,4 +1,4 @@
-"""The results of a batch as rows of a table, one by one as they come."""
+"""The results of a batch as rows of a table."""
 
 from collections import Counter
 
@@ -17,10 +17,10 @@ _ERROR_INDENT = _JOB_COLUMNS + GAP
 
 
 def fitted_columns(width: int) -> Fitted[ResultLine]:
-    """The columns for `width`; as rows come one by one, no column waits for its longest cell.
+    """The columns for `width`. Rows come one by one, so no column adapts to its longest cell.
 
-    The last one has what is left. Figures stand at the right of theirs and stay as they are:
-    behind one of them it is the labels that have it.
+    The last column gets the room that is left. If it holds figures, aligned at the right, the
+    labels get it instead.
     """
     columns = fit(_COLUMNS, (), width).columns
     left = width + GAP - sum(each + GAP for _, each in columns)
@@ -29,7 +29,7 @@ def fitted_columns(width: int) -> Fitted[ResultLine]:
 
 
 def row_lines(fitted: Fitted[ResultLine], result: ResultLine) -> list[Text]:
-    """A result as its row; where there is no column for it, why it failed stands on a second."""
+    """A result as its row. If there is no column for errors, its error is on a second line."""
     lines = [fitted.line(result)]
     error = inert_line(_error(result))
     if error and "error" not in (column.name for column, _ in fitted.columns):
@@ -47,7 +47,7 @@ def _outcome(result: ResultLine) -> Text:
 
 
 def _decisions(result: ResultLine) -> str:
-    """How often each was decided against this job, and done: `park 3, spill 1`."""
+    """How often the arbiter acted against this job, failures apart: `park 3, spill 1`."""
     counts = Counter(
         each.action for each in result.decisions if not each.reason.startswith("failed")
     )

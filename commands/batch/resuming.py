@@ -1,4 +1,4 @@
-"""Going on where an earlier batch was cut off: what is done, and where its results end."""
+"""Going on where an earlier batch was cut off: which jobs are done, and where its results end."""
 
 import os
 import stat
@@ -20,7 +20,7 @@ Tell = Callable[[ResultLine], None]
 
 
 class ToldResult(NamedTuple):
-    """What matters of a result that an earlier batch wrote."""
+    """The part that matters here of a result that an earlier batch wrote."""
 
     reason: str
     exit_status: int
@@ -39,10 +39,9 @@ RESULT = Table(
 
 
 class DoneBefore:
-    """The jobs that succeeded in an earlier batch, each as often as it did.
+    """The jobs that succeeded in an earlier batch, and how often each did.
 
-    A job is known again by its digest, so that neither its place nor the order of its keys
-    matters.
+    A job is recognised by its digest, so neither its place nor the order of its keys matters.
     """
 
     def __init__(self, digests: Iterable[str] = ()) -> None:
@@ -59,8 +58,8 @@ class DoneBefore:
 class Earlier(NamedTuple):
     """What a file of results holds.
 
-    `doubt` says how many of its lines are no result, None if all are. `is_cut_off`: its last line
-    has no end, as the batch that wrote it was cut off there.
+    `doubt` says how many of its lines are not results; None if all are. It `is_cut_off` if its last
+    line has no end, because the batch that wrote it was cut off there.
     """
 
     done: DoneBefore
@@ -100,19 +99,19 @@ def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
     doubt = None
     if others:
         what = (
-            f"1 line of {path} is no result, and counts"
+            f"1 line of {path} is not a result, and is"
             if others == 1
-            else f"{others} lines of {path} are no results, and count"
+            else f"{others} lines of {path} are not results, and are"
         )
-        doubt = BadResults(f"{what} for nothing", remedy="")
+        doubt = BadResults(f"{what} ignored", remedy="")
     return Earlier(DoneBefore(successes), doubt, is_cut_off)
 
 
 def going_on_in(path: Path, tell: Tell) -> Tell:
-    """`tell`, which writes results to stdout, for a file of results whose last line has no end.
+    """`tell`, which writes results to stdout, after a file of results whose last line has no end.
 
-    If stdout goes on in that very file, the line is ended before the first result: that would
-    be glued to it otherwise, and both lost.
+    If stdout is that very file, the line is ended before the first result is written. Otherwise
+    the two would become one broken line, and both would be lost.
     """
     if not _is_stdout(path):
         return tell

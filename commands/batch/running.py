@@ -59,12 +59,12 @@ def run_batch(request: BatchRequest) -> int:
 
 
 def _grace_s(text: str) -> float:
-    """Seconds of grace: a duration, or none at all."""
+    """Seconds of grace: a duration, or `none` or 0 for none."""
     return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
 
 
 def _results(request: BatchRequest) -> tuple[Earlier, Tell]:
-    """What is done already, and who is told of what is done now."""
+    """What an earlier batch did, and the function that writes the results of this one."""
     tell: Tell = result_writer(request.output).write
     if request.resume_from is None:
         return Earlier(DoneBefore()), tell
@@ -107,7 +107,7 @@ def _run(
         return None if received.ending is None else received.ending.status
     finally:
         if not tally.has_reader:
-            # What is still buffered can go nowhere: it would fail once more at the end.
+            # What is still buffered cannot be written: it would fail once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         for failure in (batch.close(), batch.spill_failure):
             if failure is not None:
@@ -166,7 +166,7 @@ def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[Guest
 
 
 def batch(words: list[str]) -> int:
-    """Run the words behind `atectl batch`; the exit status.
+    """Run the words after `atectl batch`; the exit status.
 
     Raises:
         AtectlError: nothing was run, or the host could not go on.

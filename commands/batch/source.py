@@ -15,7 +15,7 @@ from .loop import capsules_of
 
 
 class JobSource(NamedTuple):
-    """Where jobs come from. `total` None: it is not known before the last was read.
+    """Where jobs come from. `total` is None if it is not known before the last was read.
 
     `capsules` are those known beforehand, to be loaded before anything runs.
     """
@@ -61,8 +61,8 @@ def _from_file(path: Path) -> JobSource:
 
 
 def _begins_as_json(path: Path) -> bool:
-    """Whether the file may have lines of JSON in it, which is what TOML never begins with."""
-    if not path.is_file():  # what else can be read was read to its end
+    """Whether the file begins with a brace, as lines of JSON do and TOML never does."""
+    if not path.is_file():  # a pipe was read to its end already
         return False
     try:
         with path.open("rb") as file:

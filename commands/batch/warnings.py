@@ -1,4 +1,4 @@
-"""What `budget check` would refuse or warn of, said by a batch that runs all the same."""
+"""Warnings of what `budget check` would refuse or warn of, by a batch that runs nevertheless."""
 
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,8 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
     None of these keeps jobs from running: a quota is the most that a guest may use.
 
     Args:
-        baseline_bytes: what the host takes by itself, not above the limit where leases are held
-            back; None, where it is not known, warns of the machine alone.
+        baseline_bytes: what the host takes by itself, not above the limit if leases are held back.
+            If it is None, not known, only the limit of the machine is compared.
     """
     from atectl.budget.bounds import never_fitting, over_ceiling, tight
     from atectl.system.ceilings import ceilings, tightest
@@ -37,7 +37,7 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
 
 
 def _claims(source: JobSource) -> "list[Claim]":
-    """What the jobs of a file may hold; nothing is known of those that are still to be read."""
+    """What the jobs of a file may hold. Those of stdin are still to be read, so none are known."""
     from atectl.budget.demand import Claim
 
     if source.total is None:

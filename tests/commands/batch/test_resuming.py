@@ -56,7 +56,7 @@ def test_a_last_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
     earlier = read_done(path)
     assert earlier.done.take(submission(1, label="a"))
     assert not earlier.done.take(submission(2, label="b"))
-    assert str(earlier.doubt) == f"1 line of {path} is no result, and counts for nothing"
+    assert str(earlier.doubt) == f"1 line of {path} is not a result, and is ignored"
     assert earlier.is_cut_off
 
 
@@ -77,7 +77,7 @@ def test_lines_that_are_no_results_count_for_nothing(tmp_path: Path, line: str) 
     path.write_text(f"{line}\n{line_of(submission())}{line}\n")
     earlier = read_done(path)
     assert earlier.done.take(submission())
-    assert str(earlier.doubt) == f"2 lines of {path} are no results, and count for nothing"
+    assert str(earlier.doubt) == f"2 lines of {path} are not results, and are ignored"
 
 
 @pytest.mark.parametrize("line", OTHER_LINES, ids=range(len(OTHER_LINES)))
