@@ -11,12 +11,13 @@ from array import array
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING
 
 from atectl.capsule.compilation import Compilation, Worker
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
+from atectl.capsule.standby import stand_by
 from atectl.capsule.task import CONTROL, Task, compile_threads
 from atectl.errors import CompilerGone
 
@@ -151,7 +152,7 @@ class Compiler:
             if _has_one_thread():
                 self._zygote = os.fork()
                 if self._zygote == 0:
-                    _become_zygote(its.fileno(), self.engine)
+                    stand_by(its.fileno(), self.engine)
             else:
                 self._zygote = _spawn(its.fileno(), burns_fuel=self.engine.burns_fuel)
         except BaseException:
@@ -202,16 +203,6 @@ def _has_one_thread() -> bool:
         return len(list(Path("/proc/self/task").iterdir())) == 1
     except OSError:
         return False
-
-
-def _become_zygote(control: int, engine: "Engine") -> Never:
-    try:
-        # Imported only in the fork: this process needs none of the code that judges and compiles.
-        from atectl.capsule.zygote import become_zygote
-
-        become_zygote(control, engine)
-    finally:
-        os._exit(1)
 
 
 def _spawn(control: int, *, burns_fuel: bool) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Never
 from atectl.capsule.compile_child import MARK, compile_and_exit
 from atectl.capsule.records import decode, encode, escape
 from atectl.capsule.task import Task, compile_threads
+from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
@@ -21,8 +22,6 @@ MOST_SAID_BYTES = 65_536
 
 _MOST_TOLD_BYTES = 1000
 _ABOVE = 16
-_LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-"""Sent to a whole group of processes, these are meant for the process that waits for the others."""
 
 
 class Child:
@@ -88,17 +87,6 @@ def fork(engine: "LinkingEngine", task: Task, capsule: int, memory: int, cache: 
     finally:
         os.close(answers)
     return Child(task, pid, pipe)
-
-
-def leave_signals_to_parent() -> None:
-    """Ignore signals meant for the process that waits, and keep none of its signal handlers."""
-    signal.set_wakeup_fd(-1)
-    for number in range(1, signal.NSIG):
-        if callable(signal.getsignal(number)):
-            signal.signal(number, signal.SIG_DFL)
-    for number in _LEFT_TO_PARENT:
-        signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def _become(

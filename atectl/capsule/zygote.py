@@ -14,9 +14,10 @@ from array import array
 from contextlib import suppress
 from typing import TYPE_CHECKING, Never
 
-from atectl.capsule.forking import Child, fork, leave_signals_to_parent
+from atectl.capsule.forking import Child, fork
 from atectl.capsule.records import decode, encode
 from atectl.capsule.task import CONTROL, DESCRIPTORS, Task
+from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
@@ -30,28 +31,12 @@ def main() -> Never:
     """Be a zygote in a new process. With the argument `fuel` its engine counts fuel."""
     from atectl.engine.metered import Engine
 
+    leave_signals_to_parent()
     serve(Engine(fuel=sys.argv[1:] == ["fuel"]))
-
-
-def become_zygote(control: int, engine: "LinkingEngine") -> Never:
-    """Be a zygote in a fork. Of the parent's descriptors only `control` is kept."""
-    try:
-        os.dup2(control, CONTROL)
-        nothing = os.open(os.devnull, os.O_RDWR)
-        os.dup2(nothing, 1)
-        if not os.environ.get("ATECTL_DEBUG"):
-            os.dup2(nothing, 2)
-        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
-        serve(engine)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-    finally:
-        os._exit(1)
 
 
 def serve(engine: "LinkingEngine") -> Never:
     """Do the tasks that are sent, until the parent is gone."""
-    leave_signals_to_parent()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard > _MOST_DESCRIPTORS:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_DESCRIPTORS, hard))

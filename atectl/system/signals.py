@@ -1,0 +1,17 @@
+"""Signals of a process that another one waits for."""
+
+import signal
+
+_LEFT_TO_PARENT = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
+"""Sent to a whole group of processes, these are meant for the process that waits for the others."""
+
+
+def leave_signals_to_parent() -> None:
+    """Ignore signals meant for the process that waits, and keep none of its signal handlers."""
+    signal.set_wakeup_fd(-1)
+    for number in range(1, signal.NSIG):
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
+    for number in _LEFT_TO_PARENT:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
