@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
@@ -53,8 +54,7 @@ def test_the_table_is_the_one_that_the_installed_package_gives() -> None:
     from atectl.engine import declarations
 
     assert declarations.__file__ is not None
-    with open(declarations.__file__) as file:
-        assert file.read() == made.stdout
+    assert Path(declarations.__file__).read_text() == made.stdout
 
 
 @needs_the_version_of_the_table
