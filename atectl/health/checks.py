@@ -1,6 +1,6 @@
-"""Whether atectl can do its work here: one check a matter, with its verdict and what to do.
+"""Whether atectl can do its work here: checks, each with its verdict and what to do.
 
-Looking changes nothing: a cache or a ledger that does not exist yet does not exist afterwards.
+Checking changes nothing: a cache or a ledger that does not exist yet is not created.
 """
 
 import os
@@ -30,10 +30,10 @@ from atectl.units import counted, format_size, show_size
 
 
 class Check(NamedTuple):
-    """One matter that was looked at."""
+    """One check."""
 
     name: str
-    """What was looked at."""
+    """What was checked."""
     finding: Annotated[Finding, Mark.INLINE]
     """What was found."""
 
@@ -42,9 +42,9 @@ class HealthReport(NamedTuple):
     """Whether atectl can do its work here."""
 
     verdict: Annotated[Verdict, (Verdict.OK, Verdict.WARNING, Verdict.PROBLEM)]
-    """The worst of all checks; one that was skipped says nothing."""
+    """The worst verdict of all checks; skipped ones do not count."""
     checks: tuple[Check, ...]
-    """What was looked at."""
+    """The checks."""
 
 
 SELF_TEST_TIMEOUT_S = 60.0
@@ -56,7 +56,7 @@ _AFTER_NAME = re.compile(r"[^A-Za-z0-9._-]")
 
 
 def examine() -> list[Check]:
-    """Look at everything. A check that cannot be made is a problem, never an exception."""
+    """Make all checks. One that fails to work is reported as a problem, not as an exception."""
     checks = [
         Check("atectl", Finding(Verdict.OK, __version__)),
         Check("Python", Finding(Verdict.OK, f"{platform.python_version()}, {sys.executable}")),
@@ -67,13 +67,13 @@ def examine() -> list[Check]:
 
 
 def report() -> HealthReport:
-    """Look at everything, and what it comes to."""
+    """Make all checks, and sum them up."""
     checks = examine()
     return HealthReport(worst_verdict(checks), tuple(checks))
 
 
 def worst_verdict(checks: Iterable[Check]) -> Verdict:
-    """`PROBLEM` or `WARNING` if any check came to it, else `OK`."""
+    """`PROBLEM` if any check found one, else `WARNING` if any gave one, else `OK`."""
     found = {check.finding.verdict for check in checks}
     return next((v for v in (Verdict.PROBLEM, Verdict.WARNING) if v in found), Verdict.OK)
 
@@ -82,11 +82,11 @@ def _finding_of(look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except BadConfiguration:
-        return Finding(Verdict.SKIPPED, "the configuration, which may say where, cannot be used")
+        return Finding(Verdict.SKIPPED, "the configuration may say where, and cannot be used")
     except AtectlError as error:
         return Finding(Verdict.PROBLEM, str(error), error.remedy)
     except Exception as error:
-        # What ails the host must not hide what else does.
+        # One failure must not hide the findings of the other checks.
         reason = f"the check failed: {type(error).__name__}: {error}"
         return Finding(Verdict.PROBLEM, reason, InternalError.default_remedy)
 
@@ -109,7 +109,7 @@ def check_requirements(requirements: Iterable[str]) -> list[Check]:
 
 
 def _requirements() -> list[str]:
-    """What atectl itself declares to need; nothing where it runs without having been installed."""
+    """The requirements that atectl declares; none if it runs without having been installed."""
     try:
         declared = metadata.requires("atectl") or []
     except metadata.PackageNotFoundError:
@@ -129,7 +129,7 @@ def _installed(name: str, bounds: str) -> Finding:
 
 
 def is_within(version: str, bounds: str) -> bool:
-    """Whether a version's release numbers keep every bound of `bounds`, each `>=` or `<`."""
+    """Whether a version is within every bound of `bounds`, each of which is `>=` or `<`."""
     release = _release(version)
     return all(
         release >= _release(bound) if operator == ">=" else release < _release(bound)
@@ -146,10 +146,10 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def check_engine() -> Finding:
-    """The engine's self-test, in a process of its own: what is wrong with it may end a process.
+    """Run the engine's self-test in another process, since a broken engine may end its process.
 
     Raises:
-        EngineUntrusted: it cannot be loaded, or does not meter as it should (exit 125).
+        EngineUntrusted: the engine cannot be loaded, or does not meter as it should (exit 125).
     """
     try:
         tested = subprocess.run(  # noqa: S603
@@ -179,15 +179,15 @@ def check_engine() -> Finding:
 def _untrusted(what: str) -> EngineUntrusted:
     return EngineUntrusted(
         f"the self-test {what}",
-        remedy="see to other problems first, then `pip install --force-reinstall atectl`",
+        remedy="solve other problems first, then `pip install --force-reinstall atectl`",
     )
 
 
-# Files of ours
+# The files of atectl
 
 
 def check_configuration() -> Finding:
-    """That atectl.toml can be read, if there is one."""
+    """Check that atectl.toml can be read, if there is one."""
     try:
         path = config.config_path()
         config.load_settings()
@@ -199,7 +199,7 @@ def check_configuration() -> Finding:
 
 
 def check_cache() -> Finding:
-    """That compiled capsules can be kept.
+    """Check that compiled capsules can be kept.
 
     Raises:
         CacheUnusable: the folder cannot be opened, or others may use it (exit 125).
@@ -219,7 +219,7 @@ def check_cache() -> Finding:
 
 
 def check_ledger() -> Finding:
-    """That the stored ledger is sound, and can be read and written.
+    """Check that the stored ledger is sound, and can be read and written.
 
     Raises:
         LedgerError: it is damaged, or cannot be opened, read or written (exit 125).
@@ -241,7 +241,7 @@ def check_ledger() -> Finding:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether the name is taken; True also where only opening it tells what is wrong."""
+    """Whether something has this name, or may have: opening it tells what is wrong then."""
     try:
         os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -252,11 +252,11 @@ def _is_there(path: Path) -> bool:
 
 
 def _not_there_yet(path: Path) -> Finding:
-    """Of what the first run makes: whether it can."""
+    """The finding for a file or folder that the first run creates: whether it can do so."""
     above = next(parent for parent in path.parents if _is_there(parent))
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
         return Finding(Verdict.OK, f"{path}: not there yet; the first run makes it")
-    reason = f"{path}: not there, and cannot be made: {above} is no folder that can be written to"
+    reason = f"{path}: not there, and cannot be made: {above} is not a writable folder"
     return Finding(Verdict.PROBLEM, reason, f"make {above} a folder that this user may write to")
 
 

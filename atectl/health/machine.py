@@ -1,6 +1,6 @@
-"""Whether this machine lets guests have what their quotas grant: memory, limits, /proc.
+"""Whether guests can have on this machine what their quotas grant: memory, limits, /proc.
 
-Functions that take `root` read the files of the system below that folder.
+`root` is the folder that stands for `/`: files of the system are read below it.
 """
 
 import mmap
@@ -14,16 +14,16 @@ from atectl.system.memory import host_memory
 from atectl.units import show_size
 
 RESERVED_BYTES = (4 << 30) + (32 << 20)
-"""Address space that the engine asks for with each memory: 4 GiB, and the guard behind it."""
+"""Address space that the engine reserves for each memory: 4 GiB and a guard region after it."""
 
 LEAST_MEMORY_BYTES = 128 << 20
-"""What atectl and one guest under the default quota take together."""
+"""The memory that atectl and one guest under the default quota take together."""
 
 _STRICT_OVERCOMMIT = "2"
 
 
 def check_memory(*, root: str = "/") -> Finding:
-    """That there is memory for one guest: physical, available, and within the control group."""
+    """Check for one guest's memory: physical, available, and within the control group."""
     memory = host_memory(root=root)
     limit_bytes, used_bytes = memory.cgroup_limit_bytes, memory.cgroup_used_bytes
     available = f"{show_size(memory.available_bytes)} available"
@@ -35,13 +35,13 @@ def check_memory(*, root: str = "/") -> Finding:
         found += f"limited to {show_size(limit_bytes)} by the control group{used}"
     if min(memory.available_bytes, memory.limit_bytes) < LEAST_MEMORY_BYTES:
         least = show_size(LEAST_MEMORY_BYTES)
-        remedy = f"free or grant {least}, which one guest under the default quota comes to"
+        remedy = f"free or grant {least}, which one guest under the default quota needs"
         return Finding(Verdict.WARNING, found, remedy)
     return Finding(Verdict.OK, found)
 
 
 def check_resource_limits() -> Finding:
-    """That no limit of this process (ulimit) refuses a guest what its quota grants."""
+    """Check that no limit of this process (ulimit) refuses a guest what its quota grants."""
     address, data, stack = (
         resource.getrlimit(kind)[0]
         for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA, resource.RLIMIT_STACK)
@@ -49,12 +49,12 @@ def check_resource_limits() -> Finding:
     limits = {"address space": address, "data": data, "stack": stack}
     found = ", ".join(f"{name} {_show_limit(limit)}" for name, limit in limits.items())
     unlimited = resource.RLIM_INFINITY
-    # A guest's stack is not the process's: the engine sets it.
+    # The limit on stacks does not matter: the engine sets the size of a guest's stack.
     raised = [flag for flag, limit in (("-v", address), ("-d", data)) if limit != unlimited]
     if not raised:
         return Finding(Verdict.OK, found)
     raising = "; ".join(f"ulimit {flag} unlimited" for flag in raised)
-    return Finding(Verdict.WARNING, found, f"quotas are the limit that guests need: `{raising}`")
+    return Finding(Verdict.WARNING, found, f"guests are limited by their quotas: `{raising}`")
 
 
 def _show_limit(limit: int) -> str:
@@ -62,23 +62,23 @@ def _show_limit(limit: int) -> str:
 
 
 def check_address_space() -> Finding:
-    """That the address space of one guest memory can be reserved, by reserving it."""
+    """Check that the address space of one guest memory can be reserved, by reserving it."""
     size = show_size(RESERVED_BYTES)
     flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     try:
         mmap.mmap(-1, RESERVED_BYTES, flags=flags, prot=0).close()
     except OSError as error:
-        reason = f"the {size} that each memory reserves cannot be had: {error.strerror}"
+        reason = f"the {size} that each memory needs cannot be reserved: {error.strerror}"
         return Finding(Verdict.PROBLEM, reason, "raise the limit: `ulimit -v unlimited`")
-    return Finding(Verdict.OK, f"the {size} that each memory reserves can be had")
+    return Finding(Verdict.OK, f"the {size} that each memory needs can be reserved")
 
 
 def check_overcommit(*, root: str = "/") -> Finding:
-    """That the system gives memory when a guest touches it, not when it grows."""
+    """Check that the system gives memory when a guest touches it, not already when it grows."""
     try:
         mode = Path(root, "proc/sys/vm/overcommit_memory").read_text().strip()
     except OSError:
-        return Finding(Verdict.SKIPPED, "the system does not tell")
+        return Finding(Verdict.SKIPPED, "the system does not tell its mode")
     if mode == _STRICT_OVERCOMMIT:
         reason = "mode 2: memory counts as used once a guest grows, so growth can fail early"
         return Finding(Verdict.WARNING, reason, "`sysctl vm.overcommit_memory=0`")
@@ -86,7 +86,7 @@ def check_overcommit(*, root: str = "/") -> Finding:
 
 
 def check_process_identity() -> Finding:
-    """That a run that was killed can be told from one that still runs."""
+    """Check that a run that was killed can be told from one that still runs."""
     if processes.process_identity(os.getpid()):
         return Finding(Verdict.OK, "the start time of a process can be told")
     reason = "the start time of a process cannot be told: killed runs stay listed as running"

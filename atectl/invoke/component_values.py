@@ -1,9 +1,9 @@
-"""The types of components spelled out, and their values from and to JSON.
+"""The types of components as text, and their values from and to JSON.
 
 A list or tuple is an array, a record an object, flags an array of names, an option `null` or
 its value, a variant `"tag"` or `{"tag": payload}`, a result `{"ok": value}` or `{"err": value}`.
-An option of an option is `null` or `{"some": value}`, or its two empty forms would be one. JSON
-has no `nan`, `inf` and `-inf`: they are strings.
+An option of an option is `null` or `{"some": value}`: otherwise its two empty forms would look the
+same. JSON has no `nan`, `inf` and `-inf`: they are strings.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -24,7 +24,7 @@ _NOT_FINITE = ("nan", "inf", "-inf")
 
 
 def kind_of(type_: "ValType") -> str:
-    """The name of a scalar type, or of the constructor: `u8`, `list`, `own` …"""
+    """The name of a scalar type, or of a type constructor: `u8`, `list`, `own` …"""
     return type(type_).__name__.removesuffix("Type").lower()
 
 
@@ -39,7 +39,7 @@ def cases_of(type_: Any) -> "Cases":
 
 
 def parts_of(type_: Any) -> "list[ValType]":
-    """The types that `type_` is directly made of."""
+    """The types that `type_` directly consists of."""
     match kind_of(type_):
         case "list":
             return [type_.element]
@@ -53,12 +53,12 @@ def parts_of(type_: Any) -> "list[ValType]":
 
 
 def has_text(type_: "ValType") -> bool:
-    """Whether values of the type can be written down: no resource, future or stream is in it."""
+    """Whether values of the type can be written as text: it has no resource, future or stream."""
     return kind_of(type_) in _KINDS and all(map(has_text, parts_of(type_)))
 
 
 def spelled(type_: Any) -> str:
-    """The type as WIT spells it, its parts spelled out where WIT would use their names."""
+    """The type in WIT, but with the definitions of its parts where WIT would use their names."""
     match kind_of(type_):
         case "record":
             fields = [f"{name}: {spelled(part)}" for name, part in type_.fields]
@@ -86,7 +86,7 @@ def _spelled_result(ok: "ValType | None", err: "ValType | None") -> str:
 
 
 def from_json(type_: Any, value: Any, path: str = "") -> Any:
-    """What wasmtime takes for the JSON `value`, or `Unfit`; `path` leads to it in its word."""
+    """The value for wasmtime from JSON; raises `Unfit`. `path` is where it is in its word."""
     match kind_of(type_):
         case "bool":
             return _typed(value, bool, "true or false", path)
@@ -116,7 +116,7 @@ def from_json(type_: Any, value: Any, path: str = "") -> Any:
 
 
 def checked_name(type_: Any, name: object, path: str = "") -> str:
-    """`name` if it is one of an enum or of flags, or `Unfit`."""
+    """`name` if it is one of an enum or of flags; raises `Unfit`."""
     if not isinstance(name, str) or name not in type_.names:
         raise Unfit(f"{_shown(name)} is none of {', '.join(type_.names)}", path)
     return name
@@ -129,7 +129,7 @@ def _shown(value: object) -> str:
 
 
 def _typed(value: Any, class_: type, wanted: str, path: str) -> Any:
-    # Exactly that class: Python's booleans would pass for integers.
+    # Exactly that class, since Python's booleans are integers as well.
     if type(value) is not class_:
         raise Unfit(f"{_shown(value)} is not {wanted}", path)
     return value
@@ -208,7 +208,7 @@ def _case(type_: Any, value: Any, path: str) -> Any:
 
 
 def _of_case(type_: Any, tag: str, payload: Any, path: str) -> Any:
-    """What wasmtime takes for one case: a `Variant`, or the payload if its class tells."""
+    """The value for wasmtime of one case: a `Variant`, or the payload if its class is enough."""
     if is_tagged(type_):
         from wasmtime.component import Variant
 
@@ -219,19 +219,19 @@ def _of_case(type_: Any, tag: str, payload: Any, path: str) -> Any:
         if (payload is None if part is None else isinstance(payload, _classes(part)))
     )
     if taken != tag:
-        raise Unfit(f"the engine would take the case {tag} for {taken}", path)
+        raise Unfit(f"the engine would mistake the case {tag} for {taken}", path)
     return payload
 
 
 def _classes(type_: "ValType") -> tuple[type, ...]:
-    """The classes of the Python values that wasmtime makes of the type; `object` for None."""
+    """The Python classes of the values that wasmtime makes from the type; `object` for None."""
     classes: set[type] = set()
     type_.add_classes(classes)
     return tuple(classes)
 
 
 def to_json(type_: Any, value: Any) -> Any:
-    """The JSON of a value that wasmtime returned; `from_json` takes it back."""
+    """The JSON of a value that wasmtime returned; `from_json` is its inverse."""
     match kind_of(type_):
         case "f32" | "f64" as kind:
             shown = scalars.show_float(kind, value)

@@ -1,4 +1,4 @@
-"""Numbers, booleans and text of WebAssembly's types, read from a word and shown as one."""
+"""Numbers, booleans and text of WebAssembly's types: reading them from words, and showing them."""
 
 import math
 import re
@@ -13,11 +13,11 @@ RANGES = {
     "u16": (0, 2**16 - 1),
     "u32": (0, 2**32 - 1),
     "u64": (0, 2**64 - 1),
-    # A core integer has no sign: it is taken either way, and wasmtime keeps its bits.
+    # A core integer is neither signed nor unsigned: both forms are accepted as the same bits.
     "i32": (-(2**31), 2**32 - 1),
     "i64": (-(2**63), 2**64 - 1),
 }
-"""The integer types, lowest and highest value."""
+"""The integer types, with their lowest and highest values."""
 
 FLOATS = ("f32", "f64")
 
@@ -26,17 +26,17 @@ _FLOAT = re.compile(
     r"[+-]?(?:nan|inf|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?)", re.ASCII | re.IGNORECASE
 )
 _F32_DIGITS = 9
-"""Significant digits that tell any two f32 apart."""
+"""How many significant digits tell any two f32 apart."""
 
 _SHOWN_CHARS = 60
 
 
 class Unfit(Exception):
-    """A word, or a value within it, is not of the type wanted.
+    """A word, or a value within it, does not have the required type.
 
     Args:
         reason: what is wrong with it.
-        path: where within the word it stands, such as `.items[2]`.
+        path: where in the word the value is, such as `.items[2]`.
     """
 
     def __init__(self, reason: str, path: str = "") -> None:
@@ -44,17 +44,17 @@ class Unfit(Exception):
 
 
 def quoted(value: object) -> str:
-    """`value` for an error message: its Python literal, cut where it is long."""
+    """`value` for an error message: its Python literal, cut if it is long."""
     return shortened(repr(value))
 
 
 def shortened(text: str) -> str:
-    """`text`, cut where it is too long for an error message."""
+    """`text`, cut if it is too long for an error message."""
     return text if len(text) <= _SHOWN_CHARS else f"{text[:_SHOWN_CHARS]}…"
 
 
 def read_integer(kind: str, word: str) -> int:
-    """The integer of type `kind` that `word` writes in decimal or as `0x…`, or `Unfit`."""
+    """Read an integer of type `kind`, in decimal or as `0x…`; raises `Unfit`."""
     match = _INTEGER.fullmatch(word)
     if match is None:
         raise Unfit(f"{quoted(word)} is not a whole number")
@@ -64,7 +64,7 @@ def read_integer(kind: str, word: str) -> int:
 
 
 def in_range(kind: str, number: int, path: str = "") -> int:
-    """`number` if the integer type `kind` holds it, or `Unfit`."""
+    """`number` if it is in the range of the integer type `kind`; raises `Unfit`."""
     lowest, highest = RANGES[kind]
     if not lowest <= number <= highest:
         raise Unfit(f"{quoted(number)} is not in {lowest} to {highest}", path)
@@ -72,7 +72,7 @@ def in_range(kind: str, number: int, path: str = "") -> int:
 
 
 def read_float(kind: str, word: str) -> float:
-    """The float of type `kind` that `word` writes, `nan` and `inf` included, or `Unfit`."""
+    """Read a float of type `kind`, also `nan` and `inf`; raises `Unfit`."""
     if not _FLOAT.fullmatch(word):
         raise Unfit(f"{quoted(word)} is not a number")
     if word.lower().endswith("inf"):
@@ -81,7 +81,7 @@ def read_float(kind: str, word: str) -> float:
 
 
 def fitting_float(kind: str, number: int | float | str, path: str = "") -> float:
-    """`number` as a float of type `kind`; `Unfit` if it is too large for it."""
+    """`number` as a float of type `kind`; raises `Unfit` if it is too large."""
     value = _rounded(kind, number)
     if math.isinf(value):
         raise Unfit(f"{quoted(number)} is too large for {kind}", path)
@@ -97,14 +97,14 @@ def _rounded(kind: str, number: int | float | str) -> float:
 
 
 def read_bool(word: str) -> bool:
-    """`true` or `false`, or `Unfit`."""
+    """Read `true` or `false`; raises `Unfit`."""
     if word not in ("true", "false"):
         raise Unfit(f"{quoted(word)} is neither true nor false")
     return word == "true"
 
 
 def checked_text(text: str, path: str = "") -> str:
-    """`text` if it is Unicode; a word that was not UTF-8 is `Unfit`."""
+    """`text` if it is Unicode; raises `Unfit` for a word that was not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -113,14 +113,14 @@ def checked_text(text: str, path: str = "") -> str:
 
 
 def checked_char(text: str, path: str = "") -> str:
-    """`text` if it is one Unicode scalar value, or `Unfit`."""
+    """`text` if it is one Unicode scalar value; raises `Unfit`."""
     if len(text) != 1:
         raise Unfit(f"{quoted(text)} is not one character", path)
     return checked_text(text, path)
 
 
 def show_float(kind: str, number: float) -> str:
-    """The shortest text that `read_float` takes back to the same number."""
+    """The shortest text that `read_float` reads as the same number."""
     if kind == "f64" or not math.isfinite(number):
         return repr(number)
     for digits in range(1, _F32_DIGITS):

@@ -1,7 +1,7 @@
 """Words of a command line as typed arguments for an export, and its results as text.
 
-Numbers, booleans, characters, strings and the names of enums are words as they stand; what is
-made of parts is JSON, as `component_values` says.
+Numbers, booleans, characters, strings and the names of enums are plain words. Values with parts are
+written as JSON: see `component_values`.
 """
 
 import re
@@ -26,7 +26,7 @@ def signature(name: str, func_type: "FuncType | ComponentFuncType") -> str:
     """How an export is called, such as `add(i32, i32) -> i32` or `greet(name: string) -> string`.
 
     Args:
-        func_type: from `module_type`, or any of a component.
+        func_type: a module's from `module_type`, or any of a component.
     """
     from wasmtime import FuncType
 
@@ -39,15 +39,15 @@ def signature(name: str, func_type: "FuncType | ComponentFuncType") -> str:
 
 
 def module_type(engine: "Engine", store: "Store", function: "Func") -> "FuncType":
-    """The type of a core module's function, which is safe to ask for parameters and results.
+    """The type of a core module's function, whose parameters and results can be safely read.
 
     Raises:
         NotInvokable: it takes or returns a vector or a reference (exit 2).
     """
     from wasmtime import Instance, Module, WasmtimeError
 
-    # Asked for the parameters of such a function, or to call it, wasmtime ends the process.
-    # Offered it for an import of another type, it only complains, and names the type it found.
+    # Asked for the parameters of such a function, or to call it, wasmtime aborts the process.
+    # Given it as an import of another type, it only raises an error, which has its real type.
     try:
         Instance(store, Module(engine, _PROBE), [function])
     except WasmtimeError as error:
@@ -59,29 +59,29 @@ def module_type(engine: "Engine", store: "Store", function: "Func") -> "FuncType
 
 
 def module_arguments(func_type: "FuncType", words: list[str]) -> list[int | float]:
-    """What to call a core module's function with, `func_type` being from `module_type`.
+    """The arguments for a core module's function; `func_type` must be from `module_type`.
 
     Integers are decimal or `0x…`, signed or not; floats may be `nan`, `inf` and `-inf`.
 
     Raises:
-        BadInvokeArgument: too few words, too many, or one that is not of its type (exit 2).
+        BadInvokeArgument: too few words, too many, or one of the wrong type (exit 2).
     """
     kinds = _kinds(func_type.params)
     return _read_words(kinds, words, lambda position, word: _number(kinds[position], word))
 
 
 def module_results(func_type: "FuncType", value: Any) -> list[str]:
-    """What a core module's function returned, a text for each; integers are signed."""
+    """The results of a core module's function, each as text; integers are signed."""
     kinds = _kinds(func_type.results)
     values = [value] if len(kinds) == 1 else value or []
     return [_shown_scalar(kind, each) for kind, each in zip(kinds, values, strict=True)]
 
 
 def component_arguments(func_type: "ComponentFuncType", words: list[str]) -> list[Any]:
-    """What to call a component's function with.
+    """The arguments for a component's function.
 
     Raises:
-        BadInvokeArgument: too few words, too many, or one that is not of its type (exit 2).
+        BadInvokeArgument: too few words, too many, or one of the wrong type (exit 2).
         NotInvokable: it takes or returns resources, futures or streams (exit 2).
     """
     wanted, _ = _spelled_component(func_type)
@@ -93,7 +93,7 @@ def component_arguments(func_type: "ComponentFuncType", words: list[str]) -> lis
 
 
 def component_results(func_type: "ComponentFuncType", value: Any) -> list[str]:
-    """What a component's function returned: one text, or none if it returns nothing."""
+    """The result of a component's function: one text, or none if it returns nothing."""
     from atectl.invoke.component_values import kind_of, to_json
 
     result = func_type.result
@@ -120,12 +120,12 @@ def _spelled_component(func_type: "ComponentFuncType") -> tuple[list[str], list[
 
 
 def _require_text(types: "list[ValType]") -> None:
-    """Refuse, before anything runs, what could not be passed in or shown."""
+    """Refuse types whose values cannot be passed in or shown, before anything runs."""
     from atectl.invoke.component_values import has_text, spelled
 
     for type_ in types:
         if not has_text(type_):
-            raise NotInvokable(f"it takes or returns {spelled(type_)}, which no word can stand for")
+            raise NotInvokable(f"it takes or returns {spelled(type_)}, which no word can express")
 
 
 def _read_words(wanted: list[str], words: list[str], read: Callable[[int, str], Any]) -> list[Any]:

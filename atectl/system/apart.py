@@ -1,7 +1,7 @@
-"""Work done in a process of its own, which ends when this one does.
+"""Work done in another process, which ends when this one does.
 
-What the work takes of memory is given back whole with its process; and it can be cut off, even
-where it is in native code that hears of nothing.
+All memory of the work is freed when its process ends. And it can be cut off even while native code
+runs that cannot be interrupted.
 """
 
 import json
@@ -22,8 +22,8 @@ class Apart:
     """One question to one process.
 
     Args:
-        module: whose `main` reads the question from stdin as JSON, and writes the answer to
-            stdout as JSON. It is to call `end_with_parent` first.
+        module: its `main` reads the question from stdin as JSON, and writes the answer to stdout
+            as JSON. It should call `end_with_parent` first.
     """
 
     def __init__(self, module: str) -> None:
@@ -33,7 +33,7 @@ class Apart:
         self._is_cut_off = False
 
     def ask(self, question: Any, timeout_s: float | None = None) -> Any:
-        """The answer; the process has ended by then, whatever happens.
+        """Ask, and return the answer. In any case the process has ended by then.
 
         Raises:
             ApartFailed: it could not be started, took too long, was cut off or failed.
@@ -53,7 +53,7 @@ class Apart:
         return json.loads(answer)
 
     def cut_off(self) -> None:
-        """End the process now, and let none be started any more. Any thread may call it."""
+        """Kill the process, and let no other be started. Any thread may call it."""
         with self._lock:
             self._is_cut_off = True
             if self._process is not None:
@@ -81,7 +81,7 @@ class Apart:
 
 
 def end_with_parent() -> None:
-    """Have this process killed when the thread that started it ends; Linux alone does that."""
+    """Have the kernel kill this process when the thread that started it ends (only on Linux)."""
     import ctypes
 
     prctl = getattr(ctypes.CDLL(None), "prctl", None)

@@ -1,4 +1,4 @@
-"""What this machine lets one process have at most, whatever a budget says."""
+"""How much memory this machine lets one process have, whatever a budget says."""
 
 import resource
 from collections.abc import Sequence
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from atectl.system.memory import host_memory
 
 DEFAULT_SHARE = 0.9
-"""How much of the tightest ceiling a budget takes that names no limit of its own."""
+"""The share of the tightest ceiling that is the limit of a budget which names none."""
 
 
 class Ceiling(NamedTuple):
-    """One bound on the memory of this process. `size_bytes` None: it is there and sets none."""
+    """One bound on the memory of this process. `size_bytes` is None if it is not set."""
 
     name: str
     size_bytes: int | None
     can_be_raised: bool = True
 
     def allows(self, size_bytes: int) -> bool:
-        """Whether one process may have that much under it."""
+        """Whether one process may have that much memory under this bound."""
         return self.size_bytes is None or size_bytes <= self.size_bytes
 
 
@@ -38,7 +38,7 @@ def ceilings(*, root: str = "/") -> tuple[Ceiling, ...]:
 
 
 def tightest(among: Sequence[Ceiling]) -> Ceiling:
-    """The lowest of the bounds that are set; the first of several. One at least is set."""
+    """The lowest of the bounds that are set, the first if several are. At least one must be set."""
     return min(
         (each for each in among if each.size_bytes is not None),
         key=lambda each: each.size_bytes or 0,

@@ -1,4 +1,4 @@
-"""How many files this process may have open, and some that are kept for the host itself."""
+"""The limit of open files of this process, and a reserve that is kept for the host itself."""
 
 import resource
 import threading
@@ -6,16 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _RESERVED = 64
-"""How many descriptors guests leave to the host, where there are many."""
+"""How many descriptors are kept for the host; fewer if the limit is low."""
 
 _lock = threading.Lock()
 _inside = [0]
 
 
 def raise_limit() -> None:
-    """Let this process have nearly as many open files as the system lets it have.
+    """Raise the limit of open files nearly to the highest that the system allows.
 
-    The last of them are for whoever enters `reserve`.
+    The rest is a reserve for code within `reserve`.
     """
     with _lock:
         _set_limit()
@@ -23,11 +23,11 @@ def raise_limit() -> None:
 
 @contextmanager
 def reserve() -> Iterator[None]:
-    """Let this process have the last of its descriptors, too, while this is entered.
+    """Let this process use the reserve of descriptors as well, while this is entered.
 
     Guests open files in the same process. What the host does for all of them must not fail
-    because one guest has taken all the others. A guest that opens files at this very moment
-    may take the last ones too: only a process of its own could keep it from that.
+    because one guest has taken all the others. A guest that opens files at this very moment can
+    take from the reserve too: only running it in another process could prevent that.
     """
     with _lock:
         _inside[0] += 1

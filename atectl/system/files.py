@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written completely or not at all."""
 
 import os
 import stat
@@ -6,12 +6,12 @@ from pathlib import Path
 
 
 def replace_file(path: Path, text: str) -> None:
-    """Write a whole file or none.
+    """Write a file completely or not at all. What was there is replaced.
 
     Raises:
-        OSError: it could not be written; what was there is as it was.
+        OSError: it could not be written; what was there is unchanged.
     """
-    # Few runs write a file, and every batch would pay for its import.
+    # Few runs write a file; the others should not pay for this import.
     from tempfile import NamedTemporaryFile
 
     with NamedTemporaryFile("w", dir=path.parent, delete=False) as file:

@@ -1,7 +1,7 @@
-"""What this machine has and uses: resident bytes of a process, memory, the control group's limit.
+"""The memory of this machine, its use by processes, and the limit of the control group.
 
-Read from /proc and /sys in well under a millisecond; psutil is asked only where there is no
-/proc. Every function takes `root`, the folder that stands for `/`.
+It is read from /proc and /sys in well under a millisecond; psutil is asked only if there is no
+/proc. Functions take `root`, the folder that stands for `/`.
 """
 
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 _UNLIMITED_BYTES = 1 << 62
-"""cgroup v1 says "no limit" with the largest page-aligned number; v2 with the word `max`."""
+"""No limit: cgroup v1 shows it as the largest page-aligned number, v2 as the word `max`."""
 
 
 class HostMemory(NamedTuple):
     """Memory of this machine in bytes.
 
-    `cgroup_limit_bytes` is that of the tightest control group around this process, None where
-    none limits it; `cgroup_used_bytes` is what that group holds, its page cache included.
+    `cgroup_limit_bytes` is the limit of the tightest control group around this process, None if
+    none limits it; `cgroup_used_bytes` is what that group uses, page cache included.
     """
 
     physical_bytes: int
@@ -28,7 +28,7 @@ class HostMemory(NamedTuple):
 
     @property
     def limit_bytes(self) -> int:
-        """What can be had at most: the physical memory, or the control group's limit if lower."""
+        """The physical memory, or the control group's limit if that is lower."""
         if self.cgroup_limit_bytes is None:
             return self.physical_bytes
         return min(self.physical_bytes, self.cgroup_limit_bytes)
@@ -45,9 +45,9 @@ def resident_bytes(pid: int | None = None, *, root: str = "/") -> int | None:
 
 
 def trim() -> None:
-    """Give what was freed and is kept by the C library's allocator back to the system.
+    """Give freed memory that the C library's allocator still keeps back to the system.
 
-    Does nothing where the C library has no such function.
+    Does nothing if the C library has no such function.
     """
     import ctypes
 
@@ -73,7 +73,7 @@ def _physical_and_available(root: str) -> tuple[int, int]:
 
 
 class _Hierarchy(NamedTuple):
-    """One version of control groups: what its mount is called, and its files."""
+    """One version of control groups: the name of its mount, and its files."""
 
     filesystem: str
     controller: str
@@ -110,7 +110,7 @@ def _groups_around(hierarchy: _Hierarchy, root: str) -> Iterator[Path]:
     try:
         inside = Path(group).relative_to(mounted_group)
     except ValueError:
-        # The group lies outside what this container can see; its mount is all there is.
+        # The group is outside of what this container can see: only the mounted group is known.
         inside = Path()
     top = Path(root, mount_point.lstrip("/"))
     yield from (top / ancestor for ancestor in (inside, *inside.parents))

@@ -1,8 +1,8 @@
-"""What the system holds of a range of this process's memory, page by page.
+"""Which pages of this process's memory are resident, and which are private.
 
-Source: the kernel's admin-guide/mm/pagemap.rst. Bits 63 (present), 62 (swapped) and 61 (of a
-file) of a page's entry all lie in its last byte; what is present or swapped and of no file is
-private: no file has its content.
+Source: the kernel's admin-guide/mm/pagemap.rst. Bits 63 (present), 62 (swapped) and 61 (backed by
+a file) of a page's entry are all in its last byte. A page is private, so that no file has its
+content, if it is swapped, or if it is present and not backed by a file.
 """
 
 import mmap
@@ -17,13 +17,13 @@ _IS_PRIVATE = bytes(
 
 
 def resident_bytes(base: int, size_bytes: int) -> int | None:
-    """Bytes of the range that are in memory; None where the system does not tell."""
+    """How many bytes of the range are in memory; None if the system does not tell."""
     entries = _read(base, size_bytes)
     return None if entries is None else entries.translate(_IS_RESIDENT).count(1) * mmap.PAGESIZE
 
 
 def private_pages(base: int, size_bytes: int) -> bytes | None:
-    """A byte a page, 1 where its content is in no file; None where the system does not tell."""
+    """One byte for each page, 1 if it is private; None if the system does not tell."""
     entries = _read(base, size_bytes)
     return None if entries is None else entries.translate(_IS_PRIVATE)
 

@@ -1,4 +1,4 @@
-"""Telling one process from another that had its number, and whether it still runs."""
+"""Whether a process still runs, even if its process ID (pid) has been used again."""
 
 import os
 from functools import cache
@@ -6,9 +6,9 @@ from pathlib import Path
 
 
 def process_identity(pid: int) -> str | None:
-    """What no other process of this machine shares: boot, pid namespace and start time.
+    """A text that identifies a process on this machine: boot, pid namespace and start time.
 
-    None if there is no such process, or it has ended and waits to be reaped, or the system
+    None if there is no such process, if it has ended and waits to be reaped, or if the system
     does not tell.
     """
     try:
@@ -19,21 +19,21 @@ def process_identity(pid: int) -> str | None:
 
 
 def own_identity() -> str:
-    """The identity of this process; empty where the system does not tell."""
+    """The identity of this process; empty if the system does not tell."""
     return _identity_for_life(os.getpid())
 
 
 @cache
 def _identity_for_life(pid: int) -> str:
-    # Asked for with every lease, and four files of /proc to read.
+    # Every lease asks for it, and finding it out reads several files of /proc.
     return process_identity(pid) or ""
 
 
 def is_gone(pid: int, identity: str) -> bool:
-    """Whether the process that was `pid` with this identity has ended, for certain.
+    """Whether the process with this pid and identity has certainly ended.
 
-    False where the system does not tell, and for a process of another pid namespace: two
-    containers may share a host's name, and neither sees the other's processes.
+    False if the system does not tell, and for a process of another pid namespace: two containers
+    may have the same host name, and neither sees the processes of the other.
     """
     boot, _, rest = identity.partition(":")
     namespace, _, start = rest.partition(":")

@@ -231,7 +231,7 @@ def test_what_cannot_be_made_is_a_problem(
         monkeypatch.setenv(variable, str(tmp_path / "file" / "below"))
     finding = check()
     assert finding.verdict is Verdict.PROBLEM
-    assert f"cannot be made: {tmp_path}/file is no folder" in finding.found
+    assert f"cannot be made: {tmp_path}/file is not a writable folder" in finding.found
 
 
 def test_a_cache_that_others_may_use_is_refused() -> None:

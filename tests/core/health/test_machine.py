@@ -84,7 +84,7 @@ def test_a_limit_below_which_guests_share_is_a_warning(kind: str, told: str, fla
 
 def test_too_little_address_space_for_one_memory_is_a_problem() -> None:
     said = limited("RLIMIT_AS", 4 * GIB, "check_address_space")
-    assert said.startswith("problem\nthe 4.03 GiB that each memory reserves cannot be had: ")
+    assert said.startswith("problem\nthe 4.03 GiB that each memory needs cannot be reserved: ")
 
 
 def test_enough_address_space_for_one_memory() -> None:

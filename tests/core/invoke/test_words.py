@@ -392,7 +392,7 @@ def test_text_in_json_is_shown_as_it_is() -> None:
 def test_a_case_whose_payload_could_be_another_case_is_refused_and_never_mistaken() -> None:
     # In Python a bool is an integer, and wasmtime tells these cases apart by class alone.
     message = refusal("same-number-or-bool", '[{"bool": true}]')
-    assert message.endswith("at [0]: the engine would take the case bool for number")
+    assert message.endswith("at [0]: the engine would mistake the case bool for number")
 
 
 def test_a_case_that_could_not_be_passed_is_still_shown() -> None:
@@ -476,7 +476,7 @@ def test_words_for_a_function_without_parameters_are_refused() -> None:
 
 
 def test_a_resource_is_refused_before_the_call() -> None:
-    with pytest.raises(NotInvokable, match="own<resource>, which no word can stand for"):
+    with pytest.raises(NotInvokable, match="own<resource>, which no word can express"):
         call_component("close", "1")
 
 
