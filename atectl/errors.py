@@ -184,7 +184,7 @@ class BadConfiguration(UsageError):
 
     code = "E112"
     example = "ATECTL_CONFIG=broken.toml atectl doctor"
-    default_remedy = "mend the file named, or point ATECTL_CONFIG at another"
+    default_remedy = "correct the file, or point ATECTL_CONFIG at another"
 
 
 class NotInvokable(UsageError):
@@ -414,7 +414,7 @@ class ReportUnwritable(AtectlError):
 
     code = "E602"
     example = "atectl run --report /no/such/folder/report.json capsule.wasm"
-    default_remedy = "name a file in a folder that exists and that you may write"
+    default_remedy = "name a file in a folder that exists and that you may write to"
 
 
 class CompletionsDiffer(AtectlError):

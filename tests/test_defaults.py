@@ -109,7 +109,7 @@ def test_a_budget_file_is_begun_with_the_defaults_that_hold(changed: Run) -> Non
         "host": {"soft": 0.6, "resume": 0.45, "backpressure": "both", "spill_dir": "/spilled"},
         "defaults": {"max_mem": "96MiB", "priority": 0, "deadline": "7m"},
     }
-    assert "Without it: 0.85 of" in changed("-m", "atectl", "budget", "init", "-")
+    assert "By default 0.85 of" in changed("-m", "atectl", "budget", "init", "-")
 
 
 @pytest.mark.parametrize("command", [("batch",), ("budget", "check")])

@@ -1,7 +1,7 @@
-"""What a host process takes before any guest runs: its baseline, measured for real.
+"""The baseline: how much memory a host process takes before any guest runs.
 
-It is measured in a child process that brings the engine up, loads the capsules from the cache as
-a host does, instantiates each once and runs none.
+It is measured in a child process that starts the engine, loads the capsules as a host does, and
+instantiates each once without running it.
 """
 
 import os
@@ -23,9 +23,9 @@ START_S = 5.0
 
 
 class Sample(NamedTuple):
-    """A capsule to be instantiated, and the least and the largest quota that it is given.
+    """A capsule to be instantiated, and the smallest and largest of its quotas.
 
-    Whether it starts is tried under the least; its size counts as it is under the largest.
+    The smallest shows whether it can start; under the largest its memory is measured.
     """
 
     path: Path
@@ -34,9 +34,9 @@ class Sample(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A capsule that could not be instantiated, with the error of its run.
+    """A capsule that could not be instantiated, with the error that running it would give.
 
-    `is_certain` is false where it did not come to an end in time: a run of it might.
+    `is_certain` is false if instantiating it took too long: a run of it may succeed.
     """
 
     path: Path
@@ -47,10 +47,10 @@ class Refusal(NamedTuple):
 
 
 class Baseline(NamedTuple):
-    """What the host takes by itself; None if that could not be measured, and `source` says why.
+    """What the host itself takes; None if it could not be measured, and `source` says why.
 
-    `gaps` are what else could not be found out, each in a sentence. `may_be_more`: what leases
-    were granted was subtracted, of which not all need be resident.
+    `gaps` lists what else could not be found out, each as a sentence. It `may_be_more` if the
+    memory of leases was subtracted, since not all of that need be resident.
     """
 
     resident_bytes: int | None
@@ -74,13 +74,13 @@ def of_process(pid: int, running: Iterable[LeaseRecord] | None) -> Baseline:
     """The resident bytes of a running host, without what its leases hold.
 
     Args:
-        running: the unfinished leases that the ledger knows; None where no ledger tells.
+        running: the unfinished leases in the ledger; None without a ledger.
 
     Raises:
         BaselineUnmeasured: there is no such process, or it may not be read (exit 125).
     """
     resident = resident_bytes(pid)
-    if not resident:  # one that has ended and waits to be reaped holds nothing
+    if not resident:  # a process that has ended and waits to be reaped has no memory
         raise BaselineUnmeasured(f"there is no process {pid} whose memory could be read")
     source = f"resident size of process {pid}"
     if running is None:
@@ -97,14 +97,14 @@ def of_process(pid: int, running: Iterable[LeaseRecord] | None) -> Baseline:
 
 
 def _is_run_by(pid: int, lease: LeaseRecord) -> bool:
-    # Other hosts, and processes that have ended, may have had the same number.
+    # Processes of other hosts, and processes that have ended, may have the same pid.
     return lease.pid == pid and lease.host == os.uname().nodename and lease.state != LOST
 
 
 def not_below(baseline: Baseline, measured: Baseline) -> Baseline:
-    """`baseline`, or what was `measured` of an idle host where that is a better guess.
+    """The baseline of a running host, or what was `measured` of an idle one if that is better.
 
-    It is where nothing is known of a running host without its leases, or too little is left of it.
+    It is better if the first is not known, or if it is less after its leases were subtracted.
     """
     if measured.resident_bytes is None:
         return baseline
@@ -117,10 +117,10 @@ def not_below(baseline: Baseline, measured: Baseline) -> Baseline:
 
 
 def with_trials(baseline: Baseline, trial: Baseline) -> Baseline:
-    """`baseline`, with what was found out as its capsules were tried.
+    """`baseline` with the refusals and gaps that instantiating its capsules has shown.
 
     Args:
-        trial: what `measure` came to.
+        trial: the result of `measure`.
     """
     gaps = baseline.gaps + trial.gaps
     if trial.resident_bytes is None and not trial.refusals:
@@ -135,11 +135,11 @@ def measure(
     timeout_s: float = TIMEOUT_S,
     start_s: float = START_S,
 ) -> Baseline:
-    """The resident bytes of a host that is up and has instantiated each of `samples`, run none.
+    """The resident bytes of a host that has instantiated each of `samples` and has run none.
 
     Args:
-        program: modules that the host has imported as well, by their names.
-        timeout_s: how long the measuring may take.
+        program: the names of other modules that the host has imported.
+        timeout_s: how long measuring may take.
         start_s: how long each capsule may take to be instantiated.
     """
     asked = {"program": list(program), "start_s": start_s}

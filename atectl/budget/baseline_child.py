@@ -1,7 +1,7 @@
-"""The process that stands for a host before any guest runs: see `atectl.budget.baseline`.
+"""The process that is measured as a host before any guest runs: see `atectl.budget.baseline`.
 
-Reads on stdin, as JSON, the modules to import, how long a capsule may take to be instantiated,
-and each capsule with its least and its largest quota; writes one JSON object to stdout.
+It reads JSON from stdin: the modules to import, how long a capsule may take to be instantiated, and
+each capsule with its smallest and largest quota. It writes one JSON object to stdout.
 """
 
 import json
@@ -37,12 +37,12 @@ from atectl.system.memory import resident_bytes
 from atectl.units import format_size
 
 _LAST_WORD_S = 1.0
-"""How long a guest that is told to end may take to hear of it; in a host call it does not."""
+"""How long to wait for a guest that was told to end; during a host call it does not end."""
 
 
 def main() -> None:
-    """Instantiate what is asked for, and tell what this process holds then."""
-    # Whoever asked may be ended at any time, and a start function may compute for ever.
+    """Instantiate the capsules, and report the memory of this process."""
+    # The parent may be killed at any time, and a start function may compute for ever.
     end_with_parent()
     asked = json.load(sys.stdin)
     for module in asked["program"]:
@@ -52,7 +52,7 @@ def main() -> None:
         answer = _answer(_Host(compiler, asked["start_s"]), asked["capsules"])
     json.dump(answer, sys.stdout)
     sys.stdout.flush()
-    # A guest that was left asleep in a host call must not wake to an interpreter half gone.
+    # A guest that still sleeps in a host call must not wake up while the interpreter shuts down.
     os._exit(0)
 
 
@@ -84,11 +84,11 @@ class _Host:
             self._cache = ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
 
     def try_out(self, path: Path, least_mem_bytes: int, max_mem_bytes: int) -> None:
-        """Load a capsule, see that it starts under its least quota, and keep an instance.
+        """Load a capsule, check that it starts under its smallest quota, and keep an instance.
 
         Raises:
-            AtectlError: it cannot be loaded or instantiated. One that starts under its largest
-                quota only is kept nevertheless.
+            AtectlError: it cannot be loaded or instantiated. If it starts only under its largest
+                quota, its instance is kept nevertheless.
         """
         capsule = load(self._engine, path, self._cache, self._compiler)
         refusal: AtectlError | None = None
@@ -104,7 +104,7 @@ class _Host:
             raise refusal
 
     def _instantiate(self, capsule: Capsule, max_mem_bytes: int) -> Store:
-        """An instance of a capsule, of which at most its own start function has run."""
+        """Instantiate a capsule. At most its start function runs."""
         made: list[Store] = []
         failures: list[AtectlError] = []
         control = GuestControl()

@@ -1,5 +1,7 @@
-"""Where a limit is too high or too low: over what the machine has, next to what the host takes,
-or below what a lease may hold. `budget check` finds these, and `batch` warns of them.
+"""Whether a limit is too high or too low.
+
+It may be over what the machine has, hardly above what the host itself takes, or below what one
+lease may hold. `budget check` reports this, and `batch` warns of it.
 """
 
 from collections.abc import Sequence
@@ -12,10 +14,11 @@ from atectl.units import format_size, show_size
 
 
 def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None:
-    """What is wrong with a limit that is over a bound of the machine; None if it is not."""
+    """The error for a limit that is over a bound of the machine; None if it is not."""
     if ceiling.size_bytes is None or ceiling.allows(budget.limit_bytes):
         return None
-    most = format_size(ceiling.size_bytes >> 20 << 20 or ceiling.size_bytes)  # it can be typed
+    # Rounded down, so that it is easy to type.
+    most = format_size(ceiling.size_bytes >> 20 << 20 or ceiling.size_bytes)
     raising = ", or raise the bound" if ceiling.can_be_raised else ""
     return UnsatisfiableBudget(
         f"the limit of {show_size(budget.limit_bytes)} is over the "
@@ -25,7 +28,7 @@ def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None
 
 
 def tight(budget: Budget, baseline_bytes: int, *, is_guarded: bool) -> TightBudget | None:
-    """What is wrong with a soft limit below the host's own size; None if it is not.
+    """The error for a soft limit below what the host itself takes; None if it is not.
 
     Args:
         is_guarded: whether leases are held back under pressure.
@@ -43,9 +46,9 @@ def tight(budget: Budget, baseline_bytes: int, *, is_guarded: bool) -> TightBudg
 def never_fitting(
     budget: Budget, baseline_bytes: int, claims: Sequence[Claim]
 ) -> UnsatisfiableBudget | None:
-    """What is wrong with quotas that the limit has no room for; None if it has for each alone.
+    """The error for quotas that do not fit below the limit; None if each alone fits.
 
-    The limit is not below the baseline.
+    The limit must not be below the baseline.
     """
     too_large = [
         claim for claim in claims if not budget.can_hold(baseline_bytes, claim.max_mem_bytes)

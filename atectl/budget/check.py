@@ -1,4 +1,4 @@
-"""Whether a host budget can be met, before anything starts: the sum, and what is wrong with it."""
+"""Whether a host budget can be met, before anything starts: the figures, and what is wrong."""
 
 from collections.abc import Iterator
 from enum import StrEnum
@@ -26,7 +26,7 @@ from atectl.units import format_size, show_size
 
 
 class BudgetVerdict(StrEnum):
-    """What a check comes to. `skipped`: nothing is wrong, but for what could not be measured."""
+    """The result of a check. `skipped`: nothing wrong was found, but not all could be measured."""
 
     FITS = "fits"
     OVERCOMMITTED = "overcommitted"
@@ -38,19 +38,19 @@ class BudgetFinding(NamedTuple):
     """One thing that is or may be wrong."""
 
     code: str | None
-    """The code of the error that it would lead to; null where there is none."""
+    """The code of the error that it would lead to; null if there is none."""
     severity: Annotated[Verdict, (Verdict.PROBLEM, Verdict.WARNING, Verdict.SKIPPED)]
-    """How grave it is; `skipped` is what could not be found out."""
+    """How serious it is; `skipped` is for what could not be found out."""
     message: str
-    """What it is."""
+    """What is wrong."""
     remedy: Annotated[str, Mark.EMPTY_IS_UNKNOWN]
-    """What to do; null where there is nothing to do."""
+    """What to do; null if nothing can be done."""
 
 
 class Sources(NamedTuple):
     """Where the settings come from: the file, an option, or neither.
 
-    `jobs` tells what bounds how many run at once; None where no job is to run.
+    `jobs` is for the number of jobs that run at once; None if there are no jobs.
     """
 
     limit: str
@@ -60,9 +60,9 @@ class Sources(NamedTuple):
 
 
 class SpillRoom(NamedTuple):
-    """How much may be spilled; None where nothing is, or where `refusal` says why nothing can be.
+    """How much may be spilled; None if nothing is, or if `refusal` says why nothing can be.
 
-    `filesystem` is what the folder is on; None where the system does not tell.
+    `filesystem` is the type of the folder's file system; None if the system does not tell.
     """
 
     size_bytes: int | None
@@ -84,7 +84,7 @@ class Measured(NamedTuple):
 
     @property
     def baseline_bytes(self) -> int:
-        """The baseline; 0 where it is not known."""
+        """The baseline; 0 if it is not known."""
         return self.baseline.resident_bytes or 0
 
     @property
@@ -106,10 +106,10 @@ class Measured(NamedTuple):
 
 
 class BudgetCheck(NamedTuple):
-    """A checked budget, its findings with the gravest first.
+    """A checked budget, with its findings, the most serious first.
 
-    `code` is E312 if it is unsatisfiable; if it is overcommitted, E322, or E323 where nothing
-    but the host itself is over soft.
+    `code` is E312 if it is unsatisfiable. If it is overcommitted, it is E322, or E323 if only the
+    host itself is over soft.
     """
 
     verdict: BudgetVerdict
@@ -119,7 +119,7 @@ class BudgetCheck(NamedTuple):
 
 
 def samples(budget: BudgetFile) -> list[Sample]:
-    """Each capsule of a budget file once, with the least and the largest of its quotas."""
+    """Each capsule of a budget file once, with the smallest and the largest of its quotas."""
     found: dict[Path, Sample] = {}
     for claim in claims(budget):
         size_bytes = claim.max_mem_bytes
@@ -134,16 +134,16 @@ def samples(budget: BudgetFile) -> list[Sample]:
 def check_budget(
     budget: BudgetFile, host: HostSettings, baseline: Baseline, *, root: str = "/"
 ) -> BudgetCheck:
-    """Hold what is to run under a budget against what there is.
+    """Compare what is to run under a budget with the memory that there is.
 
     Args:
         budget: what is to run.
-        host: the settings that count: those of the file, or with some of them replaced.
-        baseline: what the host takes by itself.
+        host: the settings that apply: those of the file, with options taking precedence.
+        baseline: what the host itself takes.
         root: the folder that stands for `/`.
 
     Raises:
-        BadBudgetFile: one of its jobs is none (exit 2).
+        BadBudgetFile: one of its jobs is not valid (exit 2).
     """
     bounds = ceilings(root=root)
     every = claims(budget)
@@ -178,7 +178,7 @@ _GRAVITY = {Verdict.PROBLEM: 0, Verdict.WARNING: 1, Verdict.SKIPPED: 2}
 
 
 def _verdict(found: list[BudgetFinding]) -> BudgetVerdict:
-    """What the findings, the gravest first, come to: it never says less than they do."""
+    """The verdict on findings, the most serious first: it is never milder than they are."""
     if not found:
         return BudgetVerdict.FITS
     return {
@@ -211,7 +211,7 @@ def _unsaid_resume(host: HostSettings) -> str:
 
 
 def _source(budget: BudgetFile, host: HostSettings, key: str, otherwise: str) -> str:
-    """Who says what a key of `[host]` is; `otherwise` if nobody does."""
+    """What sets a key of `[host]`: an option or the file; `otherwise` if neither does."""
     field = HOST.name_of(key)
     if getattr(host, field) != getattr(budget.host, field):
         return f"--{key.replace('_', '-')}"
@@ -280,8 +280,8 @@ def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
 
 
 def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:
-    if not measured.budget.can_hold(measured.baseline_bytes):  # there is nothing to be shared
-        if measured.excess_bytes and not measured.host.is_guarded:  # else this is refused already
+    if not measured.budget.can_hold(measured.baseline_bytes):  # nothing is left for leases
+        if measured.excess_bytes and not measured.host.is_guarded:  # else it is a problem already
             yield _warning(_overcommitted(measured))
         return
     too_large = never_fitting(measured.budget, measured.baseline_bytes, every)
@@ -310,14 +310,14 @@ def _overcommitted(measured: Measured) -> OvercommittedBudget:
 
 
 def _limit_for_all(measured: Measured) -> str:
-    """The limit under which nothing is overcommitted, if this machine has so much."""
+    """A remedy: the limit under which nothing is overcommitted, if this machine has so much."""
     wanted = measured.demand.committed_bytes + measured.baseline_bytes
     enough_bytes = measured.budget.least_limit_bytes(wanted)
     ceiling = measured.ceiling
     if ceiling.size_bytes is not None and not ceiling.allows(enough_bytes):
         most = show_size(ceiling.size_bytes)
         return (
-            f"lower quotas, or run fewer at once: for all to fit, the limit is to be "
+            f"lower quotas, or run fewer at once: for all to fit, the limit must be "
             f"{show_size(enough_bytes)}, and the {ceiling.name} allows {most}"
         )
     return f"with a limit of {format_size(enough_bytes)} all fit"
@@ -347,6 +347,6 @@ def _about_spilling(measured: Measured) -> Iterator[BudgetFinding]:
         what = f"leases may hold {show_size(excess_bytes)} more than is left below soft"
         yield _problem(UnsatisfiableBudget(f"{spillable}, and {what}", remedy=remedy))
     elif excess_bytes and room.size_bytes < committed_bytes:
-        # The file behind a memory stays as long as the memory does.
+        # A memory that was spilled once keeps its file on disk until it ends.
         what = f"all leases, spilled in turn, may need {show_size(committed_bytes)}"
         yield _warning(OvercommittedBudget(f"{spillable}, and {what}", remedy=remedy))

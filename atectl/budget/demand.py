@@ -1,4 +1,4 @@
-"""What runs under a host budget may come to hold together, by its quotas."""
+"""How much memory everything under a host budget may hold at the same time, by its quotas."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from atectl.budget.file import BudgetFile
 
 
 class Claim(NamedTuple):
-    """Leases that may hold `max_mem_bytes` each. `at_once`: all run at the same time."""
+    """Leases that may hold `max_mem_bytes` each. With `at_once` all run at the same time."""
 
     capsule: Path
     principal: str
@@ -20,7 +20,7 @@ class Claim(NamedTuple):
 
 
 class Commitment(NamedTuple):
-    """What one principal's leases may hold together at most, and the largest of them."""
+    """The most that one principal's leases may hold together, and the largest of them."""
 
     principal: str
     """Who is charged."""
@@ -33,11 +33,11 @@ class Commitment(NamedTuple):
 
 
 class Demand(NamedTuple):
-    """All that may be held together.
+    """The most that all leases may hold at the same time.
 
-    A batch runs so many jobs at once and no more: the largest of all jobs count for the whole
-    host, and the largest of its own for each principal, so these may add up to more than the
-    whole. `largest` is None where nothing is to run.
+    A batch runs a limited number of jobs at once. For the whole host the largest of all jobs count;
+    for each principal the largest of its own. So the sum of the principals may be more than the
+    total. `largest` is None if nothing is to run.
     """
 
     leases: int
@@ -47,10 +47,10 @@ class Demand(NamedTuple):
 
 
 def claims(budget: BudgetFile) -> list[Claim]:
-    """Every lease that a budget file speaks of.
+    """Every lease that a budget file describes.
 
     Raises:
-        BadBudgetFile: one of its jobs is none (exit 2).
+        BadBudgetFile: one of its jobs is not valid (exit 2).
     """
     of_capsules = [
         Claim(each.path, each.principal, each.max_mem_bytes, each.instances, at_once=True)
@@ -64,7 +64,7 @@ def claims(budget: BudgetFile) -> list[Claim]:
 
 
 def demand(all_claims: Iterable[Claim], jobs_at_once: int) -> Demand:
-    """What the claims come to where `jobs_at_once` of the jobs run at the same time."""
+    """The sum of the claims if `jobs_at_once` of the jobs run at the same time."""
     by_principal: dict[str, list[Claim]] = defaultdict(list)
     for claim in all_claims:
         by_principal[claim.principal].append(claim)
@@ -86,7 +86,7 @@ def demand(all_claims: Iterable[Claim], jobs_at_once: int) -> Demand:
 
 
 def _together(claims: list[Claim], jobs_at_once: int) -> tuple[int, int]:
-    """How many leases run at the same time at most, and what they may hold then."""
+    """How many leases run at the same time at most, and how much they may hold then."""
     always = [claim for claim in claims if claim.at_once]
     jobs = nlargest(jobs_at_once, (claim.max_mem_bytes for claim in claims if not claim.at_once))
     leases = sum(claim.leases for claim in always) + len(jobs)

@@ -1,6 +1,6 @@
-"""What goes wrong with many leases under one budget: E117, E312 to E316, and E320 to E341.
+"""What can go wrong with a host budget, and with the jobs and results of a batch.
 
-E317 and E318 end one lease, and stand with the other ends of a lease in `atectl.errors`.
+Errors that end one lease are in `atectl.errors`, those of spilling and of traces in their folders.
 """
 
 from atectl.errors import AtectlError, UsageError
@@ -13,7 +13,7 @@ class BadBudgetFile(UsageError):
 
     code = "E117"
     example = "atectl budget check broken.toml"
-    default_remedy = "mend the file named; `atectl budget init -` shows every key"
+    default_remedy = "correct the file; `atectl budget init -` shows every key"
 
 
 class UnsatisfiableBudget(AtectlError):
@@ -56,14 +56,11 @@ class BudgetUnwritable(AtectlError):
     default_remedy = "name another file; --force replaces one that is already there"
 
 
-# Spilled memory
-
-
 # Jobs and results
 
 
 class BadJob(UsageError):
-    """A job of a batch cannot be used: its line or table has something it should not have."""
+    """A job of a batch cannot be used: something in its line or table is wrong or missing."""
 
     code = "E330"
     example = """echo '{"capsul": "hello.wasm"}' | atectl batch -"""
@@ -71,7 +68,7 @@ class BadJob(UsageError):
 
 
 class BadResults(UsageError):
-    """The file of results to resume from holds something that is no result."""
+    """The file of results to resume from cannot be read, or has lines that are not results."""
 
     code = "E331"
     example = "atectl batch jobs.toml --resume-from photo.png"
@@ -84,6 +81,3 @@ class JobsUnreadable(UsageError):
     code = "E332"
     example = "atectl batch no-such-file.toml"
     default_remedy = "name a TOML file with [[job]] tables, or - for lines of JSON on stdin"
-
-
-# Traces

@@ -1,7 +1,7 @@
 """The host budget file: what the whole host may use, and what runs under it.
 
-Files and folders that it names are looked for from its own folder. `atectl budget init` writes
-one with a comment for every key.
+Relative paths in it begin at its own folder. `atectl budget init` writes one with a comment for
+every key.
 """
 
 import os
@@ -35,37 +35,37 @@ MAX_INSTANCES = 65_536
 """The most instances of one capsule that a budget counts."""
 
 DEFAULT_SPILL_DIR = Path("/var/tmp")  # noqa: S108 - files there are unlinked as they are made
-"""Where spilled memory goes: kept over restarts, so never a folder in memory."""
+"""Where spilled memory goes: this folder survives restarts, so it is not in memory."""
 
 
 class HostSettings(NamedTuple):
-    """What the whole host may use: `[host]`. What the file does not say is left to the host."""
+    """What the whole host may use: `[host]`. Keys that are not set have defaults."""
 
     limit_bytes: int | None = None
-    """Most memory of the host process; without it a share of what the machine allows."""
+    """The maximum memory of the host process; by default a share of what the machine allows."""
     soft: float = DEFAULT_SOFT
     """The fraction of the limit above which leases are held back."""
     resume: float | None = None
-    """The fraction of the limit below which they go on; without it as far below a lower soft."""
+    """The fraction of the limit below which they go on; the default is in proportion to soft."""
     backpressure: str = PARK_AND_SPILL
     """How leases are held back: parked, spilled, both or neither."""
     policy: str | None = None
-    """Whom it meets first; without it the policy that goes with the back-pressure."""
+    """Which leases are held back first; the default depends on backpressure."""
     spill_dir: Path = DEFAULT_SPILL_DIR
-    """The folder that memory of parked leases is spilled to, on a real disk."""
+    """The folder to which memory of parked leases is spilled, on a real disk."""
     spill_cap_bytes: int | None = None
-    """Most that is spilled; without it all the room on the disk."""
+    """The most that is spilled; by default all the room on the disk."""
     jobs: int | None = None
-    """How many jobs run at once; without it one for each core."""
+    """How many jobs run at once; by default one for each core."""
 
     def budget(self, *, root: str = "/") -> Budget:
-        """The budget these settings come to on this machine."""
+        """The budget of these settings on this machine."""
         limit_bytes = self.limit_bytes or default_limit_bytes(root=root)
         return Budget(limit_bytes, self.soft, self.resume_share)
 
     @property
     def resume_share(self) -> float:
-        """The resume threshold: where none is said, the usual one, or as far below a lower soft."""
+        """The resume threshold. By default it is the usual one, lower in proportion to soft."""
         if self.resume is not None:
             return self.resume
         usual = Budget(1)
@@ -73,7 +73,7 @@ class HostSettings(NamedTuple):
 
     @property
     def jobs_at_once(self) -> int:
-        """How many jobs run at once: as many as there are cores unless it is said."""
+        """How many jobs run at once: by default as many as there are cores."""
         return self.jobs or len(os.sched_getaffinity(0))
 
     @property
@@ -83,7 +83,7 @@ class HostSettings(NamedTuple):
 
     @property
     def is_guarded(self) -> bool:
-        """Whether leases are held back under pressure: a budget too small would hold them all."""
+        """Whether leases are held back under pressure."""
         return self.rules.is_guarded
 
 
@@ -93,7 +93,7 @@ class CapsuleEntry(NamedTuple):
     path: Path
     """The file of the capsule."""
     max_mem_bytes: int
-    """Most memory of each instance; without it what its principal is granted."""
+    """The maximum memory of each instance; by default what its principal is granted."""
     principal: Principal = Principal()
     """Who is charged."""
     instances: int = 1
@@ -101,9 +101,9 @@ class CapsuleEntry(NamedTuple):
 
 
 class BudgetFile(NamedTuple):
-    """A host budget file. `job_tables` are as they stand there: see `jobs`.
+    """A host budget file. `job_tables` are as they are written there: see `jobs`.
 
-    `host_keys` are the keys that `[host]` sets; the rest of `host` are defaults.
+    `host_keys` are the keys that `[host]` sets; the rest of `host` has defaults.
     """
 
     path: Path
@@ -117,7 +117,7 @@ class BudgetFile(NamedTuple):
         """The jobs of the `[[job]]` tables.
 
         Raises:
-            BadBudgetFile: one of them is no job; the message says which (exit 2).
+            BadBudgetFile: one of them is not valid; the message says which (exit 2).
         """
         found = []
         for number, table in enumerate(self.job_tables, start=1):
@@ -130,7 +130,7 @@ class BudgetFile(NamedTuple):
 
 
 def default_limit_bytes(*, root: str = "/") -> int:
-    """The limit of a host that names none: a share of the tightest bound that the machine sets.
+    """The default limit of a host: a share of the tightest bound that the machine sets.
 
     Args:
         root: the folder that stands for `/`.
@@ -143,8 +143,8 @@ def refuse_unsatisfiable(budget: Budget, baseline_bytes: int | None, *, is_guard
     """Refuse a limit under which every lease would be parked and none ever resumed.
 
     Args:
-        baseline_bytes: what the host process takes by itself; None, where it cannot be read,
-            refuses nothing.
+        baseline_bytes: what the host process itself takes; None if not known: then no limit is
+            refused.
         is_guarded: whether leases are held back under pressure.
 
     Raises:
@@ -161,7 +161,7 @@ def refuse_unsatisfiable(budget: Budget, baseline_bytes: int | None, *, is_guard
 
 
 def load_budget(path: Path) -> BudgetFile:
-    """Read and check a host budget file, but for its jobs, each of which is checked by itself.
+    """Read and check a host budget file, except its jobs: see `BudgetFile.jobs`.
 
     Raises:
         BadBudgetFile: it cannot be read or parsed, or has an unknown key or an unusable value,
@@ -173,7 +173,7 @@ def load_budget(path: Path) -> BudgetFile:
 
 
 def read_budget(path: Path, content: str) -> BudgetFile:
-    """The budget that a text describes; `path` is for messages, and its folder for relative paths.
+    """The budget that a text describes. `path` is for messages and relative paths.
 
     Raises:
         BadBudgetFile: as `load_budget`.
@@ -184,7 +184,7 @@ def read_budget(path: Path, content: str) -> BudgetFile:
 
 
 def parse_budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
-    """The budget of a parsed file; `path` is for messages, and its folder for relative paths.
+    """The budget of a parsed file. `path` is for messages and relative paths.
 
     Raises:
         BadBudgetFile: as `load_budget`.
@@ -213,7 +213,7 @@ def _budget(path: Path, tables: Mapping[str, Any]) -> BudgetFile:
 
 @contextmanager
 def _about(path: Path) -> Iterator[None]:
-    """Have a fault become the error of this file."""
+    """Turn a fault into the error of this file."""
     try:
         yield
     except Fault as fault:
@@ -228,7 +228,7 @@ def _host(values: dict[str, Any], folder: Path) -> HostSettings:
     if host.resume_share > host.soft:
         raise Fault(
             f"resume = {host.resume_share:g} is above soft = {host.soft:g}",
-            remedy="leases parked above soft go on below resume: let it be the lower",
+            remedy="leases are parked above soft and go on below resume: make resume the lower",
         )
     return host._replace(spill_dir=folder / host.spill_dir)
 
@@ -240,7 +240,7 @@ def _capsule(values: dict[str, Any], defaults: JobDefaults) -> CapsuleEntry:
 
 
 def _unread(value: Any) -> Any:
-    """A table that is read later."""
+    """Accept a table that is read later."""
     if not isinstance(value, dict):
         raise Fault(f"{shown(value)} is no table of keys and values")
     return value
@@ -270,11 +270,11 @@ CAPSULE = Table(
     ),
 )
 FILE = Table(
-    says="A host budget file: what the whole host may use, and what runs under it. Files and "
-    "folders that it names are looked for from its own folder.",
+    says="A host budget file: what the whole host may use, and what runs under it. Relative "
+    "paths in it begin at its own folder.",
     fields=(
         Field("host", values_of(HOST), says="What the whole host may use."),
-        Field("defaults", values_of(ALLOWANCE), says="What a lease is granted that says nothing."),
+        Field("defaults", values_of(ALLOWANCE), says="What a lease is granted by default."),
         Field(
             "principals",
             by_name(principal, values_of(ALLOWANCE)),

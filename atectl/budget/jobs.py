@@ -1,7 +1,7 @@
 """Jobs of a batch: read from a line of JSON or a table of TOML, checked, with defaults filled in.
 
-A job is what `atectl run` takes on its command line, under the keys of `JOB`; only `capsule` is
-required. Files and folders that it names are looked for from the folder of its `JobDefaults`.
+A job has what `atectl run` takes on its command line, under the keys of `JOB`; only `capsule` is
+required. Relative paths begin at the folder of its `JobDefaults`.
 """
 
 import json
@@ -32,46 +32,46 @@ STREAMS = ("stdin", "stdout", "stderr")
 
 
 class Allowance(NamedTuple):
-    """What a job is granted where it says nothing itself."""
+    """What a job is granted by default."""
 
     memory_bytes: int = DEFAULT_MEMORY_BYTES
-    """Most memory, all of the guest's memories together."""
+    """The maximum size of all memories of the guest together."""
     deadline_s: float | None = DEFAULT_DEADLINE_S
-    """Longest run; `none` lifts it."""
+    """The longest time that it may run; `none` for no limit."""
     priority: int = 0
-    """The higher, the later a job is held back."""
+    """Jobs of higher priority are held back later."""
 
 
 class JobWords(NamedTuple):
-    """A job of a batch, as it is handed in: a line of JSON, or a `[[job]]` table.
+    """A job of a batch, as it is submitted: a line of JSON, or a `[[job]]` table.
 
-    Files and folders are looked for from the folder of the budget file, or from the current one.
+    Relative paths begin at the folder of the budget file, or at the current one for stdin.
     """
 
     capsule: str
     """The file of the capsule."""
     args: tuple[str, ...] = ()
-    """The guest's arguments, behind the capsule's name."""
+    """The guest's arguments, after the capsule's name."""
     env: tuple[str, ...] = ()
     """The guest's variables: `NAME=VALUE`, or `NAME` to pass one on; or names with their values."""
     dirs: tuple[str, ...] = ()
-    """Folders to open to the guest, as `HOST[::GUEST][:ro]`."""
+    """Folders that the guest may use, as `HOST[::GUEST][:ro]`."""
     principal: Principal = Principal()
     """Who is charged."""
     label: str = ""
     """A note that is kept with the lease in the ledger."""
     invoke: str | None = None
-    """The export to call in place of the entry point; `args` are then its typed arguments."""
+    """The export to call instead of the entry point; `args` are then its typed arguments."""
     stdin: str | None = None
-    """The file that the guest reads; without it its input is empty."""
+    """The file with the guest's standard input; by default that is empty."""
     stdout: str | None = None
-    """The file for what the guest prints, begun anew; without it that is discarded."""
+    """The file for the guest's standard output, overwritten; by default that is discarded."""
     stderr: str | None = None
-    """The file for the guest's errors, likewise."""
+    """The file for the guest's standard error, likewise."""
 
 
 class JobDefaults(NamedTuple):
-    """What jobs leave out: `principals` has the allowances of those that have their own.
+    """The defaults of jobs. `principals` has the allowances of principals that have their own.
 
     `folder` is where relative paths begin; `environment` has the variables a job may pass on.
     """
@@ -105,10 +105,11 @@ class Job(NamedTuple):
 
 
 class Submission(NamedTuple):
-    """A job as it was handed in, at its place from 1 on: what it came to, or why it is none.
+    """A job as it was submitted. `number` is its place, from 1 on.
 
-    `capsule`, `principal` and `label` are as given, empty where they cannot be told. `digest`
-    is the same for the same job, whatever its place and the order of its keys.
+    `job` is the job that was read, or the error if it is not valid. `capsule`, `principal` and
+    `label` are as given, empty if they are missing or not texts. `digest` is the same for the same
+    job, whatever its place and the order of its keys.
     """
 
     number: int
@@ -120,7 +121,7 @@ class Submission(NamedTuple):
 
 
 def submit(number: int, given: Mapping[str, Any], defaults: JobDefaults) -> Submission:
-    """The job at place `number`; one that cannot be used is handed on with its error."""
+    """Read the job at place `number`. One that cannot be used is returned with its error."""
     job: Job | AtectlError
     try:
         job = parse_job(given, defaults)
@@ -138,7 +139,7 @@ def submit(number: int, given: Mapping[str, Any], defaults: JobDefaults) -> Subm
 
 
 def submit_lines(lines: Iterable[bytes], defaults: JobDefaults) -> Iterator[Submission]:
-    """A job for each line of JSON, as the lines come; blank lines are none, but are counted."""
+    """Read a job from each line of JSON, as the lines come. Blank lines only count as places."""
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
@@ -151,18 +152,18 @@ def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
         return submission._replace(job=_at_line(number, submission.job))
     except Fault as fault:
         refusal = _bad_job(fault)
-    except RecursionError:  # what was read just so can be too deep to be written
+    except RecursionError:  # what could just be read can be too deep to be written for the digest
         refusal = BadJob("it is nested too deeply for a job")
     return Submission(number, "", "", DEFAULT_PRINCIPAL, "", _at_line(number, refusal))
 
 
 def digest(given: Mapping[str, Any]) -> str:
-    """What tells this job from others: 16 hexadecimal digits; empty if it can be none."""
+    """Identifies the content of a job: 16 hexadecimal digits; empty if it cannot be a job."""
     from hashlib import sha256
 
     try:
         text = json.dumps(given, sort_keys=True, default=str)
-    except ValueError:  # a number of thousands of digits, which no key takes
+    except ValueError:  # a number of thousands of digits, which no key accepts
         return ""
     return sha256(text.encode()).hexdigest()[:16]
 
@@ -171,8 +172,8 @@ def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
     """The job that a table or object describes.
 
     Raises:
-        BadJob: it has an unknown key, lacks `capsule`, or has a value that cannot be used, which
-            the message names (exit 2).
+        BadJob: it has an unknown key, lacks `capsule`, or has a value that cannot be used. The
+            message names the key (exit 2).
     """
     try:
         return _job(given, defaults)
@@ -209,7 +210,7 @@ def _bad_job(fault: Fault) -> BadJob:
 
 
 def in_words_of_a_job(remedy: str) -> str:
-    """A remedy that names options of `atectl run`, with the keys of a job in their place."""
+    """A remedy in which options of `atectl run` are replaced by the keys of a job."""
     for option, key in _KEYS_OF_OPTIONS.items():
         remedy = remedy.replace(option, key)
     return remedy
@@ -226,11 +227,11 @@ _KEYS_OF_OPTIONS = {
     "--dir": "dirs",
     "--max-mem": "max_mem",
 }
-"""What remedies say of options that stand for a key of a job; the longer before the shorter."""
+"""How remedies name options of `atectl run`, and the keys of a job for them; longer ones first."""
 
 
 def _refuse_shared(streams: Mapping[str, Path | None]) -> None:
-    """Refuse one file for two streams: each would be written from its beginning over the other."""
+    """Refuse one file for two streams: each would overwrite the other from the beginning."""
     files = {name: path for name, path in streams.items() if path is not None}
     if len(files) < 2:
         return
@@ -273,7 +274,7 @@ def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
 
 
 def _from_folder(opened: str, folder: Path) -> str:
-    """The same HOST[::GUEST][:ro], HOST being looked for in `folder`."""
+    """The same HOST[::GUEST][:ro], with HOST relative to `folder`."""
     path = opened.removesuffix(":ro")
     host, _, guest = path.partition("::")
     if not host:
@@ -285,7 +286,7 @@ def _path(name: str | None, defaults: JobDefaults) -> Path | None:
     return None if name is None else defaults.folder / name
 
 
-# How the value of each key is read
+# Readers of the values of keys
 
 
 def _principal(value: Any) -> Principal:
@@ -298,12 +299,12 @@ _texts = listed(text, "texts")
 
 
 def _variables(value: Any) -> tuple[str, ...]:
-    """`NAME=VALUE` for each: from a list of such, or from names with their values."""
+    """Variables as `NAME=VALUE`, from a list of these or from names with their values."""
     if not isinstance(value, dict):
         return _texts.read(value)  # type: ignore[no-any-return]
     for name in value:
         if not name or "=" in name:
-            raise Fault(f"{quoted(name)} is no name of a variable")
+            raise Fault(f"{quoted(name)} is not a name for a variable")
     return tuple(f"{text.read(name)}={text.read(each)}" for name, each in value.items())
 
 
@@ -318,7 +319,7 @@ ALLOWANCE_FIELDS = (
     Field("priority", whole(MIN_PRIORITY, MAX_PRIORITY)),
     Field("deadline", optional(duration, none="none"), "deadline_s"),
 )
-"""What a job may say of itself, and a budget file of its principal or of all."""
+"""Keys that may be set for one job, and in a budget file for a principal or for all."""
 
 JOB = Table(
     JobWords,

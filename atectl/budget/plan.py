@@ -1,4 +1,4 @@
-"""A host budget recommended from what the ledger has seen."""
+"""A host budget that is recommended from what the ledger has recorded."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -12,30 +12,30 @@ from atectl.records.types import Mark
 from atectl.units import Moment, format_size
 
 DEFAULT_HEADROOM = 0.15
-"""What is granted over the largest peak that was seen."""
+"""How much is added to the highest peak, as a fraction of it."""
 
 _MIB = 1 << 20
 
 
 class PrincipalPlan(NamedTuple):
-    """What one principal's leases held, and the quota that this recommends for each."""
+    """What one principal's leases held, and the quota that is recommended for each of them."""
 
     principal: str
     """Who is charged."""
     samples: int
-    """How many leases were seen."""
+    """How many leases were recorded."""
     since: Moment
-    """From when on."""
+    """The time of the first record."""
     until: Moment
-    """Until when."""
+    """The time of the last record."""
     peak_bytes: int
-    """The most memory that one of them held, over which a quota holds."""
+    """The most memory that one of them held, as a quota counts it."""
     refused_growths: int
     """How often a growth was refused."""
     wanted_bytes: int
-    """What one lease wanted at most: what it held, and the largest growth that it was refused."""
+    """The most that one lease wanted: what it held, and the largest growth that it was refused."""
     is_cut_off: bool
-    """Whether a refusal kept that lease from it, so that the next may want more still."""
+    """Whether that lease was refused a growth, so that others may want even more."""
     headroom_bytes: int
     """What is added to that."""
     max_mem_bytes: int
@@ -43,41 +43,41 @@ class PrincipalPlan(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A budget recommended from what the ledger has seen.
+    """A budget that is recommended from what the ledger has recorded.
 
-    Under its limit what was held at the same time stays below soft with its headroom, and so does
-    the largest quota.
+    Its limit is such that all that was held at the same time stays below soft, headroom included.
+    So does the largest quota.
     """
 
     headroom: float
-    """What is granted over a peak, as a fraction of it."""
+    """How much is added to a peak, as a fraction of it."""
     principals: tuple[PrincipalPlan, ...]
     """The quotas, by principal."""
     together_leases: int
-    """How many leases held the most at the same time."""
+    """How many leases ran when the most was held at the same time."""
     together_bytes: int
-    """What these held."""
+    """How much these held."""
     baseline_bytes: int | None
-    """What a host takes by itself; null where that is not known."""
+    """What a host itself takes; null if that is not known."""
     baseline_source: str
-    """What the baseline has in it, or why it is not known."""
+    """How the baseline was found, or why it is not known."""
     limit_bytes: int | None
-    """The limit that is recommended; null where the baseline is not known."""
+    """The limit that is recommended; null if the baseline is not known."""
 
 
 class Change(NamedTuple):
-    """One value of a budget in use, and what is recommended."""
+    """One value of a budget in use, and the recommended one."""
 
     key: str
-    """Where it stands in a budget file."""
+    """Its key in a budget file."""
     in_use_bytes: int | None
-    """What it is; null where it is not said."""
+    """The value in use; null if it is not set."""
     planned_bytes: int | None
-    """What is recommended; null where nothing is."""
+    """The recommended value; null if there is none."""
 
 
 class ComparedPlan(NamedTuple):
-    """A budget recommended from what the ledger has seen, beside one in use."""
+    """A budget that is recommended from what the ledger has recorded, compared with one in use."""
 
     plan: Annotated[Plan, Mark.INLINE]
     """What is recommended."""
@@ -86,7 +86,7 @@ class ComparedPlan(NamedTuple):
 
 
 PlanReport = Plan | ComparedPlan
-"""What `atectl budget plan` recommends; with `--diff`, also what that would change."""
+"""What `atectl budget plan` recommends; with `--diff` also what that would change."""
 
 
 def recommend(
@@ -96,11 +96,11 @@ def recommend(
     headroom: float = DEFAULT_HEADROOM,
     baseline: Baseline,
 ) -> Plan:
-    """A budget from the accounts of a ledger and the leases it remembers.
+    """A budget from the accounts of a ledger and the leases that it remembers.
 
     Args:
         headroom: what is added to a peak, as a fraction of it.
-        baseline: what a host takes by itself.
+        baseline: what a host itself takes.
     """
     known = list(leases)
     remembered: dict[str, list[LeaseRecord]] = defaultdict(list)
@@ -131,7 +131,7 @@ def recommend(
 
 
 def most_together(leases: Iterable[LeaseRecord]) -> tuple[int, int]:
-    """How many leases that ran at the same time held the most together, and how much.
+    """The most that leases held at the same time: how many there were, and how much they held.
 
     Each counts with its high-water mark from its start to its end.
     """
@@ -142,7 +142,7 @@ def most_together(leases: Iterable[LeaseRecord]) -> tuple[int, int]:
         events.append((max(end, lease.started_at), -1, -lease.high_water_bytes))
     running = held = 0
     most = (0, 0)
-    # At the same moment, starts come first: a lease of no length ran as well.
+    # At the same moment, starts come first, so that a lease without a duration counts as well.
     for _, count, size_bytes in sorted(events, key=lambda event: (event[0], -event[1])):
         running += count
         held += size_bytes
@@ -165,8 +165,8 @@ def to_tables(plan: Plan) -> dict[str, Any]:
 def changes(plan: Plan, budget: BudgetFile) -> list[Change]:
     """Where the plan and a budget in use differ, the limit first, then by principal.
 
-    A principal that has no table of its own is granted the defaults; one that the ledger has
-    not seen has nothing planned.
+    A principal without a table has the defaults. One that is not in the ledger has no
+    recommendation.
     """
     planned = {each.principal: each.max_mem_bytes for each in plan.principals}
     found = [Change("host.limit", budget.host.limit_bytes, plan.limit_bytes)]
@@ -200,10 +200,10 @@ def _plan_of(account: AccountRecord, leases: list[LeaseRecord], headroom: float)
 
 
 def _wanted(account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int) -> tuple[int, bool]:
-    """What one lease wanted at most, and whether a refusal kept it from that.
+    """The most that one lease wanted, and whether it was refused a growth.
 
-    A refusal counts with the lease that met it. Only where the lease that made the peak is no
-    longer remembered, the count of refusals that nobody remembers stands for its own.
+    If the lease with the peak is no longer remembered, its own refusals are not known. It counts
+    as refused if the account has more refusals than all remembered leases together.
     """
     most_bytes, was_refused = max(
         ((_wanted_by(lease), lease.refused_growths > 0) for lease in leases), default=(0, False)

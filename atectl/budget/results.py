@@ -1,4 +1,4 @@
-"""What `atectl budget check` comes to, as programs read it."""
+"""The result of `atectl budget check`, as programs read it."""
 
 from typing import NamedTuple
 
@@ -10,58 +10,58 @@ class FigureSources(NamedTuple):
     """Where figures come from: the file, an option, the machine, or a default."""
 
     limit_bytes: str
-    """Of the limit."""
+    """The source of the limit."""
     soft_bytes: str
-    """Of the soft limit."""
+    """The source of the soft limit."""
     resume_bytes: str
-    """Of the resume threshold."""
+    """The source of the resume threshold."""
     leases: str | None
-    """Of how many jobs run at once; null where none is to run."""
+    """The source of how many jobs run at once; null if there are no jobs."""
     baseline_bytes: str
-    """Of the baseline, or why it is not known."""
+    """The source of the baseline, or why it is not known."""
     ceiling_bytes: str
-    """Of the ceiling."""
+    """The source of the ceiling."""
     spill_room_bytes: str
-    """Of the spill room, or why there is none."""
+    """The source of the spill room, or why there is none."""
 
 
 class CheckReport(NamedTuple):
-    """Whether a host budget can be met: the sum, and what is wrong with it."""
+    """Whether a host budget can be met: the figures, and what is wrong."""
 
     verdict: BudgetVerdict
-    """What it comes to."""
+    """The result of the check."""
     code: str | None
-    """The gravest error that it would lead to; null where it fits, or too little is known."""
+    """The most serious error that it would lead to; null if it fits, or if too little is known."""
     limit_bytes: int
-    """Most memory of the host process."""
+    """The maximum memory of the host process."""
     baseline_bytes: int | None
-    """What the host process takes by itself; null where that is not known."""
+    """What the host process itself takes; null if that is not known."""
     soft_bytes: int
-    """Where leases are held back."""
+    """Above this leases are held back."""
     resume_bytes: int
-    """Below which they go on."""
+    """Below this they go on."""
     left_bytes: int | None
-    """What is left for leases below soft; negative where the host itself is over it, null where
-    the baseline is not known."""
+    """What is left for leases below soft; negative if the host itself is over it, null if the
+    baseline is not known."""
     committed_bytes: int
     """What all leases that run at once may hold together."""
     leases: int
     """How many leases run at once."""
     overcommit_ratio: float | None
-    """What is committed, as a multiple of what is left; null where nothing is left, or where the
+    """What is committed, as a multiple of what is left; null if nothing is left, or if the
     baseline is not known."""
     largest_lease_bytes: int | None
-    """The largest quota of a lease; null where nothing is to run."""
+    """The largest quota of a lease; null if nothing is to run."""
     ceiling_bytes: int | None
     """The tightest bound that the machine sets."""
     spill_room_bytes: int | None
-    """What may be spilled; null where nothing is, or can be."""
+    """How much may be spilled; null if nothing is, or can be."""
     sources: FigureSources
     """Where the figures come from."""
     principals: tuple[Commitment, ...]
     """What the leases of each principal may hold."""
     findings: tuple[BudgetFinding, ...]
-    """What is or may be wrong, the gravest first."""
+    """What is or may be wrong, the most serious first."""
 
 
 def check_report(checked: BudgetCheck) -> CheckReport:

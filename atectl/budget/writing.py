@@ -1,4 +1,4 @@
-"""Writing host budget files: the commented one to begin with, and a recommended one."""
+"""Writing host budget files: a commented one to start from, and a recommended one."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ TEMPLATE = f"""\
 # Sizes are 64MiB, 64M (binary), 64MB (decimal) or bytes. Paths begin at this file's folder.
 
 [host]
-# The most memory that the host process may have. Without it: {_SHARE} of what the machine, its
+# The most memory that the host process may have. By default {_SHARE} of what the machine, its
 # control group or a ulimit allows, whichever is the least.
 # limit = "4GiB"
 # Fractions of the limit: leases are held back above soft, and go on below resume.
@@ -34,21 +34,21 @@ soft = {_USUAL.soft:.2f}
 resume = {_USUAL.resume_share:.2f}
 # How leases are held back: "both" parks and spills them, "park", "spill", or "none".
 backpressure = "{_USUAL.backpressure}"
-# Whom it meets first, one of {_POLICIES}.
-# The default goes with backpressure.
+# Which leases are held back first, one of {_POLICIES}.
+# The default depends on backpressure.
 # policy = "largest"
-# Where memory of parked leases goes (a real disk), and how much of it; by default what is free.
+# Where memory of parked leases goes (a real disk), and how much at most; by default what is free.
 spill_dir = "{_USUAL.spill_dir}"
 # spill_cap = "20GiB"
 # How many jobs run at once; by default one for each core.
 # jobs = 4
 
-# What a lease is granted that says nothing itself.
+# What a lease is granted by default.
 [defaults]
 max_mem = "{format_size(_GRANTED.memory_bytes)}"
-# The higher, the later it is held back.
+# Leases of higher priority are held back later.
 priority = {_GRANTED.priority}
-# "none" lifts it.
+# How long it may run; "none" for no limit.
 deadline = "{duration_text(DEFAULT_DEADLINE_S)}"
 
 # The same for one principal.
@@ -81,17 +81,17 @@ deadline = "{duration_text(DEFAULT_DEADLINE_S)}"
 """
 
 
-_OTHER_FILE = "name a file in a folder that exists and that you may write"
+_OTHER_FILE = "name a file in a folder that exists and that you may write to"
 _OR_FORCE = "name another file, or pass --force to replace this one"
 
 
 def plan_text(plan: Plan) -> str:
-    """A plan as a budget file, with what it was measured from as comments."""
+    """A plan as a budget file, with the records that it is based on as comments."""
     import tomli_w
 
     comments = [
-        "Recommended by `atectl budget plan`: for each principal the most that the ledger has seen",
-        f"a lease want, and {plan.headroom:.0%} more.",
+        "Recommended by `atectl budget plan`: for each principal the most that one of its leases",
+        f"wanted, as the ledger has recorded it, and {plan.headroom:.0%} more.",
         *(_evidence(each) for each in plan.principals),
     ]
     heading = "".join(f"# {comment}\n" for comment in comments)
@@ -99,7 +99,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def require_place(path: Path, *, replace: bool) -> None:
-    """See that a budget file could be written, before the work that is to go into it.
+    """Check that a budget file could be written, before the work for it is done.
 
     Raises:
         BudgetUnwritable: as `write_budget`.
@@ -116,13 +116,14 @@ def require_place(path: Path, *, replace: bool) -> None:
 
 
 def write_budget(path: Path, text: str, *, replace: bool) -> None:
-    """Write a budget file, whole or not at all.
+    """Write a budget file completely or not at all.
 
     Args:
-        replace: whether a file that is there may be replaced.
+        replace: whether an existing file may be replaced.
 
     Raises:
-        BudgetUnwritable: one is there and is to stay, or it cannot be written (exit 125).
+        BudgetUnwritable: there is a file that may not be replaced, or it cannot be written (exit
+            125).
     """
     require_place(path, replace=replace)
     try:
@@ -147,7 +148,7 @@ def _place(written: Path, path: Path, *, replace: bool) -> None:
     if replace:
         written.replace(path)
     else:
-        # A link, unlike a rename, does not replace what another process has just put there.
+        # A link, unlike a rename, does not replace a file that another process has just written.
         os.link(written, path)
 
 

@@ -48,4 +48,4 @@ class SpillFolderUnusable(AtectlError):
 
     code = "E321"
     example = "atectl budget check --spill-dir /no/such/folder budget.toml"
-    default_remedy = "name a folder that exists and that you may write, with --spill-dir"
+    default_remedy = "name a folder that exists and that you may write to, with --spill-dir"

@@ -65,7 +65,7 @@ def test_lines_of_json_given_as_a_file_are_shown_the_way_in(tmp_path: Path, befo
 def test_a_broken_file_that_is_no_json_is_to_be_mended(tmp_path: Path) -> None:
     with pytest.raises(BadBudgetFile) as caught:
         open_source(written(tmp_path, "[host\n"))
-    assert "mend the file" in caught.value.remedy
+    assert "correct the file" in caught.value.remedy
 
 
 def test_what_is_given_on_the_command_line_wins() -> None:

@@ -144,7 +144,7 @@ def test_an_unknown_key_is_named_with_the_nearest() -> None:
         ("args", "one two", 'args: "one two" is no list of texts'),
         ("args", [1], "args 1: 1 is no text"),
         ("args", ["\ud800"], "is not UTF-8"),
-        ("env", {"A=B": "c"}, "env: 'A=B' is no name"),
+        ("env", {"A=B": "c"}, "env: 'A=B' is not a name"),
         ("env", {"A": 1}, "env: 1 is no text"),
         ("env", ["UNSET_HERE"], "env: 'UNSET_HERE' is not set here"),
         ("dirs", ["/no/such/folder"], "dirs: '/no/such/folder' does not exist"),
