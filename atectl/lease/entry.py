@@ -1,4 +1,4 @@
-"""Finding what to call in a capsule, calling it, and saying what there is where it is missing."""
+"""Finding what to call in a capsule, and calling it; if it is missing, saying what there is."""
 
 from typing import Any
 
@@ -25,12 +25,12 @@ def call(
 ) -> Outcome:
     """Run the capsule's entry point, or its export `invoke` with `words` as typed arguments.
 
-    A reactor is initialised if it `is_fresh`.
+    A reactor is initialised first if its instance `is_fresh`.
 
     Raises:
-        NoEntryPoint: the capsule is no command and nothing is to be invoked (exit 126).
+        NoEntryPoint: the capsule is not a command, and `invoke` is None (exit 126).
         UnknownExport: there is no such function (exit 2).
-        BadInvokeArgument: the words do not fit its parameters (exit 2).
+        BadInvokeArgument: the words do not fit the parameters of the export (exit 2).
     """
     if capsule.kind == "component":
         if invoke is None:

@@ -1,4 +1,4 @@
-"""The guest of a lease: its thread, its capsule in a store, and how that came to its end."""
+"""The guest of a lease: its thread, its capsule in a store, and how it ended."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ _LEAST_THREAD_STACK_BYTES = 8 << 20
 
 
 def start_guest_thread(engine: Engine, target: Callable[[], None], name: str) -> None:
-    """Run `target` on a thread whose stack takes that of a guest."""
+    """Run `target` on a thread whose stack is large enough for a guest."""
     stack_bytes = engine.max_stack_bytes + _HOST_STACK_BYTES
     previous = threading.stack_size(max(stack_bytes, _LEAST_THREAD_STACK_BYTES))
     try:
@@ -36,7 +36,7 @@ def start_guest_thread(engine: Engine, target: Callable[[], None], name: str) ->
 
 
 class CpuClock:
-    """CPU seconds that one thread takes from `start` to `stop`, as any thread may read them."""
+    """CPU seconds that one thread takes from `start` to `stop`. Any thread may read them."""
 
     def __init__(self) -> None:
         self._thread: int | None = None
@@ -44,12 +44,12 @@ class CpuClock:
         self._taken_s = 0.0
 
     def start(self) -> None:
-        """Begin to count those of the calling thread."""
+        """Begin to count the CPU seconds of the calling thread."""
         self._before_s = time.thread_time()
         self._thread = threading.get_ident()
 
     def stop(self) -> None:
-        """Count no more; on whichever thread."""
+        """Stop counting. Any thread may call it."""
         self._taken_s = self.read_s()
         self._thread = None
 
@@ -60,25 +60,25 @@ class CpuClock:
             return self._taken_s
         try:
             return time.clock_gettime(time.pthread_getcpuclockid(thread)) - self._before_s
-        except OSError:  # it ended between the two looks
+        except OSError:  # the thread ended just now
             return self._taken_s
 
 
 class Guest:
-    """One run of a capsule in a store of its own, or in one that an earlier lease left.
+    """One run of a capsule in a new store, or in one that an earlier lease left.
 
     Args:
         engine: what it runs on.
         capsule: what runs.
         terms: what it is granted.
-        memory: what its memories are charged to; those of `kept`, if there is one.
+        memory: what its memories are charged to; with `kept` the memory that is kept there.
         control: how it is ended.
-        kept: the store that an earlier lease left, None to make one.
+        kept: the store that an earlier lease left; None to make a new one.
 
     Attributes:
         fuel: what it burned; known once it has run.
-        reading: its memory before that was given back; None until it has run.
-        left: its store, if that is fit for another lease; the lease keeps or closes it.
+        reading: its memory use just before its store was closed; None until it has run.
+        left: its store, if another lease may use it; the lease keeps or closes it.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Guest:
         self._kept = kept
 
     def run(self, *, may_leave_store: bool) -> Outcome | None:
-        """How the guest ended; None if it ended because it was told to.
+        """Run the guest. Returns how it ended; None if it ended because it was told to.
 
         Raises:
             AtectlError: it could not be started: see `instantiate` and `entry.call`.

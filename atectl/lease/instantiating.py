@@ -1,4 +1,4 @@
-"""A store and an instance for a lease's guest, and why there is none if it cannot start."""
+"""The store and the instance of a lease's guest, or the reason why it cannot start."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from atectl.units import format_size
 
 
 def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestControl) -> Store:
-    """A store for one guest, on the calling thread, with the quota's tables and fuel."""
+    """A store for one guest, with the quota's limits on tables and fuel. It is for this thread."""
     tables = capsule.table_bound
     store = engine.new_store(control)
     store.set_limits(table_elements=quota.table_elements // max(tables, 1), tables=tables)
@@ -34,10 +34,10 @@ def instantiate(
     """An instance of the capsule, whose memories are charged to `memory`.
 
     Raises:
-        Trap, WasmtimeError: its start function did not return, or was ended.
+        Trap, WasmtimeError: its start function trapped, or was told to end.
         InitialMemoryOverQuota, InitialTableOverQuota: it needs more than its quota to start
             (exit 137).
-        MissingImport, InvalidCapsule: an import cannot be met, or a memory not be metered
+        MissingImport, InvalidCapsule: an import cannot be met, or a memory cannot be metered
             (exit 126).
         EngineFailure: the system had no memory for it (exit 125).
     """
@@ -58,7 +58,7 @@ def instantiate(
 def _refusal(
     engine: Engine, capsule: Capsule, memory: LeaseMemory, error: Exception
 ) -> AtectlError:
-    """Why the capsule could not be instantiated, from what went wrong and what the engine said."""
+    """The reason why the capsule could not be instantiated."""
     quota = memory.meter.quota
     if memory.initial_bytes_needed is not None:
         return _over_quota(capsule, memory.initial_bytes_needed, quota)
@@ -74,7 +74,7 @@ def _refusal(
     message = " ".join(str(error).split())
     if "shared memory" in message:
         return InvalidCapsule(
-            f"{capsule.name} has a shared memory, which no quota could be held over",
+            f"{capsule.name} has a shared memory, which no quota can limit",
             remedy="build the capsule without threads",
         )
     if "table" in message:

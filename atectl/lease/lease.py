@@ -26,22 +26,22 @@ if TYPE_CHECKING:
     from atectl.spill.area import SpillArea
 
 GRACE_S = 0.25
-"""How long a guest that was told to end has until it is taken to be asleep in a host call."""
+"""How long a guest that was told to end may take. After that it must be asleep in a host call."""
 
 _POLL_S = 0.05
 
 
 class Lease:
-    """One run of a capsule, on a thread of its own or on the caller's.
+    """One run of a capsule, on its own thread or on the caller's.
 
     Args:
-        engine: what it runs on; outlives the lease.
+        engine: what it runs on; it must outlive the lease.
         capsule: what runs.
         terms: what it is granted.
-        ledger: knows it for as long as it runs, and is charged what it uses.
-        tenancy: with whom it shares the host; None where it has the host to itself.
-        began_s: when what led to it began, by `time.monotonic`: its deadline and its seconds by
-            the clock count from there. None for now.
+        ledger: lists it while it runs, and records what it uses.
+        tenancy: with whom it shares the host; None if it has the host to itself.
+        began_s: when its deadline and its wall-clock time begin to count, by `time.monotonic`:
+            for example before its capsule was loaded. None for now.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Lease:
     # For whoever runs it
 
     def start(self) -> None:
-        """Begin to run, on a thread of its own. A lease runs once."""
+        """Begin to run on a new thread. A lease runs once."""
         self._ledger.open(self)
         start_guest_thread(self._engine, self._run, f"lease {self.id}")
 
@@ -92,36 +92,36 @@ class Lease:
         self._run()
 
     def end(self, reason: str, error: AtectlError | None = None) -> None:
-        """Have the guest end at its next loop or call; the first reason counts.
+        """Tell the guest to end, at its next loop or call. The first reason counts.
 
-        One that is parked or spilled ends where it is held. Safe in a signal handler, and of no
-        effect on a lease that is done.
+        A guest that is parked or spilled ends where it is held. Safe in a signal handler. It has
+        no effect on a lease that is done.
 
         Args:
-            reason: one of `outcome`'s.
-            error: what is to be said of it, where the reason does not say it all.
+            reason: one of the reasons in `outcome`.
+            error: the error of its outcome, if the reason alone does not determine that.
         """
         if self.is_done:
             return
         if self._cause is None:
             self._cause = Cause(reason, error, time.monotonic())
-        # Set after the cause: whoever sees that the guest is to end looks there for the reason.
+        # Set after the cause: code that sees `ending` reads the cause.
         self._control.ending = self._cause.reason
         self._engine.tick()
         if self._place is not None:
             self._place.wake()
 
     def join(self) -> Outcome:
-        """Wait for the outcome, and see to the deadline."""
+        """Wait for the outcome, and enforce the deadline."""
         while not self._done.wait(_POLL_S):
             self.attend()
         return self.outcome
 
     def attend(self) -> bool:
-        """See to the deadline; to be called a few times a second until the lease is done.
+        """Enforce the deadline. To be called a few times a second until the lease is done.
 
-        A guest asleep in a host call hears of no end: it is given `GRACE_S`, then abandoned
-        with the outcome it was to have. Its thread can only be left behind.
+        A guest that sleeps in a host call cannot be ended. After `GRACE_S` it is abandoned: the
+        lease gets its outcome, and the thread is left behind.
 
         Returns:
             Whether the guest was abandoned just now.
@@ -138,7 +138,7 @@ class Lease:
         return False
 
     def overrule(self, outcome: Outcome) -> None:
-        """Have a lease that has ended come to another outcome, and tell the ledger."""
+        """Replace the outcome of a lease that has ended, also in the ledger."""
         self._outcome = outcome
         self._ledger.amend(self)
 
@@ -162,7 +162,7 @@ class Lease:
 
     @property
     def wall_s(self) -> float:
-        """Seconds since the start, or to the end."""
+        """Wall-clock seconds from the start until now, or to the end."""
         return (self._finished_s or time.monotonic()) - self._started_s
 
     @property
@@ -177,12 +177,12 @@ class Lease:
 
     @property
     def state(self) -> str:
-        """Where it stands until it has ended: `running`, `parked` or `spilled`."""
+        """Its state until it has ended: `running`, `parked` or `spilled`."""
         return RUNNING if self.seat is None else self.seat.standing.phase.value
 
     @property
     def seat(self) -> "Seat | None":
-        """What the arbiter knows of it, once it runs."""
+        """What the arbiter knows about it, once it runs."""
         return None if self._place is None else self._place.seat
 
     @property
@@ -197,7 +197,7 @@ class Lease:
     # For the ledger
 
     def observation(self) -> Observation:
-        """What its principal's account is to count of it."""
+        """What its principal's account counts for it."""
         return observation_of(self, self._outcome)
 
     def record(self) -> LeaseRecord:
@@ -220,11 +220,11 @@ class Lease:
 
     @property
     def stored_bytes(self) -> int:
-        """What of its memory lies on disk: see `LeaseMemory.stored_bytes`."""
+        """How much of its memory is on disk: see `LeaseMemory.stored_bytes`."""
         return self._memory.stored_bytes
 
     def resident_bytes(self) -> int | None:
-        """What of its memory is resident; None where the system does not tell."""
+        """How much of its memory is resident; None if the system does not tell."""
         return self._memory.resident_bytes()
 
     def spill(self, area: "SpillArea") -> int:
@@ -232,7 +232,7 @@ class Lease:
         return self._memory.spill(area)
 
     def abort(self, why: str, remedy: str) -> None:
-        """End it for want of memory; the arbiter says why, and what would help."""
+        """End it to free memory. The arbiter gives the reason and the remedy."""
         self.end(outcomes.ARBITER, AbortedByArbiter(why, remedy=remedy))
 
     # On the guest's thread
@@ -255,7 +255,7 @@ class Lease:
             self._finish(outcome)
 
     def _take_place(self, tenancy: "Tenancy") -> None:
-        """Its place at the arbiter, and the store that an earlier lease left, if there is one."""
+        """Register with the arbiter, and take the store that an earlier lease left, if any."""
         pool = tenancy.pool
         self._pool_key = None if pool is None else pool.key_of(self.capsule, self.terms)
         if pool is not None and self._pool_key is not None:
@@ -271,16 +271,16 @@ class Lease:
         self._control.checkpoint = self._place.checkpoint
 
     def _run_guest(self) -> Outcome:
-        kept, self._kept = self._kept, None  # until it is known to be fit for another lease
+        kept, self._kept = self._kept, None  # set again if another lease may use the store
         guest = Guest(self._engine, self.capsule, self.terms, self._memory, self._control, kept)
         try:
             outcome = guest.run(may_leave_store=self._pool_key is not None)
         finally:
             self._fuel, self._final, self._kept = guest.fuel, guest.reading, guest.left
-        # It may have been told to end while it was held, and was then refused to grow.
+        # A guest that is told to end while it waits for a growth is refused that growth.
         was_cut_off = self.seat is not None and self.seat.was_refused
         if outcome is None or was_cut_off:
-            assert self._cause is not None  # noqa: S101 - nothing else has a guest told to end
+            assert self._cause is not None  # noqa: S101 - only `end` tells a guest to end
             return self._told_to_end(self._cause)
         return outcome
 
@@ -302,7 +302,7 @@ class Lease:
         with self._lock:
             if self._outcome is not None:
                 return
-            if self._final is None:  # abandoned: its memory is still there, and still counts
+            if self._final is None:  # abandoned: its memory still exists, and still counts
                 self._cpu.stop()
                 self._final = self._meter.read()
             self._finished_s, self._ended_at = time.monotonic(), time.time()

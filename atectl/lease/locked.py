@@ -1,6 +1,6 @@
-"""A lease under an actor's lock: it is taken before the guest starts, and its loss ends the guest.
+"""A lease under an actor's lock: it is taken before the guest starts, and losing it ends the guest.
 
-The lock is watched until the guest has ended, and only then let go of.
+The lock is watched until the guest has ended, and only then released.
 """
 
 import threading
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
 MIN_TTL_S = 2.0
-"""A guest that was told to end may take half a second, which has to be within a quarter of it."""
+"""The shortest TTL. A guest may take half a second to end: that must be a quarter of it at most."""
 
 _LOOK_S = 0.05
 
 
 class LockWanted(NamedTuple):
-    """The lock that is to be held. `wait_s` is None to be refused if it is busy."""
+    """The lock that is to be held. With `wait_s` None, a busy lock is not waited for."""
 
     actor: str
     key: str
@@ -37,7 +37,7 @@ class LockWanted(NamedTuple):
 
 
 class LeaseLock:
-    """A lock that is held for a lease, and watched until `settle`."""
+    """A lock that is held for a lease. It is watched until `settle`."""
 
     def __init__(self, lock: HeldLock, lease: "Lease") -> None:
         self._lock = lock
@@ -48,12 +48,12 @@ class LeaseLock:
         self._thread.start()
 
     def settle(self) -> AtectlError | None:
-        """Let go of the lock, now that the guest has ended.
+        """Release the lock, now that the guest has ended.
 
-        If the lock was lost before, that is what the lease came to, whatever the guest did.
+        If the lock was lost before, the outcome of the lease is that, whatever the guest did.
 
         Returns:
-            Why nobody said that the lock is free; it frees itself.
+            Why the lock could not be released; it expires by itself then. None if it was.
         """
         self._settled.set()
         self._thread.join()
@@ -69,17 +69,17 @@ class LeaseLock:
         return None
 
     def abandon(self) -> None:
-        """Let go of the lock of a lease that did not end; no effect after `settle`."""
+        """Release the lock of a lease that failed before its end; no effect after `settle`."""
         if self._settled.is_set():
             return
         self._settled.set()
         try:
             self._lock.release()
-        except AtectlError:  # it frees itself, and why the lease failed is what is to be said
+        except AtectlError:  # the lock expires, and the failure of the lease is what matters
             return
 
     def facts(self) -> "LockFacts":
-        """What the report says of the lock."""
+        """What the report says about the lock."""
         from atectl.lease.report import LockFacts
 
         terms = self._lock.terms
@@ -106,12 +106,12 @@ def locked(
         open_connection: connects to the server that keeps the lock.
         wanted: which lock, and how long to wait for it.
         lease: whose guest is to run under it.
-        on_busy: told once that somebody else holds it, and that it is waited for.
+        on_busy: called once if somebody else holds it and it is waited for.
 
     Raises:
         LockBusy: somebody else holds it (exit 75).
-        BadLockTtl: its TTL is too short for a guest to be ended in time (exit 2).
-        AtectlError: the server could not be asked (exit 125), or what connecting to it raised.
+        BadLockTtl: its TTL is too short to end a guest in time (exit 2).
+        AtectlError: the server could not be reached or asked (exit 125).
     """
     if wanted.ttl_s < MIN_TTL_S:
         raise BadLockTtl(f"--lock-ttl {wanted.ttl_s:g}s is too short; the least is 2s")
@@ -134,7 +134,7 @@ def _acquire(
     lease: "Lease",
     on_busy: Callable[[LockBusy], None],
 ) -> HeldLock:
-    # The guest's arguments stay out of it: whoever may read the locks would read them.
+    # Without the guest's arguments, which may be secret: many may read the locks.
     command = f"atectl run {lease.capsule.name}"
     terms = LockTerms(
         actor=wanted.actor,

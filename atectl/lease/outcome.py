@@ -1,4 +1,4 @@
-"""How a lease ends: the reasons, the exit statuses, and the judgement of what the engine raised."""
+"""How a lease ends: the reasons, the exit statuses, and what the errors of the engine mean."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,13 +26,13 @@ REASONS = (
     EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL, QUOTA, ARBITER, LOCK_LOST, INTERRUPTED, TERMINATED,
     REFUSED, FAILED,
 )  # fmt: skip
-"""All that a run ends for."""
+"""All reasons for which a run ends."""
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED_STATUS}
 
 
 SUCCESS = (EXITED, 0)
-"""Reason and exit status of a guest that did what it was to do."""
+"""Reason and exit status of a guest that succeeded."""
 
 
 class Outcome(NamedTuple):
@@ -48,7 +48,7 @@ class Outcome(NamedTuple):
 class Cause(NamedTuple):
     """Why a guest was told to end, and when, on the monotonic clock.
 
-    `error` says more of it, None where the reason says it all.
+    `error` is the error of the outcome; None if the reason determines it.
     """
 
     reason: str
@@ -57,7 +57,7 @@ class Cause(NamedTuple):
 
 
 def exited(status: int, results: tuple[str, ...] = ()) -> Outcome:
-    """The guest returned, or called for its own exit; a status has eight bits."""
+    """The guest returned, or called for its exit; only the lowest eight bits of a status count."""
     return Outcome(EXITED, status & 0xFF, results=results)
 
 
@@ -68,7 +68,7 @@ def refused(error: AtectlError) -> Outcome:
         return Outcome(QUOTA, error.exit_status, error)
     if isinstance(error, DeadlinePassed):
         return Outcome(DEADLINE, error.exit_status, error)
-    # Those of the engine's group say nothing of the capsule.
+    # Errors of the engine say nothing about the capsule.
     reason = FAILED if error.code.startswith("E7") else REFUSED
     return Outcome(reason, error.exit_status, error)
 
@@ -92,10 +92,10 @@ def told_to_end(
     """The guest was ended for `reason`.
 
     Args:
-        reason: why.
+        reason: why it was ended.
         quota: what it was granted.
         asked_bytes: its largest refused growth.
-        error: what whoever ended it says of that, where the reason does not say it all.
+        error: the error of the outcome; None if the reason determines it.
     """
     if reason == DEADLINE:
         limit = format_duration(quota.deadline_s or 0)

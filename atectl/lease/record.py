@@ -1,4 +1,4 @@
-"""What the ledger is told of a lease: what is counted of it, and all that is listed."""
+"""What the ledger records of a lease: the figures for its account, and its row in listings."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from atectl.system.processes import own_identity
 
 
 class Recorded(Protocol):
-    """A lease, as far as the ledger is told of it. Times are seconds since 1970."""
+    """The part of a lease that the ledger needs. Times are seconds since 1970."""
 
     @property
     def id(self) -> str: ...
@@ -33,7 +33,7 @@ class Recorded(Protocol):
 
 
 def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
-    """What an account is to count of a lease: now, or as it ended with `outcome`."""
+    """What an account counts for a lease: now, or when it ended with `outcome`."""
     reading = lease.read()
     usage = Usage(
         reading.peak_bytes,
@@ -48,7 +48,7 @@ def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
 
 
 def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> LeaseRecord:
-    """A lease of this process: now, or as it ended with `outcome` at `ended_at`."""
+    """The record of a lease of this process: now, or when it ended with `outcome` at `ended_at`."""
     reading, terms = lease.read(), lease.terms
     running = outcome is None
     return LeaseRecord(

@@ -1,4 +1,4 @@
-"""What is said of a run once it is over: the report of `atectl run`, which batches share."""
+"""The report of a run once it is over: that of `atectl run`, of which batches share parts."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from atectl.lease.lease import Lease
 
 _STATUSES_OF_REFUSAL = (75, 126, 127)
-"""Of what was not run for a reason of its own: its lock is busy, or it is no capsule."""
+"""Exit statuses of runs that were refused, not failed: the lock is busy, or it is no capsule."""
 
 
 class Ending(NamedTuple):
     """How a run ended, and whose it was."""
 
     reason: Annotated[str, REASONS]
-    """Why it ended; a guest may return any exit status itself."""
+    """Why it ended. The exit status alone does not tell: a guest may return any."""
     exit_status: int
-    """The exit status, of the guest or of what kept it from going on."""
+    """The exit status, of the guest or of the error that ended it."""
     principal: str
     """Who is charged."""
     capsule: str
-    """The file of the capsule, as it was named."""
+    """The file of the capsule, as it was given."""
     quota_bytes: int
-    """The most memory that it might hold; 0 for a job that could not be read."""
+    """The most memory that it could hold; 0 for a job that could not be read."""
 
 
 class Use(NamedTuple):
@@ -40,7 +40,7 @@ class Use(NamedTuple):
     peak_bytes: int
     """The most memory that it held."""
     grown_bytes: int
-    """What it was charged: the most that it held over its own baseline."""
+    """What it was charged: the most that it held beyond its own baseline."""
     refused_growths: int
     """How often a growth was refused."""
     largest_refused_bytes: int
@@ -48,15 +48,15 @@ class Use(NamedTuple):
     cpu_s: float
     """CPU time of the guest."""
     wall_s: float
-    """How long it took."""
+    """Its wall-clock time."""
     byte_seconds: float
     """The memory that it held, times how long it held it."""
     fuel: int | None
-    """The fuel that it burned; null where none was counted."""
+    """The fuel that it burned; null if none was counted."""
 
 
 NO_USE = Use(0, 0, 0, 0, 0.0, 0.0, 0.0, None)
-"""That of what was never started."""
+"""The use of a run that was never started."""
 
 
 class LockFacts(NamedTuple):
@@ -67,7 +67,7 @@ class LockFacts(NamedTuple):
     key: str
     """The key of the lock."""
     fence: int
-    """The number of this holder, which rises with every holder."""
+    """The number of this holder; each next holder has a higher one."""
 
 
 class RunReport(NamedTuple):
@@ -82,28 +82,28 @@ class RunReport(NamedTuple):
     lease: str
     """The id of its lease in the ledger."""
     package: str | None
-    """What its Capsule.toml calls the capsule; null where it has none."""
+    """The name in the capsule's Capsule.toml; null if it has none."""
     version: str | None
-    """Which version of that it is, as its Capsule.toml says; null where it has none."""
+    """The version in the capsule's Capsule.toml; null if it has none."""
     started_at: Moment
-    """When it began."""
+    """When it started."""
     trap: TrapReport | None
     """Why and where the guest trapped; null if it did not."""
     results: tuple[str, ...]
     """What the invoked export returned, as text."""
     lock: LockFacts | None
-    """The lock that was held for it; null if it was for no actor."""
+    """The lock that was held for it; null if it ran without `--actor`."""
     warnings: tuple[ErrorFacts, ...]
-    """What went wrong and did not keep it from running."""
+    """What went wrong without keeping it from running."""
     error: ErrorFacts | None
-    """What ended it; null where it ended by itself, or was asked to."""
+    """What ended it; null if it ended by itself, or was told to end."""
 
 
 class RefusalReport(NamedTuple):
     """The report of a run that was never started."""
 
     ending: Annotated[Ending, Mark.INLINE]
-    """Why it was not, and whose it was."""
+    """Why it was not started, and whose it was."""
     label: str
     """The note that it was given; may be empty."""
     use: Annotated[Use, Mark.INLINE]
@@ -117,7 +117,7 @@ Report = RunReport | RefusalReport
 
 
 def use_of(reading: "Reading", cpu_s: float, wall_s: float, fuel: int | None) -> Use:
-    """What a run used, by its meter and its clocks; no `fuel` is None."""
+    """What a run used, by its meter and its clocks; `fuel` is None if it was not counted."""
     return Use(
         reading.peak_bytes,
         reading.grown_bytes,
@@ -140,9 +140,9 @@ def run_report(
     """The report of a lease that has ended.
 
     Args:
-        outcome: how it ended, which is not the lease's own where its lock was lost.
-        capsule: the file, as it was named.
-        warnings: what went wrong beside it.
+        outcome: how it ended; not the lease's own outcome if its lock was lost.
+        capsule: the file, as it was given.
+        warnings: what else went wrong.
         lock: the actor lock that was held for it.
     """
     terms = lease.terms
@@ -172,7 +172,7 @@ def run_report(
 def refusal_report(
     error: AtectlError, principal: str, capsule: str, quota: Quota, label: str
 ) -> RefusalReport:
-    """The report of a capsule that was never started, for `error`."""
+    """The report of a capsule that was never started, because of `error`."""
     reason = REFUSED if error.exit_status in _STATUSES_OF_REFUSAL else FAILED
     if isinstance(error, DeadlinePassed):
         reason = DEADLINE

@@ -1,4 +1,4 @@
-"""What the leases of one process run on: an engine, the cache of compiled capsules, a ledger."""
+"""What the leases of one process share: an engine, the cache of compiled capsules, a ledger."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -27,20 +27,20 @@ class Runtime:
     """Makes leases that share an engine, a cache and a ledger. To be closed.
 
     Args:
-        ledger_flag: what `--ledger` said: the stored ledger to tell; "none" tells nobody.
+        ledger_flag: the value of `--ledger`: the file of the ledger; "none" stores no ledger.
         uses_cache: whether compiled capsules are taken from the cache, and kept there.
         burns_fuel: whether guests burn fuel.
-        max_stack_bytes: what a guest's own call stack may take.
-        compiling: what a capsule may cost that is not in the cache.
+        max_stack_bytes: the maximum size of a guest's call stack.
+        compiling: what compiling a capsule may cost.
 
     Raises:
         BadConfiguration: atectl.toml cannot be used (exit 2).
 
     Attributes:
         engine: what the leases run on.
-        cache: where compiled capsules are kept; None compiles each anew.
-        ledger: what is known of the leases; it is kept even where nobody is told.
-        warnings: what went wrong and hindered no lease.
+        cache: where compiled capsules are kept; None if each is compiled anew.
+        ledger: what is known about the leases; it exists even if no ledger is stored.
+        warnings: what went wrong without hindering a lease.
     """
 
     def __init__(
@@ -82,15 +82,15 @@ class Runtime:
         tenancy: "Tenancy | None" = None,
         began_s: float | None = None,
     ) -> Lease:
-        """A lease that is still to be started, and is in the ledger as soon as it is.
+        """A lease that has yet to be started. From its start on it is in the ledger.
 
         Args:
-            began_s: when what led to it began, by `time.monotonic`; None for now.
+            began_s: when its time begins to count, by `time.monotonic`; None for now.
         """
         return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
     def store_ledger(self) -> None:
-        """Have the ledger stored from now on, if it is to be; at best once a guest runs."""
+        """Store the ledger from now on, if it is to be stored. Best called once a guest runs."""
         if not self._is_stored:
             return
         from atectl.ledger_store.flusher import LeaseFlusher
@@ -102,7 +102,7 @@ class Runtime:
         """Store the last state of the leases, and drop the engine; idempotent.
 
         Returns:
-            Why the ledger may not be stored, None if it is or nobody is told.
+            Why the ledger may not have been stored; None if it was, or if none is stored.
         """
         failure = None if self._flusher is None else self._flusher.close()
         self.engine.close()

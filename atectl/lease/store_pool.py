@@ -1,7 +1,7 @@
-"""Stores of reactors between two leases, each kept for one capsule and one principal alone.
+"""Idle stores of reactors, each kept only for the next lease of the same capsule and principal.
 
-A store that is kept has its memory, as large as its last leaseholder left it. The next one is
-charged only what it grows itself.
+A kept store has its memory, as large as the last lease left it. The next lease is charged only for
+its own growth.
 """
 
 import threading
@@ -17,13 +17,13 @@ from atectl.engine.wasi import Folder
 from atectl.lease.terms import Terms
 
 MAX_STORES = 256
-"""The most that are kept of all reactors together: each has reserved 4 GiB of address space."""
+"""The most stores that are kept in all: each reserves 4 GiB of address space."""
 
 
 class PoolKey(NamedTuple):
-    """What two leases must have in common to be given the same store, one after the other.
+    """What two leases must have in common to use the same store, one after the other.
 
-    What a guest reads once and remembers is part of it: its variables and its folders.
+    Variables and folders are part of it, because a guest may read them once and remember them.
     """
 
     capsule_sha256: str
@@ -34,7 +34,7 @@ class PoolKey(NamedTuple):
 
 
 class KeptStore(NamedTuple):
-    """A store whose last guest returned, with what it needs to be leased again."""
+    """A store whose last guest returned, with what another lease needs to use it."""
 
     store: Store
     instance: Any
@@ -50,7 +50,7 @@ class StorePool:
 
     Args:
         most_each: how many are kept for each key.
-        forget_idle: told how many bytes a store held that was dropped.
+        forget_idle: called with the bytes that a store held when it is dropped.
     """
 
     def __init__(self, most_each: int, forget_idle: Callable[[int], None]) -> None:
@@ -65,14 +65,14 @@ class StorePool:
 
     @staticmethod
     def key_of(capsule: Capsule, terms: Terms) -> PoolKey | None:
-        """With whom a lease may share a store; None if its store is to end with it."""
+        """The key of the stores that a lease may use; None if its store ends with it."""
         if terms.invoke is None or capsule.kind != "module" or terms.quota.fuel is not None:
             return None
         principal, quota, wasi = terms[:3]
         return PoolKey(capsule.sha256, principal, quota, wasi.environment, wasi.folders)
 
     def take(self, key: PoolKey) -> KeptStore | None:
-        """A store to be leased again, None if there is none."""
+        """Take a store out of the pool; None if there is none."""
         with self._lock:
             kept = self._stores.get(key)
             if not kept:
@@ -93,7 +93,7 @@ class StorePool:
             self._drop(each)
 
     def _beyond_most(self) -> list[KeptStore]:
-        """Take out the stores of whoever put none back for longest, if there are too many."""
+        """If there are too many, take out those of the key that was put back longest ago."""
         if sum(map(len, self._stores.values())) <= MAX_STORES:
             return []
         return self._stores.pop(next(iter(self._stores)))
@@ -107,7 +107,7 @@ class StorePool:
             self._drop(store)
 
     def _drop(self, store: KeptStore) -> None:
-        # Not under the lock: the arbiter, which has one of its own, is told of it.
+        # Not under the lock: `forget_idle` calls the arbiter, which has its own lock.
         held_bytes = store.held_bytes
         store.store.close()
         self._forget_idle(held_bytes)

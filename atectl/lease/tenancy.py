@@ -1,4 +1,4 @@
-"""A lease among the others of its process."""
+"""A lease among the other leases of its process."""
 
 from typing import NamedTuple
 
@@ -7,10 +7,10 @@ from atectl.lease.store_pool import StorePool
 
 
 class Tenancy(NamedTuple):
-    """Who arbitrates among the leases of a process, and under which number one stands there.
+    """The arbiter among the leases of a process, and the number of one lease there.
 
     Numbers are unique; a lease of higher priority is more important. `pool` has the stores that
-    leases of the same reactor and principal leave behind, None if they leave none.
+    earlier leases of the same reactor and principal left; None if none are kept.
     """
 
     arbiter: Arbiter

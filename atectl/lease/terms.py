@@ -7,10 +7,10 @@ from atectl.engine.wasi import WasiSettings
 
 
 class Terms(NamedTuple):
-    """What a lease is granted: to whom, under which quota, with what of the host.
+    """What a lease is granted: to whom, under which quota, and what it may use of the host.
 
-    `invoke` is the export to call instead of the capsule's entry point, and the guest's
-    arguments are then that export's. `traps_on_refusal` ends the guest at a refused growth.
+    `invoke` is the export to call instead of the capsule's entry point; the guest's arguments are
+    then those of the export. `traps_on_refusal` ends the guest at a refused growth.
     """
 
     principal: Principal
