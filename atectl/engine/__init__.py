@@ -1,1 +1,1 @@
-"""Wasmtime behind one door, metered."""
+"""The only way to wasmtime, with every memory metered."""

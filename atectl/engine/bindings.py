@@ -1,8 +1,8 @@
-"""The one door to wasmtime's generated C bindings, which are no public promise.
+"""The only user of wasmtime's generated C bindings, which are not a public interface.
 
-Only what wasmtime's Python classes do not offer goes through here: the host memory creator,
-the epoch callback, host functions that end a guest, and the frames of an error. If a release
-changes one of these, this module is where it shows; `atectl doctor` checks that they work.
+Only what wasmtime's Python classes do not offer is here: the host memory creator, the epoch
+callback, host functions that end a guest, and the frames of an error. If a release changes one of
+these, only this module has to change; `atectl doctor` checks that they work.
 """
 
 import ctypes
@@ -46,12 +46,12 @@ def wasmtime_version() -> str:
 
 
 def error_pointer(message: str) -> int:
-    """An error for a callback to return; whoever receives it owns it."""
+    """An error for a callback to return. The receiver owns it."""
     return _address(ffi.wasmtime_error_new(message.encode()))
 
 
 def trap_pointer(message: str) -> int:
-    """A trap for a host function to return; whoever receives it owns it."""
+    """A trap for a host function to return. The receiver owns it."""
     text = message.encode()
     return _address(ffi.wasmtime_trap_new(text, len(text)))
 
@@ -61,10 +61,10 @@ def _address(pointer: Any) -> int:
 
 
 def create_memories_with(config: Config, new_memory: Any) -> Any:
-    """Have every memory of an engine made by `new_memory`, a `new_memory_callback`.
+    """Let `new_memory`, a `new_memory_callback`, make every memory of an engine.
 
-    Memory images are switched off: with images wasmtime ends the process at the first
-    instantiation. Returns what must stay referenced while the engine lives.
+    Memory images are switched off: with images wasmtime aborts the process at the first
+    instantiation. Returns an object that must stay referenced while the engine lives.
     """
     ffi.wasmtime_config_memory_init_cow_set(config.ptr(), False)
     creator: Any = ffi.wasmtime_memory_creator_t()
@@ -76,22 +76,22 @@ def create_memories_with(config: Config, new_memory: Any) -> Any:
 def set_stack_size(config: Config, guest_bytes: int) -> None:
     """Let guests use `guest_bytes` of call stack.
 
-    The engine ends the process if the stack of asynchronous calls, which nothing here makes,
-    is not larger.
+    The engine aborts the process if the stack of asynchronous calls is not larger, although
+    nothing here makes such calls.
     """
     config.max_wasm_stack = guest_bytes
     ffi.wasmtime_config_async_stack_size_set(config.ptr(), 2 * guest_bytes)
 
 
 def call_at_epoch(store: Store, callback: Any) -> None:
-    """Call `callback`, an `epoch_callback`, on the guest's thread when the epoch has passed."""
+    """Call `callback`, an `epoch_callback`, on the guest's thread at its epoch deadline."""
     ffi.wasmtime_store_epoch_deadline_callback(store.ptr(), callback, None, _NO_FINALIZER)
 
 
 def define_function(linker: Linker, module: str, name: str, type_: Any, callback: Any) -> None:
     """Define a host function from a raw `function_callback`.
 
-    Wasmtime's own wrapper keeps a raised exception in a variable that all threads share.
+    Wasmtime's own wrapper is not used: all threads share the variable in which it keeps exceptions.
     """
     module_name, function_name = module.encode(), name.encode()
     error = ffi.wasmtime_linker_define_func(
@@ -119,7 +119,7 @@ def error_frames(error: WasmtimeError) -> list[Frame]:
 def is_tagged(type_: Any) -> bool:
     """Whether a variant, option or result of a component is a `Variant` in Python.
 
-    One whose cases Python can tell apart by class is its bare payload instead.
+    If Python can tell its cases apart by their classes, it is just the payload.
     """
     tagged: bool = type_._tagged()
     return tagged
@@ -128,8 +128,8 @@ def is_tagged(type_: Any) -> bool:
 def system_memory() -> tuple[Callable[..., int | None], Callable[..., int], Callable[..., int]]:
     """The C library's mmap, munmap and mprotect.
 
-    The last keeps the interpreter's lock: it takes a microsecond, and to get the lock back from
-    a busy thread can take thousands.
+    mprotect does not release the interpreter's lock: it takes a microsecond, and getting the lock
+    back from a busy thread can take thousands.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     locked = ctypes.PyDLL(None, use_errno=True)

@@ -1,12 +1,12 @@
 """Wasmtime's C functions, each declared when it is first used.
 
 Wasmtime's Python package declares all 762 functions of its C interface as it is imported, which
-takes longer than a small guest runs. A run uses some 80 of them. This module stands in for
-`wasmtime._bindings` and declares a function or structure when somebody asks for it, from the
-table in `declarations`. That table is made from one version of the package: with any other,
-nothing is replaced, and the package declares everything as ever.
+takes longer than a small guest runs. A run uses some 80 of them. This module replaces
+`wasmtime._bindings`, and declares a function or structure when it is first asked for, from the
+table in `declarations`. That table is made from one version of the package. With any other version
+nothing is replaced, and the package declares everything itself.
 
-It does so when it is imported, which therefore comes before any `import wasmtime`.
+The replacement happens when this module is imported: that must be before any `import wasmtime`.
 """
 
 import ctypes
@@ -37,22 +37,22 @@ SIMPLE_TYPES: dict[str, Any] = {
     "char_p": ctypes.c_char_p,
     "void_p": ctypes.c_void_p,
 }
-"""What the table's plain words mean. The engine is for 64-bit systems: `size_t` is 64 bits."""
+"""The types of the table's simple words. The engine needs a 64-bit system: `size_t` is 64 bits."""
 
 _types = dict(SIMPLE_TYPES)
-"""What each word of the table means that was met."""
+"""The types of all words of the table that were used so far."""
 
 _unfinished: list[str] = []
-"""Structures that something points to, and that have no fields yet."""
+"""Structures that a pointer refers to, and that have no fields yet."""
 
 _deleting = [name for name in DECLARED if name.endswith("_delete")]
-"""The functions that delete what others made, until they are declared."""
+"""The functions that delete objects, until they are declared."""
 
 _lock = threading.RLock()
 
 
 def _is_version_of_table() -> bool:
-    """Whether the package that `import wasmtime` finds is the one that the table is of."""
+    """Whether `import wasmtime` finds the version that the table was made from."""
     for folder in sys.path:
         if os.path.exists(f"{folder}/wasmtime/__init__.py"):  # noqa: PTH110
             return os.path.exists(f"{folder}/wasmtime-{VERSION}.dist-info")  # noqa: PTH110
@@ -63,11 +63,11 @@ class _LazyBindings(ModuleType):
     """A module whose names are declared when they are asked for."""
 
     __all__ = ("__getattr__", "wasm_byte_vec_new_uninitialized", "wasm_byte_vec_t")
-    """What `wasmtime._ffi` takes from here: what its functions use, and how it finds the rest."""
+    """What `wasmtime._ffi` imports from here: what its functions use, and how it finds the rest."""
 
     def __getattr__(self, name: str) -> Any:
         value = self._declare(name)
-        # These are called while the interpreter ends, too, when nothing can be declared any more.
+        # These are also called while the interpreter ends, when nothing can be declared any more.
         while _deleting:
             self._declare(_deleting.pop())
         return value
@@ -75,13 +75,13 @@ class _LazyBindings(ModuleType):
     def _declare(self, name: str) -> Any:
         value = _declared(name.removeprefix("_"))
         setattr(self, name, value)
-        # The package's modules ask `_ffi` for what it has taken from here.
+        # The package's modules look names up in `_ffi`, which imports them from here.
         setattr(sys.modules["wasmtime._ffi"], name, value)
         return value
 
 
 def _declared(name: str) -> Any:
-    """The function, structure or type that has this name.
+    """The function, structure or type of this name.
 
     Raises:
         AttributeError: there is none.
@@ -116,7 +116,7 @@ def _enumeration(name: str, words: list[str]) -> Any:
 
 
 def _type(word: str) -> Any:
-    """The type that a word of the table means, as the table itself explains them."""
+    """The type of a word of the table. `declarations` describes these words."""
     known = _types.get(word, _types)
     if known is not _types:
         return known
@@ -134,7 +134,7 @@ def _type(word: str) -> Any:
 
 
 def _pointed_to(word: str) -> Any:
-    """Likewise, without the fields of a structure, which may point back to where one came from."""
+    """The same, but a structure gets its fields later, since they may refer back to it."""
     is_structure = DECLARED.get(word, "").startswith(("structure", "union"))
     if word in _types or not is_structure:
         return _type(word)

@@ -1,12 +1,13 @@
-"""The memory wasmtime is given: mapped, grown through a meter, and unmapped.
+"""The memories of guests: mapped for wasmtime, grown through a meter, and unmapped.
 
 Every linear memory of every lease is made and grown here: plain ones, several in one module,
-64-bit ones, the GC heap, the core memories of components. The callbacks run on the thread that
-runs the guest, so a thread-local says whose lease is growing.
+64-bit ones, the GC heap, the core memories of components. The callbacks run on the guest's thread,
+so a thread-local variable tells which lease they belong to.
 
-Address space for all that a memory may come to is reserved at once, closed; pages are opened as
-it grows. What lies beyond, up to the guard the engine asks for, stays closed and traps. While
-its guest is held, a memory can be spilled: mapped anew from a file, at the same address.
+Address space for a memory's maximum size is reserved at once, without access; pages become
+accessible as it grows. The rest, up to the guard region of the engine, stays inaccessible, and
+using it traps. While its guest is held, a memory can be spilled: it is then mapped from a file, at
+the same address.
 """
 
 import ctypes
@@ -45,29 +46,29 @@ _FROM_FILE = mmap.MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
 _MAP_FAILED = ctypes.c_void_p(-1).value
 _PAGE_BYTES = 65_536
 _MOST_RESERVED_BYTES = 1 << 40
-"""No quota makes a memory reserve more address space than this, unless it starts larger."""
+"""The most address space that is reserved because of a quota; an initial size may be larger."""
 _SUCCESS = 0
 
 
 class Gate(Protocol):
-    """What the host has to say to a growth that the quota allows."""
+    """Decides for the host on growths that the quota allows."""
 
     def admit(self, added_bytes: int) -> bool:
         """Whether the growth may take place; the guest's thread may be held here first."""
         ...
 
     def give_back(self, freed_bytes: int) -> None:
-        """What was admitted is not, or no longer, there."""
+        """Report that admitted bytes were freed, or could not be used."""
         ...
 
 
 class LeaseMemory:
-    """All the memory of one lease: its meter, and what went wrong in it.
+    """All memories of one lease, their meter, and the failures in their callbacks.
 
     Args:
         meter: counts and limits the sum of the memories.
         on_refusal: called on the guest's thread after a growth was refused.
-        gate: asked after the meter, None where the lease is the only one of its host.
+        gate: asked after the meter; None if the lease is the only one of its host.
     """
 
     def __init__(
@@ -80,32 +81,32 @@ class LeaseMemory:
         self.on_refusal = on_refusal
         self.gate = gate
         self.initial_bytes_needed: int | None = None
-        """What its memories and a new one that was over the quota need together; else None."""
+        """The size of all its memories with a new one that exceeded the quota; else None."""
         self.failures: list[BaseException] = []
-        """Exceptions that arose in a callback, where they cannot be raised."""
+        """Exceptions in callbacks, which native code cannot pass on."""
         self._memories: list[_Memory] = []
 
     def spill(self, area: "SpillArea") -> int:
-        """Write every memory to disk and give its pages back; they return as they are touched.
+        """Write every memory to disk and free its pages. They are read back when they are touched.
 
         To be called only while the guest is held: in its growth request, or at a tick.
 
         Returns:
-            The resident bytes that this was seen to free.
+            The resident bytes that were freed, as measured.
 
         Raises:
             SpillCapReached, SpillDiskFull, SpillFailed, SpillFolderUnusable, OutOfMemory: not all
-                was spilled; the guest can go on with its memory as it is (exit 125).
+                was spilled. The guest can go on with its memory as it is (exit 125).
         """
         return sum(memory.spill(area) for memory in self._memories)
 
     @property
     def stored_bytes(self) -> int:
-        """What of the memories lies on disk, whether it is spilled now or was once."""
+        """How much of the memories is on disk, spilled now or earlier."""
         return sum(each.file.stored_bytes for each in tuple(self._memories) if each.file)
 
     def resident_bytes(self) -> int | None:
-        """What of the memories is resident; None where the system does not tell."""
+        """How much of the memories is resident; None if the system does not tell."""
         from atectl.system.pagemap import resident_bytes
 
         sizes = [resident_bytes(each.base, each.size_bytes) for each in tuple(self._memories)]
@@ -135,7 +136,7 @@ class _Memory:
         self.base = base
 
     def open(self, size_bytes: int) -> None:
-        """Make the memory `size_bytes` long; its new pages are zero."""
+        """Make the first `size_bytes` accessible; new pages are zero."""
         added = size_bytes - self.size_bytes
         if size_bytes > self.capacity_bytes:
             raise OSError(errno.ENOMEM, f"{size_bytes} bytes are more than were reserved")
@@ -144,7 +145,7 @@ class _Memory:
         self.size_bytes = size_bytes
 
     def spill(self, area: "SpillArea") -> int:
-        """Write it to disk and map it from there; the resident bytes that this freed."""
+        """Write it to disk and map it from there. Returns the resident bytes that this freed."""
         if not self.size_bytes:
             return 0
         from atectl.spill.area import resident_size
@@ -164,7 +165,7 @@ class _Memory:
         return max(before - resident_size(self.base, self.size_bytes), 0)
 
     def _take_back(self, content: memoryview) -> None:
-        """Put memory in the place of what a mapping that failed may have taken away."""
+        """Restore the memory after a failed mapping, which may have removed it."""
         if _mmap(self.base, self.size_bytes, _OPEN, _ANEW, -1, 0) == self.base:
             assert self.file is not None  # noqa: S101 - it was just saved
             self.file.load(content)
@@ -183,7 +184,7 @@ def _system_error(what: str) -> OSError:
 
 
 class MemoryCreator:
-    """Makes the memories of one engine; to be kept for as long as any store of it lives."""
+    """Makes the memories of one engine. It must exist as long as any store of the engine."""
 
     def __init__(self) -> None:
         self._local = threading.local()
@@ -196,12 +197,12 @@ class MemoryCreator:
         self._referenced: list[Any] = []
 
     def install(self, config: Any) -> None:
-        """Set the creator in an engine's config."""
+        """Let an engine with this config use the creator."""
         self._referenced.append(create_memories_with(config, self._new))
 
     @contextmanager
     def charging(self, lease: LeaseMemory) -> Iterator[None]:
-        """Charge what this thread makes and grows to `lease`."""
+        """Charge memories that this thread makes and grows to `lease`."""
         self._local.lease = lease
         try:
             yield
@@ -209,11 +210,11 @@ class MemoryCreator:
             self._local.lease = None
 
     def __len__(self) -> int:
-        """Memories that are mapped now."""
+        """The number of mapped memories."""
         return len(self._memories)
 
-    # Nothing may be raised through native code, so every callback catches everything, keeps it
-    # with the lease, and tells wasmtime by an error of its own.
+    # Exceptions must not pass through native code. So every callback catches all of them, keeps
+    # them with the lease, and returns an error to wasmtime.
 
     def _on_new(
         self, _env: int, _type: Any, minimum: int, maximum: int, reserved: int, guard: int, out: Any
@@ -236,7 +237,7 @@ class MemoryCreator:
             return error_pointer("the initial memory is over the quota")
         if not lease._is_admitted(minimum):
             return error_pointer("the lease is to end")
-        # Beyond its quota a memory never grows: to reserve that much spares ever moving it.
+        # A memory never grows beyond the quota: with that much reserved it never has to move.
         allowed = -(-meter.quota.memory_bytes // _PAGE_BYTES) * _PAGE_BYTES
         wanted = min(maximum, allowed, _MOST_RESERVED_BYTES)
         try:

@@ -1,4 +1,4 @@
-"""The engine every lease runs on: wasmtime, configured so that nothing escapes the meter."""
+"""The engine of every lease: wasmtime, configured so that all its memory is metered."""
 
 import threading
 from collections.abc import Callable
@@ -26,7 +26,7 @@ from atectl.engine.memory import MemoryCreator
 if TYPE_CHECKING:
     from atectl.engine.kind import Kind
 
-# Native code may call back for as long as any store lives, which Python cannot see.
+# Native code may call back while any store exists. Python does not know about these references.
 _kept_for_native_code: list[object] = []
 
 _CONTINUE = 0
@@ -34,12 +34,12 @@ _NEXT_TICK = 1
 
 
 class GuestControl:
-    """What the engine's callbacks know of the guest on this thread.
+    """The state of the guest on this thread, for the callbacks of the engine.
 
     Attributes:
-        ending: why the guest is to be ended at its next epoch check; None to let it run.
-        exit_code: what the guest passed to `proc_exit`, None if it did not call it.
-        checkpoint: called at an epoch check of a guest that goes on; it may hold the thread.
+        ending: why the guest must end at its next epoch check; None to let it run.
+        exit_code: what the guest passed to `proc_exit`; None if it did not call it.
+        checkpoint: called at an epoch check if the guest need not end; it may hold the thread.
     """
 
     __slots__ = ("checkpoint", "ending", "exit_code")
@@ -53,12 +53,12 @@ class GuestControl:
 class Engine:
     """A wasmtime engine whose memories are metered and whose guests can be ended at any tick.
 
-    The epoch is advanced only when something is to happen to a guest, so a guest that nobody
-    disturbs is never interrupted.
+    The epoch is advanced only when a guest has to end or to be held. Otherwise guests run without
+    interruption.
 
     Args:
-        fuel: whether guests burn fuel; it makes different machine code.
-        max_stack_bytes: what a guest's own call stack may take.
+        fuel: whether guests burn fuel; this changes the machine code.
+        max_stack_bytes: the maximum size of a guest's call stack.
     """
 
     def __init__(self, *, fuel: bool = False, max_stack_bytes: int = DEFAULT_STACK_BYTES) -> None:
@@ -83,18 +83,18 @@ class Engine:
         _kept_for_native_code.append((self.memories, self._on_epoch, self._on_exit))
 
     def tick(self) -> None:
-        """Have every guest look, at its next loop or call, whether it is to end."""
+        """Let every guest check, at its next loop or call, whether it has to end."""
         self.native.increment_epoch()
 
     def new_store(self, control: GuestControl) -> Store:
-        """A store for one guest, to be used on the calling thread, which `control` steers."""
+        """A store for one guest on the calling thread. `control` steers the guest."""
         store = Store(self.native)
         call_at_epoch(store, self._on_epoch)
         self.steer(store, control)
         return store
 
     def steer(self, store: Store, control: GuestControl) -> None:
-        """Have `control` steer the store's guest, on the calling thread, from now on."""
+        """Let `control` steer the store's next guest, on the calling thread."""
         self._local.control = control
         store.set_epoch_deadline(_NEXT_TICK)
 
@@ -103,7 +103,7 @@ class Engine:
         linker = Linker(self.native)
         linker.define_wasi()
         linker.allow_shadowing = True
-        # Wasmtime's own proc_exit refuses statuses from 126 up; a guest may return any.
+        # Wasmtime's own proc_exit refuses statuses of 126 and more; here a guest may return any.
         exit_type = FuncType([ValType.i32()], [])
         define_function(linker, "wasi_snapshot_preview1", "proc_exit", exit_type, self._on_exit)
         return linker
@@ -117,9 +117,9 @@ class Engine:
         return linker
 
     def shared_linker(self, kind: "Kind") -> Any:
-        """What capsules of this kind may import, made once and not to be added to.
+        """What capsules of this kind may import. It is made once, and must not be changed.
 
-        To make one takes several times as long as to instantiate a small capsule.
+        Making one takes several times as long as instantiating a small capsule.
         """
         linker = self._linkers.get(kind)
         if linker is None:
@@ -128,7 +128,7 @@ class Engine:
         return linker
 
     def close(self) -> None:
-        """Drop the engine; stores of it that are left keep what they need."""
+        """Drop the engine. Its remaining stores keep what they need."""
         self.native.close()
 
     def _epoch_passed(self, _context: Any, _data: int, delta: Any, kind: Any) -> int:

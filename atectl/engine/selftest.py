@@ -1,4 +1,4 @@
-"""Whether this engine is metered: a growth that is seen, and one that is refused."""
+"""A test whether this engine is metered: one growth must be counted, another refused."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from atectl.errors import EngineUntrusted
 
 
 class SelfTest(NamedTuple):
-    """What a guest that grew within its quota, then beyond it, was seen to do, in bytes."""
+    """What was measured of a guest that grew within its quota, and tried to grow beyond it."""
 
     quota_bytes: int
     granted_bytes: int
@@ -23,10 +23,10 @@ _GROWS = """(module (memory (export "memory") 1)
 
 
 def self_test() -> SelfTest:
-    """See that a growth is counted and that a refusal holds.
+    """Check that a growth is counted, and that a refused one does not happen.
 
     Raises:
-        EngineUntrusted: they do not (exit 125).
+        EngineUntrusted: that is not so (exit 125).
     """
     engine = Engine()
     meter = Meter(Principal(), Quota(memory_bytes=4 * 65_536), Ledger())

@@ -1,4 +1,4 @@
-"""What went wrong in a guest: a short name, the engine's own sentence, the guest's frames."""
+"""What went wrong in a guest: a short name, the engine's message, the guest's frames."""
 
 import re
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from wasmtime import Frame
 
 MAX_NAME_CHARS = 200
-"""Where a function's or module's name is cut: its length is the guest's choice."""
+"""The maximum length of a function's or module's name, which the guest chooses; the rest is cut."""
 
 _FUEL_SENTENCE = "all fuel consumed by WebAssembly"
 
-# The sentences are wasmtime's. An error of a component carries no code, only the sentence.
+# The messages are wasmtime's. An error of a component has no code, only the message.
 _NAMES = {
     _FUEL_SENTENCE: "out of fuel",
     "allocation size too large": "allocation too large",
@@ -41,25 +41,25 @@ _NUMBERED = re.compile(r"[0-9]+: ")
 _FRAME_LINE = re.compile(r" *([0-9]+): +(?:0x[0-9a-f]+ - )?(.*)")
 _MANGLED = re.compile(r"_?_Z|_R[A-Z0-9]")
 _RUST_HASH = re.compile(r"::h[0-9a-f]{16}$|(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
-"""What tells apart two builds of a Rust function or crate, in the old mangling and the new."""
+"""The hash that differs between builds of a Rust function or crate, in both forms of mangling."""
 _NO_OFFSET = 2**32
-"""From here up an offset says that the engine does not know it."""
+"""An offset of this or more means that the engine does not know it."""
 
 
 class TrapReport(NamedTuple):
     """Why a guest trapped and where. Every text is one line without terminal controls."""
 
     name: str
-    """Short, such as `unreachable` or `memory out of bounds`."""
+    """A short name, such as `unreachable` or `memory out of bounds`."""
     reason: str
-    """What the engine says of it."""
+    """What the engine says about it."""
     frames: tuple[str, ...]
-    """The guest's frames, innermost first, such as `0  parse::number  (m+0x25)`; the engine keeps
-    no more than the innermost twenty."""
+    """The guest's frames, innermost first, such as `0  parse::number  (m+0x25)`. The engine keeps
+    only the innermost twenty."""
 
 
 def describe(error: Exception) -> TrapReport:
-    """The report of a wasmtime `Trap`, or of a `WasmtimeError` that came out of a guest."""
+    """The report of a wasmtime `Trap`, or of a `WasmtimeError` that a guest caused."""
     message = str(error)
     sentence, detail = _sentence_and_detail(message)
     name = _NAMES.get(sentence) or sentence.partition(": ")[0]
@@ -75,13 +75,13 @@ def is_trap(error: Exception) -> bool:
 
 
 def is_out_of_fuel(error: Exception) -> bool:
-    """Whether the guest ended for having burned its fuel."""
+    """Whether the guest ended because it had burned all its fuel."""
     return is_trap(error) and _sentence_and_detail(str(error))[0] == _FUEL_SENTENCE
 
 
 def _sentence_and_detail(message: str) -> tuple[str, str]:
-    """What the engine says of the trap, and what it adds, such as the address of a fault."""
-    # Names of functions stand before the causes and may imitate them: only the last list counts.
+    """What the engine says about the trap, and details, such as the address of a fault."""
+    # Names of functions come before the causes and may imitate them: only the last list counts.
     lines = [line.strip() for line in message.rpartition(_CAUSES)[2].splitlines()]
     causes = [inert_line(_NUMBERED.sub("", line, count=1)) for line in lines if line]
     for position, cause in enumerate(causes):
@@ -120,7 +120,7 @@ def _function_name(frame: "Frame", demangled: str) -> str:
     raw = frame.func_name
     if not raw:
         return f"<wasm function {frame.func_index}>"
-    # The engine demangles whatever a name looks like: a C function `a` becomes `signed char`.
+    # The engine demangles any name, however it looks: a C function `a` becomes `signed char`.
     if _MANGLED.match(raw):
         raw = demangled.removeprefix(f"{frame.module_name or '<unknown>'}!") or raw
     return _shortened(_RUST_HASH.sub("", raw))

@@ -1,4 +1,4 @@
-"""What a guest is given of the host: arguments, variables, folders. Everything else is denied."""
+"""What a guest may use of the host: arguments, variables, folders. Everything else is denied."""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Folder(NamedTuple):
-    """A folder of the host and the name by which the guest knows it."""
+    """A folder of the host, and its name for the guest."""
 
     host: str
     guest: str
@@ -20,9 +20,9 @@ class Folder(NamedTuple):
 
 
 class Streams(NamedTuple):
-    """Files for the guest's standard streams; None is empty to read, and discards what is written.
+    """Files for the guest's standard streams. None is an empty input, or discards the output.
 
-    What is there is overwritten.
+    Output files are overwritten.
     """
 
     stdin: str | None = None
@@ -31,9 +31,9 @@ class Streams(NamedTuple):
 
 
 class WasiSettings(NamedTuple):
-    """All that one guest is given; `arguments` begins with the guest's own name.
+    """All that one guest may use; `arguments` begins with the guest's own name.
 
-    Without `streams` it has those of this process.
+    Without `streams` it has the standard streams of this process.
     """
 
     arguments: tuple[str, ...]
@@ -43,7 +43,7 @@ class WasiSettings(NamedTuple):
 
 
 def parse_folder(text: str) -> Folder:
-    """A folder from `HOST[::GUEST][:ro]`; without GUEST the guest knows it by HOST.
+    """A folder from `HOST[::GUEST][:ro]`. Without GUEST its name for the guest is HOST.
 
     Raises:
         BadFolder: there is no such folder, it cannot be opened, or GUEST leads out of the
@@ -59,7 +59,7 @@ def parse_folder(text: str) -> Folder:
             f"guest folder {guest!r} escapes through '..'",
             remedy=f"give it a name inside the guest: --dir {host}::/{PurePosixPath(host).name}",
         )
-    if not os.path.isdir(host):  # noqa: PTH112 - `host` is to reach the engine as it was written
+    if not os.path.isdir(host):  # noqa: PTH112 - the engine gets `host` as it was written
         what = "is not a folder" if os.path.exists(host) else "does not exist"  # noqa: PTH110
         raise BadFolder(f"{host!r} {what}")
     if not os.access(host, os.R_OK | os.X_OK):
@@ -68,7 +68,7 @@ def parse_folder(text: str) -> Folder:
 
 
 def parse_folders(texts: Iterable[str]) -> tuple[Folder, ...]:
-    """Each folder of `texts`, no two by the same name for the guest.
+    """The folders of `texts`. No two may have the same name for the guest.
 
     Raises:
         BadFolder: see `parse_folder`, or two have the same guest name (exit 2).
@@ -99,14 +99,14 @@ def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
 
 
 def wasi_config(settings: WasiSettings) -> "WasiConfig":
-    """What the engine is to give the guest.
+    """The settings for one guest, in the form that the engine takes.
 
     Raises:
         StreamUnusable: a file for a standard stream cannot be opened (exit 125).
         UsageError: an argument or variable is not UTF-8 (exit 2).
         BadFolder: a folder is gone since it was parsed (exit 2).
     """
-    import wasmtime  # as a whole: to pick names of it takes several times as long, at every lease
+    import wasmtime  # as a whole: `from … import` takes several times as long, at every lease
 
     config = wasmtime.WasiConfig()
     try:
@@ -144,7 +144,7 @@ def _connect(config: "WasiConfig", streams: Streams) -> None:
 
 
 def _why_unopened(path: str, *, is_read: bool) -> str | None:
-    """What the system says of a file that the engine could not open; None if nothing is wrong."""
+    """Why the system does not open a file that the engine could not open; None if it does."""
     flags = os.O_RDONLY if is_read else os.O_WRONLY | os.O_CREAT
     try:
         os.close(os.open(path, flags | os.O_NONBLOCK, 0o666))
