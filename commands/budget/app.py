@@ -25,7 +25,7 @@ app = typer.Typer(
 @app.command()
 def init(
     file: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="Where to; - is stdout.")
+        str, typer.Argument(metavar="FILE|-", help="The file to write; - is stdout.")
     ] = "budget.toml",
     force: ForceOption = False,
 ) -> None:

@@ -27,8 +27,8 @@ HELP = "\n\n".join(
     (
         "Say whether a host budget can be met, before anything runs.",
         "The baseline is measured in a process that loads and instantiates the capsules of the "
-        "file and runs none. With --pid or --baseline they are tried all the same. Options stand "
-        "over the host table of the file, as they do for `atectl batch`.",
+        "file and runs none. With --pid or --baseline they are instantiated as well. Options take "
+        "precedence over the host table of the file, as they do for `atectl batch`.",
         "The exit status is 1 if the budget is unsatisfiable; with --strict also if there is any "
         "warning, or something could not be found out.",
     )
@@ -53,12 +53,12 @@ def check(
         typer.Option(
             min=1,
             metavar="PID",
-            help="Take as baseline the size of this running host, less what its leases hold in the"
-            " ledger.",
+            help="Take the size of this running host, without its leases in the ledger, as the "
+            "baseline.",
         ),
     ] = None,
     baseline: Annotated[
-        str | None, typer.Option(metavar="SIZE", help="Take this as baseline, and measure none.")
+        str | None, typer.Option(metavar="SIZE", help="Take this baseline, instead of measuring.")
     ] = None,
     ledger: LedgerOption = None,
     *,
@@ -68,7 +68,7 @@ def check(
 ) -> None:
     """Say whether a host budget can be met; `HELP` has the rest."""
     if pid is not None and baseline is not None:
-        raise UsageError("--pid and --baseline both say what the baseline is", remedy="pass one")
+        raise UsageError("--pid and --baseline both set the baseline", remedy="pass one of them")
     stated_bytes = None if baseline is None else parse_size(baseline)
     checked = _checked(file, host, _Told(pid, ledger, stated_bytes))
     if output is Output.json:
@@ -84,7 +84,7 @@ def check(
 
 
 class _Told(NamedTuple):
-    """What was said of the baseline: the process that is one, and its ledger; or its size."""
+    """What the command line says about the baseline: a host's process and ledger, or the size."""
 
     pid: int | None
     ledger: str | None
@@ -117,7 +117,7 @@ def _read(file: Path) -> "BudgetFile":
 
 
 def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":
-    """The baseline, by what was said of it, and which of the capsules can start."""
+    """The baseline, as the command line asks for it, and which of the capsules cannot start."""
     from atectl.budget import baseline
     from atectl.budget.check import samples
 
@@ -142,7 +142,7 @@ def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":
 
 
 def _running(ledger: str | None) -> "list[LeaseRecord] | None":
-    """The unfinished leases; None where there is no ledger that could be read."""
+    """The unfinished leases; None if there is no ledger that can be read."""
     from atectl.errors import LedgerError
     from atectl.ledger_store.opening import open_for_reading
 
@@ -150,6 +150,6 @@ def _running(ledger: str | None) -> "list[LeaseRecord] | None":
         with closing(open_for_reading(ledger)) as store:
             return store.running()
     except LedgerError:
-        if ledger is not None:  # a place that was named is to be one
+        if ledger is not None:  # a ledger that the user names must be readable
             raise
         return None

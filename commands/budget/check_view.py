@@ -1,4 +1,4 @@
-"""A checked host budget: the sum, where each figure comes from, and what is wrong with it."""
+"""A checked host budget: the figures, where each comes from, and what is wrong."""
 
 from rich.console import (
     Console,
@@ -53,7 +53,7 @@ def check_view(checked: BudgetCheck) -> RenderableType:
 
 
 def _meaning(checked: BudgetCheck) -> str:
-    """The verdict in a sentence; that of a budget without any lease says so."""
+    """The verdict in a sentence. For a budget without leases it says so."""
     if checked.measured.demand.largest is None:
         nothing = "nothing is to run: the file has no [[capsule]] and no [[job]]"
         return {
@@ -64,7 +64,7 @@ def _meaning(checked: BudgetCheck) -> str:
 
 
 class _Unpadded:
-    """A renderable without the blanks at the ends of its lines."""
+    """A renderable without blanks at the ends of its lines."""
 
     def __init__(self, inner: RenderableType) -> None:
         self._inner = inner

@@ -1,4 +1,4 @@
-"""`atectl budget plan`: a budget recommended from what the ledger has seen."""
+"""`atectl budget plan`: a budget that is recommended from what the ledger has recorded."""
 
 from contextlib import closing
 from pathlib import Path
@@ -21,21 +21,21 @@ if TYPE_CHECKING:
 
 HELP = "\n\n".join(
     (
-        "Recommend a budget from the peaks that the ledger has seen.",
-        "A principal's quota is what one of its leases wanted at most, and some headroom: the "
-        "largest peak, or a lower one and the growth that was refused above it. The limit is for "
-        "what was held at the same time, above what a host takes by itself; with --diff the "
-        "capsules of that file are loaded to measure it.",
+        "Recommend a budget from the peaks that the ledger has recorded.",
+        "A principal's quota is the most that one of its leases wanted, plus headroom. A lease "
+        "wanted its peak, and the largest growth that it was refused. The limit covers what leases "
+        "held at the same time, plus what a host itself takes; with --diff the capsules of that "
+        "file are loaded to measure this.",
     )
 )
 
-ForceOption = Annotated[bool, typer.Option("--force", help="Replace a file that is there.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an existing file.")]
 
 
 def plan(
     ledger: LedgerOption = None,
     headroom: Annotated[
-        str, typer.Option(metavar="PERCENT", help="What to grant over a peak, in whole percent.")
+        str, typer.Option(metavar="PERCENT", help="What to add to a peak, in whole percent.")
     ] = f"{DEFAULT_HEADROOM:.0%}",
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write it as a budget file.")
@@ -46,7 +46,7 @@ def plan(
     ] = None,
     output: OutputOption = Output.table,
 ) -> None:
-    """Recommend a budget from the peaks that the ledger has seen; `HELP` has the rest."""
+    """Recommend a budget from the peaks that the ledger has recorded; `HELP` has the rest."""
     from atectl.budget.file import load_budget
     from atectl.budget.plan import ComparedPlan, changes
     from atectl.budget.writing import plan_text, require_place, write_budget
@@ -62,17 +62,17 @@ def plan(
     elif recommended.principals:
         _show(recommended, found, in_use)
     if not recommended.principals:
-        say("the ledger has seen no lease yet; `atectl run` and `atectl batch` tell it of theirs")
+        say("the ledger has no lease yet; `atectl run` and `atectl batch` record theirs in it")
     elif write is not None:
         write_budget(write, plan_text(recommended), replace=force)
         say(inert_line(f"wrote {write}"))
 
 
 def _share(percent: str) -> float:
-    """What fraction of a peak is granted over it.
+    """The headroom as a fraction of a peak.
 
     Raises:
-        UsageError: it is no whole percent from 0 to 1000 (exit 2).
+        UsageError: it is not a whole percent from 0 to 1000 (exit 2).
     """
     number = percent.strip().removesuffix("%").rstrip()
     if not number.isascii() or not number.isdigit() or len(number) > 4 or int(number) > 1000:
@@ -98,9 +98,9 @@ def _recommend(ledger: str | None, headroom: float, in_use: "BudgetFile | None")
 
 
 def _baseline(in_use: "BudgetFile | None") -> "Baseline":
-    """What a host takes with the capsules of the budget in use; without one, with none.
+    """What a host takes with the capsules of the budget in use, or without capsules.
 
-    The ledger knows capsules by their names alone, by which they are not to be found.
+    The ledger has only the names of capsules, so their files cannot be found from it.
     """
     from atectl.budget.baseline import measure
     from atectl.budget.check import samples
@@ -108,7 +108,7 @@ def _baseline(in_use: "BudgetFile | None") -> "Baseline":
     from ..terminal.waiting import while_user_waits
     from .check import HOST_PROGRAM
 
-    # Whether a capsule starts under the least of its quotas is for `budget check` to say.
+    # Whether a capsule starts under its smallest quota, `budget check` tells.
     asked = [
         each._replace(least_mem_bytes=each.max_mem_bytes)
         for each in (samples(in_use) if in_use is not None else ())

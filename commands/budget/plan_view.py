@@ -1,4 +1,4 @@
-"""A recommended host budget, what it was measured from, and what it would change."""
+"""A recommended host budget, the records that it is based on, and what it would change."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from ..drawing.columns import Column, LineTable
 
 
 def plan_view(plan: Plan) -> RenderableType:
-    """A principal a line, and below it how the limit comes about."""
+    """One line for each principal, and below them how the limit is computed."""
     parts: list[RenderableType] = [LineTable(_PLAN_COLUMNS, plan.principals), Text()]
     cut_off = sum(each.is_cut_off for each in plan.principals)
     if cut_off:
@@ -33,12 +33,14 @@ def changes_view(changes: Sequence[Change], file: str) -> RenderableType:
 
 
 def _limit(plan: Plan) -> str:
-    """How the limit comes about, and below it what the baseline has in it."""
+    """How the limit is computed, and on the next line how the baseline was measured."""
     together = counted(plan.together_leases, "lease")
     seen = f"{show_size(plan.together_bytes)} at the same time, in {together}"
     if plan.limit_bytes is None or plan.baseline_bytes is None:
         reason = inert_line(plan.baseline_source)
-        return f"limit: skipped, for the baseline is not known; at most {seen}\nbaseline: {reason}"
+        return (
+            f"limit: skipped, since the baseline is not known; at most {seen}\nbaseline: {reason}"
+        )
     return (
         f"limit: {show_size(plan.limit_bytes)}, for a baseline of "
         f"{show_size(plan.baseline_bytes)} and at most {seen}\n"
@@ -47,7 +49,7 @@ def _limit(plan: Plan) -> str:
 
 
 def _window(plan: PrincipalPlan) -> str:
-    """From when to when: days, or years where it is longer than one; JSON has the instants."""
+    """From when to when: days, or years if it is longer than one; JSON has the exact times."""
     since, until = (datetime.fromtimestamp(each, UTC) for each in (plan.since, plan.until))
     if since.date() == until.date():
         return f"{since:%Y-%m-%d}"

@@ -29,7 +29,7 @@ _HOST = options_of(HostOptions)
 
 def simulate(
     trace: Annotated[
-        Path, typer.Argument(metavar="TRACE", help="What `--trace` recorded; - for stdin.")
+        Path, typer.Argument(metavar="TRACE", help="A file of `batch --trace`; - is stdin.")
     ],
     policy: Annotated[
         list[str] | None,
@@ -55,10 +55,10 @@ def simulate(
 ) -> None:
     """Replay a recorded run under other policies and limits, without running anything.
 
-    Shows who would have been parked, spilled and aborted, and when. Whether the recorded policy
-    still decides the same is checked moment by moment; replaying it tells how exact replays are.
+    Shows which leases would have been parked, spilled and aborted, and when. Each recorded
+    decision is made again and compared; replaying the recorded policy shows how exact replays are.
 
-    The exit status is 1 if it does not, or if a limit asked for cannot be met.
+    The exit status is 1 if a decision differs, or if one of the limits cannot be met.
     """
     from atectl.trace.replay import simulation_of
 
@@ -97,9 +97,9 @@ def _rules_asked(
     policies: list[str] | None,
     backpressures: list[str] | None,
 ) -> list[tuple[str, str | None]]:
-    """Every combination asked for; what is not said is as recorded."""
+    """Every combination that is asked for; what is not given is as recorded."""
     knobs = backpressures or [header.backpressure]
-    # A policy recorded under one back-pressure is not what goes with another.
+    # With another back-pressure, its default policy applies, not the recorded one.
     unsaid = None if backpressures else header.policy
     names: Sequence[str | None] = policies or [unsaid]
     return list(dict.fromkeys((knob, name) for knob in knobs for name in names))

@@ -56,10 +56,10 @@ DECISION_COLUMNS: tuple[Column[Ruled], ...] = (
 def simulation_view(
     shown: Simulation, chart_width: int | None = None, *, lists_decisions: bool = False
 ) -> RenderableType:
-    """Each run in detail, and last all of them in one table with what is to be known of it.
+    """Each run in detail, and at the end all of them in one table, with remarks below it.
 
     Args:
-        chart_width: the most columns for a chart; None for all there are.
+        chart_width: the maximum width of a chart in columns; None for the whole terminal.
     """
     parts: list[RenderableType] = []
     timelines = timelines_of_runs(shown.runs)
@@ -78,7 +78,7 @@ def simulation_view(
 
 
 def check_line(checked: Check) -> Text:
-    """What came of deciding the recorded moments again."""
+    """The result of deciding the recorded moments again."""
     different, undecided = len(checked.differences), checked.undecided
     if different:
         first = format_duration(checked.differences[0].at_s)
@@ -103,7 +103,7 @@ def check_line(checked: Check) -> Text:
 
 
 def model_line(error: ModelError) -> Text:
-    """How far a replay under the recorded rules is from what was recorded."""
+    """How much a replay under the recorded rules differs from what was recorded."""
     recorded_s = error.recorded.makespan_s
     share = round(abs(error.makespan_s) * 100 / recorded_s) if recorded_s > 0 else 0
     time = f"{share} % {'longer' if error.makespan_s > 0 else 'less'}" if share else "as long"
@@ -117,7 +117,7 @@ def model_line(error: ModelError) -> Text:
 
 
 def gap_lines(recorded: Summary) -> list[Text]:
-    """What replays cannot know, because the recorded run did not get there."""
+    """What replays cannot know, because the recorded run did not get that far."""
     lines = []
     if recorded.unfinished:
         lines.append(
@@ -133,12 +133,12 @@ def gap_lines(recorded: Summary) -> list[Text]:
 
 
 def timelines_of_runs(runs: Sequence[Run]) -> list[Timeline]:
-    """The timelines of runs on common axes, each titled with what sets it apart."""
+    """The timelines of runs on common axes. The title of each has its rules and limit."""
     return on_common_axes([timeline_of_run(run) for run in runs])
 
 
 def timeline_of_run(run: Run) -> Timeline:
-    """The timeline of a run, titled with what sets it apart."""
+    """The timeline of a run. Its title has its rules and limit."""
     limit = show_size(run.budget.limit_bytes)
     title = inert_line(f"{_kind(run)}: {run.backpressure}, {run.policy}, limit {limit}")
     return timeline_of(title, run.budget, run.events)
@@ -151,7 +151,7 @@ def _kind(run: Run | RefusedRun) -> str:
 
 
 def _took(run: Run | RefusedRun) -> str:
-    """How long it took; of one that would not have begun the error's code."""
+    """How long it took; for a run that would have been refused, the code of the error."""
     if isinstance(run, RefusedRun):
         return run.error.code
     return format_duration(run.summary.makespan_s)

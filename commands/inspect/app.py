@@ -18,7 +18,7 @@ HELP = "\n\n".join(
         "Nothing of it is compiled or run, and whether it is valid is not checked. Of a file that "
         "is cut off or damaged, what can be read is shown.",
         "Exit status: 0, or 1 the file is cut off or damaged, 2 usage, 125 atectl failed, "
-        "126 no capsule, 127 no such file.",
+        "126 not a capsule, 127 no such file.",
     )
 )
 

@@ -10,11 +10,11 @@ _CANDIDATES = {"--principal": complete_principal, "--label": complete_label}
 HELP = "\n\n".join(
     (
         "Run a capsule under a quota, charged to a principal.",
-        "CAPSULE is a WebAssembly module or component, or the text form of either. Behind it, "
-        "options are taken until the first word that is none of them; from there on, and after "
-        "--, all is the guest's.",
+        "CAPSULE is a WebAssembly module or component, or the text form of either. Options may "
+        "also follow it. The first word after it that is not an option, and all words from there "
+        "on or after --, go to the guest.",
         "Exit status: the guest's own, or 2 usage, 75 its actor's lock is busy, 124 deadline, "
-        "125 atectl failed or the lock was lost, 126 no capsule, 127 no such file, "
+        "125 atectl failed or the lock was lost, 126 not a capsule, 127 no such file, "
         "130 interrupted, 134 trapped, 137 over its quota, 143 terminated.",
     )
 )

@@ -1,9 +1,9 @@
 """The command line of `atectl run`: one table of options, and the grammar around CAPSULE.
 
-Before CAPSULE every option is atectl's, and one it does not know is an error. Behind it,
-atectl's options are taken until the first word that is none of them; from there on, and after
-`--`, everything is the guest's. No option parser has that grammar, and this one spares the
-import of Typer, a third of a warm start; help and completions are made from the same table.
+Before CAPSULE every option is atectl's, and an unknown one is an error. After CAPSULE, options of
+atectl may follow, up to the first word that is not one of them. That word and all after it, and all
+after `--`, are the guest's. No option parser has that grammar. This one also avoids the import of
+Typer, a third of a warm start. Help and completions are made from the same table.
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ _REDIS = options_of(RedisOptions).values()
 
 
 def _default_lock_ttl() -> str:
-    # Few runs hold a lock, and every run would pay for the imports of these two.
+    # Few runs hold a lock; the others should not pay for the imports here and below.
     from atectl.locks.heartbeat import DEFAULT_TTL_S
 
     return duration_text(DEFAULT_TTL_S)
@@ -64,33 +64,33 @@ TABLE = OptionTable(
         Option(
             "--max-mem",
             "SIZE",
-            "Most memory, all of the guest's memories together.",
+            "Maximum size of all the guest's memories together.",
             format_size(DEFAULT_MEMORY_BYTES),
         ),
         Option("--principal", "ID", "Who is charged.", DEFAULT_PRINCIPAL),
         Option(
             "--deadline",
             "DURATION",
-            "Longest run; `none` lifts it.",
+            "Maximum run time; `none` for no limit.",
             duration_text(DEFAULT_DEADLINE_S),
         ),
-        Option("--fuel", "N", "Most fuel, the engine's unit of work."),
-        Option("--max-stack", "SIZE", "Most call stack.", format_size(DEFAULT_STACK_BYTES)),
+        Option("--fuel", "N", "Maximum fuel, the engine's unit of work."),
+        Option("--max-stack", "SIZE", "Maximum call stack.", format_size(DEFAULT_STACK_BYTES)),
         *options_of(CompileOptions).values(),
-        Option("--dir", "HOST[::GUEST][:ro]", "Open a folder to the guest.", "", True),
+        Option("--dir", "HOST[::GUEST][:ro]", "Let the guest use a folder.", "", True),
         Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
-        Option("--on-refused-growth", "fail|trap", "Tell the guest, or end it.", "fail"),
+        Option("--on-refused-growth", "fail|trap", "Let a growth fail, or end the guest.", "fail"),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
         LEDGER,
         Option(
             "--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."
         ),
-        Option("--lock-wait", "DURATION", "Wait so long for a lock that is held."),
+        Option("--lock-wait", "DURATION", "How long to wait for a lock that is held."),
         Option(
             "--lock-ttl",
             "DURATION",
-            "The lock frees itself so long after atectl dies.",
+            "How long after atectl dies the lock expires.",
             _default_lock_ttl,
         ),
         Option(
@@ -103,10 +103,10 @@ TABLE = OptionTable(
         Option("--live", "", "Show the live table, on a terminal only (the default there)."),
         Option("--no-live", "", "Show no live table."),
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
-        Option("--raw-output", "", "Let the guest's terminal controls through."),
+        Option("--raw-output", "", "Pass the guest's terminal controls on."),
         Option("--no-cache", "", "Neither read nor write the cache of compiled artifacts."),
     ),
-    remedy="`atectl run --help` lists the options; the guest's go behind CAPSULE",
+    remedy="`atectl run --help` lists the options; those of the guest come after CAPSULE",
 )
 
 _OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", *(option.name for option in _REDIS))
@@ -120,7 +120,7 @@ class LockRequest(NamedTuple):
 
 
 class RunRequest(NamedTuple):
-    """One parsed and checked command line of `atectl run`. None is: not asked for."""
+    """One parsed and checked command line of `atectl run`. None means not given."""
 
     capsule: str
     principal: Principal
@@ -140,7 +140,7 @@ class RunRequest(NamedTuple):
 
 
 def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
-    """Read the words behind `atectl run`.
+    """Read the words after `atectl run`.
 
     Raises:
         UsageError: an unknown option, a missing or unreadable value, no CAPSULE (exit 2).
@@ -156,7 +156,7 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
 
 
 def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -> int:
-    """Take options from `place` on; the place of the first word that is none of ours."""
+    """Read options from `place` on. Returns the place of the first word that is not one."""
     while place < len(words):
         word = words[place]
         if word == "--":
@@ -211,9 +211,9 @@ def _lock(given: Given) -> LockRequest | None:
     if "--actor" not in given:
         for name in _OF_LOCK:
             if name in given:
-                raise UsageError(f"{name} is of use with --actor alone")
+                raise UsageError(f"{name} needs --actor")
         return None
-    # Few runs hold a lock, and every run would pay for its import.
+    # Few runs hold a lock; the others should not pay for this import.
     from atectl.lease.locked import LockWanted
     from atectl.locks.keys import lock_key, parse_actor
 

@@ -1,4 +1,4 @@
-"""A run that has ended, as its report and its summary see it."""
+"""A run that has ended, for its report and its summary."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FinishedRun(NamedTuple):
-    """A lease that has ended, and what is to be said of it."""
+    """A lease that has ended, with its outcome and warnings."""
 
     request: RunRequest
     lease: "Lease"

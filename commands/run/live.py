@@ -37,7 +37,7 @@ def _table(ledger: "ProcessLedger", lease: "Lease") -> "Live[LiveRun | None, Liv
 
 
 def _reduce(state: "LiveRun | None", event: "Resized | LiveRun") -> "LiveRun | None":
-    """The state is the latest sample; it does not depend on the size."""
+    """The state is the latest sample; the size of the terminal does not matter."""
     return state if isinstance(event, Resized) else event
 
 
@@ -53,7 +53,7 @@ def _sample(ledger: "ProcessLedger", lease: "Lease") -> "LiveRun":
 
     from .live_view import LiveRun
 
-    # It is in the ledger from its start to its end, and drawn a moment before and after, too.
+    # The ledger lists it only from its start to its end; it is drawn a moment longer.
     record = next(iter(ledger.running()), None) or lease.record()
     return LiveRun(
         principal=record.principal,

@@ -1,4 +1,4 @@
-"""The JSON report of a run, for CI: where `--report` writes it."""
+"""Writing the JSON report of a run: `--report`."""
 
 import json
 import sys
@@ -13,7 +13,7 @@ from ..output.files import TO_STDERR
 
 
 def write_report(place: str, report: Report) -> None:
-    """Write a report: to stderr, into a pipe or device, or as a whole file or none.
+    """Write a report to stderr, to a pipe or device, or to a file, completely or not at all.
 
     Raises:
         ReportUnwritable: it could not be written (exit 125).

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def run(words: list[str]) -> int:
-    """Run the words behind `atectl run`; the exit status, as the README's table has it.
+    """Run the words after `atectl run`; the exit status, as in the table of the README.
 
     Raises:
         AtectlError: nothing was run.
@@ -60,14 +60,14 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         finally:
             for screen in screens:
                 screen.stop()
-        # The lock first: it may have been lost, which is then what is stored of the lease.
+        # The lock first: if it was lost, that is the outcome that the ledger has to store.
         failures = [None if lock is None else lock.settle(), runtime.close()]
     warnings = [*runtime.warnings, *(each for each in failures if each is not None)]
     return FinishedRun(request, lease, lease.outcome, warnings, lock)
 
 
 def _runtime(request: RunRequest) -> "Runtime":
-    # Every thread of ours yields to the guest's own when it asks to grow.
+    # When a guest asks to grow, its thread gets the interpreter from the others sooner.
     sys.setswitchinterval(0.0005)
     from atectl.lease.runtime import Runtime
 
@@ -88,7 +88,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
     with ExitStack() as told:
 
         def tell_if_long(compilation: "Compilation") -> None:
-            # Few runs come to this, and every run would pay for its import.
+            # Few runs compile; the others should not pay for this import.
             from ..terminal.waiting import QUIET_S, telling
 
             if not compilation.wait(QUIET_S):
@@ -107,7 +107,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
 
 
 def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[LeaseLock | None]":
-    """The lock of the actor that the run is for, None if it is for none."""
+    """The lock of the actor of the run; None if it has no actor."""
     lock = request.lock
     if lock is None:
         return nullcontext()
@@ -120,7 +120,7 @@ def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[Leas
 
 
 def _screens(ledger: "ProcessLedger", lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":
-    """What stands between the guest and each terminal that its output goes to."""
+    """Filters between the guest and each terminal that its output goes to."""
     if not (os.isatty(1) or os.isatty(2)):
         return []
     from .live import guest_terminals
@@ -129,7 +129,7 @@ def _screens(ledger: "ProcessLedger", lease: "Lease", request: RunRequest) -> "l
 
 
 def _conclude(finished: FinishedRun) -> None:
-    """Print the results of an invoked export, write the report, and say what is to be said."""
+    """Print the results of an invoked export, write the report, and print the summary."""
     if finished.outcome.results:
         from atectl.inert import inert_text
 

@@ -1,4 +1,4 @@
-"""What is said on stderr once a run has ended."""
+"""The summary of a run on stderr, once it has ended."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def print_summary(finished: "FinishedRun") -> None:
-    """Say how the run ended: warnings, the guest's frames, refused growths, and the error."""
+    """Print how the run ended: warnings, the guest's frames, refused growths, and the error."""
     for warning in finished.warnings:
         report_warning(warning)
     if finished.outcome.trap is not None:
@@ -29,9 +29,9 @@ def print_summary(finished: "FinishedRun") -> None:
 
 
 def notes(finished: "FinishedRun") -> list[str]:
-    """What the operator should know although it may be no error."""
+    """What the operator should know besides the error."""
     if isinstance(finished.outcome.error, InitialMemoryOverQuota | EngineFailure):
-        return []  # the error says it all
+        return []  # the error has all of it
     reading = finished.lease.read()
     found = [f"the host could not give memory: {failure}" for failure in finished.lease.failures]
     if reading.refused_growths:

@@ -156,7 +156,7 @@ def test_a_plan(width: int) -> None:
 def test_a_plan_without_a_baseline_skips_the_limit() -> None:
     plan = PLAN._replace(baseline_bytes=None, limit_bytes=None)
     picture = drawn(plan_view(plan), 120)
-    assert "limit: skipped, for the baseline is not known" in picture
+    assert "limit: skipped, since the baseline is not known" in picture
 
 
 @pytest.mark.parametrize("width", WIDTHS)

@@ -502,11 +502,11 @@ def test_a_plan_is_shown_as_tables() -> None:
 def test_an_empty_ledger_says_that_there_is_nothing_to_plan_from() -> None:
     shown = atectl("budget", "plan")
     assert (shown.status, shown.stdout) == (0, "")
-    assert shown.stderr.startswith("the ledger has seen no lease yet")
+    assert shown.stderr.startswith("the ledger has no lease yet")
 
 
 def test_an_empty_ledger_is_no_reason_to_write_a_budget(tmp_path: Path) -> None:
     path = tmp_path / "planned.toml"
     shown = atectl("budget", "plan", "--write", path)
     assert not path.exists()
-    assert shown.stderr.startswith("the ledger has seen no lease yet")
+    assert shown.stderr.startswith("the ledger has no lease yet")

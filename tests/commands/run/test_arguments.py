@@ -83,7 +83,7 @@ def test_the_lock_of_an_actor_is_looked_for_where_the_options_of_redis_say() -> 
 
 @pytest.mark.parametrize("name", [option.name for option in options_of(RedisOptions).values()])
 def test_an_option_of_redis_is_of_no_use_without_an_actor(name: str) -> None:
-    with pytest.raises(errors.UsageError, match=f"{name} is of use with --actor alone"):
+    with pytest.raises(errors.UsageError, match=f"{name} needs --actor"):
         read(name, "x", "capsule.wasm")
 
 
