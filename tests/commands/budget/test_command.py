@@ -248,9 +248,9 @@ def test_a_number_of_any_length_in_a_file_is_an_error_of_the_file(
     assert shown.stderr.startswith(("error[E117]", "error[E330]"))
 
 
-def test_help_says_what_options_stand_over() -> None:
+def test_help_says_what_options_take_precedence_over() -> None:
     words = " ".join(check("--help").stdout.split())
-    assert "Options stand over the host table of the file" in words
+    assert "Options take precedence over the host table of the file" in words
 
 
 def test_a_host_that_is_gone_is_an_error() -> None:
