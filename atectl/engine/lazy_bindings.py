@@ -13,7 +13,7 @@ import ctypes
 import os
 import sys
 import threading
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from atectl.engine.declarations import DECLARED, VERSION
@@ -94,7 +94,7 @@ def _declared(name: str) -> Any:
         if kind == "function":
             value = _function(name, words)
         elif kind == "enum":
-            value = _enumeration(name, words)
+            value = _enumeration(words)
         else:
             value = _type(name)
         while _unfinished:
@@ -108,11 +108,12 @@ def _function(name: str, words: list[str]) -> Any:
     return function
 
 
-def _enumeration(name: str, words: list[str]) -> Any:
-    from enum import IntEnum
-
+def _enumeration(words: list[str]) -> SimpleNamespace:
+    """Something whose members have a value: to make a real enumeration takes a millisecond."""
     members = (word.split(":") for word in words)
-    return IntEnum(name, [(member, int(value)) for member, value in members])
+    return SimpleNamespace(
+        **{member: SimpleNamespace(value=int(value)) for member, value in members}
+    )
 
 
 def _type(word: str) -> Any:

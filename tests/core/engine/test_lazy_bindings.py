@@ -20,6 +20,9 @@ import ctypes
 from atectl.engine.bindings import ffi
 from atectl.engine.declarations import DECLARED
 def told(type_):
+    if hasattr(type_, "WASMTIME_TRAP_CODE_UNREACHABLE_CODE_REACHED"):
+        members = {name: each.value for name, each in vars(type_).items() if "TRAP" in name}
+        return str(sorted(members.items()))
     if type_ is None or not isinstance(type_, type):
         return str(type_)
     if issubclass(type_, ctypes._Pointer):
@@ -31,8 +34,6 @@ def told(type_):
         return f"{type_.__name__} {ctypes.sizeof(type_)} {fields}"
     if issubclass(type_, ctypes.Array):
         return type_.__name__
-    if hasattr(type_, "__members__"):
-        return str([(each.name, each.value) for each in type_])
     return type_.__name__
 for name in sorted(DECLARED):
     if DECLARED[name].startswith("function"):
