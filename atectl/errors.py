@@ -300,7 +300,7 @@ class GuestTrapped(LeaseError):
     code = "E303"
     exit_status = 134
     example = "atectl run divides-by-zero.wasm"
-    default_remedy = "the frames above are the guest's, innermost first"
+    default_remedy = "the guest's frames, innermost first, say where"
 
 
 class OutOfFuel(LeaseError):

@@ -19,7 +19,7 @@ from atectl.arbitration.policies import Rules
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision, HostView
 
-TOO_LARGE_ALONE = "larger than the limit, even alone"
+TOO_LARGE_ALONE = "that is more than the limit has beside the baseline"
 """Why a lease is aborted that no spilling of others could help."""
 
 

@@ -1,5 +1,7 @@
 """A lease's place at its arbiter: where its guest's own thread asks, waits and spills."""
 
+import time
+
 from atectl.arbitration.deciding import is_granted_at_once
 from atectl.arbitration.enforcer import Enforcer
 from atectl.arbitration.seat import FAILED, Seat
@@ -80,7 +82,7 @@ class Place:
 
     def _hold(self) -> bool:
         """Keep the thread here until its lease may go on; False if that is to end."""
-        seat = self.seat
+        seat, began_s = self.seat, time.monotonic()
         seat.room_wanted_bytes = 0
         try:
             self._enforcer.settle()
@@ -90,6 +92,7 @@ class Place:
                 else:
                     seat.wait()
         finally:
+            seat.held_s += time.monotonic() - began_s
             if seat.standing.is_held:
                 seat.was_refused = True
                 self._enforcer.become(seat, seat.standing.turn_away())

@@ -88,7 +88,7 @@ class Seat:
     """
 
     __slots__ = (
-        "_changed", "_standing", "held_bytes", "is_abandoned", "number", "probed_at",
+        "_changed", "_standing", "held_bytes", "held_s", "is_abandoned", "number", "probed_at",
         "room_wanted_bytes", "rulings", "tenant", "was_refused",
     )  # fmt: skip
 
@@ -100,6 +100,8 @@ class Seat:
         self.held_bytes = standing.held_bytes
         """What it holds. Growths that are granted at once count here and change nothing else:
         there are many, and a new standing for each would cost more than the growth."""
+        self.held_s = 0.0
+        """How long its guest was kept inside the arbiter so far, this time not included."""
         self.is_abandoned = False
         """It has its outcome, but its guest is asleep in a host call and keeps its memory."""
         self.was_refused = False

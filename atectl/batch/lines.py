@@ -68,7 +68,9 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         job=submission.number,
         digest=submission.digest,
         label=submission.label,
-        ending=_ending(submission, outcome.reason, outcome.exit_status, quota_bytes),
+        ending=_ending(
+            submission, outcome.reason, outcome.exit_status, quota_bytes, outcome.exit_code
+        ),
         use=use_of(result.reading, result.cpu_s, result.wall_s, None),
         trap=outcome.trap,
         results=outcome.results,
@@ -92,8 +94,15 @@ def result_of_refusal(submission: Submission, error: AtectlError) -> ResultLine:
     )
 
 
-def _ending(submission: Submission, reason: str, exit_status: int, quota_bytes: int) -> Ending:
-    return Ending(reason, exit_status, submission.principal, submission.capsule, quota_bytes)
+def _ending(
+    submission: Submission,
+    reason: str,
+    exit_status: int,
+    quota_bytes: int,
+    exit_code: int | None = None,
+) -> Ending:
+    principal, capsule = submission.principal, submission.capsule
+    return Ending(reason, exit_status, principal, capsule, quota_bytes, exit_code)
 
 
 def _facts(error: AtectlError) -> ErrorFacts:

@@ -19,11 +19,9 @@ from atectl import config
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.interface import require_imports
 from atectl.capsule.loading import Capsule, load
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
-from atectl.engine.traps import is_trap
 from atectl.errors import (
     AtectlError,
     CacheUnusable,
@@ -32,9 +30,9 @@ from atectl.errors import (
     GuestTrapped,
     InitialMemoryOverQuota,
 )
+from atectl.lease.instantiating import instantiate, new_store
 from atectl.system.apart import end_with_parent
 from atectl.system.memory import resident_bytes
-from atectl.units import format_size
 
 _LAST_WORD_S = 1.0
 """How long to wait for a guest that was told to end; during a host call it does not end."""
@@ -138,34 +136,14 @@ class _Host:
     ) -> Store:
         quota = Quota(max_mem_bytes)
         memory = LeaseMemory(Meter(Principal(), quota, Ledger()))
-        store = self._engine.new_store(control)
-        tables = capsule.table_bound
-        store.set_limits(table_elements=quota.table_elements // max(tables, 1), tables=tables)
+        store = new_store(self._engine, capsule, quota, control)
         store.set_wasi(WasiConfig())
-        is_module = capsule.kind == "module"
-        linker = self._engine.module_linker() if is_module else self._engine.component_linker()
-        code: Any = capsule.code
         with self._engine.memories.charging(memory):
             try:
-                linker.instantiate(store, code)
-            except (Trap, WasmtimeError) as error:
-                raise self._refusal(capsule, memory, error) from None
+                instantiate(self._engine, capsule, store, memory, control)
+            except (Trap, WasmtimeError):
+                raise GuestTrapped(f"{capsule.name} trapped in its start function") from None
+            except InitialMemoryOverQuota as error:
+                remedy = error.remedy.replace("the quota: --max-mem", "its max_mem to")
+                raise InitialMemoryOverQuota(str(error), remedy=remedy) from None
         return store
-
-    def _refusal(self, capsule: Capsule, memory: LeaseMemory, error: Exception) -> AtectlError:
-        """Why the capsule could not be instantiated."""
-        needed = memory.initial_bytes_needed
-        if needed is not None:
-            quota_bytes = memory.meter.quota.memory_bytes
-            return InitialMemoryOverQuota(
-                f"{capsule.name} needs {needed} bytes ({format_size(needed)}) to start; "
-                f"its quota is {quota_bytes} bytes ({format_size(quota_bytes)})",
-                remedy=f"raise its max_mem to {format_size(needed)} or more",
-            )
-        if is_trap(error):
-            return GuestTrapped(f"{capsule.name} trapped in its start function")
-        try:
-            require_imports(self._engine, capsule)
-        except AtectlError as missing:
-            return missing
-        return EngineFailure(f"{capsule.name}: {' '.join(str(error).split())}")

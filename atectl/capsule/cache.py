@@ -60,6 +60,7 @@ class Artifact(NamedTuple):
 
     kind: "Kind"
     table_bound: int
+    has_start: bool
     code: "Code"
 
 
@@ -70,6 +71,7 @@ class Made(NamedTuple):
     """The hash of the capsule's file, as it was read."""
     kind: "Kind"
     table_bound: int
+    has_start: bool
     artifact_sha256: str
 
 
@@ -159,6 +161,8 @@ class ArtifactCache:
         record = self._folder.read_record(key + RECORD)
         if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
             return None
+        if "start" not in record:  # an earlier release kept it, and did not look for a start
+            return None
         descriptor = self._folder.open_file(key + ARTIFACT)
         if descriptor is None:
             return None
@@ -170,7 +174,7 @@ class ArtifactCache:
             self._remove_entry(key)
             return None
         self._folder.touch(key + RECORD)
-        return Artifact(_kind(record), int(record["tables"]), code)
+        return Artifact(_kind(record), int(record["tables"]), record["start"] == "yes", code)
 
     def new_artifact(self) -> NewFile | None:
         """A new file for an artifact; None if it cannot be created.
@@ -210,6 +214,7 @@ class ArtifactCache:
                 "capsule": inert_line(capsule),
                 "kind": made.kind,
                 "tables": str(made.table_bound),
+                "start": "yes" if made.has_start else "no",
                 "sha256": made.artifact_sha256,
                 "identity": identity_of(status),
             }

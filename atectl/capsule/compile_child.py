@@ -124,11 +124,15 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     binary = _read(task)
     artifact = compile_binary(engine, task.name, binary, _close_the_door)
     del binary
-    kind, tables = artifact.kind, artifact.table_bound
+    about = {
+        "kind": artifact.kind,
+        "tables": str(artifact.table_bound),
+        "start": "yes" if artifact.has_start else "no",
+    }
     content = artifact.code.serialize()
     del artifact
-    made = {"kind": kind, "tables": str(tables), "artifact": sha256(content).hexdigest()}
-    return {**made, "unkept": escape(_write(content))}
+    digest = sha256(content).hexdigest()
+    return {**about, "artifact": digest, "unkept": escape(_write(content))}
 
 
 def _read(task: Task) -> bytes:

@@ -78,7 +78,7 @@ def compile_binary(
     if found.kind == "module":
         _validate(engine, name, binary)
     code = _compile(engine, name, binary, code_class)
-    return Artifact(found.kind, found.table_bound, code)
+    return Artifact(found.kind, found.table_bound, found.has_start, code)
 
 
 def _outline(engine: "LinkingEngine", name: str, binary: bytes) -> Outline:

@@ -1,4 +1,4 @@
-"""How many instances a component makes, counted without making any.
+"""How many instances and tables a component makes, counted without making any.
 
 A component can instantiate another twice, which does the same, and so on. With a few bytes for
 each level that is more instances than could ever be made, and the engine would lay out each.
@@ -16,46 +16,80 @@ _CORE_MODULE, _CORE_INSTANCES, _COMPONENT, _INSTANCES = 1, 2, 4, 5
 _ALIASES, _IMPORTS, _EXPORTS = 6, 10, 11
 _TABLES_OF_A_MODULE = 4
 _CORE_SORT, _COMPONENT_SORT, _TYPE_SORT = 0, 4, 3
+_MODULE_OF_CORE = 0x11
+_CORE_MODULE_SORT = -1
+"""Stands for the two bytes of that sort."""
 _OF_INSTANCE, _OF_CORE_INSTANCE, _OF_OUTER = 0, 1, 2
 
 
 class Composition(NamedTuple):
     """What one instantiation of a component makes at most; `ENDLESS` stands for that or more."""
 
-    core_instances: int
     instances: int
     """Instances of core modules and of components together."""
-    most_tables: int
-    """The highest number of tables in one of its core modules."""
+    tables: int
+    """The tables of all instances of core modules together."""
 
 
 class _Cost(NamedTuple):
     """What one instantiation of a component makes, apart from what its arguments make.
 
-    `per_argument` is how often it instantiates a component that it gets as an argument. One that
-    `is_given` is such an argument.
+    `unknown` counts instances of core modules where it is not known which module it is; `tables`
+    counts the tables of all others. `per_argument` is how often it instantiates a component that it
+    gets as an argument. One that `is_given` is such an argument.
     """
 
-    core_instances: int = 0
+    tables: int = 0
+    unknown: int = 0
     instances: int = 0
     per_argument: int = 0
     is_given: bool = False
 
 
-_GIVEN = _Cost(0, 0, 1, True)
-_UNKNOWN = _Cost(ENDLESS, ENDLESS, 0)
+_GIVEN = _Cost(0, 0, 0, 1, True)
+_UNKNOWN = _Cost(0, ENDLESS, ENDLESS, 0)
 """The cost of a component that an instance exports. Its parts are not tracked, so it is endless."""
 
 
 class _Open:
-    """A component that is still being read, with the components that it can refer to."""
+    """A component that is still being read.
 
-    __slots__ = ("components", "core_instances", "instances", "per_argument", "reader")
+    `components` and `modules` are those that it can name; of a module it has the number of
+    tables, None where that is not known.
+    """
+
+    __slots__ = (
+        "components", "instances", "modules", "per_argument", "reader", "tables", "unknown",
+    )  # fmt: skip
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.components: list[_Cost] = []
-        self.core_instances = self.instances = self.per_argument = 0
+        self.modules: list[int | None] = []
+        self.tables = self.unknown = self.instances = self.per_argument = 0
+
+    def add_module(self, index: int) -> None:
+        """Count one instantiation of a core module."""
+        if index >= len(self.modules):
+            raise MalformedBinary(f"there is no core module {index}")
+        tables = self.modules[index]
+        self.instances += 1
+        self.tables += tables or 0
+        self.unknown += tables is None
+
+    def name(self, sort: int, cost: _Cost, tables: int | None) -> None:
+        """Let it name a component of this cost, or a core module with so many tables."""
+        if sort == _COMPONENT_SORT:
+            self.components.append(cost)
+        elif sort == _CORE_MODULE_SORT:
+            self.modules.append(tables)
+
+    def name_again(self, sort: int, owner: "_Open", index: int) -> None:
+        """Let it name what `owner` names by this index, if that is of such a sort."""
+        if sort == _COMPONENT_SORT:
+            self.components.append(_named(owner, index))
+        elif sort == _CORE_MODULE_SORT:
+            self.modules.append(owner.modules[index] if index < len(owner.modules) else None)
 
     def add(self, cost: _Cost, arguments: list[_Cost]) -> None:
         """Count one instantiation of a component with these components as arguments."""
@@ -63,13 +97,15 @@ class _Open:
             cost = _UNKNOWN
         most = _Cost(*(max(column) for column in zip(_Cost(), *arguments, strict=True)))
         made = cost.per_argument
-        self.core_instances += cost.core_instances + made * most.core_instances
+        self.tables += cost.tables + made * most.tables
+        self.unknown += cost.unknown + made * most.unknown
         self.instances += 1 + cost.instances + made * most.instances
         self.per_argument += made if cost.is_given else made * most.per_argument
 
     def cost(self) -> _Cost:
         return _Cost(
-            min(self.core_instances, ENDLESS),
+            min(self.tables, ENDLESS),
+            min(self.unknown, ENDLESS),
             min(self.instances, ENDLESS),
             min(self.per_argument, ENDLESS),
         )
@@ -89,12 +125,15 @@ def composition(reader: Reader) -> Composition:
             open_components.pop()
             cost = component.cost()
             if not open_components:
-                return Composition(cost.core_instances, cost.instances, most_tables)
+                tables = cost.tables + cost.unknown * most_tables
+                return Composition(cost.instances, min(tables, ENDLESS))
             open_components[-1].components.append(cost)
             continue
         number, contents = component.reader.section()
         if number == _CORE_MODULE:
-            most_tables = max(most_tables, _tables(contents))
+            tables = _tables(contents)
+            most_tables = max(most_tables, tables)
+            component.modules.append(tables)
         elif number == _COMPONENT:
             contents.skip(HEADER_BYTES)
             open_components.append(_Open(contents))
@@ -116,10 +155,7 @@ def _tables(module: Reader) -> int:
 
 def _core_instance(contents: Reader, open_components: list[_Open]) -> None:
     if contents.byte() == 0:
-        component = open_components[-1]
-        component.core_instances += 1
-        component.instances += 1
-        contents.number()
+        open_components[-1].add_module(contents.number())
     for _ in range(contents.number()):
         contents.count_item()
         _skip_name(contents)
@@ -152,29 +188,26 @@ def _references(contents: Reader, component: _Open, *, has_decorated_names: bool
 
 
 def _alias(contents: Reader, open_components: list[_Open]) -> None:
-    sort, target = _sort(contents), contents.byte()
+    component, sort, target = open_components[-1], _sort(contents), contents.byte()
     if target in (_OF_INSTANCE, _OF_CORE_INSTANCE):
         contents.number()
         _skip_name(contents)
-        cost = _UNKNOWN
+        component.name(sort, _UNKNOWN, None)
     elif target == _OF_OUTER:
         levels, index = contents.number(), contents.number()
-        if sort != _COMPONENT_SORT:
+        if sort not in (_COMPONENT_SORT, _CORE_MODULE_SORT):
             return
         if levels >= len(open_components):
             raise MalformedBinary("an alias leads out of the outermost component")
-        cost = _named(open_components[-1 - levels], index)
+        component.name_again(sort, open_components[-1 - levels], index)
     else:
         raise MalformedBinary(f"an alias of an unknown kind: {target}")
-    if sort == _COMPONENT_SORT:
-        open_components[-1].components.append(cost)
 
 
 def _import(contents: Reader, open_components: list[_Open]) -> None:
     contents.byte()
     _skip_name(contents)
-    if _skip_type(contents) == _COMPONENT_SORT:
-        open_components[-1].components.append(_GIVEN)
+    open_components[-1].name(_skip_type(contents), _GIVEN, None)
 
 
 def _export(contents: Reader, open_components: list[_Open]) -> None:
@@ -184,8 +217,7 @@ def _export(contents: Reader, open_components: list[_Open]) -> None:
     sort, index = _sort(contents), contents.number()
     if contents.byte():
         _skip_type(contents)
-    if sort == _COMPONENT_SORT:
-        component.components.append(_named(component, index))
+    component.name_again(sort, component, index)
 
 
 _WALKS = {
@@ -202,10 +234,10 @@ def _skip_name(contents: Reader) -> None:
 
 
 def _sort(contents: Reader) -> int:
-    """Read a sort. All sorts of core WebAssembly are `_CORE_SORT`."""
+    """Read a sort. All sorts of core WebAssembly but modules are `_CORE_SORT`."""
     sort = contents.byte()
-    if sort == _CORE_SORT:
-        contents.byte()
+    if sort == _CORE_SORT and contents.byte() == _MODULE_OF_CORE:
+        return _CORE_MODULE_SORT
     return sort
 
 
@@ -215,7 +247,8 @@ def _skip_type(contents: Reader) -> int:
     bound = contents.byte() if sort in (_CORE_SORT, _TYPE_SORT) else 0
     if sort != _TYPE_SORT or bound == 0:
         contents.number()
-    return sort
+    # The one thing of the core that is imported or exported is a module.
+    return _CORE_MODULE_SORT if sort == _CORE_SORT else sort
 
 
 def _named(component: _Open, index: int) -> _Cost:

@@ -35,6 +35,8 @@ class Capsule(NamedTuple):
     """The hash of the file, as it was read."""
     table_bound: int
     """How many tables one instantiation can create at most."""
+    has_start: bool
+    """It is a core module with a start function, which runs as it is instantiated."""
     was_cached: bool
     cache_error: CacheUnusable | None = None
     """Why the cache could not keep the artifact, if it could not."""
@@ -129,8 +131,9 @@ class Uncompiled:
                 if code is None:
                     raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
                 error = self._keep(file, verdict.made, verdict.unkept)
-        sha256, kind, tables, _ = verdict.made
-        capsule = Capsule(self.name, kind, code, sha256, tables, False, error, *verdict.effort)
+        sha256, kind, tables, has_start, _ = verdict.made
+        known = (self.name, kind, code, sha256, tables, has_start)
+        capsule = Capsule(*known, False, error, *verdict.effort)
         return _as_announced(capsule, self._source)
 
     def _require_announced(self, verdict: "Verdict") -> None:
@@ -183,9 +186,9 @@ def look_up(
     try:
         artifact = cache.load(engine, sha256)
         if artifact is not None:
-            kind, tables, code = artifact
-            capsule = Capsule(source.name, kind, code, sha256, tables, was_cached=True)
-            return _as_announced(capsule, source)
+            kind, tables, has_start, code = artifact
+            known = (source.name, kind, code, sha256, tables, has_start)
+            return _as_announced(Capsule(*known, was_cached=True), source)
         return cache.refusal(engine, sha256, limits) or Uncompiled(engine, source, cache, sha256)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None

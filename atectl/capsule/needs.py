@@ -61,7 +61,8 @@ def needs_of_module(facts: ModuleFacts, path: str, tables: int) -> Needs:
     """
     missing = [*_missing_of_module(facts.imports), *_shared(facts.memories)]
     functions = [each for each in facts.exports if each.kind == "function"]
-    is_command = any(each.name == _START for each in functions)
+    has_command = any(each.name == _START and each.type == "()" for each in functions)
+    is_command = has_command or (facts.start is not None and not functions)
     uses_wasi = any(each.module == PREVIEW_1_MODULE for each in facts.imports)
     entry = _entry(is_command=is_command, has_functions=bool(functions))
     callable_ = [(each.name, each.type) for each in functions if _is_callable(each)]
@@ -85,7 +86,7 @@ def needs_of_component(facts: ComponentFacts, path: str, tables: int) -> Needs:
     for module in facts.core_modules:
         missing += _shared(module.memories)
     functions = list(_functions_of(facts.exports))
-    is_command = any(each.name.startswith(_COMMAND_INTERFACE) for each in facts.exports)
+    is_command = any(map(_is_command_of_wasi, facts.exports))
     uses_wasi = any(is_of_wasi_0_2(each.name) for each in facts.imports)
     return _needs(
         path,
@@ -153,6 +154,14 @@ def _is_met(entry: WorldEntry) -> bool:
     if entry.kind == "type" or is_of_wasi_0_2(entry.name):
         return True
     return entry.kind == "instance" and all(each.kind == "type" for each in entry.items)
+
+
+def _is_command_of_wasi(entry: WorldEntry) -> bool:
+    """Whether an export is the `run` of a command, as far as is known what the interface has."""
+    if not entry.name.startswith(_COMMAND_INTERFACE):
+        return False
+    types = {each.name: each.type for each in entry.items}
+    return not types or types.get("run") == "() -> result"
 
 
 def _is_callable(export: Export) -> bool:

@@ -18,7 +18,7 @@ MAX_INSTANCES = 10_000
 The engine lays out each of them when it compiles, in some 350 bytes.
 """
 
-_FUNCTIONS, _TABLES, _CODE, _DATA, _DATA_COUNT = 3, 4, 10, 11, 12
+_FUNCTIONS, _TABLES, _START, _CODE, _DATA, _DATA_COUNT = 3, 4, 8, 10, 11, 12
 _TYPES, _IMPORTS = 1, 2
 _CUSTOM, _CORE_TYPES, _ALIASES, _COMPONENT_TYPES, _COMPONENT_IMPORTS = 0, 3, 6, 7, 10
 
@@ -33,6 +33,8 @@ class Outline(NamedTuple):
     """How many tables one instantiation can create at most, 0 to `MAX_TABLE_BOUND`."""
     instances: int
     """How many instances one instantiation creates at most, those of core modules included."""
+    has_start: bool = False
+    """It is a core module with a start function, which runs as it is instantiated."""
 
 
 def outline(binary: bytes) -> Outline:
@@ -52,11 +54,11 @@ def outline(binary: bytes) -> Outline:
         from atectl.capsule.composition import composition
 
         made = composition(reader)
-        tables = min(made.core_instances * made.most_tables, MAX_TABLE_BOUND)
+        tables = min(made.tables, MAX_TABLE_BOUND)
         return Outline(kind, False, tables, made.instances)
     counts = _module_counts(reader)
     tables = min(counts.get(_TABLES, 0), MAX_TABLE_BOUND)
-    return Outline(kind, _lacks_bodies(counts), tables, 1)
+    return Outline(kind, _lacks_bodies(counts), tables, 1, _START in counts)
 
 
 def imports_alone(binary: bytes, kind: Kind) -> bytes | None:

@@ -75,7 +75,8 @@ def verdict_of(
     sha256 = record.get("sha256")
     if "unkept" in record and sha256 is not None:
         kind: Kind = "component" if record["kind"] == "component" else "module"
-        made = Made(sha256, kind, int(record["tables"]), record["artifact"])
+        has_start = record["start"] == "yes"
+        made = Made(sha256, kind, int(record["tables"]), has_start, record["artifact"])
         return Verdict(sha256, effort, made, unescape(record["unkept"]))
     from atectl.capsule.refusal import Refusal
 

@@ -15,8 +15,9 @@ import atectl.engine.lazy_bindings  # noqa: F401
 
 # isort: split
 import wasmtime  # noqa: TID253
-from wasmtime import Config, Frame, Linker, Store, WasmtimeError  # noqa: TID253
+from wasmtime import Config, Frame, Func, Linker, Store, WasmtimeError  # noqa: TID253
 from wasmtime import _bindings as ffi  # noqa: TID253
+from wasmtime._func import enter_wasm  # noqa: TID253
 from wasmtime._trap import FrameList  # noqa: TID253
 
 new_memory_callback = ffi.wasmtime_new_memory_callback_t
@@ -107,6 +108,30 @@ def define_function(linker: Linker, module: str, name: str, type_: Any, callback
     )
     if error:
         raise WasmtimeError._from_ptr(error)
+
+
+def call_without_values(store: Store, function: Func) -> None:
+    """Call a core function that takes and returns nothing.
+
+    Wasmtime's own call asks for the function's type first, and ends the process where that has a
+    typed reference in it.
+
+    Raises:
+        Trap, WasmtimeError: as any call; also where it takes or returns something, and then
+            nothing of it ran.
+    """
+    with enter_wasm(store) as trap:
+        called: Any = function
+        error = ffi.wasmtime_func_call(
+            store._context(), ctypes.byref(called._func), None, 0, None, 0, trap
+        )
+        if error:
+            raise WasmtimeError._from_ptr(error)
+
+
+def is_async(type_: Any) -> bool:
+    """Whether a component's function is declared to be async."""
+    return bool(ffi.wasmtime_component_func_type_async(type_.ptr()))
 
 
 def error_frames(error: WasmtimeError) -> list[Frame]:

@@ -44,7 +44,7 @@ _MAP_FIXED = 0x10  # on every system wasmtime runs on; `mmap` does not name it
 _ANEW = _RESERVED | _MAP_FIXED
 _FROM_FILE = mmap.MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
 _MAP_FAILED = ctypes.c_void_p(-1).value
-_PAGE_BYTES = 65_536
+PAGE_BYTES = 65_536
 _MOST_RESERVED_BYTES = 1 << 40
 """The most address space that is reserved because of a quota; an initial size may be larger."""
 _SUCCESS = 0
@@ -67,19 +67,14 @@ class LeaseMemory:
 
     Args:
         meter: counts and limits the sum of the memories.
-        on_refusal: called on the guest's thread after a growth was refused.
         gate: asked after the meter; None if the lease is the only one of its host.
     """
 
-    def __init__(
-        self,
-        meter: Meter,
-        on_refusal: Callable[[], None] | None = None,
-        gate: Gate | None = None,
-    ) -> None:
+    def __init__(self, meter: Meter, gate: Gate | None = None) -> None:
         self.meter = meter
-        self.on_refusal = on_refusal
         self.gate = gate
+        self.on_refusal: Callable[[], None] | None = None
+        """Called on the guest's thread after a growth was refused."""
         self.initial_bytes_needed: int | None = None
         """The size of all its memories with a new one that exceeded the quota; else None."""
         self.failures: list[BaseException] = []
@@ -238,7 +233,7 @@ class MemoryCreator:
         if not lease._is_admitted(minimum):
             return error_pointer("the lease is to end")
         # A memory never grows beyond the quota: with that much reserved it never has to move.
-        allowed = -(-meter.quota.memory_bytes // _PAGE_BYTES) * _PAGE_BYTES
+        allowed = -(-meter.quota.memory_bytes // PAGE_BYTES) * PAGE_BYTES
         wanted = min(maximum, allowed, _MOST_RESERVED_BYTES)
         try:
             memory = self._map(lease, minimum, max(reserved, minimum, wanted), guard)

@@ -38,7 +38,8 @@ class GuestControl:
 
     Attributes:
         ending: why the guest must end at its next epoch check; None to let it run.
-        exit_code: what the guest passed to `proc_exit`; None if it did not call it.
+        exit_code: what the guest passed to `proc_exit`, from 0 to 2³² - 1; None if it did not
+            call it.
         checkpoint: called at an epoch check if the guest need not end; it may hold the thread.
     """
 
@@ -146,5 +147,5 @@ class Engine:
     def _exit_called(
         self, _data: int, _caller: Any, arguments: Any, _count: int, _results: Any, _n: int
     ) -> int:
-        self._local.control.exit_code = arguments[0].of.i32 & 0xFF
+        self._local.control.exit_code = arguments[0].of.i32 & 0xFFFF_FFFF
         return trap_pointer("the guest called proc_exit")

@@ -62,7 +62,7 @@ def describe(error: Exception) -> TrapReport:
     """The report of a wasmtime `Trap`, or of a `WasmtimeError` that a guest caused."""
     message = str(error)
     sentence, detail = _sentence_and_detail(message)
-    name = _NAMES.get(sentence) or sentence.partition(": ")[0]
+    name = _NAMES.get(sentence) or _first_part(sentence)
     reason = f"{sentence}: {detail}" if detail else sentence
     return TrapReport(name, reason, tuple(_shown_frames(error, message)))
 
@@ -88,6 +88,16 @@ def _sentence_and_detail(message: str) -> tuple[str, str]:
         if cause.startswith(_TRAP):
             return cause.removeprefix(_TRAP), ": ".join(causes[:position])
     return ": ".join(causes), ""
+
+
+def _first_part(sentence: str) -> str:
+    """A sentence to its first colon, if that stands within no brackets."""
+    depth = 0
+    for place, character in enumerate(sentence):
+        depth += (character in "([{") - (character in ")]}")
+        if depth == 0 and sentence.startswith(": ", place):
+            return sentence[:place]
+    return sentence
 
 
 def _frames(error: Exception) -> "list[Frame]":

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.errors import BadEnvironment, BadFolder, StreamUnusable, UsageError
 
 if TYPE_CHECKING:
-    from wasmtime import WasiConfig
+    from wasmtime import Store, WasiConfig
 
 
 class Folder(NamedTuple):
@@ -126,6 +126,17 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
             raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
     return config
+
+
+def take_away(store: "Store") -> None:
+    """Leave the store's guest nothing of the host: no stream, no folder and no variable.
+
+    May be called while the guest runs, in a callback on its thread: what it does from then on
+    reaches nobody.
+    """
+    import wasmtime
+
+    store.set_wasi(wasmtime.WasiConfig())
 
 
 def _connect(config: "WasiConfig", streams: Streams) -> None:

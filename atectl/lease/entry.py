@@ -1,120 +1,96 @@
 """Finding what to call in a capsule, and calling it; if it is missing, saying what there is."""
 
+import re
 from typing import Any
 
-from wasmtime import Func, Store  # noqa: TID253
+from wasmtime import Func, WasmtimeError  # noqa: TID253
 
 from atectl.capsule.loading import Capsule
+from atectl.engine.bindings import call_without_values
 from atectl.engine.metered import Engine
-from atectl.errors import NoEntryPoint, UnknownExport
+from atectl.errors import NoEntryPoint
 from atectl.lease.outcome import Outcome, exited
+from atectl.lease.started import Started, no_entry_point, unknown_export
 
-_MOST_OFFERED = 20
-COMMAND_INTERFACE = "wasi:cli/run@"
+_OF_ANOTHER_TYPE = re.compile(r"expected (\d+) (argument|result)s?, got 0")
+"""What the engine says, before anything runs, of a function called with no values."""
 
 
-def call(
-    engine: Engine,
-    capsule: Capsule,
-    store: Store,
-    instance: Any,
-    invoke: str | None,
-    words: list[str],
-    *,
-    is_fresh: bool = True,
-) -> Outcome:
-    """Run the capsule's entry point, or its export `invoke` with `words` as typed arguments.
-
-    A reactor is initialised first if its instance `is_fresh`.
+def find(engine: Engine, capsule: Capsule, invoke: str | None) -> Any:
+    """What is to be called in a component, looked up before anything of it runs; None for a module.
 
     Raises:
-        NoEntryPoint: the capsule is not a command, and `invoke` is None (exit 126).
+        NoEntryPoint: it is no command, or one of a kind that cannot be run (exit 126).
+        UnknownExport: there is no export `invoke` (exit 2).
+        NotInvokable: that export is async (exit 2).
+    """
+    if capsule.kind == "module":
+        return None
+    # Most capsules are modules, and each would pay for its import.
+    from atectl.lease.component_entry import command, invoked
+
+    if invoke is None:
+        return command(engine, capsule)
+    return invoked(engine, capsule, invoke)
+
+
+def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> Outcome:
+    """Run the capsule's entry point, or its export `invoke` with `words` as typed arguments.
+
+    A reactor is initialised if it is fresh.
+
+    Args:
+        entry: what `find` found.
+
+    Raises:
+        NoEntryPoint: the capsule is no command and nothing is to be invoked, or its entry point
+            takes or returns something (exit 126).
         UnknownExport: there is no such function (exit 2).
         BadInvokeArgument: the words do not fit the parameters of the export (exit 2).
     """
-    if capsule.kind == "component":
+    if started.capsule.kind == "component":
+        from atectl.lease.component_entry import call_command, call_invoked
+
         if invoke is None:
-            return _run_component(engine, capsule, store, instance)
-        return _invoke_component(engine, capsule, store, instance, invoke, words)
-    exports = instance.exports(store)
+            return call_command(started, entry)
+        return call_invoked(started, entry, words)
+    exports = started.instance.exports(started.store)
     if invoke is not None:
-        return _invoke_module(engine, capsule, store, exports, invoke, words, is_fresh=is_fresh)
+        return _invoke(started, exports, invoke, words)
     start = exports.get("_start")
-    if not isinstance(start, Func):
-        raise _no_entry_point(engine, capsule, "_start")
-    start(store)
+    if isinstance(start, Func):
+        _call_plain(started, start, "_start")
+    elif not started.capsule.has_start:  # a start function has run by now, and was all there is
+        raise no_entry_point(started.engine, started.capsule, "_start")
     return exited(0)
 
 
-def _invoke_module(
-    engine: Engine,
-    capsule: Capsule,
-    store: Store,
-    exports: Any,
-    name: str,
-    words: list[str],
-    *,
-    is_fresh: bool,
-) -> Outcome:
+def _invoke(started: Started, exports: Any, name: str, words: list[str]) -> Outcome:
     from atectl.invoke.words import module_arguments, module_results, module_type
 
     function = exports.get(name)
     if not isinstance(function, Func):
-        raise _unknown_export(engine, capsule, name)
-    type_ = module_type(engine.native, store, function)
+        raise unknown_export(started.engine, started.capsule, name)
+    type_ = module_type(started.engine.native, started.store, function)
     arguments = module_arguments(type_, words)
     initialize = exports.get("_initialize")
-    if is_fresh and isinstance(initialize, Func) and name != "_initialize":
-        initialize(store)
-    value = function(store, *arguments)
+    if started.is_fresh and isinstance(initialize, Func) and name != "_initialize":
+        _call_plain(started, initialize, "_initialize")
+    value = function(started.store, *arguments)
     return exited(0, tuple(module_results(type_, value)))
 
 
-def _run_component(engine: Engine, capsule: Capsule, store: Store, instance: Any) -> Outcome:
-    component: Any = capsule.code
-    for name in component.type.exports(engine.native):
-        if name.startswith(COMMAND_INTERFACE):
-            index = component.get_export_index("run", component.get_export_index(name))
-            result = instance.get_func(store, index)(store)
-            return exited(int(getattr(result, "tag", "ok") == "error"))
-    raise _no_entry_point(engine, capsule, "wasi:cli/run")
-
-
-def _invoke_component(
-    engine: Engine, capsule: Capsule, store: Store, instance: Any, name: str, words: list[str]
-) -> Outcome:
-    from atectl.invoke.words import component_arguments, component_results
-
-    component: Any = capsule.code
-    interface, separator, function_name = name.rpartition("#")
-    owner = component.get_export_index(interface) if separator else None
-    index = (
-        None if separator and owner is None else component.get_export_index(function_name, owner)
-    )
-    function = None if index is None else instance.get_func(store, index)
-    if function is None:
-        raise _unknown_export(engine, capsule, name)
-    type_ = function.type(store)
-    arguments = component_arguments(type_, words)
-    value = function(store, *arguments)
-    return exited(0, tuple(component_results(type_, value)))
-
-
-def _unknown_export(engine: Engine, capsule: Capsule, name: str) -> UnknownExport:
-    return UnknownExport(
-        f"{capsule.name} exports no function {name!r}; it exports {_offered(engine, capsule)}"
-    )
-
-
-def _no_entry_point(engine: Engine, capsule: Capsule, wanted: str) -> NoEntryPoint:
-    return NoEntryPoint(
-        f"{capsule.name} has no {wanted} to run; it exports {_offered(engine, capsule)}"
-    )
-
-
-def _offered(engine: Engine, capsule: Capsule) -> str:
-    from atectl.capsule.interface import exported_functions
-
-    names = exported_functions(engine, capsule)
-    more = f" and {len(names) - _MOST_OFFERED} more" if len(names) > _MOST_OFFERED else ""
-    return ", ".join(names[:_MOST_OFFERED]) + more or "no functions"
+def _call_plain(started: Started, function: Func, name: str) -> None:
+    """Call an export whose type has no parameters and no results, or is to have none."""
+    try:
+        call_without_values(started.store, function)
+    except WasmtimeError as error:
+        found = _OF_ANOTHER_TYPE.fullmatch(str(error))
+        if found is None:
+            raise
+        done = "takes parameters" if found[2] == "argument" else "returns a value"
+        raise NoEntryPoint(
+            f"{started.capsule.name}: its {name} {done}, which no entry point does",
+            remedy="have its toolchain build a command, or choose another export with "
+            "--invoke NAME",
+        ) from None

@@ -11,11 +11,12 @@ from atectl.accounting import Reading
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
-from atectl.engine.wasi import wasi_config
+from atectl.engine.wasi import take_away, wasi_config
 from atectl.lease import entry
 from atectl.lease import outcome as outcomes
 from atectl.lease.instantiating import instantiate, new_store
 from atectl.lease.outcome import Outcome
+from atectl.lease.started import Started
 from atectl.lease.terms import Terms
 
 if TYPE_CHECKING:
@@ -74,6 +75,8 @@ class Guest:
         memory: what its memories are charged to; with `kept` the memory that is kept there.
         control: how it is ended.
         kept: the store that an earlier lease left; None to make a new one.
+        on_refusal: called on the guest's thread when a growth is refused, to make the guest end:
+            from then on nothing that it does is seen outside. None to let it go on.
 
     Attributes:
         fuel: what it burned; known once it has run.
@@ -89,6 +92,7 @@ class Guest:
         memory: LeaseMemory,
         control: GuestControl,
         kept: "KeptStore | None" = None,
+        on_refusal: Callable[[], None] | None = None,
     ) -> None:
         self.fuel = 0
         self.reading: Reading | None = None
@@ -99,14 +103,16 @@ class Guest:
         self._memory = memory
         self._control = control
         self._kept = kept
+        self._on_refusal = on_refusal
 
     def run(self, *, may_leave_store: bool) -> Outcome | None:
         """Run the guest. Returns how it ended; None if it ended because it was told to.
 
         Raises:
-            AtectlError: it could not be started: see `instantiate` and `entry.call`.
+            AtectlError: it could not be started: see `entry.find`, `instantiate` and `entry.call`.
         """
         quota, kept = self._terms.quota, self._kept
+        self._entry = entry.find(self._engine, self._capsule, self._terms.invoke)
         if kept is None:
             store = new_store(self._engine, self._capsule, quota, self._control)
         else:
@@ -115,6 +121,7 @@ class Guest:
             if kept is not None:
                 self._engine.steer(store, self._control)
             store.set_wasi(wasi_config(self._terms.wasi))
+            self._memory.on_refusal = self._ending_at_refusal(store)
             with self._engine.memories.charging(self._memory):
                 try:
                     return self._call(store, may_leave_store=may_leave_store)
@@ -134,14 +141,28 @@ class Guest:
             instance = instantiate(engine, capsule, store, self._memory, self._control)
         else:
             instance = kept.instance
-        words, invoke = list(self._terms.wasi.arguments[1:]), self._terms.invoke
-        outcome = entry.call(engine, capsule, store, instance, invoke, words, is_fresh=kept is None)
+        words = list(self._terms.wasi.arguments[1:])
+        started = Started(engine, capsule, store, instance, is_fresh=kept is None)
+        outcome = entry.call(started, self._entry, self._terms.invoke, words)
         is_whole = self._control.ending is None and not self._memory.failures
         if may_leave_store and is_whole:
             from atectl.lease.store_pool import KeptStore
 
             self.left = KeptStore(store, instance, self._memory)
         return outcome
+
+    def _ending_at_refusal(self, store: Store) -> Callable[[], None] | None:
+        on_refusal = self._on_refusal
+        if on_refusal is None:
+            return None
+
+        def cut_off() -> None:
+            # The engine cannot end a guest inside its growth: it goes on to its next loop or
+            # call, and may call the host before that.
+            on_refusal()
+            take_away(store)
+
+        return cut_off
 
     def _judge(self, error: Exception) -> Outcome | None:
         """How the guest ended, from what the engine raised."""

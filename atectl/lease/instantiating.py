@@ -1,12 +1,13 @@
 """The store and the instance of a lease's guest, or the reason why it cannot start."""
 
+import re
 from typing import Any
 
 from wasmtime import Store, Trap, WasmtimeError  # noqa: TID253
 
 from atectl.accounting import Quota
 from atectl.capsule.loading import Capsule
-from atectl.engine.memory import LeaseMemory
+from atectl.engine.memory import PAGE_BYTES, LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import (
     AtectlError,
@@ -15,14 +16,17 @@ from atectl.errors import (
     InitialTableOverQuota,
     InvalidCapsule,
 )
-from atectl.units import format_size
+from atectl.units import MAX_SIZE_BYTES, format_size
+
+_MEMORY_TOO_LARGE = re.compile(r"memory minimum size of (\d+) pages exceeds memory limits")
+_NO_GC_HEAP = "GC heap out of memory"
 
 
 def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestControl) -> Store:
     """A store for one guest, with the quota's limits on tables and fuel. It is for this thread."""
-    tables = capsule.table_bound
     store = engine.new_store(control)
-    store.set_limits(table_elements=quota.table_elements // max(tables, 1), tables=tables)
+    elements = _elements_each(capsule, quota)
+    store.set_limits(table_elements=elements, tables=capsule.table_bound)
     if quota.fuel is not None:
         store.set_fuel(quota.fuel)
     return store
@@ -71,24 +75,50 @@ def _refusal(
     from atectl.capsule.interface import require_imports
 
     require_imports(engine, capsule)
-    message = " ".join(str(error).split())
+    return _refusal_by_engine(capsule, memory, " ".join(str(error).split()))
+
+
+def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> AtectlError:
+    """What the engine's own word on a capsule that it did not instantiate comes to."""
+    quota = memory.meter.quota
     if "shared memory" in message:
         return InvalidCapsule(
             f"{capsule.name} has a shared memory, which no quota can limit",
             remedy="build the capsule without threads",
         )
+    too_large = _MEMORY_TOO_LARGE.search(message)
+    if too_large is not None:
+        return _over_quota(capsule, int(too_large[1]) * PAGE_BYTES, quota)
+    reading = memory.meter.read()
+    if message.startswith(_NO_GC_HEAP) and reading.refused_growths:
+        needed_bytes = reading.current_bytes + reading.largest_refused_bytes
+        return _over_quota(capsule, needed_bytes, quota)
     if "table" in message:
-        return InitialTableOverQuota(
-            f"{message}: at most {quota.table_elements} elements "
-            f"under a quota of {format_size(quota.memory_bytes)}"
-        )
+        return _tables_over_quota(capsule, quota, message)
     return EngineFailure(message)
+
+
+def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialTableOverQuota:
+    tables, limit = capsule.table_bound, format_size(quota.memory_bytes)
+    shared = "" if tables < 2 else f", shared out to {tables} tables"
+    return InitialTableOverQuota(
+        f"{capsule.name}: {message}: at most {_elements_each(capsule, quota)} elements "
+        f"under a quota of {limit}{shared}"
+    )
+
+
+def _elements_each(capsule: Capsule, quota: Quota) -> int:
+    """How many elements each of its tables may have: an equal share of what the quota pays for."""
+    return quota.table_elements // max(capsule.table_bound, 1)
 
 
 def _over_quota(capsule: Capsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
     needed, limit = format_size(needed_bytes), format_size(quota.memory_bytes)
+    remedy = f"raise the quota: --max-mem {needed} or more"
+    if needed_bytes > MAX_SIZE_BYTES:
+        remedy = "no quota is so large: have it declare a smaller memory"
     return InitialMemoryOverQuota(
         f"{capsule.name} needs {needed_bytes} bytes ({needed}) to start; "
         f"its quota is {quota.memory_bytes} bytes ({limit})",
-        remedy=f"raise the quota: --max-mem {needed} or more",
+        remedy=remedy,
     )

@@ -61,9 +61,8 @@ class Lease:
         self._ledger = ledger
         self._tenancy = tenancy
         self._meter = Meter(terms.principal, terms.quota, ledger)
-        ends_at_refusal = terms.traps_on_refusal
-        self._on_refusal = (lambda: self.end(outcomes.QUOTA)) if ends_at_refusal else None
-        self._memory = LeaseMemory(self._meter, self._on_refusal)
+        self._memory = LeaseMemory(self._meter)
+        self._was_cut_off = False
         self._control = GuestControl()
         self._cause: Cause | None = None
         self._place: Place | None = None
@@ -264,7 +263,6 @@ class Lease:
             self._memory = self._kept.memory
             self._meter = self._memory.meter
             self._meter.retarget(self.terms.principal, self.terms.quota)
-            self._memory.on_refusal = self._on_refusal
         held_bytes = self._meter.read().current_bytes
         arbiter, number, priority = tenancy[:3]
         self._memory.gate = self._place = arbiter.register(self, number, priority, held_bytes)
@@ -272,17 +270,25 @@ class Lease:
 
     def _run_guest(self) -> Outcome:
         kept, self._kept = self._kept, None  # set again if another lease may use the store
-        guest = Guest(self._engine, self.capsule, self.terms, self._memory, self._control, kept)
+        on_refusal = self._cut_off if self.terms.traps_on_refusal else None
+        guest = Guest(
+            self._engine, self.capsule, self.terms, self._memory, self._control, kept, on_refusal
+        )
         try:
             outcome = guest.run(may_leave_store=self._pool_key is not None)
         finally:
             self._fuel, self._final, self._kept = guest.fuel, guest.reading, guest.left
         # A guest that is told to end while it waits for a growth is refused that growth.
-        was_cut_off = self.seat is not None and self.seat.was_refused
-        if outcome is None or was_cut_off:
+        was_turned_away = self.seat is not None and self.seat.was_refused
+        if outcome is None or was_turned_away or self._was_cut_off:
             assert self._cause is not None  # noqa: S101 - only `end` tells a guest to end
             return self._told_to_end(self._cause)
         return outcome
+
+    def _cut_off(self) -> None:
+        """The guest is refused memory, and is to end at that: it does nothing more that counts."""
+        self._was_cut_off = True
+        self.end(outcomes.QUOTA)
 
     def _leave_place(self, tenancy: "Tenancy") -> None:
         pool, key, kept = tenancy.pool, self._pool_key, self._kept
@@ -296,7 +302,10 @@ class Lease:
 
     def _told_to_end(self, cause: Cause) -> Outcome:
         asked_bytes = self._meter.read().largest_refused_bytes
-        return outcomes.told_to_end(cause.reason, self.terms.quota, asked_bytes, cause.error)
+        held_s = 0.0 if self.seat is None else self.seat.held_s
+        return outcomes.told_to_end(
+            cause.reason, self.terms.quota, asked_bytes, cause.error, held_s
+        )
 
     def _finish(self, outcome: Outcome) -> None:
         with self._lock:

@@ -31,18 +31,26 @@ REASONS = (
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED_STATUS}
 
 
+_WORTH_TELLING = 0.1
+"""What share of its deadline a guest must have been held for that to be told."""
+
 SUCCESS = (EXITED, 0)
 """Reason and exit status of a guest that succeeded."""
 
 
 class Outcome(NamedTuple):
-    """How a lease ended. `results` are those of an invoked export, as text."""
+    """How a lease ended. `results` are those of an invoked export, as text.
+
+    `exit_code` is the guest's own number, which may be larger than an exit status; None if the
+    guest did not end by itself.
+    """
 
     reason: str
     exit_status: int
     error: AtectlError | None = None
     trap: "TrapReport | None" = None
     results: tuple[str, ...] = ()
+    exit_code: int | None = None
 
 
 class Cause(NamedTuple):
@@ -56,9 +64,13 @@ class Cause(NamedTuple):
     at_s: float
 
 
-def exited(status: int, results: tuple[str, ...] = ()) -> Outcome:
-    """The guest returned, or called for its exit; only the lowest eight bits of a status count."""
-    return Outcome(EXITED, status & 0xFF, results=results)
+def exited(code: int, results: tuple[str, ...] = ()) -> Outcome:
+    """The guest returned, or called for its own exit.
+
+    A status has eight bits: it is the low ones of the guest's number, or 1 where these are 0 and
+    the number is not, so that no failure looks like success.
+    """
+    return Outcome(EXITED, code & 0xFF or int(code != 0), results=results, exit_code=code)
 
 
 def refused(error: AtectlError) -> Outcome:
@@ -82,12 +94,17 @@ def trapped(error: Exception, quota: Quota) -> Outcome:
         burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")
         return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
     detail = "" if report.reason == report.name else f" ({report.reason})"
-    fault = GuestTrapped(f"the guest trapped: {report.name}{detail}")
+    remedy = None if report.frames else "the engine knows no place in the guest where it was"
+    fault = GuestTrapped(f"the guest trapped: {report.name}{detail}", remedy=remedy)
     return Outcome(TRAPPED, fault.exit_status, fault, report)
 
 
 def told_to_end(
-    reason: str, quota: Quota, asked_bytes: int, error: AtectlError | None = None
+    reason: str,
+    quota: Quota,
+    asked_bytes: int,
+    error: AtectlError | None = None,
+    held_s: float = 0.0,
 ) -> Outcome:
     """The guest was ended for `reason`.
 
@@ -96,10 +113,10 @@ def told_to_end(
         quota: what it was granted.
         asked_bytes: its largest refused growth.
         error: the error of the outcome; None if the reason determines it.
+        held_s: how long the host had kept the guest waiting.
     """
     if reason == DEADLINE:
-        limit = format_duration(quota.deadline_s or 0)
-        error = DeadlinePassed(f"the guest was still running after {limit}")
+        error = _past_deadline(quota.deadline_s or 0, held_s)
     elif reason == QUOTA:
         error = GrowthRefused(
             f"the guest asked for {format_size(asked_bytes)} more than its quota of "
@@ -108,3 +125,14 @@ def told_to_end(
     if error is None:
         return Outcome(reason, _STATUS_WITHOUT_ERROR[reason])
     return Outcome(reason, error.exit_status, error)
+
+
+def _past_deadline(deadline_s: float, held_s: float) -> DeadlinePassed:
+    limit = format_duration(deadline_s)
+    if held_s < _WORTH_TELLING * deadline_s:
+        return DeadlinePassed(f"the guest was still running after {limit}")
+    return DeadlinePassed(
+        f"the guest had not ended after {limit}, of which the host held it for "
+        f"{format_duration(min(held_s, deadline_s))} for want of memory",
+        remedy="raise the host's limit, run fewer jobs at once, or raise --deadline",
+    )

@@ -32,6 +32,9 @@ class Ending(NamedTuple):
     """The file of the capsule, as it was given."""
     quota_bytes: int
     """The most memory that it could hold; 0 for a job that could not be read."""
+    exit_code: int | None = None
+    """The number that the guest ended with, which `exit_status` may have no room for; null if it
+    did not end by itself."""
 
 
 class Use(NamedTuple):
@@ -154,6 +157,7 @@ def run_report(
             terms.principal,
             capsule,
             terms.quota.memory_bytes,
+            outcome.exit_code,
         ),
         label=terms.label,
         use=use_of(lease.read(), lease.cpu_s, lease.wall_s, fuel),

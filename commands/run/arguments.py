@@ -80,7 +80,12 @@ TABLE = OptionTable(
         Option("--dir", "HOST[::GUEST][:ro]", "Let the guest use a folder.", "", True),
         Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
-        Option("--on-refused-growth", "fail|trap", "Let a growth fail, or end the guest.", "fail"),
+        Option(
+            "--on-refused-growth",
+            "fail|trap",
+            "Let a growth of a memory fail, or end the guest; one of a table fails.",
+            "fail",
+        ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
         LEDGER,
         Option(

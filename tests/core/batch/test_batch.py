@@ -341,6 +341,30 @@ def test_a_limit_below_the_baseline_is_refused_before_anything_runs(tmp_path: Pa
     assert not out.exists()
 
 
+def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fills.wat").write_text(
+        '(module (memory 1600) (func (export "_start") (loop (br 0))))'
+    )
+    limit = (resident_bytes() or 0) + 120 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    fills = job(1, tmp_path / "fills.wat", quota=Quota(110 * MIB, LONG_S))
+    with Batch(settings(tmp_path, budget=budget, rules=rules("park")), bare()) as batch:
+        batch.prepare([fills.capsule, CAPSULES / "hello.wat"])
+
+        def jobs() -> Iterator[JobTerms]:
+            yield fills
+            wait_until(lambda: any(row.current_bytes for row in batch.overview().rows))
+            yield job(2, CAPSULES / "hello.wat", quota=Quota(MIB, 0.4))
+
+        told = next(batch.run(jobs()))
+    assert (told.job, told.outcome.reason) == (2, "deadline")
+    assert told.outcome.error is not None
+    assert "of which the host held it for " in str(told.outcome.error)
+    assert "raise the host's limit" in told.outcome.error.remedy
+
+
 def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) -> None:
     # What this process already holds is its baseline; soft leaves 160 MiB above it.
     limit = (resident_bytes() or 0) + 200 * MIB

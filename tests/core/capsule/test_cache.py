@@ -46,7 +46,7 @@ def keep(
     cache: ArtifactCache, engine: Engine, sha256: str = SHA256, capsule: str = "some.wasm"
 ) -> None:
     content = artifact_of(engine).serialize()
-    made = Made(sha256, "module", 3, hashlib.sha256(content).hexdigest())
+    made = Made(sha256, "module", 3, True, hashlib.sha256(content).hexdigest())
     file = cache.new_artifact()
     assert file is not None
     with file:
@@ -124,7 +124,7 @@ def test_what_is_kept_is_found_as_it_was(cache: ArtifactCache, engine: Engine) -
     keep(cache, engine)
     found = cache.load(engine, SHA256)
     assert found is not None
-    assert (found.kind, found.table_bound) == ("module", 3)
+    assert (found.kind, found.table_bound, found.has_start) == ("module", 3, True)
     assert [export.name for export in found.code.exports] == ["run"]  # type: ignore[union-attr]
 
 

@@ -46,6 +46,25 @@ BUNDLES = """(component
   (core instance (export "t" (table $made "t")))
   (type $number (record (field "a" u8)))
   (instance (export "number" (type $number))))"""
+UNLIKE = """(component
+  (core module $none)
+  (core module $two (table 1 funcref) (table 1 funcref))
+  (core instance (instantiate $none))
+  (core instance (instantiate $none))
+  (core instance (instantiate $two)))"""
+PASSED_ON = """(component $outer
+  (core module $none)
+  (core module $one (table 1 funcref))
+  (component $given
+    (import "m" (core module $m))
+    (core instance (instantiate $m)))
+  (component $takes
+    (alias outer $outer $one (core module $again))
+    (export $exported "one" (core module $again))
+    (core instance (instantiate $again))
+    (core instance (instantiate $exported)))
+  (instance (instantiate $given (with "m" (core module $none))))
+  (instance (instantiate $takes)))"""
 ARGUMENTS = """(component
   (core module $one (table (export "t") 1 funcref))
   (core module $shares (import "a" "t" (table 1 funcref)))
@@ -71,6 +90,11 @@ def test_a_module_can_make_as_many_tables_as_it_defines(text: str, bound: int) -
     assert outline(binary_of(text))[:3] == ("module", False, bound)
 
 
+def test_a_start_function_is_seen() -> None:
+    assert outline(binary_of("(module (func $s) (start $s))")).has_start
+    assert not outline(binary_of("(module (func $s))")).has_start
+
+
 @pytest.mark.parametrize(
     ("text", "bound"),
     [
@@ -79,13 +103,17 @@ def test_a_module_can_make_as_many_tables_as_it_defines(text: str, bound: int) -
         (TWICE, 4),
         (NESTED, 3),
         (BUNDLES, 1),
+        (UNLIKE, 2),
+        (PASSED_ON, 3),
     ],
 )
 def test_a_component_makes_tables_once_for_each_instantiation(text: str, bound: int) -> None:
     assert outline(binary_of(text))[:3] == ("component", False, bound)
 
 
-@pytest.mark.parametrize("text", [TWICE, NESTED, OUTER_SIBLING, BUNDLES, ARGUMENTS])
+@pytest.mark.parametrize(
+    "text", [TWICE, NESTED, OUTER_SIBLING, BUNDLES, ARGUMENTS, UNLIKE, PASSED_ON]
+)
 def test_a_component_can_be_instantiated_within_its_bound(text: str) -> None:
     engine = Engine()
     store = Store(engine)

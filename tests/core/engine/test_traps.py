@@ -236,6 +236,15 @@ def test_a_trap_made_by_the_host_is_described_by_its_message() -> None:
     )
 
 
+def test_a_name_ends_at_a_colon_but_not_within_brackets() -> None:
+    for said, name in (
+        ("Pointer not aligned to Region { start: 1, len: 4 }",) * 2,
+        ("resource table: no such handle (index: 3)", "resource table"),
+        ("closed } before: it opened {", "closed } before: it opened {"),
+    ):
+        assert traps.describe(wasmtime.Trap(said)).name == name
+
+
 def test_a_trap_code_that_the_python_part_does_not_know_does_not_matter(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -72,3 +72,43 @@ def test_a_trap_in_the_start_function_is_the_guests(engine: Engine, tmp_path: Pa
     traps = written(tmp_path, "(module (func $s unreachable) (start $s))")
     with pytest.raises(Trap):
         start(engine, traps, Quota(PAGE))
+
+
+@pytest.mark.parametrize("pages", [0x1000000000000, 0xFFFFFFFFFFFF])
+def test_a_memory_larger_than_any_quota_is_over_it(
+    engine: Engine, tmp_path: Path, pages: int
+) -> None:
+    huge = written(tmp_path, f"(module (memory i64 {pages}))")
+    with pytest.raises(InitialMemoryOverQuota, match=f"needs {pages * PAGE} bytes") as it:
+        start(engine, huge, Quota(4 * PAGE))
+    assert "no quota is so large" in it.value.remedy
+
+
+@pytest.mark.parametrize(
+    "holder",
+    ["(global (ref $a) {constant})", "(table 10 (ref null $a) {constant})"],
+)
+def test_an_object_over_the_quota_that_a_constant_makes_is_over_the_quota(
+    engine: Engine, tmp_path: Path, holder: str
+) -> None:
+    constant = "(array.new_default $a (i32.const 100000000))"
+    text = f"(module (type $a (array i8)) {holder.format(constant=constant)})"
+    with pytest.raises(InitialMemoryOverQuota, match=r"needs 1\d{8} bytes"):
+        start(engine, written(tmp_path, text), Quota(4 * PAGE))
+
+
+def test_the_elements_that_a_table_may_have_are_told_as_they_are(
+    engine: Engine, tmp_path: Path
+) -> None:
+    two = written(tmp_path, "(module (table 1 funcref) (table 1025 funcref))")
+    with pytest.raises(InitialTableOverQuota, match=r"at most 1024 elements .* to 2 tables"):
+        start(engine, two, Quota(PAGE))
+
+
+def test_tables_that_no_instance_makes_take_no_share_of_the_quota(
+    engine: Engine, tmp_path: Path
+) -> None:
+    instances = "(core instance (instantiate $none))" * 400
+    text = f"""(component (core module $none) (core module $one (table 5808 funcref))
+      {instances} (core instance (instantiate $one)))"""
+    start(engine, written(tmp_path, text), Quota(64 << 20))

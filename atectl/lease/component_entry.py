@@ -1,0 +1,119 @@
+"""What is called in a component: its command, or an export by name; and what cannot be."""
+
+import re
+from typing import Any
+
+from atectl.capsule.loading import Capsule
+from atectl.engine.bindings import is_async
+from atectl.engine.metered import Engine
+from atectl.errors import NoEntryPoint, NotInvokable
+from atectl.lease.outcome import Outcome, exited
+from atectl.lease.started import Started, no_entry_point, unknown_export
+
+_COMMAND = "wasi:cli/run@0.2."
+_LATER_COMMAND = re.compile(r"wasi:cli/run@(?!0\.[0-2]\.)")
+_SERVER = re.compile(r"wasi:http/(incoming-)?handler@")
+_ASYNC = "is async, and the engine as Python has it cannot drive async exports"
+_ASYNC_REMEDY = "build it for WASI 0.2 (wasm32-wasip2), without async exports"
+
+
+def command(engine: Engine, capsule: Capsule) -> Any:
+    """Where the `run` of a WASI 0.2 command is; nothing of the component runs.
+
+    Raises:
+        NoEntryPoint: there is none, or not of the type that it is to have (exit 126).
+    """
+    component: Any = capsule.code
+    exports = component.type.exports(engine.native)
+    for name, extern in exports.items():
+        if name.startswith(_COMMAND):
+            _require_run(engine, capsule, name, extern)
+            return component.get_export_index("run", component.get_export_index(name))
+    for name in exports:
+        if _LATER_COMMAND.match(name):
+            raise NoEntryPoint(
+                f"{capsule.name} exports {name}, a later WASI than 0.2: its run {_ASYNC}",
+                remedy=_ASYNC_REMEDY,
+            )
+        if _SERVER.match(name):
+            raise NoEntryPoint(
+                f"{capsule.name} is a server: it exports {name}, and no wasi:cli/run to run",
+                remedy="a host that serves WASI HTTP runs it; atectl runs commands",
+            )
+    raise no_entry_point(engine, capsule, "wasi:cli/run@0.2")
+
+
+def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> None:
+    """Do nothing if the interface has a `run` that takes nothing and returns a bare result."""
+    from wasmtime.component import ComponentInstanceType, FuncType, ResultType
+
+    interface = _type_of(extern)
+    functions = (
+        interface.exports(engine.native) if isinstance(interface, ComponentInstanceType) else {}
+    )
+    run = _type_of(functions["run"]) if "run" in functions else None
+    if not isinstance(run, FuncType):
+        raise NoEntryPoint(f"{capsule.name} exports {name}, which has no function run")
+    if is_async(run):
+        raise NoEntryPoint(f"{capsule.name}: the run of {name} {_ASYNC}", remedy=_ASYNC_REMEDY)
+    result = run.result
+    is_bare = isinstance(result, ResultType) and result.ok is None and result.err is None
+    if run.params or not is_bare:
+        raise NoEntryPoint(
+            f"{capsule.name}: the run of {name} is not of the type that a command has, which is "
+            "func() -> result"
+        )
+
+
+def invoked(engine: Engine, capsule: Capsule, name: str) -> Any:
+    """Where the export `name` is, which may be `INTERFACE#NAME`; nothing of the component runs.
+
+    Raises:
+        UnknownExport: there is no such function (exit 2).
+        NotInvokable: it is async (exit 2).
+    """
+    from wasmtime.component import ComponentInstanceType, FuncType
+
+    component: Any = capsule.code
+    interface, separator, function_name = name.rpartition("#")
+    owner, index, items = None, None, component.type.exports(engine.native)
+    if separator:
+        found = _type_of(items[interface]) if interface in items else None
+        items = found.exports(engine.native) if isinstance(found, ComponentInstanceType) else {}
+        owner = component.get_export_index(interface)
+    type_ = _type_of(items[function_name]) if function_name in items else None
+    if isinstance(type_, FuncType):
+        index = component.get_export_index(function_name, owner)
+    if index is None:
+        raise unknown_export(engine, capsule, name)
+    if is_async(type_):
+        raise NotInvokable(f"{name} {_ASYNC}", remedy=_ASYNC_REMEDY)
+    return index
+
+
+def call_command(started: Started, index: Any) -> Outcome:
+    """Run the command; a `run` that returns an error ends with 1."""
+    result = started.instance.get_func(started.store, index)(started.store)
+    return exited(int(result.tag == "err"))
+
+
+def call_invoked(started: Started, index: Any, words: list[str]) -> Outcome:
+    """Call the function with typed arguments.
+
+    Raises:
+        BadInvokeArgument, NotInvokable: the words do not fit its parameters (exit 2).
+    """
+    from atectl.invoke.words import component_arguments, component_results
+
+    function = started.instance.get_func(started.store, index)
+    type_ = function.type(started.store)
+    arguments = component_arguments(type_, words)
+    value = function(started.store, *arguments)
+    return exited(0, tuple(component_results(type_, value)))
+
+
+def _type_of(extern: Any) -> Any:
+    try:
+        return extern.ty
+    except TypeError:  # a kind of type that wasmtime has and its Python part has not
+        return None
