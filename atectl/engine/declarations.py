@@ -139,6 +139,7 @@ DECLARED = {
     "wasmtime_component_func_post_return": "function *wasmtime_error *wasmtime_component_func *wasmtime_context",
     "wasmtime_component_func_t": "alias wasmtime_component_func",
     "wasmtime_component_func_type": "function *wasmtime_component_func_type_t *wasmtime_component_func *wasmtime_context",
+    "wasmtime_component_func_type_async": "function bool *wasmtime_component_func_type_t",
     "wasmtime_component_func_type_delete": "function void *wasmtime_component_func_type_t",
     "wasmtime_component_func_type_param_count": "function size_t *wasmtime_component_func_type_t",
     "wasmtime_component_func_type_param_nth": "function bool *wasmtime_component_func_type_t size_t **char *size_t *wasmtime_component_valtype_t",
