@@ -386,7 +386,7 @@ complete -c atectl -n '__atectl_at "run"' -l compile-deadline -r -f -d 'Longest 
 complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -d 'Let the guest use a folder'
 complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
-complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Let a growth fail, or end the guest'
+complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Let a growth of a memory fail, or end the guest'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
