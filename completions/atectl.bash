@@ -21,7 +21,7 @@ _atectl_grammar() {
         flags=('--version' '--help' '-h')
         ;;
     'run')
-        flags=('--live' '--no-live' '--raw-output' '--no-cache' '--help' '-h')
+        flags=('--lock-strict' '--live' '--no-live' '--raw-output' '--no-cache' '--help' '-h')
         values=(
             '--max-mem=nothing'
             '--principal=candidates principal'
@@ -270,7 +270,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks hold')
-        flags=('--help' '-h')
+        flags=('--strict' '--help' '-h')
         values=(
             '--ttl=nothing'
             '--deadline=nothing'

@@ -213,6 +213,7 @@ set -g __atectl_flags \
     '--version' \
     '--help' \
     '-h' \
+    'run --lock-strict' \
     'run --live' \
     'run --no-live' \
     'run --raw-output' \
@@ -276,6 +277,7 @@ set -g __atectl_flags \
     'locks release -y' \
     'locks release --help' \
     'locks release -h' \
+    'locks hold --strict' \
     'locks hold --help' \
     'locks hold -h' \
     'locks audit --help' \
@@ -390,10 +392,11 @@ complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail tr
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
-complete -c atectl -n '__atectl_at "run"' -l lock-wait -r -f -d 'How long to wait for a lock that is held'
+complete -c atectl -n '__atectl_at "run"' -l lock-wait -r -f -d 'How long to wait for a lock that is held, or a server that is out'
+complete -c atectl -n '__atectl_at "run"' -l lock-strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
 complete -c atectl -n '__atectl_at "run"' -l lock-ttl -r -f -d 'How long after atectl dies the lock expires'
 complete -c atectl -n '__atectl_at "run"' -l lock-prefix -r -f -d 'What the keys of actor locks begin with'
-complete -c atectl -n '__atectl_at "run"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "run"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "run"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "run"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "run"' -l redis-cert -r -F -d 'The client certificate (PEM)'
@@ -549,7 +552,7 @@ complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewi
 complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-cert -r -F -d 'The client certificate (PEM)'
@@ -563,7 +566,7 @@ complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table 
 complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-cert -r -F -d 'The client certificate (PEM)'
@@ -581,7 +584,7 @@ complete -c atectl -n '__atectl_at "locks release"' -l probe -r -f -d 'Time betw
 complete -c atectl -n '__atectl_at "locks release"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks release"' -l ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-cert -r -F -d 'The client certificate (PEM)'
@@ -592,10 +595,11 @@ complete -c atectl -n '__atectl_at "locks release"' -l help -s h -d 'Show this m
 
 complete -c atectl -n '__atectl_at "locks hold"' -l ttl -r -f -d 'The lock frees itself this long after atectl dies'
 complete -c atectl -n '__atectl_at "locks hold"' -l deadline -r -f -d 'How long the command may run'
-complete -c atectl -n '__atectl_at "locks hold"' -l wait -r -f -d 'How long to wait for a lock that is held'
+complete -c atectl -n '__atectl_at "locks hold"' -l wait -r -f -d 'How long to wait for a lock that is held, or a server that is out'
 complete -c atectl -n '__atectl_at "locks hold"' -l principal -r -f -a '(__atectl_ask "locks hold" principal)' -d 'Whose work it is'
 complete -c atectl -n '__atectl_at "locks hold"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks hold"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks hold"' -l strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
+complete -c atectl -n '__atectl_at "locks hold"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-cert -r -F -d 'The client certificate (PEM)'
@@ -606,7 +610,7 @@ complete -c atectl -n '__atectl_at "locks hold"' -l help -s h -d 'Show this mess
 
 complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "locks audit"' -l limit -r -f -d 'Show at most N rows'
-complete -c atectl -n '__atectl_at "locks audit"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, a cluster\'s node or a Sentinel (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks audit"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-cert -r -F -d 'The client certificate (PEM)'

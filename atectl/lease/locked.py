@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.errors import AtectlError
 from atectl.lease.outcome import LOCK_LOST
-from atectl.locks.errors import BadLockTtl, LockBusy, LockLost
+from atectl.locks.errors import BadLockTtl, LockLost
 from atectl.locks.heartbeat import LockTimes
 from atectl.locks.holder_record import own_holder
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
+from atectl.locks.keys import OtherForms
+from atectl.locks.patience import Patience, opened
 
 if TYPE_CHECKING:
     from atectl.lease.lease import Lease
@@ -28,12 +30,23 @@ _LOOK_S = 0.05
 
 
 class LockWanted(NamedTuple):
-    """The lock that is to be held. With `wait_s` None, a busy lock is not waited for."""
+    """The lock that is to be held.
+
+    Attributes:
+        actor: whose lock it is, for messages.
+        key: of the lock.
+        ttl_s: its TTL, in seconds.
+        wait_s: how long to wait for it, in seconds; None to be refused if it is busy.
+        others: the other forms that the key can have.
+        is_strict: refuse it while a lock of another form is held.
+    """
 
     actor: str
     key: str
     ttl_s: float
     wait_s: float | None
+    others: OtherForms = OtherForms()
+    is_strict: bool = False
 
 
 class LeaseLock:
@@ -98,7 +111,8 @@ def locked(
     open_connection: Callable[[], "RedisConnection"],
     wanted: LockWanted,
     lease: "Lease",
-    on_busy: Callable[[LockBusy], None],
+    on_wait: Callable[[AtectlError], None],
+    on_warning: Callable[[AtectlError], None],
 ) -> Iterator[LeaseLock | None]:
     """Hold an actor's lock for a lease; None if the lease was told to end while it waited.
 
@@ -106,7 +120,8 @@ def locked(
         open_connection: connects to the server that keeps the lock.
         wanted: which lock, and how long to wait for it.
         lease: whose guest is to run under it.
-        on_busy: called once if somebody else holds it and it is waited for.
+        on_wait: told what is waited for: somebody else holds it, or no server answers.
+        on_warning: told what does not keep the guest from being run.
 
     Raises:
         LockBusy: somebody else holds it (exit 75).
@@ -115,9 +130,17 @@ def locked(
     """
     if wanted.ttl_s < MIN_TTL_S:
         raise BadLockTtl(f"--lock-ttl {wanted.ttl_s:g}s is too short; the least is 2s")
-    with open_connection() as connection:
+    patience = None
+    if wanted.wait_s is not None:
+        patience = Patience(wanted.wait_s, sleep=lambda s: _sleep(s, lease), on_wait=on_wait)
+    try:
+        connection = opened(open_connection, patience)
+    except InterruptedError:
+        yield None
+        return
+    with connection:
         try:
-            lock = _acquire(connection, wanted, lease, on_busy)
+            lock = _acquire(connection, wanted, lease, patience, on_warning)
         except InterruptedError:
             yield None
             return
@@ -132,7 +155,8 @@ def _acquire(
     connection: "RedisConnection",
     wanted: LockWanted,
     lease: "Lease",
-    on_busy: Callable[[LockBusy], None],
+    patience: Patience | None,
+    on_warning: Callable[[AtectlError], None],
 ) -> HeldLock:
     # Without the guest's arguments, which may be secret: many may read the locks.
     command = f"atectl run {lease.capsule.name}"
@@ -142,16 +166,12 @@ def _acquire(
         holder=own_holder(command, lease.terms.principal),
         times=LockTimes(wanted.ttl_s),
         deadline_s=lease.terms.quota.deadline_s,
+        others=wanted.others,
+        is_strict=wanted.is_strict,
     )
-    if wanted.wait_s is None:
-        return acquire(connection, terms)
-    return acquire_within(
-        connection,
-        terms,
-        wanted.wait_s,
-        sleep=lambda seconds: _sleep(seconds, lease),
-        on_busy=on_busy,
-    )
+    if patience is None:
+        return acquire(connection, terms, on_warning=on_warning)
+    return acquire_within(connection, terms, patience, on_warning=on_warning)
 
 
 def _sleep(seconds: float, lease: "Lease") -> None:

@@ -144,8 +144,7 @@ class LockAudit:
             AuditUnreadable: the file cannot be read (exit 125).
             AtectlError: the server cannot be asked (exit 125).
         """
-        with self._connection.translated():
-            entries: Any = self._connection.client.xrange(STREAM)
+        entries: Any = self._connection.client.xrange(STREAM)
         shared = (fields.get(b"note", b"") for _, fields in entries)
         return merged({FILE: notes_of(read_lines(self._path)), SHARED: notes_of(shared)})
 
@@ -157,11 +156,9 @@ class LockAudit:
             raise AuditUnwritable(f"{self._path} cannot be written: {reason}") from None
 
     def _append_to_stream(self, line: str) -> None:
-
-        with self._connection.translated():
-            self._connection.client.xadd(
-                STREAM, {"note": line}, maxlen=STREAM_ENTRIES, approximate=True
-            )
+        self._connection.client.xadd(
+            STREAM, {"note": line}, maxlen=STREAM_ENTRIES, approximate=True
+        )
 
 
 def append_line(path: Path, line: bytes) -> None:

@@ -11,12 +11,14 @@ from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.keys import (
     ACTOR_PREFIX,
     DEFAULT_PREFIX,
+    WORKER_PREFIX,
     ActorName,
     actor_of_lock,
     actor_of_record,
     companion_keys,
     glob_escaped,
     key_bytes,
+    key_patterns,
     key_text,
     lock_key,
     parse_actor,
@@ -25,7 +27,7 @@ from atectl.locks.keys import (
 from atectl.locks.listing import Probe, second_look
 from atectl.locks.lock import Actor, Lock, stranded
 from atectl.locks.reading import LockReader
-from atectl.redis.reading import get_values, scan_keys
+from atectl.redis.reading import Gap, Reading
 from atectl.system.clock import boottime
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class LockDetails(NamedTuple):
         actors: all actors of that name, in any atespace.
         workers: the workers of these actors.
         warnings: what to know about the server: words that `locks show` explains.
+        incomplete: what could not be read.
     """
 
     keys: tuple[str, ...]
@@ -62,6 +65,7 @@ class LockDetails(NamedTuple):
     actors: tuple[Actor, ...]
     workers: tuple[Worker, ...]
     warnings: tuple[str, ...] = ()
+    incomplete: tuple[Gap, ...] = ()
 
     def only_lock(self) -> Lock:
         """The one lock that was found.
@@ -103,15 +107,19 @@ def lock_details(
         UnknownLock: there is neither a lock nor a record of this actor (exit 1).
         AtectlError: the server cannot be asked (exit 125).
     """
-    details = _first_look(connection, wanted, prefix, lock_ttl_s, clock)
-    if probe is None:
-        return details
-    again = second_look(connection, details.locks, probe, lock_ttl_s=lock_ttl_s, clock=clock)
-    return details._replace(locks=tuple(again))
+    reading = Reading(connection)
+    details = _first_look(reading, wanted, prefix, lock_ttl_s, clock)
+    details = details._replace(warnings=_warnings(connection))
+    if probe is not None:
+        again = second_look(
+            reading, details.locks, probe, prefix=prefix, lock_ttl_s=lock_ttl_s, clock=clock
+        )
+        details = details._replace(locks=tuple(again))
+    return details._replace(incomplete=reading.incomplete)
 
 
 def _first_look(
-    connection: "RedisConnection",
+    reading: Reading,
     wanted: str,
     prefix: str,
     lock_ttl_s: float,
@@ -119,25 +127,24 @@ def _first_look(
 ) -> LockDetails:
     is_key = wanted.startswith(prefix)
     actor = actor_of_lock(wanted, prefix) if is_key else parse_actor(wanted, prefix)
-    same_named = _same_named(connection, actor.name) if actor is not None else ()
+    same_named = _same_named(reading, actor.name) if actor is not None else ()
     if is_key or actor is None:
         keys = [wanted]
     else:
-        keys = _possible_keys(connection, actor, same_named, prefix)
-    found = list(LockReader(connection, prefix, clock).read([key_bytes(key) for key in keys]))
+        keys = _possible_keys(reading, actor, same_named, prefix)
+    found = list(LockReader(reading, prefix, clock).read([key_bytes(key) for key in keys]))
     locks = [_with_actors(lock, same_named).judged(None, lock_ttl_s) for lock in found]
     meant = [each for each in same_named if actor is not None and _is_meant(each.name, actor)]
     if not locks:
         locks = [stranded(each) for each in meant if each.record.is_transitional]
     if not locks and not meant:
-        raise _unknown(connection, wanted, prefix)
+        raise _unknown(reading, wanted, prefix)
     return LockDetails(
         keys=tuple(keys),
         locks=tuple(locks),
-        fences=_fences(connection, keys),
+        fences=_fences(reading, keys, prefix),
         actors=tuple(same_named),
-        workers=tuple(_workers(connection, same_named)),
-        warnings=_warnings(connection),
+        workers=tuple(_workers(reading, same_named)),
     )
 
 
@@ -146,10 +153,10 @@ def _warnings(connection: "RedisConnection") -> tuple[str, ...]:
     return tuple(word for word, holds in found.items() if holds)
 
 
-def _same_named(connection: "RedisConnection", name: str) -> tuple[Actor, ...]:
+def _same_named(reading: Reading, name: str) -> tuple[Actor, ...]:
     """The actors of this name, in the order of their atespaces."""
-    keys = sorted(scan_keys(connection, f"{ACTOR_PREFIX}*:{glob_escaped(name)}"))
-    values = get_values(connection, keys)
+    keys = sorted(reading.scan_keys(f"{ACTOR_PREFIX}*:{glob_escaped(name)}"))
+    values = reading.get_values(keys, f"{ACTOR_PREFIX}*")
     named = [actor_of_record(key_text(key)) for key in keys]
     return tuple(
         Actor(actor, decode_actor(value))
@@ -159,13 +166,13 @@ def _same_named(connection: "RedisConnection", name: str) -> tuple[Actor, ...]:
 
 
 def _possible_keys(
-    connection: "RedisConnection", actor: ActorName, same_named: Iterable[Actor], prefix: str
+    reading: Reading, actor: ActorName, same_named: Iterable[Actor], prefix: str
 ) -> list[str]:
     older = lock_key(ActorName(None, actor.name), prefix)
     if actor.atespace is not None:
         return [lock_key(actor, prefix), older]
     pattern = f"{glob_escaped(prefix)}*:{glob_escaped(actor.name)}"
-    present = (key_text(key) for key in scan_keys(connection, pattern))
+    present = (key_text(key) for key in reading.scan_keys(pattern))
     locked = [key for key in present if actor_of_lock(key, prefix) is not None]
     recorded = [lock_key(each.name, prefix) for each in same_named]
     return [older, *sorted({*locked, *recorded})]
@@ -179,10 +186,9 @@ def _is_meant(name: ActorName, actor: ActorName) -> bool:
     return name.name == actor.name and actor.atespace in (None, name.atespace)
 
 
-def _fences(connection: "RedisConnection", keys: list[str]) -> dict[str, int]:
-    formed = [key for key in keys if "{" not in key and "}" not in key]
-    fences = [key_bytes(companion_keys(key).fence) for key in formed]
-    numbers = zip(formed, get_values(connection, fences), strict=True)
+def _fences(reading: Reading, keys: list[str], prefix: str) -> dict[str, int]:
+    fences = [key_bytes(companion_keys(key).fence) for key in keys]
+    numbers = zip(keys, reading.get_values(fences, key_patterns(prefix)[1]), strict=True)
     return {
         key: int(number)
         for key, number in numbers
@@ -190,7 +196,7 @@ def _fences(connection: "RedisConnection", keys: list[str]) -> dict[str, int]:
     }
 
 
-def _workers(connection: "RedisConnection", actors: Iterable[Actor]) -> list[Worker]:
+def _workers(reading: Reading, actors: Iterable[Actor]) -> list[Worker]:
     keys = [
         key
         for actor in actors
@@ -198,7 +204,7 @@ def _workers(connection: "RedisConnection", actors: Iterable[Actor]) -> list[Wor
             actor.record.pod_namespace, actor.record.pool, actor.record.pod, actor.record.pod_uid
         )
     ]
-    values = get_values(connection, [key.encode() for key in keys])
+    values = reading.get_values([key.encode() for key in keys], f"{WORKER_PREFIX}*")
     return [
         Worker(key, decode_worker(value))
         for key, value in zip(keys, values, strict=True)
@@ -206,12 +212,12 @@ def _workers(connection: "RedisConnection", actors: Iterable[Actor]) -> list[Wor
     ]
 
 
-def _unknown(connection: "RedisConnection", wanted: str, prefix: str) -> UnknownLock:
+def _unknown(reading: Reading, wanted: str, prefix: str) -> UnknownLock:
     locks = (
         actor_of_lock(key_text(key), prefix)
-        for key in scan_keys(connection, f"{glob_escaped(prefix)}*")
+        for key in reading.scan_keys(f"{glob_escaped(prefix)}*")
     )
-    records = (actor_of_record(key_text(key)) for key in scan_keys(connection, f"{ACTOR_PREFIX}*"))
+    records = (actor_of_record(key_text(key)) for key in reading.scan_keys(f"{ACTOR_PREFIX}*"))
     known = [
         str(x) for names in (locks, records) for x in islice(filter(None, names), _NAMES_COMPARED)
     ]

@@ -1,4 +1,4 @@
-"""What goes wrong with actor locks: E114 to E116, and E520 to E546."""
+"""What goes wrong with actor locks: E114 to E116, and E520 to E547."""
 
 from atectl.errors import AtectlError, UsageError
 
@@ -87,6 +87,17 @@ class LockBusy(AtectlError):
     exit_status = 75
     example = "atectl locks hold demo/web -- ./deploy.sh, while another deploys"
     default_remedy = "wait for it: `locks hold --wait 30s`, or `run --lock-wait 30s`"
+
+
+class OtherFormHeld(LockBusy):
+    """A lock is held that may be of the same actor, with another form of its key."""
+
+    code = "E547"
+    example = "atectl locks hold staging/web, while somebody holds lock:actor:web"
+    default_remedy = (
+        "wait until it is free, or find out whether it is another actor: `atectl locks show KEY`; "
+        "--strict refuses to begin (with `run`: --lock-strict)"
+    )
 
 
 class LockLost(AtectlError):

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from atectl.errors import AtectlError
 from atectl.guard.child import GuardedChild
 from atectl.guard.errors import GuardGone
-from atectl.locks.errors import LockBusy, LockDeadline, LockLost
+from atectl.locks.errors import LockDeadline, LockLost
 from atectl.locks.heartbeat import TICK_S
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
+from atectl.locks.patience import Patience, opened
 from atectl.system.clock import boottime
 from atectl.units import format_duration
 
@@ -60,47 +61,52 @@ class HeldEnd(NamedTuple):
 
 
 def hold(
-    connection: "RedisConnection",
+    open_connection: "Callable[[], RedisConnection]",
     terms: LockTerms,
     words: Sequence[str],
     environment: Mapping[str, str],
     signals: Signals,
     *,
     wait_s: float | None,
-    on_busy: Callable[[LockBusy], None],
+    on_wait: Callable[[AtectlError], None],
+    on_warning: Callable[[AtectlError], None],
 ) -> HeldEnd:
     """Take a lock and run a command under it: see `run_held`.
 
     A signal that ends a command ends the wait, with the status that the command would have had.
 
     Args:
-        connection: where the lock is.
+        open_connection: connects to where the lock is.
         terms: on which it is taken.
         words: the command and its arguments.
         environment: of the command, to which the variables of the lock are added.
         signals: those that are meant for the command.
-        wait_s: how long to wait for a lock that is held, in seconds; None not to wait.
-        on_busy: told once that there is something to wait for.
+        wait_s: how long to wait for a lock that is held, or a server that does not answer, in
+            seconds; None not to wait.
+        on_wait: told what is waited for.
+        on_warning: told what does not keep the command from being run.
 
     Raises:
         LockBusy: somebody else holds the lock, to the end of the wait (exit 75).
         AtectlError: the server could not be asked (exit 125).
         HeldCommandNotFound, HeldCommandNotExecutable: as `run_held` (exit 127, 126).
     """
-    if wait_s is None:
-        lock = acquire(connection, terms)
-    else:
+    patience = None
+    if wait_s is not None:
+        patience = Patience(wait_s, sleep=lambda s: _sleep(s, signals), on_wait=on_wait)
+    try:
+        connection = opened(open_connection, patience)
+    except _Ended as ended:
+        return HeldEnd(128 + ended.number)
+    with connection:
         try:
-            lock = acquire_within(
-                connection,
-                terms,
-                wait_s,
-                sleep=lambda seconds: _sleep(seconds, signals),
-                on_busy=on_busy,
-            )
+            if patience is None:
+                lock = acquire(connection, terms, on_warning=on_warning)
+            else:
+                lock = acquire_within(connection, terms, patience, on_warning=on_warning)
         except _Ended as ended:
             return HeldEnd(128 + ended.number)
-    return run_held(lock, words, environment, signals)
+        return run_held(lock, words, environment, signals)
 
 
 class _Ended(Exception):

@@ -11,18 +11,22 @@ first one learns of that at its next renewal; until then both may be working. A 
 forgotten in the same way starts from the beginning.
 """
 
-import random
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atectl.errors import AtectlError
-from atectl.locks.errors import LockBusy, LockLost
+from atectl.locks.errors import LockBusy, LockLost, OtherFormHeld
 from atectl.locks.heartbeat import Heartbeat, LockTimes
 from atectl.locks.holder_record import Holder, HolderRecord, pairs, parse_holder
-from atectl.locks.keys import companion_keys
+from atectl.locks.keys import OtherForms, companion_keys
+from atectl.locks.other_forms import refuse_others
+from atectl.locks.patience import Patience, outage_poll_s, poll_s
 from atectl.locks.scripts import source_of
+from atectl.redis.errors import PASSING, RedisSlotMoving, nonsense
 from atectl.system.clock import boottime
 from atectl.units import format_duration
 
@@ -35,10 +39,14 @@ _RELEASES = 2
 _SHORTEST_TIMEOUT_S = 0.25
 """A busy machine may need this long to connect."""
 
-_LONGEST_POLL_S = 1.0
-_SHORTEST_POLL_S = 0.02
+LEARN_EVERY_S = 60.0
+"""How often the holder of a lock learns which servers there are, to have them in an outage."""
 
 Renewed = Callable[[float], None]
+
+
+def _warn_nobody(_warning: AtectlError) -> None:
+    """The callback for a holder that nobody wants to be warned."""
 
 
 def _tell_nobody(_kill_by: float) -> None:
@@ -54,6 +62,8 @@ class LockTerms(NamedTuple):
         holder: what the record beside it says.
         times: its TTL, and what follows from that.
         deadline_s: how long the work may take, in seconds; None for any time.
+        others: the other forms that the key can have.
+        is_strict: refuse it while a lock of another form is held.
     """
 
     actor: str
@@ -61,6 +71,8 @@ class LockTerms(NamedTuple):
     holder: Holder
     times: LockTimes
     deadline_s: float | None
+    others: OtherForms = OtherForms()
+    is_strict: bool = False
 
 
 class LockSeen(NamedTuple):
@@ -93,6 +105,8 @@ class HeldLock:
         self._renew_source = source_of("renew")
         self._release_source = source_of("release")
         self._own: RedisConnection | None = None
+        self._clock = clock
+        self._learned_at = proved_at
         self._on_renewed: Renewed = _tell_nobody
         self._heartbeat = Heartbeat(
             terms.times,
@@ -142,14 +156,41 @@ class HeldLock:
                 self._own = self._connection.fresh(timeout_s=timeout_s, retries=0)
             renew = self._own.script(self._renew_source)
             answer = renew(self._keys, [self.token, str(times.ttl_ms)])
+        except RedisSlotMoving:
+            answer = self._renew_alone(self._own)
         except AtectlError:
             # A new connection finds out again which server is the primary.
             self._forget_own_connection()
             raise
+        if answer not in (0, 1, -1):
+            raise nonsense(self._connection.address, "the script that renews a lock")
         if answer == 0:
             raise LockLost("the lock is gone: it was released by force, or the server forgot it")
         if answer != 1:
             raise LockLost("the lock is somebody else's now")
+        self._learn(self._own)
+
+    def _renew_alone(self, connection: "RedisConnection | None") -> Any:
+        """Renew the lock without its holder record.
+
+        While a slot is being moved, a script with a key that is there and one that is not is
+        refused. One with a single key works on either side. The record is there for people.
+        """
+        if connection is None:
+            return None
+        ttl_ms = str(self.terms.times.ttl_ms)
+        answer = connection.script(self._renew_source)(self._keys[:1], [self.token, ttl_ms])
+        with suppress(AtectlError):
+            connection.client.execute_command("PEXPIRE", self._keys[1], ttl_ms)
+        return answer
+
+    def _learn(self, connection: "RedisConnection | None") -> None:
+        """Learn of new servers now and then: in an outage, those known at first may all be gone."""
+        now = self._clock()
+        if connection is not None and now - self._learned_at >= LEARN_EVERY_S:
+            self._learned_at = now
+            with suppress(AtectlError):
+                connection.look_anew()
 
     def _release(self) -> None:
         # The heartbeat's connection is in use. The other may have been idle for too long, and so be
@@ -157,7 +198,7 @@ class HeldLock:
         connection = self._own or self._connection
         for attempt in range(_RELEASES):
             try:
-                answer = connection.script(self._release_source)(self._keys, [self.token])
+                answer = self._ask_release(connection)
             except AtectlError as error:
                 if attempt == _RELEASES - 1:
                     within = format_duration(self.terms.times.ttl_s)
@@ -173,6 +214,14 @@ class HeldLock:
                     return
                 raise LockLost("when the work ended, it no longer had the lock")
 
+    def _ask_release(self, connection: "RedisConnection") -> Any:
+        release = connection.script(self._release_source)
+        try:
+            return release(self._keys, [self.token])
+        except RedisSlotMoving:
+            # As for a renewal: the record alone expires by itself.
+            return release(self._keys[:1], [self.token])
+
     def _forget_own_connection(self) -> None:
         if self._own is not None:
             self._own.close()
@@ -186,12 +235,19 @@ def acquire(
     connection: "RedisConnection",
     terms: LockTerms,
     *,
+    on_warning: Callable[[AtectlError], None] = _warn_nobody,
     clock: Callable[[], float] = boottime,
 ) -> HeldLock:
     """Take a lock that is free.
 
+    Args:
+        connection: where the lock is.
+        terms: how it is taken.
+        on_warning: told if a lock with another form of the actor's key is held, too.
+        clock: seconds of a clock that nobody sets and that counts while the machine sleeps.
+
     Raises:
-        LockBusy: somebody else holds it (exit 75).
+        LockBusy: somebody else holds it; or one of another form, if the terms are strict (exit 75).
         AtectlError: the server could not be asked (exit 125). If it has given the lock all the
             same, the lock frees itself within its TTL.
     """
@@ -199,63 +255,43 @@ def acquire(
     taken = _try(connection, terms, token, clock)
     if isinstance(taken, LockSeen):
         raise busy(terms, taken)
-    return taken
+    return _alone(connection, taken, on_warning)
 
 
 def acquire_within(
     connection: "RedisConnection",
     terms: LockTerms,
-    wait_s: float,
+    patience: Patience,
     *,
-    sleep: Callable[[float], None],
-    on_busy: Callable[[LockBusy], None],
+    on_warning: Callable[[AtectlError], None] = _warn_nobody,
     clock: Callable[[], float] = boottime,
-    random_unit: Callable[[], float] = random.random,
 ) -> HeldLock:
-    """Take a lock. If it is held, wait until it is free.
+    """Take a lock. If it is held, or the server does not answer, wait.
 
     Args:
         connection: where the lock is.
         terms: how it is taken.
-        wait_s: the longest wait, in seconds.
-        sleep: waits for so many seconds. It may raise an exception to give up.
-        on_busy: called once, if the lock is held, with who holds it.
+        patience: how long to wait.
+        on_warning: as for `acquire`.
         clock: seconds of a clock that nobody sets and that counts while the machine sleeps.
-        random_unit: returns random numbers from 0 to 1, so that several who wait do not all ask at
-            the same moment.
 
     Raises:
         LockBusy: it was still held at the end of the wait (exit 75).
-        AtectlError: the server could not be asked (exit 125).
+        AtectlError: the server could not be asked, to the end of the wait (exit 125).
     """
     token = str(uuid.uuid4())
-    wait_until = clock() + wait_s
-    has_told = False
     while True:
-        taken = _try(connection, terms, token, clock)
-        if not isinstance(taken, LockSeen):
-            return taken
-        left_s = wait_until - clock()
-        if left_s <= 0:
-            raise busy(terms, taken)
-        if not has_told:
-            on_busy(busy(terms, taken))
-            has_told = True
-        sleep(min(poll_s(taken.ttl_s, terms.times.ttl_s, random_unit()), left_s))
-
-
-def poll_s(left_s: float | None, ttl_s: float, unit: float) -> float:
-    """How long to wait before asking for a held lock again, in seconds.
-
-    Args:
-        left_s: what is left of the lock's TTL, in seconds; None if it has none.
-        ttl_s: the TTL that it would be taken with, in seconds.
-        unit: a random number from 0 to 1.
-    """
-    longest_s = min(_LONGEST_POLL_S, ttl_s / 10)
-    if left_s is not None:
-        longest_s = min(longest_s, left_s)
-    return max(longest_s * (0.5 + unit / 2), _SHORTEST_POLL_S)
+        try:
+            taken = _try(connection, terms, token, clock)
+            if not isinstance(taken, LockSeen):
+                return _alone(connection, taken, on_warning)
+        except PASSING as failure:
+            patience.wait(failure, outage_poll_s)
+        except OtherFormHeld as rival:
+            patience.wait(rival, partial(poll_s, None, terms.times.ttl_s))
+        else:
+            poll = partial(poll_s, taken.ttl_s, terms.times.ttl_s)
+            patience.wait(busy(terms, taken), poll)
 
 
 def busy(terms: LockTerms, seen: LockSeen) -> LockBusy:
@@ -282,6 +318,29 @@ def _described(holder: HolderRecord) -> str:
     return ", ".join(parts)
 
 
+def _alone(
+    connection: "RedisConnection", lock: HeldLock, on_warning: Callable[[AtectlError], None]
+) -> HeldLock:
+    """The lock that was taken, once it was seen whether one of another form is held, too.
+
+    The lock is taken first: so of two who take different forms, at least one sees the other.
+
+    Raises:
+        OtherFormHeld: one is held, and the terms are strict; the lock is released (exit 75).
+        AtectlError: that cannot be seen, and the terms are strict; likewise (exit 125).
+    """
+    try:
+        refuse_others(connection, lock.terms.actor, lock.terms.others)
+    except AtectlError as warning:
+        if not lock.terms.is_strict:
+            on_warning(warning)
+            return lock
+        with suppress(AtectlError):
+            lock.release()
+        raise
+    return lock
+
+
 def _try(
     connection: "RedisConnection", terms: LockTerms, token: str, clock: Callable[[], float]
 ) -> HeldLock | LockSeen:
@@ -291,11 +350,16 @@ def _try(
     arguments = [token, str(terms.times.ttl_ms), longest, *fields]
     ask = connection.script(source_of("acquire"))
     proved_at = clock()
-    is_held, *answer = ask(keys, arguments)
-    if is_held:
-        [fence] = answer
-        return HeldLock(connection, terms, token, fence, proved_at=proved_at, clock=clock)
-    present, ttl_ms, holder = answer
+    answer = ask(keys, arguments)
+    match answer:
+        case [1, int(fence)]:
+            return HeldLock(connection, terms, token, fence, proved_at=proved_at, clock=clock)
+        case [0, bytes(present), int(ttl_ms), list(holder)] if len(holder) % 2 == 0:
+            return _seen(present, ttl_ms, holder)
+    raise nonsense(connection.address, "the script that takes a lock")
+
+
+def _seen(present: bytes, ttl_ms: int, holder: list[bytes]) -> LockSeen:
     return LockSeen(
         token=present.decode("utf-8", "replace"),
         ttl_s=None if ttl_ms < 0 else ttl_ms / 1000,

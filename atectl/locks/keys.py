@@ -14,6 +14,10 @@ ACTOR_PREFIX = "actor:"
 WORKER_PREFIX = "worker:"
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_BESIDE = "|"
+"""What stands between the hash tag of a lock and its own key in the keys beside it."""
+
+_COMPANION = re.compile(r"\{[^}]+\}(?:\|.*)?:(?:holder|fence)", re.DOTALL)
 _GLOB = re.compile(r"[][*?\\^]")
 
 
@@ -27,6 +31,20 @@ class ActorName(NamedTuple):
 
     def __str__(self) -> str:
         return self.name if self.atespace is None else f"{self.atespace}/{self.name}"
+
+
+class OtherForms(NamedTuple):
+    """The other keys that an actor's lock can have.
+
+    Attributes:
+        keys: those that are known.
+        pattern: one for SCAN that matches the others; empty if there are none.
+        prefix: what all of them begin with.
+    """
+
+    keys: tuple[str, ...] = ()
+    pattern: str = ""
+    prefix: str = DEFAULT_PREFIX
 
 
 class CompanionKeys(NamedTuple):
@@ -56,6 +74,13 @@ def lock_key(actor: ActorName, prefix: str = DEFAULT_PREFIX) -> str:
     return prefix + ":".join(part for part in actor if part is not None)
 
 
+def other_forms(actor: ActorName, prefix: str = DEFAULT_PREFIX) -> OtherForms:
+    """The other keys that the actor's lock can have: older ones leave the atespace out."""
+    if actor.atespace is not None:
+        return OtherForms((lock_key(ActorName(None, actor.name), prefix),), "", prefix)
+    return OtherForms((), f"{glob_escaped(prefix)}*:{glob_escaped(actor.name)}", prefix)
+
+
 def actor_of_lock(key: str, prefix: str = DEFAULT_PREFIX) -> ActorName | None:
     """The actor whose lock has this key; None if it is not the key of an actor's lock."""
     if not key.startswith(prefix):
@@ -65,8 +90,37 @@ def actor_of_lock(key: str, prefix: str = DEFAULT_PREFIX) -> ActorName | None:
 
 
 def companion_keys(lock: str) -> CompanionKeys:
-    """The keys beside a lock. They have its hash slot, unless its own key contains braces."""
-    return CompanionKeys(f"{{{lock}}}:holder", f"{{{lock}}}:fence")
+    """The keys beside a lock, in its hash slot: see `have_one_slot`."""
+    tag = hash_tag(lock)
+    beside = f"{{{lock}}}:" if tag is None else f"{{{tag}}}{_BESIDE}{lock}:"
+    return CompanionKeys(f"{beside}holder", f"{beside}fence")
+
+
+def hash_tag(key: str) -> str | None:
+    """What is in the first braces of a key, if anything is. A cluster takes the slot from that."""
+    _, opened, rest = key.partition("{")
+    tag, closed, _ = rest.partition("}")
+    return tag if opened and closed and tag else None
+
+
+def have_one_slot(lock: str) -> bool:
+    """Whether the keys beside a lock are in its hash slot.
+
+    They cannot be if its key has a closing brace and yet no hash tag.
+    """
+    return "}" not in lock or hash_tag(lock) is not None
+
+
+def is_companion(key: str) -> bool:
+    """Whether a key is one beside a lock: a prefix that is a hash tag alone matches these, too."""
+    return _COMPANION.fullmatch(key) is not None
+
+
+def key_patterns(prefix: str) -> tuple[str, str]:
+    """The patterns of the locks with a prefix, and of the keys beside them."""
+    tag = hash_tag(prefix)
+    beside = f"{{{prefix}" if tag is None else f"{{{tag}}}{_BESIDE}{prefix}"
+    return f"{prefix}*", f"{beside}*"
 
 
 def actor_key(atespace: str, name: str) -> str:

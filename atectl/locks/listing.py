@@ -6,7 +6,7 @@ need no more memory than a thousand, except for their keys.
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from atectl.locks.actor_records import decode_actor
 from atectl.locks.heartbeat import DEFAULT_TTL_S
@@ -17,6 +17,8 @@ from atectl.locks.keys import (
     actor_of_lock,
     actor_of_record,
     glob_escaped,
+    hash_tag,
+    is_companion,
     key_bytes,
     key_text,
     lock_key,
@@ -24,11 +26,8 @@ from atectl.locks.keys import (
 from atectl.locks.lock import Actor, Lock, stranded
 from atectl.locks.reading import LockReader, batches, looks_at
 from atectl.locks.verdicts import Watch
-from atectl.redis.reading import exchange, get_values, scan
+from atectl.redis.reading import Reading
 from atectl.system.clock import boottime
-
-if TYPE_CHECKING:
-    from atectl.redis.connection import RedisConnection
 
 
 class Selection(NamedTuple):
@@ -66,7 +65,7 @@ class Selection(NamedTuple):
 
 
 def list_locks(
-    connection: "RedisConnection",
+    reading: Reading,
     selection: Selection = Selection(),  # noqa: B008
     *,
     lock_ttl_s: float = DEFAULT_TTL_S,
@@ -78,7 +77,7 @@ def list_locks(
     Locks whose key leaves the atespace out come last, with every actor of that name.
 
     Args:
-        connection: where to look. All primaries are asked.
+        reading: reads from all primaries, and knows in the end what could not be read.
         selection: which locks to list.
         lock_ttl_s: the TTL that holders give their locks, in seconds.
         clock: seconds of a clock that nobody sets.
@@ -87,11 +86,14 @@ def list_locks(
     Raises:
         AtectlError: the server cannot be asked (exit 125).
     """
-    reader = LockReader(connection, selection.prefix, clock)
+    reader = LockReader(reading, selection.prefix, clock)
+    is_tagged = hash_tag(selection.prefix) is not None
     seen: set[bytes] = set()
     shared: dict[str, Lock] = {}
-    for keys in scan(connection, glob_escaped(selection.prefix) + "*"):
+    for keys in reading.scan(glob_escaped(selection.prefix) + "*"):
         fresh = [key for key in dict.fromkeys(keys) if key not in seen]
+        if is_tagged:
+            fresh = [key for key in fresh if not is_companion(key_text(key))]
         seen.update(fresh)
         wanted = fresh if selection.is_of_all else [k for k in fresh if _is_meant(k, selection)]
         for lock in reader.read(wanted):
@@ -102,8 +104,8 @@ def list_locks(
         if on_progress is not None:
             on_progress(len(seen))
     told: set[str] = set()
-    for actors in _records(connection, selection, seen, shared):
-        for lock in _stranded(connection, selection, actors, shared):
+    for actors in _records(reading, selection, seen, shared):
+        for lock in _stranded(reading, selection, actors, shared):
             if lock.name not in told:
                 told.add(lock.name)
                 yield lock
@@ -125,10 +127,11 @@ class Probe(NamedTuple):
 
 
 def second_look(
-    connection: "RedisConnection",
+    reading: Reading,
     locks: Sequence[Lock],
     probe: Probe,
     *,
+    prefix: str = DEFAULT_PREFIX,
     lock_ttl_s: float = DEFAULT_TTL_S,
     clock: Callable[[], float] = boottime,
 ) -> Iterator[Lock]:
@@ -141,13 +144,14 @@ def second_look(
     """
     if any(lock.key is not None for lock in locks):
         probe.let_pass(probe.seconds)
-    return look_again(connection, locks, lock_ttl_s=lock_ttl_s, clock=clock)
+    return look_again(reading, locks, prefix=prefix, lock_ttl_s=lock_ttl_s, clock=clock)
 
 
 def look_again(
-    connection: "RedisConnection",
+    reading: Reading,
     locks: Sequence[Lock],
     *,
+    prefix: str = DEFAULT_PREFIX,
     lock_ttl_s: float = DEFAULT_TTL_S,
     clock: Callable[[], float] = boottime,
 ) -> Iterator[Lock]:
@@ -158,7 +162,7 @@ def look_again(
     """
     for batch in batches(locks):
         keys = [key_bytes(lock.key) for lock in batch if lock.key is not None]
-        looks = dict(zip(keys, looks_at(connection, keys, clock), strict=True))
+        looks = dict(zip(keys, looks_at(reading, keys, prefix, clock), strict=True))
         for lock in batch:
             second = None if lock.key is None else looks[key_bytes(lock.key)]
             if lock.key is None or second is not None:
@@ -166,7 +170,7 @@ def look_again(
 
 
 def list_watched(
-    connection: "RedisConnection",
+    reading: Reading,
     selection: Selection,
     watch: Watch,
     *,
@@ -178,7 +182,7 @@ def list_watched(
         AtectlError: the server cannot be asked (exit 125).
     """
     locks = []
-    for lock in list_locks(connection, selection, clock=clock):
+    for lock in list_locks(reading, selection, clock=clock):
         if lock.key is not None and lock.look is not None:
             verdict = watch.judge(lock.key, lock.look, is_idle=lock.is_idle)
             lock = lock._replace(verdict=verdict)
@@ -198,14 +202,14 @@ def _is_meant(key: bytes, selection: Selection) -> bool:
 
 
 def _records(
-    connection: "RedisConnection",
+    reading: Reading,
     selection: Selection,
     locked: set[bytes],
     shared: dict[str, Lock],
 ) -> Iterator[list[Actor]]:
     """The records of the actors that have no lock with a key of the newer form."""
     own, theirs = len(ACTOR_PREFIX), selection.prefix.encode()
-    for keys in scan(connection, f"{ACTOR_PREFIX}*"):
+    for keys in reading.scan(f"{ACTOR_PREFIX}*"):
         unlocked = [key for key in keys if theirs + key[own:] not in locked]
         named = [(key, actor_of_record(key_text(key))) for key in unlocked]
         wanted = [
@@ -213,7 +217,7 @@ def _records(
             for key, actor in named
             if actor is not None and (actor.name in shared or selection.takes(actor))
         ]
-        values = get_values(connection, [key for key, _ in wanted])
+        values = reading.get_values([key for key, _ in wanted], f"{ACTOR_PREFIX}*")
         yield [
             Actor(actor, decode_actor(value))
             for (_, actor), value in zip(wanted, values, strict=True)
@@ -222,7 +226,7 @@ def _records(
 
 
 def _stranded(
-    connection: "RedisConnection",
+    reading: Reading,
     selection: Selection,
     actors: list[Actor],
     shared: dict[str, Lock],
@@ -239,7 +243,7 @@ def _stranded(
             suspects.append(actor)
     # An operation may have begun after the locks were listed.
     keys = [key.encode() for actor in suspects for key in candidate_keys(actor.name, selection)]
-    each = iter(exchange(connection, [("EXISTS", key) for key in keys]))
+    each = iter(reading.exchange([("EXISTS", key) for key in keys], f"{selection.prefix}*"))
     for actor, newer, older in zip(suspects, each, each, strict=True):
         if not newer and not older:
             yield stranded(actor)

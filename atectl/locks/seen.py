@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.locks.errors import LockChanged, UnknownLock
-from atectl.locks.keys import companion_keys, key_bytes
+from atectl.locks.keys import companion_keys, have_one_slot, key_bytes
 from atectl.locks.reading import look_of
 from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import Look
@@ -103,6 +103,4 @@ def delete_seen(connection: "RedisConnection", seen: SeenLock) -> Deletion:
 
 
 def _keys(lock: str) -> list[str]:
-    # With braces of its own the key has another hash slot than a holder record would have.
-    is_plain = "{" not in lock and "}" not in lock
-    return [lock, companion_keys(lock).holder] if is_plain else [lock]
+    return [lock, companion_keys(lock).holder] if have_one_slot(lock) else [lock]

@@ -9,6 +9,7 @@ from atectl.locks.listing import Probe, Selection, list_locks, second_look
 from atectl.locks.lock import Lock
 from atectl.locks.sorting import SortOrder, sort_locks
 from atectl.locks.verdicts import STALE, Verdict
+from atectl.redis.reading import Gap, Reading
 from atectl.system.clock import boottime
 
 if TYPE_CHECKING:
@@ -45,11 +46,19 @@ class Rows:
         looked_at: after the last row, the number of locks that were looked at, stale or not.
     """
 
-    def __init__(self, locks: Iterable[Lock], listing: Listing) -> None:
+    def __init__(
+        self, locks: Iterable[Lock], listing: Listing, reading: Reading | None = None
+    ) -> None:
         self.verdicts: set[Verdict] = set()
         self.looked_at = 0
         self._locks = locks
         self._listing = listing
+        self._reading = reading
+
+    @property
+    def incomplete(self) -> tuple[Gap, ...]:
+        """After the last row: what could not be read."""
+        return () if self._reading is None else self._reading.incomplete
 
     def __iter__(self) -> Iterator[ChargedLock]:
         rows: Iterator[ChargedLock] = charged(self._wanted(), self._listing.ledger)
@@ -90,9 +99,10 @@ def survey(
         LedgerError: the listing names a ledger that cannot be read (exit 125).
         AtectlError: the server cannot be asked (exit 125).
     """
-    lock_ttl_s = listing.lock_ttl_s
+    lock_ttl_s, prefix = listing.lock_ttl_s, listing.selection.prefix
+    reading = Reading(connection)
     found: Iterable[Lock] = list_locks(
-        connection,
+        reading,
         listing.selection,
         lock_ttl_s=lock_ttl_s,
         clock=clock,
@@ -102,5 +112,7 @@ def survey(
         first = list(found)
         if on_first is not None:
             on_first(Rows(first, listing))
-        found = second_look(connection, first, listing.probe, lock_ttl_s=lock_ttl_s, clock=clock)
-    return Rows(found, listing)
+        found = second_look(
+            reading, first, listing.probe, prefix=prefix, lock_ttl_s=lock_ttl_s, clock=clock
+        )
+    return Rows(found, listing, reading)

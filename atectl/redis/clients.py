@@ -1,158 +1,72 @@
-"""Clients of redis-py, made from settings: with their TLS, timeouts and retries."""
+"""Clients of redis-py for one server each, made from settings: with their TLS and timeouts."""
 
-import random
 import ssl
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from redis import Redis  # noqa: TID253 - the library is what this module is about
-from redis.backoff import AbstractBackoff  # noqa: TID253
-from redis.cluster import RedisCluster  # noqa: TID253
+from redis.backoff import NoBackoff  # noqa: TID253
 from redis.connection import (  # noqa: TID253
     Connection,
     ConnectionPool,
     UnixDomainSocketConnection,
 )
-from redis.exceptions import (  # noqa: TID253
-    AuthenticationError,
-    AuthorizationError,
-    BusyLoadingError,
-    ClusterDownError,
-    ConnectionError,  # noqa: A004
-    SlotNotCoveredError,
-    TryAgainError,
-)
+from redis.exceptions import InvalidResponse  # noqa: TID253
 from redis.retry import Retry  # noqa: TID253
-from redis.sentinel import (  # noqa: TID253
-    Sentinel,
-    SentinelConnectionPool,
-    SentinelManagedConnection,
-)
 
 from atectl.redis.errors import BadRedisFile
-from atectl.redis.faults import causes
-from atectl.redis.settings import RedisSettings, join_address
+from atectl.redis.parsing import BoundedParser
+from atectl.redis.settings import Address, RedisSettings
 
-BACKOFF_BASE_S = 0.05
-BACKOFF_CAP_S = 1.0
-
-# These answers mean that the server did nothing, so the command may be sent again.
-_NOTHING_DONE = (BusyLoadingError, TryAgainError, ClusterDownError)
+_NONSENSE = (TypeError, ValueError, LookupError, AttributeError, RecursionError, OverflowError)
+"""What redis-py raises on answers that make no sense for the command."""
 
 
 class ClientFactory:
-    """Makes clients for one set of settings.
-
-    A client made with `once` sends a command again only if the server says that it did nothing.
-    Other clients also send it again when the connection breaks.
-
-    Args:
-        settings: the login, the certificates, and how long to wait.
-        jitter: returns random numbers from 0 to 1, for the pauses between retries.
+    """Makes clients for one set of settings. They repeat nothing: see `client.Client` for that.
 
     Raises:
         BadRedisFile: a certificate or key cannot be used (exit 2).
     """
 
-    def __init__(
-        self, settings: RedisSettings, jitter: Callable[[], float] = random.random
-    ) -> None:
+    def __init__(self, settings: RedisSettings) -> None:
         self._settings = settings
-        self._jitter = jitter
         self._tls = _tls_context(settings) if settings.is_tls else None
 
-    def single(self, settings: RedisSettings, *, once: bool = False) -> Redis:
-        """A client for one server, with the address, database and login in `settings`."""
-        options = {**self._login(settings), "db": settings.db, "retry": self._retry(once)}
-        if settings.socket_path:
-            pool = ConnectionPool(
-                connection_class=UnixDomainSocketConnection, path=settings.socket_path, **options
-            )
-        else:
-            pool = self._pool_class()(host=settings.host, port=settings.port, **options)
-        return Redis.from_pool(pool)
-
-    def cluster(self) -> RedisCluster:
-        """A client for a cluster. The settings name one node, which tells of the others."""
+    def one(self, address: Address, *, db: int = 0, has_login: bool = True) -> Redis:
+        """A client for one server, with the login in the settings or none."""
         settings = self._settings
-        return _Cluster(
-            # redis-py accepts a class of pools, and with it our TLS, only together with a URL.
-            url=f"redis://{join_address(settings.host, settings.port)}",
-            connection_pool_class=self._pool_class(),
-            retry=self._retry(once=False),
-            **self._login(settings),
-        )
-
-    def master_of(self, sentinels: Sentinel, name: str, *, once: bool = False) -> Redis:
-        """A client for the master of this name. At each connection the Sentinels say who it is."""
-        pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
-            name,
-            sentinels,
-            connection_class=_SentinelTlsConnection if self._tls else SentinelManagedConnection,
-            db=self._settings.db,
-            retry=self._retry(once),
-            **self._login(self._settings),
-            **self._tls_options(),
-        )
-        return Redis.from_pool(pool)
-
-    def _pool_class(self) -> Callable[..., ConnectionPool]:
-        connection_class = _TlsConnection if self._tls else Connection
-        return partial(ConnectionPool, connection_class=connection_class, **self._tls_options())
-
-    def _tls_options(self) -> dict[str, Any]:
-        if self._tls is None:
-            return {}
-        return {"tls_context": self._tls, "server_name": self._settings.server_name}
-
-    def _login(self, settings: RedisSettings) -> dict[str, Any]:
-        return {
-            "username": settings.user,
-            "password": settings.password,
+        options: dict[str, Any] = {
+            "db": db,
             "socket_timeout": settings.timeout_s,
             "socket_connect_timeout": settings.timeout_s,
             # Every server knows it, and nothing here needs the newer protocol.
             "protocol": 2,
+            "parser_class": BoundedParser,
+            "retry": Retry(NoBackoff(), 0),
         }
-
-    def _retry(self, once: bool) -> Retry:
-        # A timeout is no reason to retry: it has used up the time that there was.
-        errors = _NOTHING_DONE if once else (*_NOTHING_DONE, ConnectionError)
-        return _Retry(FullJitter(self._jitter), self._settings.retries, errors)
-
-
-class FullJitter(AbstractBackoff):
-    """Pauses of random length between retries. Their upper bound doubles with each retry."""
-
-    def __init__(self, jitter: Callable[[], float]) -> None:
-        self._jitter = jitter
-
-    def compute(self, failures: int) -> float:
-        return self._jitter() * min(BACKOFF_CAP_S, BACKOFF_BASE_S * 2.0**failures)
+        if has_login:
+            options |= {"username": settings.user, "password": settings.password}
+        if address.is_socket:
+            connection_class: Any = UnixDomainSocketConnection
+            options["path"] = address.host
+        elif self._tls is None:
+            connection_class = Connection
+        else:
+            connection_class = _TlsConnection
+            options |= {"tls_context": self._tls, "server_name": settings.server_name}
+        if not address.is_socket:
+            options |= {"host": address.host, "port": address.port}
+        return _OneClient.from_pool(ConnectionPool(connection_class=connection_class, **options))
 
 
-class _Retry(Retry):
-    """Retries only what a retry can mend, which a refused login or certificate is not."""
-
-    def call_with_retry(self, do: Any, fail: Any, *_: Any, **options: Any) -> Any:
-        options["is_retryable"] = _may_pass
-        return super().call_with_retry(do, fail, **options)
-
-
-def _may_pass(fault: Exception) -> bool:
-    if isinstance(fault, AuthenticationError | AuthorizationError):
-        return False
-    return not any(isinstance(cause, ssl.SSLError) for cause in causes(fault))
-
-
-class _Cluster(RedisCluster):
-    # redis-py would also retry after a timeout, and wait for a node that hangs once more.
-    ERRORS_ALLOW_RETRY = (  # type: ignore[assignment]
-        ConnectionError,
-        ClusterDownError,
-        SlotNotCoveredError,
-    )
+class _OneClient(Redis):
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        try:
+            parse: Any = super().parse_response
+            return parse(connection, command_name, **options)
+        except _NONSENSE as fault:
+            connection.disconnect()
+            raise InvalidResponse("an answer that makes no sense") from fault
 
 
 class _TlsConnection(Connection):
@@ -177,10 +91,6 @@ class _TlsConnection(Connection):
         except BaseException:
             sock.close()
             raise
-
-
-class _SentinelTlsConnection(SentinelManagedConnection, _TlsConnection):
-    pass
 
 
 def _tls_context(settings: RedisSettings) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""What goes wrong between atectl and a Redis or Valkey server: E501 to E514."""
+"""What goes wrong between atectl and a Redis or Valkey server: E501 to E515."""
 
 from atectl.errors import AtectlError, UsageError
 
@@ -39,7 +39,7 @@ class RedisPermissionDenied(RedisFailure):
 
     code = "E504"
     example = "an ACL user without the permission +scan"
-    default_remedy = "grant the ACL user what the message names, or use another user"
+    default_remedy = "grant the ACL user what it lacks, or use another user"
 
 
 class RedisWrongType(RedisFailure):
@@ -67,7 +67,7 @@ class RedisReadOnly(RedisFailure):
 
 
 class RedisClusterDown(RedisFailure):
-    """The Redis cluster does not serve the slot of a key, or its slots are being moved."""
+    """The Redis cluster does not serve the slot of a key."""
 
     code = "E508"
     example = "a primary is gone and no replica has taken its slots yet"
@@ -129,3 +129,30 @@ class RedisRefused(RedisFailure):
     default_remedy = (
         "check that the address is that of a Redis or Valkey server, version 6 or later"
     )
+
+
+class RedisSlotMoving(RedisFailure):
+    """The slot of a key is being moved to another node of the cluster, or was left half moved."""
+
+    code = "E515"
+    example = "a reshard that was broken off leaves a slot migrating on one node"
+    default_remedy = (
+        "wait until the move is over; if nobody moves it, `redis-cli --cluster fix HOST:PORT` "
+        "finishes or undoes the move"
+    )
+
+
+PASSING = (
+    RedisUnreachable,
+    RedisTimeout,
+    RedisLoading,
+    RedisReadOnly,
+    RedisClusterDown,
+    RedisSlotMoving,
+)
+"""Failures that may pass by themselves, as in a failover: whoever has time can ask again."""
+
+
+def nonsense(address: str, what: str) -> RedisRefused:
+    """The error for an answer that no Redis server gives to this."""
+    return RedisRefused(f"{address} answered {what} with nonsense")

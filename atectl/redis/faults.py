@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from redis import exceptions as faults  # noqa: TID253 - the library is what this room is about
 from redis.sentinel import MasterNotFoundError  # noqa: TID253
 
+from atectl.errors import AtectlError
 from atectl.redis.errors import (
+    BadRedisUrl,
     RedisClusterDown,
     RedisFailure,
     RedisLoading,
@@ -21,6 +23,7 @@ from atectl.redis.errors import (
     RedisPermissionDenied,
     RedisReadOnly,
     RedisRefused,
+    RedisSlotMoving,
     RedisTimeout,
     RedisTlsFailed,
     RedisUnreachable,
@@ -47,8 +50,8 @@ _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
     (faults.MasterDownError, RedisClusterDown, "is a replica that has lost its primary"),
     (faults.ClusterDownError, RedisClusterDown, "belongs to a cluster that is down"),
     (faults.MovedError, RedisClusterDown, "belongs to a cluster whose slots were moved"),
-    (faults.AskError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
-    (faults.TryAgainError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
+    (faults.AskError, RedisSlotMoving, "is not done moving the slot of a key"),
+    (faults.TryAgainError, RedisSlotMoving, "is not done moving the slot of a key"),
     (faults.ClusterError, RedisClusterDown, "belongs to a cluster whose slots are being moved"),
     (
         faults.SlotNotCoveredError,
@@ -86,6 +89,11 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
         "accepts no writes at present",
     ),
     (
+        re.compile(r"(?:^|caused error: |-)READONLY "),
+        RedisReadOnly,
+        "is a replica and takes no writes",
+    ),
+    (
         re.compile(r"The user executing the script can't |ACL failure in script"),
         RedisPermissionDenied,
         "denies a command",
@@ -116,6 +124,14 @@ _CERTIFICATE_FAULTS = (
 )
 
 
+_NO_DATABASE = re.compile(r"DB index is out of range|SELECT is not allowed in cluster mode")
+_UNKNOWN_COMMAND = re.compile(r"unknown command '?`?([^'`, ]+)", re.IGNORECASE)
+_UNKNOWN_IN_SCRIPT = re.compile(r"Unknown (?:Redis )?command called from script")
+_WHY_UNKNOWN = (
+    "have it enabled: it was renamed or disabled there, or the server is older than version 6"
+)
+
+
 @contextmanager
 def translated(address: str) -> Iterator[None]:
     """Turn whatever a Redis client raises in this block into an error of ours.
@@ -125,6 +141,7 @@ def translated(address: str) -> Iterator[None]:
 
     Raises:
         RedisFailure: one of its subclasses, by what happened (exit 125).
+        BadRedisUrl: the server has no database of the number in the URL (exit 2).
     """
     try:
         yield
@@ -132,9 +149,18 @@ def translated(address: str) -> Iterator[None]:
         raise translation(fault, address) from fault
 
 
-def translation(fault: BaseException, address: str) -> RedisFailure:
-    """Our error for one that redis-py, the system or the TLS library raised."""
+def translation(fault: BaseException, address: str) -> AtectlError:
+    """Our error for one that redis-py, the system or the TLS library raised.
+
+    Args:
+        fault: what was raised.
+        address: of the server, or a clause that says who named it and ends with "which".
+    """
     fault = _telling(fault)
+    if isinstance(fault, faults.ResponseError):
+        error_of_url = _unfit(str(fault), address)
+        if error_of_url is not None:
+            return error_of_url
     if isinstance(fault, ssl.SSLError):
         return _tls_failure(fault, address)
     meaning, short = _meaning(fault)
@@ -142,6 +168,23 @@ def translation(fault: BaseException, address: str) -> RedisFailure:
     if isinstance(fault, faults.AuthenticationError) and _NO_LOGIN in str(fault):
         error.remedy = "leave the password out: the server takes none"
     return error
+
+
+def _unfit(words: str, address: str) -> AtectlError | None:
+    """The error for an answer that says that the server lacks what is needed."""
+    if _NO_DATABASE.search(words):
+        return BadRedisUrl(
+            f"{address} has no database of the number in the URL",
+            remedy="leave the database out of the URL, or name one that the server has",
+        )
+    unknown = _UNKNOWN_COMMAND.search(words)
+    if unknown is not None:
+        name = unknown.group(1).upper()[:MAX_WORDS]
+        return RedisRefused(f"{address} does not know the command {name}", remedy=_WHY_UNKNOWN)
+    if _UNKNOWN_IN_SCRIPT.search(words):
+        told = f"{address} does not know a command that a script of atectl needs"
+        return RedisRefused(told, remedy=_WHY_UNKNOWN)
+    return None
 
 
 def _telling(fault: BaseException) -> BaseException:

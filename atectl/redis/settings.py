@@ -4,6 +4,7 @@ Nothing here shows a password: `repr` and `address` leave it out, and no error r
 """
 
 import os
+from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
@@ -15,15 +16,31 @@ DEFAULT_RETRIES = 3
 DEFAULT_PORT = 6379
 MAX_PASSWORD_BYTES = 4096
 
-_SCHEMES = ("redis", "rediss", "unix")
+_SCHEMES = ("redis", "rediss", "unix", "valkey", "valkeys")
+_TLS_SCHEMES = ("rediss", "valkeys")
 _IN_QUERY = ("db", "master")
 
 
+class Address(NamedTuple):
+    """Where a server listens: a host and a port; the path of a Unix socket and no port."""
+
+    host: str
+    port: int
+
+    @property
+    def is_socket(self) -> bool:
+        return self.port == 0
+
+    def __str__(self) -> str:
+        return self.host if self.is_socket else join_address(self.host, self.port)
+
+
 class RedisSettings(NamedTuple):
-    """One server: a single one, a node of a cluster, or a Sentinel.
+    """One place: a single server, nodes of one cluster, or Sentinels of one group.
 
     Attributes:
         host: empty if the server is reached through the Unix socket `socket_path`.
+        others: more nodes of the same cluster, or Sentinels of the same group.
         master: the name by which the Sentinels know the master; empty if they know only one.
         key_file: the file with the private key; None if the key is in `cert_file`.
         server_name: the name that certificates have to be for; None for the host connected to.
@@ -33,6 +50,7 @@ class RedisSettings(NamedTuple):
 
     host: str = ""
     port: int = DEFAULT_PORT
+    others: tuple[Address, ...] = ()
     socket_path: str = ""
     db: int = 0
     user: str | None = None
@@ -48,8 +66,15 @@ class RedisSettings(NamedTuple):
 
     @property
     def address(self) -> str:
-        """`host:port`, or the path of the socket: what messages may show."""
-        return self.socket_path or join_address(self.host, self.port)
+        """`host:port`, or several of them, or the path of the socket: what messages may show."""
+        return ",".join(map(str, self.servers))
+
+    @property
+    def servers(self) -> tuple[Address, ...]:
+        """Every server that is named, in the order given."""
+        if self.socket_path:
+            return (Address(self.socket_path, 0),)
+        return (Address(self.host, self.port), *self.others)
 
     def __repr__(self) -> str:
         return f"RedisSettings({self.address})"
@@ -61,7 +86,7 @@ def join_address(host: str, port: int) -> str:
 
 
 def redis_settings(
-    url: str | None = None,
+    url: str | Sequence[str] | None = None,
     *,
     password_file: str | None = None,
     ca: str | None = None,
@@ -71,6 +96,8 @@ def redis_settings(
     timeout: str | None = None,
 ) -> RedisSettings:
     """How to reach the server. Each argument is an option; None or empty if it was not given.
+
+    Several URLs name several nodes of one cluster, or Sentinels of one group.
 
     `[redis]` in atectl.toml describes one server. If an option or the environment names another,
     the password and certificates in that table are not used. A password file is used instead of
@@ -84,16 +111,18 @@ def redis_settings(
         BadConfiguration: atectl.toml cannot be used (exit 2).
     """
     stored = load_settings()
-    named = url or os.environ.get("ATECTL_REDIS_URL")
+    given = (url,) if isinstance(url, str) else tuple(url or ())
+    named = tuple(filter(None, given or (os.environ.get("ATECTL_REDIS_URL"),)))
     if named:
         stored = Settings(redis_timeout_s=stored.redis_timeout_s)
-    named = named or stored.redis_url
+    elif stored.redis_url:
+        named = (stored.redis_url,)
     if not named:
         raise NoRedisNamed("no Redis server was named")
     timeout_s = (
         parse_duration(timeout) if timeout else stored.redis_timeout_s or DEFAULT_REDIS_TIMEOUT_S
     )
-    settings = parse_redis_url(named)._replace(
+    settings = _joined([parse_redis_url(each) for each in named])._replace(
         ca_file=_expanded(ca or stored.redis_ca),
         cert_file=_expanded(cert or stored.redis_cert),
         key_file=_expanded(key or stored.redis_key),
@@ -106,49 +135,104 @@ def redis_settings(
     return settings
 
 
-def parse_redis_url(url: str) -> RedisSettings:
-    """The settings in a URL: scheme, host and port or socket, database, user and password.
+def _joined(places: Sequence[RedisSettings]) -> RedisSettings:
+    """The settings of several URLs: the first one's, with the hosts of all.
 
     Raises:
-        BadRedisUrl: the scheme is not `redis://`, `rediss://` or `unix://`, or a part cannot be
+        BadRedisUrl: they differ in more than their hosts (exit 2).
+    """
+    first, *rest = places
+    for other in rest:
+        if first.socket_path or other.socket_path:
+            raise BadRedisUrl(
+                "several Redis URLs were given, and one is of a socket",
+                remedy="name one socket alone, or nodes by host and port",
+            )
+        # What another URL leaves out is as the first one has it.
+        says_more = other._replace(
+            host=first.host,
+            port=first.port,
+            others=first.others,
+            db=other.db or first.db,
+            user=other.user or first.user,
+            password=other.password or first.password,
+            master=other.master or first.master,
+        )
+        if says_more != first:
+            raise BadRedisUrl(
+                "the Redis URLs differ in more than their hosts",
+                remedy="give all of them one scheme, login, database and master",
+            )
+    hosts = dict.fromkeys(host for place in places for host in place.servers)
+    return first._replace(others=tuple(hosts)[1:])
+
+
+def parse_redis_url(url: str) -> RedisSettings:
+    """The settings in a URL: scheme, hosts and ports or socket, database, user and password.
+
+    Several hosts are separated by commas. `valkey://` and `valkeys://` are other names of
+    `redis://` and `rediss://`.
+
+    Raises:
+        BadRedisUrl: the scheme is none of these and not `unix://`, or a part cannot be
             read. The message repeats no part that may belong to a password (exit 2).
     """
     try:
         parts = urlsplit(url)
-        port = parts.port
     except ValueError:
-        raise BadRedisUrl("the host or port of the Redis URL cannot be read") from None
+        raise _unreadable_host() from None
     if parts.scheme not in _SCHEMES or not url[len(parts.scheme) :].startswith("://"):
-        raise BadRedisUrl("the Redis URL does not begin with redis://, rediss:// or unix://")
+        raise BadRedisUrl(
+            "the Redis URL does not begin with redis://, rediss://, valkey://, valkeys:// or unix://"
+        )
     # An unquoted character in a password ends the host early. The rest is then found here.
     if "@" in parts.path + parts.query or parts.fragment or any(map(str.isspace, url)):
         raise BadRedisUrl("the Redis URL has a character that has to be percent-encoded")
     query = _query(parts)
     is_socket = parts.scheme == "unix"
-    if is_socket == bool(parts.hostname) or (is_socket and len(parts.path) < 2):
+    login, _, named = parts.netloc.rpartition("@")
+    if is_socket == bool(named) or (is_socket and len(parts.path) < 2):
         missing = "the path of a socket and no host" if is_socket else "a host"
         raise BadRedisUrl(f"the Redis URL needs {missing} after {parts.scheme}://")
-    if port == 0 or "\0" in unquote(parts.path):
-        raise BadRedisUrl("the port or path of the Redis URL is not valid")
+    if "\0" in unquote(parts.path):
+        raise BadRedisUrl("the path of the Redis URL is not valid")
+    first, *others = [_address(each, parts.scheme) for each in named.split(",")]
+    user, _, password = login.partition(":")
     return RedisSettings(
-        host="" if is_socket else _host(parts),
-        port=port or DEFAULT_PORT,
+        host=first.host,
+        port=first.port,
+        others=tuple(others),
         socket_path=unquote(parts.path) if is_socket else "",
         db=_database(query.get("db") or ("" if is_socket else parts.path.strip("/"))),
-        user=unquote(parts.username or "") or None,
-        password=unquote(parts.password or "") or None,
+        user=unquote(user) or None,
+        password=unquote(password) or None,
         master=query.get("master", ""),
-        is_tls=parts.scheme == "rediss",
+        is_tls=parts.scheme in _TLS_SCHEMES,
     )
 
 
-def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
+def _address(text: str, scheme: str) -> Address:
+    """One host of a URL, with its port; an empty host for a socket."""
+    if scheme == "unix":
+        return Address("", DEFAULT_PORT)
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise _unreadable_host() from None
+    if not host:
+        raise BadRedisUrl(f"the Redis URL needs a host after {scheme}://, and after each comma")
+    if port == 0:
+        raise BadRedisUrl("the port of the Redis URL is not valid")
     try:
         host.encode("idna")
     except UnicodeError:
         raise BadRedisUrl("the host of the Redis URL is not a host name") from None
-    return host
+    return Address(host, port or DEFAULT_PORT)
+
+
+def _unreadable_host() -> BadRedisUrl:
+    return BadRedisUrl("the host or port of the Redis URL cannot be read")
 
 
 def _query(parts: SplitResult) -> dict[str, str]:
@@ -182,7 +266,7 @@ def _refuse_unused(settings: RedisSettings) -> None:
     if given and not settings.is_tls:
         raise BadRedisUrl(
             f"a {given[0]} was given, and the Redis URL is not for TLS",
-            remedy="write rediss:// in place of redis://",
+            remedy="write rediss:// in place of redis://, or valkeys:// in place of valkey://",
         )
     if settings.key_file and not settings.cert_file:
         raise BadRedisUrl(
@@ -194,7 +278,8 @@ def _read_password(path: str) -> str:
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - pathlib would change the name
             content = file.read(MAX_PASSWORD_BYTES + 1)
-        password = content.decode("utf-8").removesuffix("\n").removesuffix("\r")
+        # Some editors put a byte order mark before the text.
+        password = content.decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
         raise BadRedisFile(f"{path}: the password is not UTF-8") from None
     except OSError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atectl.accounting import DEFAULT_DEADLINE_S, Principal
-from atectl.locks.keys import DEFAULT_PREFIX, lock_key, parse_actor
+from atectl.locks.keys import DEFAULT_PREFIX, lock_key, other_forms, parse_actor
 from atectl.units import duration_text, parse_duration
 
 from ..options.candidates import complete_principal
@@ -20,7 +20,6 @@ from .options import DEFAULT_TTL, ActorArgument, PrefixOption
 
 if TYPE_CHECKING:
     from atectl.locks.holding import LockTerms
-    from atectl.redis.connection import RedisConnection
 
 DEFAULT_DEADLINE = duration_text(DEFAULT_DEADLINE_S)
 
@@ -53,7 +52,17 @@ DeadlineOption = Annotated[
 ]
 WaitOption = Annotated[
     str | None,
-    typer.Option(metavar="DURATION", help="How long to wait for a lock that is held."),
+    typer.Option(
+        metavar="DURATION",
+        help="How long to wait for a lock that is held, or a server that is out.",
+    ),
+]
+StrictOption = Annotated[
+    bool,
+    typer.Option(
+        "--strict",
+        help="Refuse to begin while a lock with an older or newer form of the key is held.",
+    ),
 ]
 PrincipalOption = Annotated[
     str | None,
@@ -74,14 +83,14 @@ def hold(
     wait: WaitOption = None,
     principal: PrincipalOption = None,
     prefix: PrefixOption = DEFAULT_PREFIX,
+    strict: StrictOption = False,
     *,
     redis: RedisOptions,
 ) -> None:
     """Run a command while holding an actor's lock; `HELP` has the rest."""
-    terms = _terms(actor, prefix, command, ttl, deadline, principal)
+    terms = _terms(actor, prefix, command, ttl, deadline, principal)._replace(is_strict=strict)
     wait_s = None if wait is None else parse_duration(wait)
-    with connected(redis) as connection:
-        raise typer.Exit(_hold(connection, terms, command, wait_s))
+    raise typer.Exit(_hold(redis, terms, command, wait_s))
 
 
 def _terms(
@@ -99,18 +108,24 @@ def _terms(
         holder=own_holder(shlex.join(command), whose),
         times=LockTimes(parse_duration(ttl)),
         deadline_s=None if deadline == "none" else parse_duration(deadline),
+        others=other_forms(name, prefix),
     )
 
 
-def _hold(
-    connection: "RedisConnection", terms: "LockTerms", command: list[str], wait_s: float | None
-) -> int:
+def _hold(redis: RedisOptions, terms: "LockTerms", command: list[str], wait_s: float | None) -> int:
     """Run the command under the lock and report how it ended. Returns the exit status."""
     from atectl.locks import held_command
 
     with signal_pipe(*held_command.FORWARDED, signal.SIGCHLD) as signals:
         ended = held_command.hold(
-            connection, terms, command, os.environ, signals, wait_s=wait_s, on_busy=tell_of_wait
+            lambda: connected(redis),
+            terms,
+            command,
+            os.environ,
+            signals,
+            wait_s=wait_s,
+            on_wait=tell_of_wait,
+            on_warning=report_warning,
         )
     if ended.warning is not None:
         report_warning(ended.warning)

@@ -9,6 +9,7 @@ from atectl.locks.listing import list_watched
 from atectl.locks.sorting import ORDER_OF, SortBy
 from atectl.locks.survey import Listing, Rows
 from atectl.locks.verdicts import Watch
+from atectl.redis.reading import Reading
 
 from ..terminal.frames import is_ascii_only
 from ..terminal.live import Live
@@ -30,7 +31,8 @@ def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
 
     def look() -> Listed | ListingFailed:
         try:
-            locks = list_watched(connection, listing.selection, watch)
+            reading = Reading(connection)
+            locks = list_watched(reading, listing.selection, watch)
             return Listed(tuple(Rows(locks, everything)))
         except AtectlError as error:
             return ListingFailed(str(error))

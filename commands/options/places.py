@@ -22,13 +22,15 @@ class RedisOptions(NamedTuple):
     """The options for the Redis server, as given; None for what was not given."""
 
     url: Annotated[
-        str | None,
+        list[str] | None,
         Option(
             "--redis",
             "URL",
-            "redis://, rediss:// (TLS) or unix:// URL of a server, a cluster's node or a Sentinel"
-            " (?master=NAME). Other users can read it in the process list: give a password with"
+            "redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels"
+            " (?master=NAME): redis://HOST:PORT,HOST:PORT names several, and so does --redis given"
+            " again. Other users can read it in the process list: give a password with"
             " --redis-password-file or in ATECTL_REDIS_URL.",
+            repeatable=True,
             panel=_PANEL,
         ),
     ] = None

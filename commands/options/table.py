@@ -179,7 +179,12 @@ class Given:
             UsageError: a value is none of the choices, or cannot be read (exit 2).
         """
         options = options_of(group).values()
-        return group(*(self.read(option.name, option.reads) for option in options))
+        return group(*(self._value(option) for option in options))
+
+    def _value(self, option: Option) -> Any:
+        if option.repeatable:
+            return [option.reads(value) for value in self.every(option.name)]
+        return self.read(option.name, option.reads)
 
     def is_on(self, name: str) -> bool | None:
         """Whether a flag with an opposite is on. The last one given counts; None if neither was."""

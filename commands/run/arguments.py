@@ -91,7 +91,16 @@ TABLE = OptionTable(
         Option(
             "--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."
         ),
-        Option("--lock-wait", "DURATION", "How long to wait for a lock that is held."),
+        Option(
+            "--lock-wait",
+            "DURATION",
+            "How long to wait for a lock that is held, or a server that is out.",
+        ),
+        Option(
+            "--lock-strict",
+            "",
+            "Refuse to begin while a lock with an older or newer form of the key is held.",
+        ),
         Option(
             "--lock-ttl",
             "DURATION",
@@ -114,7 +123,10 @@ TABLE = OptionTable(
     remedy="`atectl run --help` lists the options; those of the guest come after CAPSULE",
 )
 
-_OF_LOCK = ("--lock-wait", "--lock-ttl", "--lock-prefix", *(option.name for option in _REDIS))
+_OF_LOCK = (
+    *("--lock-wait", "--lock-ttl", "--lock-prefix", "--lock-strict"),
+    *(option.name for option in _REDIS),
+)
 
 
 class LockRequest(NamedTuple):
@@ -220,7 +232,7 @@ def _lock(given: Given) -> LockRequest | None:
         return None
     # Few runs hold a lock; the others should not pay for this import.
     from atectl.lease.locked import LockWanted
-    from atectl.locks.keys import lock_key, parse_actor
+    from atectl.locks.keys import lock_key, other_forms, parse_actor
 
     prefix = given.read("--lock-prefix", str)
     actor = given.read("--actor", lambda text: parse_actor(text, prefix))
@@ -230,6 +242,8 @@ def _lock(given: Given) -> LockRequest | None:
         key=lock_key(actor, prefix),
         ttl_s=given.read("--lock-ttl", parse_duration),
         wait_s=parse_duration(wait) if wait else None,
+        others=other_forms(actor, prefix),
+        is_strict="--lock-strict" in given,
     )
     return LockRequest(wanted, given.group(RedisOptions))
 

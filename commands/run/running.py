@@ -114,9 +114,9 @@ def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[Leas
     from atectl.lease.locked import locked
 
     from ..options.places import connected
-    from ..output.stderr import tell_of_wait
+    from ..output.stderr import report_warning, tell_of_wait
 
-    return locked(lambda: connected(lock.redis), lock.wanted, lease, tell_of_wait)
+    return locked(lambda: connected(lock.redis), lock.wanted, lease, tell_of_wait, report_warning)
 
 
 def _screens(ledger: "ProcessLedger", lease: "Lease", request: RunRequest) -> "list[GuestTerminal]":

@@ -22,6 +22,7 @@ from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.faults import translated, translation
 from atectl.redis.settings import parse_redis_url
+from atectl.redis.slots import slot_of
 from tests.support.lua_examples import DELETE_OWN
 from tests.support.redis_servers import (
     AclServer,
@@ -39,6 +40,13 @@ ADDRESS = "redis.example:6379"
 
 def connected(url: str, **options: Any) -> RedisConnection:
     return connect(parse_redis_url(url)._replace(**options))
+
+
+def owner_of(cluster: Cluster, connection: RedisConnection, key: bytes) -> Server:
+    """The node that has the slot of a key."""
+    found = connection.server_of(key)
+    assert found is not None
+    return next(server for server in cluster.servers if server.port == found.address.port)
 
 
 @contextmanager
@@ -116,8 +124,8 @@ class TestTranslation:
             ("NOAUTH Authentication required.", redis_errors.RedisLoginRefused),
             ("WRONGPASS invalid username-password pair", redis_errors.RedisLoginRefused),
             ("MOVED 3999 127.0.0.1:6381", redis_errors.RedisClusterDown),
-            ("ASK 3999 127.0.0.1:6381", redis_errors.RedisClusterDown),
-            ("TRYAGAIN Multiple keys request during rehashing", redis_errors.RedisClusterDown),
+            ("ASK 3999 127.0.0.1:6381", redis_errors.RedisSlotMoving),
+            ("TRYAGAIN Multiple keys request during rehashing", redis_errors.RedisSlotMoving),
             ("CLUSTERDOWN The cluster is down", redis_errors.RedisClusterDown),
             ("MASTERDOWN Link with MASTER is down", redis_errors.RedisClusterDown),
             ("NOSCRIPT No matching script", redis_errors.RedisRefused),
@@ -223,8 +231,7 @@ class TestTime:
 
     def test_a_node_suspended_later_is_given_up_in_time(self, cluster: Cluster) -> None:
         with connected(cluster.url, timeout_s=0.5) as connection:
-            node = connection.client.get_node_from_key("key")
-            stopped = next(one for one in cluster.servers if one.port == node.port)
+            stopped = owner_of(cluster, connection, b"key")
             stopped.stop()
             with raises_within(0.5, redis_errors.RedisTimeout), connection.translated():
                 connection.client.get("key")
@@ -287,9 +294,8 @@ class TestRefusals:
 
     def test_a_slot_that_nobody_serves(self, cluster: Cluster) -> None:
         with connected(cluster.url, retries=1) as connection:
-            client: Any = connection.client
-            slot, node = client.keyslot("key"), client.get_node_from_key("key")
-            owner = next(server for server in cluster.servers if server.port == node.port)
+            client, slot = connection.client, slot_of(b"key")
+            owner = owner_of(cluster, connection, b"key")
             with closing(owner.client()) as direct:
                 direct.execute_command("CLUSTER DELSLOTS", slot)
                 try:

@@ -86,6 +86,10 @@ class Server:
         assert self._process is not None, "the server was not started"
         return self._process.pid
 
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
     def client(self, **options: Any) -> redis.Redis:
         """A client of redis-py for it; of bytes, as that is its default."""
         address = {"host": self.host, "port": self.port}
@@ -261,13 +265,31 @@ class AclServer(Server):
 
 
 class Cluster:
-    """Three primaries that share the slots between them; `servers` has their processes."""
+    """Three primaries that share the slots between them, and some of their replicas.
 
-    def __init__(self, *options: str, make: Callable[..., Server] = Server) -> None:
+    Attributes:
+        servers: the processes: those that begin as primaries first. A failover may change that.
+    """
+
+    def __init__(
+        self,
+        *options: str,
+        make: Callable[..., Server] = Server,
+        replicas: int = 0,
+        node_timeout_ms: int = 1500,
+    ) -> None:
         self.servers = []
-        for _ in range(3):
+        self._replicas = replicas
+        for _ in range(3 + replicas):
             bus = f"cluster-port {free_port()}"
-            lines = ("cluster-enabled yes", "cluster-node-timeout 1500", bus, *options)
+            lines = (
+                "cluster-enabled yes",
+                f"cluster-node-timeout {node_timeout_ms}",
+                "repl-diskless-sync-delay 0",
+                "cluster-replica-validity-factor 0",
+                bus,
+                *options,
+            )
             self.servers.append(make(*lines))
 
     @property
@@ -279,27 +301,78 @@ class Cluster:
     def address(self) -> str:
         return self.servers[0].address
 
+    @property
+    def living(self) -> list[Server]:
+        """The nodes that run and answer."""
+        return [server for server in self.servers if server.is_running]
+
     def client(self, **options: Any) -> redis.RedisCluster:
-        first = self.servers[0]
+        first = self.living[0]
         return redis.RedisCluster(host=first.host, port=first.port, **options)
 
     def clients(self) -> list[redis.Redis]:
         """A client for each node, which is redirected by nobody."""
         return [server.client() for server in self.servers]
 
+    def owner_of(self, key: str) -> Server:
+        """The node that is the primary of a key's slot, once one is."""
+        found: list[Server] = []
+
+        def is_found() -> bool:
+            found[:] = [server for server in self.living if _owns(server, _slot_of(key))]
+            return len(found) == 1
+
+        wait_until(is_found)
+        return found[0]
+
+    def fail_over(self, primary: Server) -> Server:
+        """Kill a primary, and wait until its replica is one. Returns that."""
+        replica = self.replica_of(primary)
+        primary.kill()
+        self.wait_for_promotion(replica)
+        return replica
+
+    def wait_for_promotion(self, replica: Server) -> None:
+        """Wait until a replica is a primary."""
+        with contextlib.closing(replica.client()) as client:
+            wait_until(lambda: client.role()[0] == b"master")
+
+    def replica_of(self, primary: Server) -> Server:
+        """A replica of this primary that follows it."""
+        for server in self.living:
+            with contextlib.closing(server.client()) as client:
+                role = client.role()
+            if role[0] == b"slave" and role[2] == primary.port:
+                return server
+        raise AssertionError("it has no replica")
+
+    def actor_on(self, server: Server, kind: str = "a") -> str:
+        """An actor, as `team/NAME`, whose lock is on this primary."""
+        return next(
+            f"team/{kind}{number}"
+            for number in range(1000)
+            if self.owner_of(f"lock:actor:team:{kind}{number}") is server
+        )
+
     def start(self) -> Self:
         for server in self.servers:
             server.start()
         clients = self.clients()
-        share = -(-SLOTS // len(clients))
+        share = -(-SLOTS // 3)
         for number, client in enumerate(clients):
-            last = min((number + 1) * share, SLOTS) - 1
-            client.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
+            if number < 3:
+                last = min((number + 1) * share, SLOTS) - 1
+                client.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for server in self.servers[1:]:
             bus = int(next(line for line in server.options if "cluster-port" in line).split()[1])
             clients[0].execute_command("CLUSTER MEET", server.host, server.port, bus)
-        wait_until(lambda: all(_sees_all_slots(client) for client in clients))
+        wait_until(lambda: all(self._sees_all(client) for client in clients))
+        for number, client in enumerate(clients[3:]):
+            client.execute_command(
+                "CLUSTER REPLICATE", clients[number].execute_command("CLUSTER MYID")
+            )
+        wait_until(lambda: all(_follows(client) for client in clients[3:]))
         for client in clients:
             client.close()
         return self
@@ -307,21 +380,67 @@ class Cluster:
     def flush(self) -> None:
         """Resume what was suspended, start again what was killed, and forget all keys."""
         for server in self.servers:
-            server.cont()
-        for client in self.clients():
-            with contextlib.closing(client):
-                wait_until(lambda client=client: _sees_all_slots(client))
+            if server.is_running:
+                server.cont()
+            else:
+                server.restart()
+        clients = self.clients()
+        wait_until(lambda: all(self._sees_all(client) for client in clients))
+        wait_until(lambda: all(_is_whole(client) for client in clients))
+        for client in clients:
+            client.config_set("cluster-require-full-coverage", "yes")
+            with contextlib.suppress(redis.exceptions.ReadOnlyError):
                 client.flushall()
+            client.close()
 
     def close(self) -> None:
         for server in self.servers:
             server.close()
+
+    def _sees_all(self, client: redis.Redis) -> bool:
+        state = client.execute_command("CLUSTER INFO")
+        text = state if isinstance(state, dict) else {}
+        known = str(len(self.servers))
+        return text.get("cluster_state") == "ok" and text.get("cluster_known_nodes") == known
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _slot_of(key: str) -> int:
+    from redis.crc import key_slot
+
+    return key_slot(key.encode())
+
+
+def _owns(server: Server, slot: int) -> bool:
+    with contextlib.closing(server.client()) as client:
+        return client.role()[0] == b"master" and slot in _own_slots(client)
+
+
+def _own_slots(client: redis.Redis) -> set[int]:
+    """The slots that a node says it has itself."""
+    answer: Any = client.execute_command("CLUSTER NODES")
+    slots: set[int] = set()
+    for node in answer.values():
+        if "myself" in node["flags"]:
+            for first, *rest in node["slots"]:
+                if first.isdigit():
+                    slots |= set(range(int(first), int(rest[0] if rest else first) + 1))
+    return slots
+
+
+def _follows(client: redis.Redis) -> bool:
+    role = client.role()
+    return role[0] == b"slave" and role[3] == b"connected"
+
+
+def _is_whole(client: redis.Redis) -> bool:
+    """Whether a node is a primary, or a replica that follows one."""
+    return client.role()[0] == b"master" or _follows(client)
 
 
 class SentinelGroup:
@@ -415,12 +534,6 @@ def free_port() -> int:
             return port
 
 
-def _sees_all_slots(client: redis.Redis) -> bool:
-    state = client.execute_command("CLUSTER INFO")
-    text = state if isinstance(state, dict) else {}
-    return text.get("cluster_state") == "ok" and text.get("cluster_known_nodes") == "3"
-
-
 # Fixtures
 
 
@@ -479,6 +592,19 @@ def cluster(_shared_cluster: Cluster) -> Iterator[Cluster]:
     yield _shared_cluster
     for server in _shared_cluster.servers:
         server.cont()
+
+
+@pytest.fixture(scope="session")
+def _shared_replicated() -> Iterator[Cluster]:
+    with Cluster(replicas=3, node_timeout_ms=600) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def replicated(_shared_replicated: Cluster) -> Cluster:
+    """Three Valkey primaries, each with a replica, emptied. Do to its nodes what you will."""
+    _shared_replicated.flush()
+    return _shared_replicated
 
 
 @pytest.fixture

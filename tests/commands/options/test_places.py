@@ -12,7 +12,7 @@ from tests.support.redis_servers import Server, TlsServer
 
 def test_every_option_reaches_the_connection(tls_server: TlsServer) -> None:
     options = RedisOptions(
-        url=tls_server.url,
+        url=[tls_server.url],
         ca=str(tls_server.ca_file),
         cert=str(tls_server.client_cert),
         key=str(tls_server.client_key),

@@ -78,7 +78,7 @@ def test_the_lock_of_an_actor_is_looked_for_where_the_options_of_redis_say() -> 
     places = [word for option in options_of(RedisOptions).values() for word in (option.name, "x")]
     request = read("--actor", "team/web", *places, "capsule.wasm")
     assert request.lock is not None
-    assert request.lock.redis == RedisOptions(*["x"] * 7)
+    assert request.lock.redis == RedisOptions(["x"], *["x"] * 6)
 
 
 @pytest.mark.parametrize("name", [option.name for option in options_of(RedisOptions).values()])

@@ -62,7 +62,9 @@ def under_lock(
 ) -> AbstractContextManager[LeaseLock | None]:
     wanted = LockWanted("team/web", KEY, ttl_s, wait_s)
     on_busy = (told if told is not None else []).append
-    return locked(lambda: connect(redis_settings(server.url)), wanted, lease, on_busy)
+    return locked(
+        lambda: connect(redis_settings(server.url)), wanted, lease, on_busy, lambda _: None
+    )
 
 
 def value_of(server: Server, key: str = KEY) -> bytes | None:
@@ -146,7 +148,7 @@ class TestHolding:
 
         with (
             pytest.raises(BadLockTtl),
-            locked(ask, wanted, make("hello"), lambda _: None),  # type: ignore[arg-type]
+            locked(ask, wanted, make("hello"), lambda _: None, lambda _: None),  # type: ignore[arg-type]
         ):
             pass
         assert asked == []

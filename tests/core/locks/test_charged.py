@@ -10,6 +10,7 @@ from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.listing import list_locks
 from atectl.locks.lock import Lock
 from atectl.redis.connection import RedisConnection
+from atectl.redis.reading import Reading
 from tests.support.ledger_records import MIB, just_now, lease
 from tests.support.lock_examples import token
 
@@ -19,7 +20,7 @@ def lock(empty: RedisConnection) -> Lock:
     empty.client.set("lock:actor:demo:web", token(1), px=30_000)
     record = {"token": token(1), "principal": "alpha"}
     empty.client.hset("{lock:actor:demo:web}:holder", mapping=record)
-    [lock] = list_locks(empty)
+    [lock] = list_locks(Reading(empty))
     return lock
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from atectl.errors import AtectlError
 from atectl.locks.errors import LockBusy, LockLost
 from atectl.locks.heartbeat import LockTimes
 from atectl.locks.held_command import HeldEnd, hold, run_held
@@ -139,16 +140,17 @@ class TestHold:
         *words: str,
         wait_s: float | None = None,
         signals: Signals | None = None,
-        on_busy: Callable[[LockBusy], None] = lambda _busy: None,
+        on_wait: Callable[[AtectlError], None] = lambda _busy: None,
     ) -> HeldEnd:
         return hold(
-            connection,
+            lambda: connection,
             LockTerms("team/web", KEY, Holder("host", 1, "command"), LockTimes(30.0), None),
             words or ("true",),
             os.environ,
             signals or Signals(),
             wait_s=wait_s,
-            on_busy=on_busy,
+            on_wait=on_wait,
+            on_warning=lambda warning: pytest.fail(str(warning)),
         )
 
     def test_the_status_is_the_commands_and_the_lock_is_released(
@@ -166,13 +168,13 @@ class TestHold:
 
     def test_a_lock_that_becomes_free_is_taken(self, connection: RedisConnection) -> None:
         connection.client.set(KEY, "somebody's")
-        told: list[LockBusy] = []
+        told: list[AtectlError] = []
 
-        def free(busy: LockBusy) -> None:
+        def free(busy: AtectlError) -> None:
             told.append(busy)
             connection.client.delete(KEY)
 
-        assert self.hold(connection, wait_s=60.0, on_busy=free) == HeldEnd(0)
+        assert self.hold(connection, wait_s=60.0, on_wait=free) == HeldEnd(0)
         assert len(told) == 1
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGQUIT])

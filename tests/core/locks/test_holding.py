@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
+from atectl.errors import AtectlError
 from atectl.locks import scripts
 from atectl.locks.errors import BadLockTtl, LockBusy, LockLost
 from atectl.locks.heartbeat import LockTimes
 from atectl.locks.holder_record import Holder, HolderRecord, parse_holder
-from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within, poll_s
+from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
 from atectl.locks.keys import companion_keys
+from atectl.locks.patience import Patience, poll_s
 from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import is_token
 from atectl.redis.connection import RedisConnection, connect
@@ -183,7 +185,7 @@ class TestWaiting:
         self, valkey_connection: RedisConnection
     ) -> None:
         first = acquire(valkey_connection, terms())
-        told: list[LockBusy] = []
+        told: list[AtectlError] = []
         waits: list[float] = []
 
         def sleep(seconds: float) -> None:
@@ -191,7 +193,9 @@ class TestWaiting:
             if len(waits) == 3:
                 first.release()
 
-        lock = acquire_within(valkey_connection, terms(), 60, sleep=sleep, on_busy=told.append)
+        lock = acquire_within(
+            valkey_connection, terms(), Patience(60, sleep=sleep, on_wait=told.append)
+        )
         assert lock.fence == 2
         assert len(waits) == 3
         assert len(told) == 1
@@ -207,9 +211,10 @@ class TestWaiting:
 
         with pytest.raises(LockBusy):
             acquire_within(
-                valkey_connection, terms(), 5.0,
-                sleep=sleep, on_busy=lambda busy: None, clock=lambda: now[0],
-            )  # fmt: skip
+                valkey_connection,
+                terms(),
+                Patience(5.0, sleep=sleep, on_wait=lambda busy: None, clock=lambda: now[0]),
+            )
         assert now[0] == pytest.approx(5.0)
 
     def test_those_who_wait_do_not_ask_at_the_same_instants(self) -> None:

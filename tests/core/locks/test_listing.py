@@ -18,7 +18,8 @@ from atectl.locks.lock import Lock, warnings_of
 from atectl.locks.verdicts import Verdict, Watch
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import RedisTimeout
-from atectl.redis.reading import BATCH
+from atectl.redis.reading import BATCH, Reading
+from atectl.redis.routing import Server as Primary
 from atectl.redis.settings import redis_settings
 from tests.support.lock_examples import actor_json, token
 from tests.support.redis_servers import Server
@@ -32,7 +33,7 @@ def by_name(locks: Any) -> dict[str, Lock]:
 
 
 def test_every_lock_is_listed_with_its_verdict(place: RedisConnection) -> None:
-    found = by_name(list_locks(place))
+    found = by_name(list_locks(Reading(place)))
     assert {name: lock.verdict.value for name, lock in found.items()} == {
         "web": "held",
         "demo/reports": "held",
@@ -50,13 +51,13 @@ def test_every_lock_is_listed_with_its_verdict(place: RedisConnection) -> None:
 
 
 def test_an_older_key_has_every_actor_of_the_name(place: RedisConnection) -> None:
-    web = by_name(list_locks(place))["web"]
+    web = by_name(list_locks(Reading(place)))["web"]
     assert [str(actor.name) for actor in web.actors] == ["demo/web", "prod/web"]
     assert web.atespace is None
 
 
 def test_a_holder_record_tells_who_holds_the_lock_and_for_how_long(place: RedisConnection) -> None:
-    trainer = by_name(list_locks(place))["prod/trainer"]
+    trainer = by_name(list_locks(Reading(place)))["prod/trainer"]
     assert trainer.holder is not None
     assert (trainer.holder.host, trainer.holder.pid, trainer.holder.fence) == ("node-9", 4711, 12)
     expected = time.time() - 1_790_000_000
@@ -68,7 +69,7 @@ def test_a_holder_record_of_an_earlier_token_tells_nothing(
 ) -> None:
     empty.client.set("lock:actor:demo:web", token(2), px=30_000)
     empty.client.hset("{lock:actor:demo:web}:holder", mapping={"token": token(1), "host": "old"})
-    [web] = list_locks(empty)
+    [web] = list_locks(Reading(empty))
     assert web.holder is None
     assert web.age_s is None
     assert "stale-holder-record" in warnings_of(web)
@@ -88,7 +89,7 @@ def test_a_holder_record_of_an_earlier_token_tells_nothing(
 def test_locks_are_selected_by_pattern_and_atespace(
     place: RedisConnection, selection: Selection, names: set[str]
 ) -> None:
-    found = set(by_name(list_locks(place, selection)))
+    found = set(by_name(list_locks(Reading(place), selection)))
     assert found - {"prod/trainer", "prod/importer"} == names - {"prod/trainer", "prod/importer"}
     assert names <= found
 
@@ -96,7 +97,8 @@ def test_locks_are_selected_by_pattern_and_atespace(
 def test_a_prefix_is_taken_literally(empty: RedisConnection) -> None:
     empty.client.set("l[o]ck*:demo:web", token(1), px=30_000)
     empty.client.set("lock:demo:other", token(2), px=30_000)
-    assert [lock.name for lock in list_locks(empty, Selection(prefix="l[o]ck*:"))] == ["demo/web"]
+    found = list_locks(Reading(empty), Selection(prefix="l[o]ck*:"))
+    assert [lock.name for lock in found] == ["demo/web"]
 
 
 def test_a_transitional_actor_whose_lock_has_the_older_key_is_not_stranded(
@@ -104,75 +106,67 @@ def test_a_transitional_actor_whose_lock_has_the_older_key_is_not_stranded(
 ) -> None:
     empty.client.set("actor:demo:web", actor_json("PAUSING"))
     empty.client.set("lock:actor:web", token(1), px=30_000)
-    [web] = list_locks(empty, Selection(atespace="demo"))
+    [web] = list_locks(Reading(empty), Selection(atespace="demo"))
     assert (web.key, web.verdict) == ("lock:actor:web", Verdict.HELD)
 
 
-def test_more_locks_than_a_batch_are_all_listed_once(empty: RedisConnection) -> None:
-    pipeline = empty.client.pipeline(transaction=False)
+def test_more_locks_than_a_batch_are_all_listed_once(
+    empty: RedisConnection, valkey: Server
+) -> None:
+    pipeline = valkey.client().pipeline(transaction=False)
     for number in range(3 * BATCH + 1):
         pipeline.set(f"lock:actor:demo:a{number}", token(number), px=60_000)
         pipeline.set(f"actor:demo:a{number}", actor_json("RESUMING"))
     pipeline.execute()
     counts: list[int] = []
-    locks = by_name(list_locks(empty, on_progress=counts.append))
+    locks = by_name(list_locks(Reading(empty), on_progress=counts.append))
     assert len(locks) == 3 * BATCH + 1
     assert all(lock.actors for lock in locks.values())
     assert counts == sorted(counts)
     assert counts[-1] == 3 * BATCH + 1
 
 
-class TwicePrimary:
-    """A primary whose SCAN gives every key again, as a server may while it rearranges them."""
-
-    def __init__(self, primary: Any) -> None:
-        self._primary = primary
-
-    def scan(self, *words: Any, **options: Any) -> Any:
-        cursor, keys = self._primary.scan(*words, **options)
-        return cursor, [*keys, *keys]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._primary, name)
-
-
 def test_a_key_that_a_scan_gives_again_is_listed_once(
     place: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    primaries = [TwicePrimary(each) for each in place.primaries() * 2]
-    monkeypatch.setattr(place, "primaries", lambda: primaries)
-    assert len(by_name(list_locks(place))) == 12
+    ask = place.client.ask
+
+    def twice(server: Primary, *words: Any) -> Any:
+        """Give every key again, as a server may while it rearranges them."""
+        answer = ask(server, *words)
+        return (answer[0], answer[1] * 2) if words[0] == "SCAN" else answer
+
+    monkeypatch.setattr(place.client, "ask", twice)
+    assert len(by_name(list_locks(Reading(place)))) == 12
     assert len(lock_details(place, "web").actors) == 2
-
-
-class LatePrimary(TwicePrimary):
-    """A primary on which an operation begins between the scan of locks and that of actors."""
-
-    def scan(self, cursor: int, *, match: str, **options: Any) -> Any:
-        if match.startswith("actor:"):
-            self._primary.set("lock:actor:demo:web", token(1), px=30_000)
-        return self._primary.scan(cursor, match=match, **options)
 
 
 def test_an_actor_whose_operation_has_just_begun_is_not_stranded(
     empty: RedisConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     empty.client.set("actor:demo:web", actor_json("RESUMING"))
-    [primary] = empty.primaries()
-    monkeypatch.setattr(empty, "primaries", lambda: [LatePrimary(primary)])
-    assert list(list_locks(empty)) == []
+    ask = empty.client.ask
+
+    def late(server: Primary, *words: Any) -> Any:
+        """Begin an operation between the scan of locks and that of actors."""
+        if words[0] == "SCAN" and "actor:*" in words:
+            empty.client.set("lock:actor:demo:web", token(1), px=30_000)
+        return ask(server, *words)
+
+    monkeypatch.setattr(empty.client, "ask", late)
+    assert list(list_locks(Reading(empty))) == []
 
 
 def test_a_second_look_tells_the_living_from_the_dead(empty: RedisConnection) -> None:
     for name in ("alive", "dead", "taken", "freed"):
         empty.client.set(f"lock:actor:demo:{name}", token(1), px=30_000)
-    locks = list(list_locks(empty, clock=lambda: 1000.0))
+    locks = list(list_locks(Reading(empty), clock=lambda: 1000.0))
     # Eleven seconds later:
     empty.client.pexpire("lock:actor:demo:alive", 29_000)
     empty.client.pexpire("lock:actor:demo:dead", 19_000)
     empty.client.set("lock:actor:demo:taken", token(2), px=29_000)
     empty.client.delete("lock:actor:demo:freed")
-    found = by_name(look_again(empty, locks, clock=lambda: 1011.0))
+    found = by_name(look_again(Reading(empty), locks, clock=lambda: 1011.0))
     assert {name: lock.verdict.value for name, lock in found.items()} == {
         "demo/alive": "renewing",
         "demo/dead": "expiring",
@@ -181,8 +175,8 @@ def test_a_second_look_tells_the_living_from_the_dead(empty: RedisConnection) ->
 
 
 def test_a_second_look_finds_the_lock_older(place: RedisConnection) -> None:
-    first = by_name(list_locks(place, clock=lambda: 1000.0))["prod/trainer"]
-    [second] = look_again(place, [first], clock=lambda: 1011.0)
+    first = by_name(list_locks(Reading(place), clock=lambda: 1000.0))["prod/trainer"]
+    [second] = look_again(Reading(place), [first], clock=lambda: 1011.0)
     assert first.age_s is not None
     assert second.age_s == pytest.approx(first.age_s + 11)
 
@@ -190,9 +184,9 @@ def test_a_second_look_finds_the_lock_older(place: RedisConnection) -> None:
 def test_a_second_look_at_another_holder_tells_nothing_of_the_first(
     place: RedisConnection,
 ) -> None:
-    first = by_name(list_locks(place))["prod/trainer"]
+    first = by_name(list_locks(Reading(place)))["prod/trainer"]
     place.client.set("lock:actor:prod:trainer", token(99), px=30_000)
-    [second] = look_again(place, [first])
+    [second] = look_again(Reading(place), [first])
     assert (second.holder, second.age_s, second.verdict) == (None, None, Verdict.HELD)
 
 
@@ -204,20 +198,22 @@ def test_the_time_of_a_probe_passes_between_two_looks(empty: RedisConnection) ->
         empty.client.pexpire("lock:actor:demo:web", 60_000)
 
     empty.client.set("lock:actor:demo:web", token(1), px=30_000)
-    [web] = second_look(empty, list(list_locks(empty)), Probe(11.0, renew))
+    [web] = second_look(Reading(empty), list(list_locks(Reading(empty))), Probe(11.0, renew))
     assert (passed, web.verdict) == ([11.0], Verdict.RENEWING)
 
 
 def test_without_a_lock_there_is_nothing_to_let_time_pass_for(empty: RedisConnection) -> None:
     passed: list[float] = []
     empty.client.set("actor:demo:crawler", actor_json("PAUSING"))
-    [crawler] = second_look(empty, list(list_locks(empty)), Probe(11.0, passed.append))
+    [crawler] = second_look(
+        Reading(empty), list(list_locks(Reading(empty))), Probe(11.0, passed.append)
+    )
     assert (passed, crawler.verdict) == ([], Verdict.STRANDED)
 
 
 def test_locks_that_are_watched_are_judged_by_all_looks_at_them(empty: RedisConnection) -> None:
     def verdicts(at: float) -> dict[str, str]:
-        locks = list_watched(empty, Selection(), watch, clock=lambda: at)
+        locks = list_watched(Reading(empty), Selection(), watch, clock=lambda: at)
         return {name: lock.verdict.value for name, lock in by_name(locks).items()}
 
     watch = Watch()
@@ -236,4 +232,4 @@ def test_a_server_that_stands_still_is_a_typed_error(valkey: Server) -> None:
     with connect(redis_settings(valkey.url, timeout="300ms")) as connection:
         valkey.stop()
         with pytest.raises(RedisTimeout):
-            list(list_locks(connection))
+            list(list_locks(Reading(connection)))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from atectl.redis.clients import BACKOFF_BASE_S, BACKOFF_CAP_S, FullJitter
+from atectl.redis.client import BACKOFF_BASE_S, BACKOFF_CAP_S, pause_s
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import (
     BadRedisFile,
@@ -72,7 +72,8 @@ class TestOneServer:
 
     def test_is_its_only_primary(self, valkey: Server) -> None:
         with connected(valkey.url) as connection:
-            assert connection.primaries() == [connection.client]
+            [server] = connection.primaries()
+            assert str(server.address) == valkey.address
 
     def test_is_seen_to_be_a_replica(self, sentinel: SentinelGroup) -> None:
         with connected(sentinel.replica.url) as connection:
@@ -148,7 +149,7 @@ class TestCluster:
         with connected(cluster.url) as connection:
             for number in range(30):
                 connection.client.set(f"key-{number}", number)
-            found = [key for client in connection.primaries() for key in client.scan_iter()]
+            found = [key for server in connection.primaries() for key in server.client.scan_iter()]
         assert sorted(found) == sorted(f"key-{number}".encode() for number in range(30))
 
     def test_runs_a_script_on_the_node_of_its_keys(self, cluster: Cluster) -> None:
@@ -267,7 +268,7 @@ class TestTls:
     def test_reaches_every_node_of_a_cluster_by_one_name(self, tls_cluster: Cluster) -> None:
         options = tls_options(tls_cluster.servers[0])  # type: ignore[arg-type]
         with connected(tls_cluster.url, **options) as connection:
-            assert [client.ping() for client in connection.primaries()] == [True] * 3
+            assert [server.client.ping() for server in connection.primaries()] == [True] * 3
         with pytest.raises(RedisTlsFailed):
             connected(tls_cluster.url, **{**options, "server_name": "other.example"})
 
@@ -316,16 +317,15 @@ class TestAnotherConnection:
 
 class TestPauses:
     def test_are_of_random_length_below_a_bound_that_doubles(self) -> None:
-        longest = FullJitter(lambda: 1.0)
-        assert [longest.compute(number) for number in (0, 1, 2)] == [
+        assert [pause_s(number, 1.0) for number in (0, 1, 2)] == [
             BACKOFF_BASE_S,
             2 * BACKOFF_BASE_S,
             4 * BACKOFF_BASE_S,
         ]
-        assert FullJitter(lambda: 0.25).compute(1) == BACKOFF_BASE_S / 2
+        assert pause_s(1, 0.25) == BACKOFF_BASE_S / 2
 
     def test_have_a_longest(self) -> None:
-        assert FullJitter(lambda: 1.0).compute(1000) == BACKOFF_CAP_S
+        assert pause_s(1000, 1.0) == BACKOFF_CAP_S
 
     def test_are_those_of_the_source_that_was_injected(self) -> None:
         asked: list[int] = []

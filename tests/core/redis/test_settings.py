@@ -227,3 +227,43 @@ def test_a_password_is_not_in_what_a_debugger_or_a_log_shows() -> None:
     assert settings.password == SECRET
     assert SECRET not in f"{settings!r} {settings}"
     assert SECRET not in f"{settings._replace(port=2)!r}"
+
+
+class TestSeveralServers:
+    """A cluster or a group of Sentinels can be named by any of its servers, or by several."""
+
+    def test_are_separated_by_commas_in_one_url(self) -> None:
+        settings = parse_redis_url("redis://me:p,w@a:1,b,[::1]:3/2?master=m")
+        assert [str(each) for each in settings.servers] == ["a:1", "b:6379", "[::1]:3"]
+        assert settings.address == "a:1,b:6379,[::1]:3"
+        assert (settings.user, settings.password) == ("me", "p,w")
+        assert (settings.db, settings.master) == (2, "m")
+
+    def test_may_be_named_by_several_urls(self) -> None:
+        settings = redis_settings(["redis://me:pw@a:1/0", "redis://b:2", "redis://a:1,c"])
+        assert [str(each) for each in settings.servers] == ["a:1", "b:2", "c:6379"]
+        assert settings.password == "pw"
+
+    @pytest.mark.parametrize(
+        "other", ["rediss://b", "redis://b/3", "redis://you@b", "redis://b?master=x", "unix:///s"]
+    )
+    def test_differ_in_their_hosts_alone(self, other: str) -> None:
+        with pytest.raises(BadRedisUrl):
+            redis_settings(["redis://me:pw@a/1?master=m", other])
+
+    @pytest.mark.parametrize("url", ["redis://a,", "redis://,a", "redis://a,,b", "redis://a:0,b"])
+    def test_have_a_host_each(self, url: str) -> None:
+        with pytest.raises(BadRedisUrl):
+            parse_redis_url(url)
+
+
+@pytest.mark.parametrize(("scheme", "is_tls"), [("valkey", False), ("valkeys", True)])
+def test_the_schemes_of_valkey_are_taken(scheme: str, is_tls: bool) -> None:
+    settings = parse_redis_url(f"{scheme}://a:1")
+    assert (settings.address, settings.is_tls) == ("a:1", is_tls)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_password(tmp_path: Path) -> None:
+    path = tmp_path / "password"
+    path.write_bytes(b"\xef\xbb\xbfpass word\r\n")
+    assert redis_settings("redis://a", password_file=str(path)).password == "pass word"
