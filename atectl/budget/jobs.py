@@ -21,7 +21,7 @@ from atectl.accounting import (
     Quota,
 )
 from atectl.budget.errors import BadJob
-from atectl.engine.wasi import Folder, WasiSettings, parse_folders, parse_variable
+from atectl.engine.wasi import Folder, WasiSettings, parse_folders, parse_variables
 from atectl.errors import AtectlError, quoted
 from atectl.records.lines import json_of
 from atectl.records.readers import duration, filled, listed, optional, short, size, text, whole
@@ -266,7 +266,7 @@ def _is_text(given: Mapping[str, Any], key: str) -> bool:
 
 
 def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str], ...]:
-    return tuple(parse_variable(each, defaults.environment) for each in words.env)
+    return parse_variables(words.env, defaults.environment)
 
 
 def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:

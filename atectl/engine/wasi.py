@@ -98,6 +98,17 @@ def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
     return name, inherited[name]
 
 
+def parse_variables(
+    texts: Iterable[str], inherited: Mapping[str, str]
+) -> tuple[tuple[str, str], ...]:
+    """Each variable of `texts`; of those with one name the last.
+
+    Raises:
+        BadEnvironment: see `parse_variable` (exit 2).
+    """
+    return tuple(dict(parse_variable(text, inherited) for text in texts).items())
+
+
 def wasi_config(settings: WasiSettings) -> "WasiConfig":
     """The settings for one guest, in the form that the engine takes.
 

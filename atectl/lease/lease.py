@@ -80,8 +80,15 @@ class Lease:
 
     # For whoever runs it
 
-    def start(self) -> None:
-        """Begin to run on a new thread. A lease runs once."""
+    def start(self, waited_s: float = 0.0) -> None:
+        """Begin to run on a new thread. A lease runs once.
+
+        Args:
+            waited_s: how long it waited for its lock, which counts neither for its deadline nor
+                for its time by the clock.
+        """
+        self._started_s += waited_s
+        self.started_at = time.time()
         self._ledger.open(self)
         start_guest_thread(self._engine, self._run, f"lease {self.id}")
 

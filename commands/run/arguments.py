@@ -1,9 +1,12 @@
 """The command line of `atectl run`: one table of options, and the grammar around CAPSULE.
 
 Before CAPSULE every option is atectl's, and an unknown one is an error. After CAPSULE, options of
-atectl may follow, up to the first word that is not one of them. That word and all after it, and all
-after `--`, are the guest's. No option parser has that grammar. This one also avoids the import of
-Typer, a third of a warm start. Help and completions are made from the same table.
+atectl may follow, up to the first word that is not one of them. That word and all after it are the
+guest's, and so is all after a `--` behind CAPSULE. With `--` before CAPSULE, all after CAPSULE is
+the guest's. A first word of the guest that looks like a mistyped option of atectl is refused.
+
+No option parser has that grammar. This one also avoids the import of Typer, a third of a warm
+start. Help and completions are made from the same table.
 """
 
 from collections.abc import Mapping
@@ -19,8 +22,8 @@ from atectl.accounting import (
     Principal,
     Quota,
 )
-from atectl.engine.wasi import WasiSettings, parse_folders, parse_variable
-from atectl.errors import BadCount, BadSize, UsageError
+from atectl.engine.wasi import WasiSettings, parse_folders, parse_variables
+from atectl.errors import BadCount, BadSize, UsageError, cut, quoted
 from atectl.units import duration_text, format_size, parse_duration, parse_size
 
 from ..options.compiling import CompileOptions, compile_limits
@@ -164,29 +167,56 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
         HelpWanted: help was asked for.
     """
     given = Given(TABLE)
-    place = _take_options(words, 0, given, strict=True)
+    place, is_closed = _take_options(words, 0, given, strict=True)
     if place == len(words):
         raise UsageError("no CAPSULE was named", remedy="atectl run [OPTIONS] CAPSULE [ARGS]...")
     capsule = words[place]
-    place = _take_options(words, place + 1, given, strict=False)
+    place += 1
+    if not is_closed:
+        place, is_closed = _take_options(words, place, given, strict=False)
+    if not is_closed and place < len(words):
+        _refuse_mistyped(words[place])
     return _request(capsule, tuple(words[place:]), given, environment)
 
 
-def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -> int:
-    """Read options from `place` on. Returns the place of the first word that is not one."""
+def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -> tuple[int, bool]:
+    """Read options from `place` on.
+
+    Returns:
+        The place of the first word that is not one, and whether `--` stood before it.
+    """
     while place < len(words):
         word = words[place]
         if word == "--":
-            return place + 1
+            return place + 1, True
         if strict and word in HELP_NAMES:
             raise HelpWanted
         behind = TABLE.take(words, place, given)
         if behind == place:
             if strict and looks_like_option(word):
                 raise TABLE.unknown(word)
-            return place
+            return place, False
         place = behind
-    return place
+    return place, False
+
+
+def _refuse_mistyped(word: str) -> None:
+    """Refuse a first word for the guest that may be meant as an option of atectl.
+
+    A mistyped `--max-mem` would go to the guest without a word, and no quota would hold.
+
+    Raises:
+        UsageError: it is a letter or two away from one of them (exit 2).
+    """
+    meant = TABLE.mistaken(word) if looks_like_option(word) else None
+    if meant is None:
+        return
+    name = quoted(word.partition("=")[0])
+    raise UsageError(
+        f"{name} is no option of atectl, and so near to {meant} that it may be meant as that",
+        remedy=f"write {meant}, or put -- before the guest's own words: "
+        f"atectl run CAPSULE -- {cut(word)} ...",
+    )
 
 
 def _request(
@@ -202,7 +232,7 @@ def _request(
     )
     wasi = WasiSettings(
         arguments=(capsule.rpartition("/")[2], *arguments),
-        environment=tuple(parse_variable(text, environment) for text in given.every("--env")),
+        environment=parse_variables(given.every("--env"), environment),
         folders=parse_folders(given.every("--dir")),
     )
     return RunRequest(

@@ -50,11 +50,13 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
     lease = _lease(request, runtime, began_s)
     screens = _screens(runtime.ledger, lease, request)
     ended = ended_by_signals(lambda ending: lease.end(ending.reason), screens)
+    waits_s = time.monotonic()
     with ended, _locked(request, lease) as lock:
+        waited_s = time.monotonic() - waits_s
         for screen in screens:
             screen.start()
         try:
-            lease.start()
+            lease.start(waited_s)
             runtime.store_ledger()
             lease.join()
         finally:

@@ -37,6 +37,55 @@ def test_everything_behind_two_dashes_is_the_guests() -> None:
     assert request.wasi.arguments[1:] == ("--max-mem", "--")
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [
+        ("--max-memm", "--max-mem"),
+        ("--max-mme", "--max-mem"),
+        ("--max_mem=10MiB", "--max-mem"),
+        ("--Max-Mem", "--max-mem"),
+        ("-max-mem", "--max-mem"),
+        ("--max-memory", "--max-mem"),
+        ("--dedline", "--deadline"),
+        ("--deadlines", "--deadline"),
+        ("--dirs", "--dir"),
+        ("--fule", "--fuel"),
+        ("--prinzipal", "--principal"),
+        ("--on-refused-growt", "--on-refused-growth"),
+    ],
+)
+def test_a_first_word_for_the_guest_that_may_be_a_mistyped_option_is_refused(
+    word: str, meant: str
+) -> None:
+    with pytest.raises(errors.UsageError, match=f"so near to {meant} that") as raised:
+        read("capsule.wasm", word, "1")
+    assert f"write {meant}, or put -- before" in raised.value.remedy
+    assert read("capsule.wasm", "--", word, "1").wasi.arguments[1:] == (word, "1")
+    assert read("--", "capsule.wasm", word, "1").wasi.arguments[1:] == (word, "1")
+    assert read("capsule.wasm", "argument", word).wasi.arguments[1:] == ("argument", word)
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["-c", "-", "--", "-5", "--help", "--port", "--memory", "--verbose", "--file", "--input",
+     "--level", "--output", "--in", "--x", "--environment", "-" * 100_000, "-o"],
+)  # fmt: skip
+def test_a_word_that_is_near_to_no_option_is_the_guests(word: str) -> None:
+    assert read("capsule.wasm", word, "1").wasi.arguments[-1] == "1"
+
+
+def test_with_two_dashes_before_the_capsule_every_word_behind_it_is_the_guests() -> None:
+    request = read("--fuel", "7", "--", "capsule.wasm", "--dir", "/::/", "--", "--fuel", "9")
+    assert request.wasi.folders == ()
+    assert request.quota.fuel == 7
+    assert request.wasi.arguments[1:] == ("--dir", "/::/", "--", "--fuel", "9")
+
+
+def test_of_two_variables_with_one_name_the_last_one_holds() -> None:
+    request = read("--env", "A=1", "--env", "B=2", "--env", "A=3", "capsule.wasm")
+    assert request.wasi.environment == (("A", "3"), ("B", "2"))
+
+
 def test_two_dashes_before_the_capsule_end_our_options() -> None:
     assert read("--fuel", "7", "--", "--odd-name.wasm").capsule == "--odd-name.wasm"
 

@@ -4,8 +4,10 @@ import contextlib
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +101,16 @@ def test_a_signal_ends_the_wait_and_nothing_runs(
         process.send_signal(number)
         assert process.wait(SOON_S) == status
     assert value_of(valkey, KEY) == SUCCESSOR.encode()
+
+
+def test_a_run_starts_when_it_has_its_lock(valkey: Server) -> None:
+    before = time.time()
+    with contextlib.closing(valkey.client()) as client:
+        client.set(KEY, SUCCESSOR, px=1_500)
+    words = ["--actor", "team/web", "--redis", valkey.url, "--lock-wait", "60s"]
+    assert atectl("run", *words, capsule("hello")).status == 0
+    [lease] = json.loads(atectl("ledger", "history", "-o", "json").stdout)["leases"]
+    assert datetime.fromisoformat(lease["started_at"]).timestamp() - before > 1.4
 
 
 def test_a_lock_that_somebody_else_has_ends_the_run(valkey: Server, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A lease: charged for what it used, ended for one reason, recorded as it is."""
 
+import time
 from pathlib import Path
 
 from atectl.accounting import Principal, Quota
@@ -47,6 +48,19 @@ def test_the_ledger_is_charged_what_the_lease_used(engine: Engine, tmp_path: Pat
     assert account.usage.refused_growths == 1
     assert account.usage.cpu_s > 0
     assert account.usage.byte_seconds > 0
+
+
+def test_waiting_for_a_lock_takes_nothing_from_the_deadline(engine: Engine) -> None:
+    began_s = time.monotonic() - 1000
+    path = CAPSULES / "hello.wat"
+    terms = Terms(Principal("tenant"), Quota(MIB, 500.0), WasiSettings((path.name,)))
+    run = Lease(engine, load(engine, path), terms, ProcessLedger(), began_s=began_s)
+    run.attend()
+    assert run.is_ending, "it would have been too late"
+    run = Lease(engine, load(engine, path), terms, ProcessLedger(), began_s=began_s)
+    run.start(waited_s=1000)
+    assert run.join()[:2] == ("exited", 0)
+    assert run.wall_s < 500
 
 
 def test_two_leases_of_one_principal_add_up(engine: Engine, tmp_path: Path) -> None:
