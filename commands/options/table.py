@@ -160,7 +160,7 @@ def _is_slip(word: str, name: str) -> bool:
 
 
 def _edits(word: str, name: str) -> int:
-    """How many letters to add, drop, change or exchange with the next lead from one to the other."""
+    """How many letters to add, drop, change or swap with the next, to make `name` of `word`."""
     before: list[int] = []
     row = list(range(len(name) + 1))
     for place, letter in enumerate(word):
