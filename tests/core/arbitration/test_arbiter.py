@@ -1,7 +1,6 @@
 """The arbiter on real threads: who is held, for how long, and what is counted meanwhile."""
 
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,48 +9,14 @@ from atectl.accounting import Budget
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.enforcer import STALL_S
-from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling, Seat
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull, SpillFolderUnusable
+from tests.support.tenants import MIB, Tenant
 from tests.support.waiting import SOON_S, wait_until
-
-MIB = 1 << 20
-
-
-class Tenant:
-    """A lease whose guest is this test."""
-
-    def __init__(self, spilling: Callable[[], int] = lambda: 0) -> None:
-        self.is_ending = False
-        self.place: Place | None = None
-        self.aborted: str | None = None
-        self.spilled = self.stored_bytes = 0
-        self.resident: int | None = None
-        self.principal, self.label, self.capsule_name = "default", "", "test"
-        self._spilling = spilling
-
-    def abort(self, why: str, remedy: str) -> None:
-        self.aborted, self.remedy = why, remedy
-        self.end()
-
-    def end(self) -> None:
-        self.is_ending = True
-        assert self.place is not None
-        self.place.wake()
-
-    def spill(self, _area: SpillArea) -> int:
-        self.spilled += 1
-        freed_bytes = self._spilling()
-        assert self.place is not None
-        self.stored_bytes = self.place.seat.held_bytes
-        return freed_bytes
-
-    def resident_bytes(self) -> int | None:
-        return self.resident
 
 
 class Lease:

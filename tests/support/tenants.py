@@ -1,0 +1,98 @@
+"""Leases whose guest is a test, and the parts of an arbiter that decide about them."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from atectl.accounting import Budget
+from atectl.arbitration.chronicle import Chronicle, Observer
+from atectl.arbitration.enforcer import Enforcer
+from atectl.arbitration.measuring import HostUse
+from atectl.arbitration.place import Place
+from atectl.arbitration.policies import rules
+from atectl.arbitration.seat import Seat
+from atectl.arbitration.spill_disk import SpillDisk
+from atectl.arbitration.standing import Standing
+from atectl.spill.area import SpillArea
+
+MIB = 1 << 20
+
+
+class Tenant:
+    """A lease whose guest is a test.
+
+    Args:
+        spilling: what spilling it does; returns the bytes that it frees.
+    """
+
+    def __init__(self, spilling: Callable[[], int] = lambda: 0) -> None:
+        self.is_ending = False
+        self.place: Place | None = None
+        self.aborted: str | None = None
+        self.spilled = self.stored_bytes = 0
+        self.resident: int | None = None
+        self.principal, self.label, self.capsule_name = "default", "", "test"
+        self._spilling = spilling
+
+    def abort(self, why: str, remedy: str) -> None:
+        self.aborted, self.remedy = why, remedy
+        self.end()
+
+    def end(self) -> None:
+        self.is_ending = True
+        if self.place is not None:
+            self.place.wake()
+
+    def spill(self, _area: SpillArea) -> int:
+        self.spilled += 1
+        freed_bytes = self._spilling()
+        if self.place is not None:
+            self.stored_bytes = self.place.seat.held_bytes
+        return freed_bytes
+
+    def resident_bytes(self) -> int | None:
+        return self.resident
+
+
+class Table:
+    """An enforcer with real parts under 100 MiB: soft at 80, resume below 70.
+
+    Its resident size and its clock are set by the test.
+    """
+
+    def __init__(
+        self, folder: Path, backpressure: str = "both", observer: Observer | None = None
+    ) -> None:
+        self.resident: int | None = 0
+        self.now = 0.0
+        self.ticks = 0
+        budget = Budget(100 * MIB)
+        self.enforcer = Enforcer(
+            budget,
+            rules(backpressure),
+            self._tick,
+            1,
+            HostUse(budget, lambda: self.resident, lambda: self.now),
+            SpillDisk(SpillArea(folder)),
+            Chronicle(lambda: self.now, observer),
+        )
+
+    def _tick(self) -> None:
+        self.ticks += 1
+
+    def place(self, number: int, held_mib: int = 0, tenant: Tenant | None = None) -> Place:
+        """The place of a new lease that holds so much and is charged for it."""
+        enforcer = self.enforcer
+        tenant = tenant or Tenant()
+        seat = Seat(Standing(number, 0, held_mib * MIB), tenant, enforcer.lock)
+        enforcer.seats.add(seat)
+        enforcer.use.charge(held_mib * MIB)
+        tenant.place = Place(enforcer, seat)
+        return tenant.place
+
+    def seat(self, number: int, held_mib: int = 0, tenant: Tenant | None = None) -> Seat:
+        """The seat of such a lease."""
+        return self.place(number, held_mib, tenant).seat
+
+    @property
+    def charged_mib(self) -> int:
+        return self.enforcer.use.charged_bytes // MIB
