@@ -397,26 +397,30 @@ class Meter:
 class Pressure(NamedTuple):
     """What the host uses now, never a peak. Granted growth counts before it is touched.
 
-    `resident_bytes` is None where it cannot be read; the charge alone serves then.
+    `resident_bytes` is None where it cannot be read; the charge alone serves then. What compiles
+    does so in processes of its own: `compiling_bytes` is what they may come to hold, and they are
+    no part of the other sizes.
     """
 
     resident_bytes: int | None
     baseline_bytes: int
     charged_bytes: int
+    compiling_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
-        return max(self.resident_bytes or 0, self.baseline_bytes + self.charged_bytes)
+        granted_bytes = self.baseline_bytes + self.charged_bytes
+        return max(self.resident_bytes or 0, granted_bytes) + self.compiling_bytes
 
     @property
     def resident_alone(self) -> "Pressure":
         """What was measured, whatever is granted."""
-        return Pressure(self.resident_bytes, 0, 0)
+        return Pressure(self.resident_bytes, 0, 0, self.compiling_bytes)
 
     @property
     def granted_alone(self) -> "Pressure":
         """What was granted on top of the baseline, touched or not, whatever was measured."""
-        return Pressure(None, self.baseline_bytes, self.charged_bytes)
+        return self._replace(resident_bytes=None)
 
     def after(self, added_bytes: int) -> "Pressure":
         """The pressure once `added_bytes` more are charged, and nothing of them is touched yet."""
@@ -479,6 +483,19 @@ class Budget(NamedTuple):
         if self.is_over_soft(pressure):
             return -self.over_soft_bytes(pressure)
         return -self.over_soft_bytes(pressure.granted_alone)
+
+    def room_to_compile_bytes(self, pressure: Pressure, *, is_alone: bool) -> int:
+        """How much more may be granted to what compiles and needs more than it was taken to need.
+
+        Guests need not wait for it as long as it leaves them some room, between resume and soft.
+        If it `is_alone`, with no guest and nothing else that compiles, it may have all up to the
+        limit. Negative if that is too much already.
+        """
+        return -(self.over_limit_bytes(pressure) if is_alone else self.over_resume_bytes(pressure))
+
+    def most_to_compile_bytes(self, baseline_bytes: int) -> int:
+        """What compiling one capsule could be granted at most, if it were alone on the host."""
+        return -self.over_limit_bytes(Pressure(None, baseline_bytes, 0))
 
     def can_hold(self, baseline_bytes: int, lease_bytes: int = 0) -> bool:
         """Whether a lease of that size is within the limit, if it is alone on the host."""

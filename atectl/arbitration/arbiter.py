@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.chronicle import Chronicle, Observer
+from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.enforcer import Enforcer
 from atectl.arbitration.measuring import HostUse
 from atectl.arbitration.place import Place
@@ -34,7 +35,8 @@ class Arbiter:
         tick: has every running guest reach a checkpoint at its next loop or call.
         area: where memory is spilled; None only where the rules do not spill.
         busy_leases: how many running leases keep the machine busy.
-        resident: the process's resident bytes now, None where they cannot be read.
+        resident: the host's resident bytes now but for what compiles, None where they cannot be
+            read.
         clock: seconds that never go back.
         observer: is told of all that happens.
     """
@@ -82,6 +84,10 @@ class Arbiter:
             self._use.lease_idle(idle_bytes)
             self._chronicle.registered(seat)
         return Place(self._enforcer, seat)
+
+    def compile_room(self, at_once: int, most_bytes: int) -> CompileRoom:
+        """Where capsules get the memory to be compiled with: see `CompileRoom`."""
+        return CompileRoom(self._enforcer, at_once, most_bytes)
 
     def reconcile(self) -> None:
         """See what changes without any growth: resident size, disk room, guests that sleep."""

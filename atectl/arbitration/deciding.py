@@ -60,6 +60,19 @@ def is_granted_at_once(
     return added_bytes <= room_bytes and (host_is_calm or lease.may_overtake)
 
 
+def missing_for_leases(host: HostView) -> int:
+    """What must come free for the oldest lease that is held to go on; not positive if nothing."""
+    budget, pressure = host.budget, host.pressure
+    oldest = next((lease for lease in host.leases if lease.may_go_on), None)
+    if oldest is None:
+        return 0
+    over_bytes = budget.over_soft_bytes(pressure.after(oldest.return_bytes))
+    if oldest.asked_bytes and oldest.phase is Phase.PARKED:
+        return over_bytes
+    # What was parked at a tick or spilled comes back only below resume.
+    return max(over_bytes, budget.over_resume_bytes(pressure) + 1)
+
+
 def _go_on(lease: Standing, reason: str) -> Decision:
     if lease.asked_bytes:
         return Decision(Action.GRANT, lease.number, lease.asked_bytes, reason)
@@ -74,6 +87,7 @@ class _Round:
         self._budget = host.budget
         self._pressure = host.pressure
         self._room_bytes = host.spill_room_bytes
+        self._compiling_bytes = host.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
         self._leases = {lease.number: lease for lease in host.leases}
@@ -217,12 +231,14 @@ class _Round:
         return sum(lease.makes_progress for lease in self._leases.values())
 
     def _changes_come(self) -> bool:
-        """Whether something was asked for that is still being done."""
-        return any(lease.is_changing for lease in self._leases.values())
+        """Whether something was asked for that is still being done, or something compiles."""
+        is_changing = any(lease.is_changing for lease in self._leases.values())
+        return is_changing or self._compiling_bytes > 0
 
     def _relief_bytes(self) -> int:
-        """What comes free by what was asked for before: it is not asked for a second time."""
-        return sum(lease.relief_bytes for lease in self._leases.values())
+        """What comes free by what was asked for before, or by itself: nobody is asked for it."""
+        of_leases = sum(lease.relief_bytes for lease in self._leases.values())
+        return of_leases + self._compiling_bytes
 
     def _can_park(self, lease: Standing) -> bool:
         """Whether it runs, and parking it leads somewhere."""

@@ -9,7 +9,8 @@ from collections.abc import Callable
 
 from atectl.accounting import Budget
 from atectl.arbitration.chronicle import Chronicle
-from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide, is_calm
+from atectl.arbitration.compiles import Compiles
+from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide, is_calm, missing_for_leases
 from atectl.arbitration.measuring import HostUse
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import Seat
@@ -46,7 +47,9 @@ class Enforcer:
         """Whether nothing is to be decided until somebody asks for more than fits."""
         self.drop_idle: Callable[[], None] | None = None
         """Has every store dropped that no lease has."""
-        self._budget = budget
+        self.compiles = Compiles()
+        """What compiles, which gives way to leases."""
+        self.budget = budget
         self._rules = rules
         self._tick = tick
         self._busy_leases = busy_leases
@@ -56,12 +59,13 @@ class Enforcer:
         leases = self.seats.seen()
         ordered_bytes = sum(lease.room_needed_bytes for lease in leases if lease.spilling)
         return HostView(
-            budget=self._budget,
+            budget=self.budget,
             resident_bytes=self.use.resident_bytes,
             baseline_bytes=self.use.baseline_bytes + self.use.idle_bytes,
             leases=leases,
             spill_room_bytes=max(self.disk.room_bytes - ordered_bytes, 0),
             busy_leases=self._busy_leases,
+            compiling_bytes=self.use.compiling_bytes,
         )
 
     def become(self, seat: Seat, standing: Standing) -> None:
@@ -88,7 +92,7 @@ class Enforcer:
         if not self.is_guarded:
             return
         self.use.read()
-        if self._budget.is_over_limit(self.use.pressure.resident_alone):
+        if self.budget.is_over_limit(self.use.pressure.resident_alone):
             self.use.look_closely(self.seats.tenants)
         self._make_room_of_idle()
         for _ in range(len(self.seats.unfinished) + 1):
@@ -100,8 +104,10 @@ class Enforcer:
             for decision in decisions:
                 self._carry_out(decision)
         self.is_calm = is_calm(
-            self._budget, self.use.pressure, holds_anybody_back=self.seats.holds_anybody_back
+            self.budget, self.use.pressure, holds_anybody_back=self.seats.holds_anybody_back
         )
+        if not self.is_calm and self.compiles.running:
+            self._have_compiles_give_way()
 
     def settle_unless_calm(self) -> None:
         """Memory came free: see whether anybody waits for it."""
@@ -109,11 +115,18 @@ class Enforcer:
             self.look()
             self.settle()
 
+    def _have_compiles_give_way(self) -> None:
+        """End what compiles where that makes room for the oldest lease that is held."""
+        host = self.view()
+        self.compiles.give_way(
+            missing_for_leases(host), self.budget.over_limit_bytes(host.pressure)
+        )
+
     def _make_room_of_idle(self) -> None:
         """Before anybody is held, have memory dropped that nobody uses."""
         if not self.use.idle_bytes or self.drop_idle is None:
             return
-        if self._budget.over_soft_bytes(self.use.pressure) + self.seats.asked_bytes > 0:
+        if self.budget.over_soft_bytes(self.use.pressure) + self.seats.asked_bytes > 0:
             self.drop_idle()
             self.use.read()
 
@@ -145,4 +158,4 @@ class Enforcer:
         if spills and reason != TOO_LARGE_ALONE:
             refusal = self.disk.refusal(self.seats.unfinished)
         pressure = self.use.pressure
-        return abortion(lease, reason, self._budget, pressure, spills=spills, refusal=refusal)
+        return abortion(lease, reason, self.budget, pressure, spills=spills, refusal=refusal)

@@ -1,4 +1,4 @@
-"""How much memory one host process uses, and how much more may be granted at once."""
+"""How much memory one host uses, and how much more may be granted at once."""
 
 from collections.abc import Callable, Iterable
 from typing import Protocol
@@ -22,19 +22,21 @@ class Measurable(Protocol):
 
 
 class HostUse:
-    """The memory that one host process uses. Charges count at once; what is resident is as it was
-    when last read.
+    """The memory that one host uses. Charges count at once; what is resident is as it was when
+    last read.
+
+    What compiles does so in processes of its own, which are no part of any baseline.
 
     Args:
-        budget: what the process may use.
-        resident: the process's resident bytes now, None where they cannot be read.
+        budget: what the host may use.
+        resident: its resident bytes now but for what compiles, None where they cannot be read.
         clock: seconds that never go back.
     """
 
     __slots__ = (
         "_beside_bytes", "_budget", "_clock", "_least_baseline_bytes", "_measured_at",
-        "_read_resident", "baseline_bytes", "charged_bytes", "idle_bytes", "resident_bytes",
-        "room_bytes",
+        "_read_resident", "baseline_bytes", "charged_bytes", "compiling_bytes", "idle_bytes",
+        "resident_bytes", "room_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +54,8 @@ class HostUse:
         """What its leases are charged, and what idle stores hold."""
         self.idle_bytes = 0
         """What is held by stores that no lease has."""
+        self.compiling_bytes = 0
+        """What the processes that compile may come to hold."""
         self.resident_bytes: int | None = None
         self.room_bytes = 0
         """The largest growth that fits below soft. It is kept, and worked out anew only when
@@ -60,7 +64,9 @@ class HostUse:
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+        return Pressure(
+            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+        )
 
     def charge(self, added_bytes: int) -> None:
         """Count `added_bytes` more as granted, or less if they are negative."""
@@ -89,8 +95,13 @@ class HostUse:
         self.resident_bytes = self._read_resident()
         self._work_out_room()
 
+    def compile(self, compiling_bytes: int) -> None:
+        """What compiles may come to hold so much, all together."""
+        self.compiling_bytes = compiling_bytes
+        self._work_out_room()
+
     def take_baseline(self) -> int | None:
-        """Take what the process holds now for what it needs without any lease.
+        """Take what the host holds now for what it needs without any lease.
 
         Returns:
             Its bytes; None if they cannot be read, and are counted as none.

@@ -37,6 +37,9 @@ class HostView(NamedTuple):
     busy_leases: int = 1
     """How many leases keep the machine busy (its cores). While so many run, a growth that does
     not fit waits for one of them; with fewer, parked leases are spilled for it."""
+    compiling_bytes: int = 0
+    """What the processes that compile may come to hold. It comes free by itself, and sooner if need
+    be: nobody is parked, spilled or aborted for it."""
 
     @property
     def charged_bytes(self) -> int:
@@ -45,7 +48,9 @@ class HostView(NamedTuple):
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+        return Pressure(
+            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+        )
 
 
 class Decision(NamedTuple):

@@ -34,7 +34,8 @@ def abortion(
     why = (
         f"the host was at {show_size(pressure.total_bytes)} of its limit of "
         f"{format_size(budget.limit_bytes)} (baseline {show_size(pressure.baseline_bytes)}, "
-        f"charged {show_size(pressure.charged_bytes)}) {_as_it(lease)}: {reason}"
+        f"charged {show_size(pressure.charged_bytes)}{_compiling(pressure)}) {_as_it(lease)}: "
+        f"{reason}"
     )
     if reason == TOO_LARGE_ALONE:
         return Abortion(why, "raise the limit, or lower the quota")
@@ -43,6 +44,11 @@ def abortion(
     if refusal is None:
         return Abortion(why, "raise the limit, or run fewer jobs at once")
     return Abortion(f"{why}; no more could be spilled: {refusal}", refusal.remedy)
+
+
+def _compiling(pressure: Pressure) -> str:
+    taken_bytes = pressure.compiling_bytes
+    return f", compiling {show_size(taken_bytes)}" if taken_bytes else ""
 
 
 def _as_it(lease: Standing) -> str:

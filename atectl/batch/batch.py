@@ -6,8 +6,9 @@ calls the arbiter. The caller iterates over the results, which come as the jobs 
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +35,9 @@ from atectl.system import memory as host_memory
 
 SUPERVISION_S = 0.05
 """Seconds between two checks of the deadlines and of the pressure."""
+
+_LOOKS_AT_FORKER = 20
+"""After so many of them another at what the process holds that forks compilers."""
 
 _COMPILING_NICENESS = 5
 """How much lower the priority of compiling is than that of the guests."""
@@ -64,17 +68,21 @@ class Batch:
         compiler = Compiler(runtime.engine, limits, niceness=_COMPILING_NICENESS)
         # Before all else: starting it is cheap only while this process has one thread.
         compiler.prepare()
-        at_once = min(settings.jobs, cores)
-        self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, at_once=at_once)
+        self._compiler = compiler
+        self._forker_bytes = 0
         self._arbiter = Arbiter(
             settings.budget,
             settings.rules,
             runtime.engine.tick,
             area=area,
             busy_leases=min(settings.jobs, cores),
-            resident=host_memory.resident_bytes,
+            resident=self._resident_bytes,
             observer=settings.observer,
         )
+        self._compiled_at_once = min(settings.jobs, cores)
+        most_bytes = limits.memory_bytes or 0
+        room = self._arbiter.compile_room(self._compiled_at_once, most_bytes)
+        self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, room)
         self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
         self._arbiter.drop_idle_by(self._pool.clear)
         self.baseline_bytes: int | None = None
@@ -101,11 +109,35 @@ class Batch:
     ) -> None:
         self.close()
 
-    def prepare(self, capsules: Iterable[Path]) -> None:
-        """Load capsules before anything runs; one that cannot be loaded fails its own jobs."""
-        for path in capsules:
-            with suppress(AtectlError):
-                self._capsules.get(path)
+    def prepare(self, capsules: Mapping[Path, str]) -> None:
+        """Load capsules before anything runs; one that cannot be loaded fails its own jobs.
+
+        Args:
+            capsules: each with the principal of the first job that names it.
+        """
+        self._measure_baseline()
+        left = iter(capsules.items())
+        taking = threading.Lock()
+
+        def load_some() -> None:
+            while True:
+                with taking:
+                    path, principal = next(left, (None, ""))
+                if path is None:
+                    return
+                with suppress(AtectlError):
+                    self._capsules.get(path, principal)
+
+        # One more than compile at once, so that the next is looked up meanwhile.
+        threads = [
+            threading.Thread(target=load_some, name="batch-loading", daemon=True)
+            for _ in range(min(len(capsules) - 1, self._compiled_at_once))
+        ]
+        for thread in threads:
+            thread.start()
+        load_some()
+        for thread in threads:
+            thread.join()
 
     def run(self, jobs: Iterable[JobTerms]) -> Iterator[JobResult]:
         """Run the jobs, and yield the result of each as it ends.
@@ -120,7 +152,7 @@ class Batch:
         from atectl.budget.file import refuse_unsatisfiable
 
         rules, budget = self._settings.rules, self._settings.budget
-        self.baseline_bytes = self._arbiter.measure_baseline()
+        self.baseline_bytes = self._measure_baseline()
         refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.is_guarded)
         self._supervisor.start()
         self._intake.open(jobs)
@@ -200,6 +232,22 @@ class Batch:
         if self._intake.failure is not None:
             raise self._intake.failure
 
+    # What it holds
+
+    def _measure_baseline(self) -> int | None:
+        """Take what it holds now as its baseline; nothing compiles at that."""
+        self._look_at_forker()
+        return self._arbiter.measure_baseline()
+
+    def _look_at_forker(self) -> None:
+        # What it shares with a child that it has just forked is its own again afterwards.
+        self._forker_bytes = max(self._forker_bytes, self._compiler.private_bytes())
+
+    def _resident_bytes(self) -> int | None:
+        """What this process holds, and what the process that forks compilers does not share."""
+        resident = host_memory.resident_bytes()
+        return None if resident is None else resident + self._forker_bytes
+
     # On the slots' threads
 
     def _add_slot(self) -> None:
@@ -240,7 +288,7 @@ class Batch:
         tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
         deadline_s = terms.quota.deadline_s
         until = None if deadline_s is None else run.began_s + deadline_s
-        capsule = self._capsules.get(job.capsule, until)
+        capsule = self._capsules.get(job.capsule, terms.principal, until)
         return self._runtime.lease(capsule, terms, tenancy, run.began_s)
 
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
@@ -258,8 +306,12 @@ class Batch:
     # On the supervisor's thread
 
     def _supervise(self) -> None:
-        while not self._closing.wait(SUPERVISION_S):
+        for look in count(1):
+            if self._closing.wait(SUPERVISION_S):
+                return
             try:
+                if look % _LOOKS_AT_FORKER == 0:
+                    self._look_at_forker()
                 self._look_after_leases()
                 self._arbiter.reconcile()
             except Exception as error:

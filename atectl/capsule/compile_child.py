@@ -79,9 +79,10 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
     _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_CPU, task.cpu_s, task.cpu_s + _LAST_S)
     files = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
-    largest = task.data_bytes if files == resource.RLIM_INFINITY else min(files, task.data_bytes)
-    _limit(resource.RLIMIT_FSIZE, largest, task.data_bytes)
-    _limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes)
+    most_bytes = task.most_data_bytes
+    largest = most_bytes if files == resource.RLIM_INFINITY else min(files, most_bytes)
+    _limit(resource.RLIMIT_FSIZE, largest, most_bytes)
+    _limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes, data_bytes + most_bytes)
 
 
 def _close_the_door() -> None:

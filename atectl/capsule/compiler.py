@@ -20,6 +20,7 @@ from atectl.capsule.source import exhausted
 from atectl.capsule.standby import stand_by
 from atectl.capsule.task import CONTROL, Task, compile_threads
 from atectl.errors import CompilerGone
+from atectl.system.memory import private_bytes
 
 if TYPE_CHECKING:
     from _socket import socket
@@ -69,24 +70,37 @@ class Compiler:
             if self._control is None and _has_one_thread():
                 self._start()
 
-    def begin(self, name: str, capsule: int, cache: int | None = None) -> Compilation:
+    def begin(
+        self,
+        name: str,
+        capsule: int,
+        cache: int | None = None,
+        limits: CompileLimits | None = None,
+        granted_bytes: int | None = None,
+    ) -> Compilation:
         """Begin to compile a capsule.
 
         Args:
             name: of the capsule's file, for messages.
             capsule: the descriptor of that file, a regular one; its position changes.
             cache: the descriptor of a file for the artifact; None without a cache.
+            limits: the limits of this compilation; None for those of the compiler.
+            granted_bytes: the memory that it may allocate at first; None for all that its limit
+                allows.
 
         Raises:
             HostExhausted: there is no room for another process or file (exit 125).
             CompilerGone: this is closed (exit 125).
         """
+        limits = limits or self.limits
+        most_bytes = limits.memory_bytes or 0
         task = Task(
             number=next(self._numbers),
             name=name,
-            max_capsule_bytes=self.limits.max_capsule_bytes,
-            data_bytes=self.limits.memory_bytes or 0,
-            cpu_s=1 + int(self.limits.deadline_s * compile_threads()),
+            max_capsule_bytes=limits.max_capsule_bytes,
+            data_bytes=most_bytes if granted_bytes is None else granted_bytes,
+            most_data_bytes=most_bytes,
+            cpu_s=1 + int(limits.deadline_s * compile_threads()),
             niceness=self._niceness,
         )
         memory = -1
@@ -99,7 +113,11 @@ class Compiler:
             if isinstance(failure, OSError):
                 raise exhausted(name, failure.errno) from None
             raise
-        return Compilation(name, self.limits, worker, memory)
+        return Compilation(name, limits, task.data_bytes, worker, memory)
+
+    def private_bytes(self) -> int:
+        """What the process that waits holds of its own; 0 if there is none, or it is not known."""
+        return (private_bytes(self._zygote) if self._zygote else None) or 0
 
     def cut(self, number: int) -> None:
         """Cut the compilation of this number short, if it is still running."""

@@ -1,6 +1,6 @@
 """What can go wrong with a capsule before it runs: in its encoding, or when it is compiled."""
 
-from atectl.errors import AtectlError, CapsuleError
+from atectl.errors import AbortedByArbiter, AtectlError, CapsuleError
 
 
 class CapsuleTooLarge(CapsuleError):
@@ -75,6 +75,17 @@ class HostExhausted(AtectlError):
     code = "E704"
     example = "(ulimit -n 8; atectl run capsule.wasm)"
     default_remedy = "raise the limit that it names (ulimit), or run fewer things at once"
+
+
+class NoRoomToCompile(AbortedByArbiter):
+    """The host had no memory left to compile the capsule with, beside all else that it holds."""
+
+    code = "E319"
+    example = "a batch under --limit 128MiB whose host itself has grown, with a large capsule"
+    default_remedy = (
+        "raise --limit, run fewer jobs at once, or run it once with `atectl run`, which keeps it "
+        "compiled"
+    )
 
 
 class ExtraMissing(AtectlError):

@@ -87,50 +87,75 @@ class Uncompiled:
         compiler: "Compiler",
         until: float | None = None,
         begun: "Callable[[Compilation], None] | None" = None,
+        limits: CompileLimits | None = None,
+        granted_bytes: int | None = None,
     ) -> "Capsule | Refusal":
         """Judge and compile it in another process, and keep the result in the cache.
 
         Args:
             until: when to give up waiting, by `time.monotonic`; None for no such time.
             begun: called with the compilation, so that the caller can cut it short.
+            limits: the limits of this compilation; None for those of the compiler.
+            granted_bytes: the memory that it may allocate at first; None for all that its limit
+                allows.
 
         Raises:
             DeadlinePassed: that time came first (exit 124).
             CompilerGone, HostExhausted: it could not be judged (exit 125).
+            OutgrewGrant: it needs more memory than it was granted, and its limit allows more.
         """
         try:
-            return self._compile(compiler, until, begun)
+            with ExitStack() as opened:
+                begin = self._begin(opened, compiler, limits, granted_bytes)
+                return self._compile(*begin, until, begun)
         except OSError as error:
             raise exhausted(self.name, error.errno) from None
 
+    def estimate_bytes(self) -> int:
+        """What compiling it may be expected to take: see `capsule.estimate`."""
+        from atectl.capsule.estimate import estimate_bytes
+
+        return estimate_bytes(self._source, is_kept=self._cache is not None)
+
+    def _begin(
+        self,
+        opened: ExitStack,
+        compiler: "Compiler",
+        limits: CompileLimits | None,
+        granted_bytes: int | None,
+    ) -> "tuple[Compilation, NewFile | None]":
+        """Begin to compile it, into a file of the cache if there is one."""
+        from atectl.system.descriptors import reserve
+
+        with reserve():
+            file = None if self._cache is None else self._cache.new_artifact()
+            place = None if file is None else opened.enter_context(file).descriptor
+            capsule = self._source.descriptor
+            compilation = compiler.begin(self.name, capsule, place, limits, granted_bytes)
+            return opened.enter_context(compilation), file
+
     def _compile(
         self,
-        compiler: "Compiler",
+        compilation: "Compilation",
+        file: NewFile | None,
         until: float | None,
         begun: "Callable[[Compilation], None] | None",
     ) -> "Capsule | Refusal":
         from atectl.system.descriptors import reserve
 
-        with ExitStack() as opened:
-            with reserve():
-                file = None if self._cache is None else self._cache.new_artifact()
-                place = None if file is None else opened.enter_context(file).descriptor
-                begin = compiler.begin(self.name, self._source.descriptor, place)
-                compilation = opened.enter_context(begin)
-            if begun is not None:
-                begun(compilation)
-            verdict = compilation.verdict(until)
-            self._require_announced(verdict)
-            self.sha256 = verdict.sha256 or self.sha256
-            if verdict.made is None:
-                return self._refused(verdict)
-            if verdict.unkept or place is None:
-                place = compilation.memory
-            with reserve():
-                code = map_code(self._engine, verdict.made.kind, place)
-                if code is None:
-                    raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
-                error = self._keep(file, verdict.made, verdict.unkept)
+        if begun is not None:
+            begun(compilation)
+        verdict = compilation.verdict(until)
+        self._require_announced(verdict)
+        self.sha256 = verdict.sha256 or self.sha256
+        if verdict.made is None:
+            return self._refused(verdict)
+        place = compilation.memory if file is None or verdict.unkept else file.descriptor
+        with reserve():
+            code = map_code(self._engine, verdict.made.kind, place)
+            if code is None:
+                raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
+            error = self._keep(file, verdict.made, verdict.unkept)
         sha256, kind, tables, has_start, _ = verdict.made
         known = (self.name, kind, code, sha256, tables, has_start)
         capsule = Capsule(*known, False, error, *verdict.effort)

@@ -10,21 +10,23 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.arbitration.compile_room import CompileRoom
+from atectl.arbitration.compiles import Ask, Grant
+from atectl.capsule.attending import attend
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, identity_of
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, required
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
+from atectl.capsule.verdict import OutgrewGrant
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalError
 from atectl.system.descriptors import reserve
+from atectl.units import format_size
 
 MAX_CAPSULES = 256
 """The most paths, and the most capsules and refusals, that are kept; the oldest go first."""
-
-_LOOK_S = 0.05
-"""Seconds between two checks whether a capsule that waits to be compiled is still wanted."""
 
 Known = Capsule | Refusal
 
@@ -40,9 +42,13 @@ class _Loading:
     """One content that is being loaded, and how many wait for it.
 
     A `Future` could do most of this, but it imports logging.
+
+    Args:
+        principal: the first who asks for it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, principal: str) -> None:
+        self.principal = principal
         self.waiting = 0
         self._ended = threading.Event()
         self._known: Known | None = None
@@ -68,6 +74,10 @@ class _Loading:
     @property
     def is_abandoned(self) -> bool:
         return self._is_abandoned
+
+    @property
+    def is_begun(self) -> bool:
+        return self._compilation is not None
 
     def end(self, came_to: Known | BaseException) -> None:
         """Set the result, or the error that prevented one."""
@@ -99,30 +109,27 @@ class CapsuleShelf:
         engine: what they are compiled for.
         cache: where compiled capsules are kept; None to keep them only here.
         compiler: compiles those that are not in the cache; closed with this.
-        at_once: how many it compiles at the same time.
+        room: grants them the memory for it, in turn.
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        cache: ArtifactCache | None,
-        compiler: Compiler,
-        *,
-        at_once: int = 1,
+        self, engine: Engine, cache: ArtifactCache | None, compiler: Compiler, room: CompileRoom
     ) -> None:
         self._engine = engine
         self._cache = cache
         self._compiler = compiler
-        self._slots = threading.BoundedSemaphore(at_once)
+        self._room = room
+        self._is_closed = False
         self._lock = threading.Lock()
         self._seen: dict[Path, _Seen] = {}
         self._known: dict[str, Known] = {}
         self._loading: dict[str, _Loading] = {}
 
-    def get(self, path: Path, until: float | None = None) -> Capsule:
+    def get(self, path: Path, principal: str, until: float | None = None) -> Capsule:
         """The capsule that is at `path` now.
 
         Args:
+            principal: who asks. The first who does is charged for compiling it.
             until: when to give up waiting, by `time.monotonic`; None for no such time.
 
         Raises:
@@ -130,15 +137,17 @@ class CapsuleShelf:
             DeadlinePassed: that time came first (exit 124).
             CompilerGone: the process that compiled it was ended, or this is closed (exit 125).
             HostExhausted: the machine had too few resources left to load it (exit 125).
+            NoRoomToCompile: the host's limit left too little memory to compile it (exit 137).
         """
         known = self._unchanged(path)
         if known is None:
-            known = self._look_again(path, until)
+            known = self._look_again(path, principal, until)
         capsule = required(known, path.name)
         return capsule if capsule.name == path.name else capsule._replace(name=path.name)
 
     def close(self) -> None:
         """Cut all compilations short, and begin no more; idempotent."""
+        self._is_closed = True
         self._compiler.close()
 
     def _unchanged(self, path: Path) -> Known | None:
@@ -152,12 +161,12 @@ class CapsuleShelf:
             return None
         return self._known.get(seen.sha256) if identity == seen.identity else None
 
-    def _look_again(self, path: Path, until: float | None) -> Known:
+    def _look_again(self, path: Path, principal: str, until: float | None) -> Known:
         with self._opened(path) as source:
             began_ns = time.time_ns()
             with reserve():
                 sha256 = hash_of(source, self._cache)
-            known = self._load(source, sha256, until)
+            known = self._load(source, sha256, principal, until)
         # A file that changed a moment ago could change again without a visible difference.
         if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
             with self._lock:
@@ -177,7 +186,7 @@ class CapsuleShelf:
         if len(self._seen) > MAX_CAPSULES:
             del self._seen[next(iter(self._seen))]
 
-    def _load(self, source: Source, sha256: str, until: float | None) -> Known:
+    def _load(self, source: Source, sha256: str, principal: str, until: float | None) -> Known:
         """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
             known = self._known.get(sha256)
@@ -186,13 +195,14 @@ class CapsuleShelf:
             loading = self._loading.get(sha256)
             is_first = loading is None
             if loading is None:
-                loading = self._loading[sha256] = _Loading()
+                loading = self._loading[sha256] = _Loading(principal)
             loading.waiting += 1
         try:
             if is_first:
                 self._begin(loading, source, sha256)
             if not loading.has_ended(until):
-                raise DeadlinePassed(f"{source.name} was still being compiled at its deadline")
+                what = "being compiled" if loading.is_begun else "waiting to be compiled"
+                raise DeadlinePassed(f"{source.name} was still {what} at its deadline")
             return loading.result()
         finally:
             self._leave(loading, sha256)
@@ -222,20 +232,46 @@ class CapsuleShelf:
             self._end(loading, sha256, failure)
 
     def _compile(self, loading: _Loading, uncompiled: Uncompiled, sha256: str) -> None:
-        """Compile once a slot is free."""
+        """Compile once it is its turn and there is memory for it."""
         try:
             with uncompiled:
-                while not self._slots.acquire(timeout=_LOOK_S):
-                    _require_wanted(loading, uncompiled.name)
-                try:
-                    # The last caller may have left just as the slot became free.
-                    _require_wanted(loading, uncompiled.name)
-                    compiled = uncompiled.compile(self._compiler, begun=loading.begun)
-                finally:
-                    self._slots.release()
+                compiled = self._compile_in_turn(loading, uncompiled)
             self._end(loading, sha256, compiled, was_read=uncompiled.sha256)
         except BaseException as failure:
             self._end(loading, sha256, failure)
+
+    def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> Known:
+        """Compile in turn; once more as often as memory is wanted back, or more is needed."""
+
+        def is_wanted() -> bool:
+            return not (loading.is_abandoned or self._is_closed)
+
+        ask = Ask(loading.principal, uncompiled.estimate_bytes())
+        while True:
+            grant = self._room.enter(ask, is_wanted)
+            if grant is None:
+                raise CompilerGone(f"{uncompiled.name}: nobody waits for it any more")
+            try:
+                return self._compile_under(grant, loading, uncompiled)
+            except OutgrewGrant:
+                if grant.has_all:
+                    raise _no_room(uncompiled.name, grant) from None
+                ask.needed_bytes = max(ask.needed_bytes, 2 * grant.granted_bytes)
+            except CompilerGone:
+                if not (grant.is_to_end and is_wanted()):
+                    raise
+            finally:
+                self._room.leave(grant)
+
+    def _compile_under(self, grant: Grant, loading: _Loading, uncompiled: Uncompiled) -> Known:
+        def begun(compilation: Compilation) -> None:
+            loading.begun(compilation)
+            attend(compilation, self._room, grant)
+
+        limits = self._compiler.limits._replace(memory_bytes=grant.most_bytes)
+        return uncompiled.compile(
+            self._compiler, begun=begun, limits=limits, granted_bytes=grant.granted_bytes
+        )
 
     def _end(
         self,
@@ -261,6 +297,10 @@ class CapsuleShelf:
         loading.end(came_to)
 
 
-def _require_wanted(loading: _Loading, name: str) -> None:
-    if loading.is_abandoned:
-        raise CompilerGone(f"{name}: nobody waits for it any more")
+def _no_room(name: str, grant: Grant) -> AtectlError:
+    from atectl.capsule.errors import NoRoomToCompile
+
+    granted = format_size(grant.granted_bytes)
+    return NoRoomToCompile(
+        f"{name} takes more than {granted} of memory to compile, and the host's limit left no more"
+    )

@@ -15,14 +15,16 @@ DESCRIPTORS = 4
 class Task(NamedTuple):
     """One compilation: of which file, and what it may use.
 
-    `number` identifies it. `data_bytes` is the memory it may allocate, `cpu_s` the CPU time of all
-    its threads together, in whole seconds.
+    `number` identifies it. `data_bytes` is the memory it may allocate at first, `most_data_bytes`
+    what that may be raised to while it runs, `cpu_s` the CPU time of all its threads together, in
+    whole seconds.
     """
 
     number: int
     name: str
     max_capsule_bytes: int
     data_bytes: int
+    most_data_bytes: int
     cpu_s: int
     niceness: int
 

@@ -26,6 +26,10 @@ _NEAR = 0.5
 """What share of a limit must have been reached for that limit to be the cause."""
 
 
+class OutgrewGrant(Exception):
+    """Compiling takes more memory than was granted for it so far, and may have more."""
+
+
 class Effort(NamedTuple):
     """What a compilation took: wall-clock time, CPU time of all cores, and memory.
 
@@ -53,18 +57,26 @@ class Verdict(NamedTuple):
 
 
 def verdict_of(
-    reply: bytes, name: str, limits: CompileLimits, wall_s: float, *, was_late: bool
+    reply: bytes,
+    name: str,
+    limits: CompileLimits,
+    granted_bytes: int,
+    wall_s: float,
+    *,
+    was_late: bool,
 ) -> Verdict:
     """The verdict in a reply of the process that compiled or of the zygote.
 
     Args:
         name: of the capsule's file, for messages.
         limits: the limits of the compilation.
+        granted_bytes: the memory that it was granted, which may be less than its limit.
         wall_s: how long it took.
         was_late: whether it was ended for taking too long.
 
     Raises:
         CompilerGone, HostExhausted, InternalError: it says nothing about the capsule (exit 125).
+        OutgrewGrant: it needs more memory than it was granted, and its limit allows more.
     """
     record = decode(reply)
     if record is None:
@@ -84,8 +96,10 @@ def verdict_of(
         return Verdict(sha256, effort, refusal=Refusal.read(record))
     if was_late or int(record.get("status", 0)) == -signal.SIGXCPU:
         return Verdict(sha256, effort, refusal=_out_of_time(limits, effort))
-    refusal = _out_of_memory(record, limits, effort)
+    refusal = _out_of_memory(record, granted_bytes, effort)
     if refusal is not None:
+        if granted_bytes < (limits.memory_bytes or 0):
+            raise OutgrewGrant
         return Verdict(sha256, effort, refusal=refusal)
     raise _fault(name, record)
 
@@ -104,14 +118,11 @@ def _out_of_time(limits: CompileLimits, effort: Effort) -> "Refusal":
     )
 
 
-def _out_of_memory(
-    record: dict[str, str], limits: CompileLimits, effort: Effort
-) -> "Refusal | None":
+def _out_of_memory(record: dict[str, str], limit_bytes: int, effort: Effort) -> "Refusal | None":
     """The verdict that it took too much memory; None if that is not what ended it."""
     from atectl.capsule.errors import CompileMemory
     from atectl.capsule.refusal import Refusal
 
-    limit_bytes = limits.memory_bytes or 0
     asked_bytes = 0
     fault = record.get("fault")
     if fault is None and int(record["status"]) in _DIED_FOR_MEMORY:

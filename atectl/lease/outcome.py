@@ -6,6 +6,7 @@ from atectl.accounting import Quota
 from atectl.errors import (
     INTERRUPTED_STATUS,
     TERMINATED_STATUS,
+    AbortedByArbiter,
     AtectlError,
     DeadlinePassed,
     GrowthRefused,
@@ -80,6 +81,8 @@ def refused(error: AtectlError) -> Outcome:
         return Outcome(QUOTA, error.exit_status, error)
     if isinstance(error, DeadlinePassed):
         return Outcome(DEADLINE, error.exit_status, error)
+    if isinstance(error, AbortedByArbiter):
+        return Outcome(ARBITER, error.exit_status, error)
     # Errors of the engine say nothing about the capsule.
     reason = FAILED if error.code.startswith("E7") else REFUSED
     return Outcome(reason, error.exit_status, error)

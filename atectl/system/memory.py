@@ -44,6 +44,34 @@ def resident_bytes(pid: int | None = None, *, root: str = "/") -> int | None:
     return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+class Held(NamedTuple):
+    """What a process holds, in bytes: pages of its own that are resident, and what of its address
+    space its limit on data counts."""
+
+    own_bytes: int
+    data_bytes: int
+
+
+def held_by(pid: int, *, root: str = "/") -> Held | None:
+    """What a process holds now; None if it is gone, or the system does not tell."""
+    try:
+        fields = Path(root, "proc", str(pid), "statm").read_bytes().split()
+    except OSError:
+        return None
+    page_bytes = os.sysconf("SC_PAGE_SIZE")
+    resident, of_files, data = (int(fields[place]) for place in (1, 2, 5))
+    return Held((resident - of_files) * page_bytes, data * page_bytes)
+
+
+def private_bytes(pid: int, *, root: str = "/") -> int | None:
+    """Resident bytes that a process shares with no other; None where the system does not tell."""
+    try:
+        lines = Path(root, "proc", str(pid), "smaps_rollup").read_text().splitlines()
+    except OSError:
+        return None
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
+
+
 def trim() -> None:
     """Give freed memory that the C library's allocator still keeps back to the system.
 

@@ -138,6 +138,7 @@ class _Past:
             tuple(self._leases[number] for number in sorted(self._leases)),
             self._room_bytes,
             self._busy_leases or 1,
+            sample.compiling_bytes,
         )
         is_known = (
             self._is_sure

@@ -78,6 +78,8 @@ class Sampled(NamedTuple):
     """What the host takes by itself."""
     charged_bytes: int
     """What its leases held that were not spilled."""
+    compiling_bytes: int = 0
+    """What might come to be held by the processes that compiled, which is no part of the rest."""
     parking: tuple[int, ...] = ()
     """The leases that were told to park at a tick and had not got there."""
     stalled: tuple[int, ...] = ()
@@ -99,7 +101,9 @@ class Sampled(NamedTuple):
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+        return Pressure(
+            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+        )
 
 
 class Ruled(NamedTuple):
@@ -124,6 +128,8 @@ class Ruled(NamedTuple):
     """What the host takes by itself."""
     charged_bytes: int
     """What its leases held that were not spilled."""
+    compiling_bytes: int = 0
+    """What might come to be held by the processes that compiled, which is no part of the rest."""
 
     @property
     def is_failed_spill(self) -> bool:
@@ -132,7 +138,9 @@ class Ruled(NamedTuple):
 
     @property
     def pressure(self) -> Pressure:
-        return Pressure(self.resident_bytes, self.baseline_bytes, self.charged_bytes)
+        return Pressure(
+            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+        )
 
 
 class Decided(NamedTuple):
@@ -152,6 +160,8 @@ class Decided(NamedTuple):
     """The leases that had not finished."""
     decisions: tuple[Decision, ...]
     """What was decided."""
+    compiling_bytes: int = 0
+    """What might come to be held by the processes that compiled, which is no part of the rest."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
@@ -164,6 +174,7 @@ class Decided(NamedTuple):
             host.busy_leases,
             host.leases,
             tuple(decisions),
+            host.compiling_bytes,
         )
 
     def host(self, budget: Budget) -> HostView:
@@ -175,6 +186,7 @@ class Decided(NamedTuple):
             self.leases,
             self.spill_room_bytes,
             self.busy_leases,
+            self.compiling_bytes,
         )
 
 

@@ -182,6 +182,7 @@ _EVENT = {
         ("held_bytes", "asked_bytes", "baseline_bytes", "charged_bytes", "spill_room_bytes"),
         bytes_read,
     ),
+    "compiling_bytes": bytes_read,
 }
 HEADER = Table(
     Header,

@@ -120,7 +120,10 @@ def _terms(number: int, job: Job) -> "JobTerms":
     )
 
 
-def capsules_of(submissions: Iterable[Submission]) -> list[Path]:
-    """The capsules that jobs name, each once, in the order of their first job."""
-    jobs = (each.job for each in submissions if isinstance(each.job, Job))
-    return list(dict.fromkeys(job.capsule for job in jobs))
+def capsules_of(submissions: Iterable[Submission]) -> dict[Path, str]:
+    """The capsules that jobs name, in the order of their first job, each with its principal."""
+    found: dict[Path, str] = {}
+    for each in submissions:
+        if isinstance(each.job, Job):
+            found.setdefault(each.job.capsule, each.job.principal)
+    return found

@@ -17,13 +17,14 @@ from .loop import capsules_of
 class JobSource(NamedTuple):
     """Where jobs come from. `total` is None if it is not known before the last was read.
 
-    `capsules` are those known beforehand, to be loaded before anything runs.
+    `capsules` are those known beforehand, to be loaded before anything runs, each with the
+    principal of its first job.
     """
 
     host: HostSettings
     submissions: Iterable[Submission]
     total: int | None
-    capsules: list[Path]
+    capsules: dict[Path, str]
 
 
 def open_source(place: str) -> JobSource:
@@ -37,7 +38,7 @@ def open_source(place: str) -> JobSource:
         if sys.stdin.isatty():
             raise JobsUnreadable("stdin is a terminal, and jobs are read from it")
         defaults = JobDefaults(environment=os.environ)
-        return JobSource(HostSettings(), submit_lines(sys.stdin.buffer, defaults), None, [])
+        return JobSource(HostSettings(), submit_lines(sys.stdin.buffer, defaults), None, {})
     return _from_file(Path(place))
 
 

@@ -340,7 +340,7 @@ class TestLedgerUnderLoad:
 
 
 sizes = st.integers(0, 3000)
-pressures = st.builds(Pressure, st.none() | sizes, sizes, sizes)
+pressures = st.builds(Pressure, st.none() | sizes, sizes, sizes, sizes)
 budgets = st.builds(
     lambda limit, soft, resume: Budget(
         limit, max(soft, resume) / 10_000, min(soft, resume) / 10_000
@@ -366,6 +366,13 @@ class TestPressure:
     ) -> None:
         assert Pressure(resident, baseline, charged).total_bytes == total
 
+    def test_has_what_compiles_in_it(self) -> None:
+        pressure = Pressure(100, 10, 20, 200)
+        assert pressure.total_bytes == 300
+        assert pressure.granted_alone.total_bytes == 230
+        assert pressure.after(75).total_bytes == 305
+        assert pressure.resident_alone.total_bytes == 300
+
     def test_is_looked_at_by_what_was_measured_or_by_what_was_granted_alone(self) -> None:
         pressure = Pressure(100, 10, 200)
         assert pressure.resident_alone.total_bytes == 100
@@ -389,6 +396,12 @@ class TestPressure:
 
 
 class TestBudget:
+    def test_what_compiles_leaves_room_to_guests_unless_it_is_alone(self) -> None:
+        budget, pressure = Budget(1000), Pressure(None, 100, 200, 300)
+        assert budget.room_to_compile_bytes(pressure, is_alone=False) == 100
+        assert budget.room_to_compile_bytes(pressure, is_alone=True) == 400
+        assert budget.most_to_compile_bytes(100) == 900
+
     def test_the_thresholds_are_four_fifths_and_seven_tenths(self) -> None:
         budget = Budget(1000)
         assert (budget.soft_bytes, budget.resume_bytes) == (800, 700)

@@ -90,7 +90,7 @@ def batch_under(folder: Path, watch: Watch | None = None, **changed: object) -> 
 
 def run(batch: Batch, jobs: list[JobTerms]) -> dict[int, JobResult]:
     with batch:
-        batch.prepare({job.capsule for job in jobs})
+        batch.prepare({job.capsule: job.terms.principal for job in jobs})
         return {result.job: result for result in batch.run(jobs)}
 
 
@@ -305,7 +305,9 @@ def test_a_deadline_reaches_a_lease_that_waits_to_grow(tmp_path: Path) -> None:
     batch = batch_under(tmp_path, budget=Budget(limit, 0.99, 0.5))
     told: list[JobResult] = []
     with batch:
-        for result in batch.run([plain(1, hoards), bounded(2, deadline_s=3.0)]):
+        jobs = [plain(1, hoards), bounded(2, deadline_s=3.0)]
+        batch.prepare({job.capsule: job.terms.principal for job in jobs})
+        for result in batch.run(jobs):
             told.append(result)
             batch.end_all("interrupted")
     assert [(result.job, result.outcome.reason) for result in told] == [

@@ -182,7 +182,35 @@ def test_a_batchs_limit_bounds_what_compiling_takes(tmp_path: Path) -> None:
     large = write(tmp_path / "large.wat", passive_functions(120_000))
     ended, [result] = batch([{"capsule": str(large)}], "--limit", "160MiB")
     assert ended_as(result) == ("refused", 126, "E210")
-    assert ended.peak_resident_bytes < HOST_BYTES
+    assert ended.peak_tree_bytes < 160 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jobs", ["2", "8"])
+def test_bombs_under_a_small_limit_hurt_no_job_of_another_principal(
+    tmp_path: Path, jobs: str
+) -> None:
+    """Compiled together, they would take some gigabytes."""
+    bombs = [write(tmp_path / f"bomb{n}.wat", merge_bomb(900, 700 + n)) for n in range(3)]
+    good = {"capsule": str(CAPSULES / "grow-by-steps.wat"), "principal": "good"}
+    mixed = [{"capsule": str(bomb), "principal": "bad"} for bomb in bombs] + [good] * 500
+    ended, results = batch(mixed, "--limit", "256MiB", "--jobs", jobs)
+    assert {ended_as(each) for each in results[:3]} == {("refused", 126, "E210")}
+    assert [ended_as(each) for each in results[3:]] == [("exited", 0, None)] * 500
+    did = {decision["action"] for each in results[3:] for decision in each["decisions"]}
+    assert did <= {"park", "grant", "resume"}  # they wait, and nobody is spilled or aborted
+    assert ended.peak_tree_bytes < 256 * MIB
+
+
+def test_capsules_that_are_compiled_at_once_keep_to_the_limit_together(tmp_path: Path) -> None:
+    """Each takes some 100 MiB, and all of them come to be compiled."""
+    larges = [write(tmp_path / f"{n}.wat", passive_functions(40_000 + n)) for n in range(4)]
+    ended, results = batch(
+        [{"capsule": str(each), "principal": str(n)} for n, each in enumerate(larges)],
+        *("--limit", "256MiB", "--jobs", "4"),
+    )
+    assert [ended_as(each) for each in results] == [("exited", 0, None)] * 4
+    assert ended.peak_tree_bytes < 256 * MIB
 
 
 def test_a_jobs_deadline_holds_while_its_capsule_is_compiled(tmp_path: Path) -> None:

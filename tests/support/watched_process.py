@@ -4,21 +4,25 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from atectl.system.memory import resident_bytes
+from tests.support.processes import children_of
 
 SAMPLE_S = 0.05
 
 
 class Watched(NamedTuple):
-    """A finished process: how it ended, what it wrote, and the most it was seen to hold."""
+    """A finished process: how it ended, what it wrote, and the most it was seen to hold, alone and
+    with all processes below it; a page that several of these share counts once."""
 
     status: int
     stdout: str
     stderr: str
     peak_resident_bytes: int
+    peak_tree_bytes: int
     wall_s: float
 
 
@@ -45,12 +49,13 @@ def run_watched(
         env=environment,
         preexec_fn=in_child,
     )
-    peaks = [0]
+    peaks, trees = [0], [0]
     ended = threading.Event()
 
     def sample() -> None:
         while not ended.wait(SAMPLE_S):
             peaks[0] = max(peaks[0], resident_bytes(process.pid) or 0)
+            trees[0] = max(trees[0], sum(map(_share_bytes, _tree_of(process.pid))))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -60,4 +65,23 @@ def run_watched(
         process.kill()
         ended.set()
         sampler.join()
-    return Watched(process.returncode, stdout, stderr, peaks[0], time.monotonic() - began)
+    wall_s = time.monotonic() - began
+    return Watched(process.returncode, stdout, stderr, peaks[0], trees[0], wall_s)
+
+
+def _tree_of(pid: int) -> list[int]:
+    """A process and all below it."""
+    found = [pid]
+    for each in found:
+        with suppress(OSError):
+            found += children_of(each)
+    return found
+
+
+def _share_bytes(pid: int) -> int:
+    """What a process holds, of each page its share among those that have it; 0 if it is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) * 1024

@@ -27,6 +27,7 @@ def test_jobs_of_a_file_come_in_order_with_its_settings(tmp_path: Path) -> None:
         capsule = "b.wat"
         [[job]]
         capsule = "a.wat"
+        principal = "other"
         [[job]]
         capsule = "b.wat"
     """
@@ -35,7 +36,7 @@ def test_jobs_of_a_file_come_in_order_with_its_settings(tmp_path: Path) -> None:
     assert [each.number for each in source.submissions] == [1, 2, 3]
     assert source.total == 3
     assert source.host.jobs == 3
-    assert source.capsules == [tmp_path / "b.wat", tmp_path / "a.wat"]
+    assert source.capsules == {tmp_path / "b.wat": "default", tmp_path / "a.wat": "other"}
 
 
 def test_a_bad_table_of_a_file_is_named_before_anything_runs(tmp_path: Path) -> None:

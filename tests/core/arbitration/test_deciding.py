@@ -6,7 +6,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from atectl.accounting import Budget
-from atectl.arbitration.deciding import decide
+from atectl.arbitration.deciding import decide, missing_for_leases
 from atectl.arbitration.policies import Rules, rules
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision, HostView
@@ -21,6 +21,10 @@ def host(
     *leases: Standing, resident: int | None = None, room: int = 10_000, busy: int = 1
 ) -> HostView:
     return HostView(BUDGET, resident, BASELINE, leases, room, busy)
+
+
+def compiling(view: HostView, compiling: int) -> HostView:
+    return view._replace(compiling_bytes=compiling)
 
 
 def runs(number: int, held: int = 0, priority: int = 0, **more: bool) -> Standing:
@@ -450,3 +454,37 @@ def test_what_lies_on_the_disk_already_takes_no_more_room_there() -> None:
     assert "spill" not in {
         made[0] for made in told(host(waits(1, 200, held=300), waits(2, 250, 300), room=0))
     }
+
+
+# What compiles
+
+
+def test_a_growth_that_fits_but_for_what_compiles_waits_and_is_never_too_large() -> None:
+    view = host(asks(1, 750))
+    assert told(view) == [("grant", 1, 750)]
+    assert told(compiling(view, 200)) == [("park", 1, 750)]
+
+
+def test_nobody_is_parked_spilled_or_aborted_for_what_compiles() -> None:
+    for leases in ((runs(1, 300), runs(2, 300)), (waits(1, 100, 300), waits(2, 100, 300))):
+        assert told(compiling(host(*leases), 500)) == []
+        assert told(host(*leases, resident=1200))
+
+
+def test_what_is_over_soft_without_what_compiles_is_made_way_for() -> None:
+    view = compiling(host(runs(1, 600), runs(2, 400)), 50)
+    assert [action for action, *_ in told(view)] == ["park"]
+
+
+def test_leases_that_are_not_held_miss_nothing() -> None:
+    assert missing_for_leases(compiling(host(runs(1, 600)), 900)) == 0
+
+
+def test_the_oldest_lease_that_waits_misses_what_its_growth_is_over_soft() -> None:
+    view = compiling(host(runs(1, 300), waits(2, 100), waits(3, 500)), 350)
+    assert missing_for_leases(view) == 50
+
+
+def test_a_lease_that_is_to_come_back_misses_what_is_not_below_resume() -> None:
+    assert missing_for_leases(compiling(host(parked(1, 100), runs(2, 300)), 250)) == 51
+    assert missing_for_leases(compiling(host(spilled(1, 300), runs(2, 300)), 250)) == 150

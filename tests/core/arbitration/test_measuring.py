@@ -100,3 +100,16 @@ def test_below_resume_nothing_is_measured() -> None:
 def test_where_what_a_lease_holds_cannot_be_read_the_baseline_stays() -> None:
     host = Host(resident=750)
     assert [measured(host, Lease(300), Lease(None)) for _ in range(2)] == [0, 0]
+
+
+def test_what_compiles_takes_room_but_is_never_of_the_baseline() -> None:
+    host = Host(resident=750)
+    host.use.take_baseline()
+    host.use.compile(60)
+    host.use.read()
+    assert host.use.pressure == Pressure(750, 750, 0, 60)
+    assert host.use.room_bytes == BUDGET.room_below_soft_bytes(host.use.pressure) < 0
+    assert measured(host) == measured(host) == 750
+    assert host.use.take_baseline() == 750
+    host.use.compile(0)
+    assert host.use.pressure == Pressure(750, 750, 0, 0)

@@ -56,3 +56,9 @@ def test_what_keeps_others_from_being_spilled_is_told_with_its_own_remedy() -> N
     full = SpillDiskFull("no room")
     assert told(refusal=full).why.endswith("; no more could be spilled: no room")
     assert told(refusal=full).remedy == full.remedy
+
+
+def test_a_lease_is_told_what_compiled_beside_it() -> None:
+    pressure = Pressure(120 * MIB, 10 * MIB, 90 * MIB, 30 * MIB)
+    why = abortion(HOLDS, "past", BUDGET, pressure, spills=False, refusal=None).why
+    assert "(baseline 10 MiB, charged 90 MiB, compiling 30 MiB)" in why

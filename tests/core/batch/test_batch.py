@@ -244,7 +244,7 @@ def test_a_capsule_is_compiled_once(batch: Batch, monkeypatch: pytest.MonkeyPatc
 
 def test_a_capsule_that_cannot_be_loaded_fails_its_own_job(batch: Batch, tmp_path: Path) -> None:
     missing = tmp_path / "missing.wasm"
-    batch.prepare([missing, CAPSULES / "hello.wat"])
+    batch.prepare(dict.fromkeys([missing, CAPSULES / "hello.wat"], "tenant"))
     told = results(batch, [job(1, missing), job(2, CAPSULES / "hello.wat")])
     assert isinstance(told[1].outcome.error, CapsuleNotFound)
     assert (told[1].outcome.reason, told[1].outcome.exit_status) == ("refused", 127)
@@ -370,7 +370,7 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     limit = (resident_bytes() or 0) + 200 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
-        batch.prepare([CAPSULES / "bounded.wat"])
+        batch.prepare({CAPSULES / "bounded.wat": "tenant"})
         told = results(batch, [bounded(number, tmp_path) for number in range(1, 13)])
         assert batch.overview().on_disk_bytes == 0
         assert batch.spill_failure is None
@@ -390,7 +390,7 @@ def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     states: set[str] = set()
     with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
-        batch.prepare([CAPSULES / "bounded.wat"])
+        batch.prepare({CAPSULES / "bounded.wat": "tenant"})
 
         def has_seen_both() -> bool:
             states.update(row.state for row in batch.overview().rows)
@@ -438,7 +438,9 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
         def states() -> dict[int, str]:
             return {row.job: row.state for row in batch.overview().rows}
 
-        with running(batch, [job(1, spins), bounded(2, tmp_path)]) as told:
+        jobs = [job(1, spins), bounded(2, tmp_path)]
+        batch.prepare({each.capsule: "tenant" for each in jobs})
+        with running(batch, jobs) as told:
             wait_until(lambda: states() == {1: "running", 2: "waiting"})
     assert sorted(result.outcome.reason for result in told) == ["interrupted"] * 2
 

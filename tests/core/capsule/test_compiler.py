@@ -9,10 +9,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from atectl.capsule.compilation import Compilation
+from atectl.capsule.compilation import Compilation, Taken
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.errors import (
     CompileMemory,
@@ -23,7 +24,7 @@ from atectl.capsule.errors import (
     Undecodable,
 )
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.verdict import Verdict
+from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import CompilerGone, DeadlinePassed, InvalidCapsule, MissingImport
 from tests.conftest import CAPSULES
@@ -48,12 +49,17 @@ def compiler(engine: Engine) -> Iterator[Compiler]:
         yield compiler
 
 
-def begin(compiler: Compiler, path: Path, cache: int | None = None) -> Compilation:
+def begin(compiler: Compiler, path: Path, cache: int | None = None, **more: Any) -> Compilation:
     capsule = os.open(path, os.O_RDONLY)
     try:
-        return compiler.begin(path.name, capsule, cache)
+        return compiler.begin(path.name, capsule, cache, **more)
     finally:
         os.close(capsule)
+
+
+def taken(compilation: Compilation) -> Taken | None:
+    compilation.wait(0.01)  # it is by waiting that one hears which process it is
+    return compilation.taken()
 
 
 def verdict_on(compiler: Compiler, path: Path, until: float | None = None) -> Verdict:
@@ -402,3 +408,55 @@ def test_a_bomb_of_zeros_is_refused_within_the_limits(compiler: Compiler, tmp_pa
     assert verdict.refusal is not None
     assert isinstance(verdict.refusal.error(path.name), DecodingOverBound)
     assert verdict.effort.peak_bytes < 60 * MIB
+
+
+# As it runs
+
+
+def test_what_needs_more_than_it_was_granted_so_far_is_no_verdict(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    bomb = write(tmp_path, merge_bomb(400, 400))
+    with begin(compiler, bomb, granted_bytes=16 * MIB) as compilation, pytest.raises(OutgrewGrant):
+        compilation.verdict()
+
+
+def test_it_may_be_granted_more_while_it_runs(compiler: Compiler, tmp_path: Path) -> None:
+    bomb = write(tmp_path, merge_bomb(300, 300))
+    with begin(compiler, bomb, granted_bytes=16 * MIB) as compilation:
+        wait_until(lambda: taken(compilation))
+        before = taken(compilation)
+        compilation.grant(400 * MIB)
+        after = taken(compilation)
+        assert before is not None
+        assert after is not None
+        assert after.left_bytes - before.left_bytes > 350 * MIB
+        assert compilation.verdict().made is not None
+        assert compilation.granted_bytes == 416 * MIB
+
+
+def test_what_it_takes_is_seen_while_it_runs(compiler: Compiler, slow: Path) -> None:
+    def own_bytes() -> int:
+        found = taken(compilation)
+        return 0 if found is None else found.own_bytes
+
+    with begin(compiler, slow) as compilation:
+        wait_until(lambda: own_bytes() > 20 * MIB)
+        compilation.cut()
+        compilation.wait(60)
+        assert compilation.taken() is None
+
+
+def test_its_limits_may_be_others_than_those_of_its_compiler(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    bomb = write(tmp_path, merge_bomb(400, 400))
+    with begin(compiler, bomb, limits=CompileLimits(memory_bytes=48 * MIB)) as compilation:
+        refusal = compilation.verdict().refusal
+    assert refusal is not None
+    assert refusal.limit == 48 * MIB
+
+
+def test_the_process_that_waits_has_some_memory_of_its_own(compiler: Compiler) -> None:
+    verdict_on(compiler, CAPSULES / "hello.wat")
+    assert 0 < compiler.private_bytes() < 100 * MIB

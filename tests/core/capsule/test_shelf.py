@@ -7,14 +7,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from wasmtime import wat2wasm
 
+from atectl.accounting import Budget
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.compile_room import CompileRoom
+from atectl.arbitration.compiles import Ask
+from atectl.arbitration.policies import rules
 from atectl.capsule import shelf as capsule_shelf
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache
+from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.errors import HostExhausted
+from atectl.capsule.errors import HostExhausted, NoRoomToCompile
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.loading import Capsule
 from atectl.capsule.shelf import MAX_CAPSULES, CapsuleShelf
@@ -30,9 +37,10 @@ from atectl.errors import (
     TruncatedCapsule,
 )
 from tests.conftest import CAPSULES
-from tests.support.bombs import slow_loops
+from tests.support.bombs import merge_bomb, slow_loops
 from tests.support.waiting import wait_until
 
+MIB = 1 << 20
 HELLO = CAPSULES / "hello.wat"
 ONE, TWO = '(module (func (export "one")))', '(module (func (export "two")))'
 
@@ -45,9 +53,22 @@ class CountingCompiler(Compiler):
         self.begun = 0
         self.prepare()
 
-    def begin(self, name: str, capsule: int, cache: int | None = None):  # type: ignore[no-untyped-def]
+    def begin(self, *words: Any, **more: Any) -> Compilation:
         self.begun += 1
-        return super().begin(name, capsule, cache)
+        return super().begin(*words, **more)
+
+
+class Shelf(CapsuleShelf):
+    """A shelf that one principal alone asks."""
+
+    def get(self, path: Path, principal: str = "some", until: float | None = None) -> Capsule:
+        return super().get(path, principal, until)
+
+
+def compile_room(limit_bytes: int = 1 << 40) -> CompileRoom:
+    """Room for one at a time."""
+    arbiter = Arbiter(Budget(limit_bytes), rules("park"), lambda: None)
+    return arbiter.compile_room(1, 1 << 29)
 
 
 @pytest.fixture
@@ -59,12 +80,12 @@ def compiler(engine: Engine) -> Iterator[CountingCompiler]:
 @pytest.fixture(params=[True, False], ids=["cached", "uncached"])
 def shelf(
     request: pytest.FixtureRequest, engine: Engine, compiler: CountingCompiler, tmp_path: Path
-) -> Iterator[CapsuleShelf]:
+) -> Iterator[Shelf]:
     if not request.param:
-        yield CapsuleShelf(engine, None, compiler)
+        yield Shelf(engine, None, compiler, compile_room())
         return
     with ArtifactCache.open(tmp_path / "cache") as cache:
-        yield CapsuleShelf(engine, cache, compiler)
+        yield Shelf(engine, cache, compiler, compile_room())
 
 
 def write(path: Path, content: str) -> Path:
@@ -94,7 +115,7 @@ def at_once(count: int, work: Callable[[], object]) -> None:
 
 
 def test_all_who_ask_at_the_same_time_share_one_compilation(
-    shelf: CapsuleShelf, compiler: CountingCompiler
+    shelf: Shelf, compiler: CountingCompiler
 ) -> None:
     found: list[Capsule] = []
     at_once(8, lambda: found.append(shelf.get(HELLO)))
@@ -104,7 +125,7 @@ def test_all_who_ask_at_the_same_time_share_one_compilation(
 
 
 def test_the_same_content_elsewhere_is_compiled_once(
-    shelf: CapsuleShelf, compiler: CountingCompiler, tmp_path: Path
+    shelf: Shelf, compiler: CountingCompiler, tmp_path: Path
 ) -> None:
     one, other = (shelf.get(write(tmp_path / name, ONE)) for name in ("one.wat", "other.wat"))
     assert (one.name, other.name) == ("one.wat", "other.wat")
@@ -113,7 +134,7 @@ def test_the_same_content_elsewhere_is_compiled_once(
 
 
 def test_an_unchanged_file_is_not_opened_again(
-    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     path = write(tmp_path / "some.wat", ONE)
@@ -126,9 +147,7 @@ def test_an_unchanged_file_is_not_opened_again(
     assert shelf.get(path) is first
 
 
-def test_a_file_that_changed_a_moment_ago_is_read_again(
-    shelf: CapsuleShelf, tmp_path: Path
-) -> None:
+def test_a_file_that_changed_a_moment_ago_is_read_again(shelf: Shelf, tmp_path: Path) -> None:
     """Its next change might come within the same tick of the clock for files."""
     path = write(tmp_path / "some.wat", ONE)
     status = path.stat()
@@ -142,7 +161,7 @@ def test_a_file_that_changed_a_moment_ago_is_read_again(
 
 
 def test_a_file_that_is_replaced_is_judged_anew(
-    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     path = write(tmp_path / "some.wat", ONE)
@@ -151,7 +170,7 @@ def test_a_file_that_is_replaced_is_judged_anew(
     assert exports_of(shelf.get(path)) == ["two"]
 
 
-def test_a_file_that_comes_later_is_found(shelf: CapsuleShelf, tmp_path: Path) -> None:
+def test_a_file_that_comes_later_is_found(shelf: Shelf, tmp_path: Path) -> None:
     path = tmp_path / "some.wat"
     with pytest.raises(CapsuleNotFound):
         shelf.get(path)
@@ -159,9 +178,7 @@ def test_a_file_that_comes_later_is_found(shelf: CapsuleShelf, tmp_path: Path) -
     assert exports_of(shelf.get(path)) == ["one"]
 
 
-def test_a_half_written_file_is_judged_anew_once_it_is_whole(
-    shelf: CapsuleShelf, tmp_path: Path
-) -> None:
+def test_a_half_written_file_is_judged_anew_once_it_is_whole(shelf: Shelf, tmp_path: Path) -> None:
     path, whole = tmp_path / "some.wasm", bytes(wat2wasm(ONE))
     path.write_bytes(whole[:20])
     with pytest.raises(TruncatedCapsule):
@@ -171,7 +188,7 @@ def test_a_half_written_file_is_judged_anew_once_it_is_whole(
 
 
 def test_a_file_that_is_gone_is_not_found_though_it_was(
-    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     path = write(tmp_path / "some.wat", ONE)
@@ -182,7 +199,7 @@ def test_a_file_that_is_gone_is_not_found_though_it_was(
 
 
 def test_a_path_whose_file_is_replaced_again_and_again_keeps_only_the_last(
-    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     path = tmp_path / "some.wat"
@@ -196,7 +213,7 @@ def test_a_path_whose_file_is_replaced_again_and_again_keeps_only_the_last(
 
 
 def test_a_refusal_is_told_to_each_who_asks_by_an_error_of_their_own(
-    shelf: CapsuleShelf, compiler: CountingCompiler, tmp_path: Path
+    shelf: Shelf, compiler: CountingCompiler, tmp_path: Path
 ) -> None:
     noise = write(tmp_path / "noise.wasm", "\x89PNG")
     depths = set()
@@ -208,14 +225,14 @@ def test_a_refusal_is_told_to_each_who_asks_by_an_error_of_their_own(
     assert compiler.begun == 1
 
 
-def test_a_refusal_names_the_file_that_was_asked_for(shelf: CapsuleShelf, tmp_path: Path) -> None:
+def test_a_refusal_names_the_file_that_was_asked_for(shelf: Shelf, tmp_path: Path) -> None:
     for name in ("one.wasm", "other.wasm"):
         with pytest.raises(NotWebAssembly, match=f"^{name} is not"):
             shelf.get(write(tmp_path / name, "\x89PNG"))
 
 
 def test_a_compiler_that_was_killed_is_not_remembered(
-    shelf: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object) -> None:
         raise CompilerGone("it was killed")
@@ -228,7 +245,7 @@ def test_a_compiler_that_was_killed_is_not_remembered(
 
 
 def test_too_many_open_files_are_the_hosts_fault_and_not_remembered(
-    shelf: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_more(*_: object) -> int:
         raise OSError(errno.EMFILE, "Too many open files")
@@ -242,7 +259,7 @@ def test_too_many_open_files_are_the_hosts_fault_and_not_remembered(
 
 
 def test_a_fault_in_loading_keeps_nobody_waiting(
-    shelf: CapsuleShelf, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_down(*_: object) -> Capsule:
         raise MemoryError
@@ -251,6 +268,54 @@ def test_a_fault_in_loading_keeps_nobody_waiting(
     for _ in range(2):
         with pytest.raises(InternalError, match="MemoryError"):
             shelf.get(HELLO)
+
+
+# Memory for it
+
+
+def test_what_was_expected_to_take_less_is_compiled_with_more(
+    engine: Engine, compiler: CountingCompiler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is granted more as it goes on, or dies and is begun again with twice as much."""
+    monkeypatch.setattr("atectl.capsule.estimate._FOR_A_BYTE_OF_TEXT", 0)
+    bomb = write(tmp_path / "bomb.wat", merge_bomb(300, 300))
+    assert Shelf(engine, None, compiler, compile_room()).get(bomb).kind == "module"
+    monkeypatch.setattr(CompileRoom, "extend", lambda *_: 0)
+    assert Shelf(engine, None, compiler, compile_room()).get(bomb).kind == "module"
+    assert compiler.begun >= 5
+
+
+def test_what_the_hosts_limit_leaves_no_room_for_is_said_so_and_not_remembered(
+    engine: Engine, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    """The limit would do, but the host itself holds more than it did."""
+    held = 200 * MIB
+    arbiter = Arbiter(Budget(400 * MIB), rules("park"), lambda: None, resident=lambda: held)
+    arbiter.measure_baseline()
+    shelf = Shelf(engine, None, compiler, arbiter.compile_room(1, 1 << 29))
+    bomb = write(tmp_path / "bomb.wat", merge_bomb(300, 300))
+    held = 380 * MIB
+    with pytest.raises(NoRoomToCompile, match=r"takes more than \d+MiB .* left no more") as told:
+        shelf.get(bomb)
+    assert told.value.exit_status == 137
+    held = 200 * MIB
+    assert shelf.get(bomb).kind == "module"
+
+
+def test_what_gives_way_is_compiled_once_more_when_there_is_room(
+    engine: Engine, compiler: CountingCompiler, slow: Path
+) -> None:
+    arbiter = Arbiter(Budget(1 << 40), rules("park"), lambda: None)
+    room = arbiter.compile_room(1, 1 << 29)
+    shelf = Shelf(engine, None, compiler, room)
+    waiting = threading.Thread(target=get_until_gone, args=(shelf, slow))
+    waiting.start()
+    wait_until(lambda: compiler.begun == 1)
+    arbiter._enforcer.compiles.give_way(1, 0)
+    wait_until(lambda: compiler.begun == 2)
+    shelf.close()
+    waiting.join()
+    assert not room._compiles.running
 
 
 # Deadlines and ends
@@ -262,7 +327,7 @@ def slow(tmp_path: Path) -> Path:
 
 
 def test_who_asks_waits_until_its_deadline_and_others_go_on_waiting(
-    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler
+    shelf: Shelf, slow: Path, compiler: CountingCompiler
 ) -> None:
     gone: list[AtectlError] = []
 
@@ -276,7 +341,7 @@ def test_who_asks_waits_until_its_deadline_and_others_go_on_waiting(
     patient.start()
     wait_until(lambda: compiler.begun)
     with pytest.raises(DeadlinePassed, match=r"slow\.wat was still being compiled"):
-        shelf.get(slow, time.monotonic() + 0.2)
+        shelf.get(slow, until=time.monotonic() + 0.2)
     assert compiler.begun == 1
     assert patient.is_alive()
     shelf.close()
@@ -285,43 +350,67 @@ def test_who_asks_waits_until_its_deadline_and_others_go_on_waiting(
 
 
 def test_what_nobody_waits_for_any_more_is_cut_short(
-    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler
+    shelf: Shelf, slow: Path, compiler: CountingCompiler
 ) -> None:
     with pytest.raises(DeadlinePassed):
-        shelf.get(slow, time.monotonic() + 0.2)
+        shelf.get(slow, until=time.monotonic() + 0.2)
     began = time.monotonic()
     # There is one place for compiling, and it is free again.
-    assert shelf.get(HELLO, began + 60).kind == "module"
+    assert shelf.get(HELLO, until=began + 60).kind == "module"
     assert time.monotonic() - began < 20
 
 
-def get_until_gone(shelf: CapsuleShelf, path: Path) -> None:
+def get_until_gone(shelf: Shelf, path: Path) -> None:
     with suppress(CompilerGone):
         shelf.get(path)
 
 
 def test_what_waits_for_its_turn_and_is_wanted_no_more_is_not_begun(
-    shelf: CapsuleShelf, slow: Path, compiler: CountingCompiler, tmp_path: Path
+    shelf: Shelf, slow: Path, compiler: CountingCompiler, tmp_path: Path
 ) -> None:
     patient = threading.Thread(target=get_until_gone, args=(shelf, slow))
     patient.start()
     wait_until(lambda: compiler.begun)
     other = write(tmp_path / "other.wat", ONE)
     with pytest.raises(DeadlinePassed):
-        shelf.get(other, time.monotonic() + 0.2)
+        shelf.get(other, until=time.monotonic() + 0.2)
     shelf.close()
     patient.join()
     assert compiler.begun == 1
 
 
-def test_a_closed_shelf_compiles_nothing(shelf: CapsuleShelf) -> None:
+def test_its_deadline_tells_who_waited_in_vain_that_it_was_never_begun(
+    engine: Engine, compiler: CountingCompiler
+) -> None:
+    arbiter = Arbiter(Budget(1 << 40), rules("park"), lambda: None)
+    room = arbiter.compile_room(1, 1 << 29)
+    assert room.enter(Ask("other", 1), lambda: True) is not None
+    with pytest.raises(DeadlinePassed, match="still waiting to be compiled at its deadline"):
+        Shelf(engine, None, compiler, room).get(HELLO, until=time.monotonic() + 0.1)
+    assert compiler.begun == 0
+
+
+def test_closing_ends_the_wait_for_a_turn(engine: Engine, compiler: CountingCompiler) -> None:
+    arbiter = Arbiter(Budget(1 << 40), rules("park"), lambda: None)
+    room = arbiter.compile_room(1, 1 << 29)
+    assert room.enter(Ask("other", 1), lambda: True) is not None
+    shelf = Shelf(engine, None, compiler, room)
+    waiting = threading.Thread(target=get_until_gone, args=(shelf, HELLO))
+    waiting.start()
+    wait_until(lambda: arbiter._enforcer.compiles.first_in_line)
+    shelf.close()
+    waiting.join()
+    assert compiler.begun == 0
+
+
+def test_a_closed_shelf_compiles_nothing(shelf: Shelf) -> None:
     shelf.close()
     with pytest.raises(CompilerGone):
         shelf.get(HELLO)
 
 
 def test_what_is_kept_is_bounded(
-    shelf: CapsuleShelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     monkeypatch.setattr(capsule_shelf, "MAX_CAPSULES", 3)

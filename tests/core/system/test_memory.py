@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from atectl.system.memory import HostMemory, host_memory, resident_bytes
+from atectl.system.memory import (
+    Held,
+    HostMemory,
+    held_by,
+    host_memory,
+    private_bytes,
+    resident_bytes,
+)
 
 MIB = 1 << 20
 MEMINFO = "MemTotal:        4194304 kB\nMemFree:          100 kB\nMemAvailable:    1048576 kB\n"
@@ -176,3 +183,27 @@ def test_this_machine_is_read_without_psutil() -> None:
         "assert not {'psutil', 'dataclasses', 'inspect'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_process_holds_what_is_resident_and_not_of_a_file() -> None:
+    before = held_by(os.getpid())
+    content = b"x" * 32 * MIB
+    after = held_by(os.getpid())
+    assert before is not None
+    assert after is not None
+    assert after.own_bytes - before.own_bytes > 30 * MIB
+    assert after.data_bytes - before.data_bytes > 30 * MIB
+    del content
+
+
+def test_what_a_process_holds_is_read_off_the_kernels_page_counts(tmp_path: Path) -> None:
+    page = os.sysconf("SC_PAGE_SIZE")
+    machine = Machine(tmp_path)
+    machine.write("proc/7/statm", "900 80 30 5 0 200 0\n")
+    machine.write(
+        "proc/7/smaps_rollup", "1-2 rollup\nRss: 90 kB\nPrivate_Clean: 3 kB\nPrivate_Dirty: 4 kB\n"
+    )
+    assert held_by(7, root=str(tmp_path)) == Held(50 * page, 200 * page)
+    assert private_bytes(7, root=str(tmp_path)) == 7 * 1024
+    assert held_by(8, root=str(tmp_path)) is None
+    assert private_bytes(8, root=str(tmp_path)) is None

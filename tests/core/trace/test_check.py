@@ -128,3 +128,10 @@ def test_a_resident_size_right_at_the_gate_is_not_judged_to_the_byte() -> None:
     far = near._replace(resident_bytes=header.budget.soft_bytes + (2 << 20))
     assert check(grown(size, sample=near)._replace(header=header)).is_same
     assert not check(grown(size, sample=far)._replace(header=header)).is_same
+
+
+def test_what_compiled_at_a_sample_keeps_everybody_from_being_parked_again() -> None:
+    over_soft = Sampled(0.5, 50, 50, 700)
+    assert check(grown(350, sample=over_soft)).is_same
+    assert check(grown(350, sample=over_soft._replace(compiling_bytes=200))).is_same
+    assert not check(grown(450, sample=Sampled(0.5, 50, 50, 900, 20))).is_same

@@ -122,9 +122,9 @@ def test_a_sample_tells_what_of_the_leases_no_event_does(tmp_path: Path) -> None
         recorder.registered(0.0, each)
     recorder.sampled(0.5, Pressure(9, 5, 0))
     recorder.finished(0.6, seats[3])
-    recorder.sampled(0.7, Pressure(9, 5, 0))
+    recorder.sampled(0.7, Pressure(9, 5, 0, 7))
     assert told[4] == Sampled(0.5, 9, 5, 0, parking=(1,), stalled=(2,), ending=(3, 4))
-    assert told[6] == Sampled(0.7, 9, 5, 0, parking=(1,), stalled=(2,), ending=(3,))
+    assert told[6] == Sampled(0.7, 9, 5, 0, 7, parking=(1,), stalled=(2,), ending=(3,))
     assert read_trace(written(tmp_path / "t", *told)).events == tuple(told)
 
 
@@ -141,7 +141,7 @@ def test_a_quiet_sample_is_a_short_line() -> None:
 def test_a_decision_is_kept_with_all_that_it_was_made_on() -> None:
     lease = Standing(3, -1, 7, 8, Phase.SPILLED, True, True, True, True, True, 6)
     told: list[Event] = []
-    host = HostView(HEADER.budget, 99, 5, (lease,), 9, 2)
+    host = HostView(HEADER.budget, 99, 5, (lease,), 9, 2, 12)
     Recorder(told.append).decided(0.5, host, [])
     assert told[0].host(HEADER.budget) == host  # type: ignore[union-attr]
 
