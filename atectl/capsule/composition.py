@@ -18,7 +18,7 @@ _TABLES_OF_A_MODULE = 4
 _CORE_SORT, _COMPONENT_SORT, _TYPE_SORT = 0, 4, 3
 _MODULE_OF_CORE = 0x11
 _CORE_MODULE_SORT = -1
-"""Stands for the two bytes of that sort."""
+"""Stands for the two bytes that a binary has for this sort."""
 _OF_INSTANCE, _OF_CORE_INSTANCE, _OF_OUTER = 0, 1, 2
 
 
@@ -34,9 +34,9 @@ class Composition(NamedTuple):
 class _Cost(NamedTuple):
     """What one instantiation of a component makes, apart from what its arguments make.
 
-    `unknown` counts instances of core modules where it is not known which module it is; `tables`
-    counts the tables of all others. `per_argument` is how often it instantiates a component that it
-    gets as an argument. One that `is_given` is such an argument.
+    `unknown` counts instances of core modules of which it is not known which module they are of;
+    `tables` counts the tables of all others. `per_argument` is how often it instantiates a
+    component that it gets as an argument. One that `is_given` is such an argument.
     """
 
     tables: int = 0
@@ -54,8 +54,8 @@ _UNKNOWN = _Cost(0, ENDLESS, ENDLESS, 0)
 class _Open:
     """A component that is still being read.
 
-    `components` and `modules` are those that it can name; of a module it has the number of
-    tables, None where that is not known.
+    `components` and `modules` are those that it can refer to. Of a module only the number of its
+    tables is kept, None if that is not known.
     """
 
     __slots__ = (
@@ -78,14 +78,14 @@ class _Open:
         self.unknown += tables is None
 
     def name(self, sort: int, cost: _Cost, tables: int | None) -> None:
-        """Let it name a component of this cost, or a core module with so many tables."""
+        """Add a component of this cost, or a core module with so many tables, to its indices."""
         if sort == _COMPONENT_SORT:
             self.components.append(cost)
         elif sort == _CORE_MODULE_SORT:
             self.modules.append(tables)
 
     def name_again(self, sort: int, owner: "_Open", index: int) -> None:
-        """Let it name what `owner` names by this index, if that is of such a sort."""
+        """Add the component or core module that `owner` has at this index to its indices."""
         if sort == _COMPONENT_SORT:
             self.components.append(_named(owner, index))
         elif sort == _CORE_MODULE_SORT:
@@ -247,7 +247,7 @@ def _skip_type(contents: Reader) -> int:
     bound = contents.byte() if sort in (_CORE_SORT, _TYPE_SORT) else 0
     if sort != _TYPE_SORT or bound == 0:
         contents.number()
-    # The one thing of the core that is imported or exported is a module.
+    # Of the core only modules are imported or exported.
     return _CORE_MODULE_SORT if sort == _CORE_SORT else sort
 
 

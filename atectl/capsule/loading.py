@@ -36,7 +36,7 @@ class Capsule(NamedTuple):
     table_bound: int
     """How many tables one instantiation can create at most."""
     has_start: bool
-    """It is a core module with a start function, which runs as it is instantiated."""
+    """Whether it is a core module with a start function, which runs when it is instantiated."""
     was_cached: bool
     cache_error: CacheUnusable | None = None
     """Why the cache could not keep the artifact, if it could not."""

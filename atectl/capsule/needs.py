@@ -157,7 +157,7 @@ def _is_met(entry: WorldEntry) -> bool:
 
 
 def _is_command_of_wasi(entry: WorldEntry) -> bool:
-    """Whether an export is the `run` of a command, as far as is known what the interface has."""
+    """Whether an export has the `run` of a command. If its items are not known, it is assumed."""
     if not entry.name.startswith(_COMMAND_INTERFACE):
         return False
     types = {each.name: each.type for each in entry.items}

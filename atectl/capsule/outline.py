@@ -34,7 +34,7 @@ class Outline(NamedTuple):
     instances: int
     """How many instances one instantiation creates at most, those of core modules included."""
     has_start: bool = False
-    """It is a core module with a start function, which runs as it is instantiated."""
+    """Whether it is a core module with a start function, which runs when it is instantiated."""
 
 
 def outline(binary: bytes) -> Outline:

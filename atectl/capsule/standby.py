@@ -1,7 +1,7 @@
-"""Standing by as a fork: what a future zygote does until there is something to compile.
+"""Standing by in a fork: what a future zygote does until there is something to compile.
 
-That is next to nothing: most batches find everything that they run in the cache, and the modules
-that judge and compile take longer to import than this process takes to fork.
+That is next to nothing. Most batches find all their capsules in the cache, and importing the
+modules that judge and compile takes longer than forking this process.
 """
 
 import os
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def stand_by(control: int, engine: "LinkingEngine") -> Never:
     """Wait in a fork for the first task, and be a zygote from then on.
 
-    Of the parent's descriptors only `control` is kept. This ends once the parent is gone.
+    Of the parent's descriptors only `control` is kept. The process ends when the parent is gone.
     """
     try:
         _let_go_of_parent(control)
@@ -45,7 +45,7 @@ def _let_go_of_parent(control: int) -> None:
 
 
 def _is_asked() -> bool:
-    """Wait for the first message, which is left where it is. False: the parent is gone."""
+    """Wait for the first message without reading it. Returns False if the parent is gone."""
     waiting = socket(fileno=CONTROL)
     try:
         return waiting.recv(1, MSG_PEEK) != b""

@@ -113,12 +113,12 @@ def define_function(linker: Linker, module: str, name: str, type_: Any, callback
 def call_without_values(store: Store, function: Func) -> None:
     """Call a core function that takes and returns nothing.
 
-    Wasmtime's own call asks for the function's type first, and ends the process where that has a
+    Wasmtime's own call asks for the function's type first, and aborts the process if that has a
     typed reference in it.
 
     Raises:
-        Trap, WasmtimeError: as any call; also where it takes or returns something, and then
-            nothing of it ran.
+        Trap, WasmtimeError: as any call; also if the function takes or returns something. It has
+            not run then.
     """
     with enter_wasm(store) as trap:
         called: Any = function

@@ -109,7 +109,7 @@ def _function(name: str, words: list[str]) -> Any:
 
 
 def _enumeration(words: list[str]) -> SimpleNamespace:
-    """Something whose members have a value: to make a real enumeration takes a millisecond."""
+    """An object whose members have values. Making a real enumeration takes a millisecond."""
     members = (word.split(":") for word in words)
     return SimpleNamespace(
         **{member: SimpleNamespace(value=int(value)) for member, value in members}

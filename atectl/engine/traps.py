@@ -91,7 +91,7 @@ def _sentence_and_detail(message: str) -> tuple[str, str]:
 
 
 def _first_part(sentence: str) -> str:
-    """A sentence to its first colon, if that stands within no brackets."""
+    """A message up to its first colon that is not in brackets."""
     depth = 0
     for place, character in enumerate(sentence):
         depth += (character in "([{") - (character in ")]}")

@@ -101,7 +101,7 @@ def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
 def parse_variables(
     texts: Iterable[str], inherited: Mapping[str, str]
 ) -> tuple[tuple[str, str], ...]:
-    """Each variable of `texts`; of those with one name the last.
+    """The variables of `texts`. If several have the same name, the last one counts.
 
     Raises:
         BadEnvironment: see `parse_variable` (exit 2).
@@ -140,10 +140,10 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
 
 
 def take_away(store: "Store") -> None:
-    """Leave the store's guest nothing of the host: no stream, no folder and no variable.
+    """Take everything of the host from the store's guest: streams, folders and variables.
 
-    May be called while the guest runs, in a callback on its thread: what it does from then on
-    reaches nobody.
+    This may be called while the guest runs, in a callback on its thread. What the guest does from
+    then on has no effect outside.
     """
     import wasmtime
 

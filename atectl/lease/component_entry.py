@@ -1,4 +1,4 @@
-"""What is called in a component: its command, or an export by name; and what cannot be."""
+"""Finding and calling the entry point of a component: its command, or an export by name."""
 
 import re
 from typing import Any
@@ -18,10 +18,10 @@ _ASYNC_REMEDY = "build it for WASI 0.2 (wasm32-wasip2), without async exports"
 
 
 def command(engine: Engine, capsule: Capsule) -> Any:
-    """Where the `run` of a WASI 0.2 command is; nothing of the component runs.
+    """The index of the `run` of a WASI 0.2 command. Nothing of the component runs.
 
     Raises:
-        NoEntryPoint: there is none, or not of the type that it is to have (exit 126).
+        NoEntryPoint: there is none, or it does not have the type of a command (exit 126).
     """
     component: Any = capsule.code
     exports = component.type.exports(engine.native)
@@ -44,7 +44,7 @@ def command(engine: Engine, capsule: Capsule) -> Any:
 
 
 def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> None:
-    """Do nothing if the interface has a `run` that takes nothing and returns a bare result."""
+    """Check that the interface has a `run` that takes nothing and returns a bare result."""
     from wasmtime.component import ComponentInstanceType, FuncType, ResultType
 
     interface = _type_of(extern)
@@ -66,7 +66,7 @@ def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> No
 
 
 def invoked(engine: Engine, capsule: Capsule, name: str) -> Any:
-    """Where the export `name` is, which may be `INTERFACE#NAME`; nothing of the component runs.
+    """The index of the export `name`, or `INTERFACE#NAME`. Nothing of the component runs.
 
     Raises:
         UnknownExport: there is no such function (exit 2).
@@ -115,5 +115,5 @@ def call_invoked(started: Started, index: Any, words: list[str]) -> Outcome:
 def _type_of(extern: Any) -> Any:
     try:
         return extern.ty
-    except TypeError:  # a kind of type that wasmtime has and its Python part has not
+    except TypeError:  # a kind of type that wasmtime's Python package does not know
         return None

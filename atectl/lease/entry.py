@@ -13,20 +13,20 @@ from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, no_entry_point, unknown_export
 
 _OF_ANOTHER_TYPE = re.compile(r"expected (\d+) (argument|result)s?, got 0")
-"""What the engine says, before anything runs, of a function called with no values."""
+"""What the engine says, before anything runs, if a function is called without its arguments."""
 
 
 def find(engine: Engine, capsule: Capsule, invoke: str | None) -> Any:
-    """What is to be called in a component, looked up before anything of it runs; None for a module.
+    """Find what to call in a component, before anything of it runs. Returns None for a module.
 
     Raises:
-        NoEntryPoint: it is no command, or one of a kind that cannot be run (exit 126).
+        NoEntryPoint: it is not a command, or one of a kind that cannot be run (exit 126).
         UnknownExport: there is no export `invoke` (exit 2).
         NotInvokable: that export is async (exit 2).
     """
     if capsule.kind == "module":
         return None
-    # Most capsules are modules, and each would pay for its import.
+    # Most capsules are modules, and should not pay for this import.
     from atectl.lease.component_entry import command, invoked
 
     if invoke is None:
@@ -81,7 +81,7 @@ def _invoke(started: Started, exports: Any, name: str, words: list[str]) -> Outc
 
 
 def _call_plain(started: Started, function: Func, name: str) -> None:
-    """Call an export whose type has no parameters and no results, or is to have none."""
+    """Call an entry point, which must have no parameters and no results."""
     try:
         call_without_values(started.store, function)
     except WasmtimeError as error:

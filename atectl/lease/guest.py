@@ -75,8 +75,8 @@ class Guest:
         memory: what its memories are charged to; with `kept` the memory that is kept there.
         control: how it is ended.
         kept: the store that an earlier lease left; None to make a new one.
-        on_refusal: called on the guest's thread when a growth is refused, to make the guest end:
-            from then on nothing that it does is seen outside. None to let it go on.
+        on_refusal: called on the guest's thread when a growth is refused, to make the guest end.
+            What the guest does from then on has no effect outside. None to let it go on.
 
     Attributes:
         fuel: what it burned; known once it has run.
@@ -157,8 +157,8 @@ class Guest:
             return None
 
         def cut_off() -> None:
-            # The engine cannot end a guest inside its growth: it goes on to its next loop or
-            # call, and may call the host before that.
+            # The engine cannot end a guest in the middle of a growth. The guest goes on to its
+            # next loop or call, and may call the host before that.
             on_refusal()
             take_away(store)
 

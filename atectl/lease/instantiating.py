@@ -79,7 +79,7 @@ def _refusal(
 
 
 def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> AtectlError:
-    """What the engine's own word on a capsule that it did not instantiate comes to."""
+    """The reason why the engine could not instantiate the capsule, from its message."""
     quota = memory.meter.quota
     if "shared memory" in message:
         return InvalidCapsule(
@@ -108,7 +108,7 @@ def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialT
 
 
 def _elements_each(capsule: Capsule, quota: Quota) -> int:
-    """How many elements each of its tables may have: an equal share of what the quota pays for."""
+    """How many elements each of its tables may have: an equal share of what the quota allows."""
     return quota.table_elements // max(capsule.table_bound, 1)
 
 

@@ -84,8 +84,8 @@ class Lease:
         """Begin to run on a new thread. A lease runs once.
 
         Args:
-            waited_s: how long it waited for its lock, which counts neither for its deadline nor
-                for its time by the clock.
+            waited_s: how long it waited for its lock. This does not count for its deadline and
+                its wall-clock time.
         """
         self._started_s += waited_s
         self.started_at = time.time()
@@ -293,7 +293,7 @@ class Lease:
         return outcome
 
     def _cut_off(self) -> None:
-        """The guest is refused memory, and is to end at that: it does nothing more that counts."""
+        """End the guest because it was refused memory. What it does from then on does not count."""
         self._was_cut_off = True
         self.end(outcomes.QUOTA)
 

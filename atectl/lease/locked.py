@@ -120,8 +120,8 @@ def locked(
         open_connection: connects to the server that keeps the lock.
         wanted: which lock, and how long to wait for it.
         lease: whose guest is to run under it.
-        on_wait: told what is waited for: somebody else holds it, or no server answers.
-        on_warning: told what does not keep the guest from being run.
+        on_wait: called with what is waited for: somebody else holds it, or no server answers.
+        on_warning: called with problems that do not keep the guest from running.
 
     Raises:
         LockBusy: somebody else holds it (exit 75).

@@ -33,7 +33,7 @@ _STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED
 
 
 _WORTH_TELLING = 0.1
-"""What share of its deadline a guest must have been held for that to be told."""
+"""The share of its deadline for which a guest must have been held for that to be mentioned."""
 
 SUCCESS = (EXITED, 0)
 """Reason and exit status of a guest that succeeded."""
@@ -66,10 +66,10 @@ class Cause(NamedTuple):
 
 
 def exited(code: int, results: tuple[str, ...] = ()) -> Outcome:
-    """The guest returned, or called for its own exit.
+    """The guest returned, or called for its exit.
 
-    A status has eight bits: it is the low ones of the guest's number, or 1 where these are 0 and
-    the number is not, so that no failure looks like success.
+    A status has only eight bits: those of the guest's number. If these are 0 and the number is
+    not, the status is 1, so that no failure looks like success.
     """
     return Outcome(EXITED, code & 0xFF or int(code != 0), results=results, exit_code=code)
 

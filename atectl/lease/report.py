@@ -33,7 +33,7 @@ class Ending(NamedTuple):
     quota_bytes: int
     """The most memory that it could hold; 0 for a job that could not be read."""
     exit_code: int | None = None
-    """The number that the guest ended with, which `exit_status` may have no room for; null if it
+    """The number that the guest ended with, which may be too large for `exit_status`; null if it
     did not end by itself."""
 
 

@@ -1,4 +1,4 @@
-"""An instance that was started, and what is said where it has nothing of the name to call."""
+"""An instance that is ready to be called, and the errors if it lacks what should be called."""
 
 from typing import Any, NamedTuple
 
@@ -12,7 +12,7 @@ _MOST_OFFERED = 20
 
 
 class Started(NamedTuple):
-    """An instance of a capsule in its store. One that `is_fresh` was not called before."""
+    """An instance of a capsule in its store. It `is_fresh` if it was not called before."""
 
     engine: Engine
     capsule: Capsule

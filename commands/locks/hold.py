@@ -54,7 +54,7 @@ WaitOption = Annotated[
     str | None,
     typer.Option(
         metavar="DURATION",
-        help="How long to wait for a lock that is held, or a server that is out.",
+        help="How long to wait for a lock that is held, or a server that does not answer.",
     ),
 ]
 StrictOption = Annotated[

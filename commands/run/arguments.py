@@ -86,7 +86,7 @@ TABLE = OptionTable(
         Option(
             "--on-refused-growth",
             "fail|trap",
-            "Let a growth of a memory fail, or end the guest; one of a table fails.",
+            "Let a memory's growth fail, or end the guest; a table's growth always fails.",
             "fail",
         ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
@@ -97,7 +97,7 @@ TABLE = OptionTable(
         Option(
             "--lock-wait",
             "DURATION",
-            "How long to wait for a lock that is held, or a server that is out.",
+            "How long to wait for a lock that is held, or a server that does not answer.",
         ),
         Option(
             "--lock-strict",
@@ -203,7 +203,7 @@ def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -
 def _refuse_mistyped(word: str) -> None:
     """Refuse a first word for the guest that may be meant as an option of atectl.
 
-    A mistyped `--max-mem` would go to the guest without a word, and no quota would hold.
+    Otherwise a mistyped `--max-mem` would silently go to the guest, and the quota would not apply.
 
     Raises:
         UsageError: it is a letter or two away from one of them (exit 2).
@@ -213,7 +213,7 @@ def _refuse_mistyped(word: str) -> None:
         return
     name = quoted(word.partition("=")[0])
     raise UsageError(
-        f"{name} is no option of atectl, and so near to {meant} that it may be meant as that",
+        f"{name} is no option of atectl, but close to {meant}, which may be meant",
         remedy=f"write {meant}, or put -- before the guest's own words: "
         f"atectl run CAPSULE -- {cut(word)} ...",
     )

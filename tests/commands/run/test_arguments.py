@@ -57,7 +57,7 @@ def test_everything_behind_two_dashes_is_the_guests() -> None:
 def test_a_first_word_for_the_guest_that_may_be_a_mistyped_option_is_refused(
     word: str, meant: str
 ) -> None:
-    with pytest.raises(errors.UsageError, match=f"so near to {meant} that") as raised:
+    with pytest.raises(errors.UsageError, match=f"close to {meant}, which") as raised:
         read("capsule.wasm", word, "1")
     assert f"write {meant}, or put -- before" in raised.value.remedy
     assert read("capsule.wasm", "--", word, "1").wasi.arguments[1:] == (word, "1")
