@@ -22,6 +22,11 @@ OTHER_MODULES = (
 """The modules beside this one that define errors."""
 
 _REPEATED_CHARACTERS = 40
+_MOST_COMPARED = 100
+MAX_QUOTED_CHARACTERS = 200
+"""The most that a message repeats of one name: of a file, a function or an export."""
+MAX_MESSAGE_CHARACTERS = 4000
+"""Where a message is cut, whatever it repeats."""
 
 
 INTERRUPTED_STATUS, BROKEN_PIPE_STATUS, TERMINATED_STATUS = 130, 141, 143
@@ -43,12 +48,31 @@ class AtectlError(Exception):
     default_remedy: ClassVar[str] = ""
 
     def __init__(self, message: str, *, remedy: str | None = None) -> None:
-        super().__init__(message)
-        self.remedy = self.default_remedy if remedy is None else remedy
+        super().__init__(_bounded(message))
+        self.remedy = self.default_remedy if remedy is None else _bounded(remedy)
 
     @classmethod
     def meaning(cls) -> str:
         return (cls.__doc__ or "").strip().split("\n", 1)[0]
+
+
+def _bounded(text: str) -> str:
+    """A message with what it repeats cut: names of files, exports and options can be megabytes.
+
+    What has no space in it is one name. Only where that is not enough are texts in quotes cut, and
+    then the whole.
+    """
+    if len(text) <= MAX_QUOTED_CHARACTERS:
+        return text
+    import re
+
+    least = MAX_QUOTED_CHARACTERS - 1
+    text = re.sub(rf"(\S{{{least}}})\S{{2,}}?([:;,'\")]{{0,3}})(?=\s|$)", r"\1…\2", text)
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        text = re.sub(rf"('[^']{{{least}}})[^']+'", r"\1…'", text)
+    if len(text) > MAX_MESSAGE_CHARACTERS:
+        text = f"{text[: MAX_MESSAGE_CHARACTERS - 1]}…"
+    return text
 
 
 def error_classes() -> Iterator[type[AtectlError]]:
@@ -73,6 +97,8 @@ def nearest(word: str, known: list[str]) -> str:
     # Only a mistake needs it, and every command would pay for its import.
     from difflib import get_close_matches
 
+    if len(word) > _MOST_COMPARED:
+        return ""
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 

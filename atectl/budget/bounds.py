@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from atectl.accounting import Budget, Pressure
 from atectl.budget.demand import Claim
-from atectl.budget.errors import TightBudget, UnsatisfiableBudget
+from atectl.budget.errors import OvercommittedBudget, TightBudget, UnsatisfiableBudget
 from atectl.system.ceilings import Ceiling
 from atectl.units import format_size, show_size
 
@@ -24,6 +24,18 @@ def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None
         f"the limit of {show_size(budget.limit_bytes)} is over the "
         f"{show_size(ceiling.size_bytes)} that the {ceiling.name} allows",
         remedy=f"lower the limit to {most} or less{raising}",
+    )
+
+
+def quota_over_ceiling(quota_bytes: int, ceiling: Ceiling) -> OvercommittedBudget | None:
+    """The error for the quota of a run that is over a bound of the machine; None if it is not."""
+    if ceiling.size_bytes is None or ceiling.allows(quota_bytes):
+        return None
+    return OvercommittedBudget(
+        f"the quota of {show_size(quota_bytes)} is over the {show_size(ceiling.size_bytes)} that "
+        f"the {ceiling.name} allows: a guest that uses so much may have the system end this "
+        "process before it is refused",
+        remedy=f"lower --max-mem{', or raise the bound' if ceiling.can_be_raised else ''}",
     )
 
 

@@ -8,7 +8,7 @@ from atectl.capsule.loading import Capsule
 from atectl.engine.metered import Engine
 from atectl.errors import NoEntryPoint, UnknownExport
 
-_MOST_OFFERED = 20
+_MOST_OFFERED, _MOST_OFFERED_CHARACTERS = 20, 1000
 
 
 class Started(NamedTuple):
@@ -37,5 +37,12 @@ def _offered(engine: Engine, capsule: Capsule) -> str:
     from atectl.capsule.interface import exported_functions
 
     names = exported_functions(engine, capsule)
-    more = f" and {len(names) - _MOST_OFFERED} more" if len(names) > _MOST_OFFERED else ""
-    return ", ".join(names[:_MOST_OFFERED]) + more or "no functions"
+    shown: list[str] = []
+    left = _MOST_OFFERED_CHARACTERS
+    for name in names[:_MOST_OFFERED]:
+        left -= len(name)
+        if left < 0 and shown:
+            break
+        shown.append(name)
+    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+    return ", ".join(shown) + more or "no functions"

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from atectl.accounting import DEFAULT_MEMORY_BYTES
 from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
@@ -34,6 +35,8 @@ def run(words: list[str]) -> int:
         from ..output.files import check_report_place
 
         check_report_place(request.report)
+    if request.quota.memory_bytes > DEFAULT_MEMORY_BYTES:
+        _warn_of_quota(request.quota.memory_bytes)
     try:
         finished = _run_capsule(request)
     except AtectlError as error:
@@ -42,6 +45,18 @@ def run(words: list[str]) -> int:
         raise
     _conclude(finished)
     return finished.outcome.exit_status
+
+
+def _warn_of_quota(memory_bytes: int) -> None:
+    """Warn of a quota that the machine has no memory for: it may end the process without a word."""
+    from atectl.budget.bounds import quota_over_ceiling
+    from atectl.system.ceilings import ceilings, tightest
+
+    from ..output.stderr import report_warning
+
+    warning = quota_over_ceiling(memory_bytes, tightest(ceilings()))
+    if warning is not None:
+        report_warning(warning)
 
 
 def _run_capsule(request: RunRequest) -> FinishedRun:

@@ -52,6 +52,32 @@ def all_subclasses(cls: type[AtectlError]) -> set[type[AtectlError]]:
     return {cls}.union(*map(all_subclasses, cls.__subclasses__()))
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        f"{'x' * 10_000_000}: no such file",
+        f"m exports no function '{'a b ' * 1_000_000}': no such file",
+        f"{'y' * 199}: no such file",
+        f"{', '.join(['e' * 90_000] * 15)}: no such file",
+    ],
+    ids=["one word", "in quotes", "nearly too long", "many words"],
+)
+def test_a_message_repeats_no_more_than_anybody_reads(message: str) -> None:
+    error = errors.CapsuleNotFound(message, remedy=message)
+    for text in (str(error), error.remedy):
+        assert len(text) <= 4000
+        assert text.endswith(": no such file")
+        assert max(map(len, text.split())) <= 203
+
+
+def test_a_long_message_of_many_words_is_cut_at_its_end() -> None:
+    assert len(str(errors.UsageError("word " * 10_000))) == 4000
+
+
+def test_a_word_that_is_too_long_to_be_a_slip_is_compared_with_nothing() -> None:
+    assert errors.nearest("x" * 100_000_000, ["run"]) == ""
+
+
 def test_codes_are_unique() -> None:
     codes = Counter(vars(cls)["code"] for cls in all_subclasses(AtectlError) if "code" in vars(cls))
     assert {code for code, count in codes.items() if count > 1} == set()

@@ -16,6 +16,7 @@ import pytest
 from atectl import config
 from atectl.ledger_store.opening import open_for_reading
 from tests.conftest import CAPSULES
+from tests.support.memory_group import memory_group
 from tests.support.program import ATECTL, atectl
 from tests.support.real_capsules import CPYTHON, RESVG
 from tests.support.waiting import SOON_S, wait_until
@@ -375,3 +376,17 @@ def test_the_package_of_a_capsule_stands_in_the_report_and_in_the_ledger(tmp_pat
     listed = atectl("ledger", "ls", "--ledger", ledger, "-o", "json").stdout
     [account] = json.loads(listed)["accounts"]
     assert account["last_capsule"] == "prices.wat (prices 1.2.0)"
+
+
+def test_a_quota_that_the_control_group_has_no_memory_for_is_warned_of() -> None:
+    with memory_group(400 * MIB) as group:
+        ended = subprocess.run(
+            ["sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh", ATECTL, "run",
+             "--max-mem", "2GiB", CAPSULES / "hello.wat"],
+            capture_output=True,
+            text=True,
+            check=False,
+        )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (0, "hello from a capsule\n")
+    assert "warning[E322]: the quota of 2 GiB is over the 400 MiB that the control" in ended.stderr
+    assert atectl("run", "--max-mem", "65MiB", CAPSULES / "hello.wat").stderr == ""
