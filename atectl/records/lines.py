@@ -21,7 +21,7 @@ def json_of(line: str | bytes) -> dict[str, Any]:
         raise Fault("it is not UTF-8") from None
     except ValueError as error:
         if str(error).startswith(_LONG_NUMBER):
-            raise Fault("it has a number of thousands of digits") from None
+            raise Fault("it is no JSON that can be read: a number of thousands of digits") from None
         raise Fault(f"it is no JSON: {error}") from None
     except RecursionError:
         raise Fault("it is no JSON that can be read: nested too deeply") from None
