@@ -206,7 +206,7 @@ _atectl_grammar() {
         arguments=('candidates principal')
         ;;
     'locks')
-        commands=('ls' 'show' 'release' 'hold' 'audit')
+        commands=('ls' 'show' 'release' 'hold' 'audit' 'acl')
         flags=('--help' '-h')
         ;;
     'locks ls')
@@ -302,6 +302,10 @@ _atectl_grammar() {
             '--redis-server-name=nothing'
             '--redis-timeout=nothing'
         )
+        ;;
+    'locks acl')
+        flags=('--cluster' '--help' '-h')
+        values=('--prefix=nothing' '--output=choices table json' '-o=choices table json')
         ;;
     'cache')
         commands=('ls' 'prune' 'clear')

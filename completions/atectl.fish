@@ -22,6 +22,7 @@ set -g __atectl_commands \
     'locks release' \
     'locks hold' \
     'locks audit' \
+    'locks acl' \
     'cache' \
     'cache ls' \
     'cache prune' \
@@ -200,6 +201,9 @@ set -g __atectl_valued \
     'locks audit --redis-key' \
     'locks audit --redis-server-name' \
     'locks audit --redis-timeout' \
+    'locks acl --prefix' \
+    'locks acl --output' \
+    'locks acl -o' \
     'cache ls --output' \
     'cache ls -o' \
     'cache prune --max-size' \
@@ -282,6 +286,9 @@ set -g __atectl_flags \
     'locks hold -h' \
     'locks audit --help' \
     'locks audit -h' \
+    'locks acl --cluster' \
+    'locks acl --help' \
+    'locks acl -h' \
     'cache --help' \
     'cache -h' \
     'cache ls --help' \
@@ -539,6 +546,7 @@ complete -c atectl -n '__atectl_at "locks" 0' -a show -d 'Show one lock in full'
 complete -c atectl -n '__atectl_at "locks" 0' -a release -d 'Release a lock that nobody renews any more'
 complete -c atectl -n '__atectl_at "locks" 0' -a hold -d 'Run a command while holding an actor\'s lock'
 complete -c atectl -n '__atectl_at "locks" 0' -a audit -d 'List the attempts to release a lock, the newest first, from your file and from Redis'
+complete -c atectl -n '__atectl_at "locks" 0' -a acl -d 'Print the least that users need who read, hold or release locks, a line for each'
 complete -c atectl -n '__atectl_at "locks"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks ls"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
@@ -618,6 +626,11 @@ complete -c atectl -n '__atectl_at "locks audit"' -l redis-key -r -F -d 'The key
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
 complete -c atectl -n '__atectl_at "locks audit"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks acl"' -l cluster -d 'The users are those of a cluster\'s nodes'
+complete -c atectl -n '__atectl_at "locks acl"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks acl"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "cache" 0' -a ls -d 'List the compiled capsules, most recently used first'
 complete -c atectl -n '__atectl_at "cache" 0' -a prune -d 'Remove the least recently used capsules, and leftovers of killed runs'

@@ -113,10 +113,10 @@ class LockAudit:
 
     Args:
         path: the file of this user.
-        connection: to the server with the stream.
+        connection: to the server with the stream; None if there is none, and the file is enough.
     """
 
-    def __init__(self, path: Path, connection: "RedisConnection") -> None:
+    def __init__(self, path: Path, connection: "RedisConnection | None") -> None:
         self._path = path
         self._connection = connection
 
@@ -137,16 +137,33 @@ class LockAudit:
             raise AuditUnwritable("; ".join(map(str, faults)))
         return faults
 
-    def attempts(self) -> list[Attempt]:
-        """All attempts that are noted in either place, the newest first.
+    def attempts(self) -> tuple[list[Attempt], list[AtectlError]]:
+        """All attempts that are noted in a place that can be read, and why another cannot.
+
+        The newest come first.
 
         Raises:
-            AuditUnreadable: the file cannot be read (exit 125).
-            AtectlError: the server cannot be asked (exit 125).
+            AtectlError: neither place can be read (exit 125).
         """
+        notes: dict[str, list[AuditNote]] = {}
+        faults: list[AtectlError] = []
+        for place, read in ((FILE, self._from_file), (SHARED, self._from_stream)):
+            try:
+                notes[place] = notes_of(read())
+            except AtectlError as fault:
+                faults.append(fault)
+        if not notes:
+            raise faults[0]
+        return merged(notes), faults
+
+    def _from_file(self) -> list[bytes]:
+        return read_lines(self._path)
+
+    def _from_stream(self) -> list[bytes]:
+        if self._connection is None:
+            return []
         entries: Any = self._connection.client.xrange(STREAM)
-        shared = (fields.get(b"note", b"") for _, fields in entries)
-        return merged({FILE: notes_of(read_lines(self._path)), SHARED: notes_of(shared)})
+        return [fields.get(b"note", b"") for _, fields in entries]
 
     def _append_to_file(self, line: str) -> None:
         try:
@@ -156,6 +173,8 @@ class LockAudit:
             raise AuditUnwritable(f"{self._path} cannot be written: {reason}") from None
 
     def _append_to_stream(self, line: str) -> None:
+        if self._connection is None:
+            return
         self._connection.client.xadd(
             STREAM, {"note": line}, maxlen=STREAM_ENTRIES, approximate=True
         )

@@ -1,12 +1,12 @@
 """Everything about the lock of one actor: the keys it can have, the actors and their workers."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.errors import nearest
 from atectl.locks.actor_records import WorkerRecord, decode_actor, decode_worker
-from atectl.locks.errors import AmbiguousActor, UnknownLock
+from atectl.locks.errors import AmbiguousActor, Incomplete, UnknownLock
 from atectl.locks.heartbeat import DEFAULT_TTL_S
 from atectl.locks.keys import (
     ACTOR_PREFIX,
@@ -35,6 +35,11 @@ if TYPE_CHECKING:
 
 _NAMES_COMPARED = 5000
 """How many names an unknown one is compared with, as comparing takes time."""
+
+
+def unreadable(gaps: Sequence[Gap]) -> Incomplete:
+    """The error for what was looked for, and can be in what could not be read."""
+    return Incomplete(f"it could not be read: {'; '.join(gap.message for gap in gaps)}")
 
 
 class Worker(NamedTuple):
@@ -73,8 +78,11 @@ class LockDetails(NamedTuple):
         Raises:
             UnknownLock: there is none (exit 1).
             AmbiguousActor: there are several (exit 2).
+            Incomplete: there may be one that could not be read (exit 125).
         """
         held = [lock for lock in self.locks if lock.key is not None]
+        if not held and self.incomplete:
+            raise unreadable(self.incomplete)
         if not held:
             raise UnknownLock(f"there is no lock {' or '.join(self.keys)}")
         if len(held) > 1:
@@ -138,6 +146,8 @@ def _first_look(
     if not locks:
         locks = [stranded(each) for each in meant if each.record.is_transitional]
     if not locks and not meant:
+        if reading.incomplete:
+            raise unreadable(reading.incomplete)
         raise _unknown(reading, wanted, prefix)
     return LockDetails(
         keys=tuple(keys),

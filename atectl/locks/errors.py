@@ -77,6 +77,17 @@ class AuditUnreadable(AtectlError):
     default_remedy = "run the command as the user who owns the file"
 
 
+class Incomplete(AtectlError):
+    """What is shown is incomplete: a part of it could not be read."""
+
+    code = "E525"
+    example = "atectl locks ls, while a node of the cluster is down that has no replica"
+    default_remedy = (
+        "see to what the warnings name; for a user that may not read some keys, `atectl locks acl` "
+        "prints the rules"
+    )
+
+
 # Holding a lock
 
 

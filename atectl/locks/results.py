@@ -9,6 +9,7 @@ from atectl.locks.details import LockDetails, Worker
 from atectl.locks.holder_record import HolderRecord
 from atectl.locks.lock import Actor, warnings_of
 from atectl.locks.verdicts import Verdict
+from atectl.redis.reading import Gap
 
 
 class LockEntry(NamedTuple):
@@ -53,6 +54,8 @@ class LockList(NamedTuple):
 
     locks: tuple[LockEntry, ...]
     """As they were found, or in the order asked for."""
+    incomplete: tuple[Gap, ...] = ()
+    """What could not be read, and is missing above."""
 
 
 class LockReport(NamedTuple):
@@ -70,6 +73,8 @@ class LockReport(NamedTuple):
     """The workers that these are on."""
     warnings: tuple[str, ...]
     """What to know of the place that the locks are kept in."""
+    incomplete: tuple[Gap, ...] = ()
+    """What could not be read, and is missing above."""
 
 
 class AttemptList(NamedTuple):
@@ -77,6 +82,8 @@ class AttemptList(NamedTuple):
 
     attempts: tuple[Attempt, ...]
     """The newest first."""
+    incomplete: tuple[Gap, ...] = ()
+    """What could not be read, and is missing above."""
 
 
 def lock_entry(row: ChargedLock) -> LockEntry:
@@ -116,4 +123,5 @@ def lock_report(details: LockDetails, rows: Iterable[ChargedLock]) -> LockReport
         details.actors,
         details.workers,
         details.warnings,
+        details.incomplete,
     )

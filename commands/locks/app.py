@@ -2,6 +2,7 @@
 
 import typer
 
+from .acl import acl
 from .audit import audit
 from .hold import HELP as HOLD_HELP
 from .hold import hold
@@ -17,3 +18,4 @@ app.command()(show)
 app.command()(release)
 app.command(help=HOLD_HELP)(hold)
 app.command()(audit)
+app.command()(acl)

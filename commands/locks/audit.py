@@ -1,10 +1,20 @@
 """`atectl locks audit`: lists who released which lock, and when."""
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
+
+import typer
+
+from atectl.errors import AtectlError
+
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..options.single import LimitOption, OutputOption
-from ..output.stderr import say
+from ..output.stderr import report_warning, say
 from ..output.stdout import Output, print_json, print_view
+
+if TYPE_CHECKING:
+    from atectl.redis.connection import RedisConnection
 
 
 @with_option_groups
@@ -19,13 +29,35 @@ def audit(
     from atectl.locks.audit import LockAudit
     from atectl.locks.results import AttemptList
 
-    with connected(redis) as connection:
-        attempts = LockAudit(lock_audit_path(), connection).attempts()[:limit]
+    from .gaps import gap_of
+
+    faults: list[AtectlError] = []
+    with _reached(redis, faults) as connection:
+        attempts, unread = LockAudit(lock_audit_path(), connection).attempts()
+    faults += unread
+    attempts = attempts[:limit]
     if output is Output.json:
-        print_json(AttemptList(tuple(attempts)))
-    elif not attempts:
-        say("nobody has released a lock with `atectl locks release` yet")
-    else:
+        print_json(AttemptList(tuple(attempts), tuple(map(gap_of, faults))))
+    elif attempts:
         from .audit_view import attempts_table
 
         print_view(attempts_table(attempts))
+    elif not faults:
+        say("nobody has released a lock with `atectl locks release` yet")
+    for fault in faults:
+        report_warning(fault)
+    if faults:
+        raise typer.Exit(faults[0].exit_status)
+
+
+def _reached(
+    redis: RedisOptions, faults: list[AtectlError]
+) -> "AbstractContextManager[RedisConnection | None]":
+    """The connection; None if there is no server to be had, which is noted as a fault."""
+    from atectl.redis.errors import RedisFailure
+
+    try:
+        return connected(redis)
+    except RedisFailure as fault:
+        faults.append(fault)
+        return nullcontext()

@@ -2,17 +2,20 @@
 
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
+from atectl.errors import AtectlError
 from atectl.locks.charged import ChargedLock
-from atectl.locks.results import lock_entry
+from atectl.locks.results import LockList, lock_entry
 from atectl.locks.survey import Listing, Rows, survey
 from atectl.locks.verdicts import Verdict
+from atectl.redis.reading import Gap
 
 from ..output.stderr import say
 from ..output.stdout import print_json_list, print_view, stdout_console
 from ..terminal.countdown import status_line
 from ..terminal.frames import can_draw
+from .gaps import gap_of
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -21,8 +24,15 @@ _LINES_AROUND_ROWS = 3
 """Of the table: its header, and an empty line and the counts below."""
 
 
-def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Print the locks as JSON, where possible while they are found. Returns all verdicts."""
+class Shown(NamedTuple):
+    """What a listing came to: the verdicts of all locks, and what could not be read."""
+
+    verdicts: set[Verdict]
+    incomplete: tuple[Gap, ...]
+
+
+def print_json_listing(connection: "RedisConnection", listing: Listing) -> Shown:
+    """Print the locks as JSON, where possible while they are found."""
     with status_line() as show:
         rows = survey(
             connection,
@@ -30,12 +40,17 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> set[V
             # On a terminal, progress would be drawn over what is being printed.
             on_progress=None if sys.stdout.isatty() else lambda count: show(_progress(count)),
         )
-        print_json_list("locks", map(lock_entry, rows))
-    return rows.verdicts
+
+        def rest(failure: AtectlError | None) -> LockList:
+            gaps = rows.incomplete
+            return LockList((), gaps if failure is None or gaps else (gap_of(failure),))
+
+        print_json_list("locks", map(lock_entry, rows), rest)
+    return Shown(rows.verdicts, rows.incomplete)
 
 
-def print_table(connection: "RedisConnection", listing: Listing) -> set[Verdict]:
-    """Draw the locks as a table, on a terminal after each look at them. Returns all verdicts."""
+def print_table(connection: "RedisConnection", listing: Listing) -> Shown:
+    """Draw the locks as a table, on a terminal after each look at them."""
     lines = 0
 
     def draw_first(first: Rows) -> None:
@@ -58,8 +73,8 @@ def print_table(connection: "RedisConnection", listing: Listing) -> set[Verdict]
         _draw(found, listing.lock_ttl_s)
     else:
         has_missed = rows.looked_at or listing.selection.pattern
-        say("no such locks" if has_missed else "no actor locks")
-    return rows.verdicts
+        say("no such locks" if has_missed or rows.incomplete else "no actor locks")
+    return Shown(rows.verdicts, rows.incomplete)
 
 
 def _progress(count: int) -> str:

@@ -56,6 +56,7 @@ def ls(
     from atectl.locks.listing import Selection
     from atectl.locks.survey import Listing
 
+    from .gaps import end_status
     from .listing import print_json_listing, print_table
 
     is_table = output is Output.table
@@ -84,6 +85,9 @@ def ls(
 
             raise typer.Exit(watch_locks(connection, listing))
         show = print_table if is_table else print_json_listing
-        found = show(connection, listing)
-    if any(each.verdicts & found for each in failing):
-        raise typer.Exit(1)
+        shown = show(connection, listing)
+    status = end_status(shown.incomplete, "the list")
+    if any(each.verdicts & shown.verdicts for each in failing):
+        status = 1
+    if status:
+        raise typer.Exit(status)

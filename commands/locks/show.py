@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+import typer
+
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..options.single import LedgerOption, OutputOption
@@ -34,6 +36,8 @@ def show(
     from atectl.locks.details import lock_details
     from atectl.locks.results import lock_report
 
+    from .gaps import end_status
+
     lock_ttl_s = locks.ttl_s
     second = counted_down(parse_probe(probe, lock_ttl_s, is_wanted=False))
     with connected(redis) as connection:
@@ -43,6 +47,8 @@ def show(
         print_json(lock_report(details, rows))
     else:
         print_details(details, rows, lock_ttl_s)
+    if status := end_status(details.incomplete, "what is shown"):
+        raise typer.Exit(status)
 
 
 def print_details(details: "LockDetails", rows: "list[ChargedLock]", lock_ttl_s: float) -> None:

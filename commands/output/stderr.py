@@ -8,23 +8,28 @@ from atectl.errors import AtectlError
 
 def report_error(error: AtectlError) -> None:
     """Print an error and its remedy to stderr, without any terminal control the text holds."""
-    _report("error", "\x1b[1;31m", error)
+    _report("error", "\x1b[1;31m", error.code, str(error), error.remedy)
 
 
 def report_warning(error: AtectlError) -> None:
     """Print an error that did not keep the command from its work."""
-    _report("warning", "\x1b[1;33m", error)
+    warn(error.code, str(error), error.remedy)
 
 
-def _report(severity: str, colour: str, error: AtectlError) -> None:
+def warn(code: str, message: str, remedy: str = "") -> None:
+    """Print a warning, and what to do."""
+    _report("warning", "\x1b[1;33m", code, message, remedy)
+
+
+def _report(severity: str, colour: str, code: str, message: str, remedy: str) -> None:
     # A run that ends well says nothing, and every run would pay for its import.
     from atectl.inert import inert_line
 
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
-    lines = [f"{begin}{severity}[{error.code}]{end}: {inert_line(str(error))}"]
-    if error.remedy:
-        lines.append(f"  try: {inert_line(error.remedy)}")
+    lines = [f"{begin}{severity}[{code}]{end}: {inert_line(message)}"]
+    if remedy:
+        lines.append(f"  try: {inert_line(remedy)}")
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -4,10 +4,12 @@ import json
 import os
 import sys
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from atectl.errors import AtectlError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from rich.console import Console, RenderableType
 
@@ -39,20 +41,40 @@ def print_json(result: "Record") -> None:
     sys.stdout.write(json.dumps(document(result), indent=indent) + "\n")
 
 
-def print_json_list(name: str, items: "Iterable[Record]") -> None:
-    """Print a result that is one list, `name`, as one JSON object to stdout: each item as it comes.
+def print_json_list(
+    name: str, items: "Iterable[Record]", rest: "Callable[[AtectlError | None], Record]"
+) -> None:
+    """Print a result with one long list, `name`, as one JSON object: each item as it comes.
 
-    An item is a line, and none of them is kept.
+    An item is a line, and none of them is kept. Whatever happens, the document is whole.
+
+    Args:
+        name: of the list.
+        items: what is in it.
+        rest: the result without its list, once that is printed: given what broke the list off.
+
+    Raises:
+        AtectlError: the list was broken off.
     """
     from atectl.records.as_json import SCHEMA_VERSION, as_json
 
     write = sys.stdout.write
     write(f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "{name}": [')
-    separator = "\n    "
-    for item in items:
-        write(separator + json.dumps(as_json(item)))
-        separator = ",\n    "
-    write("\n  ]\n}\n" if separator.startswith(",") else "]\n}\n")
+    separator, failure = "\n    ", None
+    try:
+        for item in items:
+            write(separator + json.dumps(as_json(item)))
+            separator = ",\n    "
+    except AtectlError as error:
+        failure = error
+    write("\n  ]" if separator.startswith(",") else "]")
+    fields: Any = as_json(rest(failure))
+    for other, value in fields.items():
+        if other != name:
+            write(f',\n  "{other}": {json.dumps(value)}')
+    write("\n}\n")
+    if failure is not None:
+        raise failure
 
 
 def print_view(view: "RenderableType") -> None:

@@ -59,8 +59,13 @@ class RedisGate:
         with contextlib.suppress(OSError):
             while True:
                 program, _ = self._listener.accept()
-                server = socket.create_connection((self._server.host, self._server.port))
-                self._sockets += [program, server]
+                self._sockets.append(program)
+                try:
+                    server = socket.create_connection((self._server.host, self._server.port))
+                except OSError:  # it is gone
+                    program.close()
+                    continue
+                self._sockets.append(server)
                 for source, target, is_asking in (
                     (program, server, True),
                     (server, program, False),

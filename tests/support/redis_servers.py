@@ -346,6 +346,18 @@ class Cluster:
                 return server
         raise AssertionError("it has no replica")
 
+    def wait_for_state(self, state: str, dead: Server) -> None:
+        """Wait until those that live know that a node is dead, and the cluster is in this state."""
+        for server in self.living:
+            with contextlib.closing(server.client()) as client:
+                wait_until(lambda client=client: self._knows(client, state, dead))
+
+    def _knows(self, client: redis.Redis, state: str, dead: Server) -> bool:
+        nodes: Any = client.execute_command("CLUSTER NODES")
+        told: Any = client.execute_command("CLUSTER INFO")
+        is_dead = "fail" in nodes[dead.address]["flags"].split(",")
+        return is_dead and told["cluster_state"] == state
+
     def actor_on(self, server: Server, kind: str = "a") -> str:
         """An actor, as `team/NAME`, whose lock is on this primary."""
         return next(

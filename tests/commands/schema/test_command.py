@@ -50,7 +50,7 @@ def test_an_unknown_name_is_a_usage_error_with_the_nearest() -> None:
 
 
 def test_names_are_completed() -> None:
-    assert complete_name("locks") == ["locks-ls", "locks-show", "locks-audit"]
+    assert complete_name("locks") == ["locks-ls", "locks-show", "locks-audit", "locks-acl"]
 
 
 @every_document

@@ -224,6 +224,10 @@ def test_the_report_of_a_run_with_a_lock(locks: dict[str, str], tmp_path: Path) 
     require_valid("run-report", report)
 
 
+def test_the_rules_for_users_of_locks() -> None:
+    require_valid("locks-acl", body_of("locks", "acl"))
+
+
 # The house
 
 
