@@ -14,6 +14,7 @@ from atectl.errors import INTERRUPTED_STATUS, UsageError, nearest
 COMMANDS = {
     "run": "run.app",
     "batch": "batch.app",
+    "load": "load.app",
     "inspect": "inspect.app",
     "budget": "budget.app",
     "ledger": "ledger.app",

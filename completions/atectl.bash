@@ -8,6 +8,7 @@ _atectl_grammar() {
         commands=(
             'run'
             'batch'
+            'load'
             'inspect'
             'budget'
             'ledger'
@@ -88,6 +89,22 @@ _atectl_grammar() {
             '-o=choices table json'
         )
         arguments=('files')
+        ;;
+    'load')
+        flags=('--recursive' '-r' '--help' '-h')
+        values=(
+            '--concurrency=nothing'
+            '--limit=nothing'
+            '--max-capsule=nothing'
+            '--compile-mem=nothing'
+            '--compile-deadline=nothing'
+            '--fits=nothing'
+            '--budget=files'
+            '--output=choices table json'
+            '-o=choices table json'
+        )
+        arguments=('files')
+        repeats=yes
         ;;
     'inspect')
         flags=('--help' '-h')

@@ -3,6 +3,7 @@
 set -g __atectl_commands \
     'run' \
     'batch' \
+    'load' \
     'inspect' \
     'budget' \
     'budget init' \
@@ -83,6 +84,15 @@ set -g __atectl_valued \
     'batch --ledger' \
     'batch --output' \
     'batch -o' \
+    'load --concurrency' \
+    'load --limit' \
+    'load --max-capsule' \
+    'load --compile-mem' \
+    'load --compile-deadline' \
+    'load --fits' \
+    'load --budget' \
+    'load --output' \
+    'load -o' \
     'inspect --output' \
     'inspect -o' \
     'budget check --pid' \
@@ -232,6 +242,10 @@ set -g __atectl_flags \
     'batch --no-cache' \
     'batch --help' \
     'batch -h' \
+    'load --recursive' \
+    'load -r' \
+    'load --help' \
+    'load -h' \
     'inspect --help' \
     'inspect -h' \
     'budget --help' \
@@ -372,6 +386,7 @@ complete -c atectl -f
 
 complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
 complete -c atectl -n '__atectl_at "" 0' -a batch -d 'Run many capsules under one limit'
+complete -c atectl -n '__atectl_at "" 0' -a load -d 'Load capsules, run none'
 complete -c atectl -n '__atectl_at "" 0' -a inspect -d 'Show what is in a capsule, and what it needs to run'
 complete -c atectl -n '__atectl_at "" 0' -a budget -d 'Check, plan and simulate what a whole host may use'
 complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
@@ -446,6 +461,18 @@ complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
 complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table json' -d 'JSON lines, or a table'
 complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "batch" 0' -F
+
+complete -c atectl -n '__atectl_at "load"' -l recursive -s r -d 'Load what is in folders and below'
+complete -c atectl -n '__atectl_at "load"' -l concurrency -r -f -d 'How many are on their way at once'
+complete -c atectl -n '__atectl_at "load"' -l limit -r -f -d 'Most memory for all that loads'
+complete -c atectl -n '__atectl_at "load"' -l max-capsule -r -f -d 'Largest capsule that is taken'
+complete -c atectl -n '__atectl_at "load"' -l compile-mem -r -f -d 'Most memory to compile one'
+complete -c atectl -n '__atectl_at "load"' -l compile-deadline -r -f -d 'Longest time to compile one'
+complete -c atectl -n '__atectl_at "load"' -l fits -r -f -d 'See that each starts under this quota'
+complete -c atectl -n '__atectl_at "load"' -l budget -r -F -d 'See that each starts with what this host budget grants it'
+complete -c atectl -n '__atectl_at "load"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "load"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "load"' -F
 
 complete -c atectl -n '__atectl_at "inspect"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "inspect"' -l help -s h -d 'Show this message and exit'

@@ -19,7 +19,7 @@ LAYERS = {
     "foundation": ("config", "errors", "finding", "inert", "records", "system", "units"),
     "accounting": ("accounting",),
     "mechanisms": ("arbitration", "capsule", "engine", "guard", "invoke", "redis", "spill"),
-    "services": ("batch", "budget", "health", "lease", "ledger_store", "locks", "trace"),
+    "services": ("batch", "budget", "health", "lease", "ledger_store", "load", "locks", "trace"),
     "commands": ("commands",),
 }
 """Each folder or file of `atectl/` by its layer, the lowest layer first."""

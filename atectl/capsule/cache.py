@@ -6,7 +6,8 @@ its descriptor. If its identity is not the recorded one, its hash is checked bef
 
 An entry is two files, `KEY.cwasm` and the record `KEY.meta`, whose modification time says
 when it was last used. `DEVICE-INODE.stat` records the hash of a source file, so that a file
-which has not changed is not read again. `KEY.refused` says why a capsule is not run.
+which has not changed is not read again. `KEY.refused` says why a capsule is not run, and
+`KEY.note` what was found out about it.
 """
 
 import contextlib
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from atectl import __version__
 from atectl.capsule.cache_folder import (
     ARTIFACT,
+    NOTE,
     RECORD,
     REFUSAL,
     SOURCE,
@@ -51,6 +53,9 @@ class Engine(Protocol):
     """What decides whether an artifact can be used: wasmtime's version and configuration."""
 
 
+MAX_NOTE_BYTES = 1 << 20
+"""The longest note that is kept of a capsule."""
+
 SETTLED_NS = 2_000_000_000
 """How old a file's last change must be: then any later change has another change time."""
 
@@ -62,6 +67,19 @@ class Artifact(NamedTuple):
     table_bound: int
     has_start: bool
     code: "Code"
+
+
+class StoredArtifact(NamedTuple):
+    """A compiled capsule in its file. The descriptor is to be closed."""
+
+    kind: "Kind"
+    table_bound: int
+    has_start: bool
+    descriptor: int
+
+    @property
+    def size_bytes(self) -> int:
+        return os.fstat(self.descriptor).st_size
 
 
 class Made(NamedTuple):
@@ -157,6 +175,24 @@ class ArtifactCache:
         Args:
             sha256: of the capsule's file, in hexadecimal digits.
         """
+        stored = self.open_stored(engine, sha256)
+        if stored is None:
+            return None
+        try:
+            code = map_code(engine, stored.kind, stored.descriptor)
+        finally:
+            os.close(stored.descriptor)
+        if code is None:
+            self._remove_entry(_key(sha256, engine.fingerprint))
+            return None
+        return Artifact(stored.kind, stored.table_bound, stored.has_start, code)
+
+    def open_stored(self, engine: Engine, sha256: str) -> "StoredArtifact | None":
+        """The artifact of a capsule, open; None if there is none that can be trusted.
+
+        Raises:
+            OSError: no more files can be opened.
+        """
         key = _key(sha256, engine.fingerprint)
         record = self._folder.read_record(key + RECORD)
         if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
@@ -167,14 +203,18 @@ class ArtifactCache:
         if descriptor is None:
             return None
         try:
-            code = self._map_trusted(engine, key, record, descriptor)
-        finally:
+            is_trusted = self._is_trusted(key, record, descriptor)
+        except BaseException:
             os.close(descriptor)
-        if code is None:
+            raise
+        if not is_trusted:
+            os.close(descriptor)
             self._remove_entry(key)
             return None
         self._folder.touch(key + RECORD)
-        return Artifact(_kind(record), int(record["tables"]), record["start"] == "yes", code)
+        return StoredArtifact(
+            _kind(record), int(record["tables"]), record["start"] == "yes", descriptor
+        )
 
     def new_artifact(self) -> NewFile | None:
         """A new file for an artifact; None if it cannot be created.
@@ -271,17 +311,29 @@ class ArtifactCache:
         self._folder.remove(key + RECORD)
         self._folder.remove(key + ARTIFACT)
 
-    def _map_trusted(
-        self, engine: Engine, key: str, record: dict[str, str], descriptor: int
-    ) -> "Code | None":
-        """The code in the file `descriptor` if it is what was stored, else None."""
+    def note(self, engine: Engine, sha256: str) -> bytes | None:
+        """What was noted of the capsule with this hash by this release; None if nothing was."""
+        found = self._folder.read(_key(sha256, engine.fingerprint) + NOTE, MAX_NOTE_BYTES)
+        judge, _, content = (found or b"").partition(b"\n")
+        return content if judge.decode(errors="replace") == _judge(engine, sha256) else None
+
+    def take_note(self, engine: Engine, sha256: str, content: bytes) -> None:
+        """Keep what is known of a capsule, unless it is more than `MAX_NOTE_BYTES`."""
+        noted = _judge(engine, sha256).encode() + b"\n" + content
+        if len(noted) <= MAX_NOTE_BYTES:
+            # A note that is not kept costs the next load what it cost this one.
+            with contextlib.suppress(OSError):
+                self._folder.write(_key(sha256, engine.fingerprint) + NOTE, noted)
+
+    def _is_trusted(self, key: str, record: dict[str, str], descriptor: int) -> bool:
+        """Whether the file `descriptor` is what was stored."""
         identity = identity_of(os.fstat(descriptor))
         if identity != record["identity"]:
             if _hash_file(descriptor) != record["sha256"]:
-                return None
+                return False
             with contextlib.suppress(OSError):
                 self._folder.write_record(key + RECORD, {**record, "identity": identity})
-        return map_code(engine, _kind(record), descriptor)
+        return True
 
 
 def _key(sha256: str, fingerprint: str) -> str:

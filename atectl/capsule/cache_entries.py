@@ -3,7 +3,15 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from atectl.capsule.cache_folder import ARTIFACT, RECORD, REFUSAL, SOURCE, TEMPORARY, CacheFolder
+from atectl.capsule.cache_folder import (
+    ARTIFACT,
+    NOTE,
+    RECORD,
+    REFUSAL,
+    SOURCE,
+    TEMPORARY,
+    CacheFolder,
+)
 from atectl.units import Moment
 
 MAX_ENTRIES = 4096
@@ -73,7 +81,7 @@ def clear(folder: CacheFolder, clock_ns: Callable[[], int]) -> Removal:
     return removal
 
 
-_SMALL = (SOURCE, REFUSAL)
+_SMALL = (SOURCE, REFUSAL, NOTE)
 """The suffixes of records without an artifact. The latest `MAX_ENTRIES` of each are kept."""
 
 

@@ -12,7 +12,7 @@ from atectl.errors import CacheUnusable
 TEMPORARY = ".tmp"
 """The suffix of a file that is still being written."""
 
-ARTIFACT, RECORD, SOURCE, REFUSAL = ".cwasm", ".meta", ".stat", ".refused"
+ARTIFACT, RECORD, SOURCE, REFUSAL, NOTE = ".cwasm", ".meta", ".stat", ".refused", ".note"
 """The suffixes of the files of a cache: see `atectl.capsule.cache`."""
 
 _MAX_RECORD_BYTES = 16_384
@@ -97,6 +97,19 @@ class CacheFolder:
             return None
         finally:
             os.close(descriptor)
+
+    def read(self, name: str, max_bytes: int) -> bytes | None:
+        """What is in a file; None if there is none, or more than `max_bytes` of it.
+
+        Raises:
+            OSError: no more files can be opened.
+        """
+        descriptor = self.open_file(name)
+        if descriptor is None:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(max_bytes + 1)
+        return content if len(content) <= max_bytes else None
 
     def write_record(self, name: str, record: dict[str, str]) -> None:
         """Write a record. Each of its values must be a single line.

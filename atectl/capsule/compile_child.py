@@ -9,17 +9,20 @@ import ctypes
 import os
 import resource
 import signal
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Never
 
 from atectl.capsule.compiling import binary_form, compile_binary
 from atectl.capsule.records import encode, escape
-from atectl.capsule.task import Task
+from atectl.capsule.task import COMPILE, Task
 from atectl.errors import AtectlError
 
 if TYPE_CHECKING:
+    from atectl.capsule.encodings import Encoding
     from atectl.capsule.interface import LinkingEngine
 
 CAPSULE, ANSWER, MESSAGES, MEMORY, CACHE = range(5)
@@ -28,6 +31,9 @@ Without a cache both are the file in memory."""
 
 MARK = b"\0"
 """Delimits each record of the answer. Text outside of records is from the engine, as of a panic."""
+
+NAME_PREFIX = "atectl-"
+"""What the name of such a process begins with; behind it stands what it does."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
 _LOOK_BYTES = 65_536
@@ -71,7 +77,6 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
     """
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
-        _prctl(_PR_SET_NAME, b"atectl-compile")
         _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     if os.getppid() != parent:
         os._exit(0)
@@ -85,7 +90,7 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
     _limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes, data_bytes + most_bytes)
 
 
-def _close_the_door() -> None:
+def close_the_door() -> None:
     """Make this process unable to open anything: no file and no socket."""
     import atectl.capsule.refusal  # noqa: F401 - an answer may need it
 
@@ -107,7 +112,7 @@ def _tell(record: dict[str, str]) -> None:
 def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Do the task, and return the answer."""
     try:
-        return _compile(engine, task)
+        return _compile(engine, task) if task.work == COMPILE else _work(engine, task)
     except AtectlError as error:
         from atectl.capsule.refusal import Refusal
 
@@ -123,44 +128,70 @@ def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
 def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Read and compile the capsule, and write the artifact."""
     binary = _read(task)
-    artifact = compile_binary(engine, task.name, binary, _close_the_door)
+    show_phase("compile")
+    artifact = compile_binary(engine, task.name, binary, close_the_door)
     del binary
     about = {
         "kind": artifact.kind,
         "tables": str(artifact.table_bound),
         "start": "yes" if artifact.has_start else "no",
     }
+    show_phase("store")
     content = artifact.code.serialize()
     del artifact
     digest = sha256(content).hexdigest()
     return {**about, "artifact": digest, "unkept": escape(_write(content))}
 
 
+def _work(engine: "LinkingEngine", task: Task) -> dict[str, str]:
+    """Do other work than to compile, and write what comes of it."""
+    content: bytes = import_module(task.work.module).work(engine, task)
+    _write_all(MEMORY, content)
+    return {"written": str(len(content))}
+
+
 def _read(task: Task) -> bytes:
     """The binary in the file. The file's hash is reported even if it cannot be decoded."""
-    os.lseek(CAPSULE, 0, os.SEEK_SET)
+    show_phase("read")
+    with reading(task) as read:
+        content, _ = decoded(read, task)
+    return binary_form(task.name, content)
+
+
+@contextmanager
+def reading(task: Task) -> Iterator["HashedPart"]:
+    """The capsule, to be read. Its hash is reported even if it cannot be decoded."""
+    os.lseek(CAPSULE, task.part.offset, os.SEEK_SET)
     with open(CAPSULE, "rb", closefd=False) as file:
-        read = _Hashed(file, os.fstat(CAPSULE).st_size)
+        read = HashedPart(file, task.part.size_bytes)
         try:
-            content = _decoded(read, os.pread(CAPSULE, _LOOK_BYTES, 0), task)
+            yield read
         finally:
             while read.read(_LOOK_BYTES):
                 pass
             _tell({"sha256": read.sha256})
-    return binary_form(task.name, content)
 
 
-def _decoded(file: "_Hashed", head: bytes, task: Task) -> bytes:
+def show_phase(phase: str) -> None:
+    """Let this process be named for what it does, which whoever watches it can see."""
+    if _prctl is not None:
+        _prctl(_PR_SET_NAME, NAME_PREFIX.encode() + phase.encode())
+
+
+def decoded(file: "HashedPart", task: Task) -> "tuple[bytes, tuple[Encoding, ...]]":
+    """What the capsule is behind all its encodings, and which these are."""
+    head = os.pread(CAPSULE, _LOOK_BYTES, task.part.offset)
     if head.startswith(_UNENCODED) or head.lstrip(_BLANKS).startswith(_TEXT):
-        return file.read(file.left)
+        return file.read(file.left), ()
+    show_phase("decode")
     # Few capsules are encoded; the others should not pay for this import.
     from atectl.capsule.encodings import decode
 
-    return decode(file, name=task.name, max_bytes=task.max_capsule_bytes).content
+    return decode(file, name=task.name, max_bytes=task.max_capsule_bytes)[:2]
 
 
-class _Hashed:
-    """A file, read up to the size it had at first, and hashed as it is read."""
+class HashedPart:
+    """So many bytes of a file from its position on, hashed as they are read."""
 
     def __init__(self, file: BinaryIO, size_bytes: int) -> None:
         self._file, self.left, self._hash = file, size_bytes, sha256()
@@ -196,7 +227,7 @@ def _write(artifact: bytearray) -> str:
     return reason
 
 
-def _write_all(descriptor: int, content: bytearray) -> None:
+def _write_all(descriptor: int, content: bytes | bytearray) -> None:
     left = memoryview(content)
     while left:
         left = left[os.write(descriptor, left) :]

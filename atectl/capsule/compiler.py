@@ -18,7 +18,7 @@ from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
 from atectl.capsule.standby import stand_by
-from atectl.capsule.task import CONTROL, Task, compile_threads
+from atectl.capsule.task import COMPILE, CONTROL, Part, Task, Work, compile_threads
 from atectl.errors import CompilerGone
 from atectl.system.memory import private_bytes
 
@@ -77,6 +77,9 @@ class Compiler:
         cache: int | None = None,
         limits: CompileLimits | None = None,
         granted_bytes: int | None = None,
+        *,
+        part: Part | None = None,
+        work: Work = COMPILE,
     ) -> Compilation:
         """Begin to compile a capsule.
 
@@ -87,6 +90,8 @@ class Compiler:
             limits: the limits of this compilation; None for those of the compiler.
             granted_bytes: the memory that it may allocate at first; None for all that its limit
                 allows.
+            part: where in the file the capsule is; None for the whole file.
+            work: what to do instead of compiling it.
 
         Raises:
             HostExhausted: there is no room for another process or file (exit 125).
@@ -102,6 +107,8 @@ class Compiler:
             most_data_bytes=most_bytes,
             cpu_s=1 + int(limits.deadline_s * compile_threads()),
             niceness=self._niceness,
+            part=part or Part(0, os.fstat(capsule).st_size),
+            work=work,
         )
         memory = -1
         try:

@@ -84,7 +84,7 @@ def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspec
     except MalformedBinary as error:
         raise InvalidCapsule(f"{described.capsule.name}: {error}") from None
     faults = Faults()
-    module, component, needs = _facts(kind, binary, str(path), faults)
+    module, component, needs = facts_of(kind, binary, str(path), faults)
     return Inspection(
         path=str(path),
         kind=kind,
@@ -103,9 +103,15 @@ def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspec
     )
 
 
-def _facts(
+def facts_of(
     kind: Kind, binary: bytes, path: str, faults: Faults
 ) -> tuple[ModuleFacts | None, ComponentFacts | None, Needs]:
+    """What a module or a component says of itself, and what it needs.
+
+    Args:
+        path: as it is to stand in a command line.
+        faults: told what is wrong; what can be read nevertheless is.
+    """
     reader = Reader(binary, HEADER_BYTES, len(binary))
     module, component = None, None
     if kind == "module":

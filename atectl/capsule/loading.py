@@ -131,7 +131,10 @@ class Uncompiled:
             file = None if self._cache is None else self._cache.new_artifact()
             place = None if file is None else opened.enter_context(file).descriptor
             capsule = self._source.descriptor
-            compilation = compiler.begin(self.name, capsule, place, limits, granted_bytes)
+            part = self._source.part
+            compilation = compiler.begin(
+                self.name, capsule, place, limits, granted_bytes, part=part
+            )
             return opened.enter_context(compilation), file
 
     def _compile(
@@ -231,6 +234,8 @@ def hash_of(source: Source, cache: ArtifactCache | None) -> str:
         HostExhausted: no more files can be opened (exit 125).
     """
     blake3 = _announced(source)
+    if source.part is not None:
+        return source.hash()
     try:
         known = None if cache is None else cache.known_source(source.status)
     except OSError as error:

@@ -12,6 +12,7 @@ from atectl.units import format_size, show_size
 
 if TYPE_CHECKING:
     from atectl.capsule.manifest import Described
+    from atectl.capsule.task import Part
 
 _CHUNK_BYTES = 1 << 18
 WANTS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
@@ -34,6 +35,7 @@ class Source:
 
     Attributes:
         manifest: what a Capsule.toml says about it; None if there is none.
+        part: where in the file it is; None for the whole file.
     """
 
     def __init__(
@@ -42,19 +44,22 @@ class Source:
         descriptor: int,
         status: os.stat_result,
         manifest: "Described | None" = None,
+        part: "Part | None" = None,
     ) -> None:
         self.path = path
         self.name = path.name
         self.descriptor = descriptor
         self.status = status
         self.manifest = manifest
+        self.part = part
 
     @classmethod
-    def open(cls, path: Path, max_bytes: int) -> "Source":
+    def open(cls, path: Path, max_bytes: int, part: "Part | None" = None) -> "Source":
         """Open the capsule at `path`, or that of the Capsule.toml there. Links are followed.
 
         Args:
-            max_bytes: the largest file that is accepted.
+            max_bytes: the largest file, or part of one, that is accepted.
+            part: where in the file the capsule is; None for the whole file.
 
         Raises:
             CapsuleNotFound: there is no such file (exit 127).
@@ -66,13 +71,14 @@ class Source:
         manifest = _manifest(path)
         path = path if manifest is None else manifest.capsule
         descriptor, status = _open(path)
-        if status.st_size > max_bytes:
+        if (part.size_bytes if part else status.st_size) > max_bytes:
             from atectl.capsule.errors import CapsuleTooLarge
 
             os.close(descriptor)
-            size, most = show_size(status.st_size), format_size(max_bytes)
+            size = show_size(part.size_bytes if part else status.st_size)
+            most = format_size(max_bytes)
             raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is accepted")
-        return cls(path, descriptor, status, manifest)
+        return cls(path, descriptor, status, manifest, part)
 
     def __enter__(self) -> "Source":
         return self
@@ -89,7 +95,12 @@ class Source:
             descriptor = os.dup(self.descriptor)
         except OSError as error:
             raise exhausted(str(self.path), error.errno) from None
-        return Source(self.path, descriptor, self.status, self.manifest)
+        return Source(self.path, descriptor, self.status, self.manifest, self.part)
+
+    @property
+    def size_bytes(self) -> int:
+        """How long it is, as far as it went when it was opened."""
+        return self.part.size_bytes if self.part else self.status.st_size
 
     def hash(self) -> str:
         """The SHA-256 of its content, up to the size that it had when it was opened.
@@ -100,8 +111,9 @@ class Source:
         # Imported here: a warm run does not need it, and OpenSSL takes a while to load.
         from hashlib import sha256
 
-        found, left = sha256(), self.status.st_size
+        found, left = sha256(), self.size_bytes
         try:
+            os.lseek(self.descriptor, self.part.offset if self.part else 0, os.SEEK_SET)
             while left and (chunk := os.read(self.descriptor, min(left, _CHUNK_BYTES))):
                 found.update(chunk)
                 left -= len(chunk)

@@ -12,8 +12,29 @@ DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
 
 
+class Work(NamedTuple):
+    """What is to be done with a capsule in place of compiling it.
+
+    `module` has a function `work`, which is given an engine and the task, and returns what is to
+    be written where the artifact would be. `told` is for it alone.
+    """
+
+    module: str = ""
+    told: str = ""
+
+
+COMPILE = Work()
+
+
+class Part(NamedTuple):
+    """Where in its file a capsule is."""
+
+    offset: int
+    size_bytes: int
+
+
 class Task(NamedTuple):
-    """One compilation: of which file, and what it may use.
+    """One compilation, or other work of its kind: of which file, and what it may use.
 
     `number` identifies it. `data_bytes` is the memory it may allocate at first, `most_data_bytes`
     what that may be raised to while it runs, `cpu_s` the CPU time of all its threads together, in
@@ -27,19 +48,26 @@ class Task(NamedTuple):
     most_data_bytes: int
     cpu_s: int
     niceness: int
+    part: Part
+    work: Work = COMPILE
 
     def record(self) -> dict[str, str]:
         """The task as named lines."""
-        return {
-            **{name: str(value) for name, value in self._asdict().items()},
-            "name": escape(self.name),
-        }
+        numbers = {name: str(getattr(self, name)) for name in _NUMBERS}
+        part = {name: str(value) for name, value in self.part._asdict().items()}
+        texts = {"name": self.name, **self.work._asdict()}
+        return {**numbers, **part, **{name: escape(text) for name, text in texts.items()}}
 
     @classmethod
     def read(cls, record: dict[str, str]) -> "Task":
         """The task that `record` was made from."""
-        numbers = {name: int(record[name]) for name in cls._fields if name != "name"}
-        return cls(name=unescape(record["name"]), **numbers)
+        numbers = {name: int(record[name]) for name in _NUMBERS}
+        part = Part(*(int(record[name]) for name in Part._fields))
+        work = Work(*(unescape(record[name]) for name in Work._fields))
+        return cls(name=unescape(record["name"]), part=part, work=work, **numbers)
+
+
+_NUMBERS = ("number", "max_capsule_bytes", "data_bytes", "most_data_bytes", "cpu_s", "niceness")
 
 
 def compile_threads() -> int:

@@ -44,6 +44,8 @@ class Effort(NamedTuple):
 class Verdict(NamedTuple):
     """The result of a compilation: either `made` or `refusal` is set.
 
+    Neither is there after other work than compiling, if that was done.
+
     `sha256` is the hash of the capsule's file as it was read; None if the process died before it
     could report it. `unkept` says why the artifact is in memory and not in the cache's file; empty
     if it is in that file.
@@ -90,6 +92,8 @@ def verdict_of(
         has_start = record["start"] == "yes"
         made = Made(sha256, kind, int(record["tables"]), has_start, record["artifact"])
         return Verdict(sha256, effort, made, unescape(record["unkept"]))
+    if "written" in record:
+        return Verdict(sha256, effort)
     from atectl.capsule.refusal import Refusal
 
     if "code" in record:

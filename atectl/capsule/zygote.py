@@ -12,6 +12,7 @@ import sys
 from _socket import SCM_RIGHTS, SOL_SOCKET, socket
 from array import array
 from contextlib import suppress
+from importlib import import_module
 from typing import TYPE_CHECKING, Never
 
 from atectl.capsule.forking import Child, fork
@@ -87,6 +88,8 @@ class _Zygote:
     def _begin(self, task: Task, capsule: int, memory: int, cache: int, replies: int) -> None:
         replies = os.dup(replies)
         try:
+            if task.work.module:
+                import_module(task.work.module)  # here, so that no child of this one has to
             child = fork(self._engine, task, capsule, memory, cache)
         except OSError as error:
             refusal = {"fault": "system", "errno": str(error.errno)}

@@ -23,19 +23,23 @@ def with_option_groups(command: Callable[..., Result]) -> Callable[..., Result]:
     default. What a group is, says `options_of`.
     """
     shown: list[inspect.Parameter] = []
-    groups: dict[str, tuple[Any, list[str]]] = {}
+    groups: dict[str, tuple[Any, dict[str, Option]]] = {}
     for parameter in inspect.signature(command).parameters.values():
         if not hasattr(parameter.annotation, "_fields"):
             shown.append(parameter)
             continue
         options = _parameters(parameter.annotation)
         shown += options
-        groups[parameter.name] = parameter.annotation, [option.name for option in options]
+        declarations_ = options_of(parameter.annotation).values()
+        groups[parameter.name] = (
+            parameter.annotation,
+            {shown.name: option for shown, option in zip(options, declarations_, strict=True)},
+        )
 
     @wraps(command)
     def flattened(**given: Any) -> Result:
         taken = {
-            name: group(*(given.pop(option) for option in options))
+            name: group(*(_read(option, given.pop(name)) for name, option in options.items()))
             for name, (group, options) in groups.items()
         }
         return command(**given, **taken)
@@ -64,11 +68,21 @@ def declared(option: Option, **more: Any) -> Any:
     )
 
 
+def _is_read_here(option: Option) -> bool:
+    """Whether an option has a way of its own to read its value, which Typer is not to know."""
+    return option.reads is not str and option.lowest is None and not option.choices
+
+
+def _read(option: Option, given: Any) -> Any:
+    return option.reads(given) if given is not None and _is_read_here(option) else given
+
+
 def _parameters(group: Any) -> list[inspect.Parameter]:
     """The options of a group as parameters, with the names that they have on the command line."""
     found = []
     for field, option in options_of(group).items():
         value, _ = get_args(group.__annotations__[field])
+        value = str | None if _is_read_here(option) else value
         found.append(
             inspect.Parameter(
                 option.name.removeprefix("--").replace("-", "_"),

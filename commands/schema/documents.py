@@ -36,6 +36,7 @@ DOCUMENTS = (
     Document("locks-show", "atectl locks show -o json", "locks.results:LockReport"),
     Document("locks-audit", "atectl locks audit -o json", "locks.results:AttemptList"),
     Document("locks-acl", "atectl locks acl -o json", "locks.acl:AclRules"),
+    Document("load", "atectl load -o json", "load.results:LoadReport"),
     Document("inspect", "atectl inspect -o json", "capsule.inspection:Inspection"),
     Document("cache-ls", "atectl cache ls -o json", "capsule.cache_list:ArtifactList"),
     Document("doctor", "atectl doctor -o json", "health.checks:HealthReport"),

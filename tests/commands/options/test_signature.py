@@ -23,6 +23,12 @@ class Paint(NamedTuple):
     coats: Annotated[int, Option("--coats", "N", "How often.", short="-c", lowest=1)] = 2
 
 
+class Ladder(NamedTuple):
+    length: Annotated[
+        float | None, Option("--ladder", "LENGTH", "How long.", reads=lambda text: len(text) / 2)
+    ] = None
+
+
 class Wall(NamedTuple):
     height: Annotated[str | None, Option("--height", "LENGTH", "How high.", panel="Measures")] = (
         None
@@ -52,6 +58,20 @@ def test_a_command_is_given_each_group_as_one_value() -> None:
     words = ("--height", "2m", "--paint-colour", "blue", "-c", "3", "kitchen", "--last")
     assert run(*words).exit_code == 0
     assert taken == [("kitchen", False, Wall("2m"), True, Paint(Colour.blue, 3))]
+
+
+def test_a_value_is_read_as_its_declaration_says() -> None:
+    given: list[Ladder] = []
+    climbing = typer.Typer()
+
+    @climbing.command()
+    @with_option_groups
+    def climb(*, ladder: Ladder) -> None:
+        given.append(ladder)
+
+    assert CliRunner().invoke(climbing, ["--ladder", "tall"]).exit_code == 0
+    assert CliRunner().invoke(climbing, []).exit_code == 0
+    assert given == [Ladder(2.0), Ladder(None)]
 
 
 def test_what_is_not_given_has_the_default_of_its_field() -> None:

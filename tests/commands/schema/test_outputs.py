@@ -252,6 +252,13 @@ def test_an_inspection(capsule: str) -> None:
     require_valid("inspect", body_of("inspect", CAPSULES / f"{capsule}.wat"))
 
 
+def test_what_loading_came_to() -> None:
+    words = ("-r", str(CAPSULES), "--fits", "1MiB")
+    ended = atectl("load", *words, "-o", "json")
+    assert ended.status == 1  # one of them lacks an import
+    require_valid("load", json.loads(ended.stdout))
+
+
 def test_the_list_of_schemas() -> None:
     require_valid("schema", body_of("schema"))
 

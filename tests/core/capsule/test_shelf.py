@@ -234,7 +234,7 @@ def test_a_refusal_names_the_file_that_was_asked_for(shelf: Shelf, tmp_path: Pat
 def test_a_compiler_that_was_killed_is_not_remembered(
     shelf: Shelf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def killed(*_: object) -> None:
+    def killed(*words: Any, **settings: Any) -> None:
         raise CompilerGone("it was killed")
 
     with monkeypatch.context() as patched:

@@ -1,0 +1,1 @@
+"""Loading many capsules: each judged, compiled and started apart, within one limit."""

@@ -1,0 +1,267 @@
+"""Loading one capsule: known already, or read, compiled and started by processes of their own.
+
+This process holds nothing of a capsule but what is told of it. What was found out is kept by
+content in the cache, so that loading goes on where it was ended.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.errors import CompileMemory
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.loading import Capsule, Uncompiled, hash_of
+from atectl.capsule.refusal import Refusal
+from atectl.capsule.source import Source, exhausted
+from atectl.capsule.task import Work
+from atectl.errors import AtectlError, CapsuleUnreadable, DeadlinePassed, InternalError
+from atectl.load.facts import Facts
+from atectl.load.inputs import Item
+from atectl.load.results import OK, LoadedCapsule, bad, bad_start, with_facts
+from atectl.load.room import Room
+from atectl.load.start import Question, Start
+from atectl.records.as_json import as_json
+from atectl.records.from_json import NotOfThisKind, from_json
+from atectl.units import duration_text
+
+START_S = 5.0
+"""How long a start function may run."""
+
+_FACTS_WORK, _START_WORK = "atectl.load.facts_child", "atectl.load.start_child"
+
+_PER_BYTE_READ, _PER_BYTE_OF_TEXT = 6, 80
+"""What reading a file may take, in times its size: to decode it, and to assemble text."""
+
+_START_BYTES = 64 << 20
+"""What a capsule may take that is started, in any case."""
+
+_MAX_ANSWER_BYTES = 8 << 20
+
+Answer = TypeVar("Answer")
+
+
+class Compiled(NamedTuple):
+    """What compiling a capsule took; None where it is not known."""
+
+    wall_s: float | None = None
+    peak_bytes: int | None = None
+
+
+class Known(NamedTuple):
+    """All that is kept of a capsule that can be compiled."""
+
+    facts: Facts
+    compiled: Compiled
+    start: Start
+
+
+class Loader:
+    """Loads capsules; any number of threads may do so at once.
+
+    Args:
+        compiler: what works apart; it is to be prepared before there are threads.
+        cache: where what is found out is kept.
+        room: what bounds how much is done at once.
+    """
+
+    def __init__(self, compiler: Compiler, cache: ArtifactCache, room: Room) -> None:
+        self._compiler = compiler
+        self._engine = compiler.engine
+        self._cache = cache
+        self._room = room
+
+    def load(self, item: Item) -> LoadedCapsule:
+        """What loading a capsule comes to; whatever goes wrong stands there too."""
+        row = LoadedCapsule(item.name, OK, package=item.spec or None)
+        try:
+            most_bytes = self._compiler.limits.max_capsule_bytes
+            with Source.open(item.path, most_bytes, item.part) as source:
+                source.name = Path(item.name).name if item.number else source.name
+                return self._load(source, row)
+        except AtectlError as error:
+            return bad(row, error)
+        except OSError as error:
+            return bad(row, exhausted(item.name, error.errno))
+
+    def _load(self, source: Source, row: LoadedCapsule) -> LoadedCapsule:
+        manifest = source.manifest
+        if manifest is not None and manifest.name is not None:
+            row = row._replace(package=manifest.name, version=manifest.version)
+        row = row._replace(size_bytes=source.size_bytes)
+        try:
+            sha256 = hash_of(source, self._cache)
+            row = row._replace(sha256=sha256)
+            known = self._known(sha256)
+            facts = self._facts(source, sha256) if known is None else known.facts
+            row = with_facts(row, facts)
+            return self._compiled(source, sha256, row, facts, known)
+        except AtectlError as error:
+            return bad(row, error)
+
+    def _compiled(
+        self, source: Source, sha256: str, row: LoadedCapsule, facts: Facts, known: Known | None
+    ) -> LoadedCapsule:
+        """The row of a capsule of which the facts are known."""
+        self._refuse_if_known(source, sha256)
+        compiled = Compiled() if known is None else known.compiled
+        size_bytes = self._artifact_bytes(sha256)
+        is_cached = size_bytes is not None
+        if not is_cached:
+            compiled = self._compile(source, sha256, facts)
+            size_bytes = self._artifact_bytes(sha256)
+        row = row._replace(
+            cached=is_cached,
+            compile_s=compiled.wall_s,
+            compile_peak_bytes=compiled.peak_bytes,
+            artifact_bytes=size_bytes,
+        )
+        start = self._start(source.name, sha256, facts) if known is None else known.start
+        is_late = start.code == DeadlinePassed.code  # which may be the fault of a busy machine
+        if (known is None or not is_cached) and not is_late:
+            self._keep(sha256, Known(facts, compiled, start))
+        row = row._replace(min_memory_bytes=start.min_bytes, is_tried=start.is_tried)
+        return row if start.code is None else bad_start(row, start)
+
+    # What is known
+
+    def _known(self, sha256: str) -> Known | None:
+        content = self._cache.note(self._engine, sha256)
+        if content is None:
+            return None
+        try:
+            found: Known = from_json(Known, json.loads(content))
+        except (NotOfThisKind, ValueError):
+            return None
+        return found
+
+    def _keep(self, sha256: str, known: Known) -> None:
+        self._cache.take_note(self._engine, sha256, json.dumps(as_json(known)).encode())
+
+    def _refuse_if_known(self, source: Source, sha256: str) -> None:
+        refusal = self._cache.refusal(self._engine, sha256, self._compiler.limits)
+        if refusal is not None:
+            raise refusal.error(source.name)
+
+    def _artifact_bytes(self, sha256: str) -> int | None:
+        stored = self._cache.open_stored(self._engine, sha256)
+        if stored is None:
+            return None
+        try:
+            return stored.size_bytes
+        finally:
+            os.close(stored.descriptor)
+
+    # What is found out, by processes of their own
+
+    def _facts(self, source: Source, sha256: str) -> Facts:
+        self._refuse_if_known(source, sha256)
+
+        def read(share_bytes: int) -> Facts | Refusal:
+            with self._compiler.begin(
+                source.name,
+                source.descriptor,
+                limits=self._limits(share_bytes),
+                part=source.part,
+                work=Work(_FACTS_WORK),
+            ) as begun:
+                verdict = begun.verdict()
+                _require_same(source, sha256, verdict.sha256)
+                if verdict.refusal is not None:
+                    return verdict.refusal
+                answer: Facts = from_json(Facts, json.loads(_written(begun.memory)))
+                return answer
+
+        found = self._in_room(_reading_bytes(source), read)
+        if isinstance(found, Refusal):
+            if found.is_certain:
+                self._cache.remember_refusal(self._engine, sha256, found)
+            raise found.error(source.name)
+        return found
+
+    def _compile(self, source: Source, sha256: str, facts: Facts) -> Compiled:
+        def compile_(share_bytes: int) -> Capsule | Refusal:
+            uncompiled = Uncompiled(self._engine, source, self._cache, sha256)
+            found = uncompiled.compile(self._compiler, limits=self._limits(share_bytes))
+            _require_same(source, sha256, uncompiled.sha256)
+            return found
+
+        found = self._in_room(facts.estimate_bytes, compile_, compiles=True)
+        if isinstance(found, Refusal):
+            raise found.error(source.name)
+        return Compiled(round(found.compile_s, 6), found.compile_peak_bytes)
+
+    def _start(self, name: str, sha256: str, facts: Facts) -> Start:
+        """What it needs to start, by trying; by its own word where that cannot be tried here."""
+        declared_bytes = facts.declared_bytes or 1
+        share_bytes = self._room.share(max(_START_BYTES, declared_bytes))
+        stored = self._cache.open_stored(self._engine, sha256)
+        if stored is None:
+            return Start(facts.declared_bytes, is_tried=False)
+        try:
+            if declared_bytes > share_bytes:
+                return Start(facts.declared_bytes, is_tried=False)
+            asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=share_bytes)
+            work = Work(_START_WORK, json.dumps(asked))
+            with (
+                self._room.taken(share_bytes),
+                self._compiler.begin(
+                    name, stored.descriptor, limits=self._limits(share_bytes), work=work
+                ) as begun,
+            ):
+                verdict = begun.verdict(time.monotonic() + START_S)
+                if verdict.refusal is not None:  # more memory than it may take here
+                    return Start(facts.declared_bytes, is_tried=False)
+                start: Start = from_json(Start, json.loads(_written(begun.memory)))
+                return start
+        except DeadlinePassed as late:
+            said = f"{name}: its start function was still running after {duration_text(START_S)}"
+            return Start(None, True, late.code, said)
+        finally:
+            os.close(stored.descriptor)
+
+    def _limits(self, share_bytes: int) -> CompileLimits:
+        return self._compiler.limits._replace(memory_bytes=share_bytes)
+
+    def _in_room(
+        self,
+        estimate_bytes: int,
+        work: Callable[[int], Answer | Refusal],
+        *,
+        compiles: bool = False,
+    ) -> Answer | Refusal:
+        """Do work under an estimate; once more with all that may be had if that was too little."""
+        most_bytes = self._room.most_bytes
+        share_bytes = self._room.share(estimate_bytes)
+        with self._room.taken(share_bytes, compiles=compiles):
+            answer = work(share_bytes)
+        is_refused = isinstance(answer, Refusal) and answer.code == CompileMemory.code
+        if is_refused and share_bytes < most_bytes:
+            with self._room.taken(most_bytes, compiles=compiles):
+                answer = work(most_bytes)
+        return answer
+
+
+def _reading_bytes(source: Source) -> int:
+    """What a process may take to read a capsule."""
+    head = os.pread(source.descriptor, 64, source.part.offset if source.part else 0)
+    factor = _PER_BYTE_OF_TEXT if head.lstrip().startswith((b"(", b";")) else _PER_BYTE_READ
+    return factor * source.size_bytes
+
+
+def _require_same(source: Source, expected: str, read: str | None) -> None:
+    if read is not None and read != expected:
+        raise CapsuleUnreadable(
+            f"{source.name} was changed while it was loaded", remedy="load it again"
+        )
+
+
+def _written(memory: int) -> bytes:
+    """What a process has written for this one."""
+    if os.fstat(memory).st_size > _MAX_ANSWER_BYTES:
+        raise InternalError("a process that loads capsules has written too much")
+    return os.pread(memory, _MAX_ANSWER_BYTES, 0)

@@ -1,0 +1,156 @@
+"""Loading many capsules: a few at once, in one room, watched, and ended in order."""
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from atectl import config
+from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
+from atectl.engine.metered import Engine
+from atectl.errors import AtectlError, CacheUnusable
+from atectl.load.inputs import Item
+from atectl.load.loader import Loader
+from atectl.load.memory_watch import MemoryWatch, Sample
+from atectl.load.results import LoadedCapsule, LoadReport
+from atectl.load.room import Room
+from atectl.system.descriptors import raise_limit
+from atectl.system.memory import host_memory, resident_bytes
+
+DEFAULT_CONCURRENCY = 12
+"""How many capsules are on their way at once."""
+
+AVAILABLE_SHARE = 0.5
+"""How much of the memory that is available is taken where nobody says."""
+
+Judge = Callable[[LoadedCapsule], LoadedCapsule]
+
+
+class Plan(NamedTuple):
+    """How capsules are loaded. None is for the default."""
+
+    concurrency: int = DEFAULT_CONCURRENCY
+    limit_bytes: int | None = None
+    compiling: CompileLimits = DEFAULT_LIMITS
+
+
+class Watched(NamedTuple):
+    """A report, and what was held over time."""
+
+    report: LoadReport
+    samples: tuple[Sample, ...]
+
+
+class LoadRun:
+    """One run of `atectl load`. To be used with `with`.
+
+    Attributes:
+        warnings: what went wrong and hindered nothing.
+        limit_bytes: what loading is held to, by estimate.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        raise_limit()
+        self.warnings: list[AtectlError] = []
+        self.limit_bytes = plan.limit_bytes or default_limit_bytes()
+        self._concurrency = plan.concurrency
+        self._opened = ExitStack()
+        self._is_stopped = threading.Event()
+        self._engine = Engine()
+        # What this process has, the one that forks for it has too.
+        own_bytes = 2 * (resident_bytes() or 0)
+        room_bytes = max(self.limit_bytes - own_bytes, 1)
+        limits = plan.compiling.settled()
+        most_bytes = min(limits.memory_bytes or room_bytes, room_bytes)
+        self._compiler = Compiler(self._engine, limits._replace(memory_bytes=most_bytes))
+        self._room = Room(room_bytes, most_bytes)
+
+    def __enter__(self) -> "LoadRun":
+        self._opened.enter_context(self._compiler)
+        self._compiler.prepare()  # before there is another thread
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+        self._engine.close()
+
+    def stop(self) -> None:
+        """Begin no capsule more, and cut short those on their way. Any thread may call it."""
+        self._is_stopped.set()
+        self._room.close()
+        self._compiler.close()
+
+    @property
+    def is_stopped(self) -> bool:
+        return self._is_stopped.is_set()
+
+    def load(
+        self,
+        items: Sequence[Item],
+        judge: Judge = lambda row: row,
+        told: Callable[[Item, LoadedCapsule], None] = lambda _item, _row: None,
+    ) -> Watched:
+        """Load capsules.
+
+        Args:
+            judge: what else they are held to; what it returns stands in the report.
+            told: of each as it is done, by this thread.
+        """
+        loader = Loader(self._compiler, self._open_cache(), self._room)
+        began_s = time.monotonic()
+        with MemoryWatch() as watch, ThreadPoolExecutor(self._concurrency, "load") as pool:
+
+            def load(item: Item) -> LoadedCapsule | None:
+                row = None if self.is_stopped else judge(loader.load(item))
+                # What was cut short says nothing of its capsule.
+                return None if self.is_stopped and row is not None and not row.is_ok else row
+
+            places = {pool.submit(load, item): place for place, item in enumerate(items)}
+            rows: list[LoadedCapsule | None] = [None] * len(items)
+            for done in as_completed(places):
+                place = places[done]
+                row = rows[place] = done.result()
+                if row is not None:
+                    told(items[place], row)
+        return self._watched(rows, watch, time.monotonic() - began_s)
+
+    def _watched(
+        self, rows: Iterable[LoadedCapsule | None], watch: MemoryWatch, wall_s: float
+    ) -> Watched:
+        capsules = tuple(row for row in rows if row is not None)
+        report = LoadReport(
+            capsules=capsules,
+            bad=sum(not row.is_ok for row in capsules),
+            wall_s=round(wall_s, 6),
+            limit_bytes=self.limit_bytes,
+            peak_bytes=watch.peak_bytes,
+            host_peak_bytes=watch.own_peak_bytes,
+        )
+        return Watched(report, tuple(watch.samples))
+
+    def _open_cache(self) -> ArtifactCache:
+        """The cache of this user, or one that lasts as long as this does."""
+        max_bytes = config.cache_max_bytes()
+        try:
+            cache = ArtifactCache.open(config.cache_dir(), max_bytes=max_bytes)
+        except CacheUnusable as error:
+            self.warnings.append(error)
+            folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="atectl-")))
+            cache = ArtifactCache.open(folder, max_bytes=max_bytes)
+        return self._opened.enter_context(cache)
+
+
+def default_limit_bytes() -> int:
+    """A share of the memory that this machine, and its control group, has left."""
+    memory = host_memory()
+    left_bytes = memory.available_bytes
+    if memory.cgroup_limit_bytes is not None:
+        used_bytes = memory.cgroup_used_bytes or 0
+        left_bytes = min(left_bytes, memory.cgroup_limit_bytes - used_bytes)
+    return max(int(left_bytes * AVAILABLE_SHARE), 1)

@@ -1,0 +1,1 @@
+"""`atectl load`."""

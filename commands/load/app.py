@@ -1,0 +1,150 @@
+"""`atectl load`: what loading capsules comes to, before any of them runs."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from atectl.errors import UsageError
+from atectl.units import parse_size
+
+from ..options.compiling import CompileOptions, compile_limits
+from ..options.signature import with_option_groups
+from ..options.single import OutputOption
+from ..output.stderr import report_warning
+from ..output.stdout import Output, print_json, print_view
+
+if TYPE_CHECKING:
+    from atectl.load.fitting import Judge
+    from atectl.load.inputs import Item
+    from atectl.load.run import Watched
+
+app = typer.Typer(add_completion=False)
+
+LIST = "-"
+SOMETHING_BAD = 1
+
+HELP = "\n\n".join(
+    (
+        "Load capsules, run none: judge, compile and instantiate each, and say what it needs.",
+        "PATH is a capsule as it is, or compressed, encoded or in a workflow spec; a file of "
+        "several such specs; a Capsule.toml; a folder, with --recursive; or - for a list of paths "
+        "on stdin, one a line. What was loaded before is known by its content.",
+        "Exit status: 0 all are ok, 1 one is not, 2 usage, 125 atectl failed, 130 or 143 ended by "
+        "a signal.",
+    )
+)
+
+
+@app.command(help=HELP)
+@with_option_groups
+def load(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="PATH|-...", help="What to load.", show_default=False),
+    ],
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Load what is in folders and below.")
+    ] = False,
+    concurrency: Annotated[
+        int, typer.Option(metavar="N", min=1, max=256, help="How many are on their way at once.")
+    ] = 12,
+    limit: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="Most memory for all that loads; half of what is available.",
+            show_default=False,
+        ),
+    ] = None,
+    *,
+    compiling: CompileOptions,
+    fits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE",
+            help="See that each starts under this quota.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="See that each starts with what this host budget grants it.",
+            show_default=False,
+        ),
+    ] = None,
+    output: OutputOption = Output.table,
+) -> None:
+    """Load capsules; `HELP` has the rest."""
+    from atectl.load.run import LoadRun, Plan
+
+    from ..terminal.signals import ended_by_signals
+    from .progress import progress
+
+    judge = _judge(fits, budget)
+    limit_bytes = None if limit is None else parse_size(limit)
+    plan = Plan(concurrency, limit_bytes, compile_limits(compiling))
+    items = _items(paths, recursive=recursive)
+    with (
+        LoadRun(plan) as run,
+        ended_by_signals(lambda _: run.stop()) as received,
+        progress(items) as told,
+    ):
+        loaded = run.load(items, judge, told)
+    for warning in run.warnings:
+        report_warning(warning)
+    _show(loaded, output)
+    if received.ending is not None:
+        raise typer.Exit(received.ending.status)
+    if loaded.report.bad:
+        raise typer.Exit(SOMETHING_BAD)
+
+
+def _items(paths: list[Path], *, recursive: bool) -> "list[Item]":
+    from atectl.load.inputs import items
+
+    found = list(items(_named(paths), recursive=recursive))
+    if not found:
+        raise UsageError("there is nothing to load", remedy="name a file, or a folder with files")
+    return found
+
+
+def _named(paths: list[Path]) -> Iterator[Path]:
+    from atectl.load.inputs import listed
+
+    for path in paths:
+        if str(path) != LIST:
+            yield path
+        elif sys.stdin.isatty():
+            raise UsageError("stdin is a terminal, and a list of paths is read from it")
+        else:
+            yield from listed(_lines_of_stdin())
+
+
+def _lines_of_stdin() -> Iterator[str]:
+    for line in sys.stdin.buffer:
+        yield line.decode("utf-8", "surrogateescape")
+
+
+def _judge(fits: str | None, budget: Path | None) -> "Judge":
+    from atectl.load.fitting import fits_all, fits_budget, fits_quota
+
+    judges = [] if fits is None else [fits_quota(parse_size(fits))]
+    if budget is not None:
+        from atectl.budget.file import load_budget
+
+        judges.append(fits_budget(load_budget(budget)))
+    return fits_all(judges)
+
+
+def _show(loaded: "Watched", output: Output) -> None:
+    if output is Output.json:
+        print_json(loaded.report)
+        return
+    from .view import load_view
+
+    print_view(load_view(loaded.report))
