@@ -207,7 +207,7 @@ def test_the_top_of_each_tree_is_small() -> None:
 
     core, commands = shown("atectl"), shown("commands")
     assert len([path for path in core if path.is_file()]) <= 10
-    assert len([path for path in core if path.is_dir()]) <= 16
+    assert len([path for path in core if path.is_dir()]) <= 17
     assert len([path for path in commands if path.is_file()]) <= 4
 
 

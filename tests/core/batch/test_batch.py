@@ -193,9 +193,9 @@ def compiling(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     begun = threading.Event()
     begin = Compiler.begin
 
-    def tell_and_begin(compiler: Compiler, *told: Any) -> Compilation:
+    def tell_and_begin(compiler: Compiler, *told: Any, **settings: Any) -> Compilation:
         begun.set()
-        return begin(compiler, *told)
+        return begin(compiler, *told, **settings)
 
     monkeypatch.setattr(Compiler, "begin", tell_and_begin)
     return begun
@@ -233,9 +233,9 @@ def test_a_capsule_is_compiled_once(batch: Batch, monkeypatch: pytest.MonkeyPatc
     begun: list[str] = []
     begin = Compiler.begin
 
-    def count(compiler: Compiler, name: str, *rest: Any) -> Compilation:
+    def count(compiler: Compiler, name: str, *rest: Any, **settings: Any) -> Compilation:
         begun.append(name)
-        return begin(compiler, name, *rest)
+        return begin(compiler, name, *rest, **settings)
 
     monkeypatch.setattr(Compiler, "begin", count)
     assert len(results(batch, hellos(20))) == 20
