@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 from atectl.errors import AtectlError
 from atectl.locks.errors import AuditUnreadable, AuditUnwritable
 from atectl.records.types import Mark
+from atectl.redis.errors import nonsense
 from atectl.units import Moment
 
 if TYPE_CHECKING:
@@ -163,7 +164,9 @@ class LockAudit:
         if self._connection is None:
             return []
         entries: Any = self._connection.client.xrange(STREAM)
-        return [fields.get(b"note", b"") for _, fields in entries]
+        if not isinstance(entries, list):
+            raise nonsense(self._connection.address, "XRANGE")
+        return [fields.get(b"note", b"") for _, fields in entries if fields is not None]
 
     def _append_to_file(self, line: str) -> None:
         try:

@@ -12,6 +12,7 @@ from atectl.locks.keys import companion_keys, have_one_slot, key_bytes
 from atectl.locks.reading import look_of
 from atectl.locks.scripts import source_of
 from atectl.locks.verdicts import Look
+from atectl.redis.errors import RedisSlotMoving, nonsense
 from atectl.system.clock import boottime
 
 if TYPE_CHECKING:
@@ -75,8 +76,13 @@ def see_lock(
     """
     look = connection.script(source_of("look"))
     sent_at = clock()
-    value, kind, ttl_ms, expires_ms = look([key_bytes(key)])
+    answer = look([key_bytes(key)])
     received_at = clock()
+    match answer:
+        case [bytes() | None as value, bytes(kind), int(ttl_ms), int(expires_ms)]:
+            pass
+        case _:
+            raise nonsense(connection.address, "the script that looks at a lock")
     seen = look_of(kind if value is None else value, ttl_ms, sent_at, received_at)
     if seen is None:
         raise UnknownLock(f"there is no lock {key}")
@@ -98,7 +104,14 @@ def delete_seen(connection: "RedisConnection", seen: SeenLock) -> Deletion:
     token = seen.token
     keys = [key_bytes(key) for key in _keys(seen.key)]
     delete = connection.script(source_of("release_seen"))
-    outcome = delete(keys, [key_bytes(token), seen.expires_ms, _TOLERANCE_MS])
+    arguments: list[str | bytes | int] = [key_bytes(token), seen.expires_ms, _TOLERANCE_MS]
+    try:
+        outcome = delete(keys, arguments)
+    except RedisSlotMoving:
+        # A script with two keys is refused where one of them is missing. The record may stay.
+        outcome = delete(keys[:1], arguments)
+    if not isinstance(outcome, bytes) or outcome.decode("utf-8", "replace") not in tuple(Deletion):
+        raise nonsense(connection.address, "the script that releases a lock")
     return Deletion(outcome.decode())
 
 

@@ -125,7 +125,7 @@ def told_by(clients: ClientFactory, node: Address) -> Told:
     client = clients.one(node)
     try:
         with translated(str(node)):
-            answer: Any = client.execute_command("CLUSTER SLOTS")  # type: ignore[no-untyped-call]
+            answer: Any = client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
     finally:
         client.close()
     return (node, *read_slots(answer, node))
@@ -134,7 +134,7 @@ def told_by(clients: ClientFactory, node: Address) -> Told:
 def _open_slots(server: Server, slot: int) -> list[str]:
     """Whether a node has a slot migrating or importing, in words."""
     try:
-        answer: Any = server.client.execute_command("CLUSTER NODES")  # type: ignore[no-untyped-call]
+        answer: Any = server.client.execute_command("CLUSTER", "NODES")  # type: ignore[no-untyped-call]
     except FOREIGN:
         return []
     text = answer.decode("utf-8", "replace") if isinstance(answer, bytes) else str(answer)

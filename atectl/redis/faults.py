@@ -181,6 +181,11 @@ def _unfit(words: str, address: str) -> AtectlError | None:
     if unknown is not None:
         name = unknown.group(1).upper()[:MAX_WORDS]
         return RedisRefused(f"{address} does not know the command {name}", remedy=_WHY_UNKNOWN)
+    if "CROSSSLOT" in words or "hash to the same slot" in words:
+        return RedisRefused(
+            f"{address} has the keys in different slots",
+            remedy="take a prefix without braces, or with one whole hash tag such as {app}:",
+        )
     if _UNKNOWN_IN_SCRIPT.search(words):
         told = f"{address} does not know a command that a script of atectl needs"
         return RedisRefused(told, remedy=_WHY_UNKNOWN)
