@@ -107,6 +107,7 @@ class Usage(NamedTuple):
     leases: int = 0
     refused_growths: int = 0
     traps: int = 0
+    compile_cpu_s: float = 0.0
 
     def since(self, earlier: "Usage") -> "Usage":
         """What is new after `earlier`, never negative; the high-water mark stays absolute."""
@@ -118,6 +119,7 @@ class Usage(NamedTuple):
             max(self.leases - earlier.leases, 0),
             max(self.refused_growths - earlier.refused_growths, 0),
             max(self.traps - earlier.traps, 0),
+            max(self.compile_cpu_s - earlier.compile_cpu_s, 0.0),
         )
 
     def plus(self, more: "Usage") -> "Usage":
@@ -130,6 +132,7 @@ class Usage(NamedTuple):
             min(self.leases + more.leases, MAX_TOTAL),
             min(self.refused_growths + more.refused_growths, MAX_TOTAL),
             min(self.traps + more.traps, MAX_TOTAL),
+            self.compile_cpu_s + more.compile_cpu_s,
         )
 
 

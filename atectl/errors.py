@@ -225,9 +225,19 @@ class NotInvokable(UsageError):
 
 
 class CapsuleError(AtectlError):
-    """The file is no capsule that can be run."""
+    """The file is no capsule that can be run.
+
+    Attributes:
+        sha256: the hash of the file, if it was judged just now; None otherwise.
+        compile_s, compile_cpu_s: wall-clock and CPU seconds that judging and compiling it took.
+        compile_peak_bytes: the most resident bytes that this took.
+    """
 
     exit_status = 126
+    sha256: str | None = None
+    compile_s: float = 0.0
+    compile_cpu_s: float = 0.0
+    compile_peak_bytes: int = 0
 
 
 class CapsuleNotFound(CapsuleError):

@@ -270,6 +270,8 @@ class Batch:
             run.lease.run()
         except AtectlError as error:
             refusal = error
+            job = run.job
+            self._runtime.charge_for_refusal(job.capsule.name, job.terms, error)
         except Exception as error:
             refusal = InternalError(f"{type(error).__name__}: {error}")
         else:

@@ -10,6 +10,7 @@ from atectl.errors import InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
+from atectl.lease.report import NOT_LOADED, Loading, loading_of
 from atectl.lease.terms import Terms
 
 _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
@@ -45,6 +46,7 @@ class JobResult(NamedTuple):
     wall_s: float
     fuel: int
     rulings: tuple[Ruling, ...]
+    loading: Loading = NOT_LOADED
 
 
 class JobRun:
@@ -60,7 +62,8 @@ class JobRun:
         lease = self.lease
         if lease is None:
             ended = outcome or outcomes.refused(InternalError("the job has no lease"))
-            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, ())
+            loading = loading_of(None, ended.error)
+            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, (), loading)
         seat = lease.seat
         return JobResult(
             self.job.job,
@@ -70,4 +73,5 @@ class JobRun:
             lease.wall_s,
             lease.fuel,
             () if seat is None else tuple(seat.rulings),
+            loading_of(lease.capsule),
         )

@@ -7,7 +7,7 @@ from atectl.budget.jobs import Submission, in_words_of_a_job
 from atectl.engine.traps import TrapReport
 from atectl.errors import AtectlError
 from atectl.lease.outcome import REFUSED, SUCCESS
-from atectl.lease.report import NO_USE, Ending, Use, use_of
+from atectl.lease.report import NO_USE, NOT_LOADED, Ending, Loading, Use, use_of
 from atectl.records.errors import ErrorFacts, facts_of
 from atectl.records.types import Mark
 
@@ -46,6 +46,8 @@ class ResultLine(NamedTuple):
     """How it ended, and whose it was."""
     use: Annotated[Use, Mark.INLINE]
     """What it used."""
+    loading: Annotated[Loading, Mark.INLINE]
+    """How its capsule was loaded."""
     trap: TrapReport | None
     """Why and where the guest trapped; null if it did not."""
     results: tuple[str, ...]
@@ -72,6 +74,7 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
             submission, outcome.reason, outcome.exit_status, quota_bytes, outcome.exit_code
         ),
         use=use_of(result.reading, result.cpu_s, result.wall_s, None),
+        loading=result.loading,
         trap=outcome.trap,
         results=outcome.results,
         error=None if outcome.error is None else _facts(outcome.error),
@@ -87,6 +90,7 @@ def result_of_refusal(submission: Submission, error: AtectlError) -> ResultLine:
         label=submission.label,
         ending=_ending(submission, REFUSED, error.exit_status, 0),
         use=NO_USE,
+        loading=NOT_LOADED,
         trap=None,
         results=(),
         error=_facts(error),

@@ -13,7 +13,7 @@ from atectl.capsule.cache import ArtifactCache, Engine, Made, map_code
 from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.source import Source, exhausted
-from atectl.errors import CacheUnusable, EngineFailure
+from atectl.errors import CacheUnusable, CapsuleError, EngineFailure
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import Code
@@ -50,6 +50,11 @@ class Capsule(NamedTuple):
     version: str | None = None
     """The version in its Capsule.toml, likewise."""
 
+    def as_known(self) -> "Capsule":
+        """The same for everybody else than who had it compiled."""
+        nothing = {"compile_s": 0.0, "compile_cpu_s": 0.0, "compile_peak_bytes": 0}
+        return self._replace(was_cached=True, **nothing)  # type: ignore[arg-type]
+
     @property
     def title(self) -> str:
         """What people see as its name: its file, and its package if it has one."""
@@ -65,6 +70,8 @@ class Uncompiled:
         self.name = source.name
         self.sha256 = sha256
         """The hash of the file, from looking it up or compiling it; None before."""
+        self.verdict: Verdict | None = None
+        """The result of the last compilation; None if there was none."""
         self._engine = engine
         self._source = source
         self._cache = cache
@@ -148,7 +155,7 @@ class Uncompiled:
 
         if begun is not None:
             begun(compilation)
-        verdict = compilation.verdict(until)
+        self.verdict = verdict = compilation.verdict(until)
         self._require_announced(verdict)
         self.sha256 = verdict.sha256 or self.sha256
         if verdict.made is None:
@@ -300,18 +307,23 @@ def load(
     if isinstance(found, Capsule):
         return found
     with found:
-        return required(found.compile(compiler, until), found.name)
+        return required(found.compile(compiler, until), found.name, found.verdict)
 
 
-def required(found: "Capsule | Refusal", name: str) -> Capsule:
+def required(found: "Capsule | Refusal", name: str, verdict: "Verdict | None" = None) -> Capsule:
     """The capsule that was found.
 
     Args:
         name: of its file.
+        verdict: the result of the compilation that found it out, None if there was none just now.
 
     Raises:
         AtectlError: the reason why it was refused (exit 126; 125 if a package is missing).
     """
     if isinstance(found, Capsule):
         return found
-    raise found.error(name)
+    error = found.error(name)
+    if verdict is not None and isinstance(error, CapsuleError):
+        error.sha256 = verdict.sha256
+        error.compile_s, error.compile_cpu_s, error.compile_peak_bytes = verdict.effort
+    raise error

@@ -19,7 +19,7 @@ from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, required
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
-from atectl.capsule.verdict import OutgrewGrant
+from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalError
 from atectl.system.descriptors import reserve
@@ -52,6 +52,7 @@ class _Loading:
         self.waiting = 0
         self._ended = threading.Event()
         self._known: Known | None = None
+        self._verdict: Verdict | None = None
         self._failure: AtectlError | None = None
         self._compilation: Compilation | None = None
         self._is_abandoned = False
@@ -79,8 +80,9 @@ class _Loading:
     def is_begun(self) -> bool:
         return self._compilation is not None
 
-    def end(self, came_to: Known | BaseException) -> None:
-        """Set the result, or the error that prevented one."""
+    def end(self, came_to: Known | BaseException, verdict: Verdict | None) -> None:
+        """Set the result, or the error that prevented one, and what compiling came to."""
+        self._verdict = verdict
         if isinstance(came_to, BaseException):
             if not isinstance(came_to, AtectlError):
                 came_to = InternalError(f"{type(came_to).__name__}: {came_to}")
@@ -93,10 +95,16 @@ class _Loading:
         """Wait until it is over or that time has come. Returns whether it is over."""
         return self._ended.wait(None if until is None else max(0.0, until - time.monotonic()))
 
-    def result(self) -> Known:
-        """The result; raises the error that prevented one."""
+    def result(self) -> tuple[Known, Verdict | None]:
+        """The result; raises the error that prevented one.
+
+        What compiling took is told to the first who asks, and charged to nobody else.
+        """
         if self._known is not None:
-            return self._known
+            with self._lock:
+                known, verdict = self._known, self._verdict
+                self._known, self._verdict = _as_known(known), None
+            return known, verdict
         failure = self._failure or InternalError("a capsule was neither loaded nor refused")
         # A new error for each caller, since raising an error changes its traceback.
         raise type(failure)(str(failure), remedy=failure.remedy)
@@ -139,10 +147,10 @@ class CapsuleShelf:
             HostExhausted: the machine had too few resources left to load it (exit 125).
             NoRoomToCompile: the host's limit left too little memory to compile it (exit 137).
         """
-        known = self._unchanged(path)
+        known, verdict = self._unchanged(path), None
         if known is None:
-            known = self._look_again(path, principal, until)
-        capsule = required(known, path.name)
+            known, verdict = self._look_again(path, principal, until)
+        capsule = required(known, path.name, verdict)
         return capsule if capsule.name == path.name else capsule._replace(name=path.name)
 
     def close(self) -> None:
@@ -161,17 +169,19 @@ class CapsuleShelf:
             return None
         return self._known.get(seen.sha256) if identity == seen.identity else None
 
-    def _look_again(self, path: Path, principal: str, until: float | None) -> Known:
+    def _look_again(
+        self, path: Path, principal: str, until: float | None
+    ) -> tuple[Known, Verdict | None]:
         with self._opened(path) as source:
             began_ns = time.time_ns()
             with reserve():
                 sha256 = hash_of(source, self._cache)
-            known = self._load(source, sha256, principal, until)
+            found = self._load(source, sha256, principal, until)
         # A file that changed a moment ago could change again without a visible difference.
         if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
             with self._lock:
                 self._take_note(path, _Seen(identity_of(source.status), sha256))
-        return known
+        return found
 
     def _opened(self, path: Path) -> Source:
         with reserve():
@@ -186,12 +196,14 @@ class CapsuleShelf:
         if len(self._seen) > MAX_CAPSULES:
             del self._seen[next(iter(self._seen))]
 
-    def _load(self, source: Source, sha256: str, principal: str, until: float | None) -> Known:
+    def _load(
+        self, source: Source, sha256: str, principal: str, until: float | None
+    ) -> tuple[Known, Verdict | None]:
         """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
             known = self._known.get(sha256)
             if known is not None:
-                return known
+                return known, None
             loading = self._loading.get(sha256)
             is_first = loading is None
             if loading is None:
@@ -236,7 +248,7 @@ class CapsuleShelf:
         try:
             with uncompiled:
                 compiled = self._compile_in_turn(loading, uncompiled)
-            self._end(loading, sha256, compiled, was_read=uncompiled.sha256)
+            self._end(loading, sha256, compiled, uncompiled)
         except BaseException as failure:
             self._end(loading, sha256, failure)
 
@@ -278,23 +290,29 @@ class CapsuleShelf:
         loading: _Loading,
         sha256: str,
         came_to: Known | BaseException,
-        was_read: str | None = None,
+        compiled: Uncompiled | None = None,
     ) -> None:
         """Give the result to all who wait, and keep it if the next attempt would end the same way.
 
         Args:
-            was_read: the hash of what was compiled, None if nothing was. It is not `sha256` if
-                the file was changed between being hashed and being compiled.
+            compiled: what was compiled, None if nothing was. Its hash is not `sha256` if the file
+                was changed between being hashed and being compiled.
         """
+        was_read = None if compiled is None else compiled.sha256
         with self._lock:
             if self._loading.get(sha256) is loading:
                 del self._loading[sha256]
             is_certain = came_to.is_certain if isinstance(came_to, Refusal) else True
             if is_certain and not isinstance(came_to, BaseException):
-                self._known[was_read or sha256] = came_to
+                self._known[was_read or sha256] = _as_known(came_to)
                 if len(self._known) > MAX_CAPSULES:
                     del self._known[next(iter(self._known))]
-        loading.end(came_to)
+        loading.end(came_to, None if compiled is None else compiled.verdict)
+
+
+def _as_known(known: Known) -> Known:
+    """The same for who did not have it compiled."""
+    return known.as_known() if isinstance(known, Capsule) else known
 
 
 def _no_room(name: str, grant: Grant) -> AtectlError:

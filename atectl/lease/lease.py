@@ -1,6 +1,5 @@
 """Leases: one run of a capsule for one principal under one quota, from start to outcome."""
 
-import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from atectl.errors import AbortedByArbiter, AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.outcome import Cause, Outcome
-from atectl.lease.record import observation_of, record_of
+from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, LeaseRecord
@@ -55,7 +54,7 @@ class Lease:
     ) -> None:
         self.capsule = capsule
         self.terms = terms
-        self.id = f"{time.time_ns() // 1_000_000:012x}-{os.urandom(4).hex()}"
+        self.id = new_id()
         self.started_at = time.time()
         self._engine = engine
         self._ledger = ledger

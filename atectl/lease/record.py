@@ -32,6 +32,11 @@ class Recorded(Protocol):
     def read(self) -> Reading: ...
 
 
+def new_id() -> str:
+    """An id for a lease: none of another host or process is the same."""
+    return f"{time.time_ns() // 1_000_000:012x}-{os.urandom(4).hex()}"
+
+
 def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
     """What an account counts for a lease: now, or when it ended with `outcome`."""
     reading = lease.read()
@@ -43,18 +48,19 @@ def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
         1,
         reading.refused_growths,
         int(outcome is not None and outcome.trap is not None),
+        lease.capsule.compile_cpu_s,
     )
     return Observation(lease.id, lease.terms.principal, reading.grown_bytes, usage)
 
 
 def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> LeaseRecord:
     """The record of a lease of this process: now, or when it ended with `outcome` at `ended_at`."""
-    reading, terms = lease.read(), lease.terms
+    reading, terms, capsule = lease.read(), lease.terms, lease.capsule
     running = outcome is None
     return LeaseRecord(
         id=lease.id,
         principal=terms.principal,
-        capsule=lease.capsule.title,
+        capsule=capsule.title,
         label=terms.label,
         host=os.uname().nodename,
         pid=os.getpid(),
@@ -75,4 +81,9 @@ def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> Leas
         finished_at=None if running else ended_at,
         reason=None if outcome is None else outcome.reason,
         exit_status=None if outcome is None else outcome.exit_status,
+        sha256=capsule.sha256,
+        cached=capsule.was_cached,
+        compile_s=capsule.compile_s,
+        compile_cpu_s=capsule.compile_cpu_s,
+        compile_peak_bytes=capsule.compile_peak_bytes,
     )

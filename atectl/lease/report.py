@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from atectl.accounting import Quota
 from atectl.engine.traps import TrapReport
-from atectl.errors import AtectlError, DeadlinePassed
+from atectl.errors import AtectlError, CapsuleError, DeadlinePassed
 from atectl.lease.outcome import DEADLINE, FAILED, REASONS, REFUSED, Outcome
 from atectl.records.errors import ErrorFacts, facts_of
 from atectl.records.types import Mark
@@ -13,6 +13,7 @@ from atectl.units import Moment
 
 if TYPE_CHECKING:
     from atectl.accounting import Reading
+    from atectl.capsule.loading import Capsule
     from atectl.lease.lease import Lease
 
 _STATUSES_OF_REFUSAL = (75, 126, 127)
@@ -58,6 +59,25 @@ class Use(NamedTuple):
     """The fuel that it burned; null if none was counted."""
 
 
+class Loading(NamedTuple):
+    """How the capsule was loaded."""
+
+    sha256: str | None
+    """The hash of the capsule's file, as it was read; null if it was not."""
+    cached: bool | None
+    """Whether the capsule had been compiled before, or for another job at the same moment; null if
+    it was not loaded."""
+    compile_s: float
+    """Wall-clock time that judging and compiling the capsule took; 0 if it was cached."""
+    compile_cpu_s: float
+    """CPU time that this took, which the principal is charged."""
+    compile_peak_bytes: int
+    """The most memory that this took."""
+
+
+NOT_LOADED = Loading(None, None, 0.0, 0.0, 0)
+"""The facts of a run whose capsule was never looked at."""
+
 NO_USE = Use(0, 0, 0, 0, 0.0, 0.0, 0.0, None)
 """The use of a run that was never started."""
 
@@ -82,6 +102,8 @@ class RunReport(NamedTuple):
     """The note that it was given; may be empty."""
     use: Annotated[Use, Mark.INLINE]
     """What it used."""
+    loading: Annotated[Loading, Mark.INLINE]
+    """How its capsule was loaded."""
     lease: str
     """The id of its lease in the ledger."""
     package: str | None
@@ -111,6 +133,8 @@ class RefusalReport(NamedTuple):
     """The note that it was given; may be empty."""
     use: Annotated[Use, Mark.INLINE]
     """What it used: nothing."""
+    loading: Annotated[Loading, Mark.INLINE]
+    """What trying to load its capsule took."""
     error: ErrorFacts
     """What kept it from being started."""
 
@@ -130,6 +154,25 @@ def use_of(reading: "Reading", cpu_s: float, wall_s: float, fuel: int | None) ->
         round(wall_s, 6),
         round(reading.byte_seconds, 3),
         fuel,
+    )
+
+
+def loading_of(capsule: "Capsule | None", error: AtectlError | None = None) -> Loading:
+    """How a capsule was loaded, or what the attempt took that ended with `error`."""
+    if capsule is not None:
+        return _loading(capsule, is_cached=capsule.was_cached)
+    if isinstance(error, CapsuleError):
+        return _loading(error, is_cached=None)
+    return NOT_LOADED
+
+
+def _loading(found: "Capsule | CapsuleError", *, is_cached: bool | None) -> Loading:
+    return Loading(
+        found.sha256,
+        is_cached,
+        round(found.compile_s, 6),
+        round(found.compile_cpu_s, 6),
+        found.compile_peak_bytes,
     )
 
 
@@ -161,6 +204,7 @@ def run_report(
         ),
         label=terms.label,
         use=use_of(lease.read(), lease.cpu_s, lease.wall_s, fuel),
+        loading=loading_of(lease.capsule),
         lease=lease.id,
         package=lease.capsule.package,
         version=lease.capsule.version,
@@ -184,5 +228,6 @@ def refusal_report(
         ending=Ending(reason, error.exit_status, principal, capsule, quota.memory_bytes),
         label=label,
         use=NO_USE,
+        loading=loading_of(None, error),
         error=facts_of(error),
     )

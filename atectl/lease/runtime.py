@@ -9,7 +9,7 @@ from atectl.accounting import DEFAULT_STACK_BYTES
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.metered import Engine
-from atectl.errors import AtectlError, CacheUnusable
+from atectl.errors import AtectlError, CacheUnusable, CapsuleError
 from atectl.lease.lease import Lease
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
@@ -89,6 +89,22 @@ class Runtime:
         """
         return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
+    def charge_for_refusal(self, capsule: str, terms: Terms, error: AtectlError) -> bool:
+        """Charge whoever's capsule was refused for what it took to find that out, if it took any.
+
+        Args:
+            capsule: the name of its file.
+
+        Returns:
+            Whether there is anything new in the ledger.
+        """
+        if not (isinstance(error, CapsuleError) and error.compile_cpu_s):
+            return False
+        from atectl.lease.never_started import charge
+
+        charge(self.ledger, capsule, terms, error)
+        return True
+
     def store_ledger(self) -> None:
         """Store the ledger from now on, if it is to be stored. Best called once a guest runs."""
         if not self._is_stored:
@@ -117,7 +133,7 @@ class Runtime:
         from atectl.capsule.compiler import Compiler
 
         with found, Compiler(self.engine, self.compiling) as compiler:
-            return required(found.compile(compiler, until, begun), found.name)
+            return required(found.compile(compiler, until, begun), found.name, found.verdict)
 
     def _open_cache(self) -> "ArtifactCache | None":
         from atectl.capsule.cache import ArtifactCache

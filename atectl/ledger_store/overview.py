@@ -171,6 +171,7 @@ def _account_of(leases: list[LeaseRecord]) -> AccountRecord:
         refused_growths=sum(lease.refused_growths for lease in leases),
         leases=len(leases),
         cpu_s=sum(lease.cpu_s for lease in leases),
+        compile_cpu_s=sum(lease.compile_cpu_s for lease in leases),
         byte_seconds=sum(lease.byte_seconds for lease in leases),
         fuel=sum(lease.fuel for lease in leases),
         traps=sum(lease.trapped for lease in leases),

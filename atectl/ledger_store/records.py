@@ -71,6 +71,16 @@ class LeaseRecord(NamedTuple):
     """Why it ended; null if it has not."""
     exit_status: int | None = None
     """The exit status that it ended with; null if it has not."""
+    sha256: str | None = None
+    """The hash of the capsule's file, as it was read; null if that is not known."""
+    cached: bool | None = None
+    """Whether the capsule had been compiled before, or for somebody else; null if not known."""
+    compile_s: float = 0.0
+    """Wall-clock seconds that judging and compiling the capsule took; 0 if it was cached."""
+    compile_cpu_s: float = 0.0
+    """CPU time that this took."""
+    compile_peak_bytes: int = 0
+    """The most memory that this took."""
 
     @property
     def observation(self) -> Observation:
@@ -83,6 +93,7 @@ class LeaseRecord(NamedTuple):
             1,
             self.refused_growths,
             self.trapped,
+            self.compile_cpu_s,
         )
         return Observation(self.id, self.principal, self.peak_bytes, usage)
 
@@ -111,6 +122,8 @@ class AccountRecord(NamedTuple):
     """How many leases it has had."""
     cpu_s: float
     """CPU time of its guests."""
+    compile_cpu_s: float
+    """CPU time of judging and compiling its capsules."""
     byte_seconds: float
     """The memory that its leases held, times how long they held it."""
     fuel: int

@@ -84,6 +84,14 @@ def account_columns(now: float) -> list[Column[AccountRecord]]:
         Column("peak", "PEAK", lambda a: show_size(a.peak_bytes), 8, 4, is_right=True),
         Column("refused", "REFUSED", lambda a: _refused(a.refused_growths), 8, 6, is_right=True),
         Column("cpu", "CPU", lambda a: format_duration(a.cpu_s), 8, 7, is_right=True),
+        Column(
+            "compiling",
+            "COMPILING",
+            lambda a: format_duration(a.compile_cpu_s),
+            9,
+            12,
+            is_right=True,
+        ),
         Column("gibs", "GiB·s", lambda a: _gib_seconds(a.byte_seconds), 6, 9, is_right=True),
         Column("fuel", "FUEL", lambda a: show_count(a.fuel), 6, 10, is_right=True),
         Column("capsule", "CAPSULE", lambda a: a.last_capsule, 12, 8, grows=True),
@@ -147,6 +155,7 @@ def history_columns(now: float) -> list[Column[LeaseRecord]]:
         Column("refused", "REFUSED", lambda lease: _refused(lease.refused_growths), 7, 8, True),
         Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 10, is_right=True),
         Column("wall", "WALL", wall, 8, 7, is_right=True),
+        Column("compiled", "COMPILED", _compiled, 8, 13, is_right=True),
         Column("host", "HOST", lambda lease: lease.host, 8, 11, grows=True),
         Column("id", "ID", lambda lease: lease.id, 8, 12, grows=True),
     ]
@@ -181,12 +190,17 @@ def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
         ("refused growths", str(account.refused_growths)),
         ("leases", f"{account.leases}, {account.traps} of them trapped"),
         ("CPU", format_duration(account.cpu_s)),
+        ("compiling CPU", format_duration(account.compile_cpu_s)),
         ("memory held", f"{_gib_seconds(account.byte_seconds)} GiB·s"),
         ("fuel", f"{account.fuel:,}"),
         ("last capsule", account.last_capsule),
         ("since", f"{show_age(account.since, now)} ago"),
         ("last update", f"{show_age(account.updated_at, now)} ago"),
     ]
+
+
+def _compiled(lease: LeaseRecord) -> str:
+    return "cached" if lease.cached else format_duration(lease.compile_s) if lease.compile_s else ""
 
 
 def _end(lease: LeaseRecord) -> float:

@@ -100,6 +100,14 @@ def _runtime(request: RunRequest) -> "Runtime":
 def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
     from atectl.lease.terms import Terms
 
+    terms = Terms(
+        principal=request.principal,
+        quota=request.quota,
+        wasi=request.wasi,
+        invoke=request.invoke,
+        label=request.label,
+        traps_on_refusal=request.traps_on_refusal,
+    )
     path, deadline_s = Path(request.capsule), request.quota.deadline_s
     until = None if deadline_s is None else began_s + deadline_s
     with ExitStack() as told:
@@ -111,15 +119,13 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
             if not compilation.wait(QUIET_S):
                 told.enter_context(telling(f"compiling {path.name}"))
 
-        capsule = runtime.load(path, until, tell_if_long)
-    terms = Terms(
-        principal=request.principal,
-        quota=request.quota,
-        wasi=request.wasi,
-        invoke=request.invoke,
-        label=request.label,
-        traps_on_refusal=request.traps_on_refusal,
-    )
+        try:
+            capsule = runtime.load(path, until, tell_if_long)
+        except AtectlError as error:
+            if runtime.charge_for_refusal(path.name, terms, error):
+                runtime.store_ledger()
+                runtime.close()
+            raise
     return runtime.lease(capsule, terms, began_s=began_s)
 
 

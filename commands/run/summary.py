@@ -58,4 +58,6 @@ def closing_line(finished: "FinishedRun") -> str:
         f"cpu {format_duration(lease.cpu_s)}",
         f"wall {format_duration(lease.wall_s)}",
     ]
+    if lease.capsule.compile_s:
+        parts.append(f"compiled in {format_duration(lease.capsule.compile_s)}")
     return " · ".join(parts)

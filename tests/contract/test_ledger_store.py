@@ -55,7 +55,7 @@ class TestFlush:
         assert store.account("alice") is None
 
     def test_a_lease_opens_its_principals_account(self, store: LedgerStore) -> None:
-        store.flush([make_lease()])
+        store.flush([make_lease(compile_cpu_s=0.25)])
         (account,) = store.accounts()
         assert account == store.account("alice")
         assert account._asdict() == {
@@ -68,6 +68,7 @@ class TestFlush:
             "refused_growths": 1,
             "leases": 1,
             "cpu_s": 0.5,
+            "compile_cpu_s": 0.25,
             "byte_seconds": 10.0,
             "fuel": 100,
             "traps": 0,
@@ -77,7 +78,10 @@ class TestFlush:
         }
 
     def test_a_lease_is_given_back_as_it_was_told(self, store: LedgerStore) -> None:
-        lease = make_lease(label="nightly \u2713 \x1b[31m\0", exit_status=None)
+        lease = make_lease(
+            label="nightly \u2713 \x1b[31m\0", exit_status=None, sha256="ab", cached=False,
+            compile_s=1.5, compile_cpu_s=2.5, compile_peak_bytes=9,
+        )  # fmt: skip
         store.flush([lease])
         assert store.running() == [lease]
 

@@ -1,5 +1,6 @@
 """What precedes the first instruction of a guest is bounded, and hurts nobody but who caused it."""
 
+import hashlib
 import json
 import os
 import signal
@@ -309,8 +310,12 @@ def test_a_capsule_that_is_replaced_between_two_jobs_runs_as_it_is_then(
 ) -> None:
     path = tmp_path / "some.wat"
     for status in (1, 2, 3, 2):
-        write(tmp_path / "new", EXIT_STATUS.format(status)).replace(path)
-        assert stream.run(path) == ("exited", status, None)
+        text = EXIT_STATUS.format(status)
+        write(tmp_path / "new", text).replace(path)
+        stream.submit(path)
+        result = stream.result()
+        assert ended_as(result) == ("exited", status, None)
+        assert result["sha256"] == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_capsule_that_changes_in_its_place_runs_as_it_is_then(

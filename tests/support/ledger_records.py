@@ -27,6 +27,7 @@ def account(principal: str = "alpha", **changes: Any) -> AccountRecord:
         current_bytes=0,
         refused_growths=0,
         leases=1,
+        compile_cpu_s=0.0,
         cpu_s=1.5,
         byte_seconds=2.5 * GIB,
         fuel=0,

@@ -2,7 +2,7 @@
 
 from atectl.arbitration.view import Action
 from atectl.batch.lines import DecisionFacts, ResultLine
-from atectl.lease.report import NO_USE, Ending
+from atectl.lease.report import NO_USE, NOT_LOADED, Ending
 from atectl.records.errors import ErrorFacts
 
 
@@ -21,7 +21,7 @@ def result_line(
     """A result; `used` are fields of its `Use`."""
     use = NO_USE._replace(**used)  # type: ignore[arg-type]
     ending = Ending(reason, exit_status, principal, capsule, 1 << 20)
-    return ResultLine(job, "", label, ending, use, None, (), error, decisions)
+    return ResultLine(job, "", label, ending, use, NOT_LOADED, None, (), error, decisions)
 
 
 def decision(action: Action, reason: str = "", freed_bytes: int | None = None) -> DecisionFacts:

@@ -67,6 +67,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "CREATE INDEX leases_by_end ON leases (ended_at)",
     ),
+    # What compiling took; it is not known for the leases that are there by then.
+    (
+        "ALTER TABLE accounts ADD COLUMN compile_cpu_s REAL NOT NULL DEFAULT 0.0",
+        "ALTER TABLE leases ADD COLUMN sha256 TEXT",
+        "ALTER TABLE leases ADD COLUMN cached INTEGER",
+        "ALTER TABLE leases ADD COLUMN compile_s REAL NOT NULL DEFAULT 0.0",
+        "ALTER TABLE leases ADD COLUMN compile_cpu_s REAL NOT NULL DEFAULT 0.0",
+        "ALTER TABLE leases ADD COLUMN compile_peak_bytes INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 """Each entry brings a ledger from the version that is its index to the next."""
 

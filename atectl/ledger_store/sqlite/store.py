@@ -68,7 +68,8 @@ ORDER BY heard_at DESC, id DESC LIMIT :limit
 _ACCOUNTS = """
 SELECT principal, peak_bytes, high_water_bytes, quota_bytes,
     ifnull(running_leases, 0), ifnull(current_bytes, 0),
-    refused_growths, leases, cpu_s, byte_seconds, fuel, traps, last_capsule, since, updated_at
+    refused_growths, leases, cpu_s, compile_cpu_s, byte_seconds, fuel, traps, last_capsule, since,
+    updated_at
 FROM accounts LEFT JOIN (
     SELECT principal, count(*) AS running_leases, sum(current_bytes) AS current_bytes
     FROM leases WHERE ended_at IS NULL AND NOT is_lost(host, pid, process)
@@ -79,13 +80,14 @@ ORDER BY peak_bytes DESC, principal
 """
 
 _COUNTED = """
-SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, trapped
+SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, trapped,
+    compile_cpu_s
 FROM leases WHERE id = ?
 """
 
 _ACCOUNT = """
 SELECT serial, peak_bytes, high_water_bytes, fuel, cpu_s, byte_seconds, leases, refused_growths,
-    traps
+    traps, compile_cpu_s
 FROM accounts WHERE principal = ?
 """
 
@@ -95,7 +97,7 @@ _LOWEST = "SELECT peak_bytes, serial FROM accounts ORDER BY peak_bytes, serial L
 _PUT_ACCOUNT = """
 UPDATE accounts SET
     peak_bytes = ?, high_water_bytes = ?, fuel = ?, cpu_s = ?, byte_seconds = ?, leases = ?,
-    refused_growths = ?, traps = ?,
+    refused_growths = ?, traps = ?, compile_cpu_s = ?,
     quota_bytes = CASE WHEN ? < last_started_at THEN quota_bytes ELSE ? END,
     last_capsule = CASE WHEN ? < last_started_at THEN last_capsule ELSE ? END,
     last_started_at = max(last_started_at, ?), updated_at = max(updated_at, ?)
@@ -115,9 +117,10 @@ WHERE id IN (
 )
 """
 
-_ACCOUNT_TYPES = (str, *(int,) * 7, float, float, int, int, str, float, float)
-_USAGE_TYPES = (int, int, float, float, int, int, int)
+_ACCOUNT_TYPES = (str, *(int,) * 7, float, float, float, int, int, str, float, float)
+_USAGE_TYPES = (int, int, float, float, int, int, int, float)
 _LEASE_TYPES = (*(str,) * 5, int, str, str, *(int,) * 6, float, float, int, int, float, float)
+_COMPILE_TYPES = (float, float, int)
 
 
 class SqliteLedgerStore:
@@ -266,7 +269,7 @@ class SqliteLedgerStore:
                 return None
             execute("DELETE FROM accounts WHERE serial = ?", (lowest,))
         opened = execute(
-            "INSERT INTO accounts VALUES (NULL, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, ?, 0)",
+            "INSERT INTO accounts VALUES (NULL, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, ?, 0, 0)",
             (seen.principal, self._clock()),
         )
         return Account(seen.principal, serial=opened.lastrowid or 0)
@@ -330,16 +333,20 @@ class SqliteLedgerStore:
 
     def _lease_record(self, row: tuple[Any, ...]) -> LeaseRecord:
         *fields, is_lost = row
-        *_, finished_at, reason, exit_status = fields
+        finished_at, reason, exit_status, sha256, cached, *compiling = fields[len(_LEASE_TYPES) :]
         is_sound = (
-            tuple(map(type, fields[:-3])) == _LEASE_TYPES
+            tuple(map(type, fields[: len(_LEASE_TYPES)])) == _LEASE_TYPES
             and isinstance(finished_at, float | None)
             and isinstance(reason, str | None)
             and isinstance(exit_status, int | None)
+            and isinstance(sha256, str | None)
+            and isinstance(cached, int | None)
+            and tuple(map(type, compiling)) == _COMPILE_TYPES
         )
         if not is_sound:
             raise self._damaged(f"the lease {row[0]!r}")
         lease = LeaseRecord._make(fields)
+        lease = lease._replace(cached=None if cached is None else bool(cached))
         return lease._replace(state=LOST, reason=LOST) if is_lost else lease
 
     def _damaged(self, what: str) -> LedgerCorrupt:

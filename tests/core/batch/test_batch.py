@@ -351,7 +351,7 @@ def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     fills = job(1, tmp_path / "fills.wat", quota=Quota(110 * MIB, LONG_S))
     with Batch(settings(tmp_path, budget=budget, rules=rules("park")), bare()) as batch:
-        batch.prepare([fills.capsule, CAPSULES / "hello.wat"])
+        batch.prepare(dict.fromkeys([fills.capsule, CAPSULES / "hello.wat"], "tenant"))
 
         def jobs() -> Iterator[JobTerms]:
             yield fills

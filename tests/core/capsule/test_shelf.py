@@ -1,6 +1,7 @@
 """A host's capsules: what is at a path now, compiled once for all who ask at the same time."""
 
 import errno
+import hashlib
 import os
 import threading
 import time
@@ -120,8 +121,39 @@ def test_all_who_ask_at_the_same_time_share_one_compilation(
     found: list[Capsule] = []
     at_once(8, lambda: found.append(shelf.get(HELLO)))
     assert len(found) == 8
-    assert all(capsule is found[0] for capsule in found)
+    assert all(capsule.code is found[0].code for capsule in found)
     assert compiler.begun == 1
+
+
+def test_one_of_them_alone_is_told_what_it_took_and_the_others_that_it_was_compiled_before(
+    shelf: Shelf,
+) -> None:
+    found: list[Capsule] = []
+    at_once(4, lambda: found.append(shelf.get(HELLO)))
+    found.append(shelf.get(HELLO))
+    [fresh] = [capsule for capsule in found if not capsule.was_cached]
+    assert fresh.compile_s > 0
+    assert fresh.compile_cpu_s > 0
+    assert fresh.compile_peak_bytes > 0
+    for each in found:
+        if each is not fresh:
+            assert each == fresh.as_known()
+            assert (each.compile_s, each.compile_cpu_s, each.compile_peak_bytes) == (0, 0, 0)
+
+
+def test_who_first_asked_for_what_is_refused_is_told_what_it_took(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    noise = write(tmp_path / "noise.wasm", "\x89PNG")
+    errors = []
+    for _ in range(2):
+        with pytest.raises(NotWebAssembly) as told:
+            shelf.get(noise)
+        errors.append(told.value)
+    first, second = errors
+    assert first.compile_cpu_s > 0
+    assert first.sha256 == hashlib.sha256(noise.read_bytes()).hexdigest()
+    assert second.compile_cpu_s == 0
 
 
 def test_the_same_content_elsewhere_is_compiled_once(
@@ -144,7 +176,7 @@ def test_an_unchanged_file_is_not_opened_again(
         raise AssertionError("it was opened")
 
     monkeypatch.setattr(Source, "open", refuse)
-    assert shelf.get(path) is first
+    assert shelf.get(path).code is first.code
 
 
 def test_a_file_that_changed_a_moment_ago_is_read_again(shelf: Shelf, tmp_path: Path) -> None:

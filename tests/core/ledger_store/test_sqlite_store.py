@@ -14,7 +14,7 @@ import pytest
 
 from atectl import errors
 from atectl.accounting import MAX_PRINCIPALS
-from atectl.ledger_store.records import HISTORY_LEASES, LOST
+from atectl.ledger_store.records import HISTORY_LEASES, LOST, LeaseRecord
 from atectl.ledger_store.sqlite import connection as sqlite_connection
 from atectl.ledger_store.sqlite import schema as sqlite_schema
 from atectl.ledger_store.sqlite.connection import ledger_error, named_errors
@@ -221,7 +221,7 @@ class TestVersions:
         self._add_migration(monkeypatch, "ALTER TABLE accounts ADD COLUMN note TEXT")
         with closing(open_store(written, read_only=read_only)) as store:
             assert store.running() == [make_lease()]
-        assert fetch(written, "PRAGMA user_version") == (2,)
+        assert fetch(written, "PRAGMA user_version") == (len(sqlite_schema.MIGRATIONS),)
         assert fetch(written, "SELECT note FROM accounts") == (None,)
 
     def test_a_migration_that_fails_changes_nothing(
@@ -237,9 +237,29 @@ class TestVersions:
         monkeypatch.undo()
         with closing(open_store(written)) as store:
             assert store.running() == [make_lease()]
-        assert fetch(written, "PRAGMA user_version") == (1,)
+        assert fetch(written, "PRAGMA user_version") == (len(sqlite_schema.MIGRATIONS),)
         columns = "SELECT count(*) FROM pragma_table_info('accounts') WHERE name = 'note'"
         assert fetch(written, columns) == (0,)
+
+    def test_of_a_ledger_that_knew_nothing_of_compiling_all_is_kept(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with monkeypatch.context() as earlier:
+            earlier.setattr(sqlite_schema, "MIGRATIONS", sqlite_schema.MIGRATIONS[:1])
+            earlier.setattr(sqlite_connection, "MIGRATIONS", sqlite_schema.MIGRATIONS)
+            with closing(open_store(path)):
+                pass
+        row = [*make_lease()[: LeaseRecord._fields.index("sha256")], None, None]  # and no account
+        marks = ", ".join("?" * len(row))
+        with closing(sqlite3.connect(path, isolation_level=None)) as old:
+            old.execute(f"INSERT INTO leases VALUES ({marks})", row)
+        with closing(open_store(path)) as store:
+            assert store.running() == [make_lease()]
+            store.flush([make_lease(cached=False, compile_cpu_s=1.5, sha256="ab")])
+            assert store.running() == [make_lease(cached=False, compile_cpu_s=1.5, sha256="ab")]
+            account = store.account("alice")
+            assert account is not None
+            assert account.compile_cpu_s == 1.5
 
     def test_an_opener_waits_for_one_that_is_creating_it(self, path: Path) -> None:
         with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as other:
