@@ -91,7 +91,7 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'load')
-        flags=('--recursive' '-r' '--help' '-h')
+        flags=('--recursive' '-r' '--no-cache' '--help' '-h')
         values=(
             '--concurrency=nothing'
             '--limit=nothing'
@@ -100,6 +100,8 @@ _atectl_grammar() {
             '--compile-deadline=nothing'
             '--fits=nothing'
             '--budget=files'
+            '--chart=files'
+            '--baseline=choices naive'
             '--output=choices table json'
             '-o=choices table json'
         )

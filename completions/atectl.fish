@@ -91,6 +91,8 @@ set -g __atectl_valued \
     'load --compile-deadline' \
     'load --fits' \
     'load --budget' \
+    'load --chart' \
+    'load --baseline' \
     'load --output' \
     'load -o' \
     'inspect --output' \
@@ -244,6 +246,7 @@ set -g __atectl_flags \
     'batch -h' \
     'load --recursive' \
     'load -r' \
+    'load --no-cache' \
     'load --help' \
     'load -h' \
     'inspect --help' \
@@ -470,6 +473,9 @@ complete -c atectl -n '__atectl_at "load"' -l compile-mem -r -f -d 'Most memory 
 complete -c atectl -n '__atectl_at "load"' -l compile-deadline -r -f -d 'Longest time to compile one'
 complete -c atectl -n '__atectl_at "load"' -l fits -r -f -d 'See that each starts under this quota'
 complete -c atectl -n '__atectl_at "load"' -l budget -r -F -d 'See that each starts with what this host budget grants it'
+complete -c atectl -n '__atectl_at "load"' -l no-cache -d 'Load all anew, and keep nothing'
+complete -c atectl -n '__atectl_at "load"' -l chart -r -F -d 'Draw what was held over time into this SVG file'
+complete -c atectl -n '__atectl_at "load"' -l baseline -r -f -a 'naive' -d 'Load with this loader too, for comparison'
 complete -c atectl -n '__atectl_at "load"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "load"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "load"' -F

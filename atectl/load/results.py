@@ -9,6 +9,7 @@ from atectl.capsule.names import Producer
 from atectl.engine.kind import Kind
 from atectl.errors import AtectlError
 from atectl.load.facts import Facts
+from atectl.load.naive import NaiveRun
 from atectl.load.start import Start
 
 OK, UNFIT = "ok", "unfit"
@@ -117,6 +118,8 @@ class LoadReport(NamedTuple):
     for each of them. Null where the system does not tell."""
     host_peak_bytes: int | None
     """The most that atectl's own process held."""
+    naive: NaiveRun | None = None
+    """What the naive loader took for the same capsules; null where it was not asked for."""
 
 
 def bad(row: LoadedCapsule, error: AtectlError) -> LoadedCapsule:

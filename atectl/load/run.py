@@ -18,6 +18,7 @@ from atectl.errors import AtectlError, CacheUnusable
 from atectl.load.inputs import Item
 from atectl.load.loader import Loader
 from atectl.load.memory_watch import MemoryWatch, Sample
+from atectl.load.naive import NaiveLoader
 from atectl.load.results import LoadedCapsule, LoadReport
 from atectl.load.room import Room
 from atectl.system.descriptors import raise_limit
@@ -38,13 +39,15 @@ class Plan(NamedTuple):
     concurrency: int = DEFAULT_CONCURRENCY
     limit_bytes: int | None = None
     compiling: CompileLimits = DEFAULT_LIMITS
+    uses_cache: bool = True
 
 
 class Watched(NamedTuple):
-    """A report, and what was held over time."""
+    """A report, and what was held over time: here, and by the naive loader if it was asked for."""
 
     report: LoadReport
     samples: tuple[Sample, ...]
+    naive_samples: tuple[Sample, ...] = ()
 
 
 class LoadRun:
@@ -60,8 +63,10 @@ class LoadRun:
         self.warnings: list[AtectlError] = []
         self.limit_bytes = plan.limit_bytes or default_limit_bytes()
         self._concurrency = plan.concurrency
+        self._uses_cache = plan.uses_cache
         self._opened = ExitStack()
         self._is_stopped = threading.Event()
+        self._naive = NaiveLoader()
         self._engine = Engine()
         # What this process has, the one that forks for it has too.
         own_bytes = 2 * (resident_bytes() or 0)
@@ -83,6 +88,7 @@ class LoadRun:
     def stop(self) -> None:
         """Begin no capsule more, and cut short those on their way. Any thread may call it."""
         self._is_stopped.set()
+        self._naive.stop()
         self._room.close()
         self._compiler.close()
 
@@ -95,12 +101,18 @@ class LoadRun:
         items: Sequence[Item],
         judge: Judge = lambda row: row,
         told: Callable[[Item, LoadedCapsule], None] = lambda _item, _row: None,
+        *,
+        beside_naive: bool = False,
     ) -> Watched:
         """Load capsules.
 
         Args:
             judge: what else they are held to; what it returns stands in the report.
             told: of each as it is done, by this thread.
+            beside_naive: whether the naive loader is to load them afterwards, for comparison.
+
+        Raises:
+            InternalError: the naive loader failed (exit 125).
         """
         loader = Loader(self._compiler, self._open_cache(), self._room)
         began_s = time.monotonic()
@@ -118,7 +130,12 @@ class LoadRun:
                 row = rows[place] = done.result()
                 if row is not None:
                     told(items[place], row)
-        return self._watched(rows, watch, time.monotonic() - began_s)
+        found = self._watched(rows, watch, time.monotonic() - began_s)
+        if not beside_naive:
+            return found
+        naive = self._naive.run(items, self._concurrency)
+        report = found.report._replace(naive=naive)
+        return found._replace(report=report, naive_samples=self._naive.samples)
 
     def _watched(
         self, rows: Iterable[LoadedCapsule | None], watch: MemoryWatch, wall_s: float
@@ -137,13 +154,14 @@ class LoadRun:
     def _open_cache(self) -> ArtifactCache:
         """The cache of this user, or one that lasts as long as this does."""
         max_bytes = config.cache_max_bytes()
-        try:
-            cache = ArtifactCache.open(config.cache_dir(), max_bytes=max_bytes)
-        except CacheUnusable as error:
-            self.warnings.append(error)
-            folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="atectl-")))
-            cache = ArtifactCache.open(folder, max_bytes=max_bytes)
-        return self._opened.enter_context(cache)
+        folder = config.cache_dir()
+        if self._uses_cache:
+            try:
+                return self._opened.enter_context(ArtifactCache.open(folder, max_bytes=max_bytes))
+            except CacheUnusable as error:
+                self.warnings.append(error)
+        folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="atectl-")))
+        return self._opened.enter_context(ArtifactCache.open(folder, max_bytes=max_bytes))
 
 
 def default_limit_bytes() -> int:

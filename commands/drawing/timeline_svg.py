@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from xml.sax.saxutils import escape
 
-from atectl.inert import inert_line
 from atectl.trace.events import Trace
-from atectl.units import format_duration, show_size
+from atectl.units import show_size
 
+from .plot import Plot, inert, picture
 from .timeline import MARKED, Point, Timeline, in_columns, timeline_of
 
 _WIDTH, _HEIGHT = 960, 380
@@ -31,35 +30,28 @@ def timelines_svg(timelines: Sequence[Timeline]) -> str:
         f'<g transform="translate(0 {place * _HEIGHT})">\n{_chart(timeline)}\n</g>'
         for place, timeline in enumerate(timelines)
     ]
-    return "\n".join(
-        [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" role="img" '
-            f'width="{_WIDTH}" height="{height}">',
-            f"<title>{_text('; '.join(timeline.title for timeline in timelines))}</title>",
-            f"<style>{_STYLE.read_text(encoding='utf-8').strip()}</style>",
-            f'<rect class="ground" width="{_WIDTH}" height="{height}"/>',
-            *charts,
-            "</svg>\n",
-        ]
-    )
+    title = "; ".join(timeline.title for timeline in timelines)
+    return picture(_WIDTH, height, title, _STYLE, charts)
 
 
 def _chart(timeline: Timeline) -> str:
     columns = in_columns(timeline, _COLUMNS)
     pressures = [None if point is None else point.pressure_bytes for point in columns]
     residents = [None if point is None else point.resident_bytes for point in columns]
+    plot = Plot(
+        _LEFT, _WIDTH - _RIGHT, _TOP, _BOTTOM, span_s=timeline.span_s, top_bytes=timeline.top_bytes
+    )
     return "\n".join(
         [
-            f'<text x="{_LEFT}" y="24" font-size="15">{_text(timeline.title)}</text>',
+            f'<text x="{_LEFT}" y="24" font-size="15">{inert(timeline.title)}</text>',
             *_legend(columns),
-            _area("charged", pressures, timeline),
-            _area("resident", residents, timeline),
-            _gate("hard", timeline.budget.limit_bytes, timeline),
-            _gate("soft", timeline.budget.soft_bytes, timeline),
-            f'<rect class="frame" x="{_LEFT}" y="{_TOP}" width="{_WIDTH - _LEFT - _RIGHT}" '
-            f'height="{_BOTTOM - _TOP}"/>',
-            *_time_axis(timeline),
-            *_lanes(timeline),
+            plot.area("charged", pressures),
+            plot.area("resident", residents),
+            plot.limit("hard", timeline.budget.limit_bytes),
+            plot.limit("soft", timeline.budget.soft_bytes),
+            plot.frame(),
+            *plot.time_axis(),
+            *_lanes(timeline, plot),
         ]
     )
 
@@ -76,41 +68,7 @@ def _legend(columns: Sequence[Point | None]) -> list[str]:
     return parts
 
 
-def _area(name: str, sizes: Sequence[int | None], timeline: Timeline) -> str:
-    """A filled step line, with gaps where the size is unknown."""
-    step = (_WIDTH - _LEFT - _RIGHT) / len(sizes)
-    path, is_open = "", False
-    for place, size in enumerate(sizes):
-        x = _LEFT + place * step
-        if size is None:
-            path += f"V{_BOTTOM}z" if is_open else ""
-        else:
-            path += "" if is_open else f"M{x:.1f} {_BOTTOM}"
-            path += f"V{_y(size, timeline):.1f}H{x + step:.1f}"
-        is_open = size is not None
-    return f'<path class="{name}" d="{path}{f"V{_BOTTOM}z" if is_open else ""}"/>'
-
-
-def _gate(name: str, size: int, timeline: Timeline) -> str:
-    y = _y(size, timeline)
-    return (
-        f'<line class="{name}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>\n'
-        f'<text x="{_WIDTH - _RIGHT + 6}" y="{y + 4:.1f}">{name} {_text(show_size(size))}</text>'
-    )
-
-
-def _time_axis(timeline: Timeline) -> list[str]:
-    parts = []
-    for quarter in range(5):
-        x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * quarter / 4
-        at_s = timeline.span_s * quarter / 4
-        label = "0s" if not quarter else format_duration(at_s)
-        place = f'x="{x:.1f}" y="{_BOTTOM + 16}" text-anchor="middle"'
-        parts.append(f'<text class="quiet" {place}>{label}</text>')
-    return parts
-
-
-def _lanes(timeline: Timeline) -> list[str]:
+def _lanes(timeline: Timeline, plot: Plot) -> list[str]:
     """A row for each action that was taken: a mark for each time, and their number."""
     parts = []
     taken = [action for action in MARKED if any(x.action is action for x in timeline.marks)]
@@ -118,23 +76,10 @@ def _lanes(timeline: Timeline) -> list[str]:
         times = [mark.at_s for mark in timeline.marks if mark.action is action]
         y = _BOTTOM + 26 + place * _LANE_HEIGHT
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 9}" text-anchor="end">{action.value}</text>')
-        xs = sorted({round(_x(at_s, timeline)) for at_s in times})
+        xs = sorted({round(plot.x(at_s)) for at_s in times})
         path = "".join(f"M{x - 3} {y}h6l-3 9z" for x in xs)
         parts.append(f'<path class="{action.value}" d="{path}"/>')
         parts.append(
             f'<text class="quiet" x="{_WIDTH - _RIGHT + 6}" y="{y + 9}">{len(times)}</text>'
         )
     return parts
-
-
-def _x(at_s: float, timeline: Timeline) -> float:
-    share = at_s / timeline.span_s if timeline.span_s > 0 else 0.0
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * share
-
-
-def _y(size: int, timeline: Timeline) -> float:
-    return _BOTTOM - (_BOTTOM - _TOP) * size / timeline.top_bytes
-
-
-def _text(text: str) -> str:
-    return escape(inert_line(text))

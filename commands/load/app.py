@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +15,7 @@ from ..options.compiling import CompileOptions, compile_limits
 from ..options.signature import with_option_groups
 from ..options.single import OutputOption
 from ..output.stderr import report_warning
-from ..output.stdout import Output, print_json, print_view
+from ..output.stdout import Output, chart_width, print_json, print_view
 
 if TYPE_CHECKING:
     from atectl.load.fitting import Judge
@@ -23,8 +24,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False)
 
-LIST = "-"
+LIST, BELOW = "-", "-"
 SOMETHING_BAD = 1
+
+
+class Baseline(StrEnum):
+    """A loader to compare with."""
+
+    naive = "naive"
+
 
 HELP = "\n\n".join(
     (
@@ -77,6 +85,24 @@ def load(
             show_default=False,
         ),
     ] = None,
+    no_cache: Annotated[
+        bool, typer.Option("--no-cache", help="Load all anew, and keep nothing.")
+    ] = False,
+    chart: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE|-",
+            help="Draw what was held over time into this SVG file; - draws below the table.",
+            show_default=False,
+        ),
+    ] = None,
+    baseline: Annotated[
+        Baseline | None,
+        typer.Option(
+            help="Load with this loader too, for comparison: it holds all, and has no bounds.",
+            show_default=False,
+        ),
+    ] = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Load capsules; `HELP` has the rest."""
@@ -85,23 +111,35 @@ def load(
     from ..terminal.signals import ended_by_signals
     from .progress import progress
 
+    _check_chart(chart, output)
     judge = _judge(fits, budget)
     limit_bytes = None if limit is None else parse_size(limit)
-    plan = Plan(concurrency, limit_bytes, compile_limits(compiling))
+    plan = Plan(concurrency, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
     items = _items(paths, recursive=recursive)
     with (
         LoadRun(plan) as run,
         ended_by_signals(lambda _: run.stop()) as received,
         progress(items) as told,
     ):
-        loaded = run.load(items, judge, told)
+        loaded = run.load(items, judge, told, beside_naive=baseline is Baseline.naive)
     for warning in run.warnings:
         report_warning(warning)
-    _show(loaded, output)
+    _show(loaded, chart, output)
     if received.ending is not None:
         raise typer.Exit(received.ending.status)
     if loaded.report.bad:
         raise typer.Exit(SOMETHING_BAD)
+
+
+def _check_chart(chart: Path | None, output: Output) -> None:
+    from ..output.files import check_report_place
+
+    if chart is None:
+        return
+    if str(chart) != BELOW:
+        check_report_place(str(chart))
+    elif output is Output.json:
+        raise UsageError("--chart - draws below the table, and -o json has none")
 
 
 def _items(paths: list[Path], *, recursive: bool) -> "list[Item]":
@@ -141,10 +179,32 @@ def _judge(fits: str | None, budget: Path | None) -> "Judge":
     return fits_all(judges)
 
 
-def _show(loaded: "Watched", output: Output) -> None:
+def _show(loaded: "Watched", chart: Path | None, output: Output) -> None:
+    if chart is not None and str(chart) != BELOW:
+        _write_chart(loaded, chart)
     if output is Output.json:
         print_json(loaded.report)
         return
     from .view import load_view
 
     print_view(load_view(loaded.report))
+    if chart is not None and str(chart) == BELOW:
+        from .chart import panels_of
+        from .chart_view import LoadChart
+
+        for panel in panels_of(loaded):
+            print()
+            print_view(LoadChart(panel, chart_width()))
+
+
+def _write_chart(loaded: "Watched", chart: Path) -> None:
+    from atectl.errors import ReportUnwritable
+    from atectl.system.files import replace_file
+
+    from .chart import panels_of
+    from .chart_svg import charts_svg
+
+    try:
+        replace_file(chart, charts_svg(panels_of(loaded)))
+    except OSError as error:
+        raise ReportUnwritable(f"{str(chart)!r}: {error.strerror}") from None

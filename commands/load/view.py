@@ -39,6 +39,9 @@ def _summary(report: LoadReport) -> Text:
         parts.append(
             f"at most {show_size(report.peak_bytes)} held, of {show_size(report.limit_bytes)}"
         )
+    if report.naive is not None and report.naive.peak_bytes is not None:
+        took = format_duration(report.naive.wall_s)
+        parts.append(f"naive: {took}, {show_size(report.naive.peak_bytes)}")
     return Text(" · ".join(parts), style="dim")
 
 

@@ -12,7 +12,7 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import accounting, arbitration, batch, locks, processes
+from tests.benchmarks import accounting, arbitration, batch, load, locks, processes
 from tests.benchmarks.measuring import Row, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -57,6 +57,10 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *batch.many_jobs(atectl, environment, folder),
             *arbitration.growths(),
             *arbitration.spilling(folder),
+        ],
+        "Loading, `atectl load` / everything held": lambda: [
+            *load.beside_naive(atectl, environment, folder),
+            *load.cold_run(atectl, environment),
         ],
         "Metering, metered / not": accounting.metering,
         "The ledger, full at 4,096 accounts": accounting.ledger,

@@ -217,3 +217,43 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
     )
     assert ran.returncode in (0, 141)
     assert ran.stderr == ""
+
+
+# Charts
+
+
+def test_a_chart_is_written_and_the_naive_loader_told_beside(tmp_path: Path) -> None:
+    capsule = wat(tmp_path / "x.wat", "(module (memory 1))")
+    chart = tmp_path / "chart.svg"
+    words = ("--chart", chart, "--baseline", "naive", "--no-cache", "-o", "json", capsule)
+    ended = atectl("load", *words)
+    assert ended.status == 0, ended.stderr
+    naive = json.loads(ended.stdout)["naive"]
+    assert naive["loaded"] == 1
+    assert naive["peak_bytes"] > 10 * MIB
+    text = chart.read_text()
+    assert "atectl load: 1 capsule in" in text
+    assert "Naive: 1 in" in text
+
+
+def test_a_chart_is_drawn_below_the_table() -> None:
+    ended = atectl("load", "--chart", "-", HELLO)
+    assert ended.status == 0
+    assert "atectl load: 1 capsule in" in ended.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["--chart", "-", "-o", "json"], 2), (["--chart", "/gone/x.svg"], 125)],
+)
+def test_a_chart_that_cannot_be_drawn_is_told_before_anything_is_loaded(
+    words: list[str], status: int
+) -> None:
+    ended = atectl("load", *words, HELLO)
+    assert (ended.status, ended.stdout) == (status, "")
+
+
+def test_without_the_cache_all_is_loaded_anew_and_nothing_is_kept() -> None:
+    assert not loaded("--no-cache", HELLO)[0]["cached"]
+    assert not loaded(HELLO)[0]["cached"]
+    assert loaded(HELLO)[0]["cached"]
