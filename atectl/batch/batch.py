@@ -15,7 +15,7 @@ from typing import Self
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.intake import Intake
-from atectl.batch.job import JobResult, JobRun, JobTerms
+from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
 from atectl.batch.overview import BatchOverview, lease_row
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
@@ -109,12 +109,8 @@ class Batch:
     ) -> None:
         self.close()
 
-    def prepare(self, capsules: Mapping[Path, str]) -> None:
-        """Load capsules before anything runs; one that cannot be loaded fails its own jobs.
-
-        Args:
-            capsules: each with the principal of the first job that names it.
-        """
+    def prepare(self, capsules: Mapping[Path, Wanted]) -> None:
+        """Load capsules before anything runs; one that cannot be loaded fails its own jobs."""
         self._measure_baseline()
         left = iter(capsules.items())
         taking = threading.Lock()
@@ -122,11 +118,12 @@ class Batch:
         def load_some() -> None:
             while True:
                 with taking:
-                    path, principal = next(left, (None, ""))
-                if path is None:
+                    found = next(left, None)
+                if found is None:
                     return
+                path, (principal, as_command) = found
                 with suppress(AtectlError):
-                    self._capsules.get(path, principal)
+                    self._capsules.get(path, principal, as_command=as_command)
 
         # One more than compile at once, so that the next is looked up meanwhile.
         threads = [
@@ -290,7 +287,9 @@ class Batch:
         tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
         deadline_s = terms.quota.deadline_s
         until = None if deadline_s is None else run.began_s + deadline_s
-        capsule = self._capsules.get(job.capsule, terms.principal, until)
+        capsule = self._capsules.get(
+            job.capsule, terms.principal, until, as_command=terms.invoke is None
+        )
         return self._runtime.lease(capsule, terms, tenancy, run.began_s)
 
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:

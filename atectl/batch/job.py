@@ -32,6 +32,14 @@ class JobTerms(NamedTuple):
     stderr: Path | None = None
 
 
+class Wanted(NamedTuple):
+    """What the jobs want of a capsule: the principal of the first, and an entry point if none of
+    them calls an export by name."""
+
+    principal: str
+    as_command: bool = True
+
+
 class JobResult(NamedTuple):
     """A job that has ended.
 

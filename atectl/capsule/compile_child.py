@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Never
 
 from atectl.capsule.compiling import binary_form, compile_binary
 from atectl.capsule.records import encode, escape
-from atectl.capsule.task import COMPILE, Task
+from atectl.capsule.task import COMMAND, Task
 from atectl.errors import AtectlError
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _tell(record: dict[str, str]) -> None:
 def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Do the task, and return the answer."""
     try:
-        return _compile(engine, task) if task.work == COMPILE else _work(engine, task)
+        return _work(engine, task) if task.work.module else _compile(engine, task)
     except AtectlError as error:
         from atectl.capsule.refusal import Refusal
 
@@ -129,7 +129,8 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Read and compile the capsule, and write the artifact."""
     binary = _read(task)
     show_phase("compile")
-    artifact = compile_binary(engine, task.name, binary, close_the_door)
+    as_command = task.work == COMMAND
+    artifact = compile_binary(engine, task.name, binary, close_the_door, as_command=as_command)
     del binary
     about = {
         "kind": artifact.kind,

@@ -11,6 +11,7 @@ from wasmtime import Module, WasmtimeError  # noqa: TID253
 
 from atectl.capsule.binary import MAGIC, MalformedBinary
 from atectl.capsule.cache import Artifact
+from atectl.capsule.entry_point import require_entry_point
 from atectl.capsule.outline import MAX_INSTANCES, Outline, imports_alone, outline
 from atectl.capsule.text_form import assemble, is_text_form
 from atectl.engine.kind import Kind
@@ -51,16 +52,22 @@ def binary_form(name: str, content: bytes) -> bytes:
 
 
 def compile_binary(
-    engine: "LinkingEngine", name: str, binary: bytes, about_to: Callable[[], None]
+    engine: "LinkingEngine",
+    name: str,
+    binary: bytes,
+    about_to: Callable[[], None],
+    *,
+    as_command: bool,
 ) -> Artifact:
     """Judge and compile a binary, which begins with `MAGIC` or is cut off within it.
 
     Args:
         about_to: called before the whole binary is validated or compiled.
+        as_command: whether it needs an entry point.
 
     Raises:
-        TruncatedCapsule, InvalidCapsule, TooManyInstances, MissingImport: it cannot be run
-            (exit 126).
+        TruncatedCapsule, InvalidCapsule, TooManyInstances, MissingImport, NoEntryPoint: it cannot
+            be run (exit 126).
     """
     found = _outline(engine, name, binary)
     if found.is_truncated:
@@ -74,6 +81,8 @@ def compile_binary(
         )
     code_class = _class_of(found.kind)
     _require_imports(engine, name, binary, found.kind)
+    if as_command:
+        require_entry_point(name, binary, found)
     about_to()
     if found.kind == "module":
         _validate(engine, name, binary)

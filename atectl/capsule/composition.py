@@ -220,6 +220,17 @@ def _export(contents: Reader, open_components: list[_Open]) -> None:
     component.name_again(sort, component, index)
 
 
+def pass_export(contents: Reader) -> str:
+    """Pass over one export of a component; its name."""
+    contents.byte()
+    name = contents.name()
+    _sort(contents)
+    contents.number()
+    if contents.byte():
+        _skip_type(contents)
+    return name
+
+
 _WALKS = {
     _CORE_INSTANCES: _core_instance,
     _INSTANCES: _instance,

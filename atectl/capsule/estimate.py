@@ -47,10 +47,10 @@ def estimate_bytes(source: Source, *, is_kept: bool) -> int:
 
 
 def _estimate(source: Source, *, is_kept: bool) -> int:
-    size_bytes = source.status.st_size
+    start, size_bytes = source.part
     least_bytes = _LEAST_BYTES + _FOR_A_THREAD_BYTES * compile_threads()
     try:
-        code_bytes = _code_bytes(source.descriptor, size_bytes)
+        code_bytes = _code_bytes(source.descriptor, start, start + size_bytes)
     except (OSError, MalformedBinary):
         return least_bytes + size_bytes * _FOR_A_BYTE_OF_TEXT
     # The file is held once, and its artifact is about as large.
@@ -58,10 +58,10 @@ def _estimate(source: Source, *, is_kept: bool) -> int:
     return least_bytes + held_bytes + code_bytes * _FOR_A_BYTE_OF_CODE
 
 
-def _code_bytes(descriptor: int, size_bytes: int) -> int:
+def _code_bytes(descriptor: int, start: int, end: int) -> int:
     """What its functions take, those of all modules in a component together."""
-    found_bytes, left = 0, _MOST_SECTIONS
-    parts = [(0, size_bytes)]  # where a module or component begins and ends, yet to be looked at
+    size_bytes, found_bytes, left = end - start, 0, _MOST_SECTIONS
+    parts = [(start, end)]  # where a module or component begins and ends, yet to be looked at
     while parts:
         position, end = parts.pop()
         kind = kind_of(os.pread(descriptor, HEADER_BYTES, position))

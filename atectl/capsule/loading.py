@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atectl.capsule.compilation import Compilation
     from atectl.capsule.compiler import Compiler
     from atectl.capsule.refusal import Refusal
+    from atectl.capsule.task import Work
     from atectl.capsule.verdict import Verdict
     from atectl.engine.kind import Kind
 
@@ -96,6 +97,8 @@ class Uncompiled:
         begun: "Callable[[Compilation], None] | None" = None,
         limits: CompileLimits | None = None,
         granted_bytes: int | None = None,
+        *,
+        as_command: bool = False,
     ) -> "Capsule | Refusal":
         """Judge and compile it in another process, and keep the result in the cache.
 
@@ -105,15 +108,20 @@ class Uncompiled:
             limits: the limits of this compilation; None for those of the compiler.
             granted_bytes: the memory that it may allocate at first; None for all that its limit
                 allows.
+            as_command: whether it needs an entry point, so that one without is not compiled.
 
         Raises:
             DeadlinePassed: that time came first (exit 124).
             CompilerGone, HostExhausted: it could not be judged (exit 125).
             OutgrewGrant: it needs more memory than it was granted, and its limit allows more.
         """
+        # What is in the cache is not compiled, and should not pay for this import.
+        from atectl.capsule.task import COMMAND, COMPILE
+
         try:
             with ExitStack() as opened:
-                begin = self._begin(opened, compiler, limits, granted_bytes)
+                work = COMMAND if as_command else COMPILE
+                begin = self._begin(opened, compiler, limits, granted_bytes, work)
                 return self._compile(*begin, until, begun)
         except OSError as error:
             raise exhausted(self.name, error.errno) from None
@@ -130,6 +138,7 @@ class Uncompiled:
         compiler: "Compiler",
         limits: CompileLimits | None,
         granted_bytes: int | None,
+        work: "Work",
     ) -> "tuple[Compilation, NewFile | None]":
         """Begin to compile it, into a file of the cache if there is one."""
         from atectl.system.descriptors import reserve
@@ -140,7 +149,7 @@ class Uncompiled:
             capsule = self._source.descriptor
             part = self._source.part
             compilation = compiler.begin(
-                self.name, capsule, place, limits, granted_bytes, part=part
+                self.name, capsule, place, limits, granted_bytes, part=part, work=work
             )
             return opened.enter_context(compilation), file
 

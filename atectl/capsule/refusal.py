@@ -5,7 +5,7 @@ from typing import NamedTuple
 from atectl.capsule.errors import CompileMemory, CompileTime, ExtraMissing
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.records import escape, unescape
-from atectl.errors import AtectlError, CapsuleError
+from atectl.errors import AtectlError, CapsuleError, NoEntryPoint
 
 
 class Refusal(NamedTuple):
@@ -25,8 +25,10 @@ class Refusal(NamedTuple):
     @classmethod
     def of(cls, error: AtectlError, name: str) -> "Refusal":
         """The refusal of an error, whose message begins with the file's name."""
+        # Without an entry point it may yet be compiled for who calls an export by name.
+        is_certain = isinstance(error, CapsuleError) and not isinstance(error, NoEntryPoint)
         said = str(error).removeprefix(name)
-        return cls(error.code, said, error.remedy, is_certain=isinstance(error, CapsuleError))
+        return cls(error.code, said, error.remedy, is_certain=is_certain)
 
     def error(self, name: str) -> AtectlError:
         """The error to raise for the file of this name."""

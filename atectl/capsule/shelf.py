@@ -21,7 +21,13 @@ from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
 from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.engine.metered import Engine
-from atectl.errors import AtectlError, CompilerGone, DeadlinePassed, InternalError
+from atectl.errors import (
+    AtectlError,
+    CompilerGone,
+    DeadlinePassed,
+    InternalError,
+    NoEntryPoint,
+)
 from atectl.system.descriptors import reserve
 from atectl.units import format_size
 
@@ -38,17 +44,32 @@ class _Seen(NamedTuple):
     sha256: str
 
 
+class _Ask(NamedTuple):
+    """Who asks for a capsule, until when, and for what."""
+
+    principal: str
+    until: float | None
+    as_command: bool
+
+    def key(self, sha256: str) -> str:
+        """What is the same for all who ask for the same content in order to do the same."""
+        return f"{sha256} command" if self.as_command else sha256
+
+
 class _Loading:
     """One content that is being loaded, and how many wait for it.
 
     A `Future` could do most of this, but it imports logging.
 
     Args:
-        principal: the first who asks for it.
+        ask: of the first who asks for it.
+        sha256: the hash of the content.
     """
 
-    def __init__(self, principal: str) -> None:
-        self.principal = principal
+    def __init__(self, ask: _Ask, sha256: str) -> None:
+        self.ask = ask
+        self.sha256 = sha256
+        self.key = ask.key(sha256)
         self.waiting = 0
         self._ended = threading.Event()
         self._known: Known | None = None
@@ -133,12 +154,15 @@ class CapsuleShelf:
         self._known: dict[str, Known] = {}
         self._loading: dict[str, _Loading] = {}
 
-    def get(self, path: Path, principal: str, until: float | None = None) -> Capsule:
+    def get(
+        self, path: Path, principal: str, until: float | None = None, *, as_command: bool = False
+    ) -> Capsule:
         """The capsule that is at `path` now.
 
         Args:
             principal: who asks. The first who does is charged for compiling it.
             until: when to give up waiting, by `time.monotonic`; None for no such time.
+            as_command: whether it needs an entry point, so that one without is not compiled.
 
         Raises:
             CapsuleError: it cannot be run (exit 126 or 127).
@@ -147,9 +171,10 @@ class CapsuleShelf:
             HostExhausted: the machine had too few resources left to load it (exit 125).
             NoRoomToCompile: the host's limit left too little memory to compile it (exit 137).
         """
-        known, verdict = self._unchanged(path), None
+        ask = _Ask(principal, until, as_command)
+        known, verdict = self._unchanged(path, ask), None
         if known is None:
-            known, verdict = self._look_again(path, principal, until)
+            known, verdict = self._look_again(path, ask)
         capsule = required(known, path.name, verdict)
         return capsule if capsule.name == path.name else capsule._replace(name=path.name)
 
@@ -158,7 +183,7 @@ class CapsuleShelf:
         self._is_closed = True
         self._compiler.close()
 
-    def _unchanged(self, path: Path) -> Known | None:
+    def _unchanged(self, path: Path, ask: _Ask) -> Known | None:
         """What is known about the file at `path`, if it has not changed."""
         seen = self._seen.get(path)
         if seen is None:
@@ -167,16 +192,18 @@ class CapsuleShelf:
             identity = identity_of(os.stat(path))  # noqa: PTH116
         except (OSError, ValueError):
             return None
-        return self._known.get(seen.sha256) if identity == seen.identity else None
+        return self._known_of(seen.sha256, ask) if identity == seen.identity else None
 
-    def _look_again(
-        self, path: Path, principal: str, until: float | None
-    ) -> tuple[Known, Verdict | None]:
+    def _known_of(self, sha256: str, ask: _Ask) -> Known | None:
+        """What is known of a content: code for all who ask, a lack of entry points for some."""
+        return self._known.get(sha256) or self._known.get(ask.key(sha256))
+
+    def _look_again(self, path: Path, ask: _Ask) -> tuple[Known, Verdict | None]:
         with self._opened(path) as source:
             began_ns = time.time_ns()
             with reserve():
                 sha256 = hash_of(source, self._cache)
-            found = self._load(source, sha256, principal, until)
+            found = self._load(source, sha256, ask)
         # A file that changed a moment ago could change again without a visible difference.
         if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
             with self._lock:
@@ -192,65 +219,68 @@ class CapsuleShelf:
         before = self._seen.pop(path, None)
         self._seen[path] = seen
         if before is not None and all(each.sha256 != before.sha256 for each in self._seen.values()):
-            self._known.pop(before.sha256, None)
+            self._forget(before.sha256)
         if len(self._seen) > MAX_CAPSULES:
             del self._seen[next(iter(self._seen))]
 
-    def _load(
-        self, source: Source, sha256: str, principal: str, until: float | None
-    ) -> tuple[Known, Verdict | None]:
+    def _forget(self, sha256: str) -> None:
+        for as_command in (False, True):
+            self._known.pop(_Ask("", None, as_command).key(sha256), None)
+
+    def _load(self, source: Source, sha256: str, ask: _Ask) -> tuple[Known, Verdict | None]:
         """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
-            known = self._known.get(sha256)
+            known = self._known_of(sha256, ask)
             if known is not None:
                 return known, None
-            loading = self._loading.get(sha256)
+            loading = self._loading.get(ask.key(sha256))
             is_first = loading is None
             if loading is None:
-                loading = self._loading[sha256] = _Loading(principal)
+                loading = self._loading[ask.key(sha256)] = _Loading(ask, sha256)
             loading.waiting += 1
         try:
             if is_first:
-                self._begin(loading, source, sha256)
-            if not loading.has_ended(until):
+                self._begin(loading, source)
+            if not loading.has_ended(ask.until):
                 what = "being compiled" if loading.is_begun else "waiting to be compiled"
                 raise DeadlinePassed(f"{source.name} was still {what} at its deadline")
             return loading.result()
         finally:
-            self._leave(loading, sha256)
+            self._leave(loading)
 
-    def _leave(self, loading: _Loading, sha256: str) -> None:
+    def _leave(self, loading: _Loading) -> None:
         with self._lock:
             loading.waiting -= 1
-            if loading.waiting or self._loading.get(sha256) is not loading:
+            if loading.waiting or self._loading.get(loading.key) is not loading:
                 return
-            del self._loading[sha256]
+            del self._loading[loading.key]
         loading.abandon()
 
-    def _begin(self, loading: _Loading, source: Source, sha256: str) -> None:
+    def _begin(self, loading: _Loading, source: Source) -> None:
         """Look a content up, and have it compiled if nothing is known about it."""
         try:
             with reserve():
-                found = look_up(self._engine, source, self._cache, self._compiler.limits, sha256)
+                limits = self._compiler.limits
+                found = look_up(self._engine, source, self._cache, limits, loading.sha256)
                 if isinstance(found, Uncompiled):
                     # The first caller may leave, and close its source, while others still wait.
                     found = found.with_its_own(source.duplicate())
             if isinstance(found, Uncompiled):
-                work = (loading, found, sha256)
+                work = (loading, found)
                 threading.Thread(target=self._compile, args=work, daemon=True).start()
             else:
-                self._end(loading, sha256, found)
+                self._end(loading, found)
         except BaseException as failure:
-            self._end(loading, sha256, failure)
+            self._end(loading, failure)
 
-    def _compile(self, loading: _Loading, uncompiled: Uncompiled, sha256: str) -> None:
+    def _compile(self, loading: _Loading, uncompiled: Uncompiled) -> None:
         """Compile once it is its turn and there is memory for it."""
         try:
             with uncompiled:
                 compiled = self._compile_in_turn(loading, uncompiled)
-            self._end(loading, sha256, compiled, uncompiled)
+            self._end(loading, compiled, uncompiled)
         except BaseException as failure:
-            self._end(loading, sha256, failure)
+            self._end(loading, failure)
 
     def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> Known:
         """Compile in turn; once more as often as memory is wanted back, or more is needed."""
@@ -258,7 +288,7 @@ class CapsuleShelf:
         def is_wanted() -> bool:
             return not (loading.is_abandoned or self._is_closed)
 
-        ask = Ask(loading.principal, uncompiled.estimate_bytes())
+        ask = Ask(loading.ask.principal, uncompiled.estimate_bytes())
         while True:
             grant = self._room.enter(ask, is_wanted)
             if grant is None:
@@ -282,13 +312,16 @@ class CapsuleShelf:
 
         limits = self._compiler.limits._replace(memory_bytes=grant.most_bytes)
         return uncompiled.compile(
-            self._compiler, begun=begun, limits=limits, granted_bytes=grant.granted_bytes
+            self._compiler,
+            begun=begun,
+            limits=limits,
+            granted_bytes=grant.granted_bytes,
+            as_command=loading.ask.as_command,
         )
 
     def _end(
         self,
         loading: _Loading,
-        sha256: str,
         came_to: Known | BaseException,
         compiled: Uncompiled | None = None,
     ) -> None:
@@ -298,15 +331,18 @@ class CapsuleShelf:
             compiled: what was compiled, None if nothing was. Its hash is not `sha256` if the file
                 was changed between being hashed and being compiled.
         """
-        was_read = None if compiled is None else compiled.sha256
+        sha256 = (None if compiled is None else compiled.sha256) or loading.sha256
         with self._lock:
-            if self._loading.get(sha256) is loading:
-                del self._loading[sha256]
-            is_certain = came_to.is_certain if isinstance(came_to, Refusal) else True
-            if is_certain and not isinstance(came_to, BaseException):
-                self._known[was_read or sha256] = _as_known(came_to)
-                if len(self._known) > MAX_CAPSULES:
-                    del self._known[next(iter(self._known))]
+            if self._loading.get(loading.key) is loading:
+                del self._loading[loading.key]
+            if isinstance(came_to, Refusal) and came_to.code == NoEntryPoint.code:
+                self._known[loading.ask.key(sha256)] = came_to
+            elif isinstance(came_to, Capsule) or (
+                isinstance(came_to, Refusal) and came_to.is_certain
+            ):
+                self._known[sha256] = _as_known(came_to)
+            if len(self._known) > MAX_CAPSULES:
+                del self._known[next(iter(self._known))]
         loading.end(came_to, None if compiled is None else compiled.verdict)
 
 

@@ -24,6 +24,8 @@ class Work(NamedTuple):
 
 
 COMPILE = Work()
+COMMAND = Work(told="command")
+"""To compile what is to be run as a command, and so needs an entry point."""
 
 
 class Part(NamedTuple):

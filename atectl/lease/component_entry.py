@@ -1,20 +1,15 @@
 """Finding and calling the entry point of a component: its command, or an export by name."""
 
-import re
 from typing import Any
 
+from atectl.capsule.entry_point import ASYNC, ASYNC_REMEDY, command_of
+from atectl.capsule.interface import exported_functions
 from atectl.capsule.loading import Capsule
 from atectl.engine.bindings import is_async
 from atectl.engine.metered import Engine
 from atectl.errors import NoEntryPoint, NotInvokable
 from atectl.lease.outcome import Outcome, exited
-from atectl.lease.started import Started, no_entry_point, unknown_export
-
-_COMMAND = "wasi:cli/run@0.2."
-_LATER_COMMAND = re.compile(r"wasi:cli/run@(?!0\.[0-2]\.)")
-_SERVER = re.compile(r"wasi:http/(incoming-)?handler@")
-_ASYNC = "is async, and the engine as Python has it cannot drive async exports"
-_ASYNC_REMEDY = "build it for WASI 0.2 (wasm32-wasip2), without async exports"
+from atectl.lease.started import Started, unknown_export
 
 
 def command(engine: Engine, capsule: Capsule) -> Any:
@@ -25,22 +20,9 @@ def command(engine: Engine, capsule: Capsule) -> Any:
     """
     component: Any = capsule.code
     exports = component.type.exports(engine.native)
-    for name, extern in exports.items():
-        if name.startswith(_COMMAND):
-            _require_run(engine, capsule, name, extern)
-            return component.get_export_index("run", component.get_export_index(name))
-    for name in exports:
-        if _LATER_COMMAND.match(name):
-            raise NoEntryPoint(
-                f"{capsule.name} exports {name}, a later WASI than 0.2: its run {_ASYNC}",
-                remedy=_ASYNC_REMEDY,
-            )
-        if _SERVER.match(name):
-            raise NoEntryPoint(
-                f"{capsule.name} is a server: it exports {name}, and no wasi:cli/run to run",
-                remedy="a host that serves WASI HTTP runs it; atectl runs commands",
-            )
-    raise no_entry_point(engine, capsule, "wasi:cli/run@0.2")
+    name = command_of(capsule.name, exports, lambda: exported_functions(engine, capsule))
+    _require_run(engine, capsule, name, exports[name])
+    return component.get_export_index("run", component.get_export_index(name))
 
 
 def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> None:
@@ -55,7 +37,7 @@ def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> No
     if not isinstance(run, FuncType):
         raise NoEntryPoint(f"{capsule.name} exports {name}, which has no function run")
     if is_async(run):
-        raise NoEntryPoint(f"{capsule.name}: the run of {name} {_ASYNC}", remedy=_ASYNC_REMEDY)
+        raise NoEntryPoint(f"{capsule.name}: the run of {name} {ASYNC}", remedy=ASYNC_REMEDY)
     result = run.result
     is_bare = isinstance(result, ResultType) and result.ok is None and result.err is None
     if run.params or not is_bare:
@@ -87,7 +69,7 @@ def invoked(engine: Engine, capsule: Capsule, name: str) -> Any:
     if index is None:
         raise unknown_export(engine, capsule, name)
     if is_async(type_):
-        raise NotInvokable(f"{name} {_ASYNC}", remedy=_ASYNC_REMEDY)
+        raise NotInvokable(f"{name} {ASYNC}", remedy=ASYNC_REMEDY)
     return index
 
 

@@ -10,7 +10,7 @@ from atectl.engine.bindings import call_without_values
 from atectl.engine.metered import Engine
 from atectl.errors import NoEntryPoint
 from atectl.lease.outcome import Outcome, exited
-from atectl.lease.started import Started, no_entry_point, unknown_export
+from atectl.lease.started import Started, unknown_export
 
 _OF_ANOTHER_TYPE = re.compile(r"expected (\d+) (argument|result)s?, got 0")
 """What the engine says, before anything runs, if a function is called without its arguments."""
@@ -61,7 +61,11 @@ def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> 
     if isinstance(start, Func):
         _call_plain(started, start, "_start")
     elif not started.capsule.has_start:  # a start function has run by now, and was all there is
-        raise no_entry_point(started.engine, started.capsule, "_start")
+        from atectl.capsule.entry_point import START, no_entry_point
+        from atectl.capsule.interface import exported_functions
+
+        functions = exported_functions(started.engine, started.capsule)
+        raise no_entry_point(started.capsule.name, START, functions)
     return exited(0)
 
 

@@ -67,10 +67,19 @@ class Runtime:
         path: Path,
         until: float | None = None,
         begun: "Callable[[Compilation], None] | None" = None,
+        *,
+        as_command: bool = False,
     ) -> Capsule:
-        """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`."""
+        """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
+
+        Args:
+            as_command: whether it needs an entry point, so that one without is not compiled.
+        """
         found = find(self.engine, path, self.cache, self.compiling)
-        capsule = found if isinstance(found, Capsule) else self._compile(found, until, begun)
+        if isinstance(found, Capsule):
+            capsule = found
+        else:
+            capsule = self._compile(found, until, begun, as_command=as_command)
         if capsule.cache_error is not None:
             self.warnings.append(capsule.cache_error)
         return capsule
@@ -129,11 +138,14 @@ class Runtime:
         found: Uncompiled,
         until: float | None,
         begun: "Callable[[Compilation], None] | None",
+        *,
+        as_command: bool,
     ) -> Capsule:
         from atectl.capsule.compiler import Compiler
 
         with found, Compiler(self.engine, self.compiling) as compiler:
-            return required(found.compile(compiler, until, begun), found.name, found.verdict)
+            compiled = found.compile(compiler, until, begun, as_command=as_command)
+            return required(compiled, found.name, found.verdict)
 
     def _open_cache(self) -> "ArtifactCache | None":
         from atectl.capsule.cache import ArtifactCache

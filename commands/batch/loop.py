@@ -16,7 +16,7 @@ from .tally import Tally
 
 if TYPE_CHECKING:
     from atectl.batch.batch import Batch
-    from atectl.batch.job import JobResult, JobTerms
+    from atectl.batch.job import JobResult, JobTerms, Wanted
 
 
 class Work(NamedTuple):
@@ -120,10 +120,14 @@ def _terms(number: int, job: Job) -> "JobTerms":
     )
 
 
-def capsules_of(submissions: Iterable[Submission]) -> dict[Path, str]:
-    """The capsules that jobs name, in the order of their first job, each with its principal."""
-    found: dict[Path, str] = {}
+def capsules_of(submissions: Iterable[Submission]) -> "dict[Path, Wanted]":
+    """The capsules that jobs name, in the order of their first job."""
+    from atectl.batch.job import Wanted
+
+    found: dict[Path, Wanted] = {}
     for each in submissions:
         if isinstance(each.job, Job):
-            found.setdefault(each.job.capsule, each.job.principal)
+            job = each.job
+            principal, as_command = found.get(job.capsule, Wanted(job.principal))
+            found[job.capsule] = Wanted(principal, as_command and job.invoke is None)
     return found

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings, load_budget
@@ -13,18 +13,20 @@ from atectl.budget.jobs import JobDefaults, Submission, submit, submit_lines
 from ..options.host import STDIN
 from .loop import capsules_of
 
+if TYPE_CHECKING:
+    from atectl.batch.job import Wanted
+
 
 class JobSource(NamedTuple):
     """Where jobs come from. `total` is None if it is not known before the last was read.
 
-    `capsules` are those known beforehand, to be loaded before anything runs, each with the
-    principal of its first job.
+    `capsules` are those known beforehand, to be loaded before anything runs.
     """
 
     host: HostSettings
     submissions: Iterable[Submission]
     total: int | None
-    capsules: dict[Path, str]
+    capsules: "dict[Path, Wanted]"
 
 
 def open_source(place: str) -> JobSource:

@@ -120,7 +120,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
                 told.enter_context(telling(f"compiling {path.name}"))
 
         try:
-            capsule = runtime.load(path, until, tell_if_long)
+            capsule = runtime.load(path, until, tell_if_long, as_command=request.invoke is None)
         except AtectlError as error:
             if runtime.charge_for_refusal(path.name, terms, error):
                 runtime.store_ledger()

@@ -16,7 +16,7 @@ from atectl.arbitration.seat import Ruling
 from atectl.arbitration.standing import Phase
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
-from atectl.batch.job import JobResult, JobTerms
+from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
@@ -90,7 +90,7 @@ def batch_under(folder: Path, watch: Watch | None = None, **changed: object) -> 
 
 def run(batch: Batch, jobs: list[JobTerms]) -> dict[int, JobResult]:
     with batch:
-        batch.prepare({job.capsule: job.terms.principal for job in jobs})
+        batch.prepare({job.capsule: Wanted(job.terms.principal) for job in jobs})
         return {result.job: result for result in batch.run(jobs)}
 
 
@@ -306,7 +306,7 @@ def test_a_deadline_reaches_a_lease_that_waits_to_grow(tmp_path: Path) -> None:
     told: list[JobResult] = []
     with batch:
         jobs = [plain(1, hoards), bounded(2, deadline_s=3.0)]
-        batch.prepare({job.capsule: job.terms.principal for job in jobs})
+        batch.prepare({job.capsule: Wanted(job.terms.principal) for job in jobs})
         for result in batch.run(jobs):
             told.append(result)
             batch.end_all("interrupted")

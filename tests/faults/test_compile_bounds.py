@@ -104,6 +104,22 @@ def test_a_file_of_zeros_up_to_the_largest_size_leaves_the_host_as_it_is(tmp_pat
     assert ended.peak_resident_bytes < HOST_BYTES
 
 
+@pytest.mark.parametrize("command", ["run", "batch"])
+def test_what_has_no_entry_point_is_not_compiled_to_find_that_out(
+    tmp_path: Path, command: str
+) -> None:
+    text = merge_bomb(900, 700).replace('"_start"', '"other"')
+    library = write(tmp_path / "library.wat", text)
+    if command == "run":
+        ended = run("--compile-mem", "64MiB", library)
+        assert ended.status == 126
+        assert "error[E208]: library.wat has no _start to run; it exports other" in ended.stderr
+    else:
+        jobs = [{"capsule": str(library)}, {"capsule": str(library), "invoke": "other"}]
+        ended, results = batch(jobs, "--compile-mem", "64MiB")
+        assert [ended_as(each)[2] for each in results] == ["E208", "E210"]
+
+
 @contextmanager
 def compiling(command: str, *words: str | Path, stdin: str = "") -> Iterator[tuple[Any, int]]:
     """A command that compiles for long, and the process that does it."""

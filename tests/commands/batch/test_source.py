@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from atectl.batch.job import Wanted
 from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings
 from atectl.commands.batch.source import open_source
@@ -30,13 +31,18 @@ def test_jobs_of_a_file_come_in_order_with_its_settings(tmp_path: Path) -> None:
         principal = "other"
         [[job]]
         capsule = "b.wat"
+        principal = "third"
+        invoke = "add"
     """
     source = open_source(written(tmp_path, text))
     assert [each.capsule for each in source.submissions] == ["b.wat", "a.wat", "b.wat"]
     assert [each.number for each in source.submissions] == [1, 2, 3]
     assert source.total == 3
     assert source.host.jobs == 3
-    assert source.capsules == {tmp_path / "b.wat": "default", tmp_path / "a.wat": "other"}
+    assert source.capsules == {
+        tmp_path / "b.wat": Wanted("default", as_command=False),
+        tmp_path / "a.wat": Wanted("other"),
+    }
 
 
 def test_a_bad_table_of_a_file_is_named_before_anything_runs(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
-from atectl.batch.job import JobResult, JobRun, JobTerms
+from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
 from atectl.capsule.compilation import Compilation
@@ -34,6 +34,7 @@ from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
+WANTED = Wanted("tenant")
 LONG_S = 100.0
 """A deadline that no job of a test comes to, and less than pytest waits for a test."""
 
@@ -244,7 +245,7 @@ def test_a_capsule_is_compiled_once(batch: Batch, monkeypatch: pytest.MonkeyPatc
 
 def test_a_capsule_that_cannot_be_loaded_fails_its_own_job(batch: Batch, tmp_path: Path) -> None:
     missing = tmp_path / "missing.wasm"
-    batch.prepare(dict.fromkeys([missing, CAPSULES / "hello.wat"], "tenant"))
+    batch.prepare(dict.fromkeys([missing, CAPSULES / "hello.wat"], WANTED))
     told = results(batch, [job(1, missing), job(2, CAPSULES / "hello.wat")])
     assert isinstance(told[1].outcome.error, CapsuleNotFound)
     assert (told[1].outcome.reason, told[1].outcome.exit_status) == ("refused", 127)
@@ -351,7 +352,7 @@ def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     fills = job(1, tmp_path / "fills.wat", quota=Quota(110 * MIB, LONG_S))
     with Batch(settings(tmp_path, budget=budget, rules=rules("park")), bare()) as batch:
-        batch.prepare(dict.fromkeys([fills.capsule, CAPSULES / "hello.wat"], "tenant"))
+        batch.prepare(dict.fromkeys([fills.capsule, CAPSULES / "hello.wat"], WANTED))
 
         def jobs() -> Iterator[JobTerms]:
             yield fills
@@ -370,7 +371,7 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     limit = (resident_bytes() or 0) + 200 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
-        batch.prepare({CAPSULES / "bounded.wat": "tenant"})
+        batch.prepare({CAPSULES / "bounded.wat": WANTED})
         told = results(batch, [bounded(number, tmp_path) for number in range(1, 13)])
         assert batch.overview().on_disk_bytes == 0
         assert batch.spill_failure is None
@@ -390,7 +391,7 @@ def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
     states: set[str] = set()
     with Batch(settings(tmp_path, jobs=12, budget=budget), bare()) as batch:
-        batch.prepare({CAPSULES / "bounded.wat": "tenant"})
+        batch.prepare({CAPSULES / "bounded.wat": WANTED})
 
         def has_seen_both() -> bool:
             states.update(row.state for row in batch.overview().rows)
@@ -439,7 +440,7 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
             return {row.job: row.state for row in batch.overview().rows}
 
         jobs = [job(1, spins), bounded(2, tmp_path)]
-        batch.prepare({each.capsule: "tenant" for each in jobs})
+        batch.prepare({each.capsule: WANTED for each in jobs})
         with running(batch, jobs) as told:
             wait_until(lambda: states() == {1: "running", 2: "waiting"})
     assert sorted(result.outcome.reason for result in told) == ["interrupted"] * 2

@@ -34,6 +34,7 @@ from atectl.errors import (
     CompilerGone,
     DeadlinePassed,
     InternalError,
+    NoEntryPoint,
     NotWebAssembly,
     TruncatedCapsule,
 )
@@ -62,8 +63,15 @@ class CountingCompiler(Compiler):
 class Shelf(CapsuleShelf):
     """A shelf that one principal alone asks."""
 
-    def get(self, path: Path, principal: str = "some", until: float | None = None) -> Capsule:
-        return super().get(path, principal, until)
+    def get(
+        self,
+        path: Path,
+        principal: str = "some",
+        until: float | None = None,
+        *,
+        as_command: bool = False,
+    ) -> Capsule:
+        return super().get(path, principal, until, as_command=as_command)
 
 
 def compile_room(limit_bytes: int = 1 << 40) -> CompileRoom:
@@ -300,6 +308,35 @@ def test_a_fault_in_loading_keeps_nobody_waiting(
     for _ in range(2):
         with pytest.raises(InternalError, match="MemoryError"):
             shelf.get(HELLO)
+
+
+# Entry points
+
+
+def test_what_lacks_an_entry_point_is_compiled_only_for_who_needs_none(
+    shelf: Shelf, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    library = write(tmp_path / "library.wat", ONE)
+    for _ in range(3):
+        with pytest.raises(NoEntryPoint, match="has no _start to run; it exports one"):
+            shelf.get(library, as_command=True)
+    assert compiler.begun == 1
+    assert exports_of(shelf.get(library)) == ["one"]
+    assert compiler.begun == 2
+    assert exports_of(shelf.get(library, as_command=True)) == ["one"]
+    assert compiler.begun == 2
+
+
+def test_a_file_that_is_replaced_leaves_nothing_of_what_it_lacked(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(monkeypatch)
+    path = tmp_path / "some.wat"
+    for text in (ONE, TWO):
+        write(tmp_path / "new", text).replace(path)
+        with pytest.raises(NoEntryPoint):
+            shelf.get(path, as_command=True)
+    assert len(shelf._known) == 1
 
 
 # Memory for it
