@@ -47,7 +47,7 @@ def estimate_bytes(source: Source, *, is_kept: bool) -> int:
 
 
 def _estimate(source: Source, *, is_kept: bool) -> int:
-    start, size_bytes = source.part
+    start, size_bytes = source.part or (0, source.status.st_size)
     least_bytes = _LEAST_BYTES + _FOR_A_THREAD_BYTES * compile_threads()
     try:
         code_bytes = _code_bytes(source.descriptor, start, start + size_bytes)
