@@ -477,15 +477,25 @@ class Budget(NamedTuple):
     def is_below_resume(self, pressure: Pressure) -> bool:
         return self.over_resume_bytes(pressure) < 0
 
-    def room_below_soft_bytes(self, pressure: Pressure) -> int:
+    def room_below_soft_bytes(self, pressure: Pressure, coming_free_bytes: int = 0) -> int:
         """The largest growth after which the pressure is not over soft; negative if none is left.
 
         While the resident size stays below soft, each growth that is charged takes its own size
         of that room, so that whoever grants many need not work it out each time.
+
+        Args:
+            coming_free_bytes: what comes free beforehand, or is spoken for if it is negative.
         """
-        if self.is_over_soft(pressure):
-            return -self.over_soft_bytes(pressure)
-        return -self.over_soft_bytes(pressure.granted_alone)
+        over_bytes = self.over_soft_bytes(pressure) - coming_free_bytes
+        if over_bytes > 0:
+            return -over_bytes
+        return coming_free_bytes - self.over_soft_bytes(pressure.granted_alone)
+
+    def room_to_resume_bytes(self, pressure: Pressure) -> int:
+        """Likewise, the largest growth after which the pressure is not over resume."""
+        if self.is_over_resume(pressure):
+            return -self.over_resume_bytes(pressure)
+        return -self.over_resume_bytes(pressure.granted_alone)
 
     def room_to_compile_bytes(self, pressure: Pressure, *, is_alone: bool) -> int:
         """How much more may be granted to what compiles and needs more than it was taken to need.

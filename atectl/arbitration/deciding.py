@@ -16,8 +16,9 @@ from typing import Protocol
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.policies import Rules
+from atectl.arbitration.roster import Roster, Wait
 from atectl.arbitration.standing import Phase, Standing
-from atectl.arbitration.view import Action, Decision, HostView
+from atectl.arbitration.view import Action, Decision, HostState, HostView
 
 TOO_LARGE_ALONE = "that is more than the limit has beside the baseline"
 """Why a lease is aborted that no spilling of others could help."""
@@ -37,7 +38,17 @@ def decide(host: HostView, rules: Rules) -> list[Decision]:
     """
     if not rules.is_guarded:
         return [_go_on(lease, "no back-pressure") for lease in host.leases if lease.may_go_on]
-    return _Round(host, rules).decisions()
+    leases = Roster(host.leases, rules.spill_order)
+    return decide_among(leases, host.state, rules)
+
+
+def decide_among(leases: Roster, state: HostState, rules: Rules) -> list[Decision]:
+    """Likewise, among leases that are kept from one decision to the next.
+
+    The rules have to allow parking or spilling. Whoever carries out what is decided puts there
+    where each lease stands then: until that is done, the roster has only what is foreseen.
+    """
+    return _Round(leases, state, rules).decisions()
 
 
 def is_calm(budget: Budget, pressure: Pressure, *, holds_anybody_back: bool) -> bool:
@@ -82,19 +93,19 @@ def _go_on(lease: Standing, reason: str) -> Decision:
 class _Round:
     """One call of `decide`: the host as it becomes, decision by decision."""
 
-    def __init__(self, host: HostView, rules: Rules) -> None:
+    def __init__(self, leases: Roster, state: HostState, rules: Rules) -> None:
+        self._leases = leases
         self._rules = rules
-        self._budget = host.budget
-        self._pressure = host.pressure
-        self._room_bytes = host.spill_room_bytes
-        self._compiling_bytes = host.compiling_bytes
+        self._budget = state.budget
+        self._pressure = state.pressure
+        self._room_bytes = state.spill_room_bytes
+        self._compiling_bytes = state.pressure.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
-        self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
-        self._leases = {lease.number: lease for lease in host.leases}
-        self._new_askers = [lease.number for lease in host.leases if lease.awaits_first_answer]
+        self._busy_leases = state.busy_leases if rules.parks else len(leases)
+        self._new_askers = leases.askers
         for number in self._new_askers:
             # Each waits until something else is decided of it.
-            self._leases[number] = self._leases[number].park()
+            leases.put(leases[number].park())
         self._decisions: list[Decision] = []
 
     def decisions(self) -> list[Decision]:
@@ -115,11 +126,11 @@ class _Round:
 
     def _end_what_never_fits(self) -> None:
         """Abort whoever asks for more than the host has, even alone."""
-        for lease in self._held():
-            grown_bytes = lease.held_bytes + lease.asked_bytes
-            fits_alone = self._budget.can_hold(self._pressure.baseline_bytes, grown_bytes)
-            if lease.asked_bytes and not fits_alone:
-                self._abort(lease, TOO_LARGE_ALONE)
+        baseline_bytes = self._pressure.baseline_bytes
+        for number in self._leases.wanting_more_than(
+            lambda grown_bytes: self._budget.can_hold(baseline_bytes, grown_bytes)
+        ):
+            self._abort(self._leases[number], TOO_LARGE_ALONE)
 
     def _let_go_what_fits(self) -> None:
         """Grant waiting growths that fit below soft; below resume, resume what was parked, too.
@@ -127,43 +138,48 @@ class _Round:
         A lease that holds nothing yet waits behind older ones that are held: else a stream of
         newcomers would take each byte as it comes free, and the oldest would never go on.
         """
-        for lease in self._held():
-            if self._budget.is_over_soft(self._after(lease)) or self._is_behind_older(lease):
-                continue
-            if lease.asked_bytes and lease.phase is Phase.PARKED:
-                self._let_go(lease, "fits below soft")
-            elif self._may_come_back(lease):
-                self._let_go(lease, "below resume")
+        while True:
+            room_bytes = self._budget.room_below_soft_bytes(self._pressure)
+            numbers = [self._leases.oldest_waiting([Wait.GROWTH], room_bytes)]
+            if self._budget.is_below_resume(self._pressure):
+                numbers.append(self._oldest_to_come_back(room_bytes))
+            numbers.append(self._first_in_line_without_memory(room_bytes))
+            number = min((each for each in numbers if each is not None), default=None)
+            if number is None:
+                return
+            lease = self._leases[number]
+            asks = lease.asked_bytes and lease.phase is Phase.PARKED
+            self._let_go(lease, "fits below soft" if asks else "below resume")
 
-    def _may_come_back(self, lease: Standing) -> bool:
-        """Whether a lease that was parked at a tick or spilled may go on.
+    def _oldest_to_come_back(self, room_bytes: int) -> int | None:
+        """The oldest that was parked at a tick or spilled and may go on, below resume.
 
         While enough run, nobody comes back from disk who would take the host above resume again:
         what has just been read would soon be written once more.
         """
-        return self._budget.is_below_resume(self._pressure) and (
-            lease.phase is Phase.PARKED
-            or self._running() < self._busy_leases
-            or not self._budget.is_over_resume(self._after(lease))
+        if self._leases.running >= self._busy_leases:
+            room_bytes = min(room_bytes, self._budget.room_to_resume_bytes(self._pressure))
+        return self._leases.oldest_waiting([Wait.RETURN, Wait.GROWTH_AND_RETURN], room_bytes)
+
+    def _first_in_line_without_memory(self, room_bytes: int) -> int | None:
+        """The oldest of all that are held, if it holds nothing yet and may go on."""
+        number = self._leases.oldest_held
+        if number is None:
+            return None
+        lease = self._leases[number]
+        may_go_on = lease.return_bytes <= room_bytes and (
+            (lease.asked_bytes and lease.phase is Phase.PARKED)
+            or self._budget.is_below_resume(self._pressure)
         )
+        return number if may_go_on and not lease.held_bytes else None
 
     def _make_way(self) -> None:
         """Over soft: park who runs, one at a time, and spill who is parked."""
         is_over_limit = self._budget.is_over_limit(self._pressure)
         excess_bytes = self._budget.over_soft_bytes(self._pressure) - self._relief_bytes()
-        may_park = is_over_limit or not any(
-            lease.parking and not lease.stalled for lease in self._leases.values()
-        )
+        may_park = is_over_limit or not self._leases.parking
         while excess_bytes > 0:
-            running = self._running()
-            last = None if running else self._oldest_held()
-            givers = [
-                lease
-                for lease in self._leases.values()
-                if (may_park and running > 1 and self._can_park(lease))
-                or (lease.number != last and self._can_spill(lease))
-            ]
-            victim = self._rules.policy.victim(givers, excess_bytes)
+            victim = self._next_to_give(may_park=may_park and self._leases.running > 1)
             if victim is None:
                 break
             if victim.phase is Phase.RUNNING:
@@ -176,45 +192,69 @@ class _Round:
         if is_over_limit and not self._changes_come():
             self._abort_one("past the hard limit", waiting_too=False)
 
+    def _next_to_give(self, *, may_park: bool) -> Standing | None:
+        """Who is to park, or to be spilled; but if nobody runs, not the one that goes on next."""
+        last = None if self._leases.running else self._leases.oldest_held
+        givers = [next(filter(self._has_room_for, self._leases.spillable(but_for=last)), None)]
+        if may_park:
+            running = filter(self._may_park, self._leases.all_running())
+            # Where the first that runs is to give, the others need not be looked at.
+            first = self._rules.policy.takes_first_running
+            givers.append(next(running, None) if first else self._rules.policy.victim(running))
+        return self._rules.policy.victim(giver for giver in givers if giver is not None)
+
     def _keep_busy(self) -> None:
         """While fewer run than could, spill for the oldest that can be made to fit below soft.
 
         While anybody runs, only younger leases are spilled for one, so that two never drive
         each other out in turn; and one that was parked at a tick waits for the resume threshold.
         """
-        reserved_bytes = 0
-        running = self._running()
-        for lease in self._held():
-            if running >= self._busy_leases:
+        reserved_bytes, running, last = 0, self._leases.running, None
+        while running < self._busy_leases:
+            last = self._oldest_that_could_fit(reserved_bytes, is_alone=not running, after=last)
+            if last is None:
                 break
-            if (running and not lease.asked_bytes) or self._is_behind_older(lease):
-                continue
+            lease = self._leases[last]
             over_bytes = reserved_bytes + self._budget.over_soft_bytes(self._after(lease))
             missing_bytes = over_bytes - self._relief_bytes()
             if missing_bytes > 0:
-                givers = self._givers_for(lease, only_younger=running > 0)
-                if self._spillable_bytes(givers) < missing_bytes:
+                older_than = lease.number if running else None
+                if self._spillable_bytes(lease, older_than) < missing_bytes:
                     continue
-                self._spill_some(givers, missing_bytes)
+                self._spill_some(lease, older_than, missing_bytes)
             if over_bytes <= 0:
                 self._let_go(lease, "fits below soft, and the machine is not busy")
             else:
                 reserved_bytes += lease.return_bytes
             running += 1
 
+    def _oldest_that_could_fit(
+        self, reserved_bytes: int, *, is_alone: bool, after: int | None
+    ) -> int | None:
+        """The oldest younger than `after` that fits below soft if all are spilled who can be."""
+        free_bytes = self._relief_bytes() + self._leases.spillable_bytes - reserved_bytes
+        most_bytes = self._budget.room_below_soft_bytes(self._pressure, free_bytes)
+        waits = [Wait.GROWTH, Wait.GROWTH_AND_RETURN, *([Wait.RETURN] if is_alone else [])]
+        numbers = [self._leases.oldest_waiting(waits, most_bytes, after)]
+        first = self._leases.oldest_held
+        if first is not None and (after is None or after < first):
+            lease = self._leases[first]
+            if not lease.held_bytes and (is_alone or lease.asked_bytes):
+                numbers.append(first)
+        return min((each for each in numbers if each is not None), default=None)
+
     def _let_one_go_on(self) -> None:
         """If nobody would make progress: the oldest that fits below hard, else abort."""
-        if self._running() or self._changes_come():
+        if self._leases.running or self._changes_come():
             return
-        for lease in self._held():
-            givers = self._givers_for(lease, only_younger=False)
+        for lease in self._leases.all_held():
             after = self._after(lease)
-            if self._budget.over_limit_bytes(after) <= self._spillable_bytes(givers):
-                if not self._spill_some(givers, self._budget.over_soft_bytes(after)):
+            if self._budget.over_limit_bytes(after) <= self._spillable_bytes(lease):
+                if not self._spill_some(lease, None, self._budget.over_soft_bytes(after)):
                     self._let_go(lease, "only way to progress")
                 return
         # A lease that sleeps in a host call will wake, and can be decided on then.
-        if self._held() and not any(x.stalled and not x.aborting for x in self._leases.values()):
+        if self._leases.oldest_held is not None and not self._leases.awaited_sleepers:
             self._abort_one("nobody can go on below the hard limit", waiting_too=True)
 
     # What the host comes to
@@ -223,58 +263,33 @@ class _Round:
         """The pressure once `lease` has gone on."""
         return self._pressure.after(lease.return_bytes)
 
-    def _held(self) -> list[Standing]:
-        """Who could be let go on, the oldest first."""
-        return [lease for lease in self._leases.values() if lease.may_go_on]
-
-    def _running(self) -> int:
-        return sum(lease.makes_progress for lease in self._leases.values())
-
     def _changes_come(self) -> bool:
         """Whether something was asked for that is still being done, or something compiles."""
-        is_changing = any(lease.is_changing for lease in self._leases.values())
-        return is_changing or self._compiling_bytes > 0
+        return self._leases.changing > 0 or self._compiling_bytes > 0
 
     def _relief_bytes(self) -> int:
         """What comes free by what was asked for before, or by itself: nobody is asked for it."""
-        of_leases = sum(lease.relief_bytes for lease in self._leases.values())
-        return of_leases + self._compiling_bytes
+        return self._leases.relief_bytes + self._compiling_bytes
 
-    def _can_park(self, lease: Standing) -> bool:
-        """Whether it runs, and parking it leads somewhere."""
-        leads = self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
-        return leads and lease.makes_progress
-
-    def _can_spill(self, lease: Standing) -> bool:
-        return self._rules.spills and lease.can_be_spilled and self._has_room_for(lease)
+    def _may_park(self, lease: Standing) -> bool:
+        """Whether parking one that runs leads somewhere."""
+        return self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
 
     def _has_room_for(self, lease: Standing) -> bool:
         return lease.room_needed_bytes <= self._room_bytes
 
-    def _is_behind_older(self, lease: Standing) -> bool:
-        """Whether it holds nothing yet, and somebody older is held."""
-        oldest = self._oldest_held()
-        return not lease.held_bytes and oldest is not None and oldest < lease.number
+    def _spillable_bytes(self, lease: Standing, older_than: int | None = None) -> int:
+        """What comes free for `lease` if all others are spilled, as far as the disk has room.
 
-    def _oldest_held(self) -> int | None:
-        """Who is to go on next, and so is not to be spilled."""
-        return next((lease.number for lease in self._held()), None)
-
-    def _givers_for(self, lease: Standing, *, only_younger: bool) -> list[Standing]:
-        """Whose memory may be spilled to make room for `lease`."""
-        return [
-            giver
-            for giver in self._leases.values()
-            if self._can_spill(giver)
-            and (giver.number > lease.number if only_younger else giver.number != lease.number)
-        ]
-
-    def _spillable_bytes(self, givers: list[Standing]) -> int:
-        """What `givers` come to, if the policy takes from anybody and as the disk has room."""
-        if not givers or self._rules.policy.victim(givers, 0) is None:
-            return 0
+        Args:
+            older_than: count only leases that are younger than this one.
+        """
+        all_fit = self._leases.spillable_room_bytes <= self._room_bytes
+        if all_fit and older_than is None:
+            return self._leases.spillable_bytes_of_others(lease)
         found_bytes, room_bytes = 0, self._room_bytes
-        for giver in givers:
+        givers = self._leases.spillable(but_for=lease.number, younger_than=older_than)
+        for giver in givers if all_fit else sorted(givers):
             if giver.room_needed_bytes <= room_bytes:
                 room_bytes -= giver.room_needed_bytes
                 found_bytes += giver.held_bytes
@@ -282,11 +297,13 @@ class _Round:
 
     # What is done
 
-    def _spill_some(self, givers: list[Standing], missing_bytes: int) -> bool:
-        """Spill `givers` until `missing_bytes` come free; whether anybody was."""
+    def _spill_some(self, lease: Standing, older_than: int | None, missing_bytes: int) -> bool:
+        """Spill others for `lease` until `missing_bytes` come free; whether anybody was."""
         some = False
-        while missing_bytes > 0 and (victim := self._rules.policy.victim(givers, missing_bytes)):
-            givers.remove(victim)
+        givers = self._leases.spillable(but_for=lease.number, younger_than=older_than)
+        for victim in list(givers) if missing_bytes > 0 else ():
+            if missing_bytes <= 0:
+                break
             if self._has_room_for(victim):
                 self._spill(victim, f"room for another: {self._rules.policy.name}")
                 missing_bytes -= victim.held_bytes
@@ -295,29 +312,27 @@ class _Round:
 
     def _abort_one(self, reason: str, *, waiting_too: bool) -> None:
         """End one whose memory that frees; failing that, if so asked, the oldest that waits."""
-        charged = [x for x in self._leases.values() if x.charged_bytes and not x.aborting]
+        charged = [x for x in self._leases if x.charged_bytes and not x.aborting]
         awake = [lease for lease in charged if not lease.stalled]
-        givers = [lease.seen_as_parked() for lease in awake or charged]
-        excess_bytes = self._budget.over_limit_bytes(self._pressure)
-        victim = self._rules.policy.victim(givers, excess_bytes)
-        number = victim.number if victim else self._oldest_held() if waiting_too else None
+        victim = self._rules.policy.victim(lease.seen_as_parked() for lease in awake or charged)
+        number = victim.number if victim else self._leases.oldest_held if waiting_too else None
         if number is not None:
             self._abort(self._leases[number], f"{reason}: {self._rules.policy.name}")
 
     def _abort(self, lease: Standing, reason: str) -> None:
         self._decisions.append(Decision(Action.ABORT, lease.number, lease.charged_bytes, reason))
-        self._leases[lease.number] = lease.abort()
+        self._leases.put(lease.abort())
 
     def _let_go(self, lease: Standing, reason: str) -> None:
         self._decisions.append(_go_on(lease, reason))
         self._pressure = self._after(lease)
-        self._leases[lease.number] = lease.go_on()
+        self._leases.put(lease.go_on())
 
     def _park(self, lease: Standing, reason: str) -> None:
         self._decisions.append(Decision(Action.PARK, lease.number, 0, reason))
-        self._leases[lease.number] = lease.park()
+        self._leases.put(lease.park())
 
     def _spill(self, lease: Standing, reason: str) -> None:
         self._decisions.append(Decision(Action.SPILL, lease.number, lease.held_bytes, reason))
         self._room_bytes -= lease.room_needed_bytes
-        self._leases[lease.number] = lease.spill()
+        self._leases.put(lease.spill())

@@ -7,17 +7,17 @@ and whoever calls its methods holds it: `Arbiter` on the host's threads, `Place`
 import threading
 from collections.abc import Callable
 
-from atectl.accounting import Budget
+from atectl.accounting import Budget, Pressure
 from atectl.arbitration.chronicle import Chronicle
 from atectl.arbitration.compiles import Compiles
-from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide, is_calm, missing_for_leases
+from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide_among, is_calm, missing_for_leases
 from atectl.arbitration.measuring import HostUse
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import Seat
 from atectl.arbitration.seats import Seats
 from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Phase, Standing
-from atectl.arbitration.view import Action, Decision, HostView
+from atectl.arbitration.view import Action, Decision, HostState, HostView
 from atectl.arbitration.wording import Abortion, abortion
 
 STALL_S = 0.25
@@ -38,13 +38,15 @@ class Enforcer:
         chronicle: Chronicle,
     ) -> None:
         self.lock = threading.RLock()
-        self.seats = Seats()
+        self.seats = Seats(rules.spill_order)
         self.use = use
         self.disk = disk
         self.chronicle = chronicle
         self.is_guarded = rules.is_guarded
         self.is_calm = True
         """Whether nothing is to be decided until somebody asks for more than fits."""
+        self.wanting_room: set[Seat] = set()
+        """Leases whose spill failed, until the disk has more room."""
         self.drop_idle: Callable[[], None] | None = None
         """Has every store dropped that no lease has."""
         self.compiles = Compiles()
@@ -56,36 +58,61 @@ class Enforcer:
 
     def view(self) -> HostView:
         """The host as it is decided upon, its resident size and disk room as of the last look."""
-        leases = self.seats.seen()
-        ordered_bytes = sum(lease.room_needed_bytes for lease in leases if lease.spilling)
+        state = self._state()
         return HostView(
             budget=self.budget,
             resident_bytes=self.use.resident_bytes,
             baseline_bytes=self.use.baseline_bytes + self.use.idle_bytes,
-            leases=leases,
-            spill_room_bytes=max(self.disk.room_bytes - ordered_bytes, 0),
+            leases=self.seats.seen(),
+            spill_room_bytes=state.spill_room_bytes,
             busy_leases=self._busy_leases,
             compiling_bytes=self.use.compiling_bytes,
+        )
+
+    def _state(self) -> HostState:
+        """The same but for its leases."""
+        use = self.use
+        baseline_bytes = use.baseline_bytes + use.idle_bytes
+        charged_bytes = use.charged_bytes - use.idle_bytes
+        room_bytes = self.disk.room_bytes - self.seats.roster.spilling_bytes
+        return HostState(
+            self.budget,
+            Pressure(use.resident_bytes, baseline_bytes, charged_bytes, use.compiling_bytes),
+            max(room_bytes, 0),
+            self._busy_leases,
         )
 
     def become(self, seat: Seat, standing: Standing) -> None:
         """Have a lease stand otherwise, and count what it is charged for then."""
         changed_bytes = standing.charged_bytes - seat.standing.charged_bytes
         seat.standing = standing
+        self.seats.note(seat)
         self.use.charge(changed_bytes)
 
     def look(self) -> None:
         """Read what the host uses now, and what may still be spilled."""
-        self.use.look(self.seats.tenants)
+        self.use.look(self.seats.tenants())
         self.disk.look()
-        for seat in self.seats.unfinished:
+        for seat in tuple(self.wanting_room):
             seat.note_room(self.disk.room_bytes)
+            self.seats.note(seat)
+            if not seat.room_wanted_bytes:
+                self.wanting_room.discard(seat)
 
     def look_for_sleepers(self, now_s: float) -> None:
         """Find running guests that reach no tick, so that nobody waits for them."""
-        are_asked = [seat.probe(now_s, STALL_S) for seat in self.seats.unfinished]
-        if any(are_asked):
+        is_asked = False
+        for seat in self.seats.unfinished:
+            is_asked = seat.probe(now_s, STALL_S) or is_asked
+            self.seats.note(seat)
+        if is_asked:
             self._tick()
+
+    def hear_of(self, seat: Seat) -> None:
+        """A guest has just shown that it is awake."""
+        if seat.probed_at is not None:
+            seat.hear_of()
+            self.seats.note(seat)
 
     def settle(self) -> None:
         """Decide, and carry that out, until nothing more is decided."""
@@ -93,14 +120,15 @@ class Enforcer:
             return
         self.use.read()
         if self.budget.is_over_limit(self.use.pressure.resident_alone):
-            self.use.look_closely(self.seats.tenants)
+            self.use.look_closely(self.seats.tenants())
         self._make_room_of_idle()
         for _ in range(len(self.seats.unfinished) + 1):
-            host = self.view()
-            decisions = decide(host, self._rules)
+            host = self.view() if self.chronicle.observer else None
+            decisions = decide_among(self.seats.roster, self._state(), self._rules)
             if not decisions:
                 break
-            self.chronicle.decided(host, decisions)
+            if host is not None:
+                self.chronicle.decided(host, decisions)
             for decision in decisions:
                 self._carry_out(decision)
         self.is_calm = is_calm(
@@ -126,7 +154,7 @@ class Enforcer:
         """Before anybody is held, have memory dropped that nobody uses."""
         if not self.use.idle_bytes or self.drop_idle is None:
             return
-        if self.budget.over_soft_bytes(self.use.pressure) + self.seats.asked_bytes > 0:
+        if self.budget.over_soft_bytes(self.use.pressure) + self.seats.roster.asked_bytes > 0:
             self.drop_idle()
             self.use.read()
 

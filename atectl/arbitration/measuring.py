@@ -7,8 +7,10 @@ from atectl.accounting import Budget, Pressure
 from atectl.system import memory as host_memory
 
 _MEASURED_EVERY_S = 0.25
-"""Between two measurements of how much of the guests' memories is resident: the time that one takes
-grows with their size."""
+"""Between two measurements of how much of the guests' memories is resident, at least."""
+
+_MEASURING_SHARE = 0.05
+"""Of the time, at most: what one measurement takes grows with the guests' number and size."""
 
 _NEVER = float("-inf")
 
@@ -34,7 +36,7 @@ class HostUse:
     """
 
     __slots__ = (
-        "_beside_bytes", "_budget", "_clock", "_least_baseline_bytes", "_measured_at",
+        "_beside_bytes", "_budget", "_clock", "_least_baseline_bytes", "_measure_from",
         "_read_resident", "baseline_bytes", "charged_bytes", "compiling_bytes", "idle_bytes",
         "resident_bytes", "room_bytes",
     )  # fmt: skip
@@ -47,7 +49,7 @@ class HostUse:
         self._clock = clock
         self._least_baseline_bytes = 0
         self._beside_bytes = 0  # beside the leases' memories, at the last measurement
-        self._measured_at = _NEVER
+        self._measure_from = _NEVER
         self.baseline_bytes = 0
         """What the process takes beside its leases' memories."""
         self.charged_bytes = 0
@@ -114,7 +116,7 @@ class HostUse:
     def look(self, leases: Iterable[Measurable]) -> None:
         """Read the resident size; from resume on, also measure the baseline now and then."""
         self.read()
-        is_due = self._clock() - self._measured_at >= _MEASURED_EVERY_S
+        is_due = self._clock() >= self._measure_from
         if is_due and not self._budget.is_below_resume(self.pressure):
             self._measure_baseline(leases)
 
@@ -136,11 +138,15 @@ class HostUse:
         measurements counts: guests go on meanwhile, and a spike that has passed must not make
         anybody be aborted.
         """
-        self._measured_at = self._clock()
+        began = self._clock()
         measured = list(leases)
         before = [lease.resident_bytes() for lease in measured]
         resident = self._read_resident()
         after = [lease.resident_bytes() for lease in measured]
+        ended = self._clock()
+        self._measure_from = max(
+            began + _MEASURED_EVERY_S, ended + (ended - began) / _MEASURING_SHARE
+        )
         if resident is None or None in before or None in after:
             return
         of_leases = sum(max(a or 0, b or 0) for a, b in zip(before, after, strict=True))

@@ -29,7 +29,7 @@ class Place:
             if seat.was_refused:
                 return False  # it is on its way out
             if seat.probed_at is not None:
-                seat.hear_of()
+                enforcer.hear_of(seat)
             if enforcer.chronicle.observer is not None:
                 enforcer.chronicle.asked(seat, added_bytes)
             if not enforcer.is_guarded or is_granted_at_once(
@@ -49,7 +49,7 @@ class Place:
     def checkpoint(self) -> None:
         """To be called at an epoch tick; the thread is held here if the lease was told to park."""
         with self._enforcer.lock:
-            self.seat.hear_of()
+            self._enforcer.hear_of(self.seat)
             if self.seat.standing.parking:
                 self._enforcer.become(self.seat, self.seat.standing.reach_tick())
                 self._hold()
@@ -76,6 +76,7 @@ class Place:
     def wake(self) -> None:
         """Have the lease see at once that it is to end."""
         with self._enforcer.lock:
+            self._enforcer.seats.note(self.seat)
             self.seat.wake()
 
     # Under the lock, on the guest's thread
@@ -114,6 +115,7 @@ class Place:
             enforcer.become(seat, seat.standing.spill_failed(stored_bytes))
             needed_bytes = max(seat.standing.room_needed_bytes, 1)
             seat.room_wanted_bytes = enforcer.disk.room_bytes + needed_bytes
+            enforcer.wanting_room.add(seat)
             enforcer.disk.failure = failure
         came_of_it = "spilled" if failure is None else f"{FAILED}: {failure}"
         pressure = enforcer.use.pressure

@@ -1,8 +1,9 @@
 """Whom to take memory from, and what an arbiter may do: policies and back-pressure by name."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
+from atectl.arbitration.roster import Order
 from atectl.arbitration.standing import Phase, Standing
 
 NO_BACKPRESSURE = "none"
@@ -11,62 +12,38 @@ SPILL = "spill"
 PARK_AND_SPILL = "both"
 
 
-class Policy(Protocol):
-    """Whom to take something from. Picked by name at run time."""
+class Policy(NamedTuple):
+    """Whom to take something from: whoever comes first in an order."""
 
-    @property
-    def name(self) -> str: ...
+    name: str
+    order: Order | None
+    """Those that run can be parked, the others are parked already; None takes from nobody."""
+    takes_first_running: bool = False
+    """Whether the first that runs, in the order of registration, comes before all others."""
 
-    def victim(self, leases: Sequence[Standing], pressure_bytes: int) -> Standing | None:
-        """The one of `leases`, in the order of registration, that is to give; None for nobody.
-
-        Those that run can be parked, the others are parked already. `pressure_bytes` is how far
-        the host is past the gate that tripped.
-        """
-        ...
-
-
-class Nobody:
-    """Takes nothing from anybody."""
-
-    name = "none"
-
-    def victim(self, leases: Sequence[Standing], pressure_bytes: int) -> Standing | None:
-        return None
+    def victim(self, leases: Iterable[Standing]) -> Standing | None:
+        """The one of `leases` that is to give; None for nobody."""
+        return None if self.order is None else min(leases, key=self.order, default=None)
 
 
-class Largest:
+def _largest(lease: Standing) -> tuple[int, ...]:
     """The lease that holds most; of equals the newest."""
-
-    name = "largest"
-
-    def victim(self, leases: Sequence[Standing], pressure_bytes: int) -> Standing | None:
-        return max(leases, key=lambda lease: (lease.held_bytes, lease.number), default=None)
+    return (-lease.held_bytes, -lease.number)
 
 
-class LowestPriority:
+def _lowest_priority(lease: Standing) -> tuple[int, ...]:
     """The lease of the lowest priority, then the one that holds most; of equals the oldest."""
-
-    name = "priority"
-
-    def victim(self, leases: Sequence[Standing], pressure_bytes: int) -> Standing | None:
-        return min(
-            leases,
-            key=lambda lease: (lease.priority, -lease.held_bytes, lease.number),
-            default=None,
-        )
+    return (lease.priority, -lease.held_bytes, lease.number)
 
 
-class ParkFirst:
-    """The first lease that runs; if all are parked, the one that the inner policy takes."""
+def _park_first(name: str, order_of_parked: Order) -> Policy:
+    """The first lease that runs; if all are parked, the one that comes first in another order."""
 
-    def __init__(self, inner: Policy) -> None:
-        self.inner = inner
-        self.name = f"park-first:{inner.name}"
+    def order(lease: Standing) -> tuple[int, ...]:
+        is_running = lease.phase is Phase.RUNNING
+        return (0, lease.number) if is_running else (1, *order_of_parked(lease))
 
-    def victim(self, leases: Sequence[Standing], pressure_bytes: int) -> Standing | None:
-        running = (lease for lease in leases if lease.phase is Phase.RUNNING)
-        return next(running, None) or self.inner.victim(leases, pressure_bytes)
+    return Policy(f"park-first:{name}", order, takes_first_running=True)
 
 
 class Rules(NamedTuple):
@@ -80,6 +57,11 @@ class Rules(NamedTuple):
     def is_guarded(self) -> bool:
         """Whether leases are held back under pressure at all."""
         return self.parks or self.spills
+
+    @property
+    def spill_order(self) -> Order | None:
+        """In which order leases are spilled; None if none ever is."""
+        return self.policy.order if self.spills else None
 
 
 class _Backpressure(NamedTuple):
@@ -105,12 +87,14 @@ BACKPRESSURES = tuple(_BACKPRESSURES)
 """
 
 _POLICIES: dict[str, Callable[[str], Policy]] = {
-    "largest": lambda _: Largest(),
-    "priority": lambda _: LowestPriority(),
-    "park-first": lambda backpressure: ParkFirst(
-        Largest() if backpressure == PARK_AND_SPILL else LowestPriority()
+    "largest": lambda _: Policy("largest", _largest),
+    "priority": lambda _: Policy("priority", _lowest_priority),
+    "park-first": lambda backpressure: (
+        _park_first("largest", _largest)
+        if backpressure == PARK_AND_SPILL
+        else _park_first("priority", _lowest_priority)
     ),
-    "none": lambda _: Nobody(),
+    "none": lambda _: Policy("none", None),
 }
 """Each policy by its name, made for a back-pressure. A policy that is added here is all there is
 to add: options, budget files, completions and traces take their choices from this table."""

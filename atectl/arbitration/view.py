@@ -22,6 +22,16 @@ class Action(StrEnum):
     """End it: reason `arbiter`, exit status 137."""
 
 
+class HostState(NamedTuple):
+    """The host at one moment, but for its leases."""
+
+    budget: Budget
+    pressure: Pressure
+    spill_room_bytes: int
+    """What the spill disk and its cap still take, beyond what is being written now."""
+    busy_leases: int
+
+
 class HostView(NamedTuple):
     """The host at one moment."""
 
@@ -51,6 +61,10 @@ class HostView(NamedTuple):
         return Pressure(
             self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
         )
+
+    @property
+    def state(self) -> HostState:
+        return HostState(self.budget, self.pressure, self.spill_room_bytes, self.busy_leases)
 
 
 class Decision(NamedTuple):

@@ -55,7 +55,9 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *batch.headline(atectl, environment),
             *batch.never_tripped(atectl, environment, folder),
             *batch.many_jobs(atectl, environment, folder),
+            *batch.many_at_once(atectl, environment, folder),
             *arbitration.growths(),
+            *arbitration.decisions(),
             *arbitration.spilling(folder),
         ],
         "Loading, `atectl load` / everything held": lambda: [

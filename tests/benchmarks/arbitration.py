@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 import wasmtime
 
-from atectl.accounting import Budget, Ledger, Meter, Principal, Quota
+from atectl.accounting import Budget, Ledger, Meter, Pressure, Principal, Quota
 from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.deciding import decide_among
 from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
+from atectl.arbitration.roster import Roster
+from atectl.arbitration.standing import Standing
+from atectl.arbitration.view import Action, HostState
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.spill.area import SpillArea
@@ -23,6 +27,7 @@ from tests.benchmarks.measuring import Row, seconds
 LEASES = 100
 GROWTHS = 20_000
 ROUNDS = 7
+HELD, DECISIONS = 4_000, 500
 SPILLED_BYTES = 256 << 20
 _SPILL_ROUNDS = 5
 
@@ -85,6 +90,45 @@ def _each_growth_us(places: Sequence[Place]) -> float:
         return time.perf_counter() - began
 
     return median(grow() for _ in range(ROUNDS)) / GROWTHS * 1e6
+
+
+def decisions() -> list[Row]:
+    """Microseconds of one decision, with few and with many leases that wait for room."""
+    few_us, many_us = (_each_decision_us(count) for count in (HELD // 40, HELD))
+    detail = f"{few_us:.0f} µs with {HELD // 40}"
+    return [Row(f"a decision while {HELD:,} leases are held", many_us, " µs", 200, detail)]
+
+
+def _each_decision_us(held: int) -> float:
+    """A lease ends and another that waited goes on, one begins and has to wait."""
+    budget = Budget(held << 20)
+    of_rules = rules("both")
+    leases = Roster(order=of_rules.spill_order)
+    granted = leave = 0
+    for number in range(1, 2 * held + 1):
+        leases.put(Standing(number, 0, 1 << 20))
+        if granted < budget.soft_bytes:
+            granted += 1 << 20
+            leave = leave or number
+        else:
+            leases.put(Standing(number, 0, 0).ask(1 << 20).park())
+
+    def decide(number: int) -> None:
+        nonlocal granted, leave
+        leases.put(Standing(number, 0, 0).ask(1 << 20))
+        for free_bytes in (0, 1 << 20):
+            granted -= free_bytes
+            state = HostState(budget, Pressure(None, 0, granted), 1 << 50, 2)
+            for made in decide_among(leases, state, of_rules):
+                granted += made.bytes if made.action is Action.GRANT else 0
+            if not free_bytes:
+                leases.remove(leave)
+                leave += 1
+
+    began = time.perf_counter()
+    for number in range(2 * held + 1, 2 * held + 1 + DECISIONS):
+        decide(number)
+    return (time.perf_counter() - began) / (2 * DECISIONS) * 1e6
 
 
 class _Spilled(NamedTuple):

@@ -12,7 +12,21 @@ PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
 FEW_JOBS, MANY_JOBS = 1_000, 10_000
 RUNS = 5
 CALM_RUNS = 11  # two hundredths are to be told apart
+FEW_AT_ONCE, MANY_AT_ONCE = 100, 1_000
 HEADLINE = Path(__file__).resolve().parents[2] / "fixtures" / "budgets" / "headline.toml"
+
+# Twelve growths of 512 KiB, with a sleep of 10 ms after each.
+_STEPS = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $step i32)
+    (i64.store (i32.const 24) (i64.const 10000000))
+    (loop $next
+      (drop (memory.grow (i32.const 8)))
+      (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+      (local.set $step (i32.add (local.get $step) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $step) (i32.const 12))))))"""
 
 
 def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
@@ -121,6 +135,32 @@ def many_jobs(atectl: str, environment: Mapping[str, str], folder: Path) -> list
             " ms",
             None,
             f"{more.wall_s:.1f} s together",
+        ),
+    ]
+
+
+def many_at_once(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """The same jobs, whose memory is many times the limit, with more of them begun at once."""
+    capsule = folder / "steps.wat"
+    capsule.write_text(_STEPS)
+    jobs = _write_jobs(folder / "steps.jsonl", [str(capsule)], MANY_AT_ONCE)
+    few, many = in_turn(
+        [
+            _batch(atectl, jobs, "--limit", "512MiB", "--jobs", str(count))
+            for count in (FEW_AT_ONCE, MANY_AT_ONCE)
+        ],
+        environment,
+        3,
+    )
+    what = f"{MANY_AT_ONCE:,} leases at once / {FEW_AT_ONCE}"
+    return [
+        _ratio(f"{what}: wall", many, few, 1.5),
+        Row(
+            f"{what}: CPU",
+            many.cpu_s / few.cpu_s,
+            "×",
+            1.5,
+            f"{many.cpu_s * 1000:.0f} ms / {few.cpu_s * 1000:.0f} ms",
         ),
     ]
 

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 
 class ProcessFigures(NamedTuple):
-    """One finished process: wall seconds, and its peak resident size in bytes."""
+    """One finished process: seconds of wall and of CPU, and its peak resident size in bytes."""
 
     wall_s: float
+    cpu_s: float
     resident_bytes: int
 
 
@@ -40,7 +41,9 @@ pid = os.posix_spawn(
 )
 _, status, usage = os.wait4(pid, 0)
 wall_s = time.perf_counter() - began
-os.write(report, f"{os.waitstatus_to_exitcode(status)} {wall_s} {usage.ru_maxrss}".encode())
+cpu_s = usage.ru_utime + usage.ru_stime
+figures = os.waitstatus_to_exitcode(status), wall_s, cpu_s, usage.ru_maxrss
+os.write(report, " ".join(map(str, figures)).encode())
 """
 
 
@@ -60,10 +63,10 @@ def run_once(command: Sequence[str], environment: Mapping[str, str]) -> ProcessF
         text=True,
         check=True,
     )
-    status, wall_s, resident_kib = launched.stdout.split()
+    status, wall_s, cpu_s, resident_kib = launched.stdout.split()
     if status != "0":
         raise RuntimeError(f"{command} ended with status {status}")
-    return ProcessFigures(float(wall_s), int(resident_kib) * 1024)
+    return ProcessFigures(float(wall_s), float(cpu_s), int(resident_kib) * 1024)
 
 
 def in_turn(
@@ -77,7 +80,11 @@ def in_turn(
         for place, command in enumerate(commands):
             figures[place].append(run_once(command, environment))
     return [
-        ProcessFigures(median(f.wall_s for f in each), int(median(f.resident_bytes for f in each)))
+        ProcessFigures(
+            median(f.wall_s for f in each),
+            median(f.cpu_s for f in each),
+            int(median(f.resident_bytes for f in each)),
+        )
         for each in figures
     ]
 

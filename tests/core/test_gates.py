@@ -58,6 +58,7 @@ def all_is_summed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         Pressure, "total_bytes", property(lambda self: (self.resident_bytes or 0) + sum(self[1:]))
     )
+    monkeypatch.setattr(Pressure, "granted_alone", property(lambda self: self))
 
 
 # Deciding

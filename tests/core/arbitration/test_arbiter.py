@@ -368,7 +368,7 @@ def test_a_growth_that_fits_is_granted_at_once_while_others_are_held(host: Host)
     growth = Growth(waits, 20)
     waits.until_held()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("atectl.arbitration.enforcer.decide", nothing_to_decide)
+        patch.setattr("atectl.arbitration.enforcer.decide_among", nothing_to_decide)
         assert grows.grow(10)
     grows.leave()
     assert growth.end()

@@ -11,6 +11,7 @@ from atectl.arbitration.policies import Rules, rules
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision, HostView
 from tests.support.any_rules import any_rules, choosing_rules, guarded_rules
+from tests.support.plain_deciding import decide_plainly
 
 BUDGET = Budget(1000)  # soft 800, resume 700
 BASELINE = 100
@@ -361,6 +362,13 @@ def carried_out(view: HostView, decisions: Sequence[Decision]) -> HostView:
 @given(host_views, any_rules)
 def test_the_same_view_is_decided_the_same(view: HostView, rules: Rules) -> None:
     assert decide(view, rules) == decide(view, rules)
+
+
+@given(host_views, any_rules)
+def test_what_is_decided_is_what_a_look_at_every_lease_would_decide(
+    view: HostView, rules: Rules
+) -> None:
+    assert decide(view, rules) == decide_plainly(view, rules)
 
 
 @given(host_views, any_rules)

@@ -149,5 +149,6 @@ def test_a_look_lets_a_failed_spill_be_tried_again_once_the_disk_has_room(table:
     failed = seat.standing.ask(MIB).park().spill().spill_failed(0)
     table.enforcer.become(seat, failed)
     seat.room_wanted_bytes = 1
+    table.enforcer.wanting_room.add(seat)
     table.enforcer.look()
     assert seat.standing.can_be_spilled

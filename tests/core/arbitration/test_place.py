@@ -107,14 +107,14 @@ def test_a_guest_that_grows_or_ticks_shows_that_it_is_awake(table: Table) -> Non
 def test_a_lease_that_ends_holds_nothing_but_what_its_store_keeps(table: Table) -> None:
     place = table.place(1, 50)
     place.leave(20 * MIB)
-    assert table.enforcer.seats.unfinished == ()
+    assert not table.enforcer.seats.unfinished
     assert (table.charged_mib, table.enforcer.use.idle_bytes) == (20, 20 * MIB)
 
 
 def test_a_lease_that_is_abandoned_stays_charged_until_its_guest_leaves(table: Table) -> None:
     place = table.place(1, 50)
     place.abandon()
-    assert table.enforcer.seats.unfinished == ()
+    assert not table.enforcer.seats.unfinished
     assert table.charged_mib == 50
     place.leave()
     assert table.charged_mib == 0

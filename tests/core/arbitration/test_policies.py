@@ -15,7 +15,7 @@ def parked(number: int, held: int, priority: int = 0) -> Standing:
 
 
 def victim(policy: str, *leases: Standing, backpressure: str = "both") -> int | None:
-    found = rules(backpressure, policy).policy.victim(leases, 1)
+    found = rules(backpressure, policy).policy.victim(leases)
     return None if found is None else found.number
 
 
