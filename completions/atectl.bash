@@ -136,6 +136,9 @@ _atectl_grammar() {
             '--spill-cap=nothing'
             '--jobs=nothing'
             '-j=nothing'
+            '--max-capsule=nothing'
+            '--compile-mem=nothing'
+            '--compile-deadline=nothing'
             '--output=choices table json'
             '-o=choices table json'
         )

@@ -109,6 +109,9 @@ set -g __atectl_valued \
     'budget check --spill-cap' \
     'budget check --jobs' \
     'budget check -j' \
+    'budget check --max-capsule' \
+    'budget check --compile-mem' \
+    'budget check --compile-deadline' \
     'budget check --output' \
     'budget check -o' \
     'budget plan --ledger' \
@@ -505,6 +508,9 @@ complete -c atectl -n '__atectl_at "budget check"' -l policy -r -f -a 'largest p
 complete -c atectl -n '__atectl_at "budget check"' -l spill-dir -r -f -a '(__atectl_folders)' -d 'Where memory is spilled, on a real disk'
 complete -c atectl -n '__atectl_at "budget check"' -l spill-cap -r -f -d 'Maximum to spill'
 complete -c atectl -n '__atectl_at "budget check"' -l jobs -s j -r -f -d 'How many jobs run at once'
+complete -c atectl -n '__atectl_at "budget check"' -l max-capsule -r -f -d 'Largest capsule that is taken'
+complete -c atectl -n '__atectl_at "budget check"' -l compile-mem -r -f -d 'Most memory to compile one'
+complete -c atectl -n '__atectl_at "budget check"' -l compile-deadline -r -f -d 'Longest time to compile one'
 complete -c atectl -n '__atectl_at "budget check"' -l strict -d 'Fail for warnings too'
 complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'

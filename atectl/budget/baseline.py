@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl.budget.errors import BaselineUnmeasured
+from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.ledger_store.records import LOST, SPILLED, LeaseRecord
 from atectl.system.apart import Apart, ApartFailed
 from atectl.system.memory import resident_bytes
@@ -132,17 +133,21 @@ def measure(
     samples: Iterable[Sample],
     *,
     program: Iterable[str] = (),
+    compiling: CompileLimits = DEFAULT_LIMITS,
     timeout_s: float = TIMEOUT_S,
     start_s: float = START_S,
 ) -> Baseline:
     """The resident bytes of a host that has instantiated each of `samples` and has run none.
 
+    What is not in the cache is compiled by processes that have ended before anything is measured.
+
     Args:
         program: the names of other modules that the host has imported.
+        compiling: what a capsule may cost that is not in the cache.
         timeout_s: how long measuring may take.
         start_s: how long each capsule may take to be instantiated.
     """
-    asked = {"program": list(program), "start_s": start_s}
+    asked = {"program": list(program), "start_s": start_s, "compiling": list(compiling)}
     wanted = list(samples)
     try:
         answer = _ask_child({**asked, "capsules": _told(wanted)}, timeout_s)

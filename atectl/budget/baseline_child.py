@@ -19,6 +19,7 @@ from atectl import config
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
+from atectl.capsule.limits import CompileLimits
 from atectl.capsule.loading import Capsule, load
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
@@ -45,7 +46,7 @@ def main() -> None:
     asked = json.load(sys.stdin)
     for module in asked["program"]:
         import_module(module)
-    with Compiler(Engine()) as compiler:
+    with Compiler(Engine(), CompileLimits(*asked["compiling"])) as compiler:
         compiler.prepare()  # before there is another thread
         answer = _answer(_Host(compiler, asked["start_s"]), asked["capsules"])
     json.dump(answer, sys.stdout)
@@ -63,7 +64,7 @@ def _answer(host: "_Host", capsules: list[list[Any]]) -> dict[str, Any]:
             is_certain = not isinstance(error, DeadlinePassed)
             refusals.append([path, error.code, str(error), error.remedy, is_certain])
     return {
-        "resident_bytes": resident_bytes(),
+        "resident_bytes": host.resident_bytes(),
         "instantiated": len(host.stores),
         "refusals": refusals,
     }
@@ -77,9 +78,18 @@ class _Host:
         self._start_s = start_s
         self._engine = compiler.engine
         self._compiler = compiler
+        self._forker_bytes = compiler.private_bytes()
         self._cache: ArtifactCache | None = None
         with suppress(CacheUnusable):
             self._cache = ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
+
+    def resident_bytes(self) -> int | None:
+        """What this process holds now, and what that which forks compilers did not share at first.
+
+        A host, too, measures its baseline before anything is compiled.
+        """
+        held = resident_bytes()
+        return None if held is None else held + self._forker_bytes
 
     def try_out(self, path: Path, least_mem_bytes: int, max_mem_bytes: int) -> None:
         """Load a capsule, check that it starts under its smallest quota, and keep an instance.

@@ -6,6 +6,9 @@ DEFAULT_MAX_CAPSULE_BYTES = 256 << 20
 DEFAULT_COMPILE_MEMORY_BYTES = 1 << 30
 DEFAULT_COMPILE_DEADLINE_S = 60.0
 
+_LEAST_MEMORY_BYTES = 8 << 20
+"""The default where the host's limit leaves less, so that small capsules can be judged at all."""
+
 
 class CompileLimits(NamedTuple):
     """The bounds on reading and compiling one capsule.
@@ -33,7 +36,9 @@ class CompileLimits(NamedTuple):
         if host_limit_bytes is None:
             host_limit_bytes = tightest(ceilings()).size_bytes or DEFAULT_COMPILE_MEMORY_BYTES
         left = host_limit_bytes - (resident_bytes() or 0)
-        return self._replace(memory_bytes=max(1, min(DEFAULT_COMPILE_MEMORY_BYTES, left)))
+        return self._replace(
+            memory_bytes=max(_LEAST_MEMORY_BYTES, min(DEFAULT_COMPILE_MEMORY_BYTES, left))
+        )
 
 
 DEFAULT_LIMITS = CompileLimits()

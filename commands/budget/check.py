@@ -10,6 +10,7 @@ import typer
 from atectl.errors import UsageError
 from atectl.units import parse_size
 
+from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
 from ..options.signature import with_option_groups
 from ..options.single import LedgerOption, OutputOption
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from atectl.budget.baseline import Baseline
     from atectl.budget.check import BudgetCheck
     from atectl.budget.file import BudgetFile
+    from atectl.capsule.limits import CompileLimits
     from atectl.ledger_store.records import LeaseRecord
 
 STDIN = "-"
@@ -63,6 +65,7 @@ def check(
     ledger: LedgerOption = None,
     *,
     host: HostOptions,
+    compiling: CompileOptions,
     strict: Annotated[bool, typer.Option("--strict", help="Fail for warnings too.")] = False,
     output: OutputOption = Output.table,
 ) -> None:
@@ -70,7 +73,7 @@ def check(
     if pid is not None and baseline is not None:
         raise UsageError("--pid and --baseline both set the baseline", remedy="pass one of them")
     stated_bytes = None if baseline is None else parse_size(baseline)
-    checked = _checked(file, host, _Told(pid, ledger, stated_bytes))
+    checked = _checked(file, host, _Told(pid, ledger, stated_bytes), compile_limits(compiling))
     if output is Output.json:
         from atectl.budget.results import check_report
 
@@ -91,14 +94,17 @@ class _Told(NamedTuple):
     size_bytes: int | None
 
 
-def _checked(file: Path, options: HostOptions, told: _Told) -> "BudgetCheck":
+def _checked(
+    file: Path, options: HostOptions, told: _Told, compiling: "CompileLimits"
+) -> "BudgetCheck":
     from atectl.budget.check import check_budget
 
     from ..options.host import settle
 
     budget = _read(file)
     host = settle(budget.host, options)
-    return check_budget(budget, host, _baseline(budget, told))
+    limits = compiling.settled(host.budget().limit_bytes)
+    return check_budget(budget, host, _baseline(budget, told, limits))
 
 
 def _read(file: Path) -> "BudgetFile":
@@ -116,7 +122,7 @@ def _read(file: Path) -> "BudgetFile":
         raise BadBudgetFile(f"{place}: {error}") from None
 
 
-def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":
+def _baseline(budget: "BudgetFile", told: _Told, compiling: "CompileLimits") -> "Baseline":
     """The baseline, as the command line asks for it, and which of the capsules cannot start."""
     from atectl.budget import baseline
     from atectl.budget.check import samples
@@ -132,7 +138,8 @@ def _baseline(budget: "BudgetFile", told: _Told) -> "Baseline":
     if known is not None and told.pid is None and not asked:
         return known
     measured = while_user_waits(
-        "measuring the baseline", lambda: baseline.measure(asked, program=HOST_PROGRAM)
+        "measuring the baseline",
+        lambda: baseline.measure(asked, program=HOST_PROGRAM, compiling=compiling),
     )
     if known is None:
         return measured

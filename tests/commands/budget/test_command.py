@@ -14,6 +14,7 @@ import pytest
 
 from atectl.ledger_store.opening import open_for_writing
 from tests.conftest import CAPSULES, ROOT
+from tests.support.bombs import merge_bomb
 from tests.support.lease_records import finish
 from tests.support.ledger_records import MIB, just_now, lease
 from tests.support.memory_group import memory_group
@@ -510,3 +511,17 @@ def test_an_empty_ledger_is_no_reason_to_write_a_budget(tmp_path: Path) -> None:
     shown = atectl("budget", "plan", "--write", path)
     assert not path.exists()
     assert shown.stderr.startswith("the ledger has no lease yet")
+
+
+def test_check_takes_the_bounds_on_loading(tmp_path: Path) -> None:
+    bomb = tmp_path / "bomb.wat"
+    bomb.write_text(merge_bomb(400, 400))
+    budget = tmp_path / "budget.toml"
+    budget.write_text(f'[host]\nlimit = "1GiB"\n[[capsule]]\npath = "{bomb}"\n')
+    for options, code in (
+        (("--compile-mem", "64MiB"), "E210"),
+        (("--compile-deadline", "100ms"), "E211"),
+        (("--max-capsule", "1KiB"), "E209"),
+    ):
+        checked = atectl("budget", "check", budget, *options, "-o", "json")
+        assert code in {each["code"] for each in json.loads(checked.stdout)["findings"]}

@@ -24,11 +24,13 @@ from atectl.budget.baseline import (
 from atectl.budget.baseline_child import _Host
 from atectl.budget.errors import BaselineUnmeasured
 from atectl.capsule.compiler import Compiler
+from atectl.capsule.limits import CompileLimits
 from atectl.engine.metered import Engine
 from atectl.errors import DeadlinePassed
 from atectl.ledger_store.records import LOST, PARKED, SPILLED, LeaseRecord
 from atectl.system.apart import Apart
 from tests.conftest import CAPSULES
+from tests.support.bombs import merge_bomb
 from tests.support.ledger_records import HOST, lease
 from tests.support.processes import computing_child, is_alive
 from tests.support.waiting import wait_until
@@ -84,6 +86,16 @@ def test_what_compiling_takes_does_not_count(tmp_path: Path) -> None:
     assert first is not None
     assert again is not None
     assert abs(first - again) < 4 * MIB
+
+
+def test_a_capsule_may_cost_no_more_than_is_said(tmp_path: Path) -> None:
+    one = capsule(tmp_path, merge_bomb(400, 400))
+    limits = CompileLimits(memory_bytes=64 * MIB)
+    baseline, without = measure([one], compiling=limits), measure(())
+    assert [refusal.code for refusal in baseline.refusals] == ["E210"]
+    assert baseline.resident_bytes is not None
+    assert without.resident_bytes is not None
+    assert abs(baseline.resident_bytes - without.resident_bytes) < 4 * MIB
 
 
 def test_no_capsule_is_run(tmp_path: Path) -> None:
