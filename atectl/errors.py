@@ -375,6 +375,14 @@ class AbortedByArbiter(LeaseError):
     default_remedy = "raise --limit, allow spilling with --backpressure both, or lower the quota"
 
 
+class NotStarted(AtectlError):
+    """A signal came before the guest was started."""
+
+    code = "E307"
+    example = "Ctrl-C while atectl run --report report.json compiles a large capsule"
+    default_remedy = "run it again"
+
+
 class StreamUnusable(AtectlError):
     """A file that a job's stdin, stdout or stderr should be cannot be opened."""
 

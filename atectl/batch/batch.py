@@ -8,6 +8,7 @@ import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from typing import Self
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.intake import Intake
 from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
+from atectl.batch.job_files import JobFiles
 from atectl.batch.overview import BatchOverview, lease_row
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
@@ -90,6 +92,7 @@ class Batch:
         self._closing = threading.Event()
         self._results = ResultQueue(self._closing)
         self._intake = Intake(settings.jobs, self._closing, on_last=self._results.wake)
+        self._files = JobFiles(settings.reserved)
         self._runs: dict[int, JobRun] = {}
         self._lock = threading.Lock()
         self._ending: str | None = None
@@ -281,7 +284,9 @@ class Batch:
 
     def _lease(self, run: JobRun) -> Lease:
         job = run.job
-        streams = Streams(*(None if path is None else str(path) for path in job[-3:]))
+        files = [None if path is None else str(path) for path in job[-3:]]
+        check = partial(self._files.check, job.job, job.capsule)
+        streams = Streams(files[0], files[1], files[2], check)
         terms = job.terms._replace(wasi=job.terms.wasi._replace(streams=streams))
         pool = self._pool if self._settings.pool else None
         tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
@@ -298,6 +303,7 @@ class Batch:
             if self._runs.pop(run.job.job, None) is None:
                 return False
         self._intake.end(run.job.job)
+        self._files.forget(run.job.job)
         result = run.result(outcome)
         if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
             self._intake.stop()

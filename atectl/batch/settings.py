@@ -1,11 +1,13 @@
 """How a batch runs."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from atectl.accounting import Budget
 from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.policies import Rules
+from atectl.system.identity import Identity
 
 
 class BatchSettings(NamedTuple):
@@ -13,7 +15,8 @@ class BatchSettings(NamedTuple):
 
     `spill_dir` and `spill_cap_bytes` matter only if the rules spill; None is no cap. `pool` is how
     many idle stores are kept for each reactor and principal; 0 keeps none. With `fails_fast` no job
-    starts after one that did not end by itself with status 0.
+    starts after one that did not end by itself with status 0. `reserved` has the files of the batch
+    itself, which no job may open as a stream, and what each is.
     """
 
     jobs: int
@@ -24,3 +27,4 @@ class BatchSettings(NamedTuple):
     pool: int = 0
     observer: Observer | None = None
     fails_fast: bool = False
+    reserved: Mapping[Identity, str] = {}

@@ -60,7 +60,7 @@ class BudgetUnwritable(AtectlError):
 
 
 class BadJob(UsageError):
-    """A job of a batch cannot be used: something in its line or table is wrong or missing."""
+    """A job of a batch cannot be used, or a file that is to be written is in use otherwise."""
 
     code = "E330"
     example = """echo '{"capsul": "hello.wasm"}' | atectl batch -"""

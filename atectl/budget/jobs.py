@@ -8,6 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -270,7 +271,11 @@ def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str
 
 
 def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
-    return parse_folders(_from_folder(each, defaults.folder) for each in words.dirs)
+    if not words.dirs:
+        return ()
+    folder = _as_it_is_now(defaults.folder)
+    folders = parse_folders(_from_folder(each, folder) for each in words.dirs)
+    return tuple(each._replace(follows_links=False) for each in folders)
 
 
 def _from_folder(opened: str, folder: Path) -> str:
@@ -283,7 +288,13 @@ def _from_folder(opened: str, folder: Path) -> str:
 
 
 def _path(name: str | None, defaults: JobDefaults) -> Path | None:
-    return None if name is None else defaults.folder / name
+    return None if name is None else _as_it_is_now(defaults.folder) / name
+
+
+@lru_cache
+def _as_it_is_now(folder: Path) -> Path:
+    """Where the jobs' folder really is, before any job has run: a guest may put a link there."""
+    return Path(os.path.realpath(folder))
 
 
 # Readers of the values of keys

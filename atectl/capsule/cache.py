@@ -143,7 +143,13 @@ class ArtifactCache:
         self.close()
 
     def known_source(self, status: os.stat_result) -> "SourceHashes | None":
-        """The hashes of the file with this `status`; None if not known, or if it has changed."""
+        """The hashes of the file with this `status`; None if not known, or if it has changed.
+
+        They are not known of a file that another user can write: through a mapping he could change
+        it without a trace in its status.
+        """
+        if not _is_private(status):
+            return None
         record = self._folder.read_record(_source_name(status))
         if record is None or record.get("identity") != identity_of(status):
             return None
@@ -160,7 +166,7 @@ class ArtifactCache:
             status: of the file before it was read, so that a change since then shows.
             blake3: None if it was not computed.
         """
-        if self._clock_ns() - status.st_ctime_ns < SETTLED_NS:
+        if self._clock_ns() - status.st_ctime_ns < SETTLED_NS or not _is_private(status):
             return
         record = {"identity": identity_of(status), "sha256": sha256}
         if blake3 is not None:
@@ -334,6 +340,11 @@ class ArtifactCache:
             with contextlib.suppress(OSError):
                 self._folder.write_record(key + RECORD, {**record, "identity": identity})
         return True
+
+
+def _is_private(status: os.stat_result) -> bool:
+    """Whether nobody but this user and root can write the file."""
+    return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
 
 
 def _key(sha256: str, fingerprint: str) -> str:

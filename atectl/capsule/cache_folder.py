@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -14,6 +15,12 @@ TEMPORARY = ".tmp"
 
 ARTIFACT, RECORD, SOURCE, REFUSAL, NOTE = ".cwasm", ".meta", ".stat", ".refused", ".note"
 """The suffixes of the files of a cache: see `atectl.capsule.cache`."""
+
+_OWN_NAME = (
+    rf"[0-9a-f]{{64}}-[0-9a-f]{{8}}({ARTIFACT}|{RECORD}|{REFUSAL})"
+    rf"|[0-9a-f]+-[0-9a-f]+{SOURCE}|[0-9]+-[0-9a-f]{{16}}{TEMPORARY}"
+)
+"""The names of files that a cache makes; the dots in them stand for any character."""
 
 _MAX_RECORD_BYTES = 16_384
 
@@ -30,7 +37,8 @@ class CacheFolder:
         try:
             self._descriptor = _open_or_make(path)
         except OSError as error:
-            raise CacheUnusable(f"{path}: {error.strerror}") from None
+            why = "it is a link" if path.is_symlink() else error.strerror
+            raise CacheUnusable(f"{path}: {why}") from None
         problem = _problem(os.fstat(self._descriptor))
         if problem is not None:
             self.close()
@@ -120,9 +128,14 @@ class CacheFolder:
         self.write(name, encode(record))
 
     def files(self) -> dict[str, os.stat_result]:
+        """The cache's own files; whatever else is in the folder is nobody's to touch."""
+        # Compiled here: most commands use the cache and never list it.
+        own_name = re.compile(_OWN_NAME)
         found: dict[str, os.stat_result] = {}
         with os.scandir(self._descriptor) as scan:
             for item in scan:
+                if own_name.fullmatch(item.name) is None:
+                    continue
                 with contextlib.suppress(OSError):  # another process may have removed it
                     found[item.name] = item.stat(follow_symlinks=False)
         return found
@@ -167,7 +180,8 @@ class NewFile:
 
 
 def _open_or_make(path: Path) -> int:
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    # Whoever put a link here would choose whose files are removed.
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW
     try:
         return os.open(path, flags)
     except FileNotFoundError:

@@ -1,7 +1,8 @@
 """What a guest may use of the host: arguments, variables, folders. Everything else is denied."""
 
 import os
-from collections.abc import Iterable, Mapping
+import stat
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,6 +18,8 @@ class Folder(NamedTuple):
     host: str
     guest: str
     read_only: bool
+    follows_links: bool = True
+    """Whether links on the way to it are followed, whoever may have made them."""
 
 
 class Streams(NamedTuple):
@@ -28,6 +31,9 @@ class Streams(NamedTuple):
     stdin: str | None = None
     stdout: str | None = None
     stderr: str | None = None
+    check: Callable[[str, str, os.stat_result], None] | None = None
+    """Told of each file before it is written or read: its stream, its path and its status. It
+    raises what keeps the file from being used."""
 
 
 class WasiSettings(NamedTuple):
@@ -132,10 +138,7 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
     else:
         _connect(config, settings.streams)
     for folder in settings.folders:
-        try:
-            config.preopen_dir(folder.host, folder.guest, not folder.read_only)
-        except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
-            raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
+        _preopen(config, folder)
     return config
 
 
@@ -153,25 +156,90 @@ def take_away(store: "Store") -> None:
 def _connect(config: "WasiConfig", streams: Streams) -> None:
     import wasmtime
 
-    for name, path in streams._asdict().items():
+    for name in ("stdin", "stdout", "stderr"):
+        path: str | None = getattr(streams, name)
         if path is None:
             continue
-        if os.path.isdir(path):  # noqa: PTH112 - the engine opens a folder, and fails only later
-            raise StreamUnusable(f"{name}: {path!r} is a folder")
+        descriptor = _stream(name, path)
         try:
-            setattr(config, f"{name}_file", path)
-        except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
-            why = _why_unopened(path, is_read=name == "stdin") or error
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
+                raise StreamUnusable(f"{name}: {path!r} is a folder")
+            if streams.check is not None:
+                streams.check(name, path, status)
+            # By its descriptor: what is at the path by now may be something else.
+            setattr(config, f"{name}_file", f"/proc/self/fd/{descriptor}")
+        except wasmtime.WasmtimeError as error:
+            why = _why_unopened(descriptor, is_read=name == "stdin") or error
             raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
+        finally:
+            os.close(descriptor)
 
 
-def _why_unopened(path: str, *, is_read: bool) -> str | None:
-    """Why the system does not open a file that the engine could not open; None if it does."""
-    flags = os.O_RDONLY if is_read else os.O_WRONLY | os.O_CREAT
+def _stream(name: str, path: str) -> int:
+    """A descriptor of the file for a stream, which is made if it is to be written and not there."""
+    from atectl.system.opening import LinkInTheWay, open_unbent
+
     try:
-        os.close(os.open(path, flags | os.O_NONBLOCK, 0o666))
+        try:
+            return open_unbent(path, os.O_PATH)
+        except FileNotFoundError:
+            if name == "stdin":
+                raise
+        return open_unbent(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK)
+    except LinkInTheWay as error:
+        raise StreamUnusable(
+            f"{name}: {path!r} cannot be opened: {error.strerror}, which a guest may have made",
+            remedy="name the file itself, as no link is followed that a guest can have made",
+        ) from None
     except FileNotFoundError as error:
-        return error.strerror if is_read else "its folder does not exist"
+        why = error.strerror if name == "stdin" else "its folder does not exist"
+        raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
+
+
+def _why_unopened(descriptor: int, *, is_read: bool) -> str | None:
+    """Why the system does not open a file that the engine could not open; None if it does."""
+    flags = os.O_RDONLY if is_read else os.O_WRONLY
+    try:
+        os.close(os.open(f"/proc/self/fd/{descriptor}", flags | os.O_NONBLOCK))
     except OSError as error:
         return error.strerror
     return None
+
+
+def _preopen(config: "WasiConfig", folder: Folder) -> None:
+    """Open a folder to the guest.
+
+    Raises:
+        BadFolder: it cannot be opened (exit 2).
+    """
+    import wasmtime
+
+    descriptor = None if folder.follows_links else _folder_itself(folder.host)
+    host = folder.host if descriptor is None else f"/proc/self/fd/{descriptor}"
+    try:
+        config.preopen_dir(host, folder.guest, not folder.read_only)
+    except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
+        raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _folder_itself(path: str) -> int:
+    """A descriptor of the folder at `path`, to which no doubtful link leads."""
+    from atectl.system.opening import LinkInTheWay, open_unbent
+
+    try:
+        return open_unbent(path, os.O_PATH | os.O_DIRECTORY)
+    except LinkInTheWay as error:
+        raise BadFolder(
+            f"{path!r} cannot be opened: {error.strerror}, which a guest may have made",
+            remedy="name the folder itself, as no link is followed that a guest can have made",
+        ) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise BadFolder(f"{path!r} cannot be opened: {why}") from None

@@ -218,16 +218,30 @@ def run_report(
 
 
 def refusal_report(
-    error: AtectlError, principal: str, capsule: str, quota: Quota, label: str
+    error: AtectlError,
+    principal: str,
+    capsule: str,
+    quota: Quota,
+    label: str,
+    ending: tuple[str, int] | None = None,
 ) -> RefusalReport:
-    """The report of a capsule that was never started, because of `error`."""
-    reason = REFUSED if error.exit_status in _STATUSES_OF_REFUSAL else FAILED
-    if isinstance(error, DeadlinePassed):
-        reason = DEADLINE
+    """The report of a capsule that was never started.
+
+    Args:
+        error: why.
+        ending: the reason and the exit status of a signal that came before; None without one.
+    """
+    reason, status = ending or (_reason_of_refusal(error), error.exit_status)
     return RefusalReport(
-        ending=Ending(reason, error.exit_status, principal, capsule, quota.memory_bytes),
+        ending=Ending(reason, status, principal, capsule, quota.memory_bytes),
         label=label,
         use=NO_USE,
         loading=loading_of(None, error),
         error=facts_of(error),
     )
+
+
+def _reason_of_refusal(error: AtectlError) -> str:
+    if isinstance(error, DeadlinePassed):
+        return DEADLINE
+    return REFUSED if error.exit_status in _STATUSES_OF_REFUSAL else FAILED

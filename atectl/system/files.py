@@ -1,8 +1,95 @@
-"""Files that are written completely or not at all."""
+"""Files that are written completely or not at all, where they were to be before anything ran."""
 
+import errno
 import os
 import stat
 from pathlib import Path
+
+from atectl.system.opening import LinkInTheWay, open_unbent
+
+
+class OutputPlace:
+    """Where one file is to be written later.
+
+    Its folder is opened now, and what is at the path is looked at now: a guest that can write there
+    may put something else in its place, which is then replaced and never followed.
+
+    Raises:
+        LinkInTheWay: the path leads through a link that a guest may have made.
+        OSError: its folder cannot be opened or written, or it is a folder itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._mode: int | None = None
+        self._folder = self._special = -1
+        try:
+            found = open_unbent(str(path), os.O_PATH)
+        except FileNotFoundError:
+            self._open_folder()
+            return
+        status = os.fstat(found)
+        if stat.S_ISREG(status.st_mode):
+            os.close(found)
+            self._mode = stat.S_IMODE(status.st_mode)
+            self._open_folder()
+        else:
+            self._special = found
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if is_folder or not os.access(f"/proc/self/fd/{found}", os.W_OK):
+                self.close()
+                reason = errno.EISDIR if is_folder else errno.EACCES
+                raise OSError(reason, os.strerror(reason), str(path))
+
+    def write(self, text: str) -> None:
+        """Write the file completely or not at all; into a pipe or device as far as that goes.
+
+        Raises:
+            OSError: it could not be written; what was there is unchanged.
+        """
+        if self._special >= 0:
+            descriptor = os.open(f"/proc/self/fd/{self._special}", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                _write_all(descriptor, text)
+            finally:
+                os.close(descriptor)
+            return
+        name = f".{self.path.name[:100]}.{os.urandom(8).hex()}.tmp"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(name, flags, 0o666, dir_fd=self._folder)
+        try:
+            if self._mode is not None:
+                os.fchmod(descriptor, self._mode)
+            _write_all(descriptor, text)
+            os.fsync(descriptor)
+            folder = self._folder
+            os.rename(name, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except OSError:
+            os.unlink(name, dir_fd=self._folder)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Give up the place; idempotent."""
+        for descriptor in (self._folder, self._special):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._folder = self._special = -1
+
+    def _open_folder(self) -> None:
+        folder = str(self.path.parent)
+        self._folder = open_unbent(folder, os.O_RDONLY | os.O_DIRECTORY)
+        if not os.access(f"/proc/self/fd/{self._folder}", os.W_OK):
+            self.close()
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+
+def why_unwritable(error: OSError) -> str:
+    """What an error of `OutputPlace` says, as the end of a sentence."""
+    if isinstance(error, LinkInTheWay):
+        return f"{error.strerror}, which a guest may have made: name the file itself"
+    return error.strerror or str(error)
 
 
 def replace_file(path: Path, text: str) -> None:
@@ -11,23 +98,14 @@ def replace_file(path: Path, text: str) -> None:
     Raises:
         OSError: it could not be written; what was there is unchanged.
     """
-    # Few runs write a file; the others should not pay for this import.
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
-        try:
-            file.write(text)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except OSError:
-            Path(file.name).unlink()
-            raise
-
-
-def is_special(path: Path) -> bool:
+    place = OutputPlace(path)
     try:
-        return not stat.S_ISREG(path.stat().st_mode)
-    except OSError:
-        return False
+        place.write(text)
+    finally:
+        place.close()
+
+
+def _write_all(descriptor: int, text: str) -> None:
+    left = memoryview(text.encode())
+    while left:
+        left = left[os.write(descriptor, left) :]

@@ -1,6 +1,7 @@
 """Traces as they are written: one line for each event, to a file."""
 
 import json
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -9,6 +10,8 @@ from atectl.accounting import Pressure
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Decision, HostView
 from atectl.records.as_json import as_json
+from atectl.system.files import why_unwritable
+from atectl.system.opening import open_unbent
 from atectl.trace.errors import TraceUnwritable
 from atectl.trace.events import (
     EVENT_NAMES,
@@ -86,8 +89,9 @@ class TraceWriter:
         self._path = path
         self._failure: OSError | None = None
         try:
-            self._file: TextIO = path.open("w", encoding="utf-8")
-        except OSError as error:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            self._file: TextIO = os.fdopen(open_unbent(str(path), flags), "w", encoding="utf-8")
+        except (OSError, ValueError) as error:
             raise _unwritable(path, error) from None
         self._put(header_line(header))
 
@@ -121,8 +125,9 @@ class TraceWriter:
                 self._failure = error
 
 
-def _unwritable(path: Path, error: OSError) -> TraceUnwritable:
-    return TraceUnwritable(f"{path}: {error.strerror or error}")
+def _unwritable(path: Path, error: OSError | ValueError) -> TraceUnwritable:
+    why = why_unwritable(error) if isinstance(error, OSError) else str(error)
+    return TraceUnwritable(f"{path}: {why}")
 
 
 def header_line(header: Header) -> str:

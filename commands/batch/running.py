@@ -5,11 +5,13 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from atectl.errors import BROKEN_PIPE_STATUS
+from atectl.errors import BROKEN_PIPE_STATUS, AtectlError
 from atectl.inert import inert_line
+from atectl.system.identity import Identity, Place, identities
 from atectl.units import counted, format_duration, parse_duration, show_size
 
-from ..options.host import settle
+from ..options.host import STDIN, settle
+from ..output.files import refuse_clashes
 from ..output.stderr import report_warning
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
@@ -39,12 +41,13 @@ def run_batch(request: BatchRequest) -> int:
     source = open_source(request.source)
     host = settle(source.host, request.options)
     grace_s = _grace_s(request.grace)
+    _refuse_clashes(request, source)
     earlier, tell = _results(request)
     tally = Tally(source.total)
     began = time.monotonic()
     try:
-        with recording(request, host) as observer:
-            batch = _open(request, host, observer)
+        with recording(request, host) as recorded:
+            batch = _open(request, host, recorded.observer)
 
             def warn() -> None:
                 warn_of_budget(host, source, batch.baseline_bytes)
@@ -55,7 +58,34 @@ def run_batch(request: BatchRequest) -> int:
         if tally.has_begun:
             elapsed_s = time.monotonic() - began
             print(inert_line(closing_line(tally, elapsed_s)), file=sys.stderr)
-    return signalled or _status(tally)
+    return signalled or _status(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
+
+
+def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
+    """See that neither the trace nor the chart replaces anything else."""
+    others = [*_own_files(request), *(("a capsule", path) for path in source.capsules)]
+    refuse_clashes([("--trace", request.trace), ("--chart", request.chart)], others)
+
+
+def _own_files(request: BatchRequest) -> "list[tuple[str, Place]]":
+    """The files that the batch itself reads and writes, and what each is."""
+    from atectl.config import ledger_path
+
+    reads_stdin = request.source == STDIN
+    return [
+        ("where the results go", 1),
+        ("where the jobs come from", 0 if reads_stdin else request.source),
+        ("the file of earlier results", request.resume_from),
+        ("the ledger", ledger_path(request.ledger)),
+    ]
+
+
+def _reserved(request: BatchRequest) -> "dict[Identity, str]":
+    """What no job may have as a stream."""
+    recorded = [("the trace", request.trace), ("the chart", request.chart)]
+    found = identities([*_own_files(request), *recorded])
+    # Other programs may write to the terminal or the pipe where messages go, but not begin it anew.
+    return found | identities([("where messages go", 2)], regular=True)
 
 
 def _grace_s(text: str) -> float:
@@ -149,6 +179,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         pool=request.pool,
         observer=observer,
         fails_fast=request.fails_fast,
+        reserved=_reserved(request),
     )
     runtime = Runtime(request.ledger, uses_cache=request.uses_cache, compiling=request.compiling)
     for warning in runtime.warnings:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atectl.errors import ReportUnwritable
-from atectl.system.files import replace_file
 from atectl.trace.errors import BadTrace
 from atectl.units import parse_size
 
@@ -16,7 +15,7 @@ from ..options.host import STDIN, HostOptions
 from ..options.signature import declared
 from ..options.single import OutputOption
 from ..options.table import options_of
-from ..output.files import check_report_place
+from ..output.files import output_place
 from ..output.stderr import report_error
 from ..output.stdout import Output, chart_width, print_json, print_view
 
@@ -109,8 +108,8 @@ def _draw(place: Path, runs: "list[Run]") -> None:
     from ..drawing.timeline_svg import timelines_svg
     from .simulate_view import timelines_of_runs
 
-    check_report_place(str(place))
+    chart = output_place(place)
     try:
-        replace_file(place, timelines_svg(timelines_of_runs(runs)))
+        chart.write(timelines_svg(timelines_of_runs(runs)))
     except OSError as error:
         raise ReportUnwritable(f"{str(place)!r}: {error.strerror}") from None

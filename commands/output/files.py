@@ -1,27 +1,57 @@
-"""Where a file of results may be written, seen before anything runs."""
+"""Files that a command writes beside its results: their places, looked at before anything runs."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from atectl.errors import ReportUnwritable
-from atectl.system.files import is_special
+from atectl.system.files import OutputPlace, why_unwritable
+from atectl.system.identity import Place, identities
 
 TO_STDERR = "-"
 
 
-def check_report_place(place: str) -> None:
-    """See, before anything runs, that the report can be written.
+def output_place(path: str | Path) -> OutputPlace:
+    """Where a report or a chart is to be written; its folder stays open until then.
 
     Raises:
-        ReportUnwritable: it cannot (exit 125).
+        ReportUnwritable: it cannot be written there (exit 125).
     """
-    if place == TO_STDERR:
-        return
-    path = Path(place)
-    if path.is_dir():
-        raise ReportUnwritable(f"{place!r} is a folder")
-    target = path if is_special(path) else path.parent
-    if not target.exists():
-        raise ReportUnwritable(f"{str(target)!r} does not exist")
-    if not os.access(target, os.W_OK):
-        raise ReportUnwritable(f"{str(target)!r} may not be written by this user")
+    try:
+        return OutputPlace(Path(path))
+    except (OSError, ValueError) as error:
+        why = why_unwritable(error) if isinstance(error, OSError) else str(error)
+        raise ReportUnwritable(f"{str(path)!r}: {why}") from None
+
+
+def refuse_clashes(
+    outputs: Iterable[tuple[str, Path | None]], others: Iterable[tuple[str, Place]]
+) -> None:
+    """See, before anything runs, that no output replaces an input or another output.
+
+    Args:
+        outputs: the option of each output, and its path.
+        others: every other file, and what each is.
+
+    Raises:
+        BadJob: two are one file, by whatever names (exit 2).
+    """
+    others = list(others)
+    known = identities(others, regular=True)
+    # What is not there yet has no identity.
+    paths = {
+        os.path.realpath(place): what
+        for what, place in others
+        if place is not None and not isinstance(place, int)
+    }
+    for option, path in outputs:
+        if path is None:
+            continue
+        [identity] = identities([(option, path)], regular=True) or [None]
+        what = paths.setdefault(os.path.realpath(path), option)
+        if what == option and identity is not None:
+            what = known.setdefault(identity, option)
+        if what != option:
+            from atectl.budget.errors import BadJob
+
+            raise BadJob(f"{option}: {str(path)!r} is {what}", remedy="name another file")

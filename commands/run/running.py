@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl.accounting import DEFAULT_MEMORY_BYTES
-from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
 from .arguments import RunRequest, parse
@@ -31,18 +30,23 @@ def run(words: list[str]) -> int:
         AtectlError: nothing was run.
     """
     request = parse(words, os.environ)
-    if request.report is not None:
-        from ..output.files import check_report_place
-
-        check_report_place(request.report)
     if request.quota.memory_bytes > DEFAULT_MEMORY_BYTES:
         _warn_of_quota(request.quota.memory_bytes)
-    try:
+    if request.report is None:
         finished = _run_capsule(request)
-    except AtectlError as error:
-        if request.report is not None:
-            _report_refusal(request.report, request, error)
-        raise
+        _print_results(finished)
+    else:
+        # Few runs have a report, and the others should not pay for its imports.
+        from .report import CutShort, Reporting
+
+        reporting = Reporting(request.report, request)
+        try:
+            with reporting.of_run():
+                finished = _run_capsule(request)
+        except CutShort as cut:
+            return cut.ending.status
+        _print_results(finished)
+        reporting.finish(finished)
     _conclude(finished)
     return finished.outcome.exit_status
 
@@ -151,8 +155,8 @@ def _screens(ledger: "ProcessLedger", lease: "Lease", request: RunRequest) -> "l
     return guest_terminals(ledger, lease, request)
 
 
-def _conclude(finished: FinishedRun) -> None:
-    """Print the results of an invoked export, write the report, and print the summary."""
+def _print_results(finished: FinishedRun) -> None:
+    """Print what an invoked export returned."""
     if finished.outcome.results:
         from atectl.inert import inert_text
 
@@ -160,8 +164,10 @@ def _conclude(finished: FinishedRun) -> None:
         for result in finished.outcome.results:
             print(inert_text(result) if is_inert else result)
         sys.stdout.flush()
-    if finished.request.report is not None:
-        _report_run(finished.request.report, finished)
+
+
+def _conclude(finished: FinishedRun) -> None:
+    """Say what is to be said of the run."""
     reading = finished.lease.read()
     if (
         finished.outcome.error
@@ -173,24 +179,3 @@ def _conclude(finished: FinishedRun) -> None:
         from .summary import print_summary
 
         print_summary(finished)
-
-
-def _report_run(place: str, finished: FinishedRun) -> None:
-    from atectl.lease.report import run_report
-
-    from .report import write_report
-
-    lock = None if finished.lock is None else finished.lock.facts()
-    report = run_report(
-        finished.lease, finished.outcome, finished.request.capsule, finished.warnings, lock
-    )
-    write_report(place, report)
-
-
-def _report_refusal(place: str, request: RunRequest, error: AtectlError) -> None:
-    from atectl.lease.report import refusal_report
-
-    from .report import write_report
-
-    report = refusal_report(error, request.principal, request.capsule, request.quota, request.label)
-    write_report(place, report)

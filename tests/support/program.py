@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 ATECTL = str(Path(sys.executable).parent / "atectl")
 
@@ -22,19 +22,25 @@ def atectl(
     *words: str | Path,
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
+    stdout_to: IO[bytes] | None = None,
     **options: Any,
 ) -> Ended:
-    """Run `atectl` with these words, off a terminal, to its end."""
+    """Run `atectl` with these words, off a terminal, to its end.
+
+    Args:
+        stdout_to: where its stdout goes, None for a pipe that is read.
+    """
     finished = subprocess.run(
         [ATECTL, *map(str, words)],
         input=stdin,
-        capture_output=True,
+        stdout=subprocess.PIPE if stdout_to is None else stdout_to,
+        stderr=subprocess.PIPE,
         timeout=60,
         env={**os.environ, **(environment or {})},
         **options,
     )
     return Ended(
         finished.returncode,
-        finished.stdout.decode("utf-8", "surrogateescape"),
+        (finished.stdout or b"").decode("utf-8", "surrogateescape"),
         finished.stderr.decode("utf-8", "surrogateescape"),
     )

@@ -297,6 +297,15 @@ def test_the_chart_is_an_svg_of_the_run(tmp_path: Path) -> None:
     assert "200 MiB" in "".join(chart.itertext())
 
 
+def test_a_trace_on_a_full_disk_takes_no_chart_with_it_and_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "chart.svg"
+    ended = batch({"capsule": wat("hello")}, flags=("--trace", "/dev/full", "--chart", str(path)))
+    assert ended.status == 125
+    assert json.loads(ended.stdout)["exit_status"] == 0
+    assert "/dev/full: No space left on device" in ended.stderr
+    assert ElementTree.fromstring(path.read_text()).tag == "{http://www.w3.org/2000/svg}svg"
+
+
 @pytest.mark.parametrize("option", ["--chart", "--trace"])
 def test_a_recording_without_a_place_is_refused_before_anything_runs(option: str) -> None:
     ended = batch({"capsule": wat("hello")}, flags=(option, "/no/such/folder/file"))

@@ -16,7 +16,9 @@ import pytest
 from atectl import config
 from atectl.ledger_store.opening import open_for_reading
 from tests.conftest import CAPSULES
+from tests.support.bombs import slow_loops
 from tests.support.memory_group import memory_group
+from tests.support.processes import children_of
 from tests.support.program import ATECTL, atectl
 from tests.support.real_capsules import CPYTHON, RESVG
 from tests.support.waiting import SOON_S, wait_until
@@ -390,3 +392,22 @@ def test_a_quota_that_the_control_group_has_no_memory_for_is_warned_of() -> None
     assert (ended.returncode, ended.stdout) == (0, "hello from a capsule\n")
     assert "warning[E322]: the quota of 2 GiB is over the 400 MiB that the control" in ended.stderr
     assert atectl("run", "--max-mem", "65MiB", CAPSULES / "hello.wat").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("number", "reason", "status"),
+    [(signal.SIGINT, "interrupted", 130), (signal.SIGTERM, "terminated", 143)],
+)
+def test_a_run_that_is_ended_while_its_capsule_is_compiled_has_a_report(
+    tmp_path: Path, number: signal.Signals, reason: str, status: int
+) -> None:
+    slow, report = wat(tmp_path, slow_loops(6000, 50)), tmp_path / "report.json"
+    words = [ATECTL, "run", "--no-cache", "--report", report, slow]
+    with subprocess.Popen(words, stderr=subprocess.PIPE) as process:
+        wait_until(lambda: children_of(process.pid))
+        process.send_signal(number)
+        process.communicate(timeout=SOON_S)
+    assert process.returncode == status
+    found = json.loads(report.read_text())
+    assert (found["reason"], found["exit_status"]) == (reason, status)
+    assert found["error"]["code"] == "E307"

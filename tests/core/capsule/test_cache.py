@@ -23,6 +23,7 @@ from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
 
 NOBODY = 65_534
+KEY = f"{'5' * 64}-0123abcd"
 SHA256 = "5" * 64
 is_root = os.geteuid() == 0
 
@@ -115,6 +116,45 @@ def test_a_refused_folder_is_closed_again(folder: Path) -> None:
         with pytest.raises(CacheUnusable):
             ArtifactCache.open(folder)
     assert open_descriptors() == before
+
+
+def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "others").mkdir(mode=0o700)
+    (tmp_path / "cache").symlink_to("others")
+    with pytest.raises(CacheUnusable, match="it is a link"):
+        ArtifactCache.open(tmp_path / "cache")
+
+
+def test_files_of_others_in_the_folder_are_never_touched(
+    cache: ArtifactCache, engine: Engine
+) -> None:
+    keep(cache, engine)
+    names = ("notes.tmp", "photo.meta", "a.stat", "x.refused", "b.cwasm", "1-zz.tmp", ".hidden")
+    for name in names:
+        (cache.path / name).write_text("of somebody else")
+        os.utime(cache.path / name, (0, 0))
+    cache.prune(0)
+    cache.clear()
+    assert sorted(each.name for each in cache.path.iterdir()) == sorted(names)
+
+
+@pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
+def test_the_hash_of_a_file_that_others_can_write_is_not_remembered(
+    cache: ArtifactCache, tmp_path: Path, mode: int
+) -> None:
+    source = tmp_path / "capsule.wat"
+    source.write_text("(module)")
+    source.chmod(0o644)
+    os.utime(source, (1, 1))
+    private = source.stat()
+    changed = list(private)
+    changed[0] = private.st_mode & ~0o777 | mode
+    open_to_others = os.stat_result(changed)
+    settled = ArtifactCache.open(cache.path, clock_ns=lambda: 1 << 62)
+    settled.remember_source(private, SHA256)
+    assert settled.known_source(private) == (SHA256, None)
+    assert settled.known_source(open_to_others) is None
+    settled.close()
 
 
 # Keeping and finding
@@ -479,7 +519,7 @@ def test_clearing_leaves_nothing(cache: ArtifactCache, engine: Engine, folder: P
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a.cwasm.1-ab.tmp", "a.meta.1-ab.tmp", "a.cwasm", "a.meta"])
+@pytest.mark.parametrize("name", [f"1-{'ab' * 8}.tmp", f"{KEY}.cwasm", f"{KEY}.meta"])
 @pytest.mark.parametrize(("age_ns", "is_left"), [(LEFTOVER_NS, True), (LEFTOVER_NS + 1, False)])
 def test_what_a_killed_writer_left_is_removed_when_it_is_old(
     folder: Path, name: str, age_ns: int, is_left: bool
