@@ -132,12 +132,12 @@ def load(
 
 
 def _check_chart(chart: Path | None, output: Output) -> None:
-    from ..output.files import check_report_place
+    from ..output.files import output_place
 
     if chart is None:
         return
     if str(chart) != BELOW:
-        check_report_place(str(chart))
+        output_place(chart).close()
     elif output is Output.json:
         raise UsageError("--chart - draws below the table, and -o json has none")
 

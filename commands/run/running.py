@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl.accounting import DEFAULT_MEMORY_BYTES
+from atectl.errors import AtectlError
 
 from ..terminal.signals import ended_by_signals
 from .arguments import RunRequest, parse
