@@ -205,6 +205,7 @@ class Loader:
         try:
             if declared_bytes > share_bytes:
                 return Start(facts.declared_bytes, is_tried=False)
+            # Its memories are held to the byte, whatever else the process takes.
             asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=share_bytes)
             work = Work(_START_WORK, json.dumps(asked))
             with (
@@ -225,7 +226,13 @@ class Loader:
             os.close(stored.descriptor)
 
     def _limits(self, share_bytes: int) -> CompileLimits:
-        return self._compiler.limits._replace(memory_bytes=share_bytes)
+        """What a process is held to that is to hold so much.
+
+        The kernel counts what a process may write to, of which it touches some three quarters.
+        """
+        limits = self._compiler.limits
+        most_bytes = limits.memory_bytes or share_bytes
+        return limits._replace(memory_bytes=min(most_bytes, share_bytes * 3 // 2))
 
     def _in_room(
         self,
@@ -240,7 +247,7 @@ class Loader:
         with self._room.taken(share_bytes, compiles=compiles):
             answer = work(share_bytes)
         is_refused = isinstance(answer, Refusal) and answer.code == CompileMemory.code
-        if is_refused and share_bytes < most_bytes:
+        if is_refused and self._limits(share_bytes) != self._limits(most_bytes):
             with self._room.taken(most_bytes, compiles=compiles):
                 answer = work(most_bytes)
         return answer

@@ -73,7 +73,8 @@ class LoadRun:
         room_bytes = max(self.limit_bytes - own_bytes, 1)
         limits = plan.compiling.settled()
         most_bytes = min(limits.memory_bytes or room_bytes, room_bytes)
-        self._compiler = Compiler(self._engine, limits._replace(memory_bytes=most_bytes))
+        held_bytes = min(limits.memory_bytes or most_bytes, most_bytes * 3 // 2)
+        self._compiler = Compiler(self._engine, limits._replace(memory_bytes=held_bytes))
         self._room = Room(room_bytes, most_bytes)
 
     def __enter__(self) -> "LoadRun":

@@ -11,10 +11,13 @@ from ..output.stdout import Output, print_json, print_view
 
 app = typer.Typer(add_completion=False)
 
+BOUNDS = "bounds"
+
 
 def complete_code(incomplete: str) -> list[str]:
     """The codes that begin with `incomplete`, in upper or lower case."""
-    return [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
+    codes = [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
+    return [*codes, *([BOUNDS] if incomplete and BOUNDS.startswith(incomplete.lower()) else [])]
 
 
 @app.command()
@@ -23,7 +26,8 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[CODE]",
-            help="The code of an error, such as E102; without it, all are listed.",
+            help="The code of an error, such as E102, or `bounds` for what is bounded and what is "
+            "not; without it, all codes are listed.",
             show_default=False,
             autocompletion=complete_code,
         ),
@@ -31,6 +35,9 @@ def explain(
     output: OutputOption = Output.table,
 ) -> None:
     """Explain an error code, or list them all."""
+    if code is not None and code.strip().lower() == BOUNDS:
+        _show_bounds(output)
+        return
     from atectl.records.errors import ErrorList, page_of
 
     errors = error_classes() if code is None else [find_error(code)]
@@ -41,6 +48,17 @@ def explain(
     from .view import error_page, error_table
 
     print_view(error_table(found) if code is None else error_page(found.errors[0]))
+
+
+def _show_bounds(output: Output) -> None:
+    from atectl.lease.bounds import all_bounds
+
+    if output is Output.json:
+        print_json(all_bounds())
+        return
+    from .view import bound_table
+
+    print_view(bound_table(all_bounds()))
 
 
 def find_error(code: str) -> type[AtectlError]:

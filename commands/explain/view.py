@@ -5,6 +5,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from atectl.lease.bounds import BoundList
 from atectl.records.errors import ErrorList, ErrorPage
 
 
@@ -16,6 +17,18 @@ def error_table(found: ErrorList) -> Table:
     table.add_column("MEANING")
     for error in found.errors:
         table.add_row(Text(error.code), Text(str(error.exit_status)), Text(error.meaning))
+    return table
+
+
+def bound_table(found: BoundList) -> Table:
+    """A row for each bound; what is not bounded says so."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("WHAT")
+    table.add_column("BOUND")
+    table.add_column("SET BY", no_wrap=True)
+    for each in found.bounds:
+        bound = Text("not bounded", style="yellow") if each.bound is None else Text(each.bound)
+        table.add_row(Text(each.what), bound, Text(each.set_by or "-"))
     return table
 
 

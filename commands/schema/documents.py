@@ -40,6 +40,7 @@ DOCUMENTS = (
     Document("inspect", "atectl inspect -o json", "capsule.inspection:Inspection"),
     Document("cache-ls", "atectl cache ls -o json", "capsule.cache_list:ArtifactList"),
     Document("doctor", "atectl doctor -o json", "health.checks:HealthReport"),
+    Document("bounds", "atectl explain bounds -o json", "lease.bounds:BoundList"),
     Document("explain", "atectl explain -o json", "records.errors:ErrorList"),
     Document("schema", "atectl schema -o json", "commands.schema.documents:DocumentList"),
     Document("settings", "atectl, from atectl.toml", "config:settings_table"),

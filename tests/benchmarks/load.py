@@ -86,3 +86,7 @@ def cold_run(atectl: str, environment: Mapping[str, str]) -> list[Row]:
     ratio = ours.wall_s / theirs.wall_s
     detail = f"{ours.wall_s:.1f} s / {theirs.wall_s:.1f} s"
     return [Row("CPython, cold / compiled in one process: wall", ratio, "×", 1.1, detail)]
+
+
+if __name__ == "__main__":
+    make_capsules(Path(sys.argv[1]))

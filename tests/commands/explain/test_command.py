@@ -9,7 +9,9 @@ from rich.console import Console, RenderableType
 from atectl.commands.explain.app import complete_code, find_error
 from atectl.commands.explain.view import error_page, error_table
 from atectl.commands.main import dispatch
+from atectl.commands.run.arguments import TABLE
 from atectl.errors import AtectlError, BadSize, UnknownCode, error_classes
+from atectl.lease.bounds import all_bounds
 from atectl.records.errors import ErrorList, page_of
 
 ERRORS = list(error_classes())
@@ -110,3 +112,33 @@ def test_codes_complete_in_either_case() -> None:
     assert len(expected) > 1
     assert complete_code("e11") == complete_code("E11") == expected
     assert complete_code("x") == []
+
+
+def test_what_is_bounded_is_told_with_its_default_and_its_option(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert dispatch(["explain", "bounds", "-o", "json"]) == 0
+    bounds = json.loads(capsys.readouterr().out)["bounds"]
+    found = {each["what"]: (each["bound"], each["set_by"]) for each in bounds}
+    assert found["memory to compile it"] == (
+        "1GiB, or what the host's limit leaves",
+        "--compile-mem",
+    )
+    assert [what for what, (bound, _) in found.items() if bound is None] == [
+        "output: what a guest prints, and writes to folders that it is given",
+        "state of an instance beside memories and tables, such as globals",
+    ]
+
+
+def test_every_option_that_sets_a_bound_is_one_of_run() -> None:
+    named = {each.set_by for each in all_bounds().bounds if each.set_by}
+    assert named <= {option.name for option in TABLE.options}
+
+
+def test_what_is_not_bounded_says_so_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    assert dispatch(["explain", "BOUNDS"]) == 0
+    assert capsys.readouterr().out.count("not bounded") == 2
+
+
+def test_the_topic_completes_once_it_is_begun() -> None:
+    assert complete_code("bo") == ["bounds"]

@@ -252,6 +252,10 @@ def test_an_inspection(capsule: str) -> None:
     require_valid("inspect", body_of("inspect", CAPSULES / f"{capsule}.wat"))
 
 
+def test_what_is_bounded() -> None:
+    require_valid("bounds", body_of("explain", "bounds"))
+
+
 def test_what_loading_came_to() -> None:
     words = ("-r", str(CAPSULES), "--fits", "1MiB")
     ended = atectl("load", *words, "-o", "json")

@@ -1,0 +1,83 @@
+"""What is bounded when somebody else's capsule is loaded and run, by what, and what is not."""
+
+from typing import NamedTuple
+
+from atectl.accounting import (
+    DEFAULT_DEADLINE_S,
+    DEFAULT_MEMORY_BYTES,
+    DEFAULT_STACK_BYTES,
+    TABLE_BYTES_PER_ELEMENT,
+)
+from atectl.capsule.encodings import MAX_DEPTH, MAX_RATIO
+from atectl.capsule.limits import (
+    DEFAULT_COMPILE_DEADLINE_S,
+    DEFAULT_COMPILE_MEMORY_BYTES,
+    DEFAULT_MAX_CAPSULE_BYTES,
+)
+from atectl.capsule.outline import MAX_INSTANCES
+from atectl.units import duration_text, format_size
+
+
+class Bound(NamedTuple):
+    """One thing that a capsule may take."""
+
+    what: str
+    """What it is."""
+    bound: str | None
+    """How it is bounded; null if it is not."""
+    set_by: str | None
+    """The option that sets it; null where none does."""
+
+
+class BoundList(NamedTuple):
+    """What is bounded, and what is not."""
+
+    bounds: tuple[Bound, ...]
+    """Those of loading first, what is not bounded last."""
+
+
+def all_bounds() -> BoundList:
+    """Every bound, with its default."""
+    size, compiled = DEFAULT_MAX_CAPSULE_BYTES, DEFAULT_COMPILE_MEMORY_BYTES
+    compile_time = duration_text(DEFAULT_COMPILE_DEADLINE_S)
+    return BoundList(
+        (
+            Bound("the file of a capsule", format_size(size), "--max-capsule"),
+            Bound(
+                "what it decodes to",
+                f"the same, {MAX_RATIO} times its file, {MAX_DEPTH} encodings",
+                "--max-capsule",
+            ),
+            Bound(
+                "memory to compile it",
+                f"{format_size(compiled)}, or what the host's limit leaves",
+                "--compile-mem",
+            ),
+            Bound("time to compile it", compile_time, "--compile-deadline"),
+            Bound("instances within a component", f"{MAX_INSTANCES:,}", None),
+            Bound(
+                "guest memory",
+                f"{format_size(DEFAULT_MEMORY_BYTES)}: all memories and the GC heap together",
+                "--max-mem",
+            ),
+            Bound(
+                "tables",
+                f"an element for each {TABLE_BYTES_PER_ELEMENT} bytes of that quota",
+                "--max-mem",
+            ),
+            Bound("the call stack", format_size(DEFAULT_STACK_BYTES), "--max-stack"),
+            Bound(
+                "time of a run, compiling included", duration_text(DEFAULT_DEADLINE_S), "--deadline"
+            ),
+            Bound("instructions", "none unless fuel is given", "--fuel"),
+            Bound("host buffers of one call", "what the engine allows a call to the host", None),
+            Bound("file descriptors", "those of the process, less some kept for the host", None),
+            Bound("network", "none is given", None),
+            _unbounded("output: what a guest prints, and writes to folders that it is given"),
+            _unbounded("state of an instance beside memories and tables, such as globals"),
+        )
+    )
+
+
+def _unbounded(what: str) -> Bound:
+    return Bound(what, None, None)
