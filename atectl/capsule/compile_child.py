@@ -40,6 +40,8 @@ _LOOK_BYTES = 65_536
 _UNENCODED, _BLANKS, _TEXT = (b"\0asm", b"\x7fELF"), b" \t\r\n", (b"(", b";;")
 """What content without an encoding begins with; text may have blanks before it."""
 
+_ZSTD = b"\x28\xb5\x2f\xfd"
+
 _LAST_S = 5
 """At its limit of CPU time the process gets SIGXCPU; so many seconds later it is killed."""
 
@@ -182,13 +184,18 @@ def show_phase(phase: str) -> None:
 def decoded(file: "HashedPart", task: Task) -> "tuple[bytes, tuple[Encoding, ...]]":
     """What the capsule is behind all its encodings, and which these are."""
     head = os.pread(CAPSULE, _LOOK_BYTES, task.part.offset)
-    if head.startswith(_UNENCODED) or head.lstrip(_BLANKS).startswith(_TEXT):
+    if head.startswith(_UNENCODED) or is_text(head):
         return file.read(file.left), ()
     show_phase("decode")
     # Few capsules are encoded; the others should not pay for this import.
     from atectl.capsule.encodings import decode
 
     return decode(file, name=task.name, max_bytes=task.max_capsule_bytes)[:2]
+
+
+def is_text(head: bytes) -> bool:
+    """Whether what begins like this is the text form as it stands. zstd begins with `(`, too."""
+    return head.lstrip(_BLANKS).startswith(_TEXT) and not head.startswith(_ZSTD)
 
 
 class HashedPart:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 from atectl.capsule.cache import ArtifactCache
+from atectl.capsule.compile_child import is_text
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.errors import CompileMemory
 from atectl.capsule.limits import CompileLimits
@@ -256,7 +257,7 @@ class Loader:
 def _reading_bytes(source: Source) -> int:
     """What a process may take to read a capsule."""
     head = os.pread(source.descriptor, 64, source.part.offset if source.part else 0)
-    factor = _PER_BYTE_OF_TEXT if head.lstrip().startswith((b"(", b";")) else _PER_BYTE_READ
+    factor = _PER_BYTE_OF_TEXT if is_text(head) else _PER_BYTE_READ
     return factor * source.size_bytes
 
 
