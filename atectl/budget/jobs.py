@@ -27,6 +27,8 @@ from atectl.errors import AtectlError, quoted
 from atectl.records.lines import json_of
 from atectl.records.readers import duration, filled, listed, optional, short, size, text, whole
 from atectl.records.reading import Fault, Field, Reader, Table, checked, part_of
+from atectl.system.lines import MAX_LINE_BYTES
+from atectl.units import format_size
 
 MIN_PRIORITY, MAX_PRIORITY = -1000, 1000
 STREAMS = ("stdin", "stdout", "stderr")
@@ -149,6 +151,8 @@ def submit_lines(lines: Iterable[bytes], defaults: JobDefaults) -> Iterator[Subm
 
 def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
     try:
+        if len(line) > MAX_LINE_BYTES:
+            raise Fault(f"it is longer than {format_size(MAX_LINE_BYTES)}")
         submission = submit(number, json_of(line), defaults)
         return submission._replace(job=_at_line(number, submission.job))
     except Fault as fault:

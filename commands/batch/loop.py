@@ -50,12 +50,14 @@ class _Loop:
         self._tally = tally
         self._running: dict[int, tuple[Submission, Job]] = {}
         self._lock = threading.Lock()
+        self._uncounted: list[ResultLine] = []
 
     def run(self) -> None:
         for result in self._batch.run(self._admitted()):
             self._conclude(self._result(result))
             if not self._batch.has_more_results:
-                self._guarded(sys.stdout.flush)
+                self._flush()
+        self._flush()
 
     def _admitted(self) -> Iterator["JobTerms"]:
         self._tally.has_begun = True
@@ -69,7 +71,7 @@ class _Loop:
                 self._tally.skipped += 1
             elif isinstance(submission.job, AtectlError):
                 self._conclude(result_of_refusal(submission, submission.job))
-                self._guarded(sys.stdout.flush)
+                self._flush()
             else:
                 self._running[submission.number] = (submission, submission.job)
                 yield _terms(submission.number, submission.job)
@@ -82,10 +84,18 @@ class _Loop:
     def _conclude(self, result: ResultLine) -> None:
         # Jobs that could not be read end on the thread that takes jobs in, the others here.
         with self._lock:
-            self._tally.count(result)
             self._guarded(lambda: self._work.tell(result))
+            self._uncounted.append(result)
         if self._work.fails_fast and not result.is_success:
             self._tally.is_stopping = True  # the batch itself knows only of jobs that it ran
+
+    def _flush(self) -> None:
+        """Write out what was told, and count it only then."""
+        with self._lock:
+            self._guarded(sys.stdout.flush)
+            for result in self._uncounted:
+                self._tally.count(result)
+            self._uncounted.clear()
 
     def _guarded(self, write: Callable[[], object]) -> None:
         """Write to stdout for as long as anybody reads it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings, load_budget
 from atectl.budget.jobs import JobDefaults, Submission, submit, submit_lines
+from atectl.system.lines import lines_of
 
 from ..options.host import STDIN
 from .loop import capsules_of
@@ -40,7 +41,8 @@ def open_source(place: str) -> JobSource:
         if sys.stdin.isatty():
             raise JobsUnreadable("stdin is a terminal, and jobs are read from it")
         defaults = JobDefaults(environment=os.environ)
-        return JobSource(HostSettings(), submit_lines(sys.stdin.buffer, defaults), None, {})
+        submissions = submit_lines(lines_of(sys.stdin.fileno()), defaults)
+        return JobSource(HostSettings(), submissions, None, {})
     return _from_file(Path(place))
 
 

@@ -110,14 +110,19 @@ def _checked(
 def _read(file: Path) -> "BudgetFile":
     from atectl.budget.errors import BadBudgetFile
     from atectl.budget.file import load_budget, read_budget
+    from atectl.records.files import MAX_FILE_BYTES
+    from atectl.units import format_size
 
     if str(file) != STDIN:
         return load_budget(file)
     place = Path("stdin")
     if sys.stdin.isatty():
         raise BadBudgetFile(f"{place} is a terminal, and the budget is read from it")
+    content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise BadBudgetFile(f"{place}: it is larger than {format_size(MAX_FILE_BYTES)}")
     try:
-        return read_budget(place, sys.stdin.buffer.read().decode("utf-8-sig"))
+        return read_budget(place, content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise BadBudgetFile(f"{place}: {error}") from None
 

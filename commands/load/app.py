@@ -164,7 +164,9 @@ def _named(paths: list[Path]) -> Iterator[Path]:
 
 
 def _lines_of_stdin() -> Iterator[str]:
-    for line in sys.stdin.buffer:
+    from atectl.system.lines import lines_of
+
+    for line in lines_of(sys.stdin.fileno()):
         yield line.decode("utf-8", "surrogateescape")
 
 
