@@ -292,7 +292,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks hold')
-        flags=('--strict' '--help' '-h')
+        flags=('--strict' '--pass-redis' '--help' '-h')
         values=(
             '--ttl=nothing'
             '--deadline=nothing'

@@ -302,6 +302,7 @@ set -g __atectl_flags \
     'locks release --help' \
     'locks release -h' \
     'locks hold --strict' \
+    'locks hold --pass-redis' \
     'locks hold --help' \
     'locks hold -h' \
     'locks audit --help' \
@@ -646,6 +647,7 @@ complete -c atectl -n '__atectl_at "locks hold"' -l wait -r -f -d 'How long to w
 complete -c atectl -n '__atectl_at "locks hold"' -l principal -r -f -a '(__atectl_ask "locks hold" principal)' -d 'Whose work it is'
 complete -c atectl -n '__atectl_at "locks hold"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks hold"' -l strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
+complete -c atectl -n '__atectl_at "locks hold"' -l pass-redis -d 'Leave ATECTL_REDIS_URL in the command\'s environment'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'

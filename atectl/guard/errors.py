@@ -1,4 +1,4 @@
-"""Errors of a guarded command: E543, E544 and E546."""
+"""Errors of a guarded command: E543, E544, E546, E548 and E549."""
 
 from atectl.errors import AtectlError
 
@@ -27,3 +27,19 @@ class GuardGone(AtectlError):
     code = "E546"
     example = "a process of the name `child_guard.py` is killed by hand"
     default_remedy = "do not kill the guard: it ends the command if atectl no longer can"
+
+
+class StraysEnded(AtectlError):
+    """Processes that the command had left running outside its process group were ended with it."""
+
+    code = "E548"
+    example = "atectl locks hold demo/web -- setsid ./daemon"
+    default_remedy = "start outside the lock what is to outlive it"
+
+
+class StraysUnknown(AtectlError):
+    """Processes that leave the command's process group may outlive the lock on this system."""
+
+    code = "E549"
+    example = "a system without child subreapers (prctl), such as one older than Linux 3.4"
+    default_remedy = "have the command start nothing in the background"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl.errors import AtectlError
 from atectl.guard.child import GuardedChild
-from atectl.guard.errors import GuardGone
+from atectl.guard.errors import GuardGone, StraysEnded, StraysUnknown
 from atectl.locks.errors import LockDeadline, LockLost
 from atectl.locks.heartbeat import TICK_S
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
@@ -33,6 +33,9 @@ FORWARDED = (
 """The signals that are passed on to the command."""
 
 
+_STRAYS_NAMED = 5
+"""How many of the processes that the command left behind are named."""
+
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 """The signals that end a command by default. They also end the wait for its lock."""
 
@@ -52,12 +55,12 @@ class HeldEnd(NamedTuple):
     Attributes:
         exit_status: what atectl ends with.
         error: why the command was ended, or that its lock was lost by the time it ended.
-        warning: why the lock was not released.
+        warnings: why the lock was not released, and what else was ended with the command.
     """
 
     exit_status: int
     error: AtectlError | None = None
-    warning: AtectlError | None = None
+    warnings: tuple[AtectlError, ...] = ()
 
 
 def hold(
@@ -142,8 +145,7 @@ def run_held(
 ) -> HeldEnd:
     """Run a command under a lock that was just taken, and release the lock.
 
-    The command and all processes that it left in its process group are dead before the lock is
-    released.
+    The command and all processes that it has started are dead before the lock is released.
 
     Raises:
         HeldCommandNotFound: there is no such command; the lock is released (exit 127).
@@ -160,9 +162,25 @@ def run_held(
     failure = _release(lock)
     if error is None and isinstance(failure, LockLost):
         error = failure
-    warning = None if failure is error else failure
+    warnings = _told_of(child)
+    if failure is not None and failure is not error:
+        warnings.append(failure)
     status = child.exit_status or 0 if error is None else error.exit_status
-    return HeldEnd(status, error, warning)
+    return HeldEnd(status, error, tuple(warnings))
+
+
+def _told_of(child: GuardedChild) -> list[AtectlError]:
+    """What is to be said of processes that had left the command's process group."""
+    if not child.finds_strays:
+        return [
+            StraysUnknown("this system cannot tell which processes the command has left behind")
+        ]
+    if not child.strays:
+        return []
+    named = [f"{stray.name} (pid {stray.pid})" for stray in child.strays[:_STRAYS_NAMED]]
+    more = len(child.strays) - len(named)
+    told = ", ".join(named) + (f" and {more} more" if more else "")
+    return [StraysEnded(f"the command left {told} running outside its process group: ended")]
 
 
 def lock_variables(lock: HeldLock) -> dict[str, str]:
@@ -223,7 +241,8 @@ class _Supervision:
             if self._child.is_stopped and self._child.has_terminal:
                 # It was stopped from the terminal, and nobody but us can continue it.
                 self._child.resume()
-            select.select([self._signals.reader], [], [], self._wait_s())
+            readers = [self._signals.reader, self._child.reader]
+            select.select(readers, [], [], self._wait_s())
 
     def _look(self) -> None:
         now = self._clock()

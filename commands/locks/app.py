@@ -4,6 +4,7 @@ import typer
 
 from .acl import acl
 from .audit import audit
+from .command_words import HoldingCommand
 from .hold import HELP as HOLD_HELP
 from .hold import hold
 from .ls import ls
@@ -16,6 +17,6 @@ app = typer.Typer(
 app.command()(ls)
 app.command()(show)
 app.command()(release)
-app.command(help=HOLD_HELP)(hold)
+app.command(help=HOLD_HELP, cls=HoldingCommand)(hold)
 app.command()(audit)
 app.command()(acl)

@@ -28,8 +28,9 @@ HELP = "\n\n".join(
         "Run a command while holding an actor's lock.",
         "The command finds ATECTL_LOCK_ACTOR, ATECTL_LOCK_KEY, ATECTL_LOCK_TOKEN and "
         "ATECTL_LOCK_FENCE in its environment; the fence is a number that rises with every "
-        "holder. Processes that the command leaves running in its process group are killed before "
-        "the lock is released. Everybody who can list the locks sees the command line.",
+        "holder. Whatever the command leaves running, daemons too, is killed before the lock is "
+        "released. It does not find ATECTL_REDIS_URL, unless --pass-redis is given. Everybody who "
+        "can list the locks sees the command line.",
         "Exit status: the command's own, or 2 usage, 75 the lock is busy, 124 deadline, 125 the "
         "lock was lost or there is no Redis, 126 not executable, 127 no such command.",
     )
@@ -37,7 +38,7 @@ HELP = "\n\n".join(
 
 CommandArgument = Annotated[
     list[str],
-    typer.Argument(metavar="-- COMMAND [ARGS]...", help="What to run while the lock is held."),
+    typer.Argument(metavar="[--] COMMAND [ARGS]...", help="What to run while the lock is held."),
 ]
 HoldTtlOption = Annotated[
     str,
@@ -64,6 +65,10 @@ StrictOption = Annotated[
         help="Refuse to begin while a lock with an older or newer form of the key is held.",
     ),
 ]
+PassRedisOption = Annotated[
+    bool,
+    typer.Option("--pass-redis", help="Leave ATECTL_REDIS_URL in the command's environment."),
+]
 PrincipalOption = Annotated[
     str | None,
     typer.Option(
@@ -84,13 +89,18 @@ def hold(
     principal: PrincipalOption = None,
     prefix: PrefixOption = DEFAULT_PREFIX,
     strict: StrictOption = False,
+    pass_redis: PassRedisOption = False,
     *,
     redis: RedisOptions,
 ) -> None:
     """Run a command while holding an actor's lock; `HELP` has the rest."""
     terms = _terms(actor, prefix, command, ttl, deadline, principal)._replace(is_strict=strict)
     wait_s = None if wait is None else parse_duration(wait)
-    raise typer.Exit(_hold(redis, terms, command, wait_s))
+    environment = dict(os.environ)
+    if not pass_redis:
+        # It may have a password, which the command and its guard do not need.
+        environment.pop("ATECTL_REDIS_URL", None)
+    raise typer.Exit(_hold(redis, terms, command, environment, wait_s))
 
 
 def _terms(
@@ -112,7 +122,13 @@ def _terms(
     )
 
 
-def _hold(redis: RedisOptions, terms: "LockTerms", command: list[str], wait_s: float | None) -> int:
+def _hold(
+    redis: RedisOptions,
+    terms: "LockTerms",
+    command: list[str],
+    environment: dict[str, str],
+    wait_s: float | None,
+) -> int:
     """Run the command under the lock and report how it ended. Returns the exit status."""
     from atectl.locks import held_command
 
@@ -121,14 +137,14 @@ def _hold(redis: RedisOptions, terms: "LockTerms", command: list[str], wait_s: f
             lambda: connected(redis),
             terms,
             command,
-            os.environ,
+            environment,
             signals,
             wait_s=wait_s,
             on_wait=tell_of_wait,
             on_warning=report_warning,
         )
-    if ended.warning is not None:
-        report_warning(ended.warning)
+    for warning in ended.warnings:
+        report_warning(warning)
     if ended.error is not None:
         report_error(ended.error)
     return ended.exit_status

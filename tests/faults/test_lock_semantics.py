@@ -271,7 +271,8 @@ def test_a_holder_that_wakes_past_its_ttl_stops_its_work_first(
     # All of it is paused, as by a machine that sleeps: nobody is there to keep the time.
     with holding(valkey.url, "--ttl", "1s", command=resource.writer(60)) as process:
         wait_until(lambda: len(resource.writes) > 5)
-        everybody = [process.pid, *children_of(process.pid)]
+        [guard] = children_of(process.pid)
+        everybody = [process.pid, guard, *children_of(guard)]
         assert len(everybody) == 3
         for pid in everybody:
             os.kill(pid, signal.SIGSTOP)

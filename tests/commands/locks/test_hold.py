@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -13,11 +15,13 @@ from atectl.locks.holder_record import parse_holder
 from atectl.locks.keys import companion_keys
 from tests.support.lock_holding import (
     HOLD,
+    Work,
     held,
     holding,
     telling_pid,
 )
 from tests.support.processes import is_alive, pid_in, state_of
+from tests.support.program import atectl
 from tests.support.redis_servers import AclServer, Server
 from tests.support.waiting import wait_until
 
@@ -82,6 +86,28 @@ def test_the_older_form_of_the_key_and_another_prefix_can_be_had(valkey: Server)
     assert ended.stdout == "web mine:web\n"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["team/web", "echo", "-n", "--ttl", "-x", "--", "--help"],
+        ["team/web", "--ttl", "5s", "echo", "-n", "--ttl", "-x", "--", "--help"],
+        ["--ttl", "5s", "team/web", "echo", "-n", "--ttl", "-x", "--", "--help"],
+        ["--ttl=5s", "--strict", "team/web", "--", "echo", "-n", "--ttl", "-x", "--", "--help"],
+    ],
+    ids=["none", "between", "before", "with an end"],
+)
+def test_options_end_at_the_first_word_of_the_command(valkey: Server, words: list[str]) -> None:
+    ended = atectl("locks", "hold", *words, environment={"ATECTL_REDIS_URL": valkey.url})
+    assert (ended.status, ended.stdout) == (0, "--ttl -x -- --help")
+
+
+def test_an_option_of_ours_before_the_command_is_still_checked(valkey: Server) -> None:
+    words = ["hold", "team/web", "--tll", "5s", "true"]
+    ended = atectl("locks", *words, environment={"ATECTL_REDIS_URL": valkey.url})
+    assert ended.status == 2
+    assert "--tll" in ended.stderr
+
+
 # How it ends
 
 
@@ -115,6 +141,99 @@ def test_what_the_command_leaves_running_is_dead_when_the_lock_is_released(
     script = f"sleep 60 > /dev/null 2>&1 & echo $! > {tmp_path}/pid"
     assert held(valkey.url, command=["sh", "-c", script]).returncode == 0
     assert not is_alive(pid_in(tmp_path))
+
+
+DAEMON = """
+import os, pathlib, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+sys.stdout.close(); sys.stderr.close(); os.close(1); os.close(2)
+pathlib.Path(sys.argv[1]).write_text(f"{os.getpid()}\\n")
+time.sleep(600)
+"""
+"""A program that leaves its group, its session and its parents."""
+
+
+def daemon(folder: Path, then: str) -> list[str]:
+    """A command that starts a daemon, waits until that runs, and does something."""
+    pid = folder / "pid"
+    program = f"{sys.executable} -I -S -c '{DAEMON}' {pid}; until [ -s {pid} ]; do sleep 0.02; done"
+    return ["sh", "-c", f"{program}; {then}"]
+
+
+def test_a_daemon_that_the_command_leaves_behind_is_dead_and_told_of(
+    valkey: Server, tmp_path: Path
+) -> None:
+    ended = held(valkey.url, command=daemon(tmp_path, "exit 7"))
+    pid = pid_in(tmp_path)
+    assert not is_alive(pid)
+    assert ended.returncode == 7
+    assert ended.stderr.startswith("warning[E548]: the command left ")
+    assert f"(pid {pid})" in ended.stderr
+
+
+def test_a_daemon_is_dead_when_atectl_is_killed(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=daemon(tmp_path, "sleep 60")) as process:
+        pid = pid_in(tmp_path)
+        process.kill()
+        wait_until(lambda: not is_alive(pid))
+
+
+def test_a_daemon_is_dead_when_the_lock_is_lost(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, "--ttl", "1500ms", command=daemon(tmp_path, "sleep 60")) as process:
+        pid = pid_in(tmp_path)
+        with contextlib.closing(valkey.client()) as client:
+            client.set(KEY, "a successor", px=60_000)
+        assert process.wait(30) == 125
+        assert not is_alive(pid)
+
+
+def test_signals_reach_a_daemon_too(valkey: Server, tmp_path: Path) -> None:
+    with holding(valkey.url, command=daemon(tmp_path, "trap 'exit 7' TERM; sleep 60 & wait")) as it:
+        pid = pid_in(tmp_path)
+        it.send_signal(signal.SIGTERM)
+        wait_until(lambda: not is_alive(pid))
+        it.wait(30)
+
+
+@pytest.mark.parametrize("passes", [False, True])
+def test_the_password_stays_with_atectl_unless_it_is_passed(
+    valkey: Server, tmp_path: Path, passes: bool
+) -> None:
+    url = valkey.url.replace("//", "//default:secret@")
+    with contextlib.closing(valkey.client()) as client:
+        client.config_set("requirepass", "secret")
+    options = ["--pass-redis"] if passes else []
+    work = Work(tmp_path)
+    with holding(url, *options, command=work.command) as process:
+        pid = work.begun()
+        guard = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        for each in (pid, guard):
+            environment = Path(f"/proc/{each}/environ").read_bytes()
+            assert (b"secret" in environment) == passes
+            assert b"ATECTL_LOCK_TOKEN=" in environment
+        work.may_end()
+        assert process.wait(30) == 0
+
+
+def test_descriptors_that_a_shell_gave_are_the_commands(valkey: Server, tmp_path: Path) -> None:
+    words = [*HOLD, "team/web", "--", "sh", "-c", "cat <&3; echo out >&4; ls /proc/self/fd"]
+    (tmp_path / "in").write_text("from a file\n")
+    script = f"exec {shlex.join(words)} 3<{tmp_path}/in 4>{tmp_path}/out"
+    ended = subprocess.run(
+        ["sh", "-c", script],
+        env={**os.environ, "ATECTL_REDIS_URL": valkey.url},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ended.stdout.split()[:3] == ["from", "a", "file"]
+    assert (tmp_path / "out").read_text() == "out\n"
+    # The last is what `ls` itself has opened.
+    assert ended.stdout.split()[3:-1] == ["0", "1", "2", "3", "4"]
 
 
 def test_a_busy_lock_is_refused_with_who_holds_it(valkey: Server, tmp_path: Path) -> None:

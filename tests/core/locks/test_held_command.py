@@ -66,6 +66,10 @@ class Child:
     def __exit__(self, *_: object) -> None:
         self._said.append("close")
 
+    strays: tuple[()] = ()
+    finds_strays = True
+    reader = 0
+
     def extend(self, kill_by: float) -> None: ...
 
     def start(self, words: list[str], environment: dict[str, str]) -> None:
