@@ -117,7 +117,9 @@ def lock_details(
     """
     reading = Reading(connection)
     details = _first_look(reading, wanted, prefix, lock_ttl_s, clock)
-    details = details._replace(warnings=_warnings(connection))
+    several = len({lock.key for lock in details.locks}) > 1
+    warnings = (*(("other-form",) if several else ()), *_warnings(connection))
+    details = details._replace(warnings=warnings)
     if probe is not None:
         again = second_look(
             reading, details.locks, probe, prefix=prefix, lock_ttl_s=lock_ttl_s, clock=clock

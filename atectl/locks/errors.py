@@ -61,6 +61,15 @@ class LockChanged(AtectlError):
     default_remedy = "look again: `atectl locks show ACTOR`"
 
 
+class NoToken(AtectlError):
+    """The key holds no text, so there is no token to compare; nothing was released."""
+
+    code = "E526"
+    exit_status = 1
+    example = "atectl locks release demo/web, where lock:actor:demo:web is a list"
+    default_remedy = "find out which program writes the key"
+
+
 class AuditUnwritable(AtectlError):
     """No audit note could be written, so nothing was released."""
 

@@ -23,7 +23,7 @@ from atectl.locks.audit import INTENDED, AuditNote, LockAudit, own_origin
 from atectl.locks.details import LockDetails, lock_details
 from atectl.locks.errors import LockChanged, LockRenewing, TokenNeeded, UnknownLock
 from atectl.locks.lock import Lock
-from atectl.locks.seen import Deletion, SeenLock, delete_seen, see_lock
+from atectl.locks.seen import Deletion, SeenLock, delete_seen, no_token, see_lock
 from atectl.locks.verdicts import Verdict, is_renewed
 from atectl.locks.waiting import wait_until_free
 from atectl.system.clock import boottime
@@ -130,6 +130,33 @@ class Operator(Protocol):
 
     def warn(self, fault: AtectlError) -> None:
         """Be told what kept one of the two audit places from having a note."""
+
+
+class Ruling(NamedTuple):
+    """Whether a lock is released, as it is judged.
+
+    Attributes:
+        refusal: why it is not; None if it is.
+        may_change: a second look after the probe may lift the refusal.
+    """
+
+    refusal: AtectlError | None = None
+    may_change: bool = False
+
+
+def ruling_on(lock: Lock, *, is_forced: bool = False) -> Ruling:
+    """Whether a lock is released as it is judged: what `show` tells and what `release` goes by."""
+    if lock.look is not None and lock.look.token is None:
+        return Ruling(no_token(lock.key or lock.name))
+    if lock.verdict in RELEASABLE or is_forced:
+        return Ruling()
+    reasons = {
+        Verdict.RENEWING: "is alive and renews it",
+        Verdict.FOREIGN: "is none of the systems that lock actors, and may be alive",
+    }
+    reason = reasons.get(lock.verdict, "may be alive: it was watched for less than one renewal")
+    refusal = LockRenewing(f"the holder of {lock.key} {reason}; nothing was released")
+    return Ruling(refusal, may_change=lock.verdict not in reasons)
 
 
 class Released(NamedTuple):
@@ -253,17 +280,13 @@ class _Attempt:
         return judged
 
     def _refuse_the_living(self, lock: Lock, note: AuditNote) -> None:
-        """Raise LockRenewing if the holder may be alive and the release is not forced."""
-        if lock.verdict in RELEASABLE or self._request.is_forced:
+        """Raise the refusal of a release, if there is one."""
+        refusal = ruling_on(lock, is_forced=self._request.is_forced).refusal
+        if refusal is None:
             return
         if self._request.intent is not Intent.JUDGE:
             self._note_outcome(note, REFUSED)
-        reasons = {
-            Verdict.RENEWING: "is alive and renews it",
-            Verdict.FOREIGN: "is none of the systems that lock actors, and may be alive",
-        }
-        reason = reasons.get(lock.verdict, "may be alive: it was watched for less than one renewal")
-        raise LockRenewing(f"the holder of {lock.key} {reason}; nothing was released")
+        raise refusal
 
     def _choice(self, lock: Lock) -> Choice:
         if self._request.intent is Intent.RELEASE:

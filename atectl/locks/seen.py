@@ -7,7 +7,7 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.locks.errors import LockChanged, UnknownLock
+from atectl.locks.errors import NoToken, UnknownLock
 from atectl.locks.keys import companion_keys, have_one_slot, key_bytes
 from atectl.locks.reading import look_of
 from atectl.locks.scripts import source_of
@@ -38,14 +38,16 @@ class SeenLock(NamedTuple):
         """The token that a release compares.
 
         Raises:
-            LockChanged: there is none, as the key holds no text (exit 1).
+            NoToken: there is none, as the key holds no text (exit 1).
         """
         if self.look.token is None:
-            raise LockChanged(
-                f"{self.key} holds no text, so there is no token to compare",
-                remedy="it is no lock: find out what writes it",
-            )
+            raise no_token(self.key)
         return self.look.token
+
+
+def no_token(key: str) -> NoToken:
+    """The error for a key that holds no text."""
+    return NoToken(f"{key} holds no text, so there is no token to compare")
 
 
 class Deletion(StrEnum):
@@ -98,7 +100,7 @@ def delete_seen(connection: "RedisConnection", seen: SeenLock) -> Deletion:
     and the fencing number stay as they are.
 
     Raises:
-        LockChanged: what was seen has no token to compare (exit 1).
+        NoToken: what was seen has no token to compare (exit 1).
         AtectlError: the server cannot be asked; whether the lock is gone is not known (exit 125).
     """
     token = seen.token

@@ -9,8 +9,10 @@ from rich.text import Text
 from atectl.inert import inert_line
 from atectl.locks.charged import ChargedLock
 from atectl.locks.details import LockDetails, Worker
+from atectl.locks.errors import NoToken
 from atectl.locks.keys import companion_keys
 from atectl.locks.lock import Actor, warnings_of
+from atectl.locks.releasing import ruling_on
 from atectl.locks.verdicts import Verdict
 from atectl.units import format_duration, rfc3339, show_size
 
@@ -36,6 +38,7 @@ _WARNINGS = {
     "stale-holder-record": "the holder record is that of an earlier token, and is not shown",
     "shared-name": "the key leaves the atespace out: the actors of this name share the lock",
     "undecodable-actor": "the actor's record cannot be read: its state is not known",
+    "other-form": "the actor's lock is held under several keys: none excludes the others",
     "replica": "the server is a replica: its primary may have newer data",
     "failover": "the locks are only replicated: a failover can lose one, or bring one back",
 }
@@ -75,14 +78,24 @@ def release_lines(rows: Iterable[ChargedLock]) -> list[str]:
     for row in rows:
         if row.lock.key is None:
             continue
+        ruling = ruling_on(row.lock)
+        if ruling.refusal is not None and not ruling.may_change:
+            reason = str(ruling.refusal).removesuffix("; nothing was released")
+            if isinstance(ruling.refusal, NoToken):
+                lines.append(f"would be refused: {reason}")
+                continue
+            lines.append(f"would be refused unless forced: {reason}; then it")
         record = companion_keys(row.lock.key).holder
         also = f" and {record}" if row.lock.holder is not None else ""
-        lines.append(f"would delete {row.lock.key}{also}, if it is still as it is seen here")
+        when = " and nobody renews it meanwhile" if ruling.may_change else ""
+        lines.append(f"would delete {row.lock.key}{also}, if it is still as it is seen here{when}")
         if row.lock.look is not None and row.lock.look.ttl_s is not None:
             left = format_duration(row.lock.look.ttl_s)
             lines.append(f"is not needed if you can wait: unless renewed it is free in {left}")
     if not lines:
         return ["there is nothing to release"]
+    if not any(line.startswith("would delete") for line in lines):
+        return lines
     lines.append("would change no actor, worker or fencing number, and end nobody's work:")
     lines.append("a holder that is still alive may go on writing")
     return lines

@@ -15,6 +15,7 @@ from atectl.locks.errors import (
     AuditUnwritable,
     LockChanged,
     LockRenewing,
+    NoToken,
     TokenNeeded,
     UnknownLock,
 )
@@ -218,7 +219,7 @@ def test_another_token_than_the_one_asked_for_is_left(scene: Scene) -> None:
 
 def test_what_holds_no_text_is_left(scene: Scene) -> None:
     scene.client.hset(KEY, "hits", "3")
-    with pytest.raises(LockChanged, match="no token to compare"):
+    with pytest.raises(NoToken, match="no token to compare"):
         scene.release(is_forced=True)
     assert scene.client.exists(KEY)
 

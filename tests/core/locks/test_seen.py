@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atectl.locks.errors import LockChanged, UnknownLock
+from atectl.locks.errors import NoToken, UnknownLock
 from atectl.locks.seen import Deletion, delete_seen, see_lock
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.settings import redis_settings
@@ -133,7 +133,7 @@ def test_what_holds_no_text_is_not_released(held: RedisConnection) -> None:
     held.client.hset(KEY, "hits", "3")
     seen = see_lock(held, KEY)
     assert seen.look.token is None
-    with pytest.raises(LockChanged, match="no token to compare"):
+    with pytest.raises(NoToken, match="no token to compare"):
         delete_seen(held, seen)
 
 
