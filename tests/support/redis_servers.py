@@ -389,6 +389,14 @@ class Cluster:
             client.close()
         return self
 
+    def wait_until_whole(self) -> None:
+        """Wait until all nodes know of each other, and each replica follows its primary."""
+        clients = self.clients()
+        wait_until(lambda: all(self._sees_all(client) for client in clients))
+        wait_until(lambda: all(_is_whole(client) for client in clients))
+        for client in clients:
+            client.close()
+
     def flush(self) -> None:
         """Resume what was suspended, start again what was killed, and forget all keys."""
         for server in self.servers:
@@ -396,10 +404,8 @@ class Cluster:
                 server.cont()
             else:
                 server.restart()
-        clients = self.clients()
-        wait_until(lambda: all(self._sees_all(client) for client in clients))
-        wait_until(lambda: all(_is_whole(client) for client in clients))
-        for client in clients:
+        self.wait_until_whole()
+        for client in self.clients():
             client.config_set("cluster-require-full-coverage", "yes")
             with contextlib.suppress(redis.exceptions.ReadOnlyError):
                 client.flushall()
