@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from wasmtime.component import Component
 
     from atectl.capsule.cache_entries import Entry, Removal
+    from atectl.capsule.cache_room import CacheRoom
     from atectl.capsule.limits import CompileLimits
     from atectl.capsule.refusal import Refusal
     from atectl.engine.kind import Kind
@@ -107,6 +108,7 @@ class ArtifactCache:
     def __init__(self, folder: CacheFolder, max_bytes: int, clock_ns: Callable[[], int]) -> None:
         self.max_bytes = max_bytes
         self._folder = folder
+        self._room: CacheRoom | None = None
         self._clock_ns = clock_ns
 
     @classmethod
@@ -265,7 +267,7 @@ class ArtifactCache:
                 "identity": identity_of(status),
             }
             self._folder.write_record(key + RECORD, record)
-            self.prune(self.max_bytes)
+            self._make_room(size_bytes)
         except OSError as error:
             self._remove_entry(key)
             raise self.unkept(error.strerror or str(error)) from None
@@ -312,6 +314,14 @@ class ArtifactCache:
         from atectl.capsule.cache_entries import clear
 
         return clear(self._folder, self._clock_ns)
+
+    def _make_room(self, size_bytes: int) -> None:
+        """Count an artifact that was kept, and remove the least recently used if there is need."""
+        # What is in the cache needs no room, and should not pay for this import.
+        from atectl.capsule.cache_room import CacheRoom
+
+        self._room = self._room or CacheRoom()
+        self._room.take(size_bytes, self._folder, self.max_bytes, self._clock_ns)
 
     def _remove_entry(self, key: str) -> None:
         self._folder.remove(key + RECORD)

@@ -41,11 +41,12 @@ class Entry(NamedTuple):
 
 
 class Removal(NamedTuple):
-    """What was removed, and the size of what is left."""
+    """What was removed, and what is left: its size and how many artifacts."""
 
     artifacts: int
     freed_bytes: int
     left_bytes: int
+    left: int
 
 
 def entries(folder: CacheFolder) -> list[Entry]:
@@ -58,18 +59,28 @@ def entries(folder: CacheFolder) -> list[Entry]:
     return found
 
 
-def prune(folder: CacheFolder, max_bytes: int, clock_ns: Callable[[], int]) -> Removal:
-    """Remove leftovers, and the least recently used artifacts that exceed `max_bytes`."""
+def prune(
+    folder: CacheFolder,
+    max_bytes: int,
+    clock_ns: Callable[[], int],
+    max_entries: int | None = None,
+) -> Removal:
+    """Remove leftovers, and the least recently used artifacts beyond `max_bytes`.
+
+    Args:
+        max_entries: how many artifacts are kept; None for `MAX_ENTRIES`.
+    """
+    most = MAX_ENTRIES if max_entries is None else max_entries
     _remove_leftovers(folder, clock_ns())
     count = removed = freed = total = 0
     for kept in _kept(folder):
-        if count < MAX_ENTRIES and total + kept.size_bytes <= max_bytes:
+        if count < most and total + kept.size_bytes <= max_bytes:
             count, total = count + 1, total + kept.size_bytes
         else:
             folder.remove(kept.key + RECORD)
             folder.remove(kept.key + ARTIFACT)
             removed, freed = removed + 1, freed + kept.size_bytes
-    return Removal(removed, freed, total)
+    return Removal(removed, freed, total, count)
 
 
 def clear(folder: CacheFolder, clock_ns: Callable[[], int]) -> Removal:

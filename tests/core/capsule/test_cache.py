@@ -18,6 +18,7 @@ from atectl.capsule import cache as artifact_cache
 from atectl.capsule import cache_entries, cache_folder
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, Made
 from atectl.capsule.cache_entries import LEFTOVER_NS
+from atectl.capsule.cache_folder import CacheFolder
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
@@ -501,6 +502,44 @@ def test_no_more_artifacts_are_kept_than_may_be(
         keep(cache, engine, digit * 64)
         last_used(folder, digit * 64, seconds_ago)
     assert kept(cache) == ["3", "2"]
+
+
+def test_what_is_kept_is_looked_at_once_in_many_times(
+    cache: ArtifactCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks = 0
+    files = CacheFolder.files
+
+    def count(folder: CacheFolder) -> dict[str, os.stat_result]:
+        nonlocal looks
+        looks += 1
+        return files(folder)
+
+    monkeypatch.setattr(CacheFolder, "files", count)
+    for number in range(300):
+        keep(cache, engine, f"{number:064x}")
+    assert looks <= 4  # each look is at the leftovers and at the entries
+
+
+def test_a_full_cache_is_looked_at_once_in_many_times_too(
+    cache: ArtifactCache, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache_entries, "MAX_ENTRIES", 160)
+    looks = 0
+    files = CacheFolder.files
+
+    def count(folder: CacheFolder) -> dict[str, os.stat_result]:
+        nonlocal looks
+        looks += 1
+        return files(folder)
+
+    for number in range(160):
+        keep(cache, engine, f"{number:064x}")
+    monkeypatch.setattr(CacheFolder, "files", count)
+    for number in range(160, 260):
+        keep(cache, engine, f"{number:064x}")
+    assert looks <= 100
+    assert len(cache.entries()) <= 160
 
 
 def test_an_artifact_larger_than_the_cache_displaces_nothing(folder: Path, engine: Engine) -> None:
