@@ -40,6 +40,9 @@ DEFAULT_DEADLINE_S = 300.0
 DEFAULT_STACK_BYTES = 512 << 10
 """The size of a guest's own call stack."""
 
+DEFAULT_JOB_OUTPUT_BYTES = 1 << 30
+"""What a job of a batch may write to its stdout and stderr together."""
+
 DEFAULT_SOFT = 0.80
 """The fraction of a host's limit above which leases are held back."""
 

@@ -366,6 +366,15 @@ class InitialTableOverQuota(LeaseError):
     default_remedy = "raise --max-mem: the cap is one table element for every 32 bytes of quota"
 
 
+class OutputOverLimit(LeaseError):
+    """The guest wrote more to its output than it may."""
+
+    code = "E308"
+    exit_status = 137
+    example = "a job of a batch under --max-output 1MiB that prints 2MiB"
+    default_remedy = "raise --max-output, or lift it with --max-output none"
+
+
 class AbortedByArbiter(LeaseError):
     """The host was past its limit with nothing left to park or spill, and chose this lease."""
 

@@ -62,6 +62,15 @@ def parse_size(text: str) -> int:
     return size
 
 
+def size_or_none(text: str) -> int | None:
+    """The bytes of a size, or None for `none`.
+
+    Raises:
+        BadSize: as `parse_size` (exit 2).
+    """
+    return None if text == "none" else parse_size(text)
+
+
 def format_size(size: int) -> str:
     """`size` bytes, exactly, in the largest binary unit that divides it; `parse_size` reads it."""
     for letter in "EPTGMK":

@@ -50,6 +50,7 @@ set -g __atectl_valued \
     'run --env' \
     'run --invoke' \
     'run --on-refused-growth' \
+    'run --max-output' \
     'run --label' \
     'run --ledger' \
     'run --actor' \
@@ -78,6 +79,7 @@ set -g __atectl_valued \
     'batch --compile-deadline' \
     'batch --pool' \
     'batch --resume-from' \
+    'batch --max-output' \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
@@ -418,6 +420,7 @@ complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -
 complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
 complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Let a memory\'s growth fail, or end the guest'
+complete -c atectl -n '__atectl_at "run"' -l max-output -r -f -d 'Most that the guest may write to stdout and stderr'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
@@ -457,6 +460,7 @@ complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept f
 complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
 complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'
 complete -c atectl -n '__atectl_at "batch"' -l resume-from -r -F -d 'Skip jobs that succeeded in these results'
+complete -c atectl -n '__atectl_at "batch"' -l max-output -r -f -d 'Most that a job may write to its stdout and stderr'
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'

@@ -92,7 +92,7 @@ class Batch:
         self._closing = threading.Event()
         self._results = ResultQueue(self._closing)
         self._intake = Intake(settings.jobs, self._closing, on_last=self._results.wake)
-        self._files = JobFiles(settings.reserved)
+        self._files = JobFiles(settings.reserved, settings.max_output_bytes)
         self._runs: dict[int, JobRun] = {}
         self._lock = threading.Lock()
         self._ending: str | None = None
@@ -303,7 +303,9 @@ class Batch:
             if self._runs.pop(run.job.job, None) is None:
                 return False
         self._intake.end(run.job.job)
-        self._files.forget(run.job.job)
+        over = self._files.close(run.job.job)
+        if over is not None and outcome is None and run.lease is not None:
+            outcome = Outcome(outcomes.QUOTA, over.exit_status, over)
         result = run.result(outcome)
         if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
             self._intake.stop()
@@ -335,6 +337,9 @@ class Batch:
                 continue
             if self._ending is not None:
                 run.lease.end(self._ending)
+            over = self._files.over_limit(run.job.job)
+            if over is not None:
+                run.lease.end(outcomes.QUOTA, over)
             if run.lease.attend() and self._conclude(run):
                 self._add_slot()
 

@@ -4,11 +4,13 @@ import os
 import stat
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from atectl.budget.errors import BadJob
-from atectl.errors import quoted
+from atectl.errors import OutputOverLimit, quoted
 from atectl.system.identity import Identity, identities, identity_of
+from atectl.units import format_size
 
 _MOST_REMEMBERED = 100_000
 
@@ -18,23 +20,25 @@ class JobFiles:
 
     Args:
         reserved: the files of the batch itself, and what each is.
+        max_bytes: what one job may write to all its files together; None is no limit.
     """
 
-    def __init__(self, reserved: Mapping[Identity, str]) -> None:
+    def __init__(self, reserved: Mapping[Identity, str], max_bytes: int | None = None) -> None:
         self._reserved = reserved
+        self._max_bytes = max_bytes
+        self._outputs: dict[int, list[int]] = {}
         self._lock = threading.Lock()
         self._open: dict[Identity, tuple[int, str]] = {}
         self._written: set[int] = set()
 
-    def check(
-        self, job: int, capsule: Path, stream: str, path: str, status: os.stat_result
-    ) -> None:
+    def check(self, job: int, capsule: Path, stream: str, path: str, descriptor: int) -> None:
         """Note that a job is about to open a file, unless it must not.
 
         Raises:
             BadJob: it is a file of the batch itself, or one that another job writes or has written,
                 or that this one writes by another stream (exit 2).
         """
+        status = os.fstat(descriptor)
         identity = identity_of(status)
         if identity is None:
             return
@@ -49,15 +53,37 @@ class JobFiles:
             other = self._open.setdefault(identity, (job, stream))
             if other == (job, stream):
                 self._remember(path, stream)
+                if self._max_bytes is not None:
+                    self._outputs.setdefault(job, []).append(os.dup(descriptor))
                 return
         whose = "its own" if other[0] == job else f"job {other[0]}'s"
         raise BadJob(f"{stream}: {quoted(path)} is {whose} {other[1]}, too", remedy=_OWN_FILES)
 
-    def forget(self, job: int) -> None:
-        """A job has ended: what it wrote is no longer open."""
+    def over_limit(self, job: int) -> OutputOverLimit | None:
+        """The error of a job that has written more than it may; None of any other."""
+        with self._lock:
+            written = sum(os.fstat(each).st_size for each in self._outputs.get(job, ()))
+        if self._max_bytes is None or written <= self._max_bytes:
+            return None
+        most = format_size(self._max_bytes)
+        return OutputOverLimit(f"the guest wrote more than {most} to its stdout and stderr")
+
+    def close(self, job: int) -> OutputOverLimit | None:
+        """A job has ended: what it wrote is no longer open, and is cut where it may write no more.
+
+        Returns:
+            As `over_limit`.
+        """
+        over = self.over_limit(job)
         with self._lock:
             for identity in [each for each, (whose, _) in self._open.items() if whose == job]:
                 del self._open[identity]
+            left = self._max_bytes or 0
+            for descriptor in self._outputs.pop(job, ()):
+                if over is not None:
+                    left -= _cut(descriptor, left)
+                os.close(descriptor)
+        return over
 
     def _remember(self, path: str, stream: str) -> None:
         """Note what is written; refuse what an earlier job wrote."""
@@ -73,3 +99,12 @@ class JobFiles:
 
 _ANOTHER = "name another file"
 _OWN_FILES = "give every job files of its own"
+
+
+def _cut(descriptor: int, most_bytes: int) -> int:
+    """Cut a file where it is longer; what is left of it."""
+    size = os.fstat(descriptor).st_size
+    if size > most_bytes:
+        with suppress(OSError):
+            os.truncate(f"/proc/self/fd/{descriptor}", most_bytes)
+    return min(size, most_bytes)

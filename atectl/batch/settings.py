@@ -16,7 +16,8 @@ class BatchSettings(NamedTuple):
     `spill_dir` and `spill_cap_bytes` matter only if the rules spill; None is no cap. `pool` is how
     many idle stores are kept for each reactor and principal; 0 keeps none. With `fails_fast` no job
     starts after one that did not end by itself with status 0. `reserved` has the files of the batch
-    itself, which no job may open as a stream, and what each is.
+    itself, which no job may open as a stream, and what each is. `max_output_bytes` is what one job
+    may write to its stdout and stderr together; None is no limit.
     """
 
     jobs: int
@@ -28,3 +29,4 @@ class BatchSettings(NamedTuple):
     observer: Observer | None = None
     fails_fast: bool = False
     reserved: Mapping[Identity, str] = {}
+    max_output_bytes: int | None = None

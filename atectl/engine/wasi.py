@@ -1,8 +1,10 @@
 """What a guest may use of the host: arguments, variables, folders. Everything else is denied."""
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -31,9 +33,9 @@ class Streams(NamedTuple):
     stdin: str | None = None
     stdout: str | None = None
     stderr: str | None = None
-    check: Callable[[str, str, os.stat_result], None] | None = None
-    """Told of each file before it is written or read: its stream, its path and its status. It
-    raises what keeps the file from being used."""
+    check: Callable[[str, str, int], None] | None = None
+    """Told of each file before it is written or read: its stream, its path and a descriptor of it.
+    It raises what keeps the file from being used."""
 
 
 class WasiSettings(NamedTuple):
@@ -46,6 +48,8 @@ class WasiSettings(NamedTuple):
     environment: tuple[tuple[str, str], ...] = ()
     folders: tuple[Folder, ...] = ()
     streams: Streams | None = None
+    max_output_bytes: int | None = None
+    """What the guest may write to the standard streams of this process; None is no limit."""
 
 
 def parse_folder(text: str) -> Folder:
@@ -133,13 +137,36 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
     if settings.streams is None:
         config.inherit_stdin()
-        config.inherit_stdout()
-        config.inherit_stderr()
+        if settings.max_output_bytes is None:
+            config.inherit_stdout()
+            config.inherit_stderr()
+        else:
+            bounded = _BoundedOutput(settings.max_output_bytes)
+            config.stdout_custom = partial(bounded.write, 1)
+            config.stderr_custom = partial(bounded.write, 2)
     else:
         _connect(config, settings.streams)
     for folder in settings.folders:
         _preopen(config, folder)
     return config
+
+
+class _BoundedOutput:
+    """The standard streams of this process, for so many bytes together; then they are full."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._left = most_bytes
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        """Write what there is room for. Returns the bytes written, or less than 0: an errno."""
+        if data and self._left <= 0:
+            return -errno.ENOSPC
+        try:
+            written = os.write(descriptor, data[: self._left])
+        except OSError as error:
+            return -(error.errno or errno.EIO)
+        self._left -= written
+        return written
 
 
 def take_away(store: "Store") -> None:
@@ -166,7 +193,7 @@ def _connect(config: "WasiConfig", streams: Streams) -> None:
             if stat.S_ISDIR(status.st_mode):
                 raise StreamUnusable(f"{name}: {path!r} is a folder")
             if streams.check is not None:
-                streams.check(name, path, status)
+                streams.check(name, path, descriptor)
             # By its descriptor: what is at the path by now may be something else.
             setattr(config, f"{name}_file", f"/proc/self/fd/{descriptor}")
         except wasmtime.WasmtimeError as error:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from atectl.accounting import (
     DEFAULT_DEADLINE_S,
+    DEFAULT_JOB_OUTPUT_BYTES,
     DEFAULT_MEMORY_BYTES,
     DEFAULT_STACK_BYTES,
     TABLE_BYTES_PER_ELEMENT,
@@ -73,7 +74,12 @@ def all_bounds() -> BoundList:
             Bound("host buffers of one call", "what the engine allows a call to the host", None),
             Bound("file descriptors", "those of the process, less some kept for the host", None),
             Bound("network", "none is given", None),
-            _unbounded("output: what a guest prints, and writes to folders that it is given"),
+            Bound(
+                "what a guest prints",
+                f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run",
+                "--max-output",
+            ),
+            _unbounded("what a guest writes to folders that it is given"),
             _unbounded("state of an instance beside memories and tables, such as globals"),
         )
     )

@@ -120,7 +120,7 @@ def told_to_end(
     """
     if reason == DEADLINE:
         error = _past_deadline(quota.deadline_s or 0, held_s)
-    elif reason == QUOTA:
+    elif reason == QUOTA and error is None:
         error = GrowthRefused(
             f"the guest asked for {format_size(asked_bytes)} more than its quota of "
             f"{format_size(quota.memory_bytes)} has left"

@@ -7,8 +7,10 @@ counts; the same holds for a flag and its opposite.
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
+from atectl.units import format_size, size_or_none
 
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
@@ -42,6 +44,7 @@ class BatchRequest(NamedTuple):
     uses_cache: bool
     compiling: CompileLimits
     output: Output
+    max_output_bytes: int | None
 
 
 _HOST = options_of(HostOptions)
@@ -60,6 +63,12 @@ TABLE = OptionTable(
             opposite="--fail-fast",
         ),
         Option("--resume-from", "FILE", "Skip jobs that succeeded in these results."),
+        Option(
+            "--max-output",
+            "SIZE",
+            "Most that a job may write to its stdout and stderr; `none` lifts it.",
+            format_size(DEFAULT_JOB_OUTPUT_BYTES),
+        ),
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
@@ -101,6 +110,7 @@ def parse(words: list[str]) -> BatchRequest:
         uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),
         output=given.read("--output", Output),
+        max_output_bytes=given.read("--max-output", size_or_none),
     )
 
 

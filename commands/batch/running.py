@@ -180,6 +180,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         observer=observer,
         fails_fast=request.fails_fast,
         reserved=_reserved(request),
+        max_output_bytes=request.max_output_bytes,
     )
     runtime = Runtime(request.ledger, uses_cache=request.uses_cache, compiling=request.compiling)
     for warning in runtime.warnings:

@@ -24,7 +24,7 @@ from atectl.accounting import (
 )
 from atectl.engine.wasi import WasiSettings, parse_folders, parse_variables
 from atectl.errors import BadCount, BadSize, UsageError, cut, quoted
-from atectl.units import duration_text, format_size, parse_duration, parse_size
+from atectl.units import duration_text, format_size, parse_duration, parse_size, size_or_none
 
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.places import LEDGER, RedisOptions
@@ -88,6 +88,9 @@ TABLE = OptionTable(
             "fail|trap",
             "Let a memory's growth fail, or end the guest; a table's growth always fails.",
             "fail",
+        ),
+        Option(
+            "--max-output", "SIZE", "Most that the guest may write to stdout and stderr.", "none"
         ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
         LEDGER,
@@ -234,6 +237,7 @@ def _request(
         arguments=(capsule.rpartition("/")[2], *arguments),
         environment=parse_variables(given.every("--env"), environment),
         folders=parse_folders(given.every("--dir")),
+        max_output_bytes=given.read("--max-output", size_or_none),
     )
     return RunRequest(
         capsule=capsule,

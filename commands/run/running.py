@@ -16,6 +16,7 @@ from .finished import FinishedRun
 
 if TYPE_CHECKING:
     from atectl.capsule.compilation import Compilation
+    from atectl.engine.wasi import Folder
     from atectl.lease.lease import Lease
     from atectl.lease.locked import LeaseLock
     from atectl.lease.runtime import Runtime
@@ -33,6 +34,8 @@ def run(words: list[str]) -> int:
     request = parse(words, os.environ)
     if request.quota.memory_bytes > DEFAULT_MEMORY_BYTES:
         _warn_of_quota(request.quota.memory_bytes)
+    if request.wasi.folders:
+        _warn_of_devices(request.wasi.folders)
     if request.report is None:
         finished = _run_capsule(request)
         _print_results(finished)
@@ -62,6 +65,35 @@ def _warn_of_quota(memory_bytes: int) -> None:
     warning = quota_over_ceiling(memory_bytes, tightest(ceilings()))
     if warning is not None:
         report_warning(warning)
+
+
+def _warn_of_devices(folders: "tuple[Folder, ...]") -> None:
+    """Warn of devices and pipes right in a folder: the guest can use them as this user can."""
+    from itertools import islice
+
+    for folder in folders:
+        with os.scandir(folder.host) as entries:
+            found = [each.name for each in islice(entries, _MOST_LOOKED_AT) if _is_device(each)]
+        if found:
+            from atectl.errors import BadFolder
+
+            from ..output.stderr import report_warning
+
+            what = f"{found[0]!r}" if len(found) == 1 else f"{found[0]!r} and {len(found) - 1} more"
+            report_warning(
+                BadFolder(
+                    f"{folder.host!r} has devices or pipes in it, {what}: the guest can use them",
+                    remedy="give it a folder without them, or one on a filesystem mounted nodev",
+                )
+            )
+
+
+_MOST_LOOKED_AT = 1000
+
+
+def _is_device(entry: "os.DirEntry[str]") -> bool:
+    is_plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+    return not (is_plain or entry.is_symlink())
 
 
 def _run_capsule(request: RunRequest) -> FinishedRun:

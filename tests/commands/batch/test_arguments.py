@@ -32,6 +32,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         uses_cache=True,
         compiling=CompileLimits(),
         output=Output.json,
+        max_output_bytes=1 << 30,
     )
 
 
@@ -40,7 +41,7 @@ def test_every_option_reaches_the_request() -> None:
     spill = "--spill-dir /spill --spill-cap 2GiB"
     rest = "--pool 2 --fail-fast --resume-from done --grace 9s --trace t --chart c --ledger none"
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
-    shown = "--no-live --no-cache -o table"
+    shown = "--no-live --no-cache -o table --max-output none"
     assert read("-", *f"{host} {spill} {compiling} {rest} {shown}".split()) == BatchRequest(
         source="-",
         options=HostOptions(
@@ -64,6 +65,7 @@ def test_every_option_reaches_the_request() -> None:
         uses_cache=False,
         compiling=CompileLimits(1 << 20, 64 << 20, 30.0),
         output=Output.table,
+        max_output_bytes=None,
     )
 
 
