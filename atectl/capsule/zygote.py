@@ -41,6 +41,8 @@ def serve(engine: "LinkingEngine") -> Never:
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     if hard == resource.RLIM_INFINITY or hard > _MOST_DESCRIPTORS:
         resource.setrlimit(resource.RLIMIT_NOFILE, (_MOST_DESCRIPTORS, hard))
+    import atectl.capsule.refusal  # noqa: F401 - each child imports it before it compiles
+
     engine.module_linker()  # the first call takes a millisecond, which no child repeats then
     gc.disable()
     gc.freeze()

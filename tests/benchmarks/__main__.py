@@ -12,7 +12,15 @@ import venv
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.benchmarks import accounting, arbitration, batch, load, locks, processes
+from tests.benchmarks import (
+    accounting,
+    arbitration,
+    batch,
+    load,
+    locks,
+    processes,
+    small_modules,
+)
 from tests.benchmarks.measuring import Row, table
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +64,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *batch.never_tripped(atectl, environment, folder),
             *batch.many_jobs(atectl, environment, folder),
             *batch.many_at_once(atectl, environment, folder),
+            *small_modules.rows(atectl, environment, folder),
             *arbitration.growths(),
             *arbitration.decisions(),
             *arbitration.spilling(folder),
