@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, Never
 
 from atectl.capsule.compiling import binary_form, compile_binary
 from atectl.capsule.records import encode, escape
-from atectl.capsule.task import COMMAND, Task
+from atectl.capsule.task import COMMAND, NAME_PREFIX, Task
 from atectl.errors import AtectlError
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ Without a cache both are the file in memory."""
 
 MARK = b"\0"
 """Delimits each record of the answer. Text outside of records is from the engine, as of a panic."""
-
-NAME_PREFIX = "atectl-"
-"""What the name of such a process begins with; behind it stands what it does."""
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
 _LOOK_BYTES = 65_536

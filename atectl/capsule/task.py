@@ -8,6 +8,9 @@ from atectl.capsule.records import escape, unescape
 CONTROL = 0
 """The descriptor on which the zygote receives its tasks."""
 
+NAME_PREFIX = "atectl-"
+"""What the name of such a process begins with; behind it stands what it does."""
+
 DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
 

@@ -11,7 +11,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from atectl.capsule.compile_child import NAME_PREFIX
+from atectl.capsule.task import NAME_PREFIX
 from atectl.system.memory import resident_bytes
 
 Phase = Literal["host", "read", "decode", "compile", "store", "start"]
