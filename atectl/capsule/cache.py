@@ -28,7 +28,7 @@ from atectl.capsule.cache_folder import (
     CacheFolder,
     NewFile,
 )
-from atectl.capsule.source import WANTS
+from atectl.capsule.source import WANTS, is_named_brotli
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import show_size
@@ -279,10 +279,15 @@ class ArtifactCache:
             remedy="the run is not affected; make room, or pass --no-cache",
         )
 
-    def refusal(self, engine: Engine, sha256: str, limits: "CompileLimits") -> "Refusal | None":
-        """The kept refusal of the capsule with this hash; None if none holds for these limits."""
-        key = _key(sha256, engine.fingerprint)
-        record = self._folder.read_record(key + REFUSAL)
+    def refusal(
+        self, engine: Engine, sha256: str, limits: "CompileLimits", name: str = ""
+    ) -> "Refusal | None":
+        """The kept refusal of the capsule with this hash; None if none holds for these limits.
+
+        Args:
+            name: of its file, which may say how the content is encoded.
+        """
+        record = self._folder.read_record(_refusal_name(engine, sha256, name))
         if record is None or record.get("judge") != _judge(engine, sha256):
             return None
         from atectl.capsule.refusal import Refusal
@@ -290,12 +295,18 @@ class ArtifactCache:
         refusal = Refusal.read(record)
         return refusal if refusal.holds_under(limits) else None
 
-    def remember_refusal(self, engine: Engine, sha256: str, refusal: "Refusal") -> None:
-        """Keep a refusal, so that the next run of the same content need not repeat the work."""
+    def remember_refusal(
+        self, engine: Engine, sha256: str, refusal: "Refusal", name: str = ""
+    ) -> None:
+        """Keep a refusal, so that the next run of the same content need not repeat the work.
+
+        Args:
+            name: of its file, which may say how the content is encoded.
+        """
         record = {"judge": _judge(engine, sha256), **refusal.record()}
         # If it cannot be kept, the next run only repeats the work of this one.
         with contextlib.suppress(OSError):
-            self._folder.write_record(_key(sha256, engine.fingerprint) + REFUSAL, record)
+            self._folder.write_record(_refusal_name(engine, sha256, name), record)
 
     def entries(self) -> "list[Entry]":
         """All kept artifacts, the most recently used first."""
@@ -360,6 +371,12 @@ def _is_private(status: os.stat_result) -> bool:
 def _key(sha256: str, fingerprint: str) -> str:
     # The checksum may collide. The record names the engine, so a wrong artifact is never loaded.
     return f"{sha256}-{crc32(fingerprint.encode()):08x}"
+
+
+def _refusal_name(engine: Engine, sha256: str, name: str) -> str:
+    """What the file of a refusal is called: brotli is decoded where a name says so."""
+    as_brotli = "-br" if is_named_brotli(name) else ""
+    return _key(sha256, engine.fingerprint) + as_brotli + REFUSAL
 
 
 def _judge(engine: Engine, sha256: str) -> str:

@@ -31,6 +31,7 @@ from atectl.capsule.errors import (
 )
 from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
 from atectl.capsule.pieces import PIECE_BYTES, FilePieces, Pieces, Readable, joined
+from atectl.capsule.source import is_named_brotli
 from atectl.capsule.specs import embedded_text
 from atectl.errors import NotWebAssembly
 from atectl.units import format_size
@@ -152,8 +153,7 @@ def _unwrapped(source: FilePieces, bounds: _Bounds) -> tuple[Pieces, tuple[Encod
     """The content of the file, still to be read, and the encodings around it."""
     pieces = Pieces(bounds.held(iter(source)))
     encodings: list[Encoding] = []
-    parts = bounds.name.lower().split(".")[1:]
-    may_be_brotli = "br" in parts or "brotli" in parts
+    may_be_brotli = is_named_brotli(bounds.name)
     while encoding := _outermost(pieces.peek(_LOOK_BYTES), may_be_brotli=may_be_brotli):
         if len(encodings) == MAX_DEPTH:
             raise DecodingOverBound(f"{bounds.name} is encoded more than {MAX_DEPTH} times over")

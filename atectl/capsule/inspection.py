@@ -11,7 +11,6 @@ from atectl.capsule.binary import HEADER_BYTES, MAGIC, MalformedBinary, Reader, 
 from atectl.capsule.component_facts import ComponentFacts
 from atectl.capsule.component_reading import read_component
 from atectl.capsule.encodings import Decoded, Encoding, decode
-from atectl.capsule.errors import CapsuleTooLarge
 from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
 from atectl.capsule.manifest import Described, HashedFile, describe
 from atectl.capsule.module_facts import ModuleFacts
@@ -19,12 +18,10 @@ from atectl.capsule.module_reading import read_module
 from atectl.capsule.needs import Needs, needs_of_component, needs_of_module
 from atectl.capsule.sections import Faults
 from atectl.capsule.source import open_capsule
+from atectl.capsule.text_form import is_text_form
 from atectl.engine.kind import Kind
 from atectl.errors import CapsuleUnreadable, InvalidCapsule, TruncatedCapsule
-from atectl.units import format_size, show_size
-
-MAX_TEXT_BYTES = 4 << 20
-"""The largest text form that is assembled. Assembling takes up to 75 times as much memory."""
+from atectl.units import show_size
 
 
 class Inspection(NamedTuple):
@@ -69,7 +66,8 @@ def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspec
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
-        CapsuleTooLarge: it is larger, or is text above `MAX_TEXT_BYTES` (exit 126).
+        CapsuleTooLarge: it is larger (exit 126).
+        CompileMemory, CompileTime: it is text that takes too much to assemble (exit 126).
         NotWebAssembly, PrecompiledCapsule, InvalidCapsule: it is no capsule (exit 126).
         TruncatedCapsule: it ends within its header, or its text form does (exit 126).
         DecodingOverBound, Undecodable: its encoding is a bomb or damaged (exit 126).
@@ -144,13 +142,11 @@ def _binary(name: str, content: bytes) -> bytes:
         raise TruncatedCapsule(f"{name}: the file ends too early, after {show_size(len(content))}")
     if content.startswith(MAGIC):
         return content
-    if content.lstrip().startswith((b"(", b";")) and len(content) > MAX_TEXT_BYTES:
-        raise CapsuleTooLarge(
-            f"{name} is {show_size(len(content))} of text; for an inspection at most "
-            f"{format_size(MAX_TEXT_BYTES)} are assembled",
-            remedy="assemble it first, for example with wasm-tools parse",
-        )
-    # Binaries do not need it, and it imports the engine.
+    if is_text_form(content):
+        # Binaries do not need it, and it imports the engine.
+        from atectl.capsule.assembling import assemble_apart
+
+        return assemble_apart(name, content)
     from atectl.capsule.compiling import binary_form
 
     return binary_form(name, content)

@@ -145,6 +145,11 @@ class Source:
         return pieces.sha256
 
 
+def is_named_brotli(name: str) -> bool:
+    """Whether a file's name says that it is compressed by brotli, which its content does not."""
+    return not {"br", "brotli"}.isdisjoint(name.lower().split(".")[1:])
+
+
 def exhausted(name: str, number: int | None) -> AtectlError:
     """The error for a system call that failed because resources of this machine ran out."""
     from atectl.capsule.errors import HostExhausted

@@ -144,7 +144,7 @@ class Loader:
         self._cache.take_note(self._engine, sha256, json.dumps(as_json(known)).encode())
 
     def _refuse_if_known(self, source: Source, sha256: str) -> None:
-        refusal = self._cache.refusal(self._engine, sha256, self._compiler.limits)
+        refusal = self._cache.refusal(self._engine, sha256, self._compiler.limits, source.name)
         if refusal is not None:
             raise refusal.error(source.name)
 
@@ -180,7 +180,7 @@ class Loader:
         found = self._in_room(_reading_bytes(source), read)
         if isinstance(found, Refusal):
             if found.is_certain:
-                self._cache.remember_refusal(self._engine, sha256, found)
+                self._cache.remember_refusal(self._engine, sha256, found, source.name)
             raise found.error(source.name)
         return found
 

@@ -41,18 +41,21 @@ def beside_naive(atectl: str, environment: Mapping[str, str], folder: Path) -> l
     """`atectl load` under a limit, and the naive loader, on the same capsules."""
     capsules = folder / "capsules"
     make_capsules(capsules)
+    # Beside other work of the machine, a compilation may take longer than it should at most.
     words = ["load", "-r", str(capsules), "--no-cache", "--limit", LIMIT, "--baseline", "naive"]
+    words += ["--compile-deadline", "10m"]
     ran = subprocess.run(
         [atectl, *words, "-o", "json", "--chart", str(folder / "load.svg")],
         env=dict(environment),
         stdout=subprocess.PIPE,
         text=True,
-        check=True,
+        check=False,
     )
     report = json.loads(ran.stdout)
     naive = report["naive"]
     if naive["loaded"] != COUNT or report["bad"]:
-        raise RuntimeError("not all capsules could be loaded")
+        said = {row["reason"] for row in report["capsules"]}
+        raise RuntimeError(f"not all capsules could be loaded: {said}")
     peak, naive_peak = report["peak_bytes"], naive["peak_bytes"]
     return [
         Row(

@@ -6,13 +6,20 @@ from pathlib import Path
 
 import brotli
 import pytest
+import wasmtime
 from blake3 import blake3
 
-from atectl.capsule import inspection
-from atectl.capsule.errors import CapsuleTooLarge, ManifestMismatch, Undecodable
+from atectl.capsule import limits
+from atectl.capsule.errors import (
+    CapsuleTooLarge,
+    CompileMemory,
+    ManifestMismatch,
+    Undecodable,
+)
 from atectl.capsule.inspection import inspect
 from atectl.errors import (
     CapsuleNotFound,
+    InternalError,
     InvalidCapsule,
     NotWebAssembly,
     PrecompiledCapsule,
@@ -121,13 +128,27 @@ def test_no_more_is_read_than_is_allowed(tmp_path: Path) -> None:
         inspect(path, max_bytes=len(HELLO) - 1)
 
 
-def test_a_long_text_is_not_assembled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = b"(module (memory 1))"
-    path = saved(tmp_path, text)
-    monkeypatch.setattr(inspection, "MAX_TEXT_BYTES", len(text))
+def test_text_is_assembled_by_another_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, b"(module (memory 1))")
+
+    def never(*_: object) -> bytes:
+        raise AssertionError("it was assembled here")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(wasmtime, "wat2wasm", never)
+        with pytest.raises(InternalError, match="it was assembled here"):
+            inspect(path)
     assert inspect(path).form == "text"
-    monkeypatch.setattr(inspection, "MAX_TEXT_BYTES", len(text) - 1)
-    with pytest.raises(CapsuleTooLarge, match="of text"):
+
+
+def test_text_that_takes_too_much_to_assemble_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = saved(tmp_path, b"(module" + b"(func)" * 1_000_000 + b")")
+    monkeypatch.setattr(limits, "DEFAULT_COMPILE_MEMORY_BYTES", 64 << 20)
+    with pytest.raises(CompileMemory):
         inspect(path)
 
 

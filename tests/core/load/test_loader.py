@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 from backports import zstd
 
@@ -270,6 +271,14 @@ def test_what_was_refused_is_known_the_next_time(
 
     monkeypatch.setattr(Compiler, "begin", never)
     assert load(loader, tmp_path / "bad") == first
+
+
+def test_a_refusal_does_not_stand_for_the_same_content_under_a_name_that_says_more(
+    loader: Loader, tmp_path: Path
+) -> None:
+    content = brotli.compress(b"(module (memory 1))")  # text, which nothing but the name tells
+    assert load(loader, tmp_path / "x.wat", content).verdict == "not-wasm"
+    assert load(loader, tmp_path / "x.wat.br", content).verdict == "ok"
 
 
 def test_a_note_that_is_damaged_is_made_anew(
