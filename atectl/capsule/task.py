@@ -15,6 +15,10 @@ DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
 
 
+NAME_PREFIX = "atectl-"
+"""What the name of a process that does a task begins with; behind it stands what it does."""
+
+
 class Work(NamedTuple):
     """What is to be done with a capsule in place of compiling it.
 
