@@ -7,6 +7,7 @@ kept by content. A failure that says nothing about the content is not kept.
 import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +21,7 @@ from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, requir
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
 from atectl.capsule.verdict import OutgrewGrant, Verdict
+from atectl.config import MANIFEST_NAME
 from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
@@ -38,10 +40,58 @@ Known = Capsule | Refusal
 
 
 class _Seen(NamedTuple):
-    """What was found at a path: the identity of the file, and the hash of its content."""
+    """What was found at a path: the capsule's file, and the manifest that may describe it."""
 
+    file: Path
     identity: str
+    """Of the file."""
+    manifest: Path
+    """Where its manifest is, if it has one."""
+    manifest_identity: str | None
+    """Of the manifest; None if there is none."""
     sha256: str
+    """The hash of the file's content."""
+    package: str | None
+    version: str | None
+
+    @classmethod
+    def of(cls, path: Path, source: Source, sha256: str) -> "_Seen":
+        manifest, described = path.parent / MANIFEST_NAME, source.manifest
+        package = None if described is None else described.name
+        version = None if described is None else described.version
+        return cls(
+            source.path,
+            identity_of(source.status),
+            manifest,
+            _identity_at(manifest),
+            sha256,
+            package,
+            version,
+        )
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the same files are there now."""
+        return (
+            _identity_at(self.file) == self.identity
+            and _identity_at(self.manifest) == self.manifest_identity
+        )
+
+    def named(self, capsule: Capsule) -> Capsule:
+        """A capsule of this content, called as it is here: others may have the same content."""
+        here = (self.file.name, self.package, self.version)
+        if (capsule.name, capsule.package, capsule.version) == here:
+            return capsule
+        name, package, version = here
+        return capsule._replace(name=name, package=package, version=version)
+
+
+def _identity_at(path: Path) -> str | None:
+    """The identity of what is at a path; None if nothing is, or it cannot be looked at."""
+    try:
+        return identity_of(os.stat(path))  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
 
 
 class _Ask(NamedTuple):
@@ -172,43 +222,39 @@ class CapsuleShelf:
             NoRoomToCompile: the host's limit left too little memory to compile it (exit 137).
         """
         ask = _Ask(principal, until, as_command)
-        known, verdict = self._unchanged(path, ask), None
-        if known is None:
-            known, verdict = self._look_again(path, ask)
-        capsule = required(known, path.name, verdict)
-        return capsule if capsule.name == path.name else capsule._replace(name=path.name)
+        seen, verdict = self._seen.get(path), None
+        known = None
+        if seen is not None and seen.is_unchanged:
+            known = self._known_of(seen.sha256, ask)
+        if seen is None or known is None:
+            seen, known, verdict = self._look_again(path, ask)
+        return seen.named(required(known, seen.file.name, verdict))
 
     def close(self) -> None:
         """Cut all compilations short, and begin no more; idempotent."""
         self._is_closed = True
         self._compiler.close()
 
-    def _unchanged(self, path: Path, ask: _Ask) -> Known | None:
-        """What is known about the file at `path`, if it has not changed."""
-        seen = self._seen.get(path)
-        if seen is None:
-            return None
-        try:
-            identity = identity_of(os.stat(path))  # noqa: PTH116
-        except (OSError, ValueError):
-            return None
-        return self._known_of(seen.sha256, ask) if identity == seen.identity else None
-
     def _known_of(self, sha256: str, ask: _Ask) -> Known | None:
         """What is known of a content: code for all who ask, a lack of entry points for some."""
         return self._known.get(sha256) or self._known.get(ask.key(sha256))
 
-    def _look_again(self, path: Path, ask: _Ask) -> tuple[Known, Verdict | None]:
+    def _look_again(self, path: Path, ask: _Ask) -> tuple[_Seen, Known, Verdict | None]:
         with self._opened(path) as source:
             began_ns = time.time_ns()
             with reserve():
                 sha256 = hash_of(source, self._cache)
-            found = self._load(source, sha256, ask)
+            seen = _Seen.of(path, source, sha256)
+            known, verdict = self._load(source, sha256, ask)
         # A file that changed a moment ago could change again without a visible difference.
-        if began_ns - source.status.st_ctime_ns >= SETTLED_NS:
+        changed_ns = source.status.st_ctime_ns
+        if seen.manifest_identity is not None:
+            with suppress(OSError):
+                changed_ns = max(changed_ns, os.stat(seen.manifest).st_ctime_ns)  # noqa: PTH116
+        if began_ns - changed_ns >= SETTLED_NS:
             with self._lock:
-                self._take_note(path, _Seen(identity_of(source.status), sha256))
-        return found
+                self._take_note(path, seen)
+        return seen, known, verdict
 
     def _opened(self, path: Path) -> Source:
         with reserve():

@@ -22,7 +22,7 @@ from atectl.capsule import shelf as capsule_shelf
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.errors import HostExhausted, NoRoomToCompile
+from atectl.capsule.errors import HostExhausted, ManifestMismatch, NoRoomToCompile
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.loading import Capsule
 from atectl.capsule.shelf import MAX_CAPSULES, CapsuleShelf
@@ -171,6 +171,52 @@ def test_the_same_content_elsewhere_is_compiled_once(
     assert (one.name, other.name) == ("one.wat", "other.wat")
     assert one.code is other.code
     assert compiler.begun == 1
+
+
+def manifest(folder: Path, package: str, file: str, blake3: str | None = None) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / "Capsule.toml"
+    announced = "" if blake3 is None else f'hash = "{blake3}"'
+    path.write_text(
+        f'[package]\nname = "{package}"\nversion = "1"\n[[component]]\nfile = "{file}"\n{announced}'
+    )
+    return path
+
+
+def test_the_same_content_is_called_as_its_own_manifest_calls_it(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    for folder in ("a", "b", "c"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "one.wat").write_text(ONE)
+    manifest(tmp_path / "a", "first", "one.wat")
+    manifest(tmp_path / "c", "third", "one.wat")
+    titles = [shelf.get(tmp_path / folder / "one.wat").title for folder in ("a", "b", "c", "b")]
+    assert titles == ["one.wat (first 1)", "one.wat", "one.wat (third 1)", "one.wat"]
+
+
+def test_a_manifest_in_place_of_a_capsule_gives_it_the_name_of_its_file(
+    shelf: Shelf, tmp_path: Path
+) -> None:
+    (tmp_path / "one.wat").write_text(ONE)
+    path = manifest(tmp_path, "first", "one.wat")
+    assert [shelf.get(path).title for _ in range(2)] == 2 * ["one.wat (first 1)"]
+
+
+def test_a_manifest_that_comes_or_changes_is_seen_though_the_file_stays(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "one.wat"
+    path.write_text(ONE)
+    settle(monkeypatch)
+    assert shelf.get(path).package is None
+    manifest(tmp_path, "first", "one.wat")
+    assert shelf.get(path).package == "first"
+    manifest(tmp_path, "second", "one.wat", "0" * 64)
+    with pytest.raises(ManifestMismatch):
+        shelf.get(path)
+    (tmp_path / "Capsule.toml").unlink()
+    assert shelf.get(path).package is None
 
 
 def test_an_unchanged_file_is_not_opened_again(
