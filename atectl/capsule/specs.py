@@ -94,7 +94,7 @@ def specs_in(file: Readable) -> Iterator[Spec]:
         elif event.kind == _BINARY:
             has_binary = True
         elif has_binary:
-            yield Spec(name.decode("utf-8", "replace"), start, event.offset + 1 - start)
+            yield Spec(_text_of(name), start, event.offset + 1 - start)
 
 
 def _scan(pieces: Iterator[bytes]) -> Iterator[_Event]:
@@ -207,11 +207,20 @@ class _Scanner:
         yield from self._take_text(_unescaped(escape))
 
 
+def _text_of(name: bytes) -> str:
+    """The text of a name, where two escapes may stand for the halves of one character."""
+    try:
+        halves = name.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass")
+    except UnicodeDecodeError:
+        return name.decode("utf-8", "replace")
+    return halves.decode("utf-16", "replace")
+
+
 def _unescaped(escape: bytes) -> bytes:
-    """The character that an escape stands for, as UTF-8."""
+    """What an escape stands for, as UTF-8: a character, or half of one."""
     if escape[:1] != b"u":
         return _ESCAPES.get(escape, escape)
     try:
-        return chr(int(escape[1:], 16)).encode("utf-8", "replace")
+        return chr(int(escape[1:], 16)).encode("utf-8", "surrogatepass")
     except ValueError:
         raise Undecodable("its JSON has an invalid escape") from None

@@ -126,5 +126,15 @@ def test_the_specs_of_json_lines_have_their_names_and_places() -> None:
         assert file.read(spec.size_bytes).decode() == line
 
 
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [("\\ud83d\\ude00", "\N{GRINNING FACE}"), ("\\ud83d", "\ufffd"), ("\\u00e9", "é")],
+    ids=["two halves", "one half", "whole"],
+)
+def test_a_name_may_be_written_in_escapes(written: str, name: str) -> None:
+    record = b'{"name":"%s","binary":"00"}' % written.encode()
+    assert [spec.name for spec in specs_in(io.BytesIO(record))] == [name]
+
+
 def test_a_spec_may_have_no_name() -> None:
     assert list(specs_in(io.BytesIO(b' {"binary":"00"}'))) == [Spec("", 1, 15)]
