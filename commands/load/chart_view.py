@@ -55,7 +55,7 @@ def _row(
     is_limit = limit is not None and low < limit <= high
     label = show_size(limit if is_limit and limit else high)
     line = Text.assemble((label.rjust(_LABEL_WIDTH - 1) + " ", "red" if is_limit else "dim"))
-    empty = (("=" if is_ascii else "─") if is_limit else " ", "red")
+    empty = ("=" if is_ascii else "─", "red") if is_limit else (" ", "")
     middle = (low + high) // 2
     for sample in columns:
         phase = _phase_at(sample, middle)
