@@ -29,6 +29,7 @@ NOT_RUN, ENDED_LATE, ANY_STATUS, REFUSED_GROWTH = (
 BY_DESIGN = {
     "component-functions": NOT_RUN,
     "exit-status-200": ANY_STATUS,
+    "gc-heap": REFUSED_GROWTH,
     "growth8000": REFUSED_GROWTH,
     "memory64": REFUSED_GROWTH,
     "missing-import": NOT_RUN,
