@@ -147,7 +147,7 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'budget plan')
-        flags=('--force' '--help' '-h')
+        flags=('--force' '--ignore-refused' '--help' '-h')
         values=(
             '--ledger=files'
             '--headroom=nothing'

@@ -265,6 +265,7 @@ set -g __atectl_flags \
     'budget check --help' \
     'budget check -h' \
     'budget plan --force' \
+    'budget plan --ignore-refused' \
     'budget plan --help' \
     'budget plan -h' \
     'budget simulate --decisions' \
@@ -526,6 +527,7 @@ complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to 
 complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as a budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace an existing file'
 complete -c atectl -n '__atectl_at "budget plan"' -l diff -r -F -d 'Compare it with this budget file'
+complete -c atectl -n '__atectl_at "budget plan"' -l ignore-refused -d 'Leave all refused growths out'
 complete -c atectl -n '__atectl_at "budget plan"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "budget plan"' -l help -s h -d 'Show this message and exit'
 

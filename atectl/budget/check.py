@@ -9,7 +9,7 @@ from atectl.accounting import Budget, Pressure
 from atectl.budget.baseline import Baseline, Sample
 from atectl.budget.bounds import never_fitting, over_ceiling, tight
 from atectl.budget.demand import Claim, Demand, claims, demand
-from atectl.budget.errors import OvercommittedBudget, UnsatisfiableBudget
+from atectl.budget.errors import OvercommittedBudget, ThrottledBudget, UnsatisfiableBudget
 from atectl.budget.file import (
     HOST,
     BudgetFile,
@@ -22,6 +22,7 @@ from atectl.records.types import Mark
 from atectl.spill.errors import SpillFolderUnusable, SpillOntoMemory
 from atectl.spill.room import disk_room_bytes, filesystem_of, refuse_memory_backed
 from atectl.system.ceilings import DEFAULT_SHARE, Ceiling, ceilings, tightest
+from atectl.system.memory import throttled_from
 from atectl.units import format_size, show_size
 
 
@@ -81,6 +82,7 @@ class Measured(NamedTuple):
     demand: Demand
     ceiling: Ceiling
     spill_room: SpillRoom
+    throttled_bytes: int | None = None
 
     @property
     def baseline_bytes(self) -> int:
@@ -155,6 +157,7 @@ def check_budget(
         demand=demand(every, host.jobs_at_once),
         ceiling=tightest(bounds),
         spill_room=_spill_room(budget, host, root),
+        throttled_bytes=throttled_from(root=root),
     )
     found = [
         *_unmeasured(measured),
@@ -277,6 +280,15 @@ def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
     too_high = over_ceiling(budget, measured.ceiling)
     if too_high is not None:
         yield _problem(too_high)
+    throttled_bytes = measured.throttled_bytes
+    if throttled_bytes is not None and throttled_bytes < budget.limit_bytes:
+        yield _warning(
+            ThrottledBudget(
+                f"above {show_size(throttled_bytes)} the kernel slows the host down: the control "
+                f"group's memory.high is below the limit, {show_size(budget.limit_bytes)}",
+                remedy=f"set limit to {format_size(throttled_bytes)} at most, or raise memory.high",
+            )
+        )
 
 
 def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:

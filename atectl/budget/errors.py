@@ -32,6 +32,14 @@ class OvercommittedBudget(AtectlError):
     default_remedy = "raise the limit, or lower quotas or the number of leases at once"
 
 
+class ThrottledBudget(AtectlError):
+    """The kernel slows the host down before it reaches its limit."""
+
+    code = "E326"
+    example = "a limit of 4GiB in a control group whose memory.high is 2GiB"
+    default_remedy = "lower the limit to memory.high, or raise that"
+
+
 class TightBudget(AtectlError):
     """The limit leaves so little above the baseline that leases are parked at once."""
 

@@ -39,7 +39,9 @@ class PrincipalPlan(NamedTuple):
     headroom_bytes: int
     """What is added to that."""
     max_mem_bytes: int
-    """The quota that is recommended."""
+    """The quota that is recommended: never more than this machine has."""
+    left_out_bytes: int = 0
+    """The largest growth that was refused and is left out, as no quota here could allow it."""
 
 
 class Plan(NamedTuple):
@@ -95,19 +97,27 @@ def recommend(
     *,
     headroom: float = DEFAULT_HEADROOM,
     baseline: Baseline,
+    ceiling_bytes: int | None = None,
+    ignores_refused: bool = False,
 ) -> Plan:
     """A budget from the accounts of a ledger and the leases that it remembers.
 
     Args:
         headroom: what is added to a peak, as a fraction of it.
         baseline: what a host itself takes.
+        ceiling_bytes: the most that one process may have on this machine; None if that is not
+            known. No more is recommended, and a refused growth past it is left out.
+        ignores_refused: leave all refused growths out.
     """
+    most_bytes = 0 if ignores_refused else ceiling_bytes
     known = list(leases)
     remembered: dict[str, list[LeaseRecord]] = defaultdict(list)
     for lease in known:
         remembered[lease.principal].append(lease)
     plans = [
-        _plan_of(account, remembered[account.principal], headroom)
+        _capped(
+            _plan_of(account, remembered[account.principal], headroom, most_bytes), ceiling_bytes
+        )
         for account in sorted(accounts, key=lambda account: account.principal)
         if max(account.high_water_bytes, account.peak_bytes)
     ]
@@ -119,6 +129,8 @@ def recommend(
         largest_quota = max((each.max_mem_bytes for each in plans), default=0)
         wanted = baseline_bytes + max(together, largest_quota)
         limit_bytes = Budget(1).least_limit_bytes(wanted)
+        if ceiling_bytes is not None:
+            limit_bytes = min(limit_bytes, ceiling_bytes)
     return Plan(
         headroom,
         tuple(plans),
@@ -181,9 +193,21 @@ def changes(plan: Plan, budget: BudgetFile) -> list[Change]:
     return [change for change in found if change.in_use_bytes != change.planned_bytes]
 
 
-def _plan_of(account: AccountRecord, leases: list[LeaseRecord], headroom: float) -> PrincipalPlan:
+def _capped(plan: PrincipalPlan, ceiling_bytes: int | None) -> PrincipalPlan:
+    """The plan with no larger quota than the machine could grant."""
+    if ceiling_bytes is None or plan.max_mem_bytes <= ceiling_bytes:
+        return plan
+    most_bytes = ceiling_bytes // _MIB * _MIB or ceiling_bytes
+    spare_bytes = max(most_bytes - plan.wanted_bytes, 0)
+    return plan._replace(max_mem_bytes=most_bytes, headroom_bytes=spare_bytes)
+
+
+def _plan_of(
+    account: AccountRecord, leases: list[LeaseRecord], headroom: float, most_bytes: int | None
+) -> PrincipalPlan:
     peak_bytes = max(account.high_water_bytes, account.peak_bytes)
-    wanted_bytes, is_cut_off = _wanted(account, leases, peak_bytes)
+    wanted_bytes, is_cut_off = _wanted(account, leases, peak_bytes, most_bytes)
+    left_out = [x.largest_refused_bytes for x in leases if _is_outlier(x, most_bytes)]
     headroom_bytes = _headroom(wanted_bytes, headroom)
     return PrincipalPlan(
         principal=account.principal,
@@ -196,17 +220,21 @@ def _plan_of(account: AccountRecord, leases: list[LeaseRecord], headroom: float)
         is_cut_off=is_cut_off,
         headroom_bytes=headroom_bytes,
         max_mem_bytes=-(-(wanted_bytes + headroom_bytes) // _MIB) * _MIB,
+        left_out_bytes=max(left_out, default=0),
     )
 
 
-def _wanted(account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int) -> tuple[int, bool]:
+def _wanted(
+    account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int, most_bytes: int | None
+) -> tuple[int, bool]:
     """The most that one lease wanted, and whether it was refused a growth.
 
     If the lease with the peak is no longer remembered, its own refusals are not known. It counts
     as refused if the account has more refusals than all remembered leases together.
     """
     most_bytes, was_refused = max(
-        ((_wanted_by(lease), lease.refused_growths > 0) for lease in leases), default=(0, False)
+        ((_wanted_by(lease, most_bytes), lease.refused_growths > 0) for lease in leases),
+        default=(0, False),
     )
     if most_bytes >= peak_bytes:
         return most_bytes, was_refused
@@ -214,9 +242,23 @@ def _wanted(account: AccountRecord, leases: list[LeaseRecord], peak_bytes: int) 
     return peak_bytes, account.refused_growths > remembered
 
 
-def _wanted_by(lease: LeaseRecord) -> int:
-    held_bytes = max(lease.high_water_bytes, lease.peak_bytes)
-    return held_bytes + (lease.largest_refused_bytes if lease.refused_growths else 0)
+def _wanted_by(lease: LeaseRecord, most_bytes: int | None) -> int:
+    counts = lease.refused_growths and not _is_outlier(lease, most_bytes)
+    return _held_by(lease) + (lease.largest_refused_bytes if counts else 0)
+
+
+def _is_outlier(lease: LeaseRecord, most_bytes: int | None) -> bool:
+    """Whether a refused growth says nothing of what is needed: nobody could have granted it.
+
+    Some programs ask for a terabyte at first, and make do with less.
+    """
+    if not lease.refused_growths or most_bytes is None:
+        return False
+    return _held_by(lease) + lease.largest_refused_bytes > most_bytes
+
+
+def _held_by(lease: LeaseRecord) -> int:
+    return max(lease.high_water_bytes, lease.peak_bytes)
 
 
 def _headroom(size_bytes: int, headroom: float) -> int:

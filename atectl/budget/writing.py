@@ -2,7 +2,9 @@
 
 import errno
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -106,6 +108,8 @@ def require_place(path: Path, *, replace: bool) -> None:
     """
     if path.is_dir():
         raise BudgetUnwritable(f"{path}: {os.strerror(errno.EISDIR)}", remedy=_OTHER_FILE)
+    if path.is_symlink() and replace:
+        raise BudgetUnwritable(f"{path} is a symbolic link", remedy=_OTHER_FILE)
     if not replace and os.path.lexists(path):
         raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE)
     folder = path.parent
@@ -133,7 +137,7 @@ def write_budget(path: Path, text: str, *, replace: bool) -> None:
             try:
                 file.write(text)
                 file.flush()
-                os.fchmod(file.fileno(), 0o644)
+                _keep_mode_and_owner(file.fileno(), path)
                 os.fsync(file.fileno())
                 _place(Path(file.name), path, replace=replace)
             finally:
@@ -144,12 +148,43 @@ def write_budget(path: Path, text: str, *, replace: bool) -> None:
         raise BudgetUnwritable(f"{path}: {error.strerror}", remedy=_OTHER_FILE) from None
 
 
+def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
+    """Give a new file the mode and owner of the one that it replaces, as far as that is allowed."""
+    try:
+        replaced = path.lstat()
+    except FileNotFoundError:
+        os.fchmod(descriptor, 0o644)
+        return
+    with suppress(PermissionError):
+        os.fchown(descriptor, replaced.st_uid, replaced.st_gid)
+    os.fchmod(descriptor, stat.S_IMODE(replaced.st_mode))
+
+
 def _place(written: Path, path: Path, *, replace: bool) -> None:
     if replace:
         written.replace(path)
     else:
         # A link, unlike a rename, does not replace a file that another process has just written.
-        os.link(written, path)
+        try:
+            os.link(written, path)
+        except FileExistsError:
+            raise
+        except OSError:
+            # Some file systems have no links, as FAT and some network drives.
+            _copy_new(written, path)
+
+
+def _copy_new(written: Path, path: Path) -> None:
+    """Write a new file where links cannot be had. One that cannot be finished is removed again."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(written.read_bytes())
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def _evidence(plan: PrincipalPlan) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.errors import nearest
 from atectl.locks.actor_records import WorkerRecord, decode_actor, decode_worker
 from atectl.locks.errors import AmbiguousActor, Incomplete, UnknownLock
 from atectl.locks.heartbeat import DEFAULT_TTL_S
@@ -225,17 +224,24 @@ def _workers(reading: Reading, actors: Iterable[Actor]) -> list[Worker]:
 
 
 def _unknown(reading: Reading, wanted: str, prefix: str) -> UnknownLock:
-    locks = (
-        actor_of_lock(key_text(key), prefix)
-        for key in reading.scan_keys(f"{glob_escaped(prefix)}*")
-    )
-    records = (actor_of_record(key_text(key)) for key in reading.scan_keys(f"{ACTOR_PREFIX}*"))
-    known = [
-        str(x) for names in (locks, records) for x in islice(filter(None, names), _NAMES_COMPARED)
-    ]
-    close = nearest(wanted, known) or nearest(
-        f"/{wanted}", [f"/{x.rpartition('/')[2]}" for x in known]
-    )
-    return UnknownLock(
-        f"there is neither a lock nor a record of {wanted!r}{close.replace('mean /', 'mean ')}"
-    )
+    """The error for a name without a lock, with a name that was meant if that is beyond doubt.
+
+    Whoever releases the wrong lock does harm: so only one that is held and one edit away is named.
+    """
+    keys = map(key_text, reading.scan_keys(f"{glob_escaped(prefix)}*"))
+    held = filter(None, (actor_of_lock(key, prefix) for key in islice(keys, _NAMES_COMPARED)))
+    close = sorted({str(actor) for actor in held if is_one_edit_away(wanted, str(actor))})
+    meant = f"; did you mean {close[0]}?" if len(close) == 1 else ""
+    return UnknownLock(f"there is neither a lock nor a record of {wanted!r}{meant}")
+
+
+def is_one_edit_away(one: str, other: str) -> bool:
+    """Whether two words differ by one character that was left out, added, changed or swapped."""
+    if one == other or abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), None)
+    if start is None:
+        return True
+    rest, theirs = one[start:], other[start:]
+    swapped = rest[1:2] + rest[:1] + rest[2:]
+    return theirs in (swapped, theirs[:1] + rest[1:], rest[1:]) or theirs[1:] == rest

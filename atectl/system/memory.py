@@ -120,12 +120,38 @@ def _tightest_group(root: str) -> tuple[int | None, int | None]:
         (limit, group / hierarchy.usage_file)
         for hierarchy in _HIERARCHIES
         for group in _groups_around(hierarchy, root)
-        if (limit := _read_bytes(group / hierarchy.limit_file)) is not None
+        if (limit := _group_limit(group, hierarchy)) is not None
     ]
     if not found:
         return None, None
     limit, usage_file = min(found)
     return limit, _read_bytes(usage_file)
+
+
+def _group_limit(group: Path, hierarchy: _Hierarchy) -> int | None:
+    """The limit of a group; of one of version 1 also that of its parents, as it tells it.
+
+    In a container the parents are often not mounted, and their limits cannot be read.
+    """
+    own = _read_bytes(group / hierarchy.limit_file)
+    if hierarchy.filesystem != "cgroup":
+        return own
+    stat = dict(line.partition(" ")[::2] for line in _lines(group / "memory.stat"))
+    inherited = stat.get("hierarchical_memory_limit", "")
+    limits = [own] if own is not None else []
+    if inherited.isdecimal() and int(inherited) < _UNLIMITED_BYTES:
+        limits.append(int(inherited))
+    return min(limits, default=None)
+
+
+def throttled_from(*, root: str = "/") -> int | None:
+    """From how many bytes on the kernel slows this process down (memory.high of version 2).
+
+    It is the lowest of the control groups around it; None if none says so.
+    """
+    groups = _groups_around(_HIERARCHIES[0], root)
+    found = [size for group in groups if (size := _read_bytes(group / "memory.high")) is not None]
+    return min(found, default=None)
 
 
 def _groups_around(hierarchy: _Hierarchy, root: str) -> Iterator[Path]:

@@ -9,6 +9,7 @@ import typer
 from atectl.budget.plan import DEFAULT_HEADROOM
 from atectl.errors import UsageError
 from atectl.inert import inert_line
+from atectl.units import show_size
 
 from ..options.single import LedgerOption, OutputOption
 from ..output.stderr import say
@@ -44,6 +45,9 @@ def plan(
     diff: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Compare it with this budget file.")
     ] = None,
+    ignore_refused: Annotated[
+        bool, typer.Option("--ignore-refused", help="Leave all refused growths out.")
+    ] = False,
     output: OutputOption = Output.table,
 ) -> None:
     """Recommend a budget from the peaks that the ledger has recorded; `HELP` has the rest."""
@@ -55,7 +59,13 @@ def plan(
     if write is not None:
         require_place(write, replace=force)
     in_use = None if diff is None else load_budget(diff)
-    recommended = _recommend(ledger, share, in_use)
+    recommended = _recommend(ledger, share, in_use, ignores_refused=ignore_refused)
+    for each in recommended.principals:
+        if each.left_out_bytes and not ignore_refused:
+            size = show_size(each.left_out_bytes)
+            say(
+                f"{each.principal}: left out a refused growth of {size}, more than this machine has"
+            )
     found = None if in_use is None else changes(recommended, in_use)
     if output is Output.json:
         print_json(recommended if found is None else ComparedPlan(recommended, tuple(found)))
@@ -83,18 +93,28 @@ def _share(percent: str) -> float:
     return int(number) / 100
 
 
-def _recommend(ledger: str | None, headroom: float, in_use: "BudgetFile | None") -> "Plan":
+def _recommend(
+    ledger: str | None, headroom: float, in_use: "BudgetFile | None", *, ignores_refused: bool
+) -> "Plan":
     from atectl.budget.baseline import unmeasured
     from atectl.budget.plan import recommend
     from atectl.ledger_store.opening import open_for_reading
     from atectl.ledger_store.records import HISTORY_LEASES
+    from atectl.system.ceilings import ceilings, tightest
 
     with closing(open_for_reading(ledger)) as store:
         accounts = store.accounts()
         leases = [*store.history(limit=HISTORY_LEASES), *store.running()]
     baseline = _baseline(in_use) if accounts else unmeasured("there is nothing to plan for")
     unique = {lease.id: lease for lease in leases}
-    return recommend(accounts, unique.values(), headroom=headroom, baseline=baseline)
+    return recommend(
+        accounts,
+        unique.values(),
+        headroom=headroom,
+        baseline=baseline,
+        ceiling_bytes=tightest(ceilings()).size_bytes,
+        ignores_refused=ignores_refused,
+    )
 
 
 def _baseline(in_use: "BudgetFile | None") -> "Baseline":

@@ -14,6 +14,9 @@ Row = TypeVar("Row")
 GAP = 2
 """Spaces between two columns."""
 
+UNLIMITED = 10_000
+"""From this width on, no cell is cut: nobody has such a terminal, it is a pipe or a file."""
+
 
 class Column(NamedTuple, Generic[Row]):
     """One column of a table.
@@ -64,7 +67,7 @@ def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitt
             break
         kept[column] = min(column.width, width)
     held = list(rows)
-    for column in [column for column in kept if column.grows]:
+    for column in [column for column in kept if column.grows or width >= UNLIMITED]:
         longest = max((_cell_width(column.cell(row)) for row in held), default=0)
         more = max(min(longest - column.width, left), 0)
         kept[column] += more

@@ -20,14 +20,20 @@ SORT_KEYS = {
 }
 """The keys that choose an order."""
 
+LATE_S = 3.0
+"""A listing that is older is said to be: the next one is under way for too long."""
+
 _HEAD_LINES = 2
 _FOOTER_LINES = 1
 
 
 class Listed(NamedTuple):
-    """The locks were listed."""
+    """The locks were listed, at an instant of the clock of `Tick`."""
 
     rows: tuple[ChargedLock, ...]
+    at: float = 0.0
+    missing: str = ""
+    """What could not be read."""
 
 
 class ListingFailed(NamedTuple):
@@ -36,7 +42,13 @@ class ListingFailed(NamedTuple):
     message: str
 
 
-Event = Key | Resized | Listed | ListingFailed
+class Tick(NamedTuple):
+    """Time has passed: the instant now, in seconds."""
+
+    at: float
+
+
+Event = Key | Resized | Listed | ListingFailed | Tick
 
 
 @dataclass(frozen=True)
@@ -57,9 +69,19 @@ class LocksScreen:
     is_done: bool = False
     has_listed: bool = False
     failure: str | None = None
+    missing: str = ""
+    listed_at: float = 0.0
+    now: float = 0.0
     listed: tuple[ChargedLock, ...] = ()
     rows: tuple[ChargedLock, ...] = ()
     first: int = 0
+
+    @property
+    def age_s(self) -> float | None:
+        """How old the listing is, in seconds; None if it is as new as it should be."""
+        age_s = self.now - self.listed_at
+        is_late = self.failure is not None or age_s >= LATE_S
+        return age_s if self.has_listed and is_late and not self.is_paused else None
 
     @property
     def page(self) -> int:
@@ -79,8 +101,11 @@ def reduce(state: LocksScreen, event: Event) -> LocksScreen:
             return _scrolled(replace(state, width=width, height=height), state.first)
         case ListingFailed(message):
             return replace(state, failure=message)
-        case Listed(rows):
-            return _sorted(replace(state, listed=rows, has_listed=True, failure=None))
+        case Tick(at):
+            return replace(state, now=at)
+        case Listed(rows, at, missing):
+            listed = replace(state, listed=rows, listed_at=at, missing=missing, failure=None)
+            return _sorted(replace(listed, has_listed=True, now=max(state.now, at)))
 
 
 def _press(state: LocksScreen, key: str) -> LocksScreen:

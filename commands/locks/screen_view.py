@@ -24,11 +24,15 @@ def locks_screen(state: LocksScreen, *, ascii_only: bool = False) -> Group:
 
 
 def _head(state: LocksScreen) -> Text:
+    old = "" if state.age_s is None else f"as of {state.age_s:.0f} s ago   "
     if state.failure is not None:
-        return Text(f"trying again: {inert_line(state.failure)}", style="bold red", no_wrap=True)
+        told = f"{old}trying again: {inert_line(state.failure)}"
+        return Text(told, style="bold red", no_wrap=True)
     if not state.has_listed:
         return Text("listing the locks …", style="dim")
-    line = Text("paused   " if state.is_paused else "", style="bold yellow")
+    line = Text(old or ("paused   " if state.is_paused else ""), style="bold yellow")
+    if state.missing:
+        line.append(f"incomplete: {inert_line(state.missing)}   ", style="bold red")
     return line.append_text(counted(state.listed))
 
 

@@ -1,6 +1,7 @@
 """`locks ls --watch`: the locks on a live screen, each judged by all looks at it."""
 
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from atectl.redis.reading import Reading
 from ..terminal.frames import is_ascii_only
 from ..terminal.live import Live
 from ..terminal.screen import LiveScreen
-from .screen_state import Event, Listed, ListingFailed, LocksScreen, reduce
+from .screen_state import Event, Listed, ListingFailed, LocksScreen, Tick, reduce
 from .screen_view import locks_screen
 
 if TYPE_CHECKING:
@@ -33,11 +34,15 @@ def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
         try:
             reading = Reading(connection)
             locks = list_watched(reading, listing.selection, watch)
-            return Listed(tuple(Rows(locks, everything)))
+            rows = tuple(Rows(locks, everything))
+            missing = "; ".join(gap.message for gap in reading.incomplete)
+            return Listed(rows, time.monotonic(), missing)
         except AtectlError as error:
             return ListingFailed(str(error))
 
     state = LocksScreen(listing.lock_ttl_s, listing.order or ORDER_OF[SortBy.actor], listing.limit)
     view = partial(locks_screen, ascii_only=is_ascii_only(sys.stdout))
-    live: Live[LocksScreen, Event] = Live(state, look, reduce, view, interval_s=INTERVAL_S)
+    live: Live[LocksScreen, Event] = Live(
+        state, look, reduce, view, interval_s=INTERVAL_S, tick=lambda: Tick(time.monotonic())
+    )
     return LiveScreen[LocksScreen, Event](live).run()

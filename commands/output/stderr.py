@@ -38,7 +38,9 @@ def tell_of_wait(busy: AtectlError) -> None:
     if sys.stderr.isatty():
         from atectl.inert import inert_line
 
-        print(f"waiting: {inert_line(str(busy))}", file=sys.stderr)
+        # What is left of a TTL is another a moment later.
+        told = str(busy).partition("; TTL left")[0]
+        print(f"waiting: {inert_line(told)}", file=sys.stderr)
 
 
 def say(note: str) -> None:

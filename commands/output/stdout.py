@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from atectl.records.types import Record
 
-PIPED_WIDTH = 200
+PIPED_WIDTH = 100_000
 """Columns given to a table that goes to a pipe or file, so that nothing is cut off."""
 
 
@@ -85,7 +85,13 @@ def print_view(view: "RenderableType") -> None:
 def stdout_console() -> "Console":
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else PIPED_WIDTH, highlight=False)
+    if not sys.stdout.isatty():
+        return Console(width=PIPED_WIDTH, highlight=False)
+    from ..terminal.size import drawing_width, terminal_size
+
+    descriptor = sys.stdout.fileno()
+    width, height = drawing_width(descriptor), terminal_size(descriptor).lines
+    return Console(width=width, height=height, highlight=False)
 
 
 def chart_width() -> int | None:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from .frames import END_FRAME
+from .size import terminal_size
 
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, cleared
 # The alternate screen is cleared before it is left: after a resize, tmux would otherwise mix its
@@ -135,7 +136,7 @@ class LiveTerminal:
     def size(self) -> tuple[int, int]:
         """Columns and lines."""
         with _or_gone():
-            return os.get_terminal_size(self._output)
+            return terminal_size(self._output)
 
     def write(self, data: bytes) -> None:
         with _or_gone():

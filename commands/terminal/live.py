@@ -14,6 +14,9 @@ from .looker import Looker
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+TICK_S = 1.0
+"""How often the state is told of the time, if it wants to know."""
+
 State = TypeVar("State")
 Event = TypeVar("Event")
 
@@ -30,6 +33,7 @@ class Live(Generic[State, Event]):
         interval_s: seconds from the end of a look to the beginning of the next.
         first_look_s: seconds until the first look.
         looks: how many looks to take before it is over; None for no end.
+        tick: an event for the state about once a second, such as how late it is; None for none.
     """
 
     def __init__(
@@ -42,6 +46,7 @@ class Live(Generic[State, Event]):
         interval_s: float,
         first_look_s: float = 0.0,
         looks: int | None = None,
+        tick: Callable[[], Event] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.state = state
@@ -51,6 +56,7 @@ class Live(Generic[State, Event]):
         self._view = view
         self._interval_s = interval_s
         self._looks_left = looks
+        self._tick = tick
         self._clock = clock
         self._due = clock() + first_look_s
         self.size = (0, 0)
@@ -79,6 +85,8 @@ class Live(Generic[State, Event]):
         Returns:
             Whether there was an answer.
         """
+        if self._tick is not None:
+            self.feed(self._tick())
         answers = self._looker.answer()
         for answer in answers:
             self._due = self._clock() + self._interval_s
@@ -89,9 +97,11 @@ class Live(Generic[State, Event]):
 
     def patience_s(self, *, is_paused: bool = False) -> float | None:
         """Seconds until `update` has something to do; None if not before `reader` is readable."""
+        most_s = None if self._tick is None else TICK_S
         if self._looker.is_looking or is_paused or self.is_over:
-            return None
-        return max(self._due - self._clock(), 0)
+            return most_s
+        due_s = max(self._due - self._clock(), 0)
+        return due_s if most_s is None else min(due_s, most_s)
 
     def lines(self) -> list[str]:
         """The state as it is drawn: a string with its colours for each line of the terminal."""

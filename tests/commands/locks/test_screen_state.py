@@ -10,6 +10,7 @@ from atectl.commands.locks.screen_state import (
     ListingFailed,
     LocksScreen,
     Resized,
+    Tick,
     reduce,
 )
 from atectl.locks.charged import ChargedLock
@@ -75,3 +76,29 @@ def test_a_limit_shows_the_first_of_whatever_order() -> None:
 
 def test_every_order_has_a_key() -> None:
     assert sorted(SORT_KEYS.values()) == sorted(SortBy)
+
+
+class TestAge:
+    """A listing that is old says so: what is on the screen may be over long since."""
+
+    def listed(self) -> LocksScreen:
+        return reduce(LocksScreen(30.0), Listed((), at=100.0))
+
+    def test_a_new_listing_has_none(self) -> None:
+        assert reduce(self.listed(), Tick(101.0)).age_s is None
+
+    def test_one_whose_successor_is_late_has_it_though_nothing_has_failed_yet(self) -> None:
+        assert reduce(self.listed(), Tick(112.0)).age_s == 12.0
+
+    def test_it_goes_on_while_the_server_does_not_answer(self) -> None:
+        failed = reduce(reduce(self.listed(), Tick(105.0)), ListingFailed("no answer"))
+        assert failed.age_s == 5.0
+        assert reduce(failed, Tick(112.0)).age_s == 12.0
+
+    def test_the_next_listing_ends_it(self) -> None:
+        late = reduce(self.listed(), Tick(112.0))
+        assert reduce(late, Listed((), at=112.0)).age_s is None
+
+    def test_nobody_waits_for_a_listing_while_it_is_paused(self) -> None:
+        paused = reduce(self.listed(), Key(" "))
+        assert reduce(paused, Tick(200.0)).age_s is None

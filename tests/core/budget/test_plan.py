@@ -238,3 +238,38 @@ def test_a_plan_changes_nothing_of_itself() -> None:
 def test_leases_that_still_run_count() -> None:
     plan = plan_of(seen("alpha", MIB), leases=(finished("alpha"), lease("alpha")))
     assert plan.together_leases == 2
+
+
+CEILING = 4096 * MIB
+
+
+class TestWhatTheMachineHas:
+    """A plan for a machine recommends nothing that the machine could not grant."""
+
+    def test_a_refused_growth_that_nobody_could_grant_is_named_and_left_out(self) -> None:
+        leases = (refused(100, by_mib=1 << 20),)
+        plan = plan_of(seen("alpha", 100 * MIB), leases=leases, ceiling_bytes=CEILING)
+        [alpha] = plan.principals
+        assert alpha.max_mem_bytes == 115 * MIB
+        assert alpha.left_out_bytes == 1 << 40
+        assert plan.limit_bytes is not None
+        assert plan.limit_bytes < CEILING
+
+    def test_one_that_could_have_been_granted_counts(self) -> None:
+        leases = (refused(100, by_mib=900),)
+        [alpha] = plan_of(seen("alpha", 100 * MIB), leases=leases, ceiling_bytes=CEILING).principals
+        assert (alpha.wanted_bytes, alpha.left_out_bytes) == (1000 * MIB, 0)
+
+    def test_all_of_them_can_be_left_out(self) -> None:
+        leases = (refused(100, by_mib=900),)
+        options = {"ceiling_bytes": CEILING, "ignores_refused": True}
+        [alpha] = plan_of(seen("alpha", 100 * MIB), leases=leases, **options).principals
+        assert alpha.wanted_bytes == 100 * MIB
+
+    @pytest.mark.parametrize("held_mib", [1, 3500, 4000, 4096, 9000])
+    def test_nothing_is_over_the_ceiling(self, held_mib: int) -> None:
+        leases = (granted(held_mib), granted(held_mib))
+        plan = plan_of(seen("alpha", held_mib * MIB), leases=leases, ceiling_bytes=CEILING)
+        assert plan.limit_bytes is not None
+        assert plan.limit_bytes <= CEILING
+        assert plan.principals[0].max_mem_bytes <= CEILING

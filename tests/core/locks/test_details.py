@@ -8,7 +8,7 @@ from atectl.locks.listing import Probe
 from atectl.locks.verdicts import Verdict
 from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.settings import redis_settings
-from tests.support.lock_examples import token
+from tests.support.lock_examples import actor_json, token
 from tests.support.redis_servers import Cluster, SentinelGroup
 
 
@@ -57,7 +57,7 @@ def test_a_name_that_stands_for_two_locks_is_ambiguous(place: RedisConnection) -
         details.only_lock()
 
 
-@pytest.mark.parametrize("wanted", ["demo/reprots", "reprots"])
+@pytest.mark.parametrize("wanted", ["demo/reprots", "demo/report"])
 def test_an_unknown_actor_has_its_nearest_named(place: RedisConnection, wanted: str) -> None:
     with pytest.raises(UnknownLock, match=r"did you mean demo/reports\?"):
         lock_details(place, wanted)
@@ -94,3 +94,34 @@ def test_what_a_replica_says_may_be_old(sentinel: SentinelGroup) -> None:
         connection.client.execute_command("WAIT", 1, 10_000)
     with connect(redis_settings(sentinel.replica.url)) as connection:
         assert lock_details(connection, "demo/web").warnings == ("replica",)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("demo/wbe", True),
+        ("demo/we", True),
+        ("demo/webb", True),
+        ("demo/wob", True),
+        ("demo/w", False),
+        ("demo/scratch", False),
+        ("prod/web", False),
+    ],
+)
+def test_a_name_is_suggested_if_it_holds_a_lock_and_is_one_edit_away(
+    empty: RedisConnection, typed: str, meant: bool
+) -> None:
+    empty.client.set("lock:actor:demo:web", token(1))
+    empty.client.set("actor:demo:webz", actor_json("RUNNING"))
+    with pytest.raises(UnknownLock) as caught:
+        lock_details(empty, typed)
+    assert ("did you mean demo/web?" in str(caught.value)) == meant
+    assert "webz" not in str(caught.value)
+
+
+def test_no_name_is_suggested_where_two_are_as_near(empty: RedisConnection) -> None:
+    for name in ("web", "wet"):
+        empty.client.set(f"lock:actor:demo:{name}", token(1))
+    with pytest.raises(UnknownLock) as caught:
+        lock_details(empty, "demo/wex")
+    assert "did you mean" not in str(caught.value)

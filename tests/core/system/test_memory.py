@@ -14,6 +14,7 @@ from atectl.system.memory import (
     host_memory,
     private_bytes,
     resident_bytes,
+    throttled_from,
 )
 
 MIB = 1 << 20
@@ -207,3 +208,30 @@ def test_what_a_process_holds_is_read_off_the_kernels_page_counts(tmp_path: Path
     assert private_bytes(7, root=str(tmp_path)) == 7 * 1024
     assert held_by(8, root=str(tmp_path)) is None
     assert private_bytes(8, root=str(tmp_path)) is None
+
+
+def test_v1_limit_of_a_parent_that_is_not_mounted_is_told_by_the_group_itself(
+    machine: Machine,
+) -> None:
+    """In a container only its own group is mounted, and the limit may be that of its parent."""
+    machine.v1("/jobs/a", mounted_group="/jobs/a")
+    machine.v1_group(".", V1_UNLIMITED, 64 * MIB)
+    machine.write("sys/fs/cgroup/memory/memory.stat", f"cache 1\nhierarchical_memory_limit {MIB}\n")
+    memory = host_memory(root=str(machine.root))
+    assert (memory.cgroup_limit_bytes, memory.cgroup_used_bytes) == (MIB, 64 * MIB)
+
+
+def test_v1_without_any_limit_has_none(machine: Machine) -> None:
+    machine.v1("/jobs")
+    machine.v1_group("jobs", V1_UNLIMITED, 64 * MIB)
+    stat = f"hierarchical_memory_limit {V1_UNLIMITED}\n"
+    machine.write("sys/fs/cgroup/memory/jobs/memory.stat", stat)
+    assert host_memory(root=str(machine.root)).cgroup_limit_bytes is None
+
+
+def test_v2_memory_high_of_any_group_around_is_where_throttling_begins(machine: Machine) -> None:
+    machine.v2("/jobs/a")
+    machine.write("sys/fs/cgroup/jobs/a/memory.high", "max\n")
+    assert throttled_from(root=str(machine.root)) is None
+    machine.write("sys/fs/cgroup/jobs/memory.high", f"{MIB}\n")
+    assert throttled_from(root=str(machine.root)) == MIB

@@ -1,0 +1,53 @@
+"""Where a budget file is written: over what is there, and on file systems without links."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from atectl.budget.errors import BudgetUnwritable
+from atectl.budget.writing import write_budget
+
+
+@pytest.fixture
+def without_links(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("without_links")
+def test_a_file_system_without_links_takes_a_new_file(tmp_path: Path) -> None:
+    write_budget(tmp_path / "b.toml", "text", replace=False)
+    assert (tmp_path / "b.toml").read_text() == "text"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.usefixtures("without_links")
+def test_and_replaces_none_that_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "b.toml").write_text("other")
+    monkeypatch.setattr("atectl.budget.writing.require_place", lambda *_args, **_options: None)
+    with pytest.raises(BudgetUnwritable, match="already there"):
+        write_budget(tmp_path / "b.toml", "text", replace=False)
+    assert (tmp_path / "b.toml").read_text() == "other"
+
+
+def test_what_is_replaced_leaves_its_mode_and_owner(tmp_path: Path) -> None:
+    path = tmp_path / "b.toml"
+    path.write_text("other")
+    path.chmod(0o640)
+    write_budget(path, "text", replace=True)
+    assert path.read_text() == "text"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+def test_a_link_is_not_followed(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    target.write_text("precious")
+    (tmp_path / "b.toml").symlink_to(target)
+    with pytest.raises(BudgetUnwritable, match="symbolic link"):
+        write_budget(tmp_path / "b.toml", "text", replace=True)
+    assert target.read_text() == "precious"
