@@ -12,34 +12,19 @@ from typing import NamedTuple
 from atectl import config
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, CacheUnusable
 from atectl.load.inputs import Item
 from atectl.load.loader import Loader
 from atectl.load.memory_watch import MemoryWatch, Sample
 from atectl.load.naive import NaiveLoader
+from atectl.load.plan import Plan
 from atectl.load.results import LoadedCapsule, LoadReport
 from atectl.load.room import Room
 from atectl.system.descriptors import raise_limit
-from atectl.system.memory import host_memory, resident_bytes
-
-DEFAULT_CONCURRENCY = 12
-"""How many capsules are on their way at once."""
-
-AVAILABLE_SHARE = 0.5
-"""How much of the memory that is available is taken where nobody says."""
+from atectl.system.memory import resident_bytes
 
 Judge = Callable[[LoadedCapsule], LoadedCapsule]
-
-
-class Plan(NamedTuple):
-    """How capsules are loaded. None is for the default."""
-
-    concurrency: int = DEFAULT_CONCURRENCY
-    limit_bytes: int | None = None
-    compiling: CompileLimits = DEFAULT_LIMITS
-    uses_cache: bool = True
 
 
 class Watched(NamedTuple):
@@ -61,7 +46,7 @@ class LoadRun:
     def __init__(self, plan: Plan) -> None:
         raise_limit()
         self.warnings: list[AtectlError] = []
-        self.limit_bytes = plan.limit_bytes or default_limit_bytes()
+        self.limit_bytes = plan.settled_limit_bytes()
         self._concurrency = plan.concurrency
         self._uses_cache = plan.uses_cache
         self._opened = ExitStack()
@@ -163,13 +148,3 @@ class LoadRun:
                 self.warnings.append(error)
         folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="atectl-")))
         return self._opened.enter_context(ArtifactCache.open(folder, max_bytes=max_bytes))
-
-
-def default_limit_bytes() -> int:
-    """A share of the memory that this machine, and its control group, has left."""
-    memory = host_memory()
-    left_bytes = memory.available_bytes
-    if memory.cgroup_limit_bytes is not None:
-        used_bytes = memory.cgroup_used_bytes or 0
-        left_bytes = min(left_bytes, memory.cgroup_limit_bytes - used_bytes)
-    return max(int(left_bytes * AVAILABLE_SHARE), 1)

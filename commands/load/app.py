@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from atectl.errors import UsageError
+from atectl.load.plan import AVAILABLE_SHARE, DEFAULT_CONCURRENCY, Plan
 from atectl.units import parse_size
 
 from ..options.compiling import CompileOptions, compile_limits
@@ -58,12 +59,12 @@ def load(
     ] = False,
     concurrency: Annotated[
         int, typer.Option(metavar="N", min=1, max=256, help="How many are on their way at once.")
-    ] = 12,
+    ] = DEFAULT_CONCURRENCY,
     limit: Annotated[
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Most memory for all that loads; half of what is available.",
+            help=f"Most memory for all that loads; {AVAILABLE_SHARE:g} of what is available.",
             show_default=False,
         ),
     ] = None,
@@ -106,7 +107,7 @@ def load(
     output: OutputOption = Output.table,
 ) -> None:
     """Load capsules; `HELP` has the rest."""
-    from atectl.load.run import LoadRun, Plan
+    from atectl.load.run import LoadRun
 
     from ..terminal.signals import ended_by_signals
     from .progress import progress

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from atectl.load.inputs import Item, items
+from atectl.load.plan import Plan
 from atectl.load.results import LoadedCapsule
-from atectl.load.run import LoadRun, Plan
+from atectl.load.run import LoadRun
 from atectl.system.memory import resident_bytes
 from tests.support.bombs import slow_loops
 from tests.support.python_child import in_child
