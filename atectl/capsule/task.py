@@ -9,7 +9,7 @@ CONTROL = 0
 """The descriptor on which the zygote receives its tasks."""
 
 NAME_PREFIX = "atectl-"
-"""What the name of such a process begins with; behind it stands what it does."""
+"""How the names of processes that do tasks begin; what they do follows."""
 
 DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
