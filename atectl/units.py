@@ -129,8 +129,15 @@ def duration_text(seconds: float) -> str:
     return f"{milliseconds}ms"
 
 
+_LONGEST_S = 1e15
+"""Longer than anything lasts."""
+
+
 def format_duration(seconds: float) -> str:
-    """`seconds` for a reader: `0.24s`, `12.3s`, `4m05s`, `2h07m`, `3d04h`."""
+    """`seconds` for a reader: `0.24s`, `12.3s`, `4m05s`, `2h07m`, `3d04h`; else `?`."""
+    if not abs(seconds) < _LONGEST_S:
+        # A damaged row of a ledger may hold anything: it must not hide the others.
+        return "?"
     if round(seconds, 2) < 10:
         return f"{seconds:.2f}s"
     if round(seconds, 1) < 60:

@@ -229,8 +229,14 @@ def _refused(count: int) -> Text:
     return Text(show_count(count), style="bold red" if count else "")
 
 
+_MOST = 1e15
+"""More than anybody holds: a damaged row of the ledger may have anything."""
+
+
 def _gib_seconds(byte_seconds: float) -> str:
     amount = byte_seconds / _GIB
+    if not abs(amount) < _MOST:
+        return "?"
     if 0 < amount < 0.01:
         return "<0.01"
     if amount < 99.95:

@@ -263,3 +263,8 @@ class TestRfc3339:
     )
     def test_is_utc_to_the_millisecond(self, seconds: float | None, text: str | None) -> None:
         assert rfc3339(seconds) == text
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), float("-inf"), float("nan"), 1e300])
+def test_a_duration_that_is_none_is_a_question_mark(seconds: float) -> None:
+    assert format_duration(seconds) == "?"
