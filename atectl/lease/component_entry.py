@@ -85,7 +85,7 @@ def call_invoked(started: Started, index: Any, words: list[str]) -> Outcome:
     Raises:
         BadInvokeArgument, NotInvokable: the words do not fit its parameters (exit 2).
     """
-    from atectl.invoke.words import component_arguments, component_results
+    from atectl.lease.invoke.words import component_arguments, component_results
 
     function = started.instance.get_func(started.store, index)
     type_ = function.type(started.store)

@@ -70,7 +70,7 @@ def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> 
 
 
 def _invoke(started: Started, exports: Any, name: str, words: list[str]) -> Outcome:
-    from atectl.invoke.words import module_arguments, module_results, module_type
+    from atectl.lease.invoke.words import module_arguments, module_results, module_type
 
     function = exports.get(name)
     if not isinstance(function, Func):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from wasmtime import component as wit
 
 from atectl.errors import BadInvokeArgument, NotInvokable
-from atectl.invoke import words as invoke
+from atectl.lease.invoke import words as invoke
 
 ENGINE = wasmtime.Engine()
 

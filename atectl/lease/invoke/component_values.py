@@ -9,8 +9,8 @@ same. JSON has no `nan`, `inf` and `-inf`: they are strings.
 from typing import TYPE_CHECKING, Any
 
 from atectl.engine.bindings import is_tagged
-from atectl.invoke import scalars
-from atectl.invoke.scalars import RANGES, Unfit, shortened
+from atectl.lease.invoke import scalars
+from atectl.lease.invoke.scalars import RANGES, Unfit, shortened
 
 if TYPE_CHECKING:
     from wasmtime.component import ValType

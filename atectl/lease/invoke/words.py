@@ -9,8 +9,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from atectl.errors import BadInvokeArgument, NotInvokable
-from atectl.invoke import scalars
-from atectl.invoke.scalars import Unfit, quoted
+from atectl.lease.invoke import scalars
+from atectl.lease.invoke.scalars import Unfit, quoted
 
 if TYPE_CHECKING:
     from wasmtime import Engine, Func, FuncType, Store
@@ -94,7 +94,7 @@ def component_arguments(func_type: "ComponentFuncType", words: list[str]) -> lis
 
 def component_results(func_type: "ComponentFuncType", value: Any) -> list[str]:
     """The result of a component's function: one text, or none if it returns nothing."""
-    from atectl.invoke.component_values import kind_of, to_json
+    from atectl.lease.invoke.component_values import kind_of, to_json
 
     result = func_type.result
     if result is None:
@@ -112,7 +112,7 @@ def _kinds(types: list[Any]) -> list[str]:
 
 
 def _spelled_component(func_type: "ComponentFuncType") -> tuple[list[str], list[str]]:
-    from atectl.invoke.component_values import spelled
+    from atectl.lease.invoke.component_values import spelled
 
     result = func_type.result
     wanted = [f"{name}: {spelled(type_)}" for name, type_ in func_type.params]
@@ -121,7 +121,7 @@ def _spelled_component(func_type: "ComponentFuncType") -> tuple[list[str], list[
 
 def _require_text(types: "list[ValType]") -> None:
     """Refuse types whose values cannot be passed in or shown, before anything runs."""
-    from atectl.invoke.component_values import has_text, spelled
+    from atectl.lease.invoke.component_values import has_text, spelled
 
     for type_ in types:
         if not has_text(type_):
@@ -158,7 +158,7 @@ def _number(kind: str, word: str) -> int | float:
 
 
 def _component_value(type_: "ValType", word: str) -> Any:
-    from atectl.invoke.component_values import checked_name, from_json, kind_of
+    from atectl.lease.invoke.component_values import checked_name, from_json, kind_of
 
     match kind_of(type_):
         case "bool":
