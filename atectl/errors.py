@@ -67,7 +67,8 @@ def _bounded(text: str) -> str:
     import re
 
     least = MAX_QUOTED_CHARACTERS - 1
-    text = re.sub(rf"(\S{{{least}}})\S{{2,}}?([:;,'\")]{{0,3}})(?=\s|$)", r"\1…\2", text)
+    # A name that was cut before, when another process told of it, stays as it is.
+    text = re.sub(rf"(\S{{{least}}})(?!…)\S{{2,}}?([:;,'\")]{{0,3}})(?=\s|$)", r"\1…\2", text)
     if len(text) > MAX_MESSAGE_CHARACTERS:
         text = re.sub(rf"('[^']{{{least}}})[^']+'", r"\1…'", text)
     if len(text) > MAX_MESSAGE_CHARACTERS:

@@ -38,10 +38,12 @@ def dispatch(arguments: list[str]) -> int:
         _forget_stdout()
         return BROKEN_PIPE_STATUS
     except KeyboardInterrupt:
+        _flush_stdout()
         return INTERRUPTED_STATUS
     except SystemExit:  # which is how Rich says that the pipe is broken
         return BROKEN_PIPE_STATUS
     except AtectlError as error:
+        _flush_stdout()
         return _reported(error)
     except Exception as error:
         if _is_of_stdout(error):
@@ -178,6 +180,14 @@ def _is_of_stdout(error: Exception) -> bool:
         and error.filename is None
         and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
     )
+
+
+def _flush_stdout() -> None:
+    """Write what was printed before something else went wrong, which alone is told of."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _forget_stdout()
 
 
 def _forget_stdout() -> None:

@@ -281,7 +281,8 @@ def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
     if too_high is not None:
         yield _problem(too_high)
     throttled_bytes = measured.throttled_bytes
-    if throttled_bytes is not None and throttled_bytes < budget.limit_bytes:
+    unthrottled = Ceiling("memory.high", throttled_bytes)
+    if throttled_bytes is not None and not unthrottled.allows(budget.limit_bytes):
         yield _warning(
             ThrottledBudget(
                 f"above {show_size(throttled_bytes)} the kernel slows the host down: the control "

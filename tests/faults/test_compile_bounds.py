@@ -212,7 +212,9 @@ def test_bombs_under_a_small_limit_hurt_no_job_of_another_principal(
     good = {"capsule": str(CAPSULES / "grow-by-steps.wat"), "principal": "good"}
     mixed = [{"capsule": str(bomb), "principal": "bad"} for bomb in bombs] + [good] * 500
     ended, results = batch(mixed, "--limit", "256MiB", "--jobs", jobs)
-    assert {ended_as(each) for each in results[:3]} == {("refused", 126, "E210")}
+    # Each takes too much, or had to give way when somebody else was held.
+    verdicts = {("refused", 126, "E210"), ("arbiter", 137, "E319")}
+    assert {ended_as(each) for each in results[:3]} <= verdicts
     assert [ended_as(each) for each in results[3:]] == [("exited", 0, None)] * 500
     did = {decision["action"] for each in results[3:] for decision in each["decisions"]}
     assert did <= {"park", "grant", "resume"}  # they wait, and nobody is spilled or aborted

@@ -188,7 +188,7 @@ def locks() -> Iterator[dict[str, str]]:
 
 
 def test_the_listing_of_locks(locks: dict[str, str]) -> None:
-    hold = ("locks", "hold", "staging/web", "--principal", "p", "--")
+    hold = ("locks", "hold", "staging/web", "--principal", "p", "--pass-redis", "--")
     ended = atectl(*hold, ATECTL, "locks", "ls", "-o", "json", environment=locks)
     listing = json.loads(ended.stdout)
     verdicts = {lock["verdict"] for lock in listing["locks"]}
@@ -198,7 +198,7 @@ def test_the_listing_of_locks(locks: dict[str, str]) -> None:
 
 
 def test_one_lock_in_full(locks: dict[str, str]) -> None:
-    hold = ("locks", "hold", "staging/other", "--")
+    hold = ("locks", "hold", "staging/other", "--pass-redis", "--")
     show = (ATECTL, "locks", "show", "staging/other", "-o", "json")
     require_valid("locks-show", json.loads(atectl(*hold, *show, environment=locks).stdout))
     for actor in ("demo/counter", "demo/crawler", "demo/mailer", "prod/trainer"):

@@ -13,7 +13,6 @@ from atectl.capsule.compiler import Compiler
 from atectl.capsule.errors import ManifestMismatch
 from atectl.capsule.limits import DEFAULT_LIMITS
 from atectl.capsule.loading import Uncompiled, find
-from atectl.capsule.shelf import CapsuleShelf
 from atectl.capsule.source import Source
 from atectl.engine.metered import Engine
 from tests.support.loading import load
@@ -104,17 +103,6 @@ def test_what_changes_between_its_hash_and_its_compilation_is_refused(
         file.write(OTHER)
     with found, Compiler(engine) as compiler, pytest.raises(ManifestMismatch, match="was changed"):
         found.compile(compiler)
-
-
-def test_a_batch_refuses_what_is_not_as_announced(engine: Engine, capsule: Path) -> None:
-    shelf = CapsuleShelf(engine, None, Compiler(engine))
-    try:
-        assert shelf.get(capsule).package == "prices"
-        _beside(capsule, OTHER).replace(capsule)
-        with pytest.raises(ManifestMismatch):
-            shelf.get(capsule)
-    finally:
-        shelf.close()
 
 
 def _beside(path: Path, content: bytes) -> Path:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blake3 import blake3
 from wasmtime import wat2wasm
 
 from atectl.accounting import Budget
@@ -201,6 +202,16 @@ def test_a_manifest_in_place_of_a_capsule_gives_it_the_name_of_its_file(
     (tmp_path / "one.wat").write_text(ONE)
     path = manifest(tmp_path, "first", "one.wat")
     assert [shelf.get(path).title for _ in range(2)] == 2 * ["one.wat (first 1)"]
+
+
+def test_a_file_that_is_replaced_is_held_to_its_manifest(shelf: Shelf, tmp_path: Path) -> None:
+    path = tmp_path / "one.wat"
+    path.write_text(ONE)
+    manifest(tmp_path, "first", "one.wat", blake3(ONE.encode()).hexdigest())
+    assert shelf.get(path).package == "first"
+    path.write_text(TWO)
+    with pytest.raises(ManifestMismatch):
+        shelf.get(path)
 
 
 def test_a_manifest_that_comes_or_changes_is_seen_though_the_file_stays(

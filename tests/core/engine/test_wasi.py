@@ -14,6 +14,7 @@ REFUSED_TO_NOBODY = f"""
 import wasmtime
 from atectl.errors import StreamUnusable
 from atectl.engine.wasi import Streams, WasiSettings, wasi_config
+import atectl.system.opening  # before it cannot be read any more
 {AS_NOBODY}
 try:
     wasi_config(WasiSettings(("guest",), streams=Streams(**{{streams}})))

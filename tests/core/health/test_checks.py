@@ -246,6 +246,7 @@ def test_a_cache_that_cannot_be_written_to_is_a_problem() -> None:
         f"""
 import tempfile
 from pathlib import Path
+import atectl.capsule.cache_entries  # before it cannot be read any more
 from atectl.health import checks
 {AS_NOBODY}
 with tempfile.TemporaryDirectory(dir="/tmp") as home:
@@ -265,7 +266,7 @@ with tempfile.TemporaryDirectory(dir="/tmp") as home:
 
 def test_a_ledger_is_told_with_its_schema_and_accounts(ledger: Path) -> None:
     finding = health.check_ledger()
-    assert finding == Finding(Verdict.OK, f"{ledger}: schema version 1, 2 accounts, sound")
+    assert finding == Finding(Verdict.OK, f"{ledger}: schema version 2, 2 accounts, sound")
 
 
 def test_a_default_ledger_that_is_not_there_yet_is_fine() -> None:

@@ -1,5 +1,6 @@
 """host_memory reads what the kernel says, in both versions of control groups."""
 
+import mmap
 import os
 import subprocess
 import sys
@@ -188,13 +189,13 @@ def test_this_machine_is_read_without_psutil() -> None:
 
 def test_a_process_holds_what_is_resident_and_not_of_a_file() -> None:
     before = held_by(os.getpid())
-    content = b"x" * 32 * MIB
-    after = held_by(os.getpid())
+    with mmap.mmap(-1, 32 * MIB, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as content:
+        content.write(b"x" * len(content))
+        after = held_by(os.getpid())
     assert before is not None
     assert after is not None
     assert after.own_bytes - before.own_bytes > 30 * MIB
     assert after.data_bytes - before.data_bytes > 30 * MIB
-    del content
 
 
 def test_what_a_process_holds_is_read_off_the_kernels_page_counts(tmp_path: Path) -> None:
