@@ -363,7 +363,7 @@ class Cluster:
         return next(
             f"team/{kind}{number}"
             for number in range(1000)
-            if self.owner_of(f"lock:actor:team:{kind}{number}") is server
+            if _owns(server, _slot_of(f"lock:actor:team:{kind}{number}"))
         )
 
     def start(self) -> Self:
