@@ -92,6 +92,22 @@ def test_a_spike_between_two_looks_is_not_part_of_the_baseline() -> None:
     assert [measured(host, Lease(size)) for size in (300, 700, 300)] == [0, 50, 50]
 
 
+def test_measuring_takes_a_twentieth_of_the_time_however_long_it_takes() -> None:
+    host, asked_at = Host(resident=750), []
+
+    class Large(Lease):
+        def resident_bytes(self) -> int:
+            asked_at.append(host.now)
+            host.now += 1
+            return 300
+
+    for _ in range(60):
+        host.now += 1
+        host.use.look([Large(None)])
+    first, second = asked_at[0], asked_at[2]  # each measurement looks twice
+    assert 40 <= second - first <= 42
+
+
 def test_below_resume_nothing_is_measured() -> None:
     host = Host(resident=699)
     assert [measured(host, Lease(300)) for _ in range(2)] == [0, 0]

@@ -83,6 +83,28 @@ def test_a_lease_that_is_told_to_end_while_it_is_held_grows_no_more(table: Table
     assert table.charged_mib == 70
 
 
+def test_whatever_a_lease_does_it_is_decided_on_as_it_stands(table: Table) -> None:
+    """The orders that decisions go by are told of each change, whoever makes it."""
+    seats, tenant = table.enforcer.seats, Tenant()
+    place, ends = table.place(1, 10), table.place(2, 10, tenant)
+    place.seat.probe(0.0, 0.1)
+    for change in (
+        lambda: place.admit(MIB),
+        lambda: place.give_back(MIB),
+        lambda: table.enforcer.look_for_sleepers(1.0),
+        lambda: table.enforcer.look_for_sleepers(9.0),
+        place.checkpoint,
+        tenant.end,
+        ends.abandon,
+        ends.leave,
+        place.leave,
+    ):
+        change()
+        # What one that runs holds is asked for when it matters: it grows too often to be told.
+        known, seen = ([lease.holding(0) for lease in of] for of in (seats.roster, seats.seen()))
+        assert known == seen
+
+
 def test_a_tick_holds_only_a_lease_that_was_told_to_park(table: Table) -> None:
     first, second = table.place(1, 41), table.place(2, 40)
     with table.enforcer.lock:
