@@ -14,6 +14,7 @@ OTHER_MODULES = (
     "budget.errors",
     "capsule.errors",
     "guard.errors",
+    "ledger_store.errors",
     "locks.errors",
     "redis.errors",
     "spill.errors",

@@ -23,7 +23,7 @@ from tests.support.real_capsules import CPYTHON
 if TYPE_CHECKING:
     from atectl.engine.metered import Engine
 
-pytest_plugins = ["tests.support.redis_servers"]
+pytest_plugins = ["tests.support.redis_servers", "tests.support.small_disks"]
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPSULES = ROOT / "fixtures" / "capsules"

@@ -208,29 +208,29 @@ class TestWithoutPermission:
         written.with_name("ledger.db-wal").write_bytes(log)
         written.parent.chmod(0o555)
         (said,) = self.run(f"attempt(lambda: [{self.READ_ALL}])", written)
-        assert said.startswith(f"LedgerUnavailable {written}: ")
+        assert said.startswith(f"LedgerLogUnreadable {written}: ")
 
     def test_a_read_only_file_cannot_be_written(self, written: Path) -> None:
         written.chmod(0o444)
         before = written.read_bytes()
         written.parent.chmod(0o555)
         (said,) = self.run(self.OPEN, written)
-        assert said.startswith(f"LedgerUnavailable {written}: ")
+        assert said.startswith(f"LedgerForbidden {written} may not be ")
         assert written.read_bytes() == before
 
     def test_a_ledger_cannot_be_created_in_a_read_only_folder(self, open_folder: Path) -> None:
         open_folder.chmod(0o555)
         path = open_folder / "ledger.db"
-        assert self.run(self.OPEN, path) == [f"LedgerUnavailable {path}: Permission denied"]
+        assert self.run(self.OPEN, path) == [f"LedgerForbidden {path}: Permission denied"]
 
     def test_an_unreadable_ledger_is_named(self, written: Path) -> None:
         written.chmod(0o000)
         (said,) = self.run(self.OPEN.replace("HOST)", "HOST, read_only=True)"), written)
-        assert said.startswith(f"LedgerUnavailable {written}: ")
+        assert said.startswith(f"LedgerForbidden {written} may not be ")
 
 
 def test_a_full_disk_is_named_and_loses_nothing(written: Path) -> None:
-    """The limit on a file's size stands for the end of the disk."""
+    """The limit on a file's size stands for the end of the disk; `test_ledger_places` has disks."""
     said = told(
         """
         store = SqliteLedgerStore(path, host=HOST)
@@ -245,7 +245,7 @@ def test_a_full_disk_is_named_and_loses_nothing(written: Path) -> None:
         """,
         written,
     )
-    assert said[0].startswith(f"LedgerUnavailable {written}: ")
+    assert said[0].startswith(f"LedgerDiskFull {written} may not grow: ")
     assert said[1:] == ["done ['alice']", "done None", "done 1001"]
     with closing(sqlite3.connect(written)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

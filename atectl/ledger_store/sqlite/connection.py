@@ -13,7 +13,21 @@ from atectl.ledger_store.sqlite.schema import MIGRATIONS, migrate, schema_versio
 
 _RETRY_S = 0.01
 
+_PRIMARY = 0xFF
+"""The bits of a result of SQLite that say what it is; the others say more about it."""
+
 _SMALLEST_PAGE_BYTES = 512
+
+_UNCLEAR = frozenset(
+    {
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_READONLY,
+        sqlite3.SQLITE_FULL,
+    }
+)
+"""Results of SQLite that have several causes: a full disk, permissions, a read-only file system."""
 
 _ERRORS: dict[int, type[LedgerError]] = {
     sqlite3.SQLITE_BUSY: LedgerBusy,
@@ -30,10 +44,32 @@ _ERRORS: dict[int, type[LedgerError]] = {
 
 
 def ledger_error(path: Path, error: sqlite3.Error) -> LedgerError:
-    """Ours for one of SQLite's, with the path and SQLite's own reason."""
+    """Our error for one of SQLite's: what stands in the way, or else SQLite's own reason."""
     code = getattr(error, "sqlite_errorcode", None)
-    kind = LedgerUnavailable if code is None else _ERRORS.get(code & 0xFF, LedgerUnavailable)
-    return kind(f"{path}: {error}")
+    if code is None:
+        return LedgerUnavailable(f"{path}: {error}")
+    primary = code & _PRIMARY
+    obstacle = _obstacle(path, primary) if primary in _UNCLEAR else None
+    return obstacle or _ERRORS.get(primary, LedgerUnavailable)(f"{path}: {error}")
+
+
+def _obstacle(path: Path, code: int) -> LedgerError | None:
+    """What stands in SQLite's way, by what the system says; None if it says nothing."""
+    try:
+        # Imported by those alone who need it, and who may have no descriptor left for that.
+        from atectl.ledger_store.sqlite import obstacles
+
+        return obstacles.behind(path, code, has_log=_has_log(path))
+    except OSError as error:
+        return LedgerUnavailable(f"{path}: {error.strerror or error}")
+
+
+def _of_system(path: Path, error: OSError) -> LedgerError:
+    try:
+        from atectl.ledger_store.sqlite import obstacles
+    except OSError:
+        return LedgerUnavailable(f"{path}: {error.strerror or error}")
+    return obstacles.of_system(path, error)
 
 
 @contextmanager
@@ -47,7 +83,7 @@ def named_errors(path: Path) -> Iterator[None]:
         # SQLite quotes the damaged text in its reason, and Python cannot read that.
         raise LedgerCorrupt(f"{path}: database disk image is malformed") from None
     except OSError as error:
-        raise LedgerUnavailable(f"{path}: {error.strerror or error}") from None
+        raise _of_system(path, error) from None
     except ValueError as error:
         # A path that no system call takes.
         raise LedgerUnavailable(f"{path}: {error}") from None
@@ -147,13 +183,9 @@ def _connect_reading(path: Path, busy_timeout_s: float) -> tuple[sqlite3.Connect
     try:
         return _connect_checked(path, "ro", busy_timeout_s)
     except sqlite3.OperationalError as error:
-        # In a folder that cannot be written SQLite has no place for its index of the
-        # write-ahead log. Without a log there is nothing to index and nobody who writes.
-        no_place = error.sqlite_errorcode & 0xFF in (
-            sqlite3.SQLITE_CANTOPEN,
-            sqlite3.SQLITE_READONLY,
-        )
-        if not no_place or _has_log(path):
+        # In a folder that cannot be written, or on a full disk, SQLite has no place for its index
+        # of the write-ahead log. Without a log there is nothing to index and nobody who writes.
+        if error.sqlite_errorcode & _PRIMARY not in _UNCLEAR or _has_log(path):
             raise
     return _connect_checked(path, "ro&immutable=1", busy_timeout_s)
 
@@ -170,6 +202,7 @@ def _connect_checked(
 
 
 def _has_log(path: Path) -> bool:
+    """Whether there is something in the write-ahead log of a database."""
     log = path.with_name(f"{path.name}-wal")
     return log.exists() and log.stat().st_size > 0
 
@@ -186,7 +219,7 @@ def _set_up(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) -
             return
         except sqlite3.OperationalError as error:
             # SQLite does not wait by itself while another process changes the journal mode.
-            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+            is_busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
             if not is_busy or time.monotonic() >= deadline:
                 raise
         time.sleep(_RETRY_S)

@@ -1,0 +1,32 @@
+"""Errors of the ledger's file that a sound machine does not show: E406, E407 and E408."""
+
+from atectl.errors import LedgerError
+
+
+class LedgerForbidden(LedgerError):
+    """The user may not read or write the ledger, or its file system is read-only."""
+
+    code = "E406"
+    example = "atectl run --ledger /etc/ledger.db fixtures/capsules/hello.wat"
+    default_remedy = (
+        "change the permissions of the file and its folder, or name another place with --ledger or "
+        "ATECTL_LEDGER"
+    )
+
+
+class LedgerDiskFull(LedgerError):
+    """There is no room for the ledger: on its disk, in a quota, or below a limit on file sizes."""
+
+    code = "E407"
+    example = "the disk that has the ledger runs full while `atectl run` goes on"
+    default_remedy = "make room, or name another place with --ledger or ATECTL_LEDGER"
+
+
+class LedgerLogUnreadable(LedgerError):
+    """The newest entries of the ledger are in its log, which cannot be read from where it is."""
+
+    code = "E408"
+    example = "ledger.db and ledger.db-wal of a killed host, in a folder that cannot be written"
+    default_remedy = (
+        "copy the ledger and its -wal file into a folder that you can write, and read it there"
+    )
