@@ -305,7 +305,8 @@ class Batch:
         self._intake.end(run.job.job)
         over = self._files.close(run.job.job)
         if over is not None and outcome is None and run.lease is not None:
-            outcome = Outcome(outcomes.QUOTA, over.exit_status, over)
+            # It may have written too much just before its end, so that nobody ended it for that.
+            run.lease.overrule(Outcome(outcomes.QUOTA, over.exit_status, over))
         result = run.result(outcome)
         if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
             self._intake.stop()

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from wasmtime import wat2wasm
 
+from atectl.capsule.errors import Undecodable
 from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
@@ -27,7 +28,9 @@ from tests.support.python_child import AS_NOBODY
 from tests.support.wasm_bytes import mutated
 
 VALID = sorted(CAPSULES.glob("*.wat"))
-MUTATIONS = 500
+MUTATIONS = 200
+CUTS = 16
+"""At how many places each fixture is cut: each load costs a process that compiles."""
 REFUSALS = (NotWebAssembly, TruncatedCapsule, InvalidCapsule, PrecompiledCapsule, MissingImport)
 
 
@@ -74,7 +77,7 @@ def test_a_binary_cut_inside_a_section_is_truncated(
 ) -> None:
     binary = binary_of(path)
     boundaries = section_starts(binary)
-    for length in range(1, len(binary), max(1, len(binary) // 60)):
+    for length in range(1, len(binary), max(1, len(binary) // CUTS)):
         if length not in boundaries:
             assert outcome(engine, tmp_path, binary[:length]) is TruncatedCapsule
 
@@ -92,7 +95,7 @@ def test_a_binary_cut_between_sections_is_refused_or_a_smaller_capsule(
 @pytest.mark.parametrize("path", VALID, ids=lambda path: path.stem)
 def test_a_text_cut_anywhere_is_refused(engine: Engine, tmp_path: Path, path: Path) -> None:
     text = path.read_bytes().rstrip()
-    for length in range(1, len(text), max(1, len(text) // 60)):
+    for length in range(1, len(text), max(1, len(text) // CUTS)):
         found = outcome(engine, tmp_path, text[:length])
         assert found in (NotWebAssembly, TruncatedCapsule, InvalidCapsule)
 
@@ -156,7 +159,8 @@ def test_random_bytes_give_a_capsule_or_an_error(
     engine: Engine, tmp_path: Path, start: bytes, rest: bytes
 ) -> None:
     found = outcome(engine, tmp_path, start + rest)
-    assert found in (None, *REFUSALS)
+    # Random bytes may begin as a compressed file does.
+    assert found in (None, *REFUSALS, Undecodable)
 
 
 @pytest.mark.parametrize(

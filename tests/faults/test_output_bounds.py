@@ -56,6 +56,23 @@ def test_a_job_that_writes_too_much_is_ended_and_its_files_are_cut(
     assert 0 < out.stat().st_size + err.stat().st_size <= 8 * MIB
 
 
+@pytest.mark.parametrize("ends", ["", "unreachable"])
+def test_the_ledger_says_the_same_of_a_job_that_ended_before_it_was_noticed(
+    tmp_path: Path, ends: str
+) -> None:
+    capsule = writes(tmp_path, MIB, 5)
+    capsule.write_text(capsule.read_text().removesuffix("))") + f" {ends}))")
+    ledger = tmp_path / "ledger.db"
+    job = {"capsule": str(capsule), "stdout": str(tmp_path / "out"), "stderr": "/dev/null"}
+    jobs = json.dumps(job).encode()
+    ended = atectl("batch", "-", "--ledger", ledger, "--max-output", "4MiB", stdin=jobs)
+    told = json.loads(ended.stdout)
+    history = json.loads(atectl("ledger", "history", "--ledger", ledger, "-o", "json").stdout)
+    [lease] = history["leases"]
+    assert (told["reason"], told["exit_status"]) == ("quota", 137)
+    assert (lease["reason"], lease["exit_status"]) == ("quota", 137)
+
+
 def test_a_job_that_writes_just_what_it_may_is_left_alone(tmp_path: Path) -> None:
     out, err = tmp_path / "out", tmp_path / "err"
     job = {"capsule": str(writes(tmp_path, MIB, 4)), "stdout": str(out), "stderr": str(err)}

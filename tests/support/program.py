@@ -23,19 +23,21 @@ def atectl(
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
     stdout_to: IO[bytes] | None = None,
+    timeout: float = 60,
     **options: Any,
 ) -> Ended:
     """Run `atectl` with these words, off a terminal, to its end.
 
     Args:
         stdout_to: where its stdout goes, None for a pipe that is read.
+        timeout: how many seconds it may take.
     """
     finished = subprocess.run(
         [ATECTL, *map(str, words)],
         input=stdin,
         stdout=subprocess.PIPE if stdout_to is None else stdout_to,
         stderr=subprocess.PIPE,
-        timeout=60,
+        timeout=timeout,
         env={**os.environ, **(environment or {})},
         **options,
     )
