@@ -25,6 +25,10 @@ MAX_TOTAL = 2**63 - 1
 TABLE_BYTES_PER_ELEMENT = 32
 """Quota bytes that pay for one table element: 8 bytes held, a quarter of the quota at most."""
 
+UNCHARGED_STATE_BYTES = 64 << 10
+"""State of its instances that a lease is not charged for: what every small capsule has, as every
+lease has a thread."""
+
 DEFAULT_PRINCIPAL = "default"
 """Who is charged where nobody is named."""
 
@@ -98,6 +102,11 @@ class Quota(NamedTuple):
     def table_elements(self) -> int:
         """The most table elements, all tables of the lease together."""
         return max(self.memory_bytes // TABLE_BYTES_PER_ELEMENT, 1)
+
+
+def charged_state_bytes(state_bytes: int) -> int:
+    """What a lease is charged, beside its memories, for the state of its instances."""
+    return max(state_bytes - UNCHARGED_STATE_BYTES, 0)
 
 
 class Usage(NamedTuple):

@@ -31,6 +31,10 @@ class TooManyItems(MalformedBinary):
     """It has more entries than are read."""
 
 
+class UnknownInitialiser(MalformedBinary):
+    """An initialiser has an instruction that is not known here; the engine may know it."""
+
+
 class EndOfBinary(MalformedBinary):
     """A size or count in it leads past its end."""
 

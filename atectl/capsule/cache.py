@@ -28,6 +28,7 @@ from atectl.capsule.cache_folder import (
     CacheFolder,
     NewFile,
 )
+from atectl.capsule.creation import Creation
 from atectl.capsule.source import WANTS, is_named_brotli
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
@@ -65,7 +66,7 @@ class Artifact(NamedTuple):
     """A compiled capsule, mapped and ready."""
 
     kind: "Kind"
-    table_bound: int
+    creates: Creation
     has_start: bool
     code: "Code"
 
@@ -74,7 +75,7 @@ class StoredArtifact(NamedTuple):
     """A compiled capsule in its file. The descriptor is to be closed."""
 
     kind: "Kind"
-    table_bound: int
+    creates: Creation
     has_start: bool
     descriptor: int
 
@@ -89,7 +90,7 @@ class Made(NamedTuple):
     sha256: str
     """The hash of the capsule's file, as it was read."""
     kind: "Kind"
-    table_bound: int
+    creates: Creation
     has_start: bool
     artifact_sha256: str
 
@@ -193,7 +194,7 @@ class ArtifactCache:
         if code is None:
             self._remove_entry(_key(sha256, engine.fingerprint))
             return None
-        return Artifact(stored.kind, stored.table_bound, stored.has_start, code)
+        return Artifact(stored.kind, stored.creates, stored.has_start, code)
 
     def open_stored(self, engine: Engine, sha256: str) -> "StoredArtifact | None":
         """The artifact of a capsule, open; None if there is none that can be trusted.
@@ -205,7 +206,7 @@ class ArtifactCache:
         record = self._folder.read_record(key + RECORD)
         if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
             return None
-        if "start" not in record:  # an earlier release kept it, and did not look for a start
+        if "creates" not in record:  # an earlier release kept it, and did not count that
             return None
         descriptor = self._folder.open_file(key + ARTIFACT)
         if descriptor is None:
@@ -221,7 +222,7 @@ class ArtifactCache:
             return None
         self._folder.touch(key + RECORD)
         return StoredArtifact(
-            _kind(record), int(record["tables"]), record["start"] == "yes", descriptor
+            _kind(record), Creation.read(record["creates"]), record["start"] == "yes", descriptor
         )
 
     def new_artifact(self) -> NewFile | None:
@@ -261,7 +262,7 @@ class ArtifactCache:
                 "source": made.sha256,
                 "capsule": inert_line(capsule),
                 "kind": made.kind,
-                "tables": str(made.table_bound),
+                "creates": made.creates.as_text(),
                 "start": "yes" if made.has_start else "no",
                 "sha256": made.artifact_sha256,
                 "identity": identity_of(status),

@@ -133,7 +133,7 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     del binary
     about = {
         "kind": artifact.kind,
-        "tables": str(artifact.table_bound),
+        "creates": artifact.creates.as_text(),
         "start": "yes" if artifact.has_start else "no",
     }
     show_phase("store")

@@ -73,7 +73,7 @@ def compile_binary(
     if found.is_truncated:
         size = show_size(len(binary))
         raise TruncatedCapsule(f"{name}: the file ends too early, after {size}")
-    if found.instances > MAX_INSTANCES:
+    if found.creates.instances > MAX_INSTANCES:
         from atectl.capsule.errors import TooManyInstances
 
         raise TooManyInstances(
@@ -87,7 +87,7 @@ def compile_binary(
     if found.kind == "module":
         _validate(engine, name, binary)
     code = _compile(engine, name, binary, code_class)
-    return Artifact(found.kind, found.table_bound, found.has_start, code)
+    return Artifact(found.kind, found.creates, found.has_start, code)
 
 
 def _outline(engine: "LinkingEngine", name: str, binary: bytes) -> Outline:

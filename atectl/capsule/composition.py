@@ -1,4 +1,4 @@
-"""How many instances and tables a component makes, counted without making any.
+"""What a component creates, counted without creating any of it.
 
 A component can instantiate another twice, which does the same, and so on. With a few bytes for
 each level that is more instances than could ever be made, and the engine would lay out each.
@@ -8,13 +8,14 @@ Here they are only counted, by multiplication. The format is the component model
 from typing import NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MalformedBinary, Reader
+from atectl.capsule.creation import Creation
+from atectl.capsule.module_state import ModuleState, module_state
 
-ENDLESS = 1 << 32
+ENDLESS = 1 << 62
 """The upper bound of all counts."""
 
 _CORE_MODULE, _CORE_INSTANCES, _COMPONENT, _INSTANCES = 1, 2, 4, 5
-_ALIASES, _IMPORTS, _EXPORTS = 6, 10, 11
-_TABLES_OF_A_MODULE = 4
+_ALIASES, _CANONICAL, _IMPORTS, _EXPORTS = 6, 8, 10, 11
 _CORE_SORT, _COMPONENT_SORT, _TYPE_SORT = 0, 4, 3
 _MODULE_OF_CORE = 0x11
 _CORE_MODULE_SORT = -1
@@ -22,67 +23,72 @@ _CORE_MODULE_SORT = -1
 _OF_INSTANCE, _OF_CORE_INSTANCE, _OF_OUTER = 0, 1, 2
 
 
-class Composition(NamedTuple):
-    """What one instantiation of a component makes at most; `ENDLESS` stands for that or more."""
+_INSTANCE_BYTES = 1024
+"""What the engine keeps for an instance of a component, without its parts."""
 
-    instances: int
-    """Instances of core modules and of components together."""
-    tables: int
-    """The tables of all instances of core modules together."""
+_CANONICAL_BYTES = 64
+"""What it keeps for each function that is lifted or lowered between a component and its modules."""
 
 
 class _Cost(NamedTuple):
     """What one instantiation of a component makes, apart from what its arguments make.
 
     `unknown` counts instances of core modules of which it is not known which module they are of;
-    `tables` counts the tables of all others. `per_argument` is how often it instantiates a
-    component that it gets as an argument. One that `is_given` is such an argument.
+    `tables`, `memories` and `state_bytes` are those of all others. `per_argument` is how often it
+    instantiates a component that it gets as an argument. One that `is_given` is such an argument.
     """
 
     tables: int = 0
+    memories: int = 0
+    state_bytes: int = 0
     unknown: int = 0
     instances: int = 0
     per_argument: int = 0
     is_given: bool = False
 
 
-_GIVEN = _Cost(0, 0, 0, 1, True)
-_UNKNOWN = _Cost(0, ENDLESS, ENDLESS, 0)
+_GIVEN = _Cost(per_argument=1, is_given=True)
+_UNKNOWN = _Cost(unknown=ENDLESS, instances=ENDLESS)
 """The cost of a component that an instance exports. Its parts are not tracked, so it is endless."""
 
 
 class _Open:
     """A component that is still being read.
 
-    `components` and `modules` are those that it can refer to. Of a module only the number of its
-    tables is kept, None if that is not known.
+    `components` and `modules` are those that it can refer to; a module is None if it is not known.
     """
 
     __slots__ = (
-        "components", "instances", "modules", "per_argument", "reader", "tables", "unknown",
+        "components", "instances", "memories", "modules", "per_argument", "reader", "state_bytes",
+        "tables", "unknown",
     )  # fmt: skip
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
         self.components: list[_Cost] = []
-        self.modules: list[int | None] = []
-        self.tables = self.unknown = self.instances = self.per_argument = 0
+        self.modules: list[ModuleState | None] = []
+        self.tables = self.memories = self.unknown = self.instances = self.per_argument = 0
+        self.state_bytes = _INSTANCE_BYTES
 
     def add_module(self, index: int) -> None:
         """Count one instantiation of a core module."""
         if index >= len(self.modules):
             raise MalformedBinary(f"there is no core module {index}")
-        tables = self.modules[index]
+        module = self.modules[index]
         self.instances += 1
-        self.tables += tables or 0
-        self.unknown += tables is None
+        if module is None:
+            self.unknown += 1
+        else:
+            self.tables += module.tables
+            self.memories += module.memories
+            self.state_bytes += module.state_bytes
 
-    def name(self, sort: int, cost: _Cost, tables: int | None) -> None:
-        """Add a component of this cost, or a core module with so many tables, to its indices."""
+    def name(self, sort: int, cost: _Cost) -> None:
+        """Add a component of this cost, or a core module that is not known, to its indices."""
         if sort == _COMPONENT_SORT:
             self.components.append(cost)
         elif sort == _CORE_MODULE_SORT:
-            self.modules.append(tables)
+            self.modules.append(None)
 
     def name_again(self, sort: int, owner: "_Open", index: int) -> None:
         """Add the component or core module that `owner` has at this index to its indices."""
@@ -98,6 +104,8 @@ class _Open:
         most = _Cost(*(max(column) for column in zip(_Cost(), *arguments, strict=True)))
         made = cost.per_argument
         self.tables += cost.tables + made * most.tables
+        self.memories += cost.memories + made * most.memories
+        self.state_bytes += cost.state_bytes + made * most.state_bytes
         self.unknown += cost.unknown + made * most.unknown
         self.instances += 1 + cost.instances + made * most.instances
         self.per_argument += made if cost.is_given else made * most.per_argument
@@ -105,19 +113,23 @@ class _Open:
     def cost(self) -> _Cost:
         return _Cost(
             min(self.tables, ENDLESS),
+            min(self.memories, ENDLESS),
+            min(self.state_bytes, ENDLESS),
             min(self.unknown, ENDLESS),
             min(self.instances, ENDLESS),
             min(self.per_argument, ENDLESS),
         )
 
 
-def composition(reader: Reader) -> Composition:
-    """Count what a component makes. `reader` is at its first section.
+def composition(reader: Reader) -> Creation:
+    """What one instantiation of a component creates at most; `ENDLESS` stands for that or more.
+
+    `reader` is at its first section.
 
     Raises:
         MalformedBinary: it does not follow the format, or has too many entries.
     """
-    most_tables = 0
+    most = ModuleState(state_bytes=0)
     open_components = [_Open(reader)]
     while True:
         component = open_components[-1]
@@ -125,32 +137,31 @@ def composition(reader: Reader) -> Composition:
             open_components.pop()
             cost = component.cost()
             if not open_components:
-                tables = cost.tables + cost.unknown * most_tables
-                return Composition(cost.instances, min(tables, ENDLESS))
+                return _creation(cost, most)
             open_components[-1].components.append(cost)
             continue
         number, contents = component.reader.section()
         if number == _CORE_MODULE:
-            tables = _tables(contents)
-            most_tables = max(most_tables, tables)
-            component.modules.append(tables)
+            contents.skip(HEADER_BYTES)
+            module = module_state(contents)
+            most = ModuleState(*map(max, most, module))
+            component.modules.append(module)
         elif number == _COMPONENT:
             contents.skip(HEADER_BYTES)
             open_components.append(_Open(contents))
+        elif number == _CANONICAL:
+            component.state_bytes += _CANONICAL_BYTES * contents.number()
         elif number in _WALKS:
             for _ in range(contents.number()):
                 contents.count_item()
                 _WALKS[number](contents, open_components)
 
 
-def _tables(module: Reader) -> int:
-    """How many tables a core module defines."""
-    module.skip(HEADER_BYTES)
-    while not module.is_at_end:
-        number, contents = module.section()
-        if number == _TABLES_OF_A_MODULE:
-            return contents.number()
-    return 0
+def _creation(cost: _Cost, most: ModuleState) -> Creation:
+    """The cost of a component as a whole. `most` has the largest numbers of any of its modules."""
+    known = (cost.tables, cost.memories, cost.state_bytes)
+    sums = (each + cost.unknown * largest for each, largest in zip(known, most, strict=True))
+    return Creation(cost.instances, *(min(each, ENDLESS) for each in sums))
 
 
 def _core_instance(contents: Reader, open_components: list[_Open]) -> None:
@@ -192,7 +203,7 @@ def _alias(contents: Reader, open_components: list[_Open]) -> None:
     if target in (_OF_INSTANCE, _OF_CORE_INSTANCE):
         contents.number()
         _skip_name(contents)
-        component.name(sort, _UNKNOWN, None)
+        component.name(sort, _UNKNOWN)
     elif target == _OF_OUTER:
         levels, index = contents.number(), contents.number()
         if sort not in (_COMPONENT_SORT, _CORE_MODULE_SORT):
@@ -207,7 +218,7 @@ def _alias(contents: Reader, open_components: list[_Open]) -> None:
 def _import(contents: Reader, open_components: list[_Open]) -> None:
     contents.byte()
     _skip_name(contents)
-    open_components[-1].name(_skip_type(contents), _GIVEN, None)
+    open_components[-1].name(_skip_type(contents), _GIVEN)
 
 
 def _export(contents: Reader, open_components: list[_Open]) -> None:

@@ -9,7 +9,7 @@ import sys
 from array import array
 from typing import NamedTuple
 
-from atectl.capsule.binary import MalformedBinary, Reader
+from atectl.capsule.binary import MalformedBinary, Reader, UnknownInitialiser
 
 MAX_TYPE_CHARACTERS = 500
 """The maximum length of a type as text; a longer one is cut."""
@@ -266,7 +266,7 @@ def pass_initialiser(reader: Reader, types: CoreTypes) -> None:
             _pass_prefixed(reader, types, opcode)
         elif opcode not in _ARITHMETIC:
             place = reader.position - 1
-            raise MalformedBinary(f"unknown initialiser {opcode:#x} at offset {place:#x}")
+            raise UnknownInitialiser(f"unknown initialiser {opcode:#x} at offset {place:#x}")
     if instructions > 1:
         types.features.add("extended-const")
 
@@ -281,7 +281,7 @@ def _pass_prefixed(reader: Reader, types: CoreTypes, prefix: int) -> None:
         for _ in range(_GC_INDICES[opcode]):
             reader.number()
     else:
-        raise MalformedBinary(f"unknown initialiser {prefix:#x} {opcode} at offset {place:#x}")
+        raise UnknownInitialiser(f"unknown initialiser {prefix:#x} {opcode} at offset {place:#x}")
 
 
 def _cut(text: str) -> str:

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 from atectl.capsule.binary import HEADER_BYTES, MAGIC, MalformedBinary, Reader, kind_of
 from atectl.capsule.component_facts import ComponentFacts
 from atectl.capsule.component_reading import read_component
+from atectl.capsule.creation import ONE_INSTANCE, Creation
 from atectl.capsule.encodings import Decoded, Encoding, decode
 from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
 from atectl.capsule.manifest import Described, HashedFile, describe
@@ -114,10 +115,10 @@ def facts_of(
     module, component = None, None
     if kind == "module":
         module = read_module(reader, faults)
-        needs = needs_of_module(module, path, _tables(binary, faults))
+        needs = needs_of_module(module, path, _creates(binary, faults))
     else:
         component = read_component(reader, faults)
-        needs = needs_of_component(component, path, _tables(binary, faults))
+        needs = needs_of_component(component, path, _creates(binary, faults))
     if faults.told:
         needs = needs._replace(min_memory_bytes=None, command=None)
     return module, component, needs
@@ -152,13 +153,13 @@ def _binary(name: str, content: bytes) -> bytes:
     return binary_form(name, content)
 
 
-def _tables(binary: bytes, faults: Faults) -> int:
-    """How many tables one instantiation can create at most; 0 if that is not known."""
+def _creates(binary: bytes, faults: Faults) -> Creation:
+    """What one instantiation creates at most; of little use if that is not known."""
     if faults.told:
-        return 0
+        return ONE_INSTANCE
     from atectl.capsule.outline import outline
 
     try:
-        return outline(binary).table_bound
+        return outline(binary).creates
     except MalformedBinary:
-        return 0
+        return ONE_INSTANCE

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.capsule.cache import ArtifactCache, Engine, Made, map_code
 from atectl.capsule.cache_folder import NewFile
+from atectl.capsule.creation import Creation
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.source import Source, exhausted
 from atectl.errors import CacheUnusable, CapsuleError, EngineFailure
@@ -34,8 +35,8 @@ class Capsule(NamedTuple):
     code: "Code"
     sha256: str
     """The hash of the file, as it was read."""
-    table_bound: int
-    """How many tables one instantiation can create at most."""
+    creates: Creation
+    """What one instantiation creates at most."""
     has_start: bool
     """Whether it is a core module with a start function, which runs when it is instantiated."""
     was_cached: bool
@@ -175,8 +176,8 @@ class Uncompiled:
             if code is None:
                 raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
             error = self._keep(file, verdict.made, verdict.unkept)
-        sha256, kind, tables, has_start, _ = verdict.made
-        known = (self.name, kind, code, sha256, tables, has_start)
+        sha256, kind, creates, has_start, _ = verdict.made
+        known = (self.name, kind, code, sha256, creates, has_start)
         capsule = Capsule(*known, False, error, *verdict.effort)
         return _as_announced(capsule, self._source)
 
@@ -230,8 +231,8 @@ def look_up(
     try:
         artifact = cache.load(engine, sha256)
         if artifact is not None:
-            kind, tables, has_start, code = artifact
-            known = (source.name, kind, code, sha256, tables, has_start)
+            kind, creates, has_start, code = artifact
+            known = (source.name, kind, code, sha256, creates, has_start)
             return _as_announced(Capsule(*known, was_cached=True), source)
         refusal = cache.refusal(engine, sha256, limits, source.name)
         return refusal or Uncompiled(engine, source, cache, sha256)

@@ -4,8 +4,9 @@ import shlex
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
-from atectl.accounting import DEFAULT_MEMORY_BYTES, TABLE_BYTES_PER_ELEMENT
+from atectl.accounting import DEFAULT_MEMORY_BYTES, TABLE_BYTES_PER_ELEMENT, charged_state_bytes
 from atectl.capsule.component_facts import ComponentFacts, WorldEntry, WorldItem
+from atectl.capsule.creation import Creation
 from atectl.capsule.interface import (
     NOT_PROVIDED,
     THREADS_REMEDY,
@@ -52,12 +53,12 @@ class Needs(NamedTuple):
     """A command line that runs it; null if it cannot run, or if there is nothing to call."""
 
 
-def needs_of_module(facts: ModuleFacts, path: str, tables: int) -> Needs:
+def needs_of_module(facts: ModuleFacts, path: str, creates: Creation) -> Needs:
     """What a core module needs.
 
     Args:
         path: as it should appear in the command line.
-        tables: how many tables one instantiation can create at most.
+        creates: what one instantiation creates at most.
     """
     missing = [*_missing_of_module(facts.imports), *_shared(facts.memories)]
     functions = [each for each in facts.exports if each.kind == "function"]
@@ -71,13 +72,13 @@ def needs_of_module(facts: ModuleFacts, path: str, tables: int) -> Needs:
         entry=entry,
         wasi="preview 1" if uses_wasi else None,
         missing=missing,
-        min_bytes=_min_bytes(facts.initial_bytes, tables, facts.largest_table),
+        min_bytes=_min_bytes(facts.initial_bytes, creates, facts.largest_table),
         functions=callable_,
     )
 
 
-def needs_of_component(facts: ComponentFacts, path: str, tables: int) -> Needs:
-    """What a component needs; `path` and `tables` are as for a module."""
+def needs_of_component(facts: ComponentFacts, path: str, creates: Creation) -> Needs:
+    """What a component needs; `path` and `creates` are as for a module."""
     missing = [
         MissingImportNote(each.name, each.kind, NOT_PROVIDED, remedy_for(each.name))
         for each in facts.imports
@@ -93,7 +94,7 @@ def needs_of_component(facts: ComponentFacts, path: str, tables: int) -> Needs:
         entry=_entry(is_command=is_command, has_functions=bool(functions)),
         wasi="0.2" if uses_wasi else None,
         missing=missing,
-        min_bytes=_min_bytes(facts.initial_bytes, tables, facts.largest_table),
+        min_bytes=_min_bytes(facts.initial_bytes, creates, facts.largest_table),
         functions=functions,
     )
 
@@ -126,9 +127,10 @@ def _entry(*, is_command: bool, has_functions: bool) -> Entry:
     return "command" if is_command else "functions" if has_functions else "nothing"
 
 
-def _min_bytes(initial_bytes: int, tables: int, largest_table: int) -> int:
+def _min_bytes(initial_bytes: int, creates: Creation, largest_table: int) -> int:
+    held_bytes = initial_bytes + charged_state_bytes(creates.state_bytes)
     # A lease gives each of its tables an equal share of the elements that its quota pays for.
-    return max(initial_bytes, TABLE_BYTES_PER_ELEMENT * tables * largest_table, 1)
+    return max(held_bytes, TABLE_BYTES_PER_ELEMENT * creates.tables * largest_table, 1)
 
 
 def _missing_of_module(imports: tuple[Import, ...]) -> Iterator[MissingImportNote]:

@@ -7,10 +7,9 @@ formats are those of the core specification 3.0 and of the component model.
 from typing import NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MAGIC, EndOfBinary, Reader, kind_of
+from atectl.capsule.creation import ONE_INSTANCE, Creation
+from atectl.capsule.module_state import module_state
 from atectl.engine.kind import Kind
-
-MAX_TABLE_BOUND = 10_000
-"""The highest `table_bound`. By wasmtime's default a store holds no more tables than this."""
 
 MAX_INSTANCES = 10_000
 """The most instances that a component may make. By wasmtime's default a store holds no more.
@@ -18,7 +17,7 @@ MAX_INSTANCES = 10_000
 The engine lays out each of them when it compiles, in some 350 bytes.
 """
 
-_FUNCTIONS, _TABLES, _START, _CODE, _DATA, _DATA_COUNT = 3, 4, 8, 10, 11, 12
+_FUNCTIONS, _START, _CODE, _DATA, _DATA_COUNT = 3, 8, 10, 11, 12
 _TYPES, _IMPORTS = 1, 2
 _CUSTOM, _CORE_TYPES, _ALIASES, _COMPONENT_TYPES, _COMPONENT_IMPORTS = 0, 3, 6, 7, 10
 
@@ -29,10 +28,8 @@ class Outline(NamedTuple):
     kind: Kind
     is_truncated: bool
     """Whether the file ends before its sections do."""
-    table_bound: int
-    """How many tables one instantiation can create at most, 0 to `MAX_TABLE_BOUND`."""
-    instances: int
-    """How many instances one instantiation creates at most, those of core modules included."""
+    creates: Creation = ONE_INSTANCE
+    """What one instantiation creates at most."""
     has_start: bool = False
     """Whether it is a core module with a start function, which runs when it is instantiated."""
 
@@ -44,21 +41,19 @@ def outline(binary: bytes) -> Outline:
         MalformedBinary: its version is unknown, or a section holds less than it declares.
     """
     if 0 < len(binary) < HEADER_BYTES and MAGIC.startswith(binary[:4]):
-        return Outline("module", True, 0, 1)
+        return Outline("module", True)
     kind = kind_of(binary)
     if not _holds_its_sections(Reader(binary, HEADER_BYTES, len(binary))):
-        return Outline(kind, True, 0, 1)
+        return Outline(kind, True)
     reader = Reader(binary, HEADER_BYTES, len(binary))
     if kind == "component":
         # Most capsules are modules, and should not pay for this import.
         from atectl.capsule.composition import composition
 
-        made = composition(reader)
-        tables = min(made.tables, MAX_TABLE_BOUND)
-        return Outline(kind, False, tables, made.instances)
+        return Outline(kind, False, composition(reader))
     counts = _module_counts(reader)
-    tables = min(counts.get(_TABLES, 0), MAX_TABLE_BOUND)
-    return Outline(kind, _lacks_bodies(counts), tables, 1, _START in counts)
+    creates = Creation(1, *module_state(Reader(binary, HEADER_BYTES, len(binary))))
+    return Outline(kind, _lacks_bodies(counts), creates, _START in counts)
 
 
 def imports_alone(binary: bytes, kind: Kind) -> bytes | None:
@@ -102,7 +97,7 @@ def _module_counts(reader: Reader) -> dict[int, int]:
     counts: dict[int, int] = {}
     while not reader.is_at_end:
         number, contents = reader.section()
-        is_counted = number in (_FUNCTIONS, _TABLES, _DATA_COUNT)
+        is_counted = number in (_FUNCTIONS, _DATA_COUNT)
         counts[number] = contents.number() if is_counted else 0
     return counts
 

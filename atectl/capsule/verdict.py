@@ -6,6 +6,7 @@ import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.capsule.cache import Made
+from atectl.capsule.creation import Creation
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.records import decode, unescape
 from atectl.capsule.source import exhausted
@@ -90,7 +91,7 @@ def verdict_of(
     if "unkept" in record and sha256 is not None:
         kind: Kind = "component" if record["kind"] == "component" else "module"
         has_start = record["start"] == "yes"
-        made = Made(sha256, kind, int(record["tables"]), has_start, record["artifact"])
+        made = Made(sha256, kind, Creation.read(record["creates"]), has_start, record["artifact"])
         return Verdict(sha256, effort, made, unescape(record["unkept"]))
     if "written" in record:
         return Verdict(sha256, effort)

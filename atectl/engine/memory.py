@@ -79,7 +79,31 @@ class LeaseMemory:
         """The size of all its memories with a new one that exceeded the quota; else None."""
         self.failures: list[BaseException] = []
         """Exceptions in callbacks, which native code cannot pass on."""
+        self.state_bytes = 0
+        """What is charged for the state of the instances beside the memories."""
         self._memories: list[_Memory] = []
+
+    def hold_state(self, state_bytes: int) -> bool:
+        """Charge the state of instances before they are made. Returns False if it is refused.
+
+        If it exceeds the quota, `initial_bytes_needed` says so. The thread may be held here first.
+        """
+        if not self.meter.admit(0, state_bytes):
+            self.initial_bytes_needed = self.meter.read().current_bytes + state_bytes
+            return False
+        if not self._is_admitted(state_bytes):
+            return False
+        self.meter.charge(0, state_bytes)
+        self.state_bytes += state_bytes
+        return True
+
+    def release_state(self) -> None:
+        """Count that the instances are gone."""
+        held_bytes, self.state_bytes = self.state_bytes, 0
+        if not held_bytes:
+            return
+        self.meter.release(held_bytes)
+        self._give_back(held_bytes)
 
     def spill(self, area: "SpillArea") -> int:
         """Write every memory to disk and free its pages. They are read back when they are touched.

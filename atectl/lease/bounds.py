@@ -8,6 +8,7 @@ from atectl.accounting import (
     DEFAULT_MEMORY_BYTES,
     DEFAULT_STACK_BYTES,
     TABLE_BYTES_PER_ELEMENT,
+    UNCHARGED_STATE_BYTES,
 )
 from atectl.capsule.encodings import MAX_DEPTH, MAX_RATIO
 from atectl.capsule.limits import (
@@ -66,6 +67,11 @@ def all_bounds() -> BoundList:
                 f"an element for each {TABLE_BYTES_PER_ELEMENT} bytes of that quota",
                 "--max-mem",
             ),
+            Bound(
+                "the state of its instances, such as globals, functions and element segments",
+                f"counts to that quota, but for the first {format_size(UNCHARGED_STATE_BYTES)}",
+                "--max-mem",
+            ),
             Bound("the call stack", format_size(DEFAULT_STACK_BYTES), "--max-stack"),
             Bound(
                 "time of a run, compiling included", duration_text(DEFAULT_DEADLINE_S), "--deadline"
@@ -80,7 +86,6 @@ def all_bounds() -> BoundList:
                 "--max-output",
             ),
             _unbounded("what a guest writes to folders that it is given"),
-            _unbounded("state of an instance beside memories and tables, such as globals"),
         )
     )
 

@@ -133,6 +133,7 @@ class Guest:
             self.reading = self._memory.meter.read()
             if self.left is None:
                 store.close()
+                self._memory.release_state()
 
     def _call(self, store: Store, *, may_leave_store: bool) -> Outcome:
         engine, capsule, kept = self._engine, self._capsule, self._kept

@@ -5,7 +5,7 @@ from typing import Any
 
 from wasmtime import Store, Trap, WasmtimeError  # noqa: TID253
 
-from atectl.accounting import Quota
+from atectl.accounting import Quota, charged_state_bytes
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import PAGE_BYTES, LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
@@ -16,17 +16,20 @@ from atectl.errors import (
     InitialTableOverQuota,
     InvalidCapsule,
 )
-from atectl.units import MAX_SIZE_BYTES, format_size
+from atectl.units import MAX_SIZE_BYTES, format_size, show_size
 
 _MEMORY_TOO_LARGE = re.compile(r"memory minimum size of (\d+) pages exceeds memory limits")
 _NO_GC_HEAP = "GC heap out of memory"
+_MOST_TABLES = 10_000
+"""By wasmtime's default a store holds no more tables than this."""
+_STATE = "the state of its instances, such as globals, functions and element segments"
 
 
 def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestControl) -> Store:
     """A store for one guest, with the quota's limits on tables and fuel. It is for this thread."""
     store = engine.new_store(control)
     elements = _elements_each(capsule, quota)
-    store.set_limits(table_elements=elements, tables=capsule.table_bound)
+    store.set_limits(table_elements=elements, tables=_tables(capsule))
     if quota.fuel is not None:
         store.set_fuel(quota.fuel)
     return store
@@ -35,7 +38,7 @@ def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestCont
 def instantiate(
     engine: Engine, capsule: Capsule, store: Store, memory: LeaseMemory, control: GuestControl
 ) -> Any:
-    """An instance of the capsule, whose memories are charged to `memory`.
+    """An instance of the capsule. Its memories and its state are charged to `memory`.
 
     Raises:
         Trap, WasmtimeError: its start function trapped, or was told to end.
@@ -47,6 +50,11 @@ def instantiate(
     """
     code: Any = capsule.code
     linker = engine.shared_linker(capsule.kind)
+    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
+    if state_bytes and not memory.hold_state(state_bytes):
+        if memory.initial_bytes_needed is None:
+            raise WasmtimeError("the lease is to end")
+        raise _over_quota(capsule, memory.initial_bytes_needed, memory.meter.quota)
     try:
         if control.ending is not None:
             raise WasmtimeError(control.ending)
@@ -99,7 +107,7 @@ def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> A
 
 
 def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialTableOverQuota:
-    tables, limit = capsule.table_bound, format_size(quota.memory_bytes)
+    tables, limit = _tables(capsule), format_size(quota.memory_bytes)
     shared = "" if tables < 2 else f", shared out to {tables} tables"
     return InitialTableOverQuota(
         f"{capsule.name}: {message}: at most {_elements_each(capsule, quota)} elements "
@@ -109,16 +117,22 @@ def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialT
 
 def _elements_each(capsule: Capsule, quota: Quota) -> int:
     """How many elements each of its tables may have: an equal share of what the quota allows."""
-    return quota.table_elements // max(capsule.table_bound, 1)
+    return quota.table_elements // max(_tables(capsule), 1)
+
+
+def _tables(capsule: Capsule) -> int:
+    return min(capsule.creates.tables, _MOST_TABLES)
 
 
 def _over_quota(capsule: Capsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
     needed, limit = format_size(needed_bytes), format_size(quota.memory_bytes)
+    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
+    parts = f", {show_size(state_bytes)} of it for {_STATE}" if state_bytes else ""
     remedy = f"raise the quota: --max-mem {needed} or more"
     if needed_bytes > MAX_SIZE_BYTES:
         remedy = "no quota is so large: have it declare a smaller memory"
     return InitialMemoryOverQuota(
-        f"{capsule.name} needs {needed_bytes} bytes ({needed}) to start; "
+        f"{capsule.name} needs {needed_bytes} bytes ({needed}) to start{parts}; "
         f"its quota is {quota.memory_bytes} bytes ({limit})",
         remedy=remedy,
     )

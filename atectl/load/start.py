@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from atectl.capsule.creation import Creation
 from atectl.engine.kind import Kind
 
 
@@ -9,7 +10,7 @@ class Question(NamedTuple):
     """What is asked of such a process, whose file is the artifact."""
 
     kind: Kind
-    table_bound: int
+    creates: Creation
     has_start: bool
     least_bytes: int
     """The quota to begin with."""

@@ -13,6 +13,7 @@ import atectl.engine.traps  # noqa: F401 - these two may be needed where nothing
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.cache import map_code
 from atectl.capsule.compile_child import CAPSULE, close_the_door, show_phase
+from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
 from atectl.capsule.task import Task
 from atectl.engine.memory import LeaseMemory
@@ -40,8 +41,8 @@ def work(engine: Engine, task: Task) -> bytes:
         raise RuntimeError("the engine cannot take what it compiled")
     engine.shared_linker(asked.kind)
     close_the_door()
-    kind, tables, has_start = asked[:3]
-    capsule = Capsule(task.name, kind, code, "", tables, has_start, was_cached=True)
+    kind, creates, has_start = asked[:3]
+    capsule = Capsule(task.name, kind, code, "", Creation(*creates), has_start, was_cached=True)
     try:
         start = Start(_smallest(engine, capsule, asked))
     except AtectlError as error:

@@ -92,3 +92,26 @@ def _number(binary: bytes, position: int) -> tuple[int, int]:
         if byte < 0x80:
             break
     return value, length
+
+
+def many_instances(module: str, count: int) -> str:
+    """A command component that makes so many instances of a core module, given as its fields.
+
+    None of them has a memory: what they take is the engine's own state for them.
+    """
+    made = "(core instance (instantiate $m))" * count
+    return f"""(component (core module $m {module}) {made}
+      (core module $r (func (export "run") (result i32) (i32.const 0)))
+      (core instance $r (instantiate $r))
+      (func $run (result (result)) (canon lift (core func $r "run")))
+      (instance (export "wasi:cli/run@0.2.0") (export "run" (func $run))))"""
+
+
+STATES = {
+    "globals": ("(global (mut v128) (v128.const i64x2 0 0))" * 50_000, 200),
+    "passive elements": (f"(func $f) (elem func{' $f' * 5_000})", 2000),
+    "functions": ("".join(f'(func (export "{n}"))' for n in range(2500)), 2000),
+    "passive segments": ("(func $f)" + "(elem func $f)" * 6_000, 200),
+    "data segments": ("(memory 0)" + "(data)" * 60_000, 200),
+}
+"""Fields of core modules, and with how many instances these take some 160 MB and more."""

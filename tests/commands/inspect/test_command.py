@@ -91,7 +91,8 @@ def test_the_table_names_imports_exports_sections_and_a_command_line(
 def test_a_real_interpreter_is_shown_in_full(capsys: pytest.CaptureFixture[str]) -> None:
     body = json_of(CPYTHON, capsys)
     assert body["module"]["counts"]["imports"] == len(body["module"]["imports"]) == 43
-    assert body["needs"]["min_memory_bytes"] == 10 << 20
+    # 10 MiB of memory, and the state of its 24,171 data segments and 8,400 functions.
+    assert 10 << 20 < body["needs"]["min_memory_bytes"] < 11 << 20
 
 
 def test_a_truncated_module_is_shown_with_status_1(

@@ -19,11 +19,13 @@ from atectl.capsule import cache_entries, cache_folder
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, Made
 from atectl.capsule.cache_entries import LEFTOVER_NS
 from atectl.capsule.cache_folder import CacheFolder
+from atectl.capsule.creation import Creation
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
 
 NOBODY = 65_534
+CREATES = Creation(1, 3, 2, 70_000)
 KEY = f"{'5' * 64}-0123abcd"
 SHA256 = "5" * 64
 is_root = os.geteuid() == 0
@@ -48,7 +50,7 @@ def keep(
     cache: ArtifactCache, engine: Engine, sha256: str = SHA256, capsule: str = "some.wasm"
 ) -> None:
     content = artifact_of(engine).serialize()
-    made = Made(sha256, "module", 3, True, hashlib.sha256(content).hexdigest())
+    made = Made(sha256, "module", CREATES, True, hashlib.sha256(content).hexdigest())
     file = cache.new_artifact()
     assert file is not None
     with file:
@@ -165,7 +167,7 @@ def test_what_is_kept_is_found_as_it_was(cache: ArtifactCache, engine: Engine) -
     keep(cache, engine)
     found = cache.load(engine, SHA256)
     assert found is not None
-    assert (found.kind, found.table_bound, found.has_start) == ("module", 3, True)
+    assert (found.kind, found.creates, found.has_start) == ("module", CREATES, True)
     assert [export.name for export in found.code.exports] == ["run"]  # type: ignore[union-attr]
 
 

@@ -85,7 +85,7 @@ def open_descriptors() -> int:
 def test_a_capsule_is_made_into_an_artifact_with_what_that_took(compiler: Compiler) -> None:
     verdict = verdict_on(compiler, CAPSULES / "hello.wat")
     assert verdict.made is not None
-    assert (verdict.made.kind, verdict.made.table_bound) == ("module", 0)
+    assert (verdict.made.kind, verdict.made.creates.tables) == ("module", 0)
     assert verdict.effort.wall_s > 0
     assert verdict.effort.cpu_s > 0
     assert MIB < verdict.effort.peak_bytes < 40 * MIB

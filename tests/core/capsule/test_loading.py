@@ -88,7 +88,7 @@ def test_a_capsule_is_known_by_its_content_whatever_its_name(
 def test_a_capsule_carries_its_hash_and_its_bound_of_tables(engine: Engine, tmp_path: Path) -> None:
     capsule = load(engine, write(tmp_path, MODULE), None)
     assert capsule.sha256 == hashlib.sha256(MODULE.encode()).hexdigest()
-    assert capsule.table_bound == 2
+    assert capsule.creates.tables == 2
 
 
 def test_a_capsule_may_be_reached_through_a_link(engine: Engine, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_the_second_time_it_comes_from_the_cache(
     path = write(tmp_path, MODULE)
     first, second = load(engine, path, cache), load(engine, path, cache)
     assert (first.was_cached, second.was_cached) == (False, True)
-    assert (first.sha256, first.table_bound) == (second.sha256, second.table_bound)
+    assert (first.sha256, first.creates) == (second.sha256, second.creates)
 
 
 def test_a_component_comes_from_the_cache_too(

@@ -11,6 +11,7 @@ from wasmtime.component import Component
 from atectl.capsule.binary import Reader, kind_of
 from atectl.capsule.component_facts import WorldEntry
 from atectl.capsule.component_reading import read_component
+from atectl.capsule.creation import ONE_INSTANCE
 from atectl.capsule.inspection import inspect
 from atectl.capsule.interface import MissingImportNote, NamedCode, missing_imports
 from atectl.capsule.needs import Needs, needs_of_component
@@ -308,7 +309,7 @@ def test_arguments_are_examples_of_their_types(functions: dict[str, str], words:
     empty = binary_of("(component)")
     facts = read_component(Reader(empty, 8, len(empty)), Faults())
     exports = [WorldEntry(name, "function", type_, ()) for name, type_ in functions.items()]
-    needs = needs_of_component(facts._replace(exports=tuple(exports)), "x.wasm", 0)
+    needs = needs_of_component(facts._replace(exports=tuple(exports)), "x.wasm", ONE_INSTANCE)
     assert shlex.split(needs.command or "")[4:] == words
 
 

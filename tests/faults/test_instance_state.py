@@ -1,0 +1,115 @@
+"""What the engine keeps for instances, beside memories and tables, counts to the quota.
+
+Each of the capsules here takes some 160 MB. Without the charge they did so under a quota of 1 MiB,
+with a peak of 0 bytes in their reports.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atectl.accounting import UNCHARGED_STATE_BYTES
+from tests.support.bombs import STATES, many_instances
+from tests.support.program import ATECTL, atectl
+from tests.support.watched_process import run_watched
+
+MIB = 1 << 20
+GLOBALS = STATES["globals"][0]
+LEAST_STATE_BYTES = 140_000_000
+WITHOUT_IT_BYTES = 100 * MIB
+"""What a run of a small capsule is far below, and what this state is far above."""
+
+
+FEW = "(global (mut i32) (i32.const 0))" * 1000
+
+
+@pytest.fixture(scope="module", params=STATES)
+def capsule(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A component of many instances, compiled already."""
+    path = tmp_path_factory.mktemp("state") / "state.wat"
+    path.write_text(many_instances(*STATES[request.param]))
+    atectl("run", "--ledger", "none", path)
+    return path
+
+
+def test_a_run_is_refused_what_it_has_no_quota_for(capsule: Path) -> None:
+    command = [ATECTL, "run", "--ledger", "none", "--max-mem", "1MiB", capsule]
+    ended = run_watched(command)
+    assert ended.status == 137
+    assert "error[E301]" in ended.stderr
+    assert "for the state of its instances" in ended.stderr
+    assert ended.peak_resident_bytes < WITHOUT_IT_BYTES
+
+
+def test_a_job_is_refused_it_and_hurts_no_other(capsule: Path, tmp_path: Path) -> None:
+    innocent = tmp_path / "innocent.wat"
+    innocent.write_text('(module (memory 1) (func (export "_start")))')
+    jobs: list[dict[str, Any]] = [
+        {"capsule": str(innocent), "label": "innocent"},
+        {"capsule": str(capsule), "max_mem": "64MiB"},
+        {"capsule": str(innocent), "label": "innocent"},
+    ]
+    lines = "".join(f"{json.dumps(job)}\n" for job in jobs)
+    command = [ATECTL, "batch", "-", "--ledger", "none", "--limit", "256MiB"]
+    ended = run_watched(command, stdin=lines)
+    results = [json.loads(line) for line in ended.stdout.splitlines()]
+    reasons = {result["label"]: result["reason"] for result in results}
+    assert reasons == {"innocent": "exited", "": "quota"}
+    assert ended.peak_resident_bytes < WITHOUT_IT_BYTES
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_with_a_quota_for_it_it_runs_and_its_peak_has_it(capsule: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    words = ["run", "--ledger", "none", "--max-mem", "2GiB", "--report", report, capsule]
+    ended = atectl(*words)
+    assert ended.status == 0, ended.stderr
+    found = json.loads(report.read_text())
+    assert LEAST_STATE_BYTES - UNCHARGED_STATE_BYTES < found["peak_bytes"] < 6 * LEAST_STATE_BYTES
+    assert found["grown_bytes"] == found["peak_bytes"]
+
+
+def test_a_small_capsule_is_charged_for_its_memories_alone(tmp_path: Path) -> None:
+    path, report = tmp_path / "small.wat", tmp_path / "report.json"
+    path.write_text(f'(module (memory 1) {FEW} (func (export "_start")))')
+    ended = atectl("run", "--ledger", "none", "--max-mem", "64KiB", "--report", report, path)
+    assert ended.status == 0
+    assert json.loads(report.read_text())["peak_bytes"] == 65_536
+
+
+def test_inspecting_tells_the_quota_that_it_starts_with(tmp_path: Path) -> None:
+    path = tmp_path / "state.wat"
+    path.write_text(many_instances(GLOBALS, 3))
+    inspected = json.loads(atectl("inspect", "-o", "json", path).stdout)
+    least = inspected["needs"]["min_memory_bytes"]
+    assert atectl("run", "--ledger", "none", "--max-mem", str(least), path).status == 0
+    refused = atectl("run", "--ledger", "none", "--max-mem", str(least - 1), path)
+    assert refused.status == 137
+
+
+def test_loading_finds_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "state.wat"
+    path.write_text(many_instances(GLOBALS, 3))
+    loaded = json.loads(atectl("load", "-o", "json", path).stdout)
+    inspected = json.loads(atectl("inspect", "-o", "json", path).stdout)
+    least = loaded["capsules"][0]["min_memory_bytes"]
+    assert least == inspected["needs"]["min_memory_bytes"]
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_under_a_limit_leases_wait_for_their_state_and_the_trace_holds(tmp_path: Path) -> None:
+    """Six of 80 MiB under a limit for two: all are done, and each decision is decided again."""
+    path, trace = tmp_path / "state.wat", tmp_path / "trace.jsonl"
+    path.write_text(many_instances(GLOBALS, 100))
+    atectl("run", "--ledger", "none", path)
+    job = json.dumps({"capsule": str(path), "max_mem": "128MiB"})
+    command = [ATECTL, "batch", "-", "--ledger", "none", "--jobs", "6", "--limit", "320MiB"]
+    ended = run_watched([*command, "--trace", trace], stdin=f"{job}\n" * 6)
+    assert ended.status == 0, ended.stdout
+    assert ended.peak_tree_bytes < 320 * MIB
+    asked = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert sum(each.get("asked_bytes", 0) > 70 * MIB for each in asked) >= 6
+    simulated = atectl("budget", "simulate", trace)
+    assert simulated.status == 0, simulated.stdout + simulated.stderr
