@@ -18,6 +18,14 @@ MOMENT = "a moment"
 Moment = Annotated[float, MOMENT]
 """A time, in seconds since 1970 UTC. JSON has it in RFC 3339."""
 
+STORED = "out of a file"
+Stored = Annotated[float, STORED]
+"""A number out of a file that may be damaged: not-a-number there, and null in JSON."""
+StoredMoment = Annotated[float, MOMENT, STORED]
+
+END_OF_TIME_S = 253_402_300_800
+"""The end of the year 9999: times from then on cannot be shown."""
+
 _BINARY = {letter: 1024**power for power, letter in enumerate("KMGTPE", start=1)}
 _DECIMAL = {letter: 1000**power for power, letter in enumerate("KMGTPE", start=1)}
 # More digits than any size has would be work without end, and Python refuses it with an error.
@@ -156,8 +164,8 @@ def counted(count: int, noun: str) -> str:
 
 
 def rfc3339(seconds: float | None) -> str | None:
-    """A moment as RFC 3339 UTC, to the millisecond."""
-    if seconds is None:
+    """A moment as RFC 3339 UTC, to the millisecond; None for one that is not known."""
+    if seconds is None or seconds != seconds:
         return None
     # Few results have times, and every batch would pay for its import.
     from datetime import UTC, datetime

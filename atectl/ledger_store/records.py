@@ -1,15 +1,19 @@
 """Where the ledger lives between processes: the records, and what any store must do.
 
+In a store that is damaged a number may be none, or a time may be past all years. Then a record has
+not-a-number in its place: a table has a question mark there, and JSON null.
+
 Hosts flush the whole state of their leases, as totals so far; a store works out what is new
 since the last flush, in one transaction. A flush repeated, or lost and made up for by the
 next one, therefore counts nothing twice and loses nothing.
 """
 
 from collections.abc import Iterable
-from typing import Annotated, NamedTuple, Protocol
+from math import isfinite, nan
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 from atectl.accounting import Observation, Usage
-from atectl.units import Moment
+from atectl.units import END_OF_TIME_S, Stored, StoredMoment
 
 HISTORY_LEASES = 10_000
 """Finished leases a store keeps, the newest."""
@@ -53,19 +57,19 @@ class LeaseRecord(NamedTuple):
     """How often a growth was refused."""
     largest_refused_bytes: int
     """The largest growth that was refused."""
-    cpu_s: float
+    cpu_s: Stored
     """CPU time of the guest."""
-    byte_seconds: float
+    byte_seconds: Stored
     """The memory that it held, times how long it held it."""
     fuel: int
     """The fuel that it burned; 0 where none was counted."""
     trapped: int
     """Whether it trapped: 1 if it did, else 0."""
-    started_at: Moment
+    started_at: StoredMoment
     """When it began."""
-    updated_at: Moment
+    updated_at: StoredMoment
     """When its host last told of it."""
-    finished_at: Moment | None = None
+    finished_at: StoredMoment | None = None
     """When it ended; null if it has not, as far as is known."""
     reason: str | None = None
     """Why it ended; null if it has not."""
@@ -75,9 +79,9 @@ class LeaseRecord(NamedTuple):
     """The hash of the capsule's file, as it was read; null if that is not known."""
     cached: bool | None = None
     """Whether the capsule had been compiled before, or for somebody else; null if not known."""
-    compile_s: float = 0.0
+    compile_s: Stored = 0.0
     """Wall-clock seconds that judging and compiling the capsule took; 0 if it was cached."""
-    compile_cpu_s: float = 0.0
+    compile_cpu_s: Stored = 0.0
     """CPU time that this took."""
     compile_peak_bytes: int = 0
     """The most memory that this took."""
@@ -120,11 +124,11 @@ class AccountRecord(NamedTuple):
     """How often a growth was refused."""
     leases: int
     """How many leases it has had."""
-    cpu_s: float
+    cpu_s: Stored
     """CPU time of its guests."""
-    compile_cpu_s: float
+    compile_cpu_s: Stored
     """CPU time of judging and compiling its capsules."""
-    byte_seconds: float
+    byte_seconds: Stored
     """The memory that its leases held, times how long they held it."""
     fuel: int
     """The fuel that its leases burned, where it was counted."""
@@ -132,10 +136,29 @@ class AccountRecord(NamedTuple):
     """How many of its leases trapped."""
     last_capsule: str
     """The name of the capsule that it ran last."""
-    since: Moment
+    since: StoredMoment
     """When its account was opened."""
-    updated_at: Moment
+    updated_at: StoredMoment
     """When one of its leases was last heard of."""
+
+
+_TIMES = frozenset({"since", "started_at", "updated_at", "finished_at"})
+
+_Told = TypeVar("_Told", LeaseRecord, AccountRecord)
+
+
+def cleared(record: _Told) -> _Told:
+    """The record with not-a-number for each number that is none, and each time that cannot be."""
+    wrong: dict[str, Any] = {
+        name: nan
+        for name, value in zip(record._fields, record, strict=True)
+        if type(value) is float and not _can_be(name, value)
+    }
+    return record._replace(**wrong) if wrong else record
+
+
+def _can_be(name: str, value: float) -> bool:
+    return 0 <= value < END_OF_TIME_S if name in _TIMES else isfinite(value)
 
 
 class LedgerStore(Protocol):

@@ -9,12 +9,13 @@ unlimited is None in a record, and null in JSON.
 from collections.abc import Callable, Mapping
 from enum import Enum
 from functools import cache
+from math import isfinite
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from atectl.records.types import Mark, Record, Without, is_record
-from atectl.units import MOMENT, rfc3339
+from atectl.units import MOMENT, STORED, rfc3339
 
 SCHEMA_VERSION = 1
 """Of every document. It is raised when something is taken away from one, not when it is added."""
@@ -103,6 +104,8 @@ def _encoder(annotation: Any) -> Encode | None:
 def _marked(base: Any, marks: tuple[Any, ...]) -> Encode | None:
     if MOMENT in marks:
         return rfc3339
+    if STORED in marks:
+        return lambda value: value if isfinite(value) else None
     if Mark.EMPTY_IS_UNKNOWN in marks:
         return lambda value: value or None
     for mark in marks:

@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 from atectl.records.as_json import SCHEMA_VERSION, is_inline
 from atectl.records.reading import Field, Table, Variants
 from atectl.records.types import Mark, Without, is_record
-from atectl.units import MOMENT
+from atectl.units import MOMENT, STORED
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -132,6 +132,8 @@ class _Schemas:
         return {"$ref": f"#/$defs/{name}"}
 
     def _marked(self, base: Any, marks: tuple[Any, ...]) -> Schema:
+        if STORED in marks:
+            return _nullable(self._marked(base, tuple(mark for mark in marks if mark != STORED)))
         if MOMENT in marks:
             return {"type": "string", "format": "date-time"}
         if Mark.EMPTY_IS_UNKNOWN in marks:

@@ -1,19 +1,21 @@
 """`atectl ledger`: the memory that each principal has used and uses now."""
 
 import time
+from collections.abc import Iterable
 from contextlib import closing
 from typing import Annotated
 
 import typer
 
 from atectl.inert import inert_line
+from atectl.ledger_store.damage import damage_of
 from atectl.ledger_store.opening import open_for_reading
 from atectl.ledger_store.overview import account_details, accounts_now
-from atectl.ledger_store.records import HISTORY_SHOWN
+from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, LeaseRecord
 from atectl.ledger_store.results import AccountList, LeaseList
 
 from ..options.single import LedgerOption, LimitOption, OutputOption
-from ..output.stderr import say
+from ..output.stderr import report_warning, say
 from ..output.stdout import Output, print_json, print_view, stdout_console
 from .options import PrincipalArgument, PrincipalOption, SortOption
 from .reset import reset
@@ -37,6 +39,7 @@ def ls(
     """List the accounts: what each principal has used, and what it uses now."""
     with closing(open_for_reading(ledger)) as store:
         found = AccountList(tuple(sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]))
+    _tell_damage(found.accounts)
     if output is Output.json:
         print_json(found)
     elif not found.accounts:
@@ -61,6 +64,7 @@ def ps(
     """List the unfinished leases. If its process has ended, a lease is `lost`."""
     with closing(open_for_reading(ledger)) as store:
         found = LeaseList(tuple(sort_leases(store.running(), sort)[:limit]))
+    _tell_damage(found.leases)
     if output is Output.json:
         print_json(found)
     elif not found.leases:
@@ -83,6 +87,7 @@ def show(
     """Show one account in full, with its running and recent leases."""
     with closing(open_for_reading(ledger)) as store:
         found = account_details(store, principal, limit)
+    _tell_damage((found.account, *found.running, *found.history))
     if output is Output.json:
         print_json(found)
     else:
@@ -103,6 +108,7 @@ def history(
     """List the finished and the lost leases, the newest first."""
     with closing(open_for_reading(ledger)) as store:
         found = LeaseList(tuple(store.history(principal, limit)))
+    _tell_damage(found.leases)
     if output is Output.json:
         print_json(found)
     elif not found.leases:
@@ -116,6 +122,13 @@ def history(
 
 app.command()(top)
 app.command()(reset)
+
+
+def _tell_damage(records: Iterable[AccountRecord | LeaseRecord]) -> None:
+    """Warn of numbers that are shown as a question mark, or as null."""
+    damage = damage_of(records)
+    if damage is not None:
+        report_warning(damage)
 
 
 def _is_ascii_only() -> bool:

@@ -62,7 +62,7 @@ def sort_accounts(
 ) -> list[AccountRecord]:
     """The accounts in this order; equal ones by peak, the highest first, and then by name."""
     ranked = sorted(accounts, key=lambda account: (-account.peak_bytes, account.principal))
-    ranked.sort(key=order.value, reverse=order.is_descending != is_reversed)
+    ranked.sort(key=_sound(order.value), reverse=order.is_descending != is_reversed)
     return ranked
 
 
@@ -90,4 +90,14 @@ _LEASE_ORDERS: dict[SortLeasesBy, tuple[Callable[[LeaseRecord], Any], bool]] = {
 def sort_leases(leases: Iterable[LeaseRecord], by: SortLeasesBy) -> list[LeaseRecord]:
     """The leases in this order. Equal ones stay in the order they had."""
     value, is_descending = _LEASE_ORDERS[by]
-    return sorted(leases, key=value, reverse=is_descending)
+    return sorted(leases, key=_sound(value), reverse=is_descending)
+
+
+def _sound(value: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The value of a record, 0 for a damaged number: that one has no order among others."""
+
+    def found(record: Any) -> Any:
+        told = value(record)
+        return told if told == told else 0.0
+
+    return found

@@ -14,6 +14,7 @@ from atectl.ledger_store.records import (
     LOST,
     AccountRecord,
     LeaseRecord,
+    cleared,
 )
 from atectl.ledger_store.sqlite.connection import (
     empty_ledger,
@@ -329,7 +330,7 @@ class SqliteLedgerStore:
     def _account_record(self, row: tuple[Any, ...]) -> AccountRecord:
         if tuple(map(type, row)) != _ACCOUNT_TYPES:
             raise self._damaged(f"the account of {row[0]!r}")
-        return AccountRecord._make(row)
+        return cleared(AccountRecord._make(row))
 
     def _lease_record(self, row: tuple[Any, ...]) -> LeaseRecord:
         *fields, is_lost = row
@@ -345,7 +346,7 @@ class SqliteLedgerStore:
         )
         if not is_sound:
             raise self._damaged(f"the lease {row[0]!r}")
-        lease = LeaseRecord._make(fields)
+        lease = cleared(LeaseRecord._make(fields))
         lease = lease._replace(cached=None if cached is None else bool(cached))
         return lease._replace(state=LOST, reason=LOST) if is_lost else lease
 
