@@ -77,7 +77,13 @@ def all_bounds() -> BoundList:
                 "time of a run, compiling included", duration_text(DEFAULT_DEADLINE_S), "--deadline"
             ),
             Bound("instructions", "none unless fuel is given", "--fuel"),
-            Bound("host buffers of one call", "what the engine allows a call to the host", None),
+            # What the engine sets; measured by the process's own size.
+            Bound(
+                "what the host holds for one call",
+                "64MiB of random bytes, 128MiB copied from the guest",
+                None,
+            ),
+            Bound("handles of a component", "100,000: about 24MiB in the host", None),
             Bound("file descriptors", "those of the process, less some kept for the host", None),
             Bound("network", "none is given", None),
             Bound(
@@ -85,6 +91,7 @@ def all_bounds() -> BoundList:
                 f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run",
                 "--max-output",
             ),
+            _unbounded("listings of folders that a component keeps open"),
             _unbounded("what a guest writes to folders that it is given"),
         )
     )

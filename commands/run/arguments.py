@@ -80,7 +80,13 @@ TABLE = OptionTable(
         Option("--fuel", "N", "Maximum fuel, the engine's unit of work."),
         Option("--max-stack", "SIZE", "Maximum call stack.", format_size(DEFAULT_STACK_BYTES)),
         *options_of(CompileOptions).values(),
-        Option("--dir", "HOST[::GUEST][:ro]", "Let the guest use a folder.", "", True),
+        Option(
+            "--dir",
+            "HOST[::GUEST][:ro]",
+            "Let the guest use a folder; if it may write there, no quota limits how much.",
+            "",
+            True,
+        ),
         Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
         Option(

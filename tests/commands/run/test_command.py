@@ -99,6 +99,19 @@ def test_a_guest_cannot_leave_its_folder(tmp_path: Path, path: str) -> None:
     assert "secret" not in ended.stdout
 
 
+def test_a_folder_with_pipes_or_devices_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    (tmp_path / "link").symlink_to("/dev/null")
+    (tmp_path / "below").mkdir()
+    ended = atectl("run", "--dir", tmp_path, capsule("hello"))
+    assert (ended.status, ended.stderr) == (0, "")
+    os.mkfifo(tmp_path / "pipe")
+    ended = atectl("run", "--dir", tmp_path, capsule("hello"))
+    assert (ended.status, ended.stdout) == (0, "hello from a capsule\n")
+    assert "has devices or pipes in it, 'pipe': the guest can use them" in ended.stderr
+    assert "mounted nodev" in ended.stderr
+
+
 def test_no_environment_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hidden")
     program = "import os; print(sorted(os.environ))"

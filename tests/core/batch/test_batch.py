@@ -20,7 +20,7 @@ from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
-from atectl.engine.wasi import WasiSettings
+from atectl.engine.wasi import Folder, WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.terms import Terms
@@ -30,6 +30,7 @@ from atectl.trace.events import Decided, Event
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
 from tests.support.bombs import slow_loops
+from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
@@ -364,6 +365,37 @@ def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
     assert told.outcome.error is not None
     assert "of which the host held it for " in str(told.outcome.error)
     assert "raise the host's limit" in told.outcome.error.remedy
+
+
+def test_what_the_host_holds_for_a_guest_is_pressure_and_others_are_held_for_it(
+    tmp_path: Path,
+) -> None:
+    granted = Folder(str(fill_folder(tmp_path / "many", 5_000)), "/", read_only=True)
+    holds = job(2, holds_listings(tmp_path, 100), quota=Quota(MIB, LONG_S))
+    wasi = holds.terms.wasi._replace(folders=(granted,))
+    holds = holds._replace(terms=holds.terms._replace(wasi=wasi))
+    hello = CAPSULES / "hello.wat"
+    limit = (resident_bytes() or 0) + 2000 * MIB
+    budget = Budget(limit, soft=round(1 - 1950 * MIB / limit, 3), resume=0.01)
+    with Batch(settings(tmp_path, budget=budget, rules=rules("park")), bare()) as batch:
+        batch.prepare(dict.fromkeys([holds.capsule, hello], WANTED))
+        told: list[JobResult] = []
+
+        def jobs() -> Iterator[JobTerms]:
+            yield job(1, hello)
+            wait_until(lambda: told)
+            yield holds
+            wait_until(lambda: budget.is_over_soft(batch.overview().pressure))
+            assert batch.overview().pressure.charged_bytes < 5 * MIB
+            yield job(3, hello, quota=Quota(MIB, 0.4))
+
+        for result in batch.run(jobs()):
+            told.append(result)
+            if result.job == 3:
+                batch.end_all("interrupted")
+    ended = {each.job: each.outcome for each in told}
+    assert (ended[1].exit_status, ended[2].reason) == (0, "interrupted")
+    assert "of which the host held it for " in str(ended[3].error)
 
 
 def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) -> None:
