@@ -435,7 +435,7 @@ class Pressure(NamedTuple):
     @property
     def granted_alone(self) -> "Pressure":
         """What was granted on top of the baseline, touched or not, whatever was measured."""
-        return self._replace(resident_bytes=None)
+        return Pressure(None, self.baseline_bytes, self.charged_bytes, self.compiling_bytes)
 
     def after(self, added_bytes: int) -> "Pressure":
         """The pressure once `added_bytes` more are charged, and nothing of them is touched yet."""

@@ -7,6 +7,7 @@ says, `Enforcer` carries it out, and `Place` is where a guest's thread is held.
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.chronicle import Chronicle, Observer
@@ -20,8 +21,10 @@ from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import HostView
 from atectl.errors import AtectlError
-from atectl.spill.area import SpillArea
 from atectl.system import memory as host_memory
+
+if TYPE_CHECKING:
+    from atectl.spill.area import SpillArea
 
 
 class Arbiter:
@@ -47,7 +50,7 @@ class Arbiter:
         rules: Rules,
         tick: Callable[[], None],
         *,
-        area: SpillArea | None = None,
+        area: "SpillArea | None" = None,
         busy_leases: int = 1,
         resident: Callable[[], int | None] = host_memory.resident_bytes,
         clock: Callable[[], float] = time.monotonic,

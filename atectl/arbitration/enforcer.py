@@ -6,6 +6,7 @@ and whoever calls its methods holds it: `Arbiter` on the host's threads, `Place`
 
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from atectl.accounting import Budget, Pressure
 from atectl.arbitration.chronicle import Chronicle
@@ -18,7 +19,9 @@ from atectl.arbitration.seats import Seats
 from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision, HostState, HostView
-from atectl.arbitration.wording import Abortion, abortion
+
+if TYPE_CHECKING:
+    from atectl.arbitration.wording import Abortion
 
 STALL_S = 0.25
 """How long a guest may take to show that it is awake, until nobody waits for it any more."""
@@ -84,10 +87,27 @@ class Enforcer:
 
     def become(self, seat: Seat, standing: Standing) -> None:
         """Have a lease stand otherwise, and count what it is charged for then."""
-        changed_bytes = standing.charged_bytes - seat.standing.charged_bytes
+        changed_bytes = standing.charged_bytes - seat.charged_bytes
         seat.standing = standing
         self.seats.note(seat)
         self.use.charge(changed_bytes)
+
+    def take_back(self, seat: Seat, freed_bytes: int) -> None:
+        """Have a lease hold `freed_bytes` less, and be charged less where it is charged for them.
+
+        As with a growth that is granted at once, nothing else changes of a lease that runs.
+        """
+        if seat.makes_progress:
+            seat.held_bytes -= freed_bytes
+            self.use.charge(-freed_bytes)
+        else:
+            self.become(seat, seat.standing.give_back(freed_bytes))
+
+    def remove(self, seat: Seat) -> None:
+        """A lease has ended, and holds nothing any more."""
+        self.use.charge(-seat.charged_bytes)
+        seat.standing = seat.standing.leave()
+        self.seats.remove(seat)
 
     def look(self) -> None:
         """Read what the host uses now, and what may still be spilled."""
@@ -180,8 +200,10 @@ class Enforcer:
             pressure = self.use.pressure
             self.chronicle.ruled(seat, action, decision.bytes, decision.reason, pressure)
 
-    def _abortion(self, lease: Standing, reason: str) -> Abortion:
+    def _abortion(self, lease: Standing, reason: str) -> "Abortion":
         """What a lease is told that is aborted."""
+        from atectl.arbitration.wording import abortion
+
         spills, refusal = self._rules.spills, None
         if spills and reason != TOO_LARGE_ALONE:
             refusal = self.disk.refusal(self.seats.unfinished)

@@ -44,7 +44,7 @@ class Place:
     def give_back(self, freed_bytes: int) -> None:
         """Count that `freed_bytes` of what was admitted are gone."""
         with self._enforcer.lock:
-            self._enforcer.become(self.seat, self.seat.standing.give_back(freed_bytes))
+            self._enforcer.take_back(self.seat, freed_bytes)
 
     def checkpoint(self) -> None:
         """To be called at an epoch tick; the thread is held here if the lease was told to park."""
@@ -58,9 +58,8 @@ class Place:
         """The lease has ended, and all its memory is gone but `kept_bytes`, which nobody uses."""
         enforcer, seat = self._enforcer, self.seat
         with enforcer.lock:
-            enforcer.become(seat, seat.standing.leave())
+            enforcer.remove(seat)
             enforcer.use.keep_idle(kept_bytes)
-            enforcer.seats.remove(seat)
             if not seat.is_abandoned:
                 enforcer.chronicle.finished(seat)
             enforcer.settle_unless_calm()

@@ -2,11 +2,13 @@
 
 import threading
 from collections import deque
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from atectl.arbitration.standing import Standing
+from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action
-from atectl.spill.area import SpillArea
+
+if TYPE_CHECKING:
+    from atectl.spill.area import SpillArea
 
 RULINGS_KEPT = 200
 """How many of the latest rulings are kept, of each lease and of all together."""
@@ -57,7 +59,7 @@ class Tenant(Protocol):
         """
         ...
 
-    def spill(self, area: SpillArea) -> int:
+    def spill(self, area: "SpillArea") -> int:
         """Write its memory to disk, and return the resident bytes that this freed."""
         ...
 
@@ -124,6 +126,16 @@ class Seat:
     def standing(self, standing: Standing) -> None:
         self._standing = standing
         self.held_bytes = standing.held_bytes
+
+    @property
+    def charged_bytes(self) -> int:
+        """What it counts for in the pressure."""
+        return 0 if self._standing.phase is Phase.SPILLED else self.held_bytes
+
+    @property
+    def makes_progress(self) -> bool:
+        """As in `Standing`: what it holds does not matter for that."""
+        return self._standing.makes_progress
 
     @property
     def is_held(self) -> bool:

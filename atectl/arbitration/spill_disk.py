@@ -1,11 +1,13 @@
 """The disk as an arbiter knows it: how much room it has, and why it could last not be used."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from atectl.arbitration.seat import Seat, Tenant
 from atectl.errors import AtectlError
-from atectl.spill.area import SpillArea
-from atectl.spill.errors import SpillFailed
+
+if TYPE_CHECKING:
+    from atectl.spill.area import SpillArea
 
 
 class SpillDisk:
@@ -15,7 +17,7 @@ class SpillDisk:
         area: the folder and its cap; None where nothing is spilled.
     """
 
-    def __init__(self, area: SpillArea | None) -> None:
+    def __init__(self, area: "SpillArea | None") -> None:
         self._area = area
         self.room_bytes = 0
         """What the cap and the disk still take."""
@@ -44,6 +46,8 @@ class SpillDisk:
         except AtectlError as error:
             return 0, error
         except Exception as error:
+            from atectl.spill.errors import SpillFailed
+
             # Were it raised, whoever waits for this to end would wait for ever.
             return 0, SpillFailed(f"{type(error).__name__}: {error}")
 

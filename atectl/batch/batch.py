@@ -12,28 +12,30 @@ from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.intake import Intake
 from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
 from atectl.batch.job_files import JobFiles
-from atectl.batch.overview import BatchOverview, lease_row
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.shelf import CapsuleShelf
-from atectl.engine.wasi import Streams
+from atectl.engine.wasi import NO_FILES
 from atectl.errors import AtectlError, CompilerGone, InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
 from atectl.lease.runtime import Runtime
-from atectl.lease.store_pool import StorePool
 from atectl.lease.tenancy import Tenancy
-from atectl.spill.area import SpillArea
+from atectl.lease.terms import Terms
 from atectl.system import memory as host_memory
+
+if TYPE_CHECKING:
+    from atectl.batch.overview import BatchOverview
+    from atectl.lease.store_pool import StorePool
 
 SUPERVISION_S = 0.05
 """Seconds between two checks of the deadlines and of the pressure."""
@@ -62,6 +64,8 @@ class Batch:
     def __init__(self, settings: BatchSettings, runtime: Runtime) -> None:
         area = None
         if settings.rules.spills:
+            from atectl.spill.area import SpillArea
+
             area = SpillArea(settings.spill_dir, settings.spill_cap_bytes)
         self._settings = settings
         self._runtime = runtime
@@ -85,8 +89,7 @@ class Batch:
         most_bytes = limits.memory_bytes or 0
         room = self._arbiter.compile_room(self._compiled_at_once, most_bytes)
         self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, room)
-        self._pool = StorePool(settings.pool, self._arbiter.forget_idle)
-        self._arbiter.drop_idle_by(self._pool.clear)
+        self._pool = self._new_pool() if settings.pool else None
         self.baseline_bytes: int | None = None
         """The memory of the process when the batch began to run; None before, or if unknown."""
         self._closing = threading.Event()
@@ -165,8 +168,10 @@ class Batch:
         """Whether `run` can yield another result without waiting."""
         return self._results.has_more
 
-    def overview(self) -> BatchOverview:
+    def overview(self) -> "BatchOverview":
         """The batch as it is now."""
+        from atectl.batch.overview import BatchOverview, lease_row
+
         ledger = self._runtime.ledger
         records = {record.id: record for record in ledger.running()}
         with self._lock:
@@ -217,7 +222,8 @@ class Batch:
             self._closing.set()
             if self._supervisor.ident is not None:
                 self._supervisor.join()
-            self._pool.clear()
+            if self._pool is not None:
+                self._pool.clear()
         return self._runtime.close()
 
     def _read_results(self) -> Iterator[JobResult]:
@@ -233,6 +239,13 @@ class Batch:
             raise self._intake.failure
 
     # What it holds
+
+    def _new_pool(self) -> "StorePool":
+        from atectl.lease.store_pool import StorePool
+
+        pool = StorePool(self._settings.pool, self._arbiter.forget_idle)
+        self._arbiter.drop_idle_by(pool.clear)
+        return pool
 
     def _measure_baseline(self) -> int | None:
         """Take what it holds now as its baseline; nothing compiles at that."""
@@ -284,18 +297,23 @@ class Batch:
 
     def _lease(self, run: JobRun) -> Lease:
         job = run.job
-        files = [None if path is None else str(path) for path in job[-3:]]
-        check = partial(self._files.check, job.job, job.capsule)
-        streams = Streams(files[0], files[1], files[2], check)
-        terms = job.terms._replace(wasi=job.terms.wasi._replace(streams=streams))
-        pool = self._pool if self._settings.pool else None
-        tenancy = Tenancy(self._arbiter, job.job, job.priority, pool)
+        terms = self._terms(job)
+        tenancy = Tenancy(self._arbiter, job.job, job.priority, self._pool)
         deadline_s = terms.quota.deadline_s
         until = None if deadline_s is None else run.began_s + deadline_s
         capsule = self._capsules.get(
             job.capsule, terms.principal, until, as_command=terms.invoke is None
         )
         return self._runtime.lease(capsule, terms, tenancy, run.began_s)
+
+    def _terms(self, job: JobTerms) -> Terms:
+        """A job's terms, in which each of its files is checked before it is used."""
+        terms, streams = job.terms, job.terms.wasi.streams
+        if streams == NO_FILES:
+            return terms
+        check = partial(self._files.check, job.job, job.capsule)
+        streams = (streams or NO_FILES)._replace(check=check)
+        return terms._replace(wasi=terms.wasi._replace(streams=streams))
 
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
         """Pass the result on, once. Returns False if another thread did so before."""

@@ -17,19 +17,15 @@ _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
 
 
 class JobTerms(NamedTuple):
-    """One job: what runs, on which terms, and where its streams go.
+    """One job: what runs, and on which terms. `job` is its number, unique in the batch.
 
-    `job` is its number, unique in the batch. `stdin` None is empty; `stdout` and `stderr` None
-    are discarded.
+    Where its terms name no streams, its input is empty, and its output is discarded.
     """
 
     job: int
     capsule: Path
     terms: Terms
     priority: int = 0
-    stdin: Path | None = None
-    stdout: Path | None = None
-    stderr: Path | None = None
 
 
 class Wanted(NamedTuple):

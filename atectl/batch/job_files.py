@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from atectl.budget.errors import BadJob
 from atectl.errors import OutputOverLimit, quoted
@@ -13,6 +14,17 @@ from atectl.system.identity import Identity, identities, identity_of
 from atectl.units import format_size
 
 _MOST_REMEMBERED = 100_000
+
+
+class _Output(NamedTuple):
+    """A file that a job writes to; where the size of that is limited, with a descriptor of it."""
+
+    identity: Identity
+    descriptor: int | None
+
+    @property
+    def size_bytes(self) -> int:
+        return 0 if self.descriptor is None else os.fstat(self.descriptor).st_size
 
 
 class JobFiles:
@@ -26,9 +38,9 @@ class JobFiles:
     def __init__(self, reserved: Mapping[Identity, str], max_bytes: int | None = None) -> None:
         self._reserved = reserved
         self._max_bytes = max_bytes
-        self._outputs: dict[int, list[int]] = {}
         self._lock = threading.Lock()
         self._open: dict[Identity, tuple[int, str]] = {}
+        self._outputs: dict[int, list[_Output]] = {}
         self._written: set[int] = set()
 
     def check(self, job: int, capsule: Path, stream: str, path: str, descriptor: int) -> None:
@@ -50,20 +62,23 @@ class JobFiles:
         if identity in identities([("", capsule)]):
             raise BadJob(f"{stream}: {quoted(path)} is the job's capsule", remedy=_ANOTHER)
         with self._lock:
-            other = self._open.setdefault(identity, (job, stream))
-            if other == (job, stream):
+            other = self._open.get(identity)
+            if other is None:
                 self._remember(path, stream)
-                if self._max_bytes is not None:
-                    self._outputs.setdefault(job, []).append(os.dup(descriptor))
+                self._open[identity] = (job, stream)
+                kept = None if self._max_bytes is None else os.dup(descriptor)
+                self._outputs.setdefault(job, []).append(_Output(identity, kept))
                 return
         whose = "its own" if other[0] == job else f"job {other[0]}'s"
         raise BadJob(f"{stream}: {quoted(path)} is {whose} {other[1]}, too", remedy=_OWN_FILES)
 
     def over_limit(self, job: int) -> OutputOverLimit | None:
         """The error of a job that has written more than it may; None of any other."""
+        if self._max_bytes is None or job not in self._outputs:
+            return None
         with self._lock:
-            written = sum(os.fstat(each).st_size for each in self._outputs.get(job, ()))
-        if self._max_bytes is None or written <= self._max_bytes:
+            written = sum(each.size_bytes for each in self._outputs.get(job, ()))
+        if written <= self._max_bytes:
             return None
         most = format_size(self._max_bytes)
         return OutputOverLimit(f"the guest wrote more than {most} to its stdout and stderr")
@@ -74,15 +89,17 @@ class JobFiles:
         Returns:
             As `over_limit`.
         """
+        if job not in self._outputs:
+            return None
         over = self.over_limit(job)
         with self._lock:
-            for identity in [each for each, (whose, _) in self._open.items() if whose == job]:
-                del self._open[identity]
             left = self._max_bytes or 0
-            for descriptor in self._outputs.pop(job, ()):
-                if over is not None:
-                    left -= _cut(descriptor, left)
-                os.close(descriptor)
+            for identity, descriptor in self._outputs.pop(job, ()):
+                del self._open[identity]
+                if descriptor is not None:
+                    if over is not None:
+                        left -= _cut(descriptor, left)
+                    os.close(descriptor)
         return over
 
     def _remember(self, path: str, stream: str) -> None:

@@ -5,12 +5,15 @@ lease may hold. `budget check` reports this, and `batch` warns of it.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from atectl.accounting import Budget, Pressure
-from atectl.budget.demand import Claim
 from atectl.budget.errors import OvercommittedBudget, TightBudget, UnsatisfiableBudget
 from atectl.system.ceilings import Ceiling
 from atectl.units import format_size, show_size
+
+if TYPE_CHECKING:
+    from atectl.budget.demand import Claim
 
 
 def over_ceiling(budget: Budget, ceiling: Ceiling) -> UnsatisfiableBudget | None:
@@ -56,7 +59,7 @@ def tight(budget: Budget, baseline_bytes: int, *, is_guarded: bool) -> TightBudg
 
 
 def never_fitting(
-    budget: Budget, baseline_bytes: int, claims: Sequence[Claim]
+    budget: Budget, baseline_bytes: int, claims: "Sequence[Claim]"
 ) -> UnsatisfiableBudget | None:
     """The error for quotas that do not fit below the limit; None if each alone fits.
 

@@ -22,7 +22,14 @@ from atectl.accounting import (
     Quota,
 )
 from atectl.budget.errors import BadJob
-from atectl.engine.wasi import Folder, WasiSettings, parse_folders, parse_variables
+from atectl.engine.wasi import (
+    NO_FILES,
+    Folder,
+    Streams,
+    WasiSettings,
+    parse_folders,
+    parse_variables,
+)
 from atectl.errors import AtectlError, quoted
 from atectl.records.lines import json_of
 from atectl.records.readers import duration, filled, listed, optional, short, size, text, whole
@@ -102,9 +109,6 @@ class Job(NamedTuple):
     priority: int
     label: str
     invoke: str | None
-    stdin: Path | None
-    stdout: Path | None
-    stderr: Path | None
 
 
 class Submission(NamedTuple):
@@ -154,7 +158,9 @@ def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
         if len(line) > MAX_LINE_BYTES:
             raise Fault(f"it is longer than {format_size(MAX_LINE_BYTES)}")
         submission = submit(number, json_of(line), defaults)
-        return submission._replace(job=_at_line(number, submission.job))
+        if isinstance(submission.job, AtectlError):
+            return submission._replace(job=_at_line(number, submission.job))
+        return submission
     except Fault as fault:
         refusal = _bad_job(fault)
     except RecursionError:  # what could just be read can be too deep to be written for the digest
@@ -189,10 +195,10 @@ def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
 def _job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
     values = JOB.values(given)
     words = JobWords(**part_of(values, JobWords))
-    allowance = defaults.allowance(words.principal)._replace(**part_of(values, Allowance))
+    allowance = defaults.allowance(words.principal)
+    if own := part_of(values, Allowance):
+        allowance = allowance._replace(**own)
     capsule = defaults.folder / words.capsule
-    streams = {name: _path(getattr(words, name), defaults) for name in STREAMS}
-    _refuse_shared(streams)
     return Job(
         capsule=capsule,
         principal=words.principal,
@@ -201,11 +207,11 @@ def _job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
             arguments=(capsule.name, *words.args),
             environment=checked("env", lambda: _environment(words, defaults)),
             folders=checked("dirs", lambda: _folders(words, defaults)),
+            streams=_streams(words, defaults),
         ),
         priority=allowance.priority,
         label=words.label,
         invoke=words.invoke,
-        **streams,
     )
 
 
@@ -235,19 +241,29 @@ _KEYS_OF_OPTIONS = {
 """How remedies name options of `atectl run`, and the keys of a job for them; longer ones first."""
 
 
-def _refuse_shared(streams: Mapping[str, Path | None]) -> None:
+def _streams(words: JobWords, defaults: JobDefaults) -> Streams:
+    """The files of a job's streams."""
+    named = {name: path for name in STREAMS if (path := getattr(words, name)) is not None}
+    if not named:
+        return NO_FILES
+    folder = _as_it_is_now(defaults.folder)
+    files = {name: str(folder / path) for name, path in named.items()}
+    _refuse_shared(files)
+    return Streams(files.get("stdin"), files.get("stdout"), files.get("stderr"))
+
+
+def _refuse_shared(files: Mapping[str, str]) -> None:
     """Refuse one file for two streams: each would overwrite the other from the beginning."""
-    files = {name: path for name, path in streams.items() if path is not None}
     if len(files) < 2:
         return
     seen: dict[str, str] = {}
     for name, path in files.items():
-        if is_special(path):
+        if is_special(Path(path)):
             continue
         other = seen.setdefault(os.path.realpath(path), name)
         if other != name:
             raise Fault(
-                f"{other} and {name} are one file, {quoted(str(path))}",
+                f"{other} and {name} are one file, {quoted(path)}",
                 remedy="give each its own file",
             )
 
@@ -260,10 +276,8 @@ def is_special(path: Path) -> bool:
         return False
 
 
-def _at_line(number: int, job: Job | AtectlError) -> Job | AtectlError:
-    if isinstance(job, AtectlError):
-        return BadJob(f"line {number}: {job}", remedy=job.remedy)
-    return job
+def _at_line(number: int, error: AtectlError) -> BadJob:
+    return BadJob(f"line {number}: {error}", remedy=error.remedy)
 
 
 def _is_text(given: Mapping[str, Any], key: str) -> bool:
@@ -289,10 +303,6 @@ def _from_folder(opened: str, folder: Path) -> str:
     if not host:
         return opened
     return f"{folder / host}::{guest or host}{opened[len(path) :]}"
-
-
-def _path(name: str | None, defaults: JobDefaults) -> Path | None:
-    return None if name is None else _as_it_is_now(defaults.folder) / name
 
 
 @lru_cache

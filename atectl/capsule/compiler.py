@@ -13,7 +13,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atectl.capsule.compilation import Compilation, Worker
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
@@ -25,6 +24,7 @@ from atectl.system.memory import private_bytes
 if TYPE_CHECKING:
     from _socket import socket
 
+    from atectl.capsule.compilation import Compilation, Worker
     from atectl.capsule.forking import Child
     from atectl.engine.metered import Engine
 
@@ -80,7 +80,7 @@ class Compiler:
         *,
         part: Part | None = None,
         work: Work = COMPILE,
-    ) -> Compilation:
+    ) -> "Compilation":
         """Begin to compile a capsule.
 
         Args:
@@ -97,6 +97,8 @@ class Compiler:
             HostExhausted: there is no room for another process or file (exit 125).
             CompilerGone: this is closed (exit 125).
         """
+        from atectl.capsule.compilation import Compilation
+
         limits = limits or self.limits
         most_bytes = limits.memory_bytes or 0
         task = Task(
@@ -141,7 +143,7 @@ class Compiler:
                 child.cut()
             self._forked.clear()
 
-    def _worker(self, task: Task, capsule: int, memory: int, cache: int) -> Worker:
+    def _worker(self, task: Task, capsule: int, memory: int, cache: int) -> "Worker":
         """Start a process on a task."""
         with self._lock:
             if self._is_closed:

@@ -9,18 +9,14 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Ask, Grant
-from atectl.capsule.attending import attend
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, identity_of
-from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, required
-from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
-from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.config import MANIFEST_NAME
 from atectl.engine.metered import Engine
 from atectl.errors import (
@@ -33,10 +29,15 @@ from atectl.errors import (
 from atectl.system.descriptors import reserve
 from atectl.units import format_size
 
+if TYPE_CHECKING:
+    from atectl.capsule.compilation import Compilation
+    from atectl.capsule.refusal import Refusal
+    from atectl.capsule.verdict import Verdict
+
+    Known = Capsule | Refusal
+
 MAX_CAPSULES = 256
 """The most paths, and the most capsules and refusals, that are kept; the oldest go first."""
-
-Known = Capsule | Refusal
 
 
 class _Seen(NamedTuple):
@@ -72,10 +73,11 @@ class _Seen(NamedTuple):
     @property
     def is_unchanged(self) -> bool:
         """Whether the same files are there now."""
-        return (
-            _identity_at(self.file) == self.identity
-            and _identity_at(self.manifest) == self.manifest_identity
-        )
+        if _identity_at(self.file) != self.identity:
+            return False
+        if self.manifest_identity is None:  # as mostly: this is the faster way to see that
+            return not os.access(self.manifest, os.F_OK)
+        return _identity_at(self.manifest) == self.manifest_identity
 
     def named(self, capsule: Capsule) -> Capsule:
         """A capsule of this content, called as it is here: others may have the same content."""
@@ -129,7 +131,7 @@ class _Loading:
         self._is_abandoned = False
         self._lock = threading.Lock()
 
-    def begun(self, compilation: Compilation) -> None:
+    def begun(self, compilation: "Compilation") -> None:
         """Remember the compilation, so that `abandon` can cut it short."""
         with self._lock:
             self._compilation = compilation
@@ -151,7 +153,7 @@ class _Loading:
     def is_begun(self) -> bool:
         return self._compilation is not None
 
-    def end(self, came_to: Known | BaseException, verdict: Verdict | None) -> None:
+    def end(self, came_to: "Known | BaseException", verdict: "Verdict | None") -> None:
         """Set the result, or the error that prevented one, and what compiling came to."""
         self._verdict = verdict
         if isinstance(came_to, BaseException):
@@ -166,7 +168,7 @@ class _Loading:
         """Wait until it is over or that time has come. Returns whether it is over."""
         return self._ended.wait(None if until is None else max(0.0, until - time.monotonic()))
 
-    def result(self) -> tuple[Known, Verdict | None]:
+    def result(self) -> "tuple[Known, Verdict | None]":
         """The result; raises the error that prevented one.
 
         What compiling took is told to the first who asks, and charged to nobody else.
@@ -235,11 +237,11 @@ class CapsuleShelf:
         self._is_closed = True
         self._compiler.close()
 
-    def _known_of(self, sha256: str, ask: _Ask) -> Known | None:
+    def _known_of(self, sha256: str, ask: _Ask) -> "Known | None":
         """What is known of a content: code for all who ask, a lack of entry points for some."""
         return self._known.get(sha256) or self._known.get(ask.key(sha256))
 
-    def _look_again(self, path: Path, ask: _Ask) -> tuple[_Seen, Known, Verdict | None]:
+    def _look_again(self, path: Path, ask: _Ask) -> "tuple[_Seen, Known, Verdict | None]":
         with self._opened(path) as source:
             began_ns = time.time_ns()
             with reserve():
@@ -273,7 +275,7 @@ class CapsuleShelf:
         for as_command in (False, True):
             self._known.pop(_Ask("", None, as_command).key(sha256), None)
 
-    def _load(self, source: Source, sha256: str, ask: _Ask) -> tuple[Known, Verdict | None]:
+    def _load(self, source: Source, sha256: str, ask: _Ask) -> "tuple[Known, Verdict | None]":
         """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
             known = self._known_of(sha256, ask)
@@ -328,11 +330,13 @@ class CapsuleShelf:
         except BaseException as failure:
             self._end(loading, failure)
 
-    def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> Known:
+    def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> "Known":
         """Compile in turn; once more as often as memory is wanted back, or more is needed."""
 
         def is_wanted() -> bool:
             return not (loading.is_abandoned or self._is_closed)
+
+        from atectl.capsule.verdict import OutgrewGrant
 
         ask = Ask(loading.ask.principal, uncompiled.estimate_bytes())
         while True:
@@ -351,8 +355,10 @@ class CapsuleShelf:
             finally:
                 self._room.leave(grant)
 
-    def _compile_under(self, grant: Grant, loading: _Loading, uncompiled: Uncompiled) -> Known:
-        def begun(compilation: Compilation) -> None:
+    def _compile_under(self, grant: Grant, loading: _Loading, uncompiled: Uncompiled) -> "Known":
+        from atectl.capsule.attending import attend
+
+        def begun(compilation: "Compilation") -> None:
             loading.begun(compilation)
             attend(compilation, self._room, grant)
 
@@ -368,7 +374,7 @@ class CapsuleShelf:
     def _end(
         self,
         loading: _Loading,
-        came_to: Known | BaseException,
+        came_to: "Known | BaseException",
         compiled: Uncompiled | None = None,
     ) -> None:
         """Give the result to all who wait, and keep it if the next attempt would end the same way.
@@ -381,18 +387,22 @@ class CapsuleShelf:
         with self._lock:
             if self._loading.get(loading.key) is loading:
                 del self._loading[loading.key]
-            if isinstance(came_to, Refusal) and came_to.code == NoEntryPoint.code:
-                self._known[loading.ask.key(sha256)] = came_to
-            elif isinstance(came_to, Capsule) or (
-                isinstance(came_to, Refusal) and came_to.is_certain
-            ):
-                self._known[sha256] = _as_known(came_to)
+            if isinstance(came_to, Capsule):
+                self._known[sha256] = came_to.as_known()
+            elif not isinstance(came_to, BaseException):
+                self._keep_refusal(came_to, loading.ask, sha256)
             if len(self._known) > MAX_CAPSULES:
                 del self._known[next(iter(self._known))]
         loading.end(came_to, None if compiled is None else compiled.verdict)
 
+    def _keep_refusal(self, refusal: "Refusal", ask: _Ask, sha256: str) -> None:
+        if refusal.code == NoEntryPoint.code:
+            self._known[ask.key(sha256)] = refusal
+        elif refusal.is_certain:
+            self._known[sha256] = refusal
 
-def _as_known(known: Known) -> Known:
+
+def _as_known(known: "Known") -> "Known":
     """The same for who did not have it compiled."""
     return known.as_known() if isinstance(known, Capsule) else known
 

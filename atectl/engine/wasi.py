@@ -38,6 +38,9 @@ class Streams(NamedTuple):
     It raises what keeps the file from being used."""
 
 
+NO_FILES = Streams()
+
+
 class WasiSettings(NamedTuple):
     """All that one guest may use; `arguments` begins with the guest's own name.
 

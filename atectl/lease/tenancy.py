@@ -1,9 +1,11 @@
 """A lease among the other leases of its process."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.arbitration.arbiter import Arbiter
-from atectl.lease.store_pool import StorePool
+
+if TYPE_CHECKING:
+    from atectl.lease.store_pool import StorePool
 
 
 class Tenancy(NamedTuple):
@@ -16,4 +18,4 @@ class Tenancy(NamedTuple):
     arbiter: Arbiter
     number: int
     priority: int = 0
-    pool: StorePool | None = None
+    pool: "StorePool | None" = None

@@ -124,9 +124,6 @@ def _terms(number: int, job: Job) -> "JobTerms":
             label=job.label,
         ),
         priority=job.priority,
-        stdin=job.stdin,
-        stdout=job.stdout,
-        stderr=job.stderr,
     )
 
 

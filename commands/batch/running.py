@@ -13,6 +13,7 @@ from atectl.units import counted, format_duration, parse_duration, show_size
 from ..options.host import STDIN, settle
 from ..output.files import refuse_clashes
 from ..output.stderr import report_warning
+from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
 from .loop import Work, run_jobs
@@ -137,8 +138,7 @@ def _run(
         return None if received.ending is None else received.ending.status
     finally:
         if not tally.has_reader:
-            # What is still buffered cannot be written: it would fail once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            forget_stdout()
         for failure in (batch.close(), batch.spill_failure):
             if failure is not None:
                 report_warning(failure)

@@ -38,10 +38,10 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
 
 def _claims(source: JobSource) -> "list[Claim]":
     """What the jobs of a file may hold. Those of stdin are still to be read, so none are known."""
-    from atectl.budget.demand import Claim
-
     if source.total is None:
         return []
+    from atectl.budget.demand import Claim
+
     jobs = (each.job for each in source.submissions if isinstance(each.job, Job))
     return [
         Claim(job.capsule, job.principal, job.quota.memory_bytes, 1, at_once=False) for job in jobs

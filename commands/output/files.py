@@ -3,20 +3,25 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from atectl.errors import ReportUnwritable
-from atectl.system.files import OutputPlace, why_unwritable
 from atectl.system.identity import Place, identities
+
+if TYPE_CHECKING:
+    from atectl.system.files import OutputPlace
 
 TO_STDERR = "-"
 
 
-def output_place(path: str | Path) -> OutputPlace:
+def output_place(path: str | Path) -> "OutputPlace":
     """Where a report or a chart is to be written; its folder stays open until then.
 
     Raises:
         ReportUnwritable: it cannot be written there (exit 125).
     """
+    from atectl.system.files import OutputPlace, why_unwritable
+
     try:
         return OutputPlace(Path(path))
     except (OSError, ValueError) as error:

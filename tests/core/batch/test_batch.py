@@ -20,7 +20,7 @@ from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
-from atectl.engine.wasi import Folder, WasiSettings
+from atectl.engine.wasi import Folder, Streams, WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.terms import Terms
@@ -45,9 +45,10 @@ def settings(folder: Path, **changed: object) -> BatchSettings:
     return usual._replace(**changed)  # type: ignore[arg-type]
 
 
-def job(number: int, capsule: Path, **changed: object) -> JobTerms:
+def job(number: int, capsule: Path, *, stdout: Path | None = None, **changed: object) -> JobTerms:
     quota = Quota(64 * MIB, LONG_S)
-    wasi = WasiSettings((capsule.name,))
+    streams = None if stdout is None else Streams(stdout=str(stdout))
+    wasi = WasiSettings((capsule.name,), streams=streams)
     terms = Terms(Principal("tenant"), quota, wasi)._replace(
         **{name: changed.pop(name) for name in ("quota", "label") if name in changed}  # type: ignore[arg-type]
     )
@@ -436,7 +437,7 @@ def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path
 def bounded(number: int, folder: Path) -> JobTerms:
     """A job that grows by 8 MiB five times, verifies all it holds, and prints a checksum."""
     usual = job(number, CAPSULES / "bounded.wat", stdout=folder / f"{number}.txt")
-    wasi = WasiSettings(("bounded.wat", "seed", "5"))
+    wasi = usual.terms.wasi._replace(arguments=("bounded.wat", "seed", "5"))
     return usual._replace(terms=usual.terms._replace(wasi=wasi))
 
 

@@ -22,6 +22,7 @@ from atectl.budget.jobs import (
     submit,
     submit_lines,
 )
+from atectl.engine.wasi import NO_FILES, Streams
 from atectl.errors import AtectlError, error_classes
 
 MIB = 1 << 20
@@ -50,7 +51,7 @@ def test_a_capsule_alone_is_a_job_with_defaults() -> None:
     assert job.principal == "default"
     assert (job.quota.memory_bytes, job.quota.deadline_s) == (64 * MIB, 300.0)
     assert (job.priority, job.label, job.invoke) == (0, "", None)
-    assert (job.stdin, job.stdout, job.stderr) == (None, None, None)
+    assert job.wasi.streams == NO_FILES
 
 
 def test_every_key_is_read(tmp_path: Path) -> None:
@@ -74,9 +75,8 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert job.principal == "team-blue"
     assert (job.quota.memory_bytes, job.quota.deadline_s) == (128 * MIB, 90.0)
     assert (job.priority, job.label, job.invoke) == (-5, "nightly", "main")
-    assert (job.stdin, job.stdout, job.stderr) == (
-        Path.cwd() / "in.txt", Path.cwd() / "out.txt", Path.cwd() / "err.txt",
-    )  # fmt: skip
+    here = Path.cwd()
+    assert job.wasi.streams == Streams(f"{here}/in.txt", f"{here}/out.txt", f"{here}/err.txt")
 
 
 @pytest.mark.parametrize(
@@ -106,8 +106,7 @@ def test_relative_paths_begin_at_the_folder_of_the_defaults(tmp_path: Path) -> N
     table = {"capsule": "a.wasm", "dirs": ["data"], "stdout": "out.txt", "stdin": "/etc/hosts"}
     job = parse_job(table, JobDefaults(folder=tmp_path))
     assert job.capsule == tmp_path / "a.wasm"
-    assert job.stdout == tmp_path / "out.txt"
-    assert job.stdin == Path("/etc/hosts")
+    assert job.wasi.streams == Streams(stdin="/etc/hosts", stdout=f"{tmp_path}/out.txt")
     assert job.wasi.folders == ((str(tmp_path / "data"), "data", False, False),)
 
 
@@ -289,7 +288,7 @@ def test_two_streams_of_a_job_are_not_one_file(tmp_path: Path, one: str, other: 
 
 def test_streams_of_a_job_may_share_what_has_no_beginning() -> None:
     job = parsed(stdin="/dev/null", stdout="/dev/null", stderr="/dev/null")
-    assert job.stdout == job.stderr == Path("/dev/null")
+    assert job.wasi.streams == Streams("/dev/null", "/dev/null", "/dev/null")
 
 
 # Remedies
