@@ -5,8 +5,13 @@ import os
 import sqlite3  # noqa: TID253
 from pathlib import Path
 
-from atectl.errors import LedgerError, LedgerUnavailable
-from atectl.ledger_store.errors import LedgerDiskFull, LedgerForbidden, LedgerLogUnreadable
+from atectl.ledger_store.errors import (
+    LedgerDiskFull,
+    LedgerError,
+    LedgerForbidden,
+    LedgerLogUnreadable,
+    LedgerUnavailable,
+)
 from atectl.units import show_size
 
 LOG, INDEX = "-wal", "-shm"
