@@ -5,11 +5,27 @@ import time
 from typing import Protocol
 
 from atectl.accounting import Observation, Reading, Usage
-from atectl.capsule.loading import Capsule
 from atectl.lease.outcome import Outcome
 from atectl.lease.terms import Terms
 from atectl.ledger_store.records import FINISHED, LeaseRecord
 from atectl.system.processes import own_identity
+
+
+class RecordedCapsule(Protocol):
+    """The part of a capsule that the ledger needs, of one that was refused too."""
+
+    @property
+    def title(self) -> str: ...
+    @property
+    def sha256(self) -> str | None: ...
+    @property
+    def was_cached(self) -> bool: ...
+    @property
+    def compile_s(self) -> float: ...
+    @property
+    def compile_cpu_s(self) -> float: ...
+    @property
+    def compile_peak_bytes(self) -> int: ...
 
 
 class Recorded(Protocol):
@@ -18,7 +34,7 @@ class Recorded(Protocol):
     @property
     def id(self) -> str: ...
     @property
-    def capsule(self) -> Capsule: ...
+    def capsule(self) -> RecordedCapsule: ...
     @property
     def terms(self) -> Terms: ...
     @property

@@ -290,7 +290,8 @@ def test_what_was_decided_of_a_job_is_in_its_result_and_in_the_trace(tmp_path: P
 
 def test_the_chart_is_an_svg_of_the_run(tmp_path: Path) -> None:
     path = tmp_path / "chart.svg"
-    ended = batch(*crowd(), flags=(*CROWDED, "--chart", str(path)))
+    job = {"capsule": wat("grow-by-steps"), "max_mem": "16MiB"}
+    ended = batch(job, flags=("--limit", "200MiB", "--chart", str(path)))
     assert ended.status == 0, ended.stderr
     chart = ElementTree.fromstring(path.read_text())
     assert chart.tag == "{http://www.w3.org/2000/svg}svg"
