@@ -11,7 +11,7 @@ from atectl.system.identity import Identity, Place, identities
 from atectl.units import counted, format_duration, parse_duration, show_size
 
 from ..options.host import STDIN, settle
-from ..output.files import refuse_clashes
+from ..output.files import refuse_clashes, refuse_replacing_others
 from ..output.stderr import report_warning
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
@@ -66,6 +66,13 @@ def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
     """See that neither the trace nor the chart replaces anything else."""
     others = [*_own_files(request), *(("a capsule", path) for path in source.capsules)]
     refuse_clashes([("--trace", request.trace), ("--chart", request.chart)], others)
+    if request.source == STDIN:  # which capsules its jobs name is not known yet
+        for option, path, kind, beginning in (
+            ("--trace", request.trace, "trace", b'{"event":"trace"'),
+            ("--chart", request.chart, "chart", b"<svg"),
+        ):
+            if path is not None:
+                refuse_replacing_others(option, path, kind, beginning)
 
 
 def _own_files(request: BatchRequest) -> "list[tuple[str, Place]]":

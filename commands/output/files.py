@@ -1,6 +1,7 @@
 """Files that a command writes beside its results: their places, looked at before anything runs."""
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -60,3 +61,32 @@ def refuse_clashes(
             from atectl.budget.errors import BadJob
 
             raise BadJob(f"{option}: {str(path)!r} is {what}", remedy="name another file")
+
+
+def refuse_replacing_others(option: str, path: Path, kind: str, beginning: bytes) -> None:
+    """See that an output replaces only a file of its own kind, where inputs are not known yet.
+
+    Args:
+        option: the option of the output.
+        kind: what it is, such as `trace`.
+        beginning: what files of that kind begin with.
+
+    Raises:
+        BadJob: there is a file of another kind (exit 2).
+    """
+    from atectl.system.opening import open_unbent
+
+    try:
+        with os.fdopen(open_unbent(str(path), os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return
+            found = file.read(len(beginning))
+    except (OSError, ValueError):
+        return  # It is not there, or opening it for writing will say what is wrong.
+    if found and found != beginning:
+        from atectl.budget.errors import BadJob
+
+        raise BadJob(
+            f"{option}: {str(path)!r} is there and is no {kind}; a job may need it",
+            remedy="name another file, or remove this one",
+        )

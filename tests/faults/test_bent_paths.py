@@ -166,6 +166,21 @@ def test_what_is_recorded_of_a_batch_replaces_nothing_of_it(host: Path, option: 
     assert {name: Path(name).read_text() for name in before} == before
 
 
+@pytest.mark.parametrize("option", ["--trace", "--chart"])
+def test_what_is_recorded_replaces_no_capsule_of_jobs_that_come_on_stdin(
+    host: Path, option: str
+) -> None:
+    capsule = (CAPSULES / "hello.wat").read_text()
+    Path("capsule.wat").write_text(capsule)
+    job = {"capsule": "capsule.wat"}
+    refused(in_batch(job, words=(option, "./capsule.wat")), "is there and is no")
+    assert Path("capsule.wat").read_text() == capsule
+    for _ in range(2):  # it may replace one of its own kind
+        assert in_batch(job, words=(option, "record")).status == 0
+    Path("record").write_text("")
+    assert in_batch(job, words=(option, "record")).status == 0
+
+
 def in_batch(*jobs: dict[str, Any], words: tuple[str, ...] = (), **options: Any) -> Ended:
     lines = "".join(json.dumps(job) + "\n" for job in jobs)
     return atectl("batch", "-", "--ledger", "none", *words, stdin=lines.encode(), **options)
