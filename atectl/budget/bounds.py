@@ -8,7 +8,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from atectl.accounting import Budget, Pressure
-from atectl.budget.errors import OvercommittedBudget, TightBudget, UnsatisfiableBudget
+from atectl.budget.errors import (
+    OvercommittedBudget,
+    ThrottledBudget,
+    TightBudget,
+    UnsatisfiableBudget,
+)
 from atectl.system.ceilings import Ceiling
 from atectl.units import format_size, show_size
 
@@ -39,6 +44,21 @@ def quota_over_ceiling(quota_bytes: int, ceiling: Ceiling) -> OvercommittedBudge
         f"the {ceiling.name} allows: a guest that uses so much may have the system end this "
         "process before it is refused",
         remedy=f"lower --max-mem{', or raise the bound' if ceiling.can_be_raised else ''}",
+    )
+
+
+def throttled(budget: Budget, throttled_bytes: int | None) -> ThrottledBudget | None:
+    """The error for a limit that the kernel slows the host down before; None if it does not.
+
+    Args:
+        throttled_bytes: from where on it does; None if it does not at all.
+    """
+    if throttled_bytes is None or budget.limit_bytes <= throttled_bytes:
+        return None
+    return ThrottledBudget(
+        f"above {show_size(throttled_bytes)} the kernel slows the host down: the control group's "
+        f"memory.high is below the limit, {show_size(budget.limit_bytes)}",
+        remedy=f"set limit to {format_size(throttled_bytes)} at most, or raise memory.high",
     )
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, NamedTuple
 
 from atectl.accounting import Budget, Pressure
 from atectl.budget.baseline import Baseline, Sample
-from atectl.budget.bounds import never_fitting, over_ceiling, tight
+from atectl.budget.bounds import never_fitting, over_ceiling, throttled, tight
 from atectl.budget.demand import Claim, Demand, claims, demand
-from atectl.budget.errors import OvercommittedBudget, ThrottledBudget, UnsatisfiableBudget
+from atectl.budget.errors import OvercommittedBudget, UnsatisfiableBudget
 from atectl.budget.file import (
     HOST,
     BudgetFile,
@@ -280,16 +280,9 @@ def _about_the_limit(measured: Measured) -> Iterator[BudgetFinding]:
     too_high = over_ceiling(budget, measured.ceiling)
     if too_high is not None:
         yield _problem(too_high)
-    throttled_bytes = measured.throttled_bytes
-    unthrottled = Ceiling("memory.high", throttled_bytes)
-    if throttled_bytes is not None and not unthrottled.allows(budget.limit_bytes):
-        yield _warning(
-            ThrottledBudget(
-                f"above {show_size(throttled_bytes)} the kernel slows the host down: the control "
-                f"group's memory.high is below the limit, {show_size(budget.limit_bytes)}",
-                remedy=f"set limit to {format_size(throttled_bytes)} at most, or raise memory.high",
-            )
-        )
+    too_slow = throttled(budget, measured.throttled_bytes)
+    if too_slow is not None:
+        yield _warning(too_slow)
 
 
 def _about_leases(measured: Measured, every: list[Claim]) -> Iterator[BudgetFinding]:

@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int | None) -> None:
     """Warn of a limit that is over what the machine has, near the baseline or below a quota.
 
+    Also of one that the kernel slows the host down before.
+
     None of these keeps jobs from running: a quota is the most that a guest may use.
 
     Args:
         baseline_bytes: what the host takes by itself, not above the limit if leases are held back.
             If it is None, not known, only the limit of the machine is compared.
     """
-    from atectl.budget.bounds import never_fitting, over_ceiling, tight
+    from atectl.budget.bounds import never_fitting, over_ceiling, throttled, tight
     from atectl.system.ceilings import ceilings, tightest
+    from atectl.system.memory import throttled_from
 
     budget = host.budget()
-    found: list[AtectlError | None] = [over_ceiling(budget, tightest(ceilings()))]
+    found: list[AtectlError | None] = [
+        over_ceiling(budget, tightest(ceilings())),
+        throttled(budget, throttled_from()),
+    ]
     if baseline_bytes is not None:
         found.append(tight(budget, baseline_bytes, is_guarded=host.is_guarded))
         if budget.can_hold(baseline_bytes):

@@ -1,7 +1,7 @@
 """`atectl locks ls`: lists actor locks with their verdicts."""
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,37 +12,44 @@ from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stdout import Output
-from .options import (
-    FailOn,
-    LockOptions,
-    ProbeOption,
-    counted_down,
-    parse_probe,
-)
+from ..terminal.frames import can_draw
+from .options import FailOn, LockOptions, ProbeOption, counted_down, parse_probe
+
+if TYPE_CHECKING:
+    from atectl.locks.survey import Listing
+    from atectl.redis.connection import RedisConnection
+
+
+PatternArgument = Annotated[
+    str | None,
+    typer.Argument(help="Only these actors: a glob on ATESPACE/NAME, or on NAME alone."),
+]
+StaleOption = Annotated[
+    bool, typer.Option("--stale", help="Only expiring, stuck, foreign and stranded ones.")
+]
+AtespaceOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Only actors of this atespace.")
+]
+SortOption = Annotated[SortBy | None, typer.Option(help="What the locks are sorted by.")]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", help="Show the locks live until q is pressed.")
+]
+FailOnOption = Annotated[
+    list[FailOn] | None, typer.Option(help="Exit with status 1 if any lock has this verdict.")
+]
 
 
 @with_option_groups
 def ls(
-    pattern: Annotated[
-        str | None,
-        typer.Argument(help="Only these actors: a glob on ATESPACE/NAME, or on NAME alone."),
-    ] = None,
+    pattern: PatternArgument = None,
     probe: ProbeOption = None,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="Only expiring, stuck, foreign and stranded ones.")
-    ] = False,
-    atespace: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Only actors of this atespace.")
-    ] = None,
-    sort: Annotated[SortBy | None, typer.Option(help="What the locks are sorted by.")] = None,
+    stale: StaleOption = False,
+    atespace: AtespaceOption = None,
+    sort: SortOption = None,
     limit: LimitOption = None,
-    watch: Annotated[
-        bool, typer.Option("--watch", help="Show the locks live until q is pressed.")
-    ] = False,
+    watch: WatchOption = False,
     output: OutputOption = Output.table,
-    fail_on: Annotated[
-        list[FailOn] | None, typer.Option(help="Exit with status 1 if any lock has this verdict.")
-    ] = None,
+    fail_on: FailOnOption = None,
     *,
     locks: LockOptions,
     ledger: LedgerOption = None,
@@ -53,41 +60,64 @@ def ls(
     On a terminal, locks are looked at twice, one renewal apart. Elsewhere that needs --probe, or
     --stale or --fail-on, which cannot be answered otherwise.
     """
+    is_table, failing = output is Output.table, fail_on or []
+    if watch and not (is_table and _is_live()):
+        raise _no_screen()
+    is_seen = is_table and sys.stdout.isatty()
+    is_wanted = is_seen or stale or any(each.needs_probe for each in failing)
+    probe_s = parse_probe(probe, locks.ttl_s, is_wanted=is_wanted)
+    # As JSON, locks are printed as they are found unless an order is asked for.
+    order = ORDER_OF[sort or SortBy.actor] if sort or is_table else None
+    listing = _listing(locks, pattern, atespace, probe_s)._replace(
+        is_stale_only=stale, order=order, limit=limit, ledger=ledger
+    )
+    with connected(redis) as connection:
+        status = _shown(connection, listing, failing, is_table=is_table, is_live=watch)
+    raise typer.Exit(status)
+
+
+def _is_live() -> bool:
+    """Whether a screen can be drawn, and keys are typed at it."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and can_draw()
+
+
+def _no_screen() -> UsageError:
+    return UsageError(
+        "--watch needs a terminal, and draws a table",
+        remedy="leave --watch out: each call shows the locks as they are then",
+    )
+
+
+def _listing(
+    locks: LockOptions, pattern: str | None, atespace: str | None, probe_s: float | None
+) -> "Listing":
     from atectl.locks.listing import Selection
     from atectl.locks.survey import Listing
 
+    return Listing(
+        selection=Selection(locks.prefix, pattern, atespace),
+        lock_ttl_s=locks.ttl_s,
+        probe=counted_down(probe_s, "; Ctrl-C leaves it at one look"),
+    )
+
+
+def _shown(
+    connection: "RedisConnection",
+    listing: "Listing",
+    failing: list[FailOn],
+    *,
+    is_table: bool,
+    is_live: bool,
+) -> int:
+    """Show the locks. Returns the exit status: --fail-on goes before what could not be read."""
     from .gaps import end_status
     from .listing import print_json_listing, print_table
 
-    is_table = output is Output.table
-    if watch and not (sys.stdin.isatty() and sys.stdout.isatty() and is_table):
-        raise UsageError("--watch needs a terminal, and draws a table")
-    failing = fail_on or []
-    lock_ttl_s = locks.ttl_s
-    is_wanted = (
-        (is_table and sys.stdout.isatty()) or stale or any(each.needs_probe for each in failing)
-    )
-    listing = Listing(
-        selection=Selection(locks.prefix, pattern, atespace),
-        lock_ttl_s=lock_ttl_s,
-        probe=counted_down(
-            parse_probe(probe, lock_ttl_s, is_wanted=is_wanted), "; Ctrl-C leaves it at one look"
-        ),
-        is_stale_only=stale,
-        # As JSON, locks are printed as they are found unless an order is asked for.
-        order=ORDER_OF[sort or SortBy.actor] if sort or is_table else None,
-        limit=limit,
-        ledger=ledger,
-    )
-    with connected(redis) as connection:
-        if watch:
-            from .watch import watch_locks
+    if is_live:
+        from .watch import watch_locks
 
-            raise typer.Exit(watch_locks(connection, listing))
-        show = print_table if is_table else print_json_listing
-        shown = show(connection, listing)
+        return watch_locks(connection, listing)
+    show = print_table if is_table else print_json_listing
+    shown = show(connection, listing)
     status = end_status(shown.incomplete, "the list")
-    if any(each.verdicts & shown.verdicts for each in failing):
-        status = 1
-    if status:
-        raise typer.Exit(status)
+    return 1 if any(each.verdicts & shown.verdicts for each in failing) else status

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from atectl.inert import inert_line
 from atectl.system.clock import boottime
 
+from .frames import can_draw
+
 
 @contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
-    """A line on stderr that can be rewritten, and is erased at the end. Off a terminal: nothing.
+    """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
-    An empty line erases it, too.
+    Off a terminal, and on one that cannot erase a line, nothing is shown.
     """
-    is_terminal = sys.stderr.isatty()
+    is_terminal = sys.stderr.isatty() and can_draw()
     is_shown = False
 
     def show(text: str) -> None:
@@ -40,6 +42,9 @@ def count_down(seconds: float, doing: Callable[[int], str]) -> None:
         doing: the text to show, given the whole seconds that are left.
     """
     ends_at = boottime() + seconds
+    if sys.stderr.isatty() and not can_draw():
+        # No line can be rewritten here: say once what is waited for.
+        print(inert_line(doing(max(round(seconds), 1))), file=sys.stderr)
     with status_line() as show:
         while (left := ends_at - boottime()) > 0:
             show(doing(max(round(left), 1)))

@@ -424,6 +424,31 @@ def test_a_headroom_is_whole_percent(given: str) -> None:
 
 
 @pytest.mark.usefixtures("seen")
+def test_plan_may_leave_out_what_was_refused() -> None:
+    wanted = {each["principal"]: each["max_mem_bytes"] for each in planned()["principals"]}
+    had = planned("--ignore-refused")["principals"]
+    assert wanted["beta"] == 115 * MIB
+    assert {each["principal"]: each["max_mem_bytes"] for each in had} == {
+        "alpha": wanted["alpha"],
+        "beta": 92 * MIB,
+    }
+
+
+def test_plan_names_a_refused_growth_that_no_machine_could_grant() -> None:
+    with closing(open_for_writing()) as store:
+        refused = {"refused_growths": 1, "largest_refused_bytes": 1 << 40}
+        record = lease("alpha", **just_now())._replace(peak_bytes=100 * MIB, **refused)
+        store.flush([finish(record)])
+    outlier = "alpha: left out a refused growth of 1 TiB, more than this machine has\n"
+    shown = atectl("budget", "plan")
+    assert (shown.status, shown.stderr) == (0, outlier)
+    [alpha] = planned()["principals"]
+    assert alpha["max_mem_bytes"] == 115 * MIB
+    # Who leaves all of them out need not be told of one.
+    assert outlier not in atectl("budget", "plan", "--ignore-refused").stderr
+
+
+@pytest.mark.usefixtures("seen")
 def test_a_plan_without_a_budget_in_use_says_that_no_capsule_is_in_its_baseline() -> None:
     body = planned()
     assert body["baseline_source"].endswith(

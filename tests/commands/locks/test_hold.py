@@ -20,6 +20,7 @@ from tests.support.lock_holding import (
     holding,
     telling_pid,
 )
+from tests.support.old_kernel import require_known_machine, without_subreapers
 from tests.support.processes import is_alive, pid_in, state_of
 from tests.support.program import atectl
 from tests.support.redis_servers import AclServer, Server
@@ -386,3 +387,14 @@ def test_a_killed_guard_ends_the_command(valkey: Server, tmp_path: Path) -> None
         assert process.returncode == 125
         assert stderr.startswith(b"error[E546]")
         assert not is_alive(pid)
+
+
+def test_where_nothing_finds_strays_that_is_said(valkey: Server) -> None:
+    require_known_machine()
+    ended = atectl(
+        *("locks", "hold", "team/web", "--", "echo", "it ran"),
+        environment={"ATECTL_REDIS_URL": valkey.url},
+        preexec_fn=without_subreapers,
+    )
+    assert (ended.status, ended.stdout) == (0, "it ran\n")
+    assert ended.stderr.startswith("warning[E549]: this system cannot tell which processes ")

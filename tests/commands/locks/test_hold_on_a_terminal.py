@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
@@ -121,3 +122,26 @@ def test_in_a_script_the_terminal_is_the_scripts_again_afterwards(valkey: Server
         screen.send("two\r")
         screen.until_shown("then two")
         assert screen.end() == 0
+
+
+def test_a_wait_says_that_a_lock_without_a_ttl_does_not_free_itself(
+    valkey: Server, shell: PtyScreen
+) -> None:
+    with closing(valkey.client()) as client:
+        client.set("lock:actor:team:web", "somebody")
+        type_hold(shell, "--wait", "60s", "team/web", "--", "echo", "it", "ran")
+        shell.until_shown("waiting: team/web is held")
+        shell.until_shown("it has no TTL")
+        client.delete("lock:actor:team:web")
+    shell.until(lambda: "it ran" in shell.lines)
+    until_prompt(shell, 0)
+
+
+def test_a_wait_leaves_out_what_is_left_of_a_ttl(valkey: Server, shell: PtyScreen) -> None:
+    with closing(valkey.client()) as client:
+        client.set("lock:actor:team:web", "somebody", px=60_000)
+        type_hold(shell, "--wait", "60s", "team/web", "--", "echo", "it", "ran")
+        shell.until_shown("waiting: team/web is held")
+        client.delete("lock:actor:team:web")
+    shell.until(lambda: "it ran" in shell.lines)
+    assert "TTL" not in shell.text

@@ -15,6 +15,7 @@ from atectl.budget.file import BudgetFile, load_budget, parse_budget
 from atectl.system.ceilings import ceilings
 from atectl.units import parse_size
 from tests.conftest import ROOT
+from tests.support.made_up_machine import Machine
 
 BUDGETS = ROOT / "fixtures" / "budgets"
 MIB = 1 << 20
@@ -130,6 +131,24 @@ def test_a_limit_of_all_that_can_be_had_is_not_over_it() -> None:
     for more, verdict in ((0, FITS), (1, UNSATISFIABLE)):
         limit = {"limit_bytes": ceiling_bytes + more}
         assert checked(budget, **(host | limit)).verdict is verdict
+
+
+@pytest.mark.parametrize(("high_mib", "is_warned"), [(500, True), (999, True), (1000, False)])
+def test_a_limit_above_memory_high_is_a_warning(
+    tmp_path: Path, high_mib: int, is_warned: bool
+) -> None:
+    machine = Machine(tmp_path)
+    machine.v2("/jobs")
+    machine.v2_group("jobs", "max", 0)
+    machine.write("sys/fs/cgroup/jobs/memory.high", f"{high_mib * MIB}\n")
+    budget, host = budget_of(10 * MIB)
+    check = check_budget(budget, budget.host._replace(**host), BASELINE, root=str(tmp_path))
+    assert ("E326" in {code for _, code in told(check)}) == is_warned
+    if is_warned:
+        [finding] = [each for each in check.findings if each.code == "E326"]
+        assert finding.severity.value == "warning"
+        assert f"above {high_mib} MiB the kernel slows the host down" in finding.message
+        assert f"set limit to {high_mib}MiB at most" in finding.remedy
 
 
 def test_an_unknown_baseline_is_skipped_and_never_fits() -> None:

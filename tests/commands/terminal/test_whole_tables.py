@@ -1,0 +1,102 @@
+"""A table that goes to a pipe or file has every column whole, whatever the terminal is like."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from atectl.ledger_store.opening import open_for_writing
+from tests.support.lease_records import finish
+from tests.support.ledger_records import MIB, just_now, lease
+from tests.support.lock_examples import actor_json, token
+from tests.support.program import ATECTL, atectl
+from tests.support.pty_screen import PtyScreen
+from tests.support.redis_servers import Server
+
+LONG = "-".join(f"part{number}" for number in range(40))
+"""A name longer than any terminal is wide: of a capsule, a host, a command or a worker."""
+
+COMMANDS = {
+    "locks ls": ["locks", "ls"],
+    "locks show": ["locks", "show", "demo/web"],
+    "locks audit": ["locks", "audit"],
+    "ledger ls": ["ledger", "ls"],
+    "ledger ps": ["ledger", "ps"],
+    "ledger history": ["ledger", "history"],
+    "ledger show": ["ledger", "show", "alpha"],
+    "ledger top": ["ledger", "top", "--once"],
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with a lock whose holder, worker and actor have long names."""
+    with Server() as server, closing(server.client()) as client:
+        key = "lock:actor:demo:web"
+        client.set(key, token(1), px=600_000)
+        record = {"token": token(1), "host": "here", "pid": "7", "command": LONG, "fence": "1"}
+        client.hset(f"{{{key}}}:holder", mapping=record)
+        worker = {"ateomPodNamespace": "ns", "ateomPodName": LONG}
+        client.set("actor:demo:web", actor_json("RUNNING", **worker))
+        yield server
+
+
+@pytest.fixture
+def environment(server: Server) -> dict[str, str]:
+    """Everything that is listed has a long name, and a release was noted."""
+    with closing(open_for_writing()) as store:
+        running = lease("alpha", **just_now(), id="a", peak_bytes=MIB, capsule=LONG, label=LONG)
+        store.flush([running, finish(running._replace(id="b"))])
+    environment = {"ATECTL_REDIS_URL": server.url}
+    with closing(server.client()) as client:
+        client.set("lock:actor:demo:gone", token(2))
+    words = ("release", "demo/gone", "--force", "--yes", "--token", token(2), "--probe", "none")
+    released = atectl("locks", *words, environment={**environment, "SUDO_USER": LONG})
+    assert released.status == 0, released.stderr
+    return environment
+
+
+@pytest.mark.parametrize("more", [{}, {"COLUMNS": "40"}, {"TERM": "dumb"}], ids=str)
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_what_is_piped_is_never_cut(
+    environment: dict[str, str], words: list[str], more: dict[str, str]
+) -> None:
+    shown = atectl(*words, environment={**environment, **more})
+    assert shown.status == 0, shown.stderr
+    assert any(LONG in line for line in shown.stdout.splitlines())
+    assert "…" not in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize("columns", [100, 150])
+def test_a_terminal_that_can_draw_nothing_has_its_own_width(
+    environment: dict[str, str], columns: int
+) -> None:
+    more = {**os.environ, **environment, "TERM": "dumb"}
+    command = [ATECTL, "locks", "ls", "--probe", "none"]
+    with PtyScreen(command, more, columns=columns) as screen:
+        assert screen.end() == 0
+    lines = screen.output.decode().split("\r\n")
+    assert columns - 20 < max(map(len, lines)) <= columns
+    assert "\x1b" not in "".join(lines)
+    assert "\r" not in "".join(lines)
+
+
+def test_a_terminal_that_can_draw_nothing_says_once_what_is_waited_for(
+    environment: dict[str, str],
+) -> None:
+    more = {**os.environ, **environment, "TERM": "dumb"}
+    command = [ATECTL, "locks", "ls", "--probe", "2s"]
+    with PtyScreen(command, more) as screen:
+        assert screen.end() == 0
+    assert screen.output.count(b"looking again in 2 s") == 1
+    assert b"\x1b" not in screen.output
+
+
+def test_a_terminal_that_can_draw_nothing_has_no_live_screen(environment: dict[str, str]) -> None:
+    more = {**os.environ, **environment, "TERM": "dumb"}
+    with PtyScreen([ATECTL, "locks", "ls", "--watch"], more) as screen:
+        assert screen.end() == 2
+    assert b"--watch needs a terminal" in screen.output
+    assert b"\x1b[" not in screen.output
