@@ -25,7 +25,10 @@ def _report(severity: str, colour: str, code: str, message: str, remedy: str) ->
     # A run that ends well says nothing, and every run would pay for its import.
     from atectl.inert import inert_line
 
-    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    from ..terminal.frames import can_draw
+
+    is_plain = os.environ.get("NO_COLOR") or not can_draw()
+    is_coloured = sys.stderr.isatty() and not is_plain
     begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
     lines = [f"{begin}{severity}[{code}]{end}: {inert_line(message)}"]
     if remedy:
