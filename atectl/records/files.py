@@ -44,15 +44,15 @@ def text_of(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> str:
         )
     try:
         return content.decode("utf-8-sig")
-    except ValueError as error:
-        raise Fault(str(error)) from None
+    except ValueError:
+        raise Fault("it is not UTF-8") from None
 
 
 def toml_of(text: str) -> dict[str, Any]:
     """The tables of a text, whose size is bounded already.
 
     Raises:
-        Fault: it is not TOML, or has a key of more parts than any key has.
+        Fault: it is not TOML, is nested too deeply, or has a key of more parts than any key has.
     """
     import tomllib
 
@@ -67,5 +67,5 @@ def toml_of(text: str) -> dict[str, Any]:
         if str(error).startswith(_LONG_NUMBER):
             raise Fault("it has a number of thousands of digits") from None
         raise Fault(str(error)) from None
-    except RecursionError as error:
-        raise Fault(str(error)) from None
+    except RecursionError:
+        raise Fault("it is nested too deeply") from None

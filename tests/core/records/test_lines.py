@@ -20,6 +20,12 @@ def test_a_key_that_is_there_twice_is_refused(line: str) -> None:
         json_of(line)
 
 
+def test_a_key_that_is_twice_among_very_many_is_found_without_comparing_all_with_all() -> None:
+    line = ",".join(f'"{number}": 1' for number in [*range(250_000), 249_999])
+    with pytest.raises(Fault, match="'249999' is there twice"):
+        json_of(f"{{{line}}}")
+
+
 def test_the_same_key_in_two_objects_is_there_once_in_each() -> None:
     assert json_of('{"a": {"a": 1}, "b": {"a": 2}}') == {"a": {"a": 1}, "b": {"a": 2}}
 
