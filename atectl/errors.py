@@ -41,7 +41,16 @@ class AtectlError(Exception):
     Args:
         message: what happened, with the values that matter; one line, no final full stop.
         remedy: what to do next, where the class's own remedy is not specific enough.
+
+    Attributes:
+        compile_s, compile_cpu_s: wall-clock and CPU seconds that judging and compiling a capsule
+            took before this; 0 if nothing was compiled.
+        compile_peak_bytes: the most resident bytes that this took.
     """
+
+    compile_s: float = 0.0
+    compile_cpu_s: float = 0.0
+    compile_peak_bytes: int = 0
 
     code: ClassVar[str] = "E000"
     exit_status: ClassVar[int] = 125
@@ -231,15 +240,10 @@ class CapsuleError(AtectlError):
 
     Attributes:
         sha256: the hash of the file, if it was judged just now; None otherwise.
-        compile_s, compile_cpu_s: wall-clock and CPU seconds that judging and compiling it took.
-        compile_peak_bytes: the most resident bytes that this took.
     """
 
     exit_status = 126
     sha256: str | None = None
-    compile_s: float = 0.0
-    compile_cpu_s: float = 0.0
-    compile_peak_bytes: int = 0
 
 
 class CapsuleNotFound(CapsuleError):

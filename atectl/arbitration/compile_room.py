@@ -28,7 +28,7 @@ class CompileRoom:
 
     Args:
         enforcer: what decides about the leases, and owns the lock that is taken here.
-        at_once: how many are compiled at the same time.
+        at_once: how many are compiled at the same time, but for what takes no core.
         most_bytes: what compiling one may take at most, however much is left.
     """
 
@@ -102,10 +102,11 @@ class CompileRoom:
 
     def _next_to_begin(self, ask: Ask) -> Grant | None:
         """What is granted to one that waits, if it is its turn."""
-        if len(self._compiles.running) >= self._at_once:
-            return None
+        busy = sum(grant.ask.takes_core for grant in self._compiles.running)
         self._enforcer.use.read()
         for first in self._compiles.first_in_line:
+            if first.takes_core and busy >= self._at_once:
+                continue
             granted = self._granted(first)
             if granted is not None:
                 return granted if first is ask else None

@@ -16,11 +16,13 @@ class Ask:
     Args:
         principal: who is charged.
         needed_bytes: what is expected to be enough memory for it.
+        takes_core: whether it counts among those that may run at once.
     """
 
-    __slots__ = ("needed_bytes", "principal", "yields")
+    __slots__ = ("needed_bytes", "principal", "takes_core", "yields")
 
-    def __init__(self, principal: str, needed_bytes: int) -> None:
+    def __init__(self, principal: str, needed_bytes: int, *, takes_core: bool = True) -> None:
+        self.takes_core = takes_core
         self.principal = principal
         self.needed_bytes = needed_bytes
         self.yields = 0

@@ -78,7 +78,10 @@ class CacheFolder:
         return NewFile(self._descriptor)
 
     def write(self, name: str, content: bytes | bytearray) -> os.stat_result:
-        """Write a file completely or not at all, and return its status.
+        """Write a small file under a temporary name, rename it, and return its status.
+
+        It is not forced to the disk, which may take longer than to compile a small capsule: if the
+        system goes down meanwhile, whoever reads it has to find it damaged.
 
         Raises:
             OSError: it could not be written; nothing is left of it.
@@ -87,11 +90,10 @@ class CacheFolder:
             left = memoryview(content)
             while left:
                 left = left[os.write(file.descriptor, left) :]
-            os.fsync(file.descriptor)
             return file.place(name)
 
     def read_record(self, name: str) -> dict[str, str] | None:
-        """What `write_record` wrote; None if there is no such file or it is damaged.
+        """What `write_record` wrote; None if there is no such file or its checksum is wrong.
 
         Raises:
             OSError: no more files can be opened.

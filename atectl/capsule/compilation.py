@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.verdict import Verdict, verdict_of
+from atectl.capsule.verdict import Effort, Verdict, effort_of, verdict_of
 from atectl.errors import DeadlinePassed
 from atectl.system.memory import held_by
 
@@ -134,6 +134,11 @@ class Compilation:
             if poll.poll(None if left_s is None else left_s * 1000):
                 self._reply = self._worker.hear()
         return True
+
+    @property
+    def effort(self) -> Effort:
+        """What it took, whatever it came to, once it is over."""
+        return effort_of(self._reply or b"", time.monotonic() - self._began)
 
     def verdict(self, until: float | None = None) -> Verdict:
         """Wait for its verdict. After the limit of its time that is that it took too long.

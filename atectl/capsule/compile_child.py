@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Never
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Never
 
 from atectl.capsule.compiling import binary_form, compile_binary
 from atectl.capsule.records import encode, escape
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 CAPSULE, ANSWER, MESSAGES, MEMORY, CACHE = range(5)
 """The descriptors that it has. The last two are files for the artifact, in memory and in the cache.
 Without a cache both are the file in memory."""
+
+NEXT, SIZES, PEAK = range(5, 8)
+"""The further ones of a process that does several tasks: see `shared_child`."""
 
 MARK = b"\0"
 """Delimits each record of the answer. Text outside of records is from the engine, as of a panic."""
@@ -45,6 +48,16 @@ _LAST_S = 5
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
+class Spare(NamedTuple):
+    """What a process may still have beyond the limits that it has at first."""
+
+    cpu_s: int = 0
+    data_bytes: int = 0
+
+
+NO_SPARE = Spare()
+
+
 def compile_and_exit(engine: "LinkingEngine", task: Task, parent: int) -> Never:
     """Do the task in this process, answer, and end it.
 
@@ -52,27 +65,32 @@ def compile_and_exit(engine: "LinkingEngine", task: Task, parent: int) -> Never:
         parent: the process whose end also ends this one.
     """
     try:
-        resident, data = _sizes()
-        _tell({"began_with": str(resident)})
-        _confine(task, data, parent)
-        _tell(_answer(engine, task))
+        resident, data = sizes(Path("/proc/self/statm").read_bytes())
+        tell({"began_with": str(resident)})
+        confine(task, data, parent)
+        tell(answer(engine, task))
     except BaseException:
         os._exit(1)
     os._exit(0)
 
 
-def _sizes() -> tuple[int, int]:
-    """Resident bytes of this process, and its data size as RLIMIT_DATA counts it."""
-    fields = Path("/proc/self/statm").read_bytes().split()
+def sizes(statm: bytes) -> tuple[int, int]:
+    """Resident bytes of this process, and its data size as RLIMIT_DATA counts it.
+
+    Args:
+        statm: what is in the file of that name about it.
+    """
+    fields = statm.split()
     page_bytes = resource.getpagesize()
     return int(fields[1]) * page_bytes, int(fields[5]) * page_bytes
 
 
-def _confine(task: Task, data_bytes: int, parent: int) -> None:
+def confine(task: Task, data_bytes: int, parent: int, more: Spare = NO_SPARE) -> None:
     """Set the limits of this process, for good.
 
     Args:
         data_bytes: the data size inherited from the parent, which does not count as compiling.
+        more: by how much the limits may still be raised for further tasks.
     """
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
@@ -80,23 +98,30 @@ def _confine(task: Task, data_bytes: int, parent: int) -> None:
     if os.getppid() != parent:
         os._exit(0)
     os.nice(task.niceness)
-    _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_CPU, task.cpu_s, task.cpu_s + _LAST_S)
+    limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CPU, task.cpu_s, task.cpu_s + more.cpu_s + _LAST_S)
     files = resource.getrlimit(resource.RLIMIT_FSIZE)[0]
     most_bytes = task.most_data_bytes
     largest = most_bytes if files == resource.RLIM_INFINITY else min(files, most_bytes)
-    _limit(resource.RLIMIT_FSIZE, largest, most_bytes)
-    _limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes, data_bytes + most_bytes)
+    limit(resource.RLIMIT_FSIZE, largest, most_bytes)
+    highest = data_bytes + most_bytes + more.data_bytes
+    limit(resource.RLIMIT_DATA, data_bytes + task.data_bytes, highest)
 
 
 def close_the_door() -> None:
     """Make this process unable to open anything: no file and no socket."""
     import atectl.capsule.refusal  # noqa: F401 - an answer may need it
 
-    _limit(resource.RLIMIT_NOFILE, CACHE + 1)
+    try:
+        os.fstat(NEXT)
+    except OSError:
+        limit(resource.RLIMIT_NOFILE, CACHE + 1)
+    else:
+        limit(resource.RLIMIT_NOFILE, PEAK + 1)
 
 
-def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+def limit(kind: int, soft: int, hard: int | None = None) -> None:
+    """Limit this process; the hard limit is the same as the soft one where none is given."""
     highest = resource.getrlimit(kind)[1]
     limits = (soft, soft if hard is None else hard)
     if highest != resource.RLIM_INFINITY:
@@ -104,11 +129,12 @@ def _limit(kind: int, soft: int, hard: int | None = None) -> None:
     resource.setrlimit(kind, limits)
 
 
-def _tell(record: dict[str, str]) -> None:
+def tell(record: dict[str, str]) -> None:
+    """Write a record of the answer."""
     os.write(ANSWER, MARK + encode(record) + MARK)
 
 
-def _answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
+def answer(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Do the task, and return the answer."""
     try:
         return _work(engine, task) if task.work.module else _compile(engine, task)
@@ -169,7 +195,7 @@ def reading(task: Task) -> Iterator["HashedPart"]:
         finally:
             while read.read(_LOOK_BYTES):
                 pass
-            _tell({"sha256": read.sha256})
+            tell({"sha256": read.sha256})
 
 
 def show_phase(phase: str) -> None:

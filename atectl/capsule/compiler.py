@@ -4,6 +4,7 @@ See `zygote` for the process that forks these, and `compile_child` for what one 
 """
 
 import os
+import re
 import sys
 import threading
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
@@ -17,7 +18,15 @@ from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
 from atectl.capsule.standby import stand_by
-from atectl.capsule.task import COMPILE, CONTROL, Part, Task, Work, compile_threads
+from atectl.capsule.task import (
+    COMPILE,
+    CONTROL,
+    SMALL_BYTES,
+    Part,
+    Task,
+    Work,
+    compile_threads,
+)
 from atectl.errors import CompilerGone
 from atectl.system.memory import private_bytes
 
@@ -30,7 +39,9 @@ if TYPE_CHECKING:
 
 _STARTS = "from atectl.capsule.zygote import main; main()"
 _REPLY_BYTES = 65_536
-_PID_BYTES = 20
+_PID_LINES = rb"\A(?:pid (\d+)\n)+"
+_SHARED = (b"\0asm\1\0\0\0", b"\x7fELF")
+"""What a capsule begins with, or its artifact, that may be handled in a shared process."""
 
 
 class Compiler:
@@ -80,6 +91,7 @@ class Compiler:
         *,
         part: Part | None = None,
         work: Work = COMPILE,
+        sharing: str = "",
     ) -> "Compilation":
         """Begin to compile a capsule.
 
@@ -92,6 +104,8 @@ class Compiler:
                 allows.
             part: where in the file the capsule is; None for the whole file.
             work: what to do instead of compiling it.
+            sharing: the principal whose tasks may share a process, if they are small; empty for
+                a process of its own.
 
         Raises:
             HostExhausted: there is no room for another process or file (exit 125).
@@ -101,6 +115,7 @@ class Compiler:
 
         limits = limits or self.limits
         most_bytes = limits.memory_bytes or 0
+        part = part or Part(0, os.fstat(capsule).st_size)
         task = Task(
             number=next(self._numbers),
             name=name,
@@ -109,8 +124,9 @@ class Compiler:
             most_data_bytes=most_bytes,
             cpu_s=1 + int(limits.deadline_s * compile_threads()),
             niceness=self._niceness,
-            part=part or Part(0, os.fstat(capsule).st_size),
+            part=part,
             work=work,
+            sharing=sharing if _is_small(capsule, part) else "",
         )
         memory = -1
         try:
@@ -151,7 +167,7 @@ class Compiler:
             if self._control is None and _has_one_thread():
                 from atectl.capsule.forking import fork
 
-                child = fork(self.engine, task, capsule, memory, cache)
+                child = fork(self.engine, task._replace(sharing=""), capsule, memory, cache)
                 self._forked.append(child)
                 return child
             pipe, replies = os.pipe()
@@ -209,8 +225,9 @@ class _Remote:
 
     @property
     def pid(self) -> int | None:
-        line, end, _ = bytes(self._said[:_PID_BYTES]).partition(b"\n")
-        return int(line) or None if end else None
+        """That of the latest attempt."""
+        found = re.match(_PID_LINES, self._said)
+        return int(found[1]) if found else None
 
     def hear(self) -> bytes | None:
         said = os.read(self.pipe, _REPLY_BYTES)
@@ -218,10 +235,17 @@ class _Remote:
             self._said += said
             return None
         os.close(self.pipe)
-        return bytes(self._said).partition(b"\n")[2]
+        return re.sub(_PID_LINES, b"", self._said)
 
     def cut(self) -> None:
         self._compiler.cut(self._number)
+
+
+def _is_small(capsule: int, part: Part) -> bool:
+    """Whether a capsule is a small core module as it stands, or a small artifact."""
+    if part.size_bytes > SMALL_BYTES:
+        return False
+    return os.pread(capsule, len(_SHARED[0]), part.offset).startswith(_SHARED)
 
 
 def _has_one_thread() -> bool:

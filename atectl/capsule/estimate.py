@@ -1,4 +1,4 @@
-"""How much memory compiling a capsule may be expected to take, before it is read.
+"""How much memory compiling a capsule may be expected to take, before it is compiled.
 
 What it really takes depends on what its functions are like: it is granted more as it goes on, if
 there is more to be had. An estimate that is too high has it wait without need, one that is too low
@@ -11,9 +11,13 @@ Measured, as the most memory of its own that the process that compiles takes, wi
 | hello, and other small fixtures | < 1 kB | < 10 | 5 MiB | |
 | resvg, a renderer of SVG | 1.8 MB | 2,527 | 75 MiB | 42 bytes |
 | CPython 3.12 | 6.2 MB | 11,448 | 740 MiB | 122 bytes |
+
+The longest function counts by itself: what its compilation takes grows faster than its length.
 """
 
 import os
+from collections.abc import Callable
+from typing import NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MalformedBinary, Reader, kind_of
 from atectl.capsule.source import Source
@@ -22,55 +26,80 @@ from atectl.capsule.task import compile_threads
 _MIB = 1 << 20
 _LEAST_BYTES = 4 << 20
 _FOR_A_THREAD_BYTES = 2 << 20
-_FOR_A_BYTE_OF_CODE = 80
+_FOR_A_BYTE_OF_CODE = 48
+_FOR_A_BYTE_OF_THE_LONGEST = 4000
 _FOR_A_BYTE_OF_TEXT = 32
 """Of the text form, and of what is encoded."""
 
 _MOST_SECTIONS = 1_000
 """How many sections are looked at; a capsule with more is taken to be nothing but code."""
 
+_MOST_FUNCTIONS = 20_000
+"""In how many functions the longest is looked for."""
+
 _HEAD_BYTES = 16
+_PIECE_BYTES = 64 << 10
 _CODE = 10
 _NESTING = {1, 4}
 """The sections of a component that hold a module or a component."""
 
+ReadAt = Callable[[int, int], bytes]
+"""Reads so many bytes at a position; fewer at the end."""
 
-def estimate_bytes(source: Source, *, is_kept: bool) -> int:
-    """The memory, in whole MiB, that compiling `source` may be expected to take.
 
-    Only the heads of its sections are read. One that cannot be read counts by its size.
+class CodeSizes(NamedTuple):
+    """The sizes of a capsule's functions, those of all modules in a component together."""
+
+    code_bytes: int = 0
+    largest_bytes: int = 0
+    """Of the longest of them."""
+
+
+def needed_bytes(binary_bytes: int, code: CodeSizes, *, is_kept: bool) -> int:
+    """The memory, in whole MiB, that compiling a capsule of such sizes may be expected to take.
 
     Args:
         is_kept: whether the artifact goes to a file, and takes no memory.
     """
-    return -(-_estimate(source, is_kept=is_kept) // _MIB) * _MIB
+    # The binary is held once, and its artifact is about as large.
+    held_bytes = binary_bytes if is_kept else 2 * binary_bytes
+    of_code = _FOR_A_BYTE_OF_CODE * code.code_bytes
+    return _whole(held_bytes + of_code + _FOR_A_BYTE_OF_THE_LONGEST * code.largest_bytes)
 
 
-def _estimate(source: Source, *, is_kept: bool) -> int:
+def estimate_bytes(source: Source, *, is_kept: bool) -> int:
+    """The same for a capsule in a file, of which little is read: the heads of sections and
+    functions. One that cannot be read so counts by its size.
+    """
     start, size_bytes = source.part or (0, source.status.st_size)
-    least_bytes = _LEAST_BYTES + _FOR_A_THREAD_BYTES * compile_threads()
+
+    def read(count: int, position: int) -> bytes:
+        return os.pread(source.descriptor, count, position)
+
     try:
-        code_bytes = _code_bytes(source.descriptor, start, start + size_bytes)
+        sizes = code_sizes(read, start, start + size_bytes)
     except (OSError, MalformedBinary):
-        return least_bytes + size_bytes * _FOR_A_BYTE_OF_TEXT
-    # The file is held once, and its artifact is about as large.
-    held_bytes = size_bytes if is_kept else 2 * size_bytes
-    return least_bytes + held_bytes + code_bytes * _FOR_A_BYTE_OF_CODE
+        return _whole(size_bytes * _FOR_A_BYTE_OF_TEXT)
+    return needed_bytes(size_bytes, sizes, is_kept=is_kept)
 
 
-def _code_bytes(descriptor: int, start: int, end: int) -> int:
-    """What its functions take, those of all modules in a component together."""
-    size_bytes, found_bytes, left = end - start, 0, _MOST_SECTIONS
+def code_sizes(read: ReadAt, start: int, end: int) -> CodeSizes:
+    """The sizes of the functions in a binary.
+
+    Raises:
+        MalformedBinary: it is none, or is cut off or damaged.
+    """
+    size_bytes, found_bytes, largest_bytes, left = end - start, 0, 0, _MOST_SECTIONS
     parts = [(start, end)]  # where a module or component begins and ends, yet to be looked at
     while parts:
         position, end = parts.pop()
-        kind = kind_of(os.pread(descriptor, HEADER_BYTES, position))
+        kind = kind_of(read(HEADER_BYTES, position))
         position += HEADER_BYTES
         while position < end:
             if left == 0:
-                return size_bytes
+                return CodeSizes(size_bytes, largest_bytes)
             left -= 1
-            head = os.pread(descriptor, _HEAD_BYTES, position)
+            head = read(_HEAD_BYTES, position)
             reader = Reader(head, 0, len(head))
             number, length = reader.byte(), reader.number()
             contents = position + reader.position
@@ -79,4 +108,28 @@ def _code_bytes(descriptor: int, start: int, end: int) -> int:
                 parts.append((contents, position))
             elif kind == "module" and number == _CODE:
                 found_bytes += length
-    return found_bytes
+                largest_bytes = max(largest_bytes, _largest_function(read, contents, position))
+    return CodeSizes(found_bytes, largest_bytes)
+
+
+def _largest_function(read: ReadAt, position: int, end: int) -> int:
+    """The length of the longest function in a code section."""
+    piece, begins, largest = b"", position, 0
+    for index in range(_MOST_FUNCTIONS + 1):
+        if position >= end:
+            break
+        if not begins <= position <= begins + len(piece) - _HEAD_BYTES:
+            piece, begins = read(_PIECE_BYTES, position), position
+        reader = Reader(piece, position - begins, len(piece))
+        length = reader.number()
+        position = begins + reader.position
+        if index:  # the first number says how many functions there are
+            largest = max(largest, length)
+            position += length
+    return largest
+
+
+def _whole(size_bytes: int) -> int:
+    """So much and what any compilation takes, in whole MiB."""
+    size_bytes += _LEAST_BYTES + _FOR_A_THREAD_BYTES * compile_threads()
+    return -(-size_bytes // _MIB) * _MIB

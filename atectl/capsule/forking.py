@@ -7,14 +7,19 @@ import fcntl
 import os
 import signal
 import threading
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+from array import array
 from typing import TYPE_CHECKING, Never
 
 from atectl.capsule.compile_child import MARK, compile_and_exit
 from atectl.capsule.records import decode, encode, escape
+from atectl.capsule.shared_child import READY, serve_and_exit
 from atectl.capsule.task import Task, compile_threads
 from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
+    from _socket import socket
+
     from atectl.capsule.interface import LinkingEngine
 
 MOST_SAID_BYTES = 65_536
@@ -25,45 +30,97 @@ _ABOVE = 16
 
 
 class Child:
-    """A process that compiles: its task, the pipe it answers on, and its output so far."""
+    """A process that does a task: the task, the pipe it answers on, and its output so far.
 
-    __slots__ = ("_is_over", "_lock", "pid", "pipe", "said", "task")
+    `feed` is where a process is sent further tasks that may do several; None for any other.
+    """
 
-    def __init__(self, task: Task, pid: int, pipe: int) -> None:
+    __slots__ = (
+        "_is_over", "_lock", "_tail", "done", "feed", "is_cut", "pid", "pipe", "said", "spent_s",
+        "task",
+    )  # fmt: skip
+
+    def __init__(self, task: Task, pid: int, pipe: int, feed: "socket | None" = None) -> None:
         self.task = task
         self.pid = pid
         self.pipe = pipe
+        self.feed = feed
         self.said = bytearray()
+        self.done = 0
+        """How many tasks it has done."""
+        self.spent_s = 0.0
+        """The CPU time that these took."""
+        self.is_cut = False
+        """Whether somebody has ended it."""
+        self._tail = b""
         self._is_over = False
         self._lock = threading.Lock()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, and was waited for."""
+        return self._is_over
+
     def hear(self) -> bytes | None:
-        """Read its output, once there is some. Returns the reply at its end, and None before."""
+        """Read its output, once there is some. Returns the reply once that is whole, else None.
+
+        It is whole when the process ends, or says that it is ready for another task.
+        """
         said = os.read(self.pipe, MOST_SAID_BYTES)
-        if said:
-            self.said += said[: MOST_SAID_BYTES - len(self.said)]
+        if not said:
+            return self._ended()
+        self.said += said[: MOST_SAID_BYTES - len(self.said)]
+        self._tail = (self._tail + said)[-len(READY) :]
+        if self._tail != READY:
             return None
+        answer = self._answer()
+        self.spent_s += float(answer["cpu"])
+        self.done += 1
+        return encode({**answer, "status": "0", "messages": ""})
+
+    def _ended(self) -> bytes:
         os.close(self.pipe)
+        if self.feed is not None:
+            self.feed.close()
         # It closes its pipe when it ends. If it closed the pipe earlier, it is killed now.
-        self.cut()
         with self._lock:
+            if not self._is_over:
+                os.kill(self.pid, signal.SIGKILL)
             self._is_over = True
         _, status, usage = os.wait4(self.pid, 0)
-        parts = bytes(self.said).split(MARK)
-        answers = [decode(part) or {} for part in parts[1::2]]
-        said = b"".join(parts[::2])
+        messages = b"".join(bytes(self.said).split(MARK)[::2])
+        cpu_s = max(usage.ru_utime + usage.ru_stime - self.spent_s, 0.0)
         return encode(
-            {name: value for answer in answers for name, value in answer.items()}
-            | {
+            {
+                **self._answer(),
                 "status": str(os.waitstatus_to_exitcode(status)),
-                "cpu": repr(usage.ru_utime + usage.ru_stime),
+                "cpu": repr(cpu_s),
                 "peak": str(usage.ru_maxrss * 1024),
-                "messages": escape(said[:_MOST_TOLD_BYTES].decode(errors="replace")),
+                "messages": escape(messages[:_MOST_TOLD_BYTES].decode(errors="replace")),
             }
         )
 
+    def _answer(self) -> dict[str, str]:
+        """What it has answered to its present task."""
+        records = [decode(part) or {} for part in bytes(self.said).split(MARK)[1::2]]
+        return {name: value for record in records for name, value in record.items()}
+
+    def send(self, task: Task, descriptors: tuple[int, ...]) -> None:
+        """Have it do another task, with files for it in the order of `shared_child.FILES`.
+
+        Raises:
+            OSError: it has ended.
+        """
+        assert self.feed is not None  # noqa: S101 - it may do several
+        self.task = task
+        self.said.clear()
+        self._tail = b""
+        files = (SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))
+        self.feed.sendmsg([encode(task.record())], [files])
+
     def cut(self) -> None:
         """Kill it, if it is still running. Any thread may call it."""
+        self.is_cut = True
         with self._lock:
             if not self._is_over:  # once it was waited for, another may have its process ID
                 os.kill(self.pid, signal.SIGKILL)
@@ -76,17 +133,25 @@ def fork(engine: "LinkingEngine", task: Task, capsule: int, memory: int, cache: 
         OSError: there is no room for another process or descriptor.
     """
     pipe, answers = os.pipe()
+    feed = its = None
     try:
+        if task.sharing:
+            feed, its = socketpair(AF_UNIX, SOCK_SEQPACKET)
         parent = os.getpid()
         pid = os.fork()
         if pid == 0:
-            _become((capsule, answers, answers, memory, cache), engine, task, parent)
+            own = (capsule, answers, answers, memory, cache)
+            _become(own if its is None else (*own, its.fileno()), engine, task, parent)
     except BaseException:
         os.close(pipe)
+        if feed is not None:
+            feed.close()
         raise
     finally:
         os.close(answers)
-    return Child(task, pid, pipe)
+        if its is not None:
+            its.close()
+    return Child(task, pid, pipe, feed)
 
 
 def _become(
@@ -101,6 +166,7 @@ def _become(
         os.closerange(len(descriptors), os.sysconf("SC_OPEN_MAX"))
         # A panic of the compiler is one line then, and it has a known number of threads.
         os.environ |= {"RUST_BACKTRACE": "0", "RAYON_NUM_THREADS": str(compile_threads())}
-        compile_and_exit(engine, task, parent)
+        do = serve_and_exit if task.sharing else compile_and_exit
+        do(engine, task, parent)
     finally:
         os._exit(1)

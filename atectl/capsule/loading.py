@@ -14,7 +14,7 @@ from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.creation import Creation
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.source import Source, exhausted
-from atectl.errors import CacheUnusable, CapsuleError, EngineFailure
+from atectl.errors import AtectlError, CacheUnusable, CapsuleError, EngineFailure
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import Code
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from atectl.capsule.compiler import Compiler
     from atectl.capsule.refusal import Refusal
     from atectl.capsule.task import Work
-    from atectl.capsule.verdict import Verdict
+    from atectl.capsule.verdict import Effort, Verdict
     from atectl.engine.kind import Kind
 
 
@@ -74,6 +74,8 @@ class Uncompiled:
         """The hash of the file, from looking it up or compiling it; None before."""
         self.verdict: Verdict | None = None
         """The result of the last compilation; None if there was none."""
+        self.effort: Effort | None = None
+        """What all attempts to compile it took; None if there was none."""
         self._engine = engine
         self._source = source
         self._cache = cache
@@ -100,6 +102,7 @@ class Uncompiled:
         granted_bytes: int | None = None,
         *,
         as_command: bool = False,
+        sharing: str = "",
     ) -> "Capsule | Refusal":
         """Judge and compile it in another process, and keep the result in the cache.
 
@@ -110,6 +113,7 @@ class Uncompiled:
             granted_bytes: the memory that it may allocate at first; None for all that its limit
                 allows.
             as_command: whether it needs an entry point, so that one without is not compiled.
+            sharing: the principal with whose other small capsules it may share a process.
 
         Raises:
             DeadlinePassed: that time came first (exit 124).
@@ -122,7 +126,7 @@ class Uncompiled:
         try:
             with ExitStack() as opened:
                 work = COMMAND if as_command else COMPILE
-                begin = self._begin(opened, compiler, limits, granted_bytes, work)
+                begin = self._begin(opened, compiler, limits, granted_bytes, work, sharing)
                 return self._compile(*begin, until, begun)
         except OSError as error:
             raise exhausted(self.name, error.errno) from None
@@ -140,6 +144,7 @@ class Uncompiled:
         limits: CompileLimits | None,
         granted_bytes: int | None,
         work: "Work",
+        sharing: str,
     ) -> "tuple[Compilation, NewFile | None]":
         """Begin to compile it, into a file of the cache if there is one."""
         from atectl.system.descriptors import reserve
@@ -148,9 +153,15 @@ class Uncompiled:
             file = None if self._cache is None else self._cache.new_artifact()
             place = None if file is None else opened.enter_context(file).descriptor
             capsule = self._source.descriptor
-            part = self._source.part
             compilation = compiler.begin(
-                self.name, capsule, place, limits, granted_bytes, part=part, work=work
+                self.name,
+                capsule,
+                place,
+                limits,
+                granted_bytes,
+                part=self._source.part,
+                work=work,
+                sharing=sharing,
             )
             return opened.enter_context(compilation), file
 
@@ -163,9 +174,7 @@ class Uncompiled:
     ) -> "Capsule | Refusal":
         from atectl.system.descriptors import reserve
 
-        if begun is not None:
-            begun(compilation)
-        self.verdict = verdict = compilation.verdict(until)
+        self.verdict = verdict = self._verdict(compilation, until, begun)
         self._require_announced(verdict)
         self.sha256 = verdict.sha256 or self.sha256
         if verdict.made is None:
@@ -180,6 +189,29 @@ class Uncompiled:
         known = (self.name, kind, code, sha256, creates, has_start)
         capsule = Capsule(*known, False, error, *verdict.effort)
         return _as_announced(capsule, self._source)
+
+    def _verdict(
+        self,
+        compilation: "Compilation",
+        until: float | None,
+        begun: "Callable[[Compilation], None] | None",
+    ) -> "Verdict":
+        """The verdict, with what all attempts took; an error tells that too."""
+        try:
+            if begun is not None:
+                begun(compilation)
+            verdict = compilation.verdict(until)
+        except BaseException as failure:
+            compilation.close()
+            effort = self._count(compilation.effort)
+            if isinstance(failure, AtectlError):
+                effort.tell(failure)
+            raise
+        return verdict._replace(effort=self._count(verdict.effort))
+
+    def _count(self, effort: "Effort") -> "Effort":
+        self.effort = effort if self.effort is None else effort.after(self.effort)
+        return self.effort
 
     def _require_announced(self, verdict: "Verdict") -> None:
         """Check that what was compiled is what was compared with its manifest before."""
@@ -334,7 +366,8 @@ def required(found: "Capsule | Refusal", name: str, verdict: "Verdict | None" = 
     if isinstance(found, Capsule):
         return found
     error = found.error(name)
-    if verdict is not None and isinstance(error, CapsuleError):
-        error.sha256 = verdict.sha256
-        error.compile_s, error.compile_cpu_s, error.compile_peak_bytes = verdict.effort
+    if verdict is not None:
+        verdict.effort.tell(error)
+        if isinstance(error, CapsuleError):
+            error.sha256 = verdict.sha256
     raise error

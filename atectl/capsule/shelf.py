@@ -21,23 +21,24 @@ from atectl.config import MANIFEST_NAME
 from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
-    CompilerGone,
     DeadlinePassed,
     InternalError,
     NoEntryPoint,
 )
 from atectl.system.descriptors import reserve
-from atectl.units import format_size
 
 if TYPE_CHECKING:
     from atectl.capsule.compilation import Compilation
     from atectl.capsule.refusal import Refusal
-    from atectl.capsule.verdict import Verdict
+    from atectl.capsule.verdict import Effort, Verdict
 
     Known = Capsule | Refusal
 
 MAX_CAPSULES = 256
 """The most paths, and the most capsules and refusals, that are kept; the oldest go first."""
+
+_ENDING_S = 5.0
+"""How long to wait for the end of what was cut short."""
 
 
 class _Seen(NamedTuple):
@@ -126,6 +127,7 @@ class _Loading:
         self._ended = threading.Event()
         self._known: Known | None = None
         self._verdict: Verdict | None = None
+        self._effort: Effort | None = None
         self._failure: AtectlError | None = None
         self._compilation: Compilation | None = None
         self._is_abandoned = False
@@ -153,9 +155,14 @@ class _Loading:
     def is_begun(self) -> bool:
         return self._compilation is not None
 
-    def end(self, came_to: "Known | BaseException", verdict: "Verdict | None") -> None:
+    def end(
+        self,
+        came_to: "Known | BaseException",
+        verdict: "Verdict | None",
+        effort: "Effort | None",
+    ) -> None:
         """Set the result, or the error that prevented one, and what compiling came to."""
-        self._verdict = verdict
+        self._verdict, self._effort = verdict, effort
         if isinstance(came_to, BaseException):
             if not isinstance(came_to, AtectlError):
                 came_to = InternalError(f"{type(came_to).__name__}: {came_to}")
@@ -180,7 +187,16 @@ class _Loading:
             return known, verdict
         failure = self._failure or InternalError("a capsule was neither loaded nor refused")
         # A new error for each caller, since raising an error changes its traceback.
-        raise type(failure)(str(failure), remedy=failure.remedy)
+        told = type(failure)(str(failure), remedy=failure.remedy)
+        self.tell_effort(told)
+        raise told
+
+    def tell_effort(self, error: AtectlError) -> None:
+        """Have the first error that somebody gets tell what compiling took in vain."""
+        with self._lock:
+            effort, self._effort = self._effort, None
+        if effort is not None:
+            effort.tell(error)
 
 
 class CapsuleShelf:
@@ -289,20 +305,26 @@ class CapsuleShelf:
         try:
             if is_first:
                 self._begin(loading, source)
-            if not loading.has_ended(ask.until):
-                what = "being compiled" if loading.is_begun else "waiting to be compiled"
-                raise DeadlinePassed(f"{source.name} was still {what} at its deadline")
-            return loading.result()
+            if loading.has_ended(ask.until):
+                return loading.result()
         finally:
-            self._leave(loading)
+            is_abandoned = self._leave(loading)
+        what = "being compiled" if loading.is_begun else "waiting to be compiled"
+        late = DeadlinePassed(f"{source.name} was still {what} at its deadline")
+        # It is charged for what it had begun, unless others wait for that.
+        if is_abandoned and loading.has_ended(time.monotonic() + _ENDING_S):
+            loading.tell_effort(late)
+        raise late
 
-    def _leave(self, loading: _Loading) -> None:
+    def _leave(self, loading: _Loading) -> bool:
+        """Wait for it no more. Returns whether nobody else does: then it is cut short."""
         with self._lock:
             loading.waiting -= 1
             if loading.waiting or self._loading.get(loading.key) is not loading:
-                return
+                return False
             del self._loading[loading.key]
         loading.abandon()
+        return True
 
     def _begin(self, loading: _Loading, source: Source) -> None:
         """Look a content up, and have it compiled if nothing is known about it."""
@@ -328,32 +350,23 @@ class CapsuleShelf:
                 compiled = self._compile_in_turn(loading, uncompiled)
             self._end(loading, compiled, uncompiled)
         except BaseException as failure:
-            self._end(loading, failure)
+            self._end(loading, failure, uncompiled)
 
     def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> "Known":
-        """Compile in turn; once more as often as memory is wanted back, or more is needed."""
+        # Most batches find all in the cache, and should not pay for this import.
+        from atectl.capsule.in_turn import in_turn
 
         def is_wanted() -> bool:
             return not (loading.is_abandoned or self._is_closed)
 
-        from atectl.capsule.verdict import OutgrewGrant
-
         ask = Ask(loading.ask.principal, uncompiled.estimate_bytes())
-        while True:
-            grant = self._room.enter(ask, is_wanted)
-            if grant is None:
-                raise CompilerGone(f"{uncompiled.name}: nobody waits for it any more")
-            try:
-                return self._compile_under(grant, loading, uncompiled)
-            except OutgrewGrant:
-                if grant.has_all:
-                    raise _no_room(uncompiled.name, grant) from None
-                ask.needed_bytes = max(ask.needed_bytes, 2 * grant.granted_bytes)
-            except CompilerGone:
-                if not (grant.is_to_end and is_wanted()):
-                    raise
-            finally:
-                self._room.leave(grant)
+        return in_turn(
+            uncompiled.name,
+            self._room,
+            ask,
+            is_wanted,
+            lambda grant: self._compile_under(grant, loading, uncompiled),
+        )
 
     def _compile_under(self, grant: Grant, loading: _Loading, uncompiled: Uncompiled) -> "Known":
         from atectl.capsule.attending import attend
@@ -369,6 +382,7 @@ class CapsuleShelf:
             limits=limits,
             granted_bytes=grant.granted_bytes,
             as_command=loading.ask.as_command,
+            sharing=loading.ask.principal,
         )
 
     def _end(
@@ -380,8 +394,8 @@ class CapsuleShelf:
         """Give the result to all who wait, and keep it if the next attempt would end the same way.
 
         Args:
-            compiled: what was compiled, None if nothing was. Its hash is not `sha256` if the file
-                was changed between being hashed and being compiled.
+            compiled: what was to be compiled, None if nothing was. Its hash is not `sha256` if
+                the file was changed between being hashed and being compiled.
         """
         sha256 = (None if compiled is None else compiled.sha256) or loading.sha256
         with self._lock:
@@ -393,7 +407,8 @@ class CapsuleShelf:
                 self._keep_refusal(came_to, loading.ask, sha256)
             if len(self._known) > MAX_CAPSULES:
                 del self._known[next(iter(self._known))]
-        loading.end(came_to, None if compiled is None else compiled.verdict)
+        verdict, effort = (None, None) if compiled is None else (compiled.verdict, compiled.effort)
+        loading.end(came_to, verdict, effort)
 
     def _keep_refusal(self, refusal: "Refusal", ask: _Ask, sha256: str) -> None:
         if refusal.code == NoEntryPoint.code:
@@ -405,12 +420,3 @@ class CapsuleShelf:
 def _as_known(known: "Known") -> "Known":
     """The same for who did not have it compiled."""
     return known.as_known() if isinstance(known, Capsule) else known
-
-
-def _no_room(name: str, grant: Grant) -> AtectlError:
-    from atectl.capsule.errors import NoRoomToCompile
-
-    granted = format_size(grant.granted_bytes)
-    return NoRoomToCompile(
-        f"{name} takes more than {granted} of memory to compile, and the host's limit left no more"
-    )

@@ -8,15 +8,19 @@ from atectl.capsule.records import escape, unescape
 CONTROL = 0
 """The descriptor on which the zygote receives its tasks."""
 
-NAME_PREFIX = "atectl-"
-"""How the names of processes that do tasks begin; what they do follows."""
-
 DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
+
+PID_LINE = b"pid %d\n"
+"""What the zygote writes before a reply, of each process that does the task."""
 
 
 NAME_PREFIX = "atectl-"
 """What the name of a process that does a task begins with; behind it stands what it does."""
+
+
+SMALL_BYTES = 256 << 10
+"""The largest file of a task that may share a process with others."""
 
 
 class Work(NamedTuple):
@@ -48,6 +52,9 @@ class Task(NamedTuple):
     `number` identifies it. `data_bytes` is the memory it may allocate at first, `most_data_bytes`
     what that may be raised to while it runs, `cpu_s` the CPU time of all its threads together, in
     whole seconds.
+
+    `sharing` is whose it is, if the process may go on to other tasks of the same principal; empty
+    for a task that has a process of its own.
     """
 
     number: int
@@ -59,12 +66,13 @@ class Task(NamedTuple):
     niceness: int
     part: Part
     work: Work = COMPILE
+    sharing: str = ""
 
     def record(self) -> dict[str, str]:
         """The task as named lines."""
         numbers = {name: str(getattr(self, name)) for name in _NUMBERS}
         part = {name: str(value) for name, value in self.part._asdict().items()}
-        texts = {"name": self.name, **self.work._asdict()}
+        texts = {"name": self.name, "sharing": self.sharing, **self.work._asdict()}
         return {**numbers, **part, **{name: escape(text) for name, text in texts.items()}}
 
     @classmethod
@@ -73,7 +81,8 @@ class Task(NamedTuple):
         numbers = {name: int(record[name]) for name in _NUMBERS}
         part = Part(*(int(record[name]) for name in Part._fields))
         work = Work(*(unescape(record[name]) for name in Work._fields))
-        return cls(name=unescape(record["name"]), part=part, work=work, **numbers)
+        name, sharing = unescape(record["name"]), unescape(record["sharing"])
+        return cls(name=name, part=part, work=work, sharing=sharing, **numbers)
 
 
 _NUMBERS = ("number", "max_capsule_bytes", "data_bytes", "most_data_bytes", "cpu_s", "niceness")

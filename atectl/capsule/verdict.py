@@ -41,6 +41,15 @@ class Effort(NamedTuple):
     cpu_s: float = 0.0
     peak_bytes: int = 0
 
+    def after(self, earlier: "Effort") -> "Effort":
+        """What this and an earlier attempt took together."""
+        wall_s, cpu_s = self.wall_s + earlier.wall_s, self.cpu_s + earlier.cpu_s
+        return Effort(wall_s, cpu_s, max(self.peak_bytes, earlier.peak_bytes))
+
+    def tell(self, error: AtectlError) -> None:
+        """Have an error tell what it took until then."""
+        error.compile_s, error.compile_cpu_s, error.compile_peak_bytes = self
+
 
 class Verdict(NamedTuple):
     """The result of a compilation: either `made` or `refusal` is set.
@@ -84,9 +93,7 @@ def verdict_of(
     record = decode(reply)
     if record is None:
         raise CompilerGone(f"{name}: the process that compiles was ended")
-    # It shares what it began with with the process that forked it.
-    taken_bytes = int(record.get("peak", 0)) - int(record.get("began_with", 0))
-    effort = Effort(wall_s, float(record.get("cpu", 0)), max(0, taken_bytes))
+    effort = _effort(record, wall_s)
     sha256 = record.get("sha256")
     if "unkept" in record and sha256 is not None:
         kind: Kind = "component" if record["kind"] == "component" else "module"
@@ -107,6 +114,23 @@ def verdict_of(
             raise OutgrewGrant
         return Verdict(sha256, effort, refusal=refusal)
     raise _fault(name, record)
+
+
+def effort_of(reply: bytes, wall_s: float) -> Effort:
+    """What a compilation took, whatever it came to; nothing if that is not known.
+
+    Args:
+        reply: as for `verdict_of`.
+        wall_s: how long it took.
+    """
+    record = decode(reply)
+    return Effort() if record is None else _effort(record, wall_s)
+
+
+def _effort(record: dict[str, str], wall_s: float) -> Effort:
+    # It shares what it began with with the process that forked it.
+    taken_bytes = int(record.get("peak", 0)) - int(record.get("began_with", 0))
+    return Effort(wall_s, float(record.get("cpu", 0)), max(0, taken_bytes))
 
 
 def _out_of_time(limits: CompileLimits, effort: Effort) -> "Refusal":

@@ -8,24 +8,33 @@ import gc
 import os
 import resource
 import select
+import signal
 import sys
+import time
 from _socket import SCM_RIGHTS, SOL_SOCKET, socket
 from array import array
+from collections.abc import Iterable
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, NamedTuple, Never
 
 from atectl.capsule.forking import Child, fork
 from atectl.capsule.records import decode, encode
-from atectl.capsule.task import CONTROL, DESCRIPTORS, Task
+from atectl.capsule.shared_child import PACKET_BYTES
+from atectl.capsule.task import CONTROL, DESCRIPTORS, PID_LINE, Task, compile_threads
 from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
 
-_PACKET_BYTES = 8192
 _ANCILLARY_BYTES = 256
 _MOST_DESCRIPTORS = 4096
+
+IDLE_S = 0.05
+"""How long a process that may do several tasks waits for the next one."""
+
+_VERDICTS = {"code", "unkept", "written"}
+"""One of these is in the answer to a task that came to something."""
 
 
 def main() -> Never:
@@ -49,27 +58,44 @@ def serve(engine: "LinkingEngine") -> Never:
     _Zygote(engine).serve()
 
 
+class _Job(NamedTuple):
+    """A task that is being done, and who waits for it."""
+
+    task: Task
+    replies: int
+    """The descriptor of the pipe to reply on."""
+    files: tuple[int, ...] = ()
+    """Its files, kept for another attempt if its process has done other tasks before."""
+    spent_s: float = 0.0
+    """The CPU time of an attempt that failed."""
+
+
 class _Zygote:
     def __init__(self, engine: "LinkingEngine") -> None:
         self._engine = engine
         self._control = socket(fileno=CONTROL)
         self._poll = select.poll()
-        self._children: dict[int, tuple[Child, int]] = {}
-        """Children and where to reply for each, by the descriptor of the pipe it answers on."""
+        self._children: dict[int, Child] = {}
+        """Each child, by the descriptor of the pipe that it answers on."""
+        self._jobs: dict[int, _Job] = {}
+        """What each of them does, if it is not idle."""
+        self._idle: dict[int, float] = {}
+        """The idle ones, by the same descriptor, with the time since when."""
 
     def serve(self) -> Never:
         self._poll.register(CONTROL, select.POLLIN)
         while True:
-            for descriptor, _ in self._poll.poll():
+            for descriptor, _ in self._poll.poll(IDLE_S * 1000 if self._idle else None):
                 if descriptor == CONTROL:
                     self._be_told()
                 else:
                     self._hear(descriptor)
+            self._let_go_of_idle()
 
     def _be_told(self) -> None:
         """Receive a message: begin a compilation, cut one short, or end."""
         try:
-            packet, ancillary, _, _ = self._control.recvmsg(_PACKET_BYTES, _ANCILLARY_BYTES)
+            packet, ancillary, _, _ = self._control.recvmsg(PACKET_BYTES, _ANCILLARY_BYTES)
         except OSError:
             packet, ancillary = b"", []
         record = decode(packet)
@@ -83,46 +109,118 @@ class _Zygote:
         if "cut" in record:
             self._cut(int(record["cut"]))
         elif len(descriptors) == DESCRIPTORS:
-            self._begin(Task.read(record), *descriptors)
-        for descriptor in descriptors:
-            os.close(descriptor)
+            *files, replies = descriptors
+            self._take(_Job(Task.read(record), replies, tuple(files)))
+        else:
+            _close(descriptors)
 
-    def _begin(self, task: Task, capsule: int, memory: int, cache: int, replies: int) -> None:
-        replies = os.dup(replies)
+    def _take(self, job: _Job) -> None:
+        """Begin with a task, in a process that is idle or in a new one."""
         try:
-            if task.work.module:
-                import_module(task.work.module)  # here, so that no child of this one has to
-            child = fork(self._engine, task, capsule, memory, cache)
+            if job.task.work.module:
+                import_module(job.task.work.module)  # here, so that no child of this one has to
+            child = self._idle_child(job) or self._fork(job)
         except OSError as error:
-            refusal = {"fault": "system", "errno": str(error.errno)}
-            self._reply(replies, b"0\n" + encode(refusal))
+            _reply(job, encode({"fault": "system", "errno": str(error.errno)}))
             return
-        self._children[child.pipe] = child, replies
-        self._poll.register(child.pipe, select.POLLIN)
+        if child.feed is None:
+            _close(job.files)
+            job = job._replace(files=())
+        self._jobs[child.pipe] = job
         with suppress(OSError):
-            os.write(replies, b"%d\n" % child.pid)
+            os.write(job.replies, PID_LINE % child.pid)
+
+    def _fork(self, job: _Job) -> Child:
+        if job.task.sharing:
+            import atectl.capsule.interface  # noqa: F401 - no child can, once it has begun
+
+        child = fork(self._engine, job.task, *job.files)
+        self._children[child.pipe] = child
+        self._poll.register(child.pipe, select.POLLIN)
+        return child
+
+    def _idle_child(self, job: _Job) -> Child | None:
+        """An idle process of the same principal, which is sent the task; None if there is none."""
+        for descriptor in tuple(self._idle):
+            child = self._children[descriptor]
+            if child.feed is not None and child.task.sharing == job.task.sharing:
+                del self._idle[descriptor]
+                try:
+                    child.send(job.task, job.files)
+                except OSError:
+                    child.cut()
+                else:
+                    return child
+        return None
 
     def _hear(self, descriptor: int) -> None:
-        """Read a child's output, and reply once the child has ended."""
-        child, replies = self._children[descriptor]
+        """Read a child's output, and reply once its task is done."""
+        child = self._children[descriptor]
         reply = child.hear()
-        if reply is not None:
+        if reply is None:
+            return
+        job = self._jobs.pop(descriptor, None)
+        if child.is_over:
             self._poll.unregister(descriptor)
             del self._children[descriptor]
-            self._reply(replies, reply)
+            self._idle.pop(descriptor, None)
+        else:
+            self._idle[descriptor] = time.monotonic()
+        if job is None:
+            return
+        if _may_be_due_to_others(child, decode(reply) or {}):
+            self._try_alone(job, decode(reply) or {})
+        else:
+            _reply(job, reply)
+
+    def _try_alone(self, job: _Job, failed: dict[str, str]) -> None:
+        """Do a task once more, in a process of its own."""
+        for file in job.files[1:]:
+            with suppress(OSError):
+                os.ftruncate(file, 0)
+                os.lseek(file, 0, os.SEEK_SET)
+        task = job.task._replace(sharing="")
+        self._take(job._replace(task=task, spent_s=float(failed.get("cpu", 0))))
+
+    def _let_go_of_idle(self) -> None:
+        """Have those end that are idle for long, and the oldest beyond so many as are of use."""
+        now = time.monotonic()
+        spare = len(self._idle) - compile_threads()
+        for number, (descriptor, since) in enumerate(tuple(self._idle.items())):
+            if number < spare or now - since > IDLE_S:
+                del self._idle[descriptor]
+                self._children[descriptor].cut()
 
     def _cut(self, number: int) -> None:
-        for child, _ in self._children.values():
-            if child.task.number == number:
-                child.cut()
+        for descriptor, job in self._jobs.items():
+            if job.task.number == number:
+                self._children[descriptor].cut()
 
     def _end(self) -> Never:
-        for child, _ in self._children.values():
+        for child in self._children.values():
             child.cut()
             os.waitpid(child.pid, 0)
         os._exit(0)
 
-    def _reply(self, replies: int, content: bytes) -> None:
-        with suppress(OSError):  # nobody waits for it any more
-            os.write(replies, content)
-        os.close(replies)
+
+def _may_be_due_to_others(child: Child, reply: dict[str, str]) -> bool:
+    """Whether a task failed, and what its process did before may be the cause."""
+    if not child.done or not child.is_over or child.is_cut:
+        return False
+    has_verdict = not _VERDICTS.isdisjoint(reply) or int(reply["status"]) == -signal.SIGXCPU
+    return not has_verdict
+
+
+def _reply(job: _Job, content: bytes) -> None:
+    if job.spent_s:
+        record = decode(content) or {}
+        cpu_s = float(record.get("cpu", 0)) + job.spent_s
+        content = encode({**record, "cpu": repr(cpu_s)})
+    with suppress(OSError):  # nobody waits for it any more
+        os.write(job.replies, content)
+    _close((job.replies, *job.files))
+
+
+def _close(descriptors: Iterable[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

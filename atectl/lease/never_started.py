@@ -1,10 +1,10 @@
-"""A lease that was never started: its capsule was refused, and judging it took CPU time."""
+"""A lease that was never started: its capsule was refused, or compiling it was cut short."""
 
 import time
 from typing import NamedTuple
 
 from atectl.accounting import Observation, Reading
-from atectl.errors import CapsuleError
+from atectl.errors import AtectlError, CapsuleError
 from atectl.lease.outcome import refused
 from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
@@ -13,7 +13,7 @@ from atectl.ledger_store.records import FINISHED, LeaseRecord
 
 
 class RefusedCapsule(NamedTuple):
-    """What is known of a capsule that was refused."""
+    """What is known of a capsule that did not get to run."""
 
     title: str
     sha256: str | None
@@ -30,12 +30,13 @@ class NeverStarted:
     cpu_s = 0.0
     fuel = 0
 
-    def __init__(self, capsule: str, terms: Terms, error: CapsuleError) -> None:
+    def __init__(self, capsule: str, terms: Terms, error: AtectlError) -> None:
         self.id = new_id()
         self.terms = terms
         self.started_at = time.time()
+        sha256 = error.sha256 if isinstance(error, CapsuleError) else None
         self.capsule = RefusedCapsule(
-            capsule, error.sha256, error.compile_s, error.compile_cpu_s, error.compile_peak_bytes
+            capsule, sha256, error.compile_s, error.compile_cpu_s, error.compile_peak_bytes
         )
         self._outcome = refused(error)
 
@@ -52,8 +53,8 @@ class NeverStarted:
         return record_of(self, self._outcome, self.started_at)
 
 
-def charge(ledger: ProcessLedger, capsule: str, terms: Terms, error: CapsuleError) -> None:
-    """Charge the principal of `terms` for what it took to refuse a capsule.
+def charge(ledger: ProcessLedger, capsule: str, terms: Terms, error: AtectlError) -> None:
+    """Charge the principal of `terms` for what it took until a capsule ended with an error.
 
     Args:
         capsule: the name of its file.

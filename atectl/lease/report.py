@@ -160,15 +160,17 @@ def use_of(reading: "Reading", cpu_s: float, wall_s: float, fuel: int | None) ->
 def loading_of(capsule: "Capsule | None", error: AtectlError | None = None) -> Loading:
     """How a capsule was loaded, or what the attempt took that ended with `error`."""
     if capsule is not None:
-        return _loading(capsule, is_cached=capsule.was_cached)
+        return _loading(capsule, capsule.sha256, is_cached=capsule.was_cached)
     if isinstance(error, CapsuleError):
-        return _loading(error, is_cached=None)
-    return NOT_LOADED
+        return _loading(error, error.sha256, is_cached=None)
+    return NOT_LOADED if error is None else _loading(error, None, is_cached=None)
 
 
-def _loading(found: "Capsule | CapsuleError", *, is_cached: bool | None) -> Loading:
+def _loading(
+    found: "Capsule | AtectlError", sha256: str | None, *, is_cached: bool | None
+) -> Loading:
     return Loading(
-        found.sha256,
+        sha256,
         is_cached,
         round(found.compile_s, 6),
         round(found.compile_cpu_s, 6),

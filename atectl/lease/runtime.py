@@ -9,7 +9,7 @@ from atectl.accounting import DEFAULT_STACK_BYTES
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.metered import Engine
-from atectl.errors import AtectlError, CacheUnusable, CapsuleError
+from atectl.errors import AtectlError, CacheUnusable
 from atectl.lease.lease import Lease
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
@@ -99,7 +99,7 @@ class Runtime:
         return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
     def charge_for_refusal(self, capsule: str, terms: Terms, error: AtectlError) -> bool:
-        """Charge whoever's capsule was refused for what it took to find that out, if it took any.
+        """Charge whoever's capsule did not get to run for the attempt to compile it, if any.
 
         Args:
             capsule: the name of its file.
@@ -107,7 +107,7 @@ class Runtime:
         Returns:
             Whether there is anything new in the ledger.
         """
-        if not (isinstance(error, CapsuleError) and error.compile_cpu_s):
+        if not error.compile_cpu_s:
             return False
         from atectl.lease.never_started import charge
 

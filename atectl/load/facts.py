@@ -3,6 +3,7 @@
 from typing import Literal, NamedTuple
 
 from atectl.capsule.encodings import Encoding
+from atectl.capsule.estimate import CodeSizes
 from atectl.capsule.interface import MissingImportNote
 from atectl.capsule.module_facts import Memory, Table
 from atectl.capsule.names import Producer
@@ -39,20 +40,5 @@ class Facts(NamedTuple):
     """The tools that made it."""
     declared_bytes: int | None
     """The memory that it declares to start with; null for what is cut off or damaged."""
-    code_bytes: int
-    """Of all its functions."""
-    largest_function_bytes: int
-    """Of the longest of them."""
-
-    @property
-    def estimate_bytes(self) -> int:
-        """What it may take to compile: measured on real capsules, and rather too much.
-
-        The longest function counts by itself, since what its compilation takes grows faster than
-        its length.
-        """
-        of_code = _PER_CODE_BYTE * self.code_bytes
-        return 2 * self.binary_bytes + of_code + _PER_LARGEST_BYTE * self.largest_function_bytes
-
-
-_PER_CODE_BYTE, _PER_LARGEST_BYTE = 48, 4000
+    code: CodeSizes
+    """Of its functions."""

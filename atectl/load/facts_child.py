@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.capsule.binary import (
     HEADER_BYTES,
     MAGIC,
-    MAX_ITEMS,
     MalformedBinary,
-    Reader,
     kind_of,
 )
 from atectl.capsule.compile_child import decoded, reading, show_phase
 from atectl.capsule.compiling import binary_form
 from atectl.capsule.component_facts import ComponentFacts
 from atectl.capsule.encodings import Encoding
+from atectl.capsule.estimate import CodeSizes, code_sizes
 from atectl.capsule.inspection import facts_of
 from atectl.capsule.module_facts import Memory, ModuleFacts, Table
 from atectl.capsule.names import Producer
@@ -27,8 +26,6 @@ from atectl.records.as_json import as_json
 if TYPE_CHECKING:
     from atectl.capsule.interface import LinkingEngine
     from atectl.engine.kind import Kind
-
-_CODE = 10
 
 
 def work(_engine: "LinkingEngine", task: Task) -> bytes:
@@ -55,7 +52,6 @@ def work(_engine: "LinkingEngine", task: Task) -> bytes:
 def _facts(kind: "Kind", binary: bytes, encodings: tuple[Encoding, ...], *, is_text: bool) -> Facts:
     module, component, needs = facts_of(kind, binary, "capsule", Faults())
     own = _of_module(module) if module else _of_component(component)
-    code_bytes, largest_bytes = _function_sizes(binary, component)
     return Facts(
         kind=kind,
         form="text" if is_text else "binary",
@@ -70,8 +66,7 @@ def _facts(kind: "Kind", binary: bytes, encodings: tuple[Encoding, ...], *, is_t
         has_start=own.has_start,
         producers=own.producers,
         declared_bytes=needs.min_memory_bytes,
-        code_bytes=code_bytes,
-        largest_function_bytes=largest_bytes,
+        code=_code_sizes(binary),
     )
 
 
@@ -108,26 +103,11 @@ def _of_component(facts: ComponentFacts | None) -> _Own:
     )
 
 
-def _function_sizes(binary: bytes, component: ComponentFacts | None) -> tuple[int, int]:
-    """The length of all functions, and of the longest."""
-    if component is None:
-        parts = [Reader(binary, HEADER_BYTES, len(binary))]
-    else:
-        parts = [
-            Reader(binary, each.offset + HEADER_BYTES, each.offset + each.size_bytes)
-            for each in component.core_modules
-        ]
-    code_bytes = largest = 0
+def _code_sizes(binary: bytes) -> CodeSizes:
+    def read(count: int, position: int) -> bytes:
+        return binary[position : position + count]
+
     try:
-        for part in parts:
-            while not part.is_at_end:
-                number, contents = part.section()
-                if number != _CODE:
-                    continue
-                for _ in range(min(contents.number(), MAX_ITEMS)):
-                    size = contents.number()
-                    contents.skip(size)
-                    code_bytes, largest = code_bytes + size, max(largest, size)
+        return code_sizes(read, 0, len(binary))
     except MalformedBinary:
-        pass  # whoever compiles it says what is wrong
-    return code_bytes, largest
+        return CodeSizes()  # whoever compiles it says what is wrong

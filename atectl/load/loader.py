@@ -9,26 +9,37 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
-from atectl.capsule.cache import ArtifactCache
+from atectl.arbitration.compile_room import CompileRoom
+from atectl.arbitration.compiles import Ask, Grant
+from atectl.capsule.attending import attend
+from atectl.capsule.cache import ArtifactCache, StoredArtifact
+from atectl.capsule.compilation import Compilation
 from atectl.capsule.compile_child import is_text
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.errors import CompileMemory
+from atectl.capsule.errors import NoRoomToCompile
+from atectl.capsule.estimate import needed_bytes
+from atectl.capsule.in_turn import in_turn
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, hash_of
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source, exhausted
-from atectl.capsule.task import Work
+from atectl.capsule.task import SMALL_BYTES, Work
 from atectl.errors import AtectlError, CapsuleUnreadable, DeadlinePassed, InternalError
 from atectl.load.facts import Facts
 from atectl.load.inputs import Item
 from atectl.load.results import OK, LoadedCapsule, bad, bad_start, with_facts
-from atectl.load.room import Room
 from atectl.load.start import Question, Start
 from atectl.records.as_json import as_json
 from atectl.records.from_json import NotOfThisKind, from_json
 from atectl.units import duration_text
+
+_SHARING = "load"
+"""Everything that is loaded is loaded for the same principal, the user."""
+
+_READING, _COMPILING, _STARTING = "reading", "compiling", "starting"
+"""What there is to do has its turns as principals have theirs, so that each goes on."""
 
 START_S = 5.0
 """How long a start function may run."""
@@ -42,8 +53,6 @@ _START_BYTES = 64 << 20
 """What a capsule may take that is started, in any case."""
 
 _MAX_ANSWER_BYTES = 8 << 20
-
-Answer = TypeVar("Answer")
 
 
 class Compiled(NamedTuple):
@@ -68,13 +77,21 @@ class Loader:
         compiler: what works apart; it is to be prepared before there are threads.
         cache: where what is found out is kept.
         room: what bounds how much is done at once.
+        is_wanted: asked now and then whether to go on.
     """
 
-    def __init__(self, compiler: Compiler, cache: ArtifactCache, room: Room) -> None:
+    def __init__(
+        self,
+        compiler: Compiler,
+        cache: ArtifactCache,
+        room: CompileRoom,
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._compiler = compiler
         self._engine = compiler.engine
         self._cache = cache
         self._room = room
+        self._is_wanted = is_wanted
 
     def load(self, item: Item) -> LoadedCapsule:
         """What loading a capsule comes to; whatever goes wrong stands there too."""
@@ -162,14 +179,9 @@ class Loader:
     def _facts(self, source: Source, sha256: str) -> Facts:
         self._refuse_if_known(source, sha256)
 
-        def read(share_bytes: int) -> Facts | Refusal:
-            with self._compiler.begin(
-                source.name,
-                source.descriptor,
-                limits=self._limits(share_bytes),
-                part=source.part,
-                work=Work(_FACTS_WORK),
-            ) as begun:
+        def read(grant: Grant) -> Facts | Refusal:
+            with self._begin(source, Work(_FACTS_WORK), grant) as begun:
+                attend(begun, self._room, grant)
                 verdict = begun.verdict()
                 _require_same(source, sha256, verdict.sha256)
                 if verdict.refusal is not None:
@@ -177,7 +189,10 @@ class Loader:
                 answer: Facts = from_json(Facts, json.loads(_written(begun.memory)))
                 return answer
 
-        found = self._in_room(_reading_bytes(source), read)
+        # Many small ones at once would only be in the way of each other.
+        is_small = source.size_bytes <= SMALL_BYTES
+        ask = Ask(_READING, _reading_bytes(source), takes_core=is_small)
+        found = in_turn(source.name, self._room, ask, self._is_wanted, read)
         if isinstance(found, Refusal):
             if found.is_certain:
                 self._cache.remember_refusal(self._engine, sha256, found, source.name)
@@ -185,73 +200,81 @@ class Loader:
         return found
 
     def _compile(self, source: Source, sha256: str, facts: Facts) -> Compiled:
-        def compile_(share_bytes: int) -> Capsule | Refusal:
+        def compile_(grant: Grant) -> Capsule | Refusal:
             uncompiled = Uncompiled(self._engine, source, self._cache, sha256)
-            found = uncompiled.compile(self._compiler, limits=self._limits(share_bytes))
+            found = uncompiled.compile(
+                self._compiler,
+                begun=lambda compilation: attend(compilation, self._room, grant),
+                limits=self._limits(grant),
+                granted_bytes=grant.granted_bytes,
+                sharing=_SHARING,
+            )
             _require_same(source, sha256, uncompiled.sha256)
             return found
 
-        found = self._in_room(facts.estimate_bytes, compile_, compiles=True)
+        ask = Ask(_COMPILING, needed_bytes(facts.binary_bytes, facts.code, is_kept=True))
+        found = in_turn(source.name, self._room, ask, self._is_wanted, compile_)
         if isinstance(found, Refusal):
             raise found.error(source.name)
         return Compiled(round(found.compile_s, 6), found.compile_peak_bytes)
 
     def _start(self, name: str, sha256: str, facts: Facts) -> Start:
         """What it needs to start, by trying; by its own word where that cannot be tried here."""
-        declared_bytes = facts.declared_bytes or 1
-        share_bytes = self._room.share(max(_START_BYTES, declared_bytes))
         stored = self._cache.open_stored(self._engine, sha256)
         if stored is None:
             return Start(facts.declared_bytes, is_tried=False)
+        # One with a start function may take its time, and not to compute.
+        needs_bytes = max(_START_BYTES, facts.declared_bytes or 0)
+        ask = Ask(_STARTING, needs_bytes, takes_core=not stored.has_start)
         try:
-            if declared_bytes > share_bytes:
-                return Start(facts.declared_bytes, is_tried=False)
-            # Its memories are held to the byte, whatever else the process takes.
-            asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=share_bytes)
-            work = Work(_START_WORK, json.dumps(asked))
-            with (
-                self._room.taken(share_bytes),
-                self._compiler.begin(
-                    name, stored.descriptor, limits=self._limits(share_bytes), work=work
-                ) as begun,
-            ):
-                verdict = begun.verdict(time.monotonic() + START_S)
-                if verdict.refusal is not None:  # more memory than it may take here
-                    return Start(facts.declared_bytes, is_tried=False)
-                start: Start = from_json(Start, json.loads(_written(begun.memory)))
-                return start
+            return in_turn(
+                name,
+                self._room,
+                ask,
+                self._is_wanted,
+                lambda grant: self._try_start(name, stored, facts, grant),
+            )
+        except NoRoomToCompile:
+            return Start(facts.declared_bytes, is_tried=False)
         except DeadlinePassed as late:
             said = f"{name}: its start function was still running after {duration_text(START_S)}"
             return Start(None, True, late.code, said)
         finally:
             os.close(stored.descriptor)
 
-    def _limits(self, share_bytes: int) -> CompileLimits:
-        """What a process is held to that is to hold so much.
+    def _try_start(self, name: str, stored: StoredArtifact, facts: Facts, grant: Grant) -> Start:
+        declared_bytes = facts.declared_bytes or 1
+        if declared_bytes > grant.granted_bytes:
+            return Start(facts.declared_bytes, is_tried=False)
+        # Its memories are held to the byte, whatever else the process takes.
+        asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=grant.granted_bytes)
+        with self._compiler.begin(
+            name,
+            stored.descriptor,
+            limits=self._limits(grant)._replace(memory_bytes=grant.granted_bytes),
+            work=Work(_START_WORK, json.dumps(asked)),
+            sharing=_SHARING,
+        ) as begun:
+            verdict = begun.verdict(time.monotonic() + START_S)
+            if verdict.refusal is not None:  # more memory than it may take here
+                return Start(facts.declared_bytes, is_tried=False)
+            start: Start = from_json(Start, json.loads(_written(begun.memory)))
+            return start
 
-        The kernel counts what a process may write to, of which it touches some three quarters.
-        """
-        limits = self._compiler.limits
-        most_bytes = limits.memory_bytes or share_bytes
-        return limits._replace(memory_bytes=min(most_bytes, share_bytes * 3 // 2))
+    def _begin(self, source: Source, work: Work, grant: Grant) -> Compilation:
+        return self._compiler.begin(
+            source.name,
+            source.descriptor,
+            limits=self._limits(grant),
+            granted_bytes=grant.granted_bytes,
+            part=source.part,
+            work=work,
+            sharing=_SHARING,
+        )
 
-    def _in_room(
-        self,
-        estimate_bytes: int,
-        work: Callable[[int], Answer | Refusal],
-        *,
-        compiles: bool = False,
-    ) -> Answer | Refusal:
-        """Do work under an estimate; once more with all that may be had if that was too little."""
-        most_bytes = self._room.most_bytes
-        share_bytes = self._room.share(estimate_bytes)
-        with self._room.taken(share_bytes, compiles=compiles):
-            answer = work(share_bytes)
-        is_refused = isinstance(answer, Refusal) and answer.code == CompileMemory.code
-        if is_refused and self._limits(share_bytes) != self._limits(most_bytes):
-            with self._room.taken(most_bytes, compiles=compiles):
-                answer = work(most_bytes)
-        return answer
+    def _limits(self, grant: Grant) -> CompileLimits:
+        """What a process is held to that was granted memory."""
+        return self._compiler.limits._replace(memory_bytes=grant.most_bytes)
 
 
 def _reading_bytes(source: Source) -> int:

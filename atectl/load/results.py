@@ -32,11 +32,12 @@ _WORDS = {
     "E224": "mismatch",
     "E302": "hangs",
     "E303": "traps",
+    "E319": "memory",
     "E721": "extra",
 }
 _FAILED = "failed"
 
-VERDICTS = (OK, UNFIT, _FAILED, *_WORDS.values())
+VERDICTS = (OK, UNFIT, _FAILED, *dict.fromkeys(_WORDS.values()))
 """Every verdict. `failed` says nothing of the capsule: something of this machine failed."""
 
 

@@ -1,5 +1,6 @@
 """Loading many capsules: a few at once, in one room, watched, and ended in order."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -10,6 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from atectl import config
+from atectl.accounting import Budget
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.policies import rules
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.engine.metered import Engine
@@ -20,7 +24,6 @@ from atectl.load.memory_watch import MemoryWatch, Sample
 from atectl.load.naive import NaiveLoader
 from atectl.load.plan import Plan
 from atectl.load.results import LoadedCapsule, LoadReport
-from atectl.load.room import Room
 from atectl.system.descriptors import raise_limit
 from atectl.system.memory import resident_bytes
 
@@ -53,14 +56,14 @@ class LoadRun:
         self._is_stopped = threading.Event()
         self._naive = NaiveLoader()
         self._engine = Engine()
-        # What this process has, the one that forks for it has too.
-        own_bytes = 2 * (resident_bytes() or 0)
-        room_bytes = max(self.limit_bytes - own_bytes, 1)
-        limits = plan.compiling.settled()
-        most_bytes = min(limits.memory_bytes or room_bytes, room_bytes)
-        held_bytes = min(limits.memory_bytes or most_bytes, most_bytes * 3 // 2)
-        self._compiler = Compiler(self._engine, limits._replace(memory_bytes=held_bytes))
-        self._room = Room(room_bytes, most_bytes)
+        limits = plan.compiling.settled(self.limit_bytes)
+        self._compiler = Compiler(self._engine, limits)
+        # No guest is ever held here, so that what loads may take all that there is.
+        budget = Budget(self.limit_bytes, soft=1.0, resume=1.0)
+        arbiter = Arbiter(budget, rules("park"), self._engine.tick, resident=_held_bytes)
+        arbiter.measure_baseline()
+        cores = len(os.sched_getaffinity(0))
+        self._room = arbiter.compile_room(cores, limits.memory_bytes or self.limit_bytes)
 
     def __enter__(self) -> "LoadRun":
         self._opened.enter_context(self._compiler)
@@ -75,7 +78,6 @@ class LoadRun:
         """Begin no capsule more, and cut short those on their way. Any thread may call it."""
         self._is_stopped.set()
         self._naive.stop()
-        self._room.close()
         self._compiler.close()
 
     @property
@@ -100,7 +102,7 @@ class LoadRun:
         Raises:
             InternalError: the naive loader failed (exit 125).
         """
-        loader = Loader(self._compiler, self._open_cache(), self._room)
+        loader = Loader(self._compiler, self._open_cache(), self._room, lambda: not self.is_stopped)
         began_s = time.monotonic()
         with MemoryWatch() as watch, ThreadPoolExecutor(self._concurrency, "load") as pool:
 
@@ -148,3 +150,9 @@ class LoadRun:
                 self.warnings.append(error)
         folder = Path(self._opened.enter_context(TemporaryDirectory(prefix="atectl-")))
         return self._opened.enter_context(ArtifactCache.open(folder, max_bytes=max_bytes))
+
+
+def _held_bytes() -> int | None:
+    """What this process has, the one that forks for it has too."""
+    held_bytes = resident_bytes()
+    return None if held_bytes is None else 2 * held_bytes

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.support.bombs import merge_bomb
+from tests.support.bombs import merge_bomb, slow_loops
 from tests.support.program import atectl
 
 HELLO = CAPSULES / "hello.wat"
@@ -117,3 +117,24 @@ def test_an_account_tells_people_what_compiling_took(ledger: Path) -> None:
     with sqlite3.connect(ledger) as connection:
         [(charged,)] = connection.execute("SELECT compile_cpu_s FROM accounts")
     assert charged > 0
+
+
+def slow(folder: Path) -> Path:
+    path = folder / "slow.wat"
+    path.write_text(slow_loops(6000, 50))
+    return path
+
+
+def test_who_runs_into_its_deadline_while_compiling_is_charged_for_that(
+    ledger: Path, tmp_path: Path
+) -> None:
+    capsule = slow(tmp_path)
+    report = run(ledger, "--deadline", "1s", "--principal", "run", capsule)
+    job = {"capsule": str(capsule), "principal": "batch", "deadline": "1s"}
+    [result] = batch(ledger, [job], "--no-cache")
+    charged = {each["principal"]: each["compile_cpu_s"] for each in told(ledger, "ls")}
+    for each, principal in ((report, "run"), (result, "batch")):
+        assert (each["reason"], each["error"]["code"]) == ("deadline", "E302")
+        assert each["compile_cpu_s"] > 0
+        assert charged[principal] == pytest.approx(each["compile_cpu_s"], abs=1e-6)
+    assert {each["reason"] for each in told(ledger, "history")} == {"deadline"}

@@ -3,6 +3,10 @@
 from functools import cache
 from pathlib import Path
 
+from atectl.accounting import Budget
+from atectl.arbitration.arbiter import Arbiter
+from atectl.arbitration.compile_room import CompileRoom
+from atectl.arbitration.policies import rules
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule
@@ -21,3 +25,9 @@ def _compiler(burns_fuel: bool) -> Compiler:
     compiler = Compiler(Engine(fuel=burns_fuel))
     compiler.prepare()
     return compiler
+
+
+def compile_room(limit_bytes: int = 1 << 40) -> CompileRoom:
+    """Room for one at a time."""
+    arbiter = Arbiter(Budget(limit_bytes), rules("park"), lambda: None)
+    return arbiter.compile_room(1, 1 << 29)

@@ -224,7 +224,7 @@ def test_it_gives_way_to_a_lease_that_waits(what: str) -> None:
     host = Host()
     grant = host.begin(600 * MIB)
     waiting = held(host.lease(0 if what == "a newcomer" else 50 * MIB), 100 * MIB)
-    assert grant.is_to_end
+    wait_until(lambda: grant.is_to_end)
     host.room.leave(grant)
     waiting.join()
 

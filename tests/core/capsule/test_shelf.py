@@ -41,6 +41,7 @@ from atectl.errors import (
 )
 from tests.conftest import CAPSULES
 from tests.support.bombs import merge_bomb, slow_loops
+from tests.support.loading import compile_room
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -73,12 +74,6 @@ class Shelf(CapsuleShelf):
         as_command: bool = False,
     ) -> Capsule:
         return super().get(path, principal, until, as_command=as_command)
-
-
-def compile_room(limit_bytes: int = 1 << 40) -> CompileRoom:
-    """Room for one at a time."""
-    arbiter = Arbiter(Budget(limit_bytes), rules("park"), lambda: None)
-    return arbiter.compile_room(1, 1 << 29)
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from atectl.engine.metered import Engine
 from atectl.load.inputs import items
 from atectl.load.loader import Loader
 from atectl.load.results import LoadedCapsule
-from atectl.load.room import Room
 from tests.conftest import CAPSULES
 from tests.support.bombs import merge_bomb
+from tests.support.loading import compile_room
 from tests.support.wasm_bytes import binary_of
 
 MIB = 1 << 20
@@ -48,7 +48,7 @@ def cache(private_homes: Path) -> Iterator[ArtifactCache]:
 
 @pytest.fixture
 def loader(compiler: Compiler, cache: ArtifactCache) -> Loader:
-    return Loader(compiler, cache, Room(2 << 30, 1 << 30))
+    return Loader(compiler, cache, compile_room(2 << 30))
 
 
 def rows(loader: Loader, path: Path) -> list[LoadedCapsule]:
@@ -236,9 +236,9 @@ def test_what_is_missing_of_imports_is_named(loader: Loader, tmp_path: Path) -> 
 def test_what_takes_too_much_to_compile_is_refused(
     compiler: Compiler, cache: ArtifactCache, tmp_path: Path
 ) -> None:
-    tight = Loader(compiler, cache, Room(32 * MIB, 32 * MIB))
+    tight = Loader(compiler, cache, compile_room(32 * MIB))
     row = load(tight, tmp_path / "bomb.wat", merge_bomb(300, 300))
-    assert (row.verdict, row.code) == ("memory", "E210")
+    assert (row.verdict, row.code) == ("memory", "E319")
 
 
 # What is known of it

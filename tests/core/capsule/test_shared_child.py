@@ -1,0 +1,197 @@
+"""Small capsules of one principal are compiled by one process, one after another."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from atectl.capsule import zygote
+from atectl.capsule.compiler import Compiler
+from atectl.capsule.errors import CompileMemory, CompileTime
+from atectl.capsule.limits import CompileLimits
+from atectl.capsule.task import SMALL_BYTES
+from atectl.capsule.verdict import Verdict
+from atectl.engine.metered import Engine
+from atectl.errors import MissingImport
+from tests.support.bombs import merge_bomb, slow_loops
+from tests.support.waiting import SOON_S, wait_until
+from tests.support.wasm_bytes import binary_of, custom
+
+MIB = 1 << 20
+LIMITS = CompileLimits(memory_bytes=64 * MIB)
+BOMB = binary_of(merge_bomb(400, 400))
+
+
+class Done(NamedTuple):
+    """What compiling came to, and the process that did it last."""
+
+    verdict: Verdict
+    pid: int | None
+    artifact: bytes
+
+
+@pytest.fixture
+def compiler(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
+    # However slow the machine is, the process waits for the next one.
+    monkeypatch.setattr(zygote, "IDLE_S", 600.0)
+    with Compiler(engine, LIMITS) as compiler:
+        compiler.prepare()
+        yield compiler
+
+
+def module(number: int) -> bytes:
+    return binary_of(f'(module (func (export "f") (result i32) (i32.const {number})))')
+
+
+def compile_(
+    compiler: Compiler, folder: Path, content: bytes, sharing: str = "alice", **more: float
+) -> Done:
+    path = folder / "some.wasm"
+    path.write_bytes(content)
+    limits = compiler.limits._replace(**more)  # type: ignore[arg-type]
+    with (
+        path.open("rb") as file,
+        compiler.begin("some.wasm", file.fileno(), limits=limits, sharing=sharing) as begun,
+    ):
+        verdict = begun.verdict()
+        artifact = os.pread(begun.memory, 1 << 20, 0)
+        return Done(verdict, begun.pid, artifact)
+
+
+def is_gone(pid: int | None) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def test_one_process_compiles_several_as_each_would_be_alone(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    alone = [compile_(compiler, tmp_path, module(n), sharing="") for n in range(3)]
+    together = [compile_(compiler, tmp_path, module(n)) for n in range(3)]
+    assert len({done.pid for done in alone}) == 3
+    assert len({done.pid for done in together}) == 1
+    assert [done.artifact for done in together] == [done.artifact for done in alone]
+    assert [done.verdict.made for done in together] == [done.verdict.made for done in alone]
+
+
+def test_principals_share_no_process(compiler: Compiler, tmp_path: Path) -> None:
+    first = compile_(compiler, tmp_path, module(1), sharing="alice")
+    second = compile_(compiler, tmp_path, module(2), sharing="bob")
+    assert first.pid != second.pid
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"(module)", module(1) + custom("large", bytes(SMALL_BYTES)), binary_of("(component)")],
+    ids=["text", "large", "component"],
+)
+def test_anything_else_than_a_small_module_has_a_process_of_its_own(
+    compiler: Compiler, tmp_path: Path, content: bytes
+) -> None:
+    first = compile_(compiler, tmp_path, module(1))
+    assert compile_(compiler, tmp_path, content).pid != first.pid
+
+
+def test_a_refusal_is_told_and_the_process_goes_on(compiler: Compiler, tmp_path: Path) -> None:
+    unmet = binary_of('(module (import "env" "log" (func)))')
+    found = [compile_(compiler, tmp_path, each) for each in (module(1), unmet, b"\0asm\1\0\0\0\1")]
+    last = compile_(compiler, tmp_path, module(2))
+    refusals = [done.verdict.refusal for done in found]
+    assert [each and each.code for each in refusals] == [None, MissingImport.code, "E204"]
+    assert {done.pid for done in found} == {last.pid}
+
+
+def test_one_that_goes_over_its_memory_takes_only_itself(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    alone = compile_(compiler, tmp_path, BOMB, sharing="")
+    first = compile_(compiler, tmp_path, module(1))
+    bomb = compile_(compiler, tmp_path, BOMB)
+    last = compile_(compiler, tmp_path, module(2))
+    assert bomb.verdict.refusal == alone.verdict.refusal
+    assert bomb.verdict.refusal is not None
+    assert bomb.verdict.refusal.code == CompileMemory.code
+    assert bomb.pid != first.pid  # it was tried once more, with no other before it
+    assert first.verdict.made is not None
+    assert last.verdict.made is not None
+    # Both attempts are told, and charged.
+    assert bomb.verdict.effort.cpu_s > alone.verdict.effort.cpu_s
+
+
+def test_one_that_goes_over_its_time_takes_only_itself(compiler: Compiler, tmp_path: Path) -> None:
+    slow = binary_of(slow_loops(3000, 50))
+    assert len(slow) < SMALL_BYTES
+    compile_(compiler, tmp_path, module(1))
+    late = compile_(compiler, tmp_path, slow, deadline_s=0.5)
+    assert late.verdict.refusal is not None
+    assert late.verdict.refusal.code == CompileTime.code
+    assert compile_(compiler, tmp_path, module(2)).verdict.made is not None
+
+
+def test_each_is_told_what_it_took_itself(compiler: Compiler, tmp_path: Path) -> None:
+    functions = "(func (param i32) (result i32) (i32.mul (local.get 0) (i32.const 7)))" * 300
+    large = compile_(compiler, tmp_path, binary_of(f"(module {functions})"))
+    small = compile_(compiler, tmp_path, module(1))
+    assert small.pid == large.pid
+    assert 0 < small.verdict.effort.cpu_s < large.verdict.effort.cpu_s
+    assert small.verdict.effort.peak_bytes > 0
+
+
+def test_one_whose_process_was_ended_meanwhile_is_compiled_by_another(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    first = compile_(compiler, tmp_path, module(1))
+    assert first.pid is not None
+    os.kill(first.pid, signal.SIGKILL)
+    assert compile_(compiler, tmp_path, module(2)).verdict.made is not None
+
+
+def test_a_process_that_has_nothing_to_do_ends(engine: Engine, tmp_path: Path) -> None:
+    with Compiler(engine, LIMITS) as compiler:
+        compiler.prepare()
+        done = compile_(compiler, tmp_path, module(1))
+        wait_until(lambda: is_gone(done.pid))
+
+
+def test_one_that_is_cut_short_is_not_tried_again(compiler: Compiler, tmp_path: Path) -> None:
+    slow = tmp_path / "slow.wasm"
+    slow.write_bytes(binary_of(slow_loops(3000, 50)))
+    first = compile_(compiler, tmp_path, module(1))
+    with (
+        slow.open("rb") as file,
+        compiler.begin("slow.wasm", file.fileno(), sharing="alice") as begun,
+    ):
+        wait_until(lambda: begun.wait(0.01) or begun.pid)
+        begun.cut()
+        assert begun.wait(SOON_S)
+        assert begun.pid == first.pid
+
+
+def test_such_a_process_can_open_nothing_and_has_the_files_of_one_capsule(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    slow = tmp_path / "slow.wasm"
+    slow.write_bytes(binary_of(slow_loops(3000, 50)))
+    compile_(compiler, tmp_path, module(1))
+    with (
+        slow.open("rb") as file,
+        compiler.begin("slow.wasm", file.fileno(), sharing="alice") as begun,
+    ):
+        wait_until(lambda: begun.wait(0.01) or "slow.wasm" in files_of(begun.pid))
+        limits = Path(f"/proc/{begun.pid}/limits").read_text()
+        names = files_of(begun.pid)
+    [files] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    assert files.split()[3:5] == ["8", "8"]
+    assert {"slow.wasm", "statm", "clear_refs"} <= set(names)
+    assert "some.wasm" not in names
+    assert len(names) == 8
+
+
+def files_of(pid: int | None) -> list[str]:
+    """The names of the files that a process has open."""
+    try:
+        return [each.readlink().name for each in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return []
