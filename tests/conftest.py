@@ -88,7 +88,10 @@ def _compile_cpython(cache: Path) -> Path:
     environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "ATECTL_LEDGER": "none"}
     cache.mkdir(exist_ok=True)
     subprocess.run(
-        [ATECTL, "run", str(CPYTHON), "-c", "pass"], env=environment, check=True, timeout=280
+        [ATECTL, "run", "--compile-deadline", "10m", str(CPYTHON), "-c", "pass"],
+        env=environment,
+        check=True,
+        timeout=600,
     )
     return cache
 
