@@ -151,6 +151,7 @@ def assert_no_loser_wrote(chaos: Chaos) -> None:
         assert len(chaos.resource.tokens(fence)) == 1
 
 
+@pytest.mark.slow
 def test_no_write_of_a_loser_is_accepted_whatever_is_paused_killed_or_restarted(
     durable_valkey: Server, resource: Resource
 ) -> None:
@@ -162,6 +163,7 @@ def test_no_write_of_a_loser_is_accepted_whatever_is_paused_killed_or_restarted(
     assert_no_loser_wrote(chaos)
 
 
+@pytest.mark.slow
 def test_no_write_of_a_loser_is_accepted_and_no_work_is_lost_while_a_cluster_fails_over(
     replicated: Cluster, resource: Resource
 ) -> None:

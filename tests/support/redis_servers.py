@@ -630,3 +630,17 @@ def sentinel() -> Iterator[SentinelGroup]:
     """A master, a replica and three Sentinels, of the test's own: seconds to start."""
     with SentinelGroup() as group:
         yield group
+
+
+@pytest.fixture(scope="session")
+def _shared_sentinel() -> Iterator[SentinelGroup]:
+    with SentinelGroup() as group:
+        yield group
+
+
+@pytest.fixture
+def calm_sentinel(_shared_sentinel: SentinelGroup) -> SentinelGroup:
+    """The same, emptied, shared by tests that do no harm to its processes."""
+    with contextlib.closing(_shared_sentinel.client()) as client:
+        client.flushall()
+    return _shared_sentinel

@@ -88,11 +88,11 @@ def test_what_a_failover_can_lose_is_warned_of(cluster: Cluster) -> None:
         assert lock_details(connection, "demo/web").warnings == ("failover",)
 
 
-def test_what_a_replica_says_may_be_old(sentinel: SentinelGroup) -> None:
-    with connect(redis_settings(sentinel.url)) as connection:
+def test_what_a_replica_says_may_be_old(calm_sentinel: SentinelGroup) -> None:
+    with connect(redis_settings(calm_sentinel.url)) as connection:
         connection.client.set("lock:actor:demo:web", token(1))
         connection.client.execute_command("WAIT", 1, 10_000)
-    with connect(redis_settings(sentinel.replica.url)) as connection:
+    with connect(redis_settings(calm_sentinel.replica.url)) as connection:
         assert lock_details(connection, "demo/web").warnings == ("replica",)
 
 

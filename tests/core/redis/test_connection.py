@@ -75,8 +75,8 @@ class TestOneServer:
             [server] = connection.primaries()
             assert str(server.address) == valkey.address
 
-    def test_is_seen_to_be_a_replica(self, sentinel: SentinelGroup) -> None:
-        with connected(sentinel.replica.url) as connection:
+    def test_is_seen_to_be_a_replica(self, calm_sentinel: SentinelGroup) -> None:
+        with connected(calm_sentinel.replica.url) as connection:
             assert connection.is_replica
             with pytest.raises(RedisReadOnly), connection.translated():
                 connection.client.set("key", "value")
@@ -170,26 +170,29 @@ class TestCluster:
 
 
 class TestSentinels:
-    def test_lead_to_their_only_master(self, sentinel: SentinelGroup) -> None:
-        with connected(sentinel.url) as connection:
+    def test_lead_to_their_only_master(self, calm_sentinel: SentinelGroup) -> None:
+        with connected(calm_sentinel.url) as connection:
             assert connection.kind == "sentinel"
             connection.client.set("key", "value")
-        with closing(sentinel.master.client()) as client:
+        with closing(calm_sentinel.master.client()) as client:
             assert client.get("key") == b"value"
 
-    def test_lead_to_the_master_of_that_name_or_to_none(self, sentinel: SentinelGroup) -> None:
-        with connected(f"{sentinel.url}?master=mymaster") as connection:
+    def test_lead_to_the_master_of_that_name_or_to_none(self, calm_sentinel: SentinelGroup) -> None:
+        with connected(f"{calm_sentinel.url}?master=mymaster") as connection:
             assert connection.client.ping()
         with pytest.raises(BadRedisUrl, match="did you mean mymaster"):
-            connected(f"{sentinel.url}?master=mymastr")
+            connected(f"{calm_sentinel.url}?master=mymastr")
 
     def test_must_be_told_which_of_several_masters(
-        self, sentinel: SentinelGroup, valkey: Server
+        self, calm_sentinel: SentinelGroup, valkey: Server
     ) -> None:
-        with closing(sentinel.sentinels[0].client()) as client:
+        with closing(calm_sentinel.sentinels[0].client()) as client:
             client.sentinel_monitor("other", valkey.host, valkey.port, 2)
-        with pytest.raises(BadRedisUrl, match="2 masters: mymaster, other"):
-            connected(sentinel.url)
+            try:
+                with pytest.raises(BadRedisUrl, match="2 masters: mymaster, other"):
+                    connected(calm_sentinel.url)
+            finally:
+                client.sentinel_remove("other")
 
     def test_lead_to_the_new_master_after_a_failover(self, sentinel: SentinelGroup) -> None:
         with connected(sentinel.url) as connection:
@@ -292,7 +295,7 @@ def tls_cluster() -> Iterator[Cluster]:
 
 
 class TestAnotherConnection:
-    @pytest.mark.parametrize("place", ["valkey", "cluster", "sentinel"])
+    @pytest.mark.parametrize("place", ["valkey", "cluster", "calm_sentinel"])
     def test_has_sockets_of_its_own(self, request: pytest.FixtureRequest, place: str) -> None:
         with connected(request.getfixturevalue(place).url) as connection:
             other = connection.fresh(timeout_s=1, retries=0)
