@@ -2,9 +2,7 @@
 
 import errno
 import os
-import stat
 import tempfile
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from atectl.budget.file import HostSettings
 from atectl.budget.jobs import Allowance
 from atectl.budget.plan import Plan, PrincipalPlan, to_tables
 from atectl.system.ceilings import DEFAULT_SHARE
+from atectl.system.files import keep_owner_and_mode
 from atectl.units import duration_text, format_size
 
 _USUAL = HostSettings()
@@ -155,9 +154,7 @@ def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
     except FileNotFoundError:
         os.fchmod(descriptor, 0o644)
         return
-    with suppress(PermissionError):
-        os.fchown(descriptor, replaced.st_uid, replaced.st_gid)
-    os.fchmod(descriptor, stat.S_IMODE(replaced.st_mode))
+    keep_owner_and_mode(descriptor, replaced)
 
 
 def _place(written: Path, path: Path, *, replace: bool) -> None:

@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from atectl.system.opening import LinkInTheWay, open_unbent
@@ -21,7 +22,7 @@ class OutputPlace:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._mode: int | None = None
+        self._replaced: os.stat_result | None = None
         self._folder = self._special = -1
         try:
             found = open_unbent(str(path), os.O_PATH)
@@ -31,7 +32,7 @@ class OutputPlace:
         status = os.fstat(found)
         if stat.S_ISREG(status.st_mode):
             os.close(found)
-            self._mode = stat.S_IMODE(status.st_mode)
+            self._replaced = status
             self._open_folder()
         else:
             self._special = found
@@ -43,6 +44,8 @@ class OutputPlace:
 
     def write(self, text: str) -> None:
         """Write the file completely or not at all; into a pipe or device as far as that goes.
+
+        It has the mode of the file that it replaces, and its owner as far as that is allowed.
 
         Raises:
             OSError: it could not be written; what was there is unchanged.
@@ -58,8 +61,8 @@ class OutputPlace:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(name, flags, 0o666, dir_fd=self._folder)
         try:
-            if self._mode is not None:
-                os.fchmod(descriptor, self._mode)
+            if self._replaced is not None:
+                keep_owner_and_mode(descriptor, self._replaced)
             _write_all(descriptor, text)
             os.fsync(descriptor)
             folder = self._folder
@@ -83,6 +86,14 @@ class OutputPlace:
         if not os.access(f"/proc/self/fd/{self._folder}", os.W_OK):
             self.close()
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), folder)
+
+
+def keep_owner_and_mode(descriptor: int, replaced: os.stat_result) -> None:
+    """Give a new file the mode of the one that it replaces, and its owner as far as allowed."""
+    with suppress(PermissionError):
+        os.fchown(descriptor, replaced.st_uid, replaced.st_gid)
+    # After the owner: a change of that may take bits from the mode.
+    os.fchmod(descriptor, stat.S_IMODE(replaced.st_mode))
 
 
 def why_unwritable(error: OSError) -> str:

@@ -16,6 +16,8 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
+
 from atectl.redis.slots import slot_of
 from tests.conftest import CAPSULES
 from tests.support.lock_examples import token
@@ -199,14 +201,14 @@ OUTAGES = {
     "a node of another shard dies, with a replica": other_node,
     "the only node of the URL dies, of another shard": seed_node,
     "the lock's own node dies, with a replica; the URL has a second host": own_node,
-    "the lock's shard dies, without a replica": own_shard,
-    "another shard dies, without a replica": other_shard,
+    "the lock's own node hangs (SIGSTOP), with a replica; a second host": slow_node,
+    "another shard dies, without a replica [1]": other_shard,
+    "the lock's shard dies, without a replica [1]": own_shard,
     "half of the cluster dies: no majority": half,
-    "the lock's node hangs (SIGSTOP), with a replica; a second host": slow_node,
     "the lock's slot is moved to another node": reshard,
     "the master dies, behind Sentinels": master,
     "a Sentinel of the URL dies": one_sentinel,
-    "master and a Sentinel of the URL die together": master_and_sentinel,
+    "the master and a Sentinel of the URL die together": master_and_sentinel,
     "all Sentinels die": all_sentinels,
     "a single server dies": gone,
     "the ACL is revoked while the lock is held": revoked,
@@ -231,17 +233,22 @@ def tried(scene: Scene, folder: Path) -> list[str]:
 
         ttl = f"{TTL_S:g}s"
         holder = start("locks", "hold", "--ttl", ttl, held, "sleep", "600")
-        other = start("locks", "hold", "--ttl", ttl, waiting, "sleep", "7")
+        enough = folder / "enough"
+        until_enough = f"until [ -e {enough} ]; do sleep 0.1; done"
+        other = start("locks", "hold", "--ttl", ttl, waiting, "sh", "-c", until_enough)
         capsule = str(CAPSULES / "sleep.wat")
         run = start("run", "--actor", guest, "--lock-ttl", ttl, "--deadline", "none", capsule)
         make_stuck(scene, stuck, environment)
         for actor in (held, waiting, guest):
             wait_until(lambda actor=actor: shown(environment, "show", actor).returncode == 0)
         waiter = start("locks", "hold", "--wait", "60s", waiting, "true")
-        time.sleep(2)  # the waiter asks by now
+        # It has to have asked before: it learns only then which other servers there are.
+        wait_until(lambda: psutil.Process(waiter.pid).net_connections())
+        time.sleep(2)
         scene.strike()
         struck = time.monotonic()
         time.sleep(4)  # whoever is to take over has done so
+        enough.touch()
         cells = [told(shown(environment, *words)) for words in (
             ("ls", "--redis-timeout", "2s"),
             ("show", held, "--redis-timeout", "2s"),
@@ -288,7 +295,7 @@ def end_of(process: "subprocess.Popen[str]") -> str:
         return "works"
     stderr = process.communicate()[1] if process.stderr else ""
     why = next((line for line in stderr.splitlines() if "error[" in line), "")
-    return f"{process.returncode}, {why[:100]}" if why else str(process.returncode)
+    return f"ended, {process.returncode}" + "".join(f", {code}" for code in codes_in(why)[:1])
 
 
 def codes_in(text: str) -> list[str]:

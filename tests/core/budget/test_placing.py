@@ -39,9 +39,14 @@ def test_what_is_replaced_leaves_its_mode_and_owner(tmp_path: Path) -> None:
     path = tmp_path / "b.toml"
     path.write_text("other")
     path.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(path, 65_534, 65_533)
+    before = path.stat()
     write_budget(path, "text", replace=True)
+    after = path.stat()
     assert path.read_text() == "text"
-    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert stat.S_IMODE(after.st_mode) == 0o640
+    assert (after.st_uid, after.st_gid) == (before.st_uid, before.st_gid)
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Files that are written completely or not at all, where a guest may meddle meanwhile."""
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,19 @@ def test_a_file_is_made_with_the_usual_mode_and_replaced_with_its_own(tmp_path: 
     assert (tmp_path / "new").read_text() == "other"
     assert (tmp_path / "new").stat().st_mode & 0o777 == 0o604
     assert [each.name for each in tmp_path.iterdir()] == ["new"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give a file away")
+def test_a_file_keeps_the_owner_of_the_one_that_it_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("before")
+    path.chmod(0o640)
+    os.chown(path, 65_534, 65_533)
+    replace_file(path, "after")
+    found = path.stat()
+    assert path.read_text() == "after"
+    assert (found.st_uid, found.st_gid) == (65_534, 65_533)
+    assert stat.S_IMODE(found.st_mode) == 0o640
 
 
 def test_a_link_is_neither_followed_nor_replaced(tmp_path: Path) -> None:
