@@ -408,6 +408,55 @@ class StreamUnusable(AtectlError):
     default_remedy = "name a file that can be opened, in a folder that exists"
 
 
+# E4: the ledger
+
+
+class LedgerError(AtectlError):
+    """The stored ledger cannot be used."""
+
+    default_remedy = "name another place with --ledger or ATECTL_LEDGER, or --ledger none"
+
+
+class LedgerUnavailable(LedgerError):
+    """The stored ledger cannot be opened, read or written."""
+
+    code = "E401"
+    example = "atectl ledger ls --ledger /no/such/folder/ledger.db"
+
+
+class LedgerCorrupt(LedgerError):
+    """The file is no ledger, or is damaged; it was left as it is."""
+
+    code = "E402"
+    example = "atectl ledger ls --ledger photo.png"
+    default_remedy = "move the file away to begin a new ledger, or name another with --ledger"
+
+
+class LedgerBusy(LedgerError):
+    """Another process kept the ledger locked for too long."""
+
+    code = "E403"
+    example = "a backup program holds the file while `atectl run` ends"
+    default_remedy = "try again when the other process has finished"
+
+
+class LedgerTooNew(LedgerError):
+    """The ledger was written by a newer atectl."""
+
+    code = "E404"
+    example = "an old atectl reads the ledger of its successor"
+    default_remedy = "upgrade atectl, or name another ledger with --ledger"
+
+
+class UnknownPrincipal(AtectlError):
+    """The ledger has no account of this principal."""
+
+    code = "E405"
+    exit_status = 1
+    example = "atectl ledger show nobody"
+    default_remedy = "`atectl ledger ls` lists the accounts"
+
+
 # E6: files of ours
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from atectl.ledger_store.errors import LedgerCorrupt
+from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
 
 _NAMED = 5

@@ -1,43 +1,6 @@
-"""Errors of the stored ledger."""
+"""Errors of the ledger's file that a sound machine does not show: E406, E407 and E408."""
 
-from atectl.errors import AtectlError
-
-
-class LedgerError(AtectlError):
-    """The stored ledger cannot be used."""
-
-    default_remedy = "name another place with --ledger or ATECTL_LEDGER, or --ledger none"
-
-
-class LedgerUnavailable(LedgerError):
-    """The stored ledger cannot be opened, read or written."""
-
-    code = "E401"
-    example = "atectl ledger ls --ledger /no/such/folder/ledger.db"
-
-
-class LedgerCorrupt(LedgerError):
-    """The file is no ledger, or is damaged; it was left as it is."""
-
-    code = "E402"
-    example = "atectl ledger ls --ledger photo.png"
-    default_remedy = "move the file away to begin a new ledger, or name another with --ledger"
-
-
-class LedgerBusy(LedgerError):
-    """Another process kept the ledger locked for too long."""
-
-    code = "E403"
-    example = "a backup program holds the file while `atectl run` ends"
-    default_remedy = "try again when the other process has finished"
-
-
-class LedgerTooNew(LedgerError):
-    """The ledger was written by a newer atectl."""
-
-    code = "E404"
-    example = "an old atectl reads the ledger of its successor"
-    default_remedy = "upgrade atectl, or name another ledger with --ledger"
+from atectl.errors import LedgerError
 
 
 class LedgerForbidden(LedgerError):
@@ -67,12 +30,3 @@ class LedgerLogUnreadable(LedgerError):
     default_remedy = (
         "copy the ledger and its -wal file into a folder that you can write, and read it there"
     )
-
-
-class UnknownPrincipal(AtectlError):
-    """The ledger has no account of this principal."""
-
-    code = "E405"
-    exit_status = 1
-    example = "atectl ledger show nobody"
-    default_remedy = "`atectl ledger ls` lists the accounts"

@@ -4,8 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from atectl.errors import AtectlError, InternalError
-from atectl.ledger_store.errors import LedgerBusy
+from atectl.errors import AtectlError, InternalError, LedgerBusy
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord, LedgerStore
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from atectl import config
-from atectl.ledger_store.errors import LedgerUnavailable
+from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.records import LedgerStore
 
 

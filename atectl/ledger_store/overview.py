@@ -4,8 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from atectl.errors import nearest
-from atectl.ledger_store.errors import UnknownPrincipal
+from atectl.errors import UnknownPrincipal, nearest
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
     LOST,

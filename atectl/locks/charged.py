@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import NamedTuple
 
 from atectl import config
-from atectl.ledger_store.errors import LedgerError
+from atectl.errors import LedgerError
 from atectl.ledger_store.opening import open_for_reading
 from atectl.locks.lock import Lock
 

@@ -155,7 +155,7 @@ def _baseline(budget: "BudgetFile", told: _Told, compiling: "CompileLimits") -> 
 
 def _running(ledger: str | None) -> "list[LeaseRecord] | None":
     """The unfinished leases; None if there is no ledger that can be read."""
-    from atectl.ledger_store.errors import LedgerError
+    from atectl.errors import LedgerError
     from atectl.ledger_store.opening import open_for_reading
 
     try:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from atectl.ledger_store.errors import LedgerError
+from atectl.errors import LedgerError
 from atectl.ledger_store.overview import Overview
 
 from ..output.stdout import PIPED_WIDTH

@@ -12,12 +12,8 @@ from typing import Any
 
 import pytest
 
-from atectl.ledger_store.errors import (
-    LedgerDiskFull,
-    LedgerError,
-    LedgerForbidden,
-    LedgerUnavailable,
-)
+from atectl.errors import LedgerError, LedgerUnavailable
+from atectl.ledger_store.errors import LedgerDiskFull, LedgerForbidden
 from atectl.ledger_store.sqlite.obstacles import of_system
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.conftest import CAPSULES
@@ -315,7 +311,7 @@ def test_a_process_without_a_free_descriptor_is_told_that(written: Path) -> None
         f"""
 import os, resource
 from pathlib import Path
-from atectl.ledger_store.errors import LedgerError
+from atectl.errors import LedgerError
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 path = Path({str(written)!r})
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from atectl.ledger_store.errors import LedgerBusy, LedgerCorrupt, LedgerError, LedgerUnavailable
+from atectl.errors import LedgerBusy, LedgerCorrupt, LedgerError, LedgerUnavailable
 from atectl.ledger_store.sqlite.schema import MIGRATIONS, migrate, schema_version
 
 _RETRY_S = 0.01

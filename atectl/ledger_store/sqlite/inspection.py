@@ -4,7 +4,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from atectl.ledger_store.errors import LedgerCorrupt
+from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.sqlite.connection import named_errors, open_readable, open_writable
 from atectl.ledger_store.sqlite.schema import schema_version
 from atectl.ledger_store.sqlite.store import BUSY_TIMEOUT_S

@@ -5,13 +5,8 @@ import os
 import sqlite3  # noqa: TID253
 from pathlib import Path
 
-from atectl.ledger_store.errors import (
-    LedgerDiskFull,
-    LedgerError,
-    LedgerForbidden,
-    LedgerLogUnreadable,
-    LedgerUnavailable,
-)
+from atectl.errors import LedgerError, LedgerUnavailable
+from atectl.ledger_store.errors import LedgerDiskFull, LedgerForbidden, LedgerLogUnreadable
 from atectl.units import show_size
 
 LOG, INDEX = "-wal", "-shm"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from atectl.ledger_store.errors import LedgerCorrupt, LedgerTooNew
+from atectl.errors import LedgerCorrupt, LedgerTooNew
 
 APPLICATION_ID = int.from_bytes(b"atec")
 """What the header of a ledger says, so that no other program's database is taken for one."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from atectl import accounting
 from atectl.accounting import MAX_PRINCIPALS, Account, Counted, Observation, Usage
-from atectl.ledger_store.errors import LedgerCorrupt
+from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
     HISTORY_SHOWN,

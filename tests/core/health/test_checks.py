@@ -17,11 +17,17 @@ from hypothesis import strategies as st
 from atectl import __version__, config
 from atectl.capsule.cache import ArtifactCache
 from atectl.engine.metered import Engine
-from atectl.errors import BadConfiguration, CacheUnusable, EngineUntrusted
+from atectl.errors import (
+    BadConfiguration,
+    CacheUnusable,
+    EngineUntrusted,
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerTooNew,
+)
 from atectl.finding import Finding, Verdict
 from atectl.health import checks as health
 from atectl.health.checks import Check
-from atectl.ledger_store.errors import LedgerBusy, LedgerCorrupt, LedgerTooNew
 from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
 from tests.conftest import ROOT

@@ -7,11 +7,10 @@ import pytest
 
 from atectl.accounting import Principal, Quota
 from atectl.engine.wasi import WasiSettings
-from atectl.errors import BadConfiguration, CacheUnusable
+from atectl.errors import BadConfiguration, CacheUnusable, LedgerUnavailable
 from atectl.lease.lease import Lease
 from atectl.lease.runtime import Runtime
 from atectl.lease.terms import Terms
-from atectl.ledger_store.errors import LedgerUnavailable
 from atectl.ledger_store.opening import open_for_reading
 from tests.conftest import CAPSULES
 from tests.support.runtimes import bare

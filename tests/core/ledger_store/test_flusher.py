@@ -7,8 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from atectl.errors import BadConfiguration, InternalError
-from atectl.ledger_store.errors import LedgerBusy, LedgerCorrupt, LedgerError, LedgerUnavailable
+from atectl.errors import (
+    BadConfiguration,
+    InternalError,
+    LedgerBusy,
+    LedgerCorrupt,
+    LedgerError,
+    LedgerUnavailable,
+)
 from atectl.ledger_store.flusher import LeaseFlusher
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atectl import config
-from atectl.ledger_store.errors import LedgerUnavailable
+from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from tests.support.ledger_records import finished
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atectl.ledger_store.errors import UnknownPrincipal
+from atectl.errors import UnknownPrincipal
 from atectl.ledger_store.overview import (
     ResetEffect,
     account_details,

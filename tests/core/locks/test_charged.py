@@ -4,7 +4,7 @@ from contextlib import closing
 
 import pytest
 
-from atectl.ledger_store.errors import LedgerUnavailable
+from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.opening import open_for_writing
 from atectl.locks.charged import ChargedLock, charged
 from atectl.locks.listing import list_locks

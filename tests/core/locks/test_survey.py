@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from atectl.ledger_store.errors import LedgerUnavailable
+from atectl.errors import LedgerUnavailable
 from atectl.locks.listing import Probe, Selection
 from atectl.locks.sorting import ORDER_OF, SortBy
 from atectl.locks.survey import Listing, Rows, survey
