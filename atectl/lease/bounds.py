@@ -1,5 +1,6 @@
 """What is bounded when somebody else's capsule is loaded and run, by what, and what is not."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from atectl.accounting import (
@@ -40,61 +41,49 @@ class BoundList(NamedTuple):
 
 def all_bounds() -> BoundList:
     """Every bound, with its default."""
+    return BoundList((*_of_loading(), *_of_the_guest(), *_of_the_host()))
+
+
+def _of_loading() -> Iterator[Bound]:
     size, compiled = DEFAULT_MAX_CAPSULE_BYTES, DEFAULT_COMPILE_MEMORY_BYTES
-    compile_time = duration_text(DEFAULT_COMPILE_DEADLINE_S)
-    return BoundList(
-        (
-            Bound("the file of a capsule", format_size(size), "--max-capsule"),
-            Bound(
-                "what it decodes to",
-                f"the same, {MAX_RATIO} times its file, {MAX_DEPTH} encodings",
-                "--max-capsule",
-            ),
-            Bound(
-                "memory to compile it",
-                f"{format_size(compiled)}, or what the host's limit leaves",
-                "--compile-mem",
-            ),
-            Bound("time to compile it", compile_time, "--compile-deadline"),
-            Bound("instances within a component", f"{MAX_INSTANCES:,}", None),
-            Bound(
-                "guest memory",
-                f"{format_size(DEFAULT_MEMORY_BYTES)}: all memories and the GC heap together",
-                "--max-mem",
-            ),
-            Bound(
-                "tables",
-                f"an element for each {TABLE_BYTES_PER_ELEMENT} bytes of that quota",
-                "--max-mem",
-            ),
-            Bound(
-                "the state of its instances, such as globals, functions and element segments",
-                f"counts to that quota, but for the first {format_size(UNCHARGED_STATE_BYTES)}",
-                "--max-mem",
-            ),
-            Bound("the call stack", format_size(DEFAULT_STACK_BYTES), "--max-stack"),
-            Bound(
-                "time of a run, compiling included", duration_text(DEFAULT_DEADLINE_S), "--deadline"
-            ),
-            Bound("instructions", "none unless fuel is given", "--fuel"),
-            # What the engine sets; measured by the process's own size.
-            Bound(
-                "what the host holds for one call",
-                "64MiB of random bytes, 128MiB copied from the guest",
-                None,
-            ),
-            Bound("handles of a component", "100,000: about 24MiB in the host", None),
-            Bound("file descriptors", "those of the process, less some kept for the host", None),
-            Bound("network", "none is given", None),
-            Bound(
-                "what a guest prints",
-                f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run",
-                "--max-output",
-            ),
-            _unbounded("listings of folders that a component keeps open"),
-            _unbounded("what a guest writes to folders that it is given"),
-        )
+    yield Bound("the file of a capsule", format_size(size), "--max-capsule")
+    decoded = f"the same, {MAX_RATIO} times its file, {MAX_DEPTH} encodings"
+    yield Bound("what it decodes to", decoded, "--max-capsule")
+    memory = f"{format_size(compiled)}, or what the host's limit leaves"
+    yield Bound("memory to compile it", memory, "--compile-mem")
+    time = duration_text(DEFAULT_COMPILE_DEADLINE_S)
+    yield Bound("time to compile it", time, "--compile-deadline")
+    yield Bound("instances within a component", f"{MAX_INSTANCES:,}", None)
+
+
+def _of_the_guest() -> Iterator[Bound]:
+    memory = f"{format_size(DEFAULT_MEMORY_BYTES)}: all memories and the GC heap together"
+    yield Bound("guest memory", memory, "--max-mem")
+    elements = f"an element for each {TABLE_BYTES_PER_ELEMENT} bytes of that quota"
+    yield Bound("tables", elements, "--max-mem")
+    yield Bound(
+        "the state of its instances, such as globals, functions and element segments",
+        f"counts to that quota, but for the first {format_size(UNCHARGED_STATE_BYTES)}",
+        "--max-mem",
     )
+    yield Bound("the call stack", format_size(DEFAULT_STACK_BYTES), "--max-stack")
+    time = duration_text(DEFAULT_DEADLINE_S)
+    yield Bound("time of a run, compiling included", time, "--deadline")
+    yield Bound("instructions", "none unless fuel is given", "--fuel")
+
+
+def _of_the_host() -> Iterator[Bound]:
+    # The first two are the engine's; their sizes were measured.
+    calls = "64MiB of random bytes, 128MiB copied from the guest"
+    yield Bound("what the host holds for one call", calls, None)
+    yield Bound("handles of a component", "100,000: about 24MiB in the host", None)
+    descriptors = "those of the process, less some kept for the host"
+    yield Bound("file descriptors", descriptors, None)
+    yield Bound("network", "none is given", None)
+    printed = f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run"
+    yield Bound("what a guest prints", printed, "--max-output")
+    yield _unbounded("listings of folders that a component keeps open")
+    yield _unbounded("what a guest writes to folders that it is given")
 
 
 def _unbounded(what: str) -> Bound:

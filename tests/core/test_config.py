@@ -150,7 +150,7 @@ class TestFile:
         ("content", "reason"),
         [
             (b"[ledger", "Expected"),
-            (b"a = " + b"[" * 100_000, "it is nested too deeply"),
+            pytest.param(b"a = " + b"[" * 100_000, "it is nested too deeply", id="nested"),
             (b"[ledger]\npath = '\xff'", "it is not UTF-8"),
             (b"[ledger]\npth = 'x'", r"ledger: unknown key 'pth'; did you mean path\?"),
             (b"[xyzzy]\nqqq = 'x'", "unknown key 'xyzzy'$"),

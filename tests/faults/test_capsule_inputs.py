@@ -123,13 +123,13 @@ def test_valid_mutations_of_valid_modules_are_capsules(engine: Engine, tmp_path:
     others = ("component", "gc", "memory64", "missing-import")
     modules = [path for path in VALID if not path.stem.startswith(others)]
     found = []
-    for seed in range(50):
+    for seed in range(30):
         path = tmp_path / "original.wasm"
         path.write_bytes(binary_of(modules[seed % len(modules)]))
         mutation = wasm_tools("mutate", "--preserve-semantics", "--seed", str(seed), str(path))
         if mutation is not None:
             found.append(outcome(engine, tmp_path, mutation))
-    assert len(found) >= 25
+    assert len(found) >= 15
     assert set(found) == {None}
 
 
@@ -137,11 +137,11 @@ def test_random_valid_modules_are_capsules_or_of_a_proposal_that_is_off(
     engine: Engine, tmp_path: Path
 ) -> None:
     found = []
-    for seed in range(40):
+    for seed in range(24):
         module = wasm_tools("smith", "--max-imports=0", stdin=random.Random(seed).randbytes(2000))
         if module is not None:
             found.append(outcome(engine, tmp_path, module))
-    assert len(found) >= 20
+    assert len(found) >= 12
     assert set(found) <= {None, InvalidCapsule}
     assert None in found
 

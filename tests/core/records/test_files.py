@@ -26,6 +26,7 @@ def a_key_of(parts: int) -> str:
         f'[["q" . {a_key_of(20_001)}]]',
         " . ".join(["'a'"] * 20_001) + " = 1",
     ],
+    ids=["key", "inline", "table", "array of tables", "quoted"],
 )
 def test_a_key_of_thousands_of_parts_is_refused_before_it_is_parsed(
     tmp_path: Path, text: str
