@@ -119,7 +119,7 @@ _OWN_FILES = "give every job files of its own"
 
 
 def _cut(descriptor: int, most_bytes: int) -> int:
-    """Cut a file where it is longer; what is left of it."""
+    """Cut a file to at most so many bytes. Returns its size then."""
     size = os.fstat(descriptor).st_size
     if size > most_bytes:
         with suppress(OSError):

@@ -1,9 +1,9 @@
 """Records as JSON: the one way in which results leave atectl for programs.
 
-What stands for what is read off the annotations of a record, once for each type: members of an
-enumeration by their values, paths as text, times in RFC 3339 UTC, tuples as lists, and records as
-objects, in the order of their fields. Sizes are whole numbers of bytes. What is unknown or
-unlimited is None in a record, and null in JSON.
+The annotations of a record say how each field is written; they are looked at once for each type.
+Members of an enumeration are written as their values, paths as text, times in RFC 3339 UTC, tuples
+as lists, and records as objects, in the order of their fields. Sizes are whole numbers of bytes.
+What is unknown or unlimited is None in a record, and null in JSON.
 """
 
 from collections.abc import Callable, Mapping

@@ -17,14 +17,14 @@ _PLAIN = {str: (str,), int: (int,), bool: (bool,), float: (int, float)}
 
 
 class NotOfThisKind(Exception):
-    """JSON that is not that of such a record."""
+    """The JSON does not describe a record of this type."""
 
 
 def from_json(kind: type[Any], value: Any) -> Any:
-    """The record of this kind that `value` is the JSON of; fields that it has not are ignored.
+    """Read a record of type `kind` from its JSON. Keys that it has no field for are ignored.
 
     Raises:
-        NotOfThisKind: it is not that of one.
+        NotOfThisKind: the JSON does not describe one.
         TypeError: records of this kind cannot be read back.
     """
     return _decoder(kind)(value)  # type: ignore[arg-type]

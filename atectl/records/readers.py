@@ -247,17 +247,17 @@ def listed(reader: Reader, noun: str) -> Reader:
 
 
 def read_as(record: Callable[..., Any], table: Table) -> Reader:
-    """A table or an object, as the record that its values are fields of."""
+    """Reads a table or an object into a record, which has its values as fields."""
     return Reader(lambda value: record(**table.values(value)), table)
 
 
 def values_of(table: Table) -> Reader:
-    """A table or an object, as what it holds by the names of the fields."""
+    """Reads a table or an object into a dictionary, by the names of the fields."""
     return Reader(table.values, table)
 
 
 def by_name(name: Reader, reader: Reader) -> Reader:
-    """Names with what `reader` reads of each; `name` reads the names."""
+    """Reads a table of any keys: `name` reads each key, and `reader` each value."""
     read_name, read_value = name.read, reader.read
 
     def read(value: Any) -> dict[str, Any]:

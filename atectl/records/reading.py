@@ -49,7 +49,7 @@ class Fault(Exception):
         return f"{self.place}: {self.what}" if any(self.place) else self.what
 
     def within(self, part: str) -> Self:
-        """Add a part of the way to it: the key, the number of an item as ` 2`, a name as `.x`."""
+        """Put a part before its key: a key, the number of an item as ` 2`, or a name as `.x`."""
         joint = "" if self.place.key[:1] in ("", " ", ".") else ": "
         self.place = self.place._replace(key=f"{part}{joint}{self.place.key}")
         return self
@@ -162,7 +162,7 @@ def part_of(values: Mapping[str, Any], record: type[Record]) -> dict[str, Any]:
 
 
 def checked(key: str, read: Callable[[], Value]) -> Value:
-    """What `read` returns; an error of it becomes a fault of this key.
+    """Call `read` for the value of a key. Its errors become faults that name the key.
 
     Raises:
         Fault: `read` raised one, or an error of ours.
@@ -174,7 +174,7 @@ def checked(key: str, read: Callable[[], Value]) -> Value:
 
 
 def fault_of(error: AtectlError | Fault) -> Fault:
-    """An error of ours as what is wrong with a value."""
+    """The fault that stands for an error of atectl: with the same message and remedy."""
     return error if isinstance(error, Fault) else Fault(str(error), remedy=error.remedy)
 
 

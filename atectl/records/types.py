@@ -1,4 +1,4 @@
-"""Records, and what the annotation of a field says beside its type, for JSON and its schema.
+"""Records, and the marks in the annotations of their fields, from which JSON and schemas are made.
 
 A mark stands in `Annotated[...]`. Beside those here, `atectl.units.Moment` is a time, and a tuple
 of words among the marks has all that a text may be.

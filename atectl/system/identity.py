@@ -28,7 +28,7 @@ def identities(
 
     Args:
         places: what each is, and where.
-        regular: whether only regular files count, which two writers spoil for one another.
+        regular: whether to leave out all but regular files. Only these do two writers damage.
     """
     found: dict[Identity, str] = {}
     for what, place in places:

@@ -43,7 +43,7 @@ class Recording:
             self.guard(writer.close)
 
     def guard(self, act: Callable[[], None]) -> None:
-        """Do it; the jobs have run and their results stand, so that a failure is a warning."""
+        """Call `act`. A failure is only a warning: the jobs have run, and their results stand."""
         try:
             act()
         except AtectlError as error:

@@ -200,7 +200,7 @@ def _print_results(finished: FinishedRun) -> None:
 
 
 def _conclude(finished: FinishedRun) -> None:
-    """Say what is to be said of the run."""
+    """Print the summary, if it has anything to say or a terminal shows it."""
     reading = finished.lease.read()
     if (
         finished.outcome.error
