@@ -37,6 +37,7 @@ _atectl_grammar() {
             '--invoke=nothing'
             '--on-refused-growth=choices fail trap'
             '--max-output=nothing'
+            '--max-fds=nothing'
             '--label=candidates label'
             '--ledger=files'
             '--actor=nothing'

@@ -51,6 +51,7 @@ set -g __atectl_valued \
     'run --invoke' \
     'run --on-refused-growth' \
     'run --max-output' \
+    'run --max-fds' \
     'run --label' \
     'run --ledger' \
     'run --actor' \
@@ -422,6 +423,7 @@ complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for th
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
 complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Let a memory\'s growth fail, or end the guest'
 complete -c atectl -n '__atectl_at "run"' -l max-output -r -f -d 'Most that the guest may write to stdout and stderr'
+complete -c atectl -n '__atectl_at "run"' -l max-fds -r -f -d 'Most descriptors that the guest may have open'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'

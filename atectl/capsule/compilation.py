@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.verdict import Effort, Verdict, effort_of, verdict_of
 from atectl.errors import DeadlinePassed
-from atectl.system.memory import held_by
+from atectl.system.held import held_by
 
 _LAST_S = 5.0
 """How long to wait until a killed process is gone and its memory is free."""

@@ -40,15 +40,17 @@ class GuestControl:
         ending: why the guest must end at its next epoch check; None to let it run.
         exit_code: what the guest passed to `proc_exit`, from 0 to 2³² - 1; None if it did not
             call it.
+        is_instantiated: whether the guest's capsule is instantiated, and only runs from then on.
         checkpoint: called at an epoch check if the guest need not end; it may hold the thread.
     """
 
-    __slots__ = ("checkpoint", "ending", "exit_code")
+    __slots__ = ("checkpoint", "ending", "exit_code", "is_instantiated")
 
     def __init__(self) -> None:
         self.checkpoint: Callable[[], None] | None = None
         self.ending: str | None = None
         self.exit_code: int | None = None
+        self.is_instantiated = False
 
 
 class Engine:

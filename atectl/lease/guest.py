@@ -77,6 +77,8 @@ class Guest:
         kept: the store that an earlier lease left; None to make a new one.
         on_refusal: called on the guest's thread when a growth is refused, to make the guest end.
             What the guest does from then on has no effect outside. None to let it go on.
+        confine: called on the guest's thread once its folders and streams are open, and before
+            anything of the capsule runs.
 
     Attributes:
         fuel: what it burned; known once it has run.
@@ -93,6 +95,7 @@ class Guest:
         control: GuestControl,
         kept: "KeptStore | None" = None,
         on_refusal: Callable[[], None] | None = None,
+        confine: Callable[[], None] | None = None,
     ) -> None:
         self.fuel = 0
         self.reading: Reading | None = None
@@ -104,6 +107,7 @@ class Guest:
         self._control = control
         self._kept = kept
         self._on_refusal = on_refusal
+        self._confine = confine
 
     def run(self, *, may_leave_store: bool) -> Outcome | None:
         """Run the guest. Returns how it ended; None if it ended because it was told to.
@@ -122,6 +126,8 @@ class Guest:
                 self._engine.steer(store, self._control)
             store.set_wasi(wasi_config(self._terms.wasi))
             self._memory.on_refusal = self._ending_at_refusal(store)
+            if self._confine is not None:
+                self._confine()
             with self._engine.memories.charging(self._memory):
                 try:
                     return self._call(store, may_leave_store=may_leave_store)
@@ -142,6 +148,7 @@ class Guest:
             instance = instantiate(engine, capsule, store, self._memory, self._control)
         else:
             instance = kept.instance
+        self._control.is_instantiated = True
         words = list(self._terms.wasi.arguments[1:])
         started = Started(engine, capsule, store, instance, is_fresh=kept is None)
         outcome = entry.call(started, self._entry, self._terms.invoke, words)

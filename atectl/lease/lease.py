@@ -2,7 +2,7 @@
 
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from atectl.accounting import Meter, Observation, Reading
 from atectl.capsule.loading import Capsule
@@ -28,6 +28,22 @@ GRACE_S = 0.25
 """How long a guest that was told to end may take. After that it must be asleep in a host call."""
 
 _POLL_S = 0.05
+
+
+class Walls(Protocol):
+    """What keeps a lease that has its process to itself from taking more of it than it may."""
+
+    def around_guest(self) -> None:
+        """Called on the guest's thread before anything of the capsule runs."""
+        ...
+
+    def passed(self) -> AtectlError | None:
+        """Why the guest has to end, because of what the process holds for it; or None."""
+        ...
+
+    def ran_out(self) -> AtectlError:
+        """The error of a guest for which no memory could be allocated."""
+        ...
 
 
 class Lease:
@@ -61,6 +77,7 @@ class Lease:
         self._tenancy = tenancy
         self._meter = Meter(terms.principal, terms.quota, ledger)
         self._memory = LeaseMemory(self._meter)
+        self._walls: Walls | None = None
         self._was_cut_off = False
         self._control = GuestControl()
         self._cause: Cause | None = None
@@ -79,13 +96,15 @@ class Lease:
 
     # For whoever runs it
 
-    def start(self, waited_s: float = 0.0) -> None:
+    def start(self, waited_s: float = 0.0, walls: Walls | None = None) -> None:
         """Begin to run on a new thread. A lease runs once.
 
         Args:
             waited_s: how long it waited for its lock. This does not count for its deadline and
                 its wall-clock time.
+            walls: what is around it; None if it shares the process.
         """
+        self._walls = walls
         self._started_s += waited_s
         self.started_at = time.time()
         self._ledger.open(self)
@@ -117,9 +136,12 @@ class Lease:
             self._place.wake()
 
     def join(self) -> Outcome:
-        """Wait for the outcome, and enforce the deadline."""
+        """Wait for the outcome, and enforce the deadline and the walls."""
         while not self._done.wait(_POLL_S):
             self.attend()
+            passed = None if self._walls is None or self._cause else self._walls.passed()
+            if passed is not None:
+                self.end(outcomes.QUOTA, passed)
         return self.outcome
 
     def attend(self) -> bool:
@@ -159,6 +181,11 @@ class Lease:
         """How the lease ended; only once it has."""
         assert self._outcome is not None  # noqa: S101 - `join` was called, or `_done` is set
         return self._outcome
+
+    @property
+    def is_instantiated(self) -> bool:
+        """Whether its capsule is instantiated, and only runs from then on."""
+        return self._control.is_instantiated
 
     @property
     def is_ending(self) -> bool:
@@ -254,6 +281,8 @@ class Lease:
             outcome = self._run_guest()
         except AtectlError as error:
             outcome = outcomes.refused(error)
+        except MemoryError as error:
+            outcome = self._out_of_memory(error)
         except BaseException as error:
             outcome = outcomes.refused(EngineFailure(f"{type(error).__name__}: {error}"))
         self._cpu.stop()
@@ -262,6 +291,11 @@ class Lease:
                 self._leave_place(self._tenancy)
         finally:
             self._finish(outcome)
+
+    def _out_of_memory(self, error: MemoryError) -> Outcome:
+        if self._walls is None:
+            return outcomes.refused(EngineFailure(f"{type(error).__name__}: {error}"))
+        return self._told_to_end(Cause(outcomes.QUOTA, self._walls.ran_out(), 0.0))
 
     def _take_place(self, tenancy: "Tenancy") -> None:
         """Register with the arbiter, and take the store that an earlier lease left, if any."""
@@ -282,7 +316,14 @@ class Lease:
         kept, self._kept = self._kept, None  # set again if another lease may use the store
         on_refusal = self._cut_off if self.terms.traps_on_refusal else None
         guest = Guest(
-            self._engine, self.capsule, self.terms, self._memory, self._control, kept, on_refusal
+            self._engine,
+            self.capsule,
+            self.terms,
+            self._memory,
+            self._control,
+            kept,
+            on_refusal,
+            None if self._walls is None else self._walls.around_guest,
         )
         try:
             outcome = guest.run(may_leave_store=self._pool_key is not None)

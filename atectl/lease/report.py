@@ -10,6 +10,7 @@ from atectl.lease.outcome import DEADLINE, FAILED, REASONS, REFUSED, Outcome
 from atectl.records.errors import ErrorFacts, facts_of
 from atectl.records.types import Mark
 from atectl.units import Moment
+from atectl.walls.wall import Wall
 
 if TYPE_CHECKING:
     from atectl.accounting import Reading
@@ -118,6 +119,8 @@ class RunReport(NamedTuple):
     """What the invoked export returned, as text."""
     lock: LockFacts | None
     """The lock that was held for it; null if it ran without `--actor`."""
+    walls: tuple[Wall, ...]
+    """The walls around it: those that held, and those that could not be put up."""
     warnings: tuple[ErrorFacts, ...]
     """What went wrong without keeping it from running."""
     error: ErrorFacts | None
@@ -184,6 +187,7 @@ def run_report(
     capsule: str,
     warnings: Iterable[AtectlError] = (),
     lock: LockFacts | None = None,
+    walls: tuple[Wall, ...] = (),
 ) -> RunReport:
     """The report of a lease that has ended.
 
@@ -192,6 +196,7 @@ def run_report(
         capsule: the file, as it was given.
         warnings: what else went wrong.
         lock: the actor lock that was held for it.
+        walls: what was around it.
     """
     terms = lease.terms
     fuel = None if terms.quota.fuel is None else lease.fuel
@@ -214,6 +219,7 @@ def run_report(
         trap=outcome.trap,
         results=outcome.results,
         lock=lock,
+        walls=walls,
         warnings=tuple(map(facts_of, warnings)),
         error=None if outcome.error is None else facts_of(outcome.error),
     )

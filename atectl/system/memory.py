@@ -10,11 +10,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.system.held import statm
+
 _UNLIMITED_BYTES = 1 << 62
 """No limit: cgroup v1 shows it as the largest page-aligned number, v2 as the word `max`."""
-
-
-_STATM_BYTES = 256
 
 
 class HostMemory(NamedTuple):
@@ -40,38 +39,10 @@ class HostMemory(NamedTuple):
 def resident_bytes(pid: int | None = None, *, root: str = "/") -> int | None:
     """Resident bytes of a process (None: this one); None if it is gone or may not be read."""
     try:
-        statm = _statm(pid or "self", root)
+        pages = statm(pid, root)
     except OSError:
         return None if Path(root, "proc/self").exists() else _resident_by_psutil(pid)
-    return int(statm.split()[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
-class Held(NamedTuple):
-    """What a process holds, in bytes: pages of its own that are resident, and what of its address
-    space its limit on data counts."""
-
-    own_bytes: int
-    data_bytes: int
-
-
-def held_by(pid: int, *, root: str = "/") -> Held | None:
-    """What a process holds now; None if it is gone, or the system does not tell."""
-    try:
-        fields = _statm(pid, root).split()
-    except OSError:
-        return None
-    page_bytes = os.sysconf("SC_PAGE_SIZE")
-    resident, of_files, data = (int(fields[place]) for place in (1, 2, 5))
-    return Held((resident - of_files) * page_bytes, data * page_bytes)
-
-
-def _statm(pid: int | str, root: str) -> bytes:
-    # It is read a hundred times a second for each process that compiles; pathlib takes longer.
-    descriptor = os.open(f"{root}/proc/{pid}/statm", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return os.read(descriptor, _STATM_BYTES)
-    finally:
-        os.close(descriptor)
+    return pages[1] * os.sysconf("SC_PAGE_SIZE")
 
 
 def private_bytes(pid: int, *, root: str = "/") -> int | None:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
 MAX_FUEL = MAX_TOTAL
+MAX_FDS = 1_000_000
 
 
 _REDIS = options_of(RedisOptions).values()
@@ -97,6 +98,14 @@ TABLE = OptionTable(
         ),
         Option(
             "--max-output", "SIZE", "Most that the guest may write to stdout and stderr.", "none"
+        ),
+        Option(
+            "--max-fds",
+            "N",
+            "Most descriptors that the guest may have open.",
+            "256",
+            lowest=1,
+            highest=MAX_FDS,
         ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
         LEDGER,
@@ -158,6 +167,7 @@ class RunRequest(NamedTuple):
     max_stack_bytes: int
     invoke: str | None
     traps_on_refusal: bool
+    max_fds: int
     label: str
     ledger: str | None
     live: bool | None
@@ -253,6 +263,7 @@ def _request(
         max_stack_bytes=given.read("--max-stack", _stack_size),
         invoke=given.last("--invoke"),
         traps_on_refusal=given.read("--on-refused-growth", _traps_on_refusal),
+        max_fds=given.read("--max-fds", int),
         label=given.read("--label", _label) or "",
         ledger=given.last("--ledger"),
         live=False if "--no-live" in given else True if "--live" in given else None,

@@ -10,13 +10,15 @@ if TYPE_CHECKING:
     from atectl.lease.lease import Lease
     from atectl.lease.locked import LeaseLock
     from atectl.lease.outcome import Outcome
+    from atectl.walls.wall import Wall
 
 
 class FinishedRun(NamedTuple):
-    """A lease that has ended, with its outcome and warnings."""
+    """A lease that has ended, with its outcome and warnings, and the walls around it."""
 
     request: RunRequest
     lease: "Lease"
     outcome: "Outcome"
     warnings: list[AtectlError]
     lock: "LeaseLock | None" = None
+    walls: "tuple[Wall, ...]" = ()

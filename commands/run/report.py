@@ -90,7 +90,12 @@ class Reporting:
         lock = None if finished.lock is None else finished.lock.facts()
         self._write(
             run_report(
-                finished.lease, finished.outcome, self._request.capsule, finished.warnings, lock
+                finished.lease,
+                finished.outcome,
+                self._request.capsule,
+                finished.warnings,
+                lock,
+                finished.walls,
             )
         )
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from atectl.lease.lease import Lease
     from atectl.lease.locked import LeaseLock
     from atectl.lease.runtime import Runtime
+    from atectl.lease.walled import RunWalls
     from atectl.ledger_store.process_ledger import ProcessLedger
 
     from ..terminal.guest import GuestTerminal
@@ -107,8 +108,9 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         waited_s = time.monotonic() - waits_s
         for screen in screens:
             screen.start()
+        walls = _walls(request, lease)
         try:
-            lease.start(waited_s)
+            lease.start(waited_s, walls)
             runtime.store_ledger()
             lease.join()
         finally:
@@ -117,7 +119,16 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         # The lock first: if it was lost, that is the outcome that the ledger has to store.
         failures = [None if lock is None else lock.settle(), runtime.close()]
     warnings = [*runtime.warnings, *(each for each in failures if each is not None)]
-    return FinishedRun(request, lease, lease.outcome, warnings, lock)
+    return FinishedRun(request, lease, lease.outcome, warnings, lock, walls.walls)
+
+
+def _walls(request: RunRequest, lease: "Lease") -> "RunWalls":
+    """The walls around the guest; those of this process stand then."""
+    from atectl.lease.walled import RunWalls
+
+    walls = RunWalls(lease, request.max_fds, has_network=request.lock is not None)
+    walls.around_process()
+    return walls
 
 
 def _runtime(request: RunRequest) -> "Runtime":

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from atectl.system.held import Held, held_by
 from atectl.system.memory import (
-    Held,
     HostMemory,
-    held_by,
     host_memory,
     private_bytes,
     resident_bytes,

@@ -1,0 +1,1 @@
+"""The walls that a process which runs guests can put around itself."""

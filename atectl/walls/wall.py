@@ -1,0 +1,34 @@
+"""One wall around a process or a thread: whether it holds, and what it does or why it does not."""
+
+import ctypes
+import os
+from typing import Any, NamedTuple
+
+libc: Any = ctypes.CDLL(None, use_errno=True)
+"""The C library, whose calls keep `errno` for `reason`."""
+
+
+class Wall(NamedTuple):
+    """A wall, as it was put up or could not be."""
+
+    wall: str
+    """Its name, such as `memory` or `folders`."""
+    held: bool
+    """Whether it holds."""
+    detail: str
+    """What it bounds; where it does not hold, why not."""
+
+
+def holding(wall: str, detail: str) -> Wall:
+    """A wall that holds."""
+    return Wall(wall, True, detail)
+
+
+def not_here(wall: str, why: str) -> Wall:
+    """A wall that does not hold here."""
+    return Wall(wall, False, why)
+
+
+def reason() -> str:
+    """Why the last call of `libc` failed."""
+    return os.strerror(ctypes.get_errno())

@@ -1,0 +1,172 @@
+"""What a guest makes the process hold beside its memory meets a wall, and the run ends in words."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from atectl.lease.walled import SLACK_BYTES
+from tests.conftest import CAPSULES
+from tests.support.handles import KEEPS_STREAMS, WANTS_MUCH_AT_ONCE
+from tests.support.program import ATECTL, atectl
+from tests.support.waiting import wait_until
+from tests.support.watched_process import run_watched
+
+MIB = 1 << 20
+
+OPENS = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "f")
+  (func (export "_start") (local $opened i32)
+    (block $refused
+      (loop $more
+        (br_if $refused (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1)
+          (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64)))
+        (local.set $opened (i32.add (local.get $opened) (i32.const 1)))
+        (br_if $more (i32.lt_u (local.get $opened) (i32.const 5000)))))
+    AFTER
+    (call $exit (local.get $opened))))"""
+"""Opens the file `f` until it may not, and exits with how often it could."""
+
+KERNEL_ALONE = """
+import sys
+import atectl.lease.walled as walled
+from atectl.commands.main import dispatch
+walled.KERNEL_SLACK_BYTES, walled.SLACK_BYTES = 96 << 20, 1 << 40
+walled._RESERVE_BYTES = 40 << 20
+sys.exit(dispatch(sys.argv[1:]))
+"""
+"""`atectl` with a lower limit of the kernel, and a watch that leaves growth to that."""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "granted"
+    folder.mkdir()
+    (folder / "f").write_bytes(bytes(200_000))
+    return folder
+
+
+@pytest.fixture
+def keeps_streams(tmp_path: Path) -> Path:
+    path = tmp_path / "keeps-streams.wat"
+    path.write_text(KEEPS_STREAMS)
+    return path
+
+
+def report_of(path: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_handles_without_end_end_the_run_with_words(
+    tmp_path: Path, folder: Path, keeps_streams: Path
+) -> None:
+    report, ledger = tmp_path / "report.json", tmp_path / "ledger.db"
+    options = ["--max-mem", "1MiB", "--dir", folder, "--report", report, "--ledger", ledger]
+    ended = run_watched([ATECTL, "run", *options, keeps_streams])
+    assert ended.status == 137, ended.stderr
+    assert "error[E309]" in ended.stderr
+    assert "handles of streams" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.peak_resident_bytes < 100 * MIB + 4 * SLACK_BYTES
+    assert report_of(report)["reason"] == "quota"
+    assert "quota" in atectl("ledger", "history", "--ledger", ledger).stdout
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_growth_that_only_the_kernel_stops_ends_the_run_in_the_same_way(tmp_path: Path) -> None:
+    """The buffer of one call is more than the kernel allows: the engine aborts."""
+    report, ledger, capsule = tmp_path / "report.json", tmp_path / "ledger.db", tmp_path / "a.wat"
+    capsule.write_text(WANTS_MUCH_AT_ONCE)
+    options = ["--max-mem", "1MiB", "--report", report, "--ledger", ledger]
+    ended = run_watched([sys.executable, "-c", KERNEL_ALONE, "run", *options, capsule])
+    assert "memory allocation of 60000000 bytes failed" in ended.stderr
+    assert ended.status == 137, ended.stderr
+    assert "all that the kernel's limit leaves" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert report_of(report)["reason"] == "quota"
+    assert "quota" in atectl("ledger", "history", "--ledger", ledger).stdout
+
+
+@pytest.mark.parametrize(("given", "least", "most"), [((), 230, 256), (("--max-fds", "20"), 1, 20)])
+def test_a_guest_opens_no_more_than_its_descriptors(
+    tmp_path: Path, folder: Path, given: tuple[str, ...], least: int, most: int
+) -> None:
+    capsule, report = tmp_path / "opens.wat", tmp_path / "report.json"
+    capsule.write_text(OPENS.replace("AFTER", ""))
+    words = ["run", "--ledger", "none", "--dir", folder, "--report", report, *given, capsule]
+    atectl(*words)
+    assert least <= report_of(report)["exit_code"] <= most
+
+
+def test_a_guest_that_keeps_all_of_its_descriptors_takes_none_of_the_hosts(
+    tmp_path: Path, folder: Path
+) -> None:
+    """It is given up while it sleeps; the ledger and the report are stored all the same."""
+    capsule, report, ledger = tmp_path / "opens.wat", tmp_path / "report.json", tmp_path / "l.db"
+    sleeps = """(i32.store (i32.const 144) (i32.const 1))
+      (i64.store (i32.const 152) (i64.const 600000000000))
+      (drop (call $poll (i32.const 128) (i32.const 256) (i32.const 1) (i32.const 320)))"""
+    imported = """(import "wasi_snapshot_preview1" "poll_oneoff"
+      (func $poll (param i32 i32 i32 i32) (result i32)))"""
+    text = OPENS.replace("AFTER", sleeps)
+    capsule.write_text(text.replace("(module", f"(module {imported}", 1))
+    options = ["--dir", folder, "--report", report, "--ledger", ledger, "--deadline", "1s"]
+    ended = atectl("run", "--max-fds", "3", *options, capsule)
+    assert ended.status == 124, ended.stderr
+    assert "error[E302]" in ended.stderr
+    assert report_of(report)["reason"] == "deadline"
+    assert "deadline" in atectl("ledger", "history", "--ledger", ledger).stdout
+
+
+@pytest.fixture
+def sleeping() -> Iterator[int]:
+    """The process of a run whose guest sleeps."""
+    run = subprocess.Popen([ATECTL, "run", "--ledger", "none", CAPSULES / "sleep.wat"])
+    try:
+        yield run.pid
+    finally:
+        run.kill()
+        run.wait()
+
+
+def statuses_of(pid: int) -> list[dict[str, str]]:
+    found = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        lines = (thread / "status").read_text().splitlines()
+        found.append(dict(line.split(":\t", 1) for line in lines if ":\t" in line))
+    return found
+
+
+def test_while_a_guest_runs_every_thread_is_behind_the_filter_of_system_calls(
+    sleeping: int,
+) -> None:
+    def has_guest() -> bool:
+        return any(each["Seccomp"] == "2" for each in statuses_of(sleeping))
+
+    wait_until(has_guest)
+    assert {each["Seccomp"] for each in statuses_of(sleeping)} == {"2"}
+    assert {each["NoNewPrivs"] for each in statuses_of(sleeping)} == {"1"}
+    limits = Path(f"/proc/{sleeping}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+
+
+def test_the_report_says_which_walls_held(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    atectl("run", "--ledger", "none", "--report", report, CAPSULES / "hello.wat")
+    walls = {each["wall"]: each for each in report_of(report)["walls"]}
+    assert {"memory", "descriptors", "core files", "privileges"} <= {
+        name for name, each in walls.items() if each["held"]
+    }
+    assert not walls["processes"]["held"]
+    assert all(each["detail"] for each in walls.values())
