@@ -25,6 +25,7 @@ from atectl.health.machine import (
     check_process_identity,
     check_resource_limits,
 )
+from atectl.health.walls import check_walls
 from atectl.records.types import Mark
 from atectl.units import counted, format_size, show_size
 
@@ -270,4 +271,5 @@ _CHECKS: dict[str, Callable[[], Finding]] = {
     "address space": check_address_space,
     "overcommit": check_overcommit,
     "process identity": check_process_identity,
+    "walls": check_walls,
 }

@@ -18,6 +18,7 @@ from atectl.capsule.limits import (
     DEFAULT_MAX_CAPSULE_BYTES,
 )
 from atectl.capsule.outline import MAX_INSTANCES
+from atectl.lease.walled import DEFAULT_MAX_FDS, SLACK_BYTES
 from atectl.units import duration_text, format_size
 
 
@@ -77,12 +78,14 @@ def _of_the_host() -> Iterator[Bound]:
     calls = "64MiB of random bytes, 128MiB copied from the guest"
     yield Bound("what the host holds for one call", calls, None)
     yield Bound("handles of a component", "100,000: about 24MiB in the host", None)
-    descriptors = "those of the process, less some kept for the host"
-    yield Bound("file descriptors", descriptors, None)
+    more = f"{format_size(SLACK_BYTES)} more than at its start; in a batch it is pressure"
+    yield Bound("what the host holds for a run beside its memory", more, None)
+    descriptors = f"{DEFAULT_MAX_FDS} for a run; in a batch those of the process, less some"
+    yield Bound("file descriptors", descriptors, "--max-fds")
     yield Bound("network", "none is given", None)
     printed = f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run"
     yield Bound("what a guest prints", printed, "--max-output")
-    yield _unbounded("listings of folders that a component keeps open")
+    yield _unbounded("listings of folders that a component keeps open, in a batch")
     yield _unbounded("what a guest writes to folders that it is given")
 
 

@@ -28,6 +28,7 @@ GRACE_S = 0.25
 """How long a guest that was told to end may take. After that it must be asleep in a host call."""
 
 _POLL_S = 0.05
+_POLL_OF_WALLS_S = 0.02
 
 
 class Walls(Protocol):
@@ -137,11 +138,12 @@ class Lease:
 
     def join(self) -> Outcome:
         """Wait for the outcome, and enforce the deadline and the walls."""
-        while not self._done.wait(_POLL_S):
+        poll_s = _POLL_S if self._walls is None else _POLL_OF_WALLS_S
+        while not self._done.wait(poll_s):
             self.attend()
             passed = None if self._walls is None or self._cause else self._walls.passed()
             if passed is not None:
-                self.end(outcomes.QUOTA, passed)
+                self.end(outcomes.refused(passed).reason, passed)
         return self.outcome
 
     def attend(self) -> bool:

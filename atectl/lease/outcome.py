@@ -11,8 +11,7 @@ from atectl.errors import (
     DeadlinePassed,
     GrowthRefused,
     GuestTrapped,
-    InitialMemoryOverQuota,
-    InitialTableOverQuota,
+    LeaseError,
     OutOfFuel,
 )
 from atectl.units import format_duration, format_size
@@ -28,6 +27,9 @@ REASONS = (
     REFUSED, FAILED,
 )  # fmt: skip
 """All reasons for which a run ends."""
+
+OVER_QUOTA_STATUS = 137
+"""The exit status of a guest that was refused, or ended, for what it may not have."""
 
 _STATUS_WITHOUT_ERROR = {INTERRUPTED: INTERRUPTED_STATUS, TERMINATED: TERMINATED_STATUS}
 
@@ -76,13 +78,12 @@ def exited(code: int, results: tuple[str, ...] = ()) -> Outcome:
 
 def refused(error: AtectlError) -> Outcome:
     """The guest could not be started."""
-    over_quota = isinstance(error, InitialMemoryOverQuota | InitialTableOverQuota)
-    if over_quota:
-        return Outcome(QUOTA, error.exit_status, error)
     if isinstance(error, DeadlinePassed):
         return Outcome(DEADLINE, error.exit_status, error)
     if isinstance(error, AbortedByArbiter):
         return Outcome(ARBITER, error.exit_status, error)
+    if isinstance(error, LeaseError) and error.exit_status == OVER_QUOTA_STATUS:
+        return Outcome(QUOTA, error.exit_status, error)
     # Errors of the engine say nothing about the capsule.
     reason = FAILED if error.code.startswith("E7") else REFUSED
     return Outcome(reason, error.exit_status, error)

@@ -19,7 +19,6 @@ import threading
 from typing import TYPE_CHECKING
 
 from atectl.errors import AtectlError, EngineFailure
-from atectl.lease.outcome import FAILED, QUOTA
 from atectl.system.held import Held, held_by
 from atectl.units import show_size
 from atectl.walls import folders, process, system_calls
@@ -31,14 +30,16 @@ if TYPE_CHECKING:
 DEFAULT_MAX_FDS = 256
 """How many descriptors a guest may have open."""
 
-SLACK_BYTES = 64 << 20
-"""What the process may hold, beside the guest's memory, more than when the guest started."""
+SLACK_BYTES = 192 << 20
+"""What the process may hold, beside the guest's memory, more than when the guest started: as much
+as the engine lets one call to the host hold, so that no such call ends a guest."""
 
 _STACKS_BYTES = 512 * (2 << 20)
 """Address space of the threads that the engine starts at most for calls that may block."""
 
-KERNEL_SLACK_BYTES = (256 << 20) + _STACKS_BYTES
-"""The same for the kernel's limit, which counts the stacks of threads in full, used or not."""
+KERNEL_SLACK_BYTES = (1 << 30) + _STACKS_BYTES
+"""The same for the kernel's limit, which counts the stacks of threads in full, used or not. It is
+far from the other: only what grows by a GiB between two looks of the watch is to meet it."""
 
 _RESERVE_BYTES = 32 << 20
 """Pages that nobody touches. They are given up when an allocation has failed, so that the run can
@@ -68,6 +69,9 @@ class RunWalls:
         self._before = held_by() or Held(0, 0)
         self._most_data_bytes = 0
         self._guest_thread = 0
+        self._abort_errno: int | None = None
+        self._never = threading.Lock()
+        self._never.acquire()
         self._on_abort = _ABORT_HANDLER(self._aborted)
         self._reserve = mmap.mmap(-1, _RESERVE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
@@ -105,6 +109,11 @@ class RunWalls:
 
     def passed(self) -> AtectlError | None:
         """The error of a guest for which the host holds too much by now; None if it does not."""
+        if self._abort_errno is not None:
+            self._reserve.close()
+            if self._abort_errno == _ENOMEM:
+                return self.ran_out()
+            return EngineFailure("the engine broke down while the guest ran")
         held = held_by()
         if held is None:
             return None
@@ -120,7 +129,6 @@ class RunWalls:
 
     def ran_out(self) -> AtectlError:
         """The error of a guest for which the host could allocate no more."""
-        # On the guest's thread, which can open nothing, not even a list of what is open.
         return self._growth("all that the kernel's limit leaves")
 
     def _growth(self, size: str) -> AtectlError:
@@ -138,21 +146,19 @@ class RunWalls:
         """Native code gave up, on the thread that this is called on.
 
         If that is the guest's thread, or one that the engine started for it, it is left waiting
-        here. For a thread of atectl itself, the process ends as it would without this.
+        here, and the watch ends the guest. For a thread of atectl itself, the process ends as it
+        would without this. As little as possible is allocated here: there may be no more.
         """
-        self._reserve.close()
-        lacked_memory = ctypes.get_errno() == _ENOMEM
-        thread = threading.get_native_id()
-        is_ours = any(each.native_id == thread for each in threading.enumerate())
+        try:
+            thread = threading.get_native_id()
+            is_ours = any(each.native_id == thread for each in threading.enumerate())
+        except MemoryError:
+            is_ours = False  # threads of the engine are those that take it
         if is_ours and thread != self._guest_thread:
             libc.signal(int(signal.SIGABRT), None)
             return
-        if lacked_memory:
-            self._lease.end(QUOTA, self.ran_out())
-        else:
-            failure = EngineFailure("the engine broke down while the guest ran")
-            self._lease.end(FAILED, failure)
-        threading.Event().wait()  # for good: there is nothing to return to
+        self._abort_errno = ctypes.get_errno()
+        self._never.acquire()
 
 
 def _open_descriptors(thread: int) -> int:

@@ -77,7 +77,7 @@ def test_handles_without_end_end_the_run_with_words(
     assert "error[E309]" in ended.stderr
     assert "handles of streams" in ended.stderr
     assert "Traceback" not in ended.stderr
-    assert ended.peak_resident_bytes < 100 * MIB + 4 * SLACK_BYTES
+    assert ended.peak_resident_bytes < 100 * MIB + 2 * SLACK_BYTES
     assert report_of(report)["reason"] == "quota"
     assert "quota" in atectl("ledger", "history", "--ledger", ledger).stdout
 

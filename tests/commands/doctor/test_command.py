@@ -164,7 +164,7 @@ def test_the_table_is_the_default(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["doctor"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["CHECK", "VERDICT", "FOUND"]
-    assert lines[-1].startswith("17 checks: no problems, ")
+    assert lines[-1].startswith("18 checks: no problems, ")
 
 
 def test_the_engine_stays_out_of_the_process_that_asks() -> None:

@@ -71,6 +71,7 @@ def test_every_matter_is_looked_at() -> None:
         "address space",
         "overcommit",
         "process identity",
+        "walls",
     ]
 
 

@@ -1,0 +1,45 @@
+"""Which walls around guests this machine has."""
+
+import json
+import subprocess
+import sys
+
+from atectl.errors import EngineUntrusted
+from atectl.finding import Finding, Verdict
+
+_TIMEOUT_S = 30.0
+_TRY = "import json; from atectl.walls.selftest import all_walls; print(json.dumps(all_walls()))"
+
+
+def check_walls() -> Finding:
+    """Put up every wall in another process, and tell which of them hold.
+
+    Raises:
+        EngineUntrusted: that process failed (exit 125).
+    """
+    tried = subprocess.run(  # noqa: S603
+        [sys.executable, "-P", "-c", _TRY],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=_TIMEOUT_S,
+        check=False,
+    )
+    if tried.returncode:
+        lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
+        raise EngineUntrusted(f"the walls cannot be tried: {[*lines, 'no reason given'][-1]}")
+    return found([tuple(each) for each in json.loads(tried.stdout)])
+
+
+def found(walls: list[tuple[str, bool, str]]) -> Finding:
+    """What to say of walls: the name of each, whether it holds, and what it does or why not."""
+    held = ", ".join(name for name, is_held, _ in walls if is_held)
+    missing = [f"{name}: {why}" for name, is_held, why in walls if not is_held]
+    if not missing:
+        return Finding(Verdict.OK, f"all hold: {held}")
+    return Finding(
+        Verdict.WARNING,
+        f"not here: {'; '.join(missing)}",
+        "runs go on without them; Linux 5.19 or later with Landlock and seccomp has all",
+    )
