@@ -125,7 +125,7 @@ def test_what_is_bounded_is_told_with_its_default_and_its_option(
         "--compile-mem",
     )
     assert [what for what, (bound, _) in found.items() if bound is None] == [
-        "listings of folders that a component keeps open",
+        "listings of folders that a component keeps open, in a batch",
         "what a guest writes to folders that it is given",
     ]
 
