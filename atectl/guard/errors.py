@@ -34,7 +34,7 @@ class StraysEnded(AtectlError):
 
     code = "E548"
     example = "atectl locks hold demo/web -- setsid ./daemon"
-    default_remedy = "start outside the lock what is to outlive it"
+    default_remedy = "start what is to go on running outside of `locks hold`"
 
 
 class StraysUnknown(AtectlError):

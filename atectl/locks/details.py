@@ -37,7 +37,7 @@ _NAMES_COMPARED = 5000
 
 
 def unreadable(gaps: Sequence[Gap]) -> Incomplete:
-    """The error for what was looked for, and can be in what could not be read."""
+    """The error for a lock that was looked for, and may be among what could not be read."""
     return Incomplete(f"it could not be read: {'; '.join(gap.message for gap in gaps)}")
 
 

@@ -92,7 +92,7 @@ class Incomplete(AtectlError):
     code = "E525"
     example = "atectl locks ls, while a node of the cluster is down that has no replica"
     default_remedy = (
-        "see to what the warnings name; for a user that may not read some keys, `atectl locks acl` "
+        "mend what the warnings name; for a user that may not read some keys, `atectl locks acl` "
         "prints the rules"
     )
 

@@ -321,13 +321,14 @@ def _described(holder: HolderRecord) -> str:
 def _alone(
     connection: "RedisConnection", lock: HeldLock, on_warning: Callable[[AtectlError], None]
 ) -> HeldLock:
-    """The lock that was taken, once it was seen whether one of another form is held, too.
+    """The lock that was taken, after looking whether one of another form is held, too.
 
     The lock is taken first: so of two who take different forms, at least one sees the other.
 
     Raises:
         OtherFormHeld: one is held, and the terms are strict; the lock is released (exit 75).
-        AtectlError: that cannot be seen, and the terms are strict; likewise (exit 125).
+        AtectlError: that cannot be found out, and the terms are strict; the lock is released (exit
+            125).
     """
     try:
         refuse_others(connection, lock.terms.actor, lock.terms.others)

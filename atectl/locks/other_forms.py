@@ -23,7 +23,7 @@ def refuse_others(connection: "RedisConnection", actor: str, forms: OtherForms) 
 
     Raises:
         OtherFormHeld: it is (exit 75).
-        AtectlError: that cannot be seen (exit 125).
+        AtectlError: whether it is cannot be found out (exit 125).
     """
     held = [key for key in forms.keys if connection.client.execute_command("EXISTS", key)]
     if forms.pattern:

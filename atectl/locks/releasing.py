@@ -1,4 +1,4 @@
-"""Releasing a lock that somebody else holds: the order on which safety rests.
+"""Releasing a lock that somebody else holds, in the order that makes it safe.
 
 1. What is found is shown to the operator.
 2. The lock is looked at. Its token has to be the one shown, and the one asked for if one was named.
@@ -274,7 +274,7 @@ class _Attempt:
     def _judged(self, lock: Lock, first: SeenLock, second: SeenLock) -> Lock:
         lock_ttl_s = self._request.lock_ttl_s
         judged = lock._replace(look=first.look).judged(second.look, lock_ttl_s)
-        # Even a lock whose value is no token may be renewed, and then somebody lives by it.
+        # Even a lock whose value is no token may be renewed: then somebody still uses it.
         if is_renewed(first.look, second.look, lock_ttl_s):
             return judged._replace(verdict=Verdict.RENEWING)
         return judged

@@ -150,7 +150,7 @@ PASSING = (
     RedisClusterDown,
     RedisSlotMoving,
 )
-"""Failures that may pass by themselves, as in a failover: whoever has time can ask again."""
+"""Failures that may pass by themselves, as in a failover: asking again later can help."""
 
 
 def nonsense(address: str, what: str) -> RedisRefused:

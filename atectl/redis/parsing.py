@@ -1,7 +1,7 @@
 """Reading answers of a server within bounds, whatever it sends.
 
 A program that is no Redis server, or a broken one, may announce a text of gigabytes, lists within
-lists without end, or a number of thousands of digits. All of that is one fault of ours to tell.
+lists without end, or a number of thousands of digits. All of these end with one error.
 """
 
 from typing import Any

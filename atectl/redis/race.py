@@ -18,7 +18,7 @@ class Race(Generic[Answer]):
     """Asks one server after another, each on a thread of its own.
 
     The next is asked as soon as one has failed, or has not answered for a moment. So a server that
-    hangs, or a name that cannot be resolved, holds up nobody who knows another one.
+    hangs, or a name that cannot be resolved, delays nobody who has named another.
 
     Args:
         questions: one for each server, in the order in which they are to be asked.

@@ -31,7 +31,7 @@ class Gap(NamedTuple):
     """Something that could not be read."""
 
     node: str | None
-    """The server that could not be asked; null where none has these slots, or any would refuse."""
+    """The server that could not be asked; null where none has the slots, or all would refuse."""
     slots: tuple[str, ...]
     """The slots that are missing with it, as `0-5460`; empty outside a cluster, or for keys."""
     keys: Annotated[str, Mark.EMPTY_IS_UNKNOWN]
@@ -39,7 +39,7 @@ class Gap(NamedTuple):
     code: str
     """The code of the error."""
     message: str
-    """What is the matter."""
+    """What went wrong."""
 
 
 class Reading:
@@ -63,7 +63,8 @@ class Reading:
         """The answers to commands of one key each, sent in one round trip.
 
         The answer is a RedisWrongType if the key has a value of another type, and any AtectlError
-        if there is no answer: `is_told` tells them from answers. That is noted as a gap.
+        if there is no answer: `is_told` tells answers from these. What has no answer is noted as a
+        gap.
 
         Args:
             commands: the name of each, and its key.
