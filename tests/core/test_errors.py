@@ -11,7 +11,6 @@ import pytest
 
 from atectl import errors
 from atectl.errors import AtectlError, error_classes, nearest
-from atectl.ledger_store import errors as ledger
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,10 +31,10 @@ GROUPS = {
 DECIDED = {
     errors.UsageError: 2,
     errors.DeadlinePassed: 124,
-    ledger.LedgerUnavailable: 125,
-    ledger.LedgerCorrupt: 125,
-    ledger.LedgerBusy: 125,
-    ledger.LedgerTooNew: 125,
+    errors.LedgerUnavailable: 125,
+    errors.LedgerCorrupt: 125,
+    errors.LedgerBusy: 125,
+    errors.LedgerTooNew: 125,
     errors.EngineFailure: 125,
     errors.InternalError: 125,
     errors.NotWebAssembly: 126,
@@ -151,12 +150,12 @@ def test_exit_statuses_are_those_that_scripts_rely_on(cls: type[AtectlError], st
 
 
 def test_an_error_says_its_message() -> None:
-    assert str(ledger.LedgerBusy("locked")) == "locked"
+    assert str(errors.LedgerBusy("locked")) == "locked"
 
 
 def test_a_remedy_of_its_own_goes_before_that_of_the_class() -> None:
-    assert ledger.LedgerBusy("locked").remedy == ledger.LedgerBusy.default_remedy
-    assert ledger.LedgerBusy("locked", remedy="wait").remedy == "wait"
+    assert errors.LedgerBusy("locked").remedy == errors.LedgerBusy.default_remedy
+    assert errors.LedgerBusy("locked", remedy="wait").remedy == "wait"
 
 
 class TestNearest:

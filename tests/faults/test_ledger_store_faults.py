@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from atectl.ledger_store import errors
+from atectl import errors
 from atectl.ledger_store.records import LOST
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, finish, make_lease, own_process
@@ -126,7 +126,7 @@ def told(source: str, *arguments: object) -> list[str]:
         from pathlib import Path
         sys.path.insert(0, sys.argv[1])
         from tests.support.lease_records import HOST, finish, make_lease
-        from atectl.ledger_store import errors
+        from atectl import errors
         from atectl.ledger_store.sqlite.store import SqliteLedgerStore
         path = Path(sys.argv[2])
         said = []

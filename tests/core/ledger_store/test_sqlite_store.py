@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from atectl import errors
 from atectl.accounting import MAX_PRINCIPALS
-from atectl.ledger_store import errors
 from atectl.ledger_store.errors import LedgerDiskFull
 from atectl.ledger_store.records import HISTORY_LEASES, LOST, LeaseRecord
 from atectl.ledger_store.sqlite import connection as sqlite_connection
