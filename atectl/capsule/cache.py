@@ -13,23 +13,20 @@ which has not changed is not read again. `KEY.refused` says why a capsule is not
 import contextlib
 import os
 import time
-from binascii import crc32
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from atectl import __version__
 from atectl.capsule.cache_folder import (
     ARTIFACT,
-    NOTE,
     RECORD,
-    REFUSAL,
     SOURCE,
     CacheFolder,
     NewFile,
+    entry_key,
 )
 from atectl.capsule.creation import Creation
-from atectl.capsule.source import WANTS, is_named_brotli
+from atectl.capsule.source import WANTS
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import show_size
@@ -40,8 +37,7 @@ if TYPE_CHECKING:
 
     from atectl.capsule.cache_entries import Entry, Removal
     from atectl.capsule.cache_room import CacheRoom
-    from atectl.capsule.limits import CompileLimits
-    from atectl.capsule.refusal import Refusal
+    from atectl.capsule.findings import Findings
     from atectl.engine.kind import Kind
 
     Code = wasmtime.Module | Component
@@ -54,9 +50,6 @@ class Engine(Protocol):
     fingerprint: str
     """What decides whether an artifact can be used: wasmtime's version and configuration."""
 
-
-MAX_NOTE_BYTES = 1 << 20
-"""The longest note that is kept of a capsule."""
 
 SETTLED_NS = 2_000_000_000
 """How old a file's last change must be: then any later change has another change time."""
@@ -192,7 +185,7 @@ class ArtifactCache:
         finally:
             os.close(stored.descriptor)
         if code is None:
-            self._remove_entry(_key(sha256, engine.fingerprint))
+            self._remove_entry(entry_key(sha256, engine.fingerprint))
             return None
         return Artifact(stored.kind, stored.creates, stored.has_start, code)
 
@@ -202,7 +195,7 @@ class ArtifactCache:
         Raises:
             OSError: no more files can be opened.
         """
-        key = _key(sha256, engine.fingerprint)
+        key = entry_key(sha256, engine.fingerprint)
         record = self._folder.read_record(key + RECORD)
         if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
             return None
@@ -247,7 +240,7 @@ class ArtifactCache:
         """
         from atectl.inert import inert_line
 
-        key = _key(made.sha256, engine.fingerprint)
+        key = entry_key(made.sha256, engine.fingerprint)
         size_bytes = os.fstat(file.descriptor).st_size
         if size_bytes > self.max_bytes:
             sizes = f"{show_size(size_bytes)}, and the cache holds {show_size(self.max_bytes)}"
@@ -280,34 +273,12 @@ class ArtifactCache:
             remedy="the run is not affected; make room, or pass --no-cache",
         )
 
-    def refusal(
-        self, engine: Engine, sha256: str, limits: "CompileLimits", name: str = ""
-    ) -> "Refusal | None":
-        """The kept refusal of the capsule with this hash; None if none holds for these limits.
+    def findings(self, engine: Engine) -> "Findings":
+        """What else was found out about capsules, for one engine."""
+        # What is in the cache needs none of it, and should not pay for this import.
+        from atectl.capsule.findings import Findings
 
-        Args:
-            name: of its file, which may say how the content is encoded.
-        """
-        record = self._folder.read_record(_refusal_name(engine, sha256, name))
-        if record is None or record.get("judge") != _judge(engine, sha256):
-            return None
-        from atectl.capsule.refusal import Refusal
-
-        refusal = Refusal.read(record)
-        return refusal if refusal.holds_under(limits) else None
-
-    def remember_refusal(
-        self, engine: Engine, sha256: str, refusal: "Refusal", name: str = ""
-    ) -> None:
-        """Keep a refusal, so that the next run of the same content need not repeat the work.
-
-        Args:
-            name: of its file, which may say how the content is encoded.
-        """
-        record = {"judge": _judge(engine, sha256), **refusal.record()}
-        # If it cannot be kept, the next run only repeats the work of this one.
-        with contextlib.suppress(OSError):
-            self._folder.write_record(_refusal_name(engine, sha256, name), record)
+        return Findings(self._folder, engine.fingerprint)
 
     def entries(self) -> "list[Entry]":
         """All kept artifacts, the most recently used first."""
@@ -339,20 +310,6 @@ class ArtifactCache:
         self._folder.remove(key + RECORD)
         self._folder.remove(key + ARTIFACT)
 
-    def note(self, engine: Engine, sha256: str) -> bytes | None:
-        """What was noted of the capsule with this hash by this release; None if nothing was."""
-        found = self._folder.read(_key(sha256, engine.fingerprint) + NOTE, MAX_NOTE_BYTES)
-        judge, _, content = (found or b"").partition(b"\n")
-        return content if judge.decode(errors="replace") == _judge(engine, sha256) else None
-
-    def take_note(self, engine: Engine, sha256: str, content: bytes) -> None:
-        """Keep what is known of a capsule, unless it is more than `MAX_NOTE_BYTES`."""
-        noted = _judge(engine, sha256).encode() + b"\n" + content
-        if len(noted) <= MAX_NOTE_BYTES:
-            # A note that is not kept costs the next load what it cost this one.
-            with contextlib.suppress(OSError):
-                self._folder.write(_key(sha256, engine.fingerprint) + NOTE, noted)
-
     def _is_trusted(self, key: str, record: dict[str, str], descriptor: int) -> bool:
         """Whether the file `descriptor` is what was stored."""
         identity = identity_of(os.fstat(descriptor))
@@ -367,22 +324,6 @@ class ArtifactCache:
 def _is_private(status: os.stat_result) -> bool:
     """Whether nobody but this user and root can write the file."""
     return status.st_uid in (0, os.geteuid()) and not status.st_mode & 0o022
-
-
-def _key(sha256: str, fingerprint: str) -> str:
-    # The checksum may collide. The record names the engine, so a wrong artifact is never loaded.
-    return f"{sha256}-{crc32(fingerprint.encode()):08x}"
-
-
-def _refusal_name(engine: Engine, sha256: str, name: str) -> str:
-    """What the file of a refusal is called: brotli is decoded where a name says so."""
-    as_brotli = "-br" if is_named_brotli(name) else ""
-    return _key(sha256, engine.fingerprint) + as_brotli + REFUSAL
-
-
-def _judge(engine: Engine, sha256: str) -> str:
-    """The release, engine and capsule that a refusal holds for: another may decide otherwise."""
-    return f"{__version__} {engine.fingerprint} {sha256}"
 
 
 def _source_name(status: os.stat_result) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import stat
+from binascii import crc32
 from pathlib import Path
 
 from atectl.capsule.records import decode, encode
@@ -23,6 +24,12 @@ _OWN_NAME = (
 """The names of files that a cache makes; the dots in them stand for any character."""
 
 _MAX_RECORD_BYTES = 16_384
+
+
+def entry_key(sha256: str, fingerprint: str) -> str:
+    """What the names of all files begin with that are about one capsule, for one engine."""
+    # The checksum may collide. Each file names the engine, so none of another is taken.
+    return f"{sha256}-{crc32(fingerprint.encode()):08x}"
 
 
 class CacheFolder:

@@ -1,7 +1,7 @@
 """The entry point of a command: what a capsule exports that `run` calls where nothing is named.
 
-It is judged by the names of exports alone: before a capsule is compiled by those in its binary, and
-before a compiled one is called by those that the engine tells.
+It is judged by the names of exports, and that of a core module by its type, too: by those in the
+binary before it is compiled, and by those that the engine tells before it is called.
 """
 
 import re
@@ -37,10 +37,12 @@ def require_entry_point(name: str, binary: bytes, found: Outline) -> None:
     try:
         if found.kind == "component":
             command_of(name, _exported_by_component(reader), lambda: _offered(binary))
-        elif not found.has_start:
+        else:
             functions = _functions_of_module(reader)
-            if START not in functions:
-                raise no_entry_point(name, START, functions)
+            if START in functions:
+                _require_plain(name, binary, functions[START])
+            elif not found.has_start:
+                raise no_entry_point(name, START, list(functions))
     except MalformedBinary:
         return  # the engine says what is wrong with it
 
@@ -91,17 +93,35 @@ def listed(names: list[str]) -> str:
     return ", ".join(shown) + more or "no functions"
 
 
-def _functions_of_module(reader: Reader) -> list[str]:
-    """The names of the functions that a core module exports."""
-    found = []
+def not_plain(name: str, entry: str, *, takes: bool) -> NoEntryPoint:
+    """The error of an entry point that takes parameters, or else returns something."""
+    done = "takes parameters" if takes else "returns a value"
+    return NoEntryPoint(
+        f"{name}: its {entry} {done}, which no entry point does",
+        remedy="have its toolchain build a command, or choose another export with --invoke NAME",
+    )
+
+
+def _require_plain(name: str, binary: bytes, index: int) -> None:
+    """Check that an entry point neither takes nor returns anything, as far as that is told."""
+    from atectl.capsule.start_type import arity_of
+
+    arity = arity_of(Reader(binary, HEADER_BYTES, len(binary)), index)
+    if arity is not None and any(arity):
+        raise not_plain(name, START, takes=arity.parameters > 0)
+
+
+def _functions_of_module(reader: Reader) -> dict[str, int]:
+    """The functions that a core module exports, with their indices."""
+    found: dict[str, int] = {}
     while not reader.is_at_end:
         number, contents = reader.section()
         if number == _EXPORTS:
             for _ in contents.entries():
                 name, kind = contents.name(), contents.byte()
-                contents.number()
+                index = contents.number()
                 if kind == _FUNCTION:
-                    found.append(name)
+                    found[name] = index
     return found
 
 

@@ -237,7 +237,8 @@ class Uncompiled:
         refusal = verdict.refusal
         assert refusal is not None  # noqa: S101 - nothing was made
         if self._cache is not None and self.sha256 is not None and refusal.is_certain:
-            self._cache.remember_refusal(self._engine, self.sha256, refusal, self.name)
+            findings = self._cache.findings(self._engine)
+            findings.remember_refusal(self.sha256, refusal, self.name)
         return refusal
 
 
@@ -266,7 +267,7 @@ def look_up(
             kind, creates, has_start, code = artifact
             known = (source.name, kind, code, sha256, creates, has_start)
             return _as_announced(Capsule(*known, was_cached=True), source)
-        refusal = cache.refusal(engine, sha256, limits, source.name)
+        refusal = cache.findings(engine).refusal(sha256, limits, source.name)
         return refusal or Uncompiled(engine, source, cache, sha256)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None

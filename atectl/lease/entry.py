@@ -8,7 +8,6 @@ from wasmtime import Func, WasmtimeError  # noqa: TID253
 from atectl.capsule.loading import Capsule
 from atectl.engine.bindings import call_without_values
 from atectl.engine.metered import Engine
-from atectl.errors import NoEntryPoint
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, unknown_export
 
@@ -92,9 +91,6 @@ def _call_plain(started: Started, function: Func, name: str) -> None:
         found = _OF_ANOTHER_TYPE.fullmatch(str(error))
         if found is None:
             raise
-        done = "takes parameters" if found[2] == "argument" else "returns a value"
-        raise NoEntryPoint(
-            f"{started.capsule.name}: its {name} {done}, which no entry point does",
-            remedy="have its toolchain build a command, or choose another export with "
-            "--invoke NAME",
-        ) from None
+        from atectl.capsule.entry_point import not_plain
+
+        raise not_plain(started.capsule.name, name, takes=found[2] == "argument") from None

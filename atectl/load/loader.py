@@ -90,6 +90,7 @@ class Loader:
         self._compiler = compiler
         self._engine = compiler.engine
         self._cache = cache
+        self._findings = cache.findings(compiler.engine)
         self._room = room
         self._is_wanted = is_wanted
 
@@ -148,7 +149,7 @@ class Loader:
     # What is known
 
     def _known(self, sha256: str) -> Known | None:
-        content = self._cache.note(self._engine, sha256)
+        content = self._findings.note(sha256)
         if content is None:
             return None
         try:
@@ -158,10 +159,10 @@ class Loader:
         return found
 
     def _keep(self, sha256: str, known: Known) -> None:
-        self._cache.take_note(self._engine, sha256, json.dumps(as_json(known)).encode())
+        self._findings.take_note(sha256, json.dumps(as_json(known)).encode())
 
     def _refuse_if_known(self, source: Source, sha256: str) -> None:
-        refusal = self._cache.refusal(self._engine, sha256, self._compiler.limits, source.name)
+        refusal = self._findings.refusal(sha256, self._compiler.limits, source.name)
         if refusal is not None:
             raise refusal.error(source.name)
 
@@ -195,7 +196,7 @@ class Loader:
         found = in_turn(source.name, self._room, ask, self._is_wanted, read)
         if isinstance(found, Refusal):
             if found.is_certain:
-                self._cache.remember_refusal(self._engine, sha256, found, source.name)
+                self._findings.remember_refusal(sha256, found, source.name)
             raise found.error(source.name)
         return found
 

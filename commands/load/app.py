@@ -2,14 +2,13 @@
 
 import sys
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from atectl.errors import UsageError
-from atectl.load.plan import AVAILABLE_SHARE, DEFAULT_CONCURRENCY, Plan
+from atectl.load.plan import DEFAULT_CONCURRENCY, Plan
 from atectl.units import parse_size
 
 from ..options.compiling import CompileOptions, compile_limits
@@ -17,6 +16,18 @@ from ..options.signature import with_option_groups
 from ..options.single import OutputOption
 from ..output.stderr import report_warning
 from ..output.stdout import Output, chart_width, print_json, print_view
+from .options import (
+    Baseline,
+    BaselineOption,
+    BudgetOption,
+    ChartOption,
+    ConcurrencyOption,
+    FitsOption,
+    LimitOption,
+    NoCacheOption,
+    PathsArgument,
+    RecursiveOption,
+)
 
 if TYPE_CHECKING:
     from atectl.load.fitting import Judge
@@ -27,12 +38,6 @@ app = typer.Typer(add_completion=False)
 
 LIST, BELOW = "-", "-"
 SOMETHING_BAD = 1
-
-
-class Baseline(StrEnum):
-    """A loader to compare with."""
-
-    naive = "naive"
 
 
 HELP = "\n\n".join(
@@ -50,86 +55,57 @@ HELP = "\n\n".join(
 @app.command(help=HELP)
 @with_option_groups
 def load(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(metavar="PATH|-...", help="What to load.", show_default=False),
-    ],
-    recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Load what is in folders and below.")
-    ] = False,
-    concurrency: Annotated[
-        int, typer.Option(metavar="N", min=1, max=256, help="How many are on their way at once.")
-    ] = DEFAULT_CONCURRENCY,
-    limit: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help=f"Most memory for all that loads; {AVAILABLE_SHARE:g} of what is available.",
-            show_default=False,
-        ),
-    ] = None,
+    paths: PathsArgument,
+    recursive: RecursiveOption = False,
+    concurrency: ConcurrencyOption = DEFAULT_CONCURRENCY,
+    limit: LimitOption = None,
     *,
     compiling: CompileOptions,
-    fits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="SIZE",
-            help="See that each starts under this quota.",
-            show_default=False,
-        ),
-    ] = None,
-    budget: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="See that each starts with what this host budget grants it.",
-            show_default=False,
-        ),
-    ] = None,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Load all anew, and keep nothing.")
-    ] = False,
-    chart: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE|-",
-            help="Draw what was held over time into this SVG file; - draws below the table.",
-            show_default=False,
-        ),
-    ] = None,
-    baseline: Annotated[
-        Baseline | None,
-        typer.Option(
-            help="Load with this loader too, for comparison: it holds all, and has no bounds.",
-            show_default=False,
-        ),
-    ] = None,
+    fits: FitsOption = None,
+    budget: BudgetOption = None,
+    no_cache: NoCacheOption = False,
+    chart: ChartOption = None,
+    baseline: BaselineOption = None,
     output: OutputOption = Output.table,
 ) -> None:
     """Load capsules; `HELP` has the rest."""
-    from atectl.load.run import LoadRun
-
-    from ..terminal.signals import ended_by_signals
-    from .progress import progress
-
     _check_chart(chart, output)
     judge = _judge(fits, budget)
     limit_bytes = None if limit is None else parse_size(limit)
     plan = Plan(concurrency, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
     items = _items(paths, recursive=recursive)
+    status = _load(plan, items, judge, chart, output, beside_naive=baseline is Baseline.naive)
+    if status:
+        raise typer.Exit(status)
+
+
+def _load(
+    plan: Plan,
+    items: "list[Item]",
+    judge: "Judge",
+    chart: Path | None,
+    output: Output,
+    *,
+    beside_naive: bool,
+) -> int:
+    """Load and show what comes of it. Returns the exit status."""
+    from atectl.load.run import LoadRun
+
+    from ..terminal.signals import ended_by_signals
+    from .progress import progress
+
     with (
         LoadRun(plan) as run,
         ended_by_signals(lambda _: run.stop()) as received,
         progress(items) as told,
     ):
-        loaded = run.load(items, judge, told, beside_naive=baseline is Baseline.naive)
+        loaded = run.load(items, judge, told, beside_naive=beside_naive)
     for warning in run.warnings:
         report_warning(warning)
     _show(loaded, chart, output)
     if received.ending is not None:
-        raise typer.Exit(received.ending.status)
-    if loaded.report.bad:
-        raise typer.Exit(SOMETHING_BAD)
+        return received.ending.status
+    return SOMETHING_BAD if loaded.report.bad else 0
 
 
 def _check_chart(chart: Path | None, output: Output) -> None:

@@ -331,7 +331,7 @@ def test_a_record_with_any_bit_changed_is_no_record(
 def test_a_record_of_another_capsule_or_engine_under_the_same_name_does_not_count(
     cache: ArtifactCache, engine: Engine, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(artifact_cache, "_key", lambda *_: "same")
+    monkeypatch.setattr(artifact_cache, "entry_key", lambda *_: "same")
     keep(cache, engine)
     assert cache.load(engine, "6" * 64) is None
     burning = Engine(fuel=True)

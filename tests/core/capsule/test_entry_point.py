@@ -83,3 +83,37 @@ def test_a_damaged_list_of_exports_is_for_the_engine_to_refuse() -> None:
         b"\x06abcdef", b"\x7fabcdef"
     )
     require_entry_point("x.wasm", binary, outline(binary))
+
+
+@pytest.mark.parametrize(
+    ("text", "done"),
+    [
+        ('(module (func (export "_start") (param i32)))', "takes parameters"),
+        ('(module (func (export "_start") (result i64) (i64.const 1)))', "returns a value"),
+        (
+            """(module (import "a" "t" (table 1 2 funcref)) (import "a" "m" (memory 1))
+              (import "a" "g" (global i32)) (import "a" "f" (func))
+              (func $other) (func (export "_start") (param f32 externref)))""",
+            "takes parameters",
+        ),
+        ('(module (import "a" "f" (func $f (param i32))) (export "_start" (func $f)))', "takes"),
+    ],
+    ids=["parameter", "result", "behind imports", "imported"],
+)
+def test_an_entry_point_that_is_not_plain_is_found_before_anything_is_compiled(
+    text: str, done: str
+) -> None:
+    assert f"x.wasm: its _start {done}" in str(refusal(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '(module (type $s (struct)) (func (export "_start") (param (ref null $s))))',
+        """(module (import "a" "g" (global (ref null any)))
+          (func (export "_start") (param i32)))""",
+    ],
+    ids=["types", "imports"],
+)
+def test_what_is_not_told_in_a_plain_way_is_left_to_the_engine(text: str) -> None:
+    require(text)
