@@ -4,12 +4,15 @@ It holds for one release of atectl and one engine: another may decide otherwise.
 """
 
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from atectl import __version__
 from atectl.capsule.cache_folder import NOTE, REFUSAL, CacheFolder, entry_key
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import is_named_brotli
+
+if TYPE_CHECKING:
+    from atectl.capsule.refusal import Refusal
 
 MAX_NOTE_BYTES = 1 << 20
 """The longest note that is kept of a capsule."""
@@ -25,7 +28,7 @@ class Findings:
         self._folder = folder
         self._fingerprint = fingerprint
 
-    def refusal(self, sha256: str, limits: CompileLimits, name: str = "") -> Refusal | None:
+    def refusal(self, sha256: str, limits: CompileLimits, name: str = "") -> "Refusal | None":
         """The kept refusal of a capsule; None if none holds for these limits.
 
         Args:
@@ -34,10 +37,13 @@ class Findings:
         record = self._folder.read_record(self._refusal_name(sha256, name))
         if record is None or record.get("judge") != self._judge(sha256):
             return None
+        # Of most capsules there is none, and they should not pay for this import.
+        from atectl.capsule.refusal import Refusal
+
         refusal = Refusal.read(record)
         return refusal if refusal.holds_under(limits) else None
 
-    def remember_refusal(self, sha256: str, refusal: Refusal, name: str = "") -> None:
+    def remember_refusal(self, sha256: str, refusal: "Refusal", name: str = "") -> None:
         """Keep a refusal, so that nobody repeats the work for the same content.
 
         Args:

@@ -4,6 +4,7 @@ This process never holds the content of the file. A capsule that is in the cache
 and none of the code that judges or compiles is imported for it.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -51,6 +52,8 @@ class Capsule(NamedTuple):
     """The name in its Capsule.toml, as it is written there; None if it has no manifest."""
     version: str | None = None
     """The version in its Capsule.toml, likewise."""
+    memory_bytes: int = 0
+    """The size of its artifact where that is in memory; 0 where the cache has it in a file."""
 
     def as_known(self) -> "Capsule":
         """The same for everybody else than who had it compiled."""
@@ -188,6 +191,8 @@ class Uncompiled:
         sha256, kind, creates, has_start, _ = verdict.made
         known = (self.name, kind, code, sha256, creates, has_start)
         capsule = Capsule(*known, False, error, *verdict.effort)
+        if place == compilation.memory:
+            capsule = capsule._replace(memory_bytes=os.fstat(place).st_size)
         return _as_announced(capsule, self._source)
 
     def _verdict(

@@ -439,6 +439,19 @@ def test_what_gives_way_is_compiled_once_more_when_there_is_room(
     assert not room._compiles.running
 
 
+def test_code_that_no_cache_keeps_counts_as_memory_of_the_host(
+    engine: Engine, compiler: CountingCompiler, tmp_path: Path
+) -> None:
+    arbiter = Arbiter(Budget(1 << 40), rules("park"), lambda: None)
+    room = arbiter.compile_room(1, 1 << 29)
+    capsules = [Shelf(engine, None, compiler, room).get(HELLO)]
+    kept_bytes = arbiter.pressure.compiling_bytes
+    assert kept_bytes == capsules[0].memory_bytes > 0
+    with ArtifactCache.open(tmp_path / "cache") as cache:
+        capsules.append(Shelf(engine, cache, compiler, room).get(HELLO))
+    assert capsules[1].memory_bytes == 0
+
+
 # Deadlines and ends
 
 
