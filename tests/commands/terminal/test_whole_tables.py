@@ -94,6 +94,18 @@ def test_a_terminal_that_can_draw_nothing_says_once_what_is_waited_for(
     assert b"\x1b" not in screen.output
 
 
+@pytest.mark.parametrize("words", [["locks", "ls", "--probe", "none"], ["ledger", "ls"]], ids=str)
+def test_a_terminal_that_tells_no_size_shows_a_table(
+    environment: dict[str, str], words: list[str]
+) -> None:
+    with PtyScreen(
+        ["sh", "-c", 'stty rows 0 cols 0; exec "$@"', "sh", ATECTL, *words],
+        {**os.environ, **environment},
+    ) as screen:
+        assert screen.end() == 0
+    assert b"ACTOR" in screen.output or b"PRINCIPAL" in screen.output
+
+
 def test_a_terminal_that_can_draw_nothing_has_no_live_screen(environment: dict[str, str]) -> None:
     more = {**os.environ, **environment, "TERM": "dumb"}
     with PtyScreen([ATECTL, "locks", "ls", "--watch"], more) as screen:
