@@ -104,6 +104,20 @@ class Quota(NamedTuple):
         return max(self.memory_bytes // TABLE_BYTES_PER_ELEMENT, 1)
 
 
+class StoreBounds(NamedTuple):
+    """What a lease may make of the engine, beside its quota. None of it is memory yet.
+
+    `reserved_bytes` is address space: each memory reserves 4 GiB or its quota, and a guard.
+    """
+
+    instances: int = 10_000
+    memories: int = 16
+    reserved_bytes: int = 128 << 30
+
+
+DEFAULT_BOUNDS = StoreBounds()
+
+
 def charged_state_bytes(state_bytes: int) -> int:
     """What a lease is charged, beside its memories, for the state of its instances."""
     return max(state_bytes - UNCHARGED_STATE_BYTES, 0)

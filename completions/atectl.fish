@@ -46,6 +46,9 @@ set -g __atectl_valued \
     'run --max-capsule' \
     'run --compile-mem' \
     'run --compile-deadline' \
+    'run --max-instances' \
+    'run --max-memories' \
+    'run --max-reserved' \
     'run --dir' \
     'run --env' \
     'run --invoke' \
@@ -78,6 +81,9 @@ set -g __atectl_valued \
     'batch --max-capsule' \
     'batch --compile-mem' \
     'batch --compile-deadline' \
+    'batch --max-instances' \
+    'batch --max-memories' \
+    'batch --max-reserved' \
     'batch --pool' \
     'batch --resume-from' \
     'batch --max-output' \
@@ -418,6 +424,9 @@ complete -c atectl -n '__atectl_at "run"' -l max-stack -r -f -d 'Maximum call st
 complete -c atectl -n '__atectl_at "run"' -l max-capsule -r -f -d 'Largest capsule that is taken'
 complete -c atectl -n '__atectl_at "run"' -l compile-mem -r -f -d 'Most memory to compile one'
 complete -c atectl -n '__atectl_at "run"' -l compile-deadline -r -f -d 'Longest time to compile one'
+complete -c atectl -n '__atectl_at "run"' -l max-instances -r -f -d 'Most instances of modules and components in one'
+complete -c atectl -n '__atectl_at "run"' -l max-memories -r -f -d 'Most memories of all its instances together'
+complete -c atectl -n '__atectl_at "run"' -l max-reserved -r -f -d 'Most address space that they reserve, 4GiB each and more'
 complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -d 'Let the guest use a folder'
 complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
@@ -459,6 +468,9 @@ complete -c atectl -n '__atectl_at "batch"' -l spill-cap -r -f -d 'Maximum to sp
 complete -c atectl -n '__atectl_at "batch"' -l max-capsule -r -f -d 'Largest capsule that is taken'
 complete -c atectl -n '__atectl_at "batch"' -l compile-mem -r -f -d 'Most memory to compile one'
 complete -c atectl -n '__atectl_at "batch"' -l compile-deadline -r -f -d 'Longest time to compile one'
+complete -c atectl -n '__atectl_at "batch"' -l max-instances -r -f -d 'Most instances of modules and components in one'
+complete -c atectl -n '__atectl_at "batch"' -l max-memories -r -f -d 'Most memories of all its instances together'
+complete -c atectl -n '__atectl_at "batch"' -l max-reserved -r -f -d 'Most address space that they reserve, 4GiB each and more'
 complete -c atectl -n '__atectl_at "batch"' -l pool -r -f -d 'Idle stores kept for a reactor and principal'
 complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs after a failure'
 complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'

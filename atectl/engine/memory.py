@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from atectl.accounting import Meter
+from atectl.accounting import DEFAULT_BOUNDS, Meter, StoreBounds
 from atectl.engine.bindings import (
     create_memories_with,
     error_pointer,
@@ -79,6 +79,10 @@ class LeaseMemory:
         """The size of all its memories with a new one that exceeded the quota; else None."""
         self.failures: list[BaseException] = []
         """Exceptions in callbacks, which native code cannot pass on."""
+        self.passed_bound: str | None = None
+        """Which of the `StoreBounds` a new memory would have passed; else None."""
+        self.reserved_bytes = 0
+        """Address space that its memories have reserved."""
         self.state_bytes = 0
         """What is charged for the state of the instances beside the memories."""
         self._memories: list[_Memory] = []
@@ -203,9 +207,14 @@ def _system_error(what: str) -> OSError:
 
 
 class MemoryCreator:
-    """Makes the memories of one engine. It must exist as long as any store of the engine."""
+    """Makes the memories of one engine. It must exist as long as any store of the engine.
 
-    def __init__(self) -> None:
+    Args:
+        bounds: what each lease may make.
+    """
+
+    def __init__(self, bounds: StoreBounds = DEFAULT_BOUNDS) -> None:
+        self._bounds = bounds
         self._local = threading.local()
         self._memories: dict[int, _Memory] = {}
         self._numbers = itertools.count(1)
@@ -254,18 +263,25 @@ class MemoryCreator:
         if not meter.admit(0, minimum):
             lease.initial_bytes_needed = meter.read().current_bytes + minimum
             return error_pointer("the initial memory is over the quota")
+        least = max(reserved, minimum)
+        left = self._bounds.reserved_bytes - lease.reserved_bytes - guard
+        if len(lease._memories) >= self._bounds.memories or least > left:
+            is_many = len(lease._memories) >= self._bounds.memories
+            lease.passed_bound = "memories" if is_many else "reserved"
+            return error_pointer("more memories than a lease may have")
         if not lease._is_admitted(minimum):
             return error_pointer("the lease is to end")
         # A memory never grows beyond the quota: with that much reserved it never has to move.
         allowed = -(-meter.quota.memory_bytes // PAGE_BYTES) * PAGE_BYTES
-        wanted = min(maximum, allowed, _MOST_RESERVED_BYTES)
+        wanted = min(maximum, allowed, _MOST_RESERVED_BYTES, left)
         try:
-            memory = self._map(lease, minimum, max(reserved, minimum, wanted), guard)
+            memory = self._map(lease, minimum, max(least, wanted), guard)
         except OSError:
             lease._give_back(minimum)
             raise
         number = next(self._numbers)
         lease._memories.append(memory)
+        lease.reserved_bytes += memory.mapped_bytes
         self._memories[number] = memory
         meter.charge(0, minimum)
         made = out[0]
@@ -314,6 +330,7 @@ class MemoryCreator:
         owner = memory.owner
         try:
             owner._memories.remove(memory)
+            owner.reserved_bytes -= memory.mapped_bytes
             owner.meter.release(memory.size_bytes)
             memory.unmap()
             owner._give_back(memory.size_bytes)

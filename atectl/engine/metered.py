@@ -10,7 +10,7 @@ import atectl.engine.lazy_bindings  # noqa: F401
 import wasmtime  # noqa: TID253
 from wasmtime import Config, FuncType, Linker, Store, ValType  # noqa: TID253
 
-from atectl.accounting import DEFAULT_STACK_BYTES
+from atectl.accounting import DEFAULT_BOUNDS, DEFAULT_STACK_BYTES, StoreBounds
 from atectl.engine.bindings import (
     call_at_epoch,
     define_function,
@@ -62,10 +62,18 @@ class Engine:
     Args:
         fuel: whether guests burn fuel; this changes the machine code.
         max_stack_bytes: the maximum size of a guest's call stack.
+        bounds: what each guest may make, beside its quota.
     """
 
-    def __init__(self, *, fuel: bool = False, max_stack_bytes: int = DEFAULT_STACK_BYTES) -> None:
-        self.memories = MemoryCreator()
+    def __init__(
+        self,
+        *,
+        fuel: bool = False,
+        max_stack_bytes: int = DEFAULT_STACK_BYTES,
+        bounds: StoreBounds = DEFAULT_BOUNDS,
+    ) -> None:
+        self.memories = MemoryCreator(bounds)
+        self.bounds = bounds
         self.burns_fuel = fuel
         self.max_stack_bytes = max_stack_bytes
         config = Config()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from atectl.accounting import (
+    DEFAULT_BOUNDS,
     DEFAULT_DEADLINE_S,
     DEFAULT_JOB_OUTPUT_BYTES,
     DEFAULT_MEMORY_BYTES,
@@ -67,6 +68,11 @@ def _of_the_guest() -> Iterator[Bound]:
         f"counts to that quota, but for the first {format_size(UNCHARGED_STATE_BYTES)}",
         "--max-mem",
     )
+    most = DEFAULT_BOUNDS
+    yield Bound("instances that it makes", f"{most.instances:,}", "--max-instances")
+    yield Bound("memories of all instances together", str(most.memories), "--max-memories")
+    reserved = format_size(most.reserved_bytes)
+    yield Bound("address space that these reserve", reserved, "--max-reserved")
     yield Bound("the call stack", format_size(DEFAULT_STACK_BYTES), "--max-stack")
     time = duration_text(DEFAULT_DEADLINE_S)
     yield Bound("time of a run, compiling included", time, "--deadline")

@@ -46,10 +46,13 @@ def instantiate(
             (exit 137).
         MissingImport, InvalidCapsule: an import cannot be met, or a memory cannot be metered
             (exit 126).
+        OverBounds: it makes more instances or memories than a lease may (exit 137).
         EngineFailure: the system had no memory for it (exit 125).
     """
     code: Any = capsule.code
     linker = engine.shared_linker(capsule.kind)
+    if capsule.creates.instances > engine.bounds.instances:
+        raise _over_bounds(engine, capsule, "instances")
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     if state_bytes and not memory.hold_state(state_bytes):
         if memory.initial_bytes_needed is None:
@@ -74,6 +77,8 @@ def _refusal(
     quota = memory.meter.quota
     if memory.initial_bytes_needed is not None:
         return _over_quota(capsule, memory.initial_bytes_needed, quota)
+    if memory.passed_bound is not None:
+        return _over_bounds(engine, capsule, memory.passed_bound)
     if memory.failures:
         failure = memory.failures[0]
         return EngineFailure(
@@ -104,6 +109,18 @@ def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> A
     if "table" in message:
         return _tables_over_quota(capsule, quota, message)
     return EngineFailure(message)
+
+
+def _over_bounds(engine: Engine, capsule: Capsule, what: str) -> AtectlError:
+    from atectl.walls.errors import OverBounds
+
+    bounds = engine.bounds
+    if what == "reserved":
+        size = format_size(bounds.reserved_bytes)
+        said, remedy = f"reserves more than {size} of address space", "--max-reserved"
+    else:
+        said, remedy = f"makes more than {getattr(bounds, what)} {what}", f"--max-{what}"
+    return OverBounds(f"{capsule.name} {said}, which is what a lease may", remedy=f"raise {remedy}")
 
 
 def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialTableOverQuota:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl import config
-from atectl.accounting import DEFAULT_STACK_BYTES
+from atectl.accounting import DEFAULT_BOUNDS, DEFAULT_STACK_BYTES, StoreBounds
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.metered import Engine
@@ -31,6 +31,7 @@ class Runtime:
         uses_cache: whether compiled capsules are taken from the cache, and kept there.
         burns_fuel: whether guests burn fuel.
         max_stack_bytes: the maximum size of a guest's call stack.
+        bounds: what each guest may make, beside its quota.
         compiling: what compiling a capsule may cost.
 
     Raises:
@@ -50,6 +51,7 @@ class Runtime:
         uses_cache: bool = True,
         burns_fuel: bool = False,
         max_stack_bytes: int = DEFAULT_STACK_BYTES,
+        bounds: StoreBounds = DEFAULT_BOUNDS,
         compiling: CompileLimits = DEFAULT_LIMITS,
     ) -> None:
         raise_limit()
@@ -59,7 +61,7 @@ class Runtime:
         self._flusher: LeaseFlusher | None = None
         self.warnings: list[AtectlError] = []
         self.ledger = ProcessLedger(ended_kept=HISTORY_LEASES if self._is_stored else 0)
-        self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes)
+        self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes, bounds=bounds)
         self.cache = self._open_cache() if uses_cache else None
 
     def load(

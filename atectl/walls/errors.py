@@ -1,4 +1,4 @@
-"""What can go wrong because of a wall around a guest."""
+"""What a guest ends with that meets a wall, or the bounds of the engine."""
 
 from atectl.errors import LeaseError
 
@@ -10,3 +10,12 @@ class HostGrowth(LeaseError):
     exit_status = 137
     example = "a guest that opens streams without end and closes none"
     default_remedy = "have the guest close what it opens, and read in smaller parts"
+
+
+class OverBounds(LeaseError):
+    """The capsule makes more instances or memories than one lease may."""
+
+    code = "E310"
+    exit_status = 137
+    example = "atectl run --max-memories 1 capsule-of-two-memories.wasm"
+    default_remedy = "raise --max-instances, --max-memories or --max-reserved"

@@ -7,11 +7,12 @@ counts; the same holds for a flag and its opposite.
 from pathlib import Path
 from typing import NamedTuple
 
-from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES
+from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES, StoreBounds
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
 from atectl.units import format_size, size_or_none
 
+from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
@@ -43,6 +44,7 @@ class BatchRequest(NamedTuple):
     live: bool | None
     uses_cache: bool
     compiling: CompileLimits
+    bounds: StoreBounds
     output: Output
     max_output_bytes: int | None
 
@@ -54,6 +56,7 @@ TABLE = OptionTable(
         _HOST.pop("jobs"),
         *_HOST.values(),
         *options_of(CompileOptions).values(),
+        *options_of(BoundOptions).values(),
         Option("--pool", "N", "Idle stores kept for a reactor and principal.", "0", lowest=0),
         Option(
             "--keep-going",
@@ -109,6 +112,7 @@ def parse(words: list[str]) -> BatchRequest:
         live=given.is_on("--live"),
         uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),
+        bounds=store_bounds(given.group(BoundOptions)),
         output=given.read("--output", Output),
         max_output_bytes=given.read("--max-output", size_or_none),
     )

@@ -189,7 +189,12 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         reserved=_reserved(request),
         max_output_bytes=request.max_output_bytes,
     )
-    runtime = Runtime(request.ledger, uses_cache=request.uses_cache, compiling=request.compiling)
+    runtime = Runtime(
+        request.ledger,
+        uses_cache=request.uses_cache,
+        compiling=request.compiling,
+        bounds=request.bounds,
+    )
     for warning in runtime.warnings:
         report_warning(warning)
     return Batch(settings, runtime)

@@ -21,11 +21,13 @@ from atectl.accounting import (
     MAX_TOTAL,
     Principal,
     Quota,
+    StoreBounds,
 )
 from atectl.engine.wasi import WasiSettings, parse_folders, parse_variables
 from atectl.errors import BadCount, BadSize, UsageError, cut, quoted
 from atectl.units import duration_text, format_size, parse_duration, parse_size, size_or_none
 
+from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.places import LEDGER, RedisOptions
 from ..options.table import (
@@ -81,6 +83,7 @@ TABLE = OptionTable(
         Option("--fuel", "N", "Maximum fuel, the engine's unit of work."),
         Option("--max-stack", "SIZE", "Maximum call stack.", format_size(DEFAULT_STACK_BYTES)),
         *options_of(CompileOptions).values(),
+        *options_of(BoundOptions).values(),
         Option(
             "--dir",
             "HOST[::GUEST][:ro]",
@@ -175,6 +178,7 @@ class RunRequest(NamedTuple):
     raw_output: bool
     uses_cache: bool
     compiling: "CompileLimits"
+    bounds: StoreBounds
     lock: LockRequest | None
 
 
@@ -271,6 +275,7 @@ def _request(
         raw_output="--raw-output" in given,
         uses_cache="--no-cache" not in given,
         compiling=compile_limits(given.group(CompileOptions)),
+        bounds=store_bounds(given.group(BoundOptions)),
         lock=_lock(given),
     )
 

@@ -142,6 +142,7 @@ def _runtime(request: RunRequest) -> "Runtime":
         burns_fuel=request.quota.fuel is not None,
         max_stack_bytes=request.max_stack_bytes,
         compiling=request.compiling,
+        bounds=request.bounds,
     )
 
 

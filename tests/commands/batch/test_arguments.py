@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from atectl import errors
+from atectl.accounting import StoreBounds
 from atectl.budget.file import HostSettings
 from atectl.capsule.limits import CompileLimits
 from atectl.commands.batch.arguments import BatchRequest, parse
@@ -31,6 +32,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         live=None,
         uses_cache=True,
         compiling=CompileLimits(),
+        bounds=StoreBounds(10_000, 16, 128 << 30),
         output=Output.json,
         max_output_bytes=1 << 30,
     )
@@ -41,8 +43,9 @@ def test_every_option_reaches_the_request() -> None:
     spill = "--spill-dir /spill --spill-cap 2GiB"
     rest = "--pool 2 --fail-fast --resume-from done --grace 9s --trace t --chart c --ledger none"
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
+    made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live --no-cache -o table --max-output none"
-    assert read("-", *f"{host} {spill} {compiling} {rest} {shown}".split()) == BatchRequest(
+    assert read("-", *f"{host} {spill} {compiling} {made} {rest} {shown}".split()) == BatchRequest(
         source="-",
         options=HostOptions(
             jobs=3,
@@ -64,6 +67,7 @@ def test_every_option_reaches_the_request() -> None:
         live=False,
         uses_cache=False,
         compiling=CompileLimits(1 << 20, 64 << 20, 30.0),
+        bounds=StoreBounds(5, 2, 8 << 30),
         output=Output.table,
         max_output_bytes=None,
     )
