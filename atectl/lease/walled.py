@@ -41,6 +41,10 @@ KERNEL_SLACK_BYTES = (1 << 30) + _STACKS_BYTES
 """The same for the kernel's limit, which counts the stacks of threads in full, used or not. It is
 far from the other: only what grows by a GiB between two looks of the watch is to meet it."""
 
+_SHARED_DESCRIPTORS = not_here(
+    "descriptors of the guest", "its output goes to a terminal, through pipes that it shares"
+)
+
 _RESERVE_BYTES = 32 << 20
 """Pages that nobody touches. They are given up when an allocation has failed, so that the run can
 say so, and store its ledger and report. The watch ends a guest that comes as near to the limit."""
@@ -56,16 +60,21 @@ class RunWalls:
         lease: the lease.
         max_fds: how many descriptors its guest may have open.
         has_network: whether other threads of the process use the network.
+        has_screen: whether the guest's output goes through this process to a terminal. The pipes
+            for that are at their end only once no table of descriptors has them any more.
 
     Attributes:
         walls: those that were put up, and those that could not be.
     """
 
-    def __init__(self, lease: "Lease", max_fds: int, *, has_network: bool) -> None:
+    def __init__(
+        self, lease: "Lease", max_fds: int, *, has_network: bool, has_screen: bool
+    ) -> None:
         self.walls: tuple[Wall, ...] = ()
         self._lease = lease
         self._max_fds = max_fds
         self._has_network = has_network
+        self._has_screen = has_screen
         self._before = held_by() or Held(0, 0)
         self._most_data_bytes = 0
         self._guest_thread = 0
@@ -98,7 +107,7 @@ class RunWalls:
         wasi = self._lease.terms.wasi
         granted = [(folder.host, folder.read_only) for folder in wasi.folders]
         self.walls += (
-            process.own_descriptors(),
+            _SHARED_DESCRIPTORS if self._has_screen else process.own_descriptors(),
             folders.keep_to(granted),
             system_calls.deny_in_process(network=self._has_network),
         )

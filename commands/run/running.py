@@ -108,7 +108,7 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         waited_s = time.monotonic() - waits_s
         for screen in screens:
             screen.start()
-        walls = _walls(request, lease)
+        walls = _walls(request, lease, has_screen=bool(screens))
         try:
             lease.start(waited_s, walls)
             runtime.store_ledger()
@@ -122,11 +122,12 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
     return FinishedRun(request, lease, lease.outcome, warnings, lock, walls.walls)
 
 
-def _walls(request: RunRequest, lease: "Lease") -> "RunWalls":
+def _walls(request: RunRequest, lease: "Lease", *, has_screen: bool) -> "RunWalls":
     """The walls around the guest; those of this process stand then."""
     from atectl.lease.walled import RunWalls
 
-    walls = RunWalls(lease, request.max_fds, has_network=request.lock is not None)
+    has_network = request.lock is not None
+    walls = RunWalls(lease, request.max_fds, has_network=has_network, has_screen=has_screen)
     walls.around_process()
     return walls
 
