@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, NamedTuple, Never
 from atectl.capsule.forking import Child, fork
 from atectl.capsule.records import decode, encode
 from atectl.capsule.shared_child import PACKET_BYTES
-from atectl.capsule.task import CONTROL, DESCRIPTORS, PID_LINE, Task, compile_threads
+from atectl.capsule.task import COMPILE, CONTROL, DESCRIPTORS, PID_LINE, Task, compile_threads
 from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
@@ -79,6 +79,10 @@ class _Zygote:
         """Each child, by the descriptor of the pipe that it answers on."""
         self._jobs: dict[int, _Job] = {}
         """What each of them does, if it is not idle."""
+        self._works = {COMPILE.module}
+        """The modules of work that are imported here, and so in each new child."""
+        self._knows: dict[int, frozenset[str]] = {}
+        """Those that each child has: it can import nothing once it has begun."""
         self._idle: dict[int, float] = {}
         """The idle ones, by the same descriptor, with the time since when."""
 
@@ -119,6 +123,7 @@ class _Zygote:
         try:
             if job.task.work.module:
                 import_module(job.task.work.module)  # here, so that no child of this one has to
+                self._works.add(job.task.work.module)
             child = self._idle_child(job) or self._fork(job)
         except OSError as error:
             _reply(job, encode({"fault": "system", "errno": str(error.errno)}))
@@ -136,6 +141,7 @@ class _Zygote:
 
         child = fork(self._engine, job.task, *job.files)
         self._children[child.pipe] = child
+        self._knows[child.pipe] = frozenset(self._works)
         self._poll.register(child.pipe, select.POLLIN)
         return child
 
@@ -143,7 +149,8 @@ class _Zygote:
         """An idle process of the same principal, which is sent the task; None if there is none."""
         for descriptor in tuple(self._idle):
             child = self._children[descriptor]
-            if child.feed is not None and child.task.sharing == job.task.sharing:
+            can_do = job.task.work.module in self._knows[descriptor]
+            if can_do and child.task.sharing == job.task.sharing:
                 del self._idle[descriptor]
                 try:
                     child.send(job.task, job.files)
@@ -162,7 +169,7 @@ class _Zygote:
         job = self._jobs.pop(descriptor, None)
         if child.is_over:
             self._poll.unregister(descriptor)
-            del self._children[descriptor]
+            del self._children[descriptor], self._knows[descriptor]
             self._idle.pop(descriptor, None)
         else:
             self._idle[descriptor] = time.monotonic()

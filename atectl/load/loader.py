@@ -252,7 +252,8 @@ class Loader:
         with self._compiler.begin(
             name,
             stored.descriptor,
-            limits=self._limits(grant)._replace(memory_bytes=grant.granted_bytes),
+            # Its memories are held to the grant, and the kernel counts more than is touched.
+            limits=self._limits(grant)._replace(memory_bytes=grant.granted_bytes * 3 // 2),
             work=Work(_START_WORK, json.dumps(asked)),
             sharing=_SHARING,
         ) as begun:

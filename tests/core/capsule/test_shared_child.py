@@ -12,7 +12,7 @@ from atectl.capsule import zygote
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.errors import CompileMemory, CompileTime
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.task import SMALL_BYTES
+from atectl.capsule.task import SMALL_BYTES, Work
 from atectl.capsule.verdict import Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import MissingImport
@@ -128,6 +128,26 @@ def test_one_that_goes_over_its_time_takes_only_itself(compiler: Compiler, tmp_p
     assert late.verdict.refusal is not None
     assert late.verdict.refusal.code == CompileTime.code
     assert compile_(compiler, tmp_path, module(2)).verdict.made is not None
+
+
+def test_other_work_is_shared_by_processes_that_know_it(compiler: Compiler, tmp_path: Path) -> None:
+    """One that began before its module was imported can import nothing any more."""
+
+    def read(number: int) -> int | None:
+        path = tmp_path / "read.wasm"
+        path.write_bytes(module(number))
+        work = Work("atectl.load.facts_child")
+        with (
+            path.open("rb") as file,
+            compiler.begin("read.wasm", file.fileno(), work=work, sharing="alice") as begun,
+        ):
+            assert begun.verdict().refusal is None
+            return begun.pid
+
+    first = compile_(compiler, tmp_path, module(1))
+    readers = {read(number) for number in range(3)}
+    assert len(readers) == 1
+    assert first.pid not in readers
 
 
 def test_each_is_told_what_it_took_itself(compiler: Compiler, tmp_path: Path) -> None:
