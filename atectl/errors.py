@@ -19,7 +19,7 @@ OTHER_MODULES = (
     "redis.errors",
     "spill.errors",
     "trace.errors",
-    "walls.errors",
+    "system.walls.errors",
 )
 """The modules beside this one that define errors."""
 

@@ -18,7 +18,7 @@ SOURCES = [path for top in ("atectl", "commands") for path in sorted((ROOT / top
 LAYERS = {
     "foundation": ("config", "errors", "finding", "inert", "records", "system", "units"),
     "accounting": ("accounting",),
-    "mechanisms": ("arbitration", "capsule", "engine", "guard", "redis", "spill", "walls"),
+    "mechanisms": ("arbitration", "capsule", "engine", "guard", "redis", "spill"),
     "services": ("batch", "budget", "health", "lease", "ledger_store", "load", "locks", "trace"),
     "commands": ("commands",),
 }
@@ -207,7 +207,7 @@ def test_the_top_of_each_tree_is_small() -> None:
 
     core, commands = shown("atectl"), shown("commands")
     assert len([path for path in core if path.is_file()]) <= 10
-    assert len([path for path in core if path.is_dir()]) <= 17
+    assert len([path for path in core if path.is_dir()]) <= 16
     assert len([path for path in commands if path.is_file()]) <= 4
 
 

@@ -8,7 +8,10 @@ from atectl.errors import EngineUntrusted
 from atectl.finding import Finding, Verdict
 
 _TIMEOUT_S = 30.0
-_TRY = "import json; from atectl.walls.selftest import all_walls; print(json.dumps(all_walls()))"
+_TRY = (
+    "import json; from atectl.system.walls.selftest import all_walls; "
+    "print(json.dumps(all_walls()))"
+)
 
 
 def check_walls() -> Finding:

@@ -112,7 +112,7 @@ def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> A
 
 
 def _over_bounds(engine: Engine, capsule: Capsule, what: str) -> AtectlError:
-    from atectl.walls.errors import OverBounds
+    from atectl.system.walls.errors import OverBounds
 
     bounds = engine.bounds
     if what == "reserved":

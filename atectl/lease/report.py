@@ -9,8 +9,8 @@ from atectl.errors import AtectlError, CapsuleError, DeadlinePassed
 from atectl.lease.outcome import DEADLINE, FAILED, REASONS, REFUSED, Outcome
 from atectl.records.errors import ErrorFacts, facts_of
 from atectl.records.types import Mark
+from atectl.system.walls.wall import Wall
 from atectl.units import Moment
-from atectl.walls.wall import Wall
 
 if TYPE_CHECKING:
     from atectl.accounting import Reading

@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING
 
 from atectl.errors import AtectlError, EngineFailure
 from atectl.system.held import Held, held_by
+from atectl.system.walls import folders, process, system_calls
+from atectl.system.walls.wall import Wall, libc, not_here
 from atectl.units import show_size
-from atectl.walls import folders, process, system_calls
-from atectl.walls.wall import Wall, libc, not_here
 
 if TYPE_CHECKING:
     from atectl.lease.lease import Lease
@@ -141,7 +141,7 @@ class RunWalls:
         return self._growth("all that the kernel's limit leaves")
 
     def _growth(self, size: str) -> AtectlError:
-        from atectl.walls.errors import HostGrowth
+        from atectl.system.walls.errors import HostGrowth
 
         what = "host buffers, handles of streams and folders, or results"
         if not self._lease.is_instantiated:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from atectl.lease.lease import Lease
     from atectl.lease.locked import LeaseLock
     from atectl.lease.outcome import Outcome
-    from atectl.walls.wall import Wall
+    from atectl.system.walls.wall import Wall
 
 
 class FinishedRun(NamedTuple):

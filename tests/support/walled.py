@@ -7,7 +7,7 @@ from tests.support.python_child import in_child
 
 _HELPERS = """
 import json, os, signal, socket, sys, threading, resource, subprocess
-from atectl.walls import folders, process, system_calls
+from atectl.system.walls import folders, process, system_calls
 
 def tried(action):
     "`done`, or the name of the error."

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from atectl.finding import Verdict
 from atectl.health.walls import check_walls, found
-from atectl.walls import folders
+from atectl.system.walls import folders
 
 
 def test_where_all_walls_hold_they_are_named() -> None:

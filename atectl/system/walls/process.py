@@ -12,8 +12,8 @@ import os
 import resource
 import signal
 
+from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
 from atectl.units import show_size
-from atectl.walls.wall import Wall, holding, libc, not_here, reason
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _CLONE_FILES = 0x400

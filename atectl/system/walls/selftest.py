@@ -1,7 +1,7 @@
 """A try-out of every wall in this process, which is of little use afterwards."""
 
-from atectl.walls import folders, process, system_calls
-from atectl.walls.wall import Wall
+from atectl.system.walls import folders, process, system_calls
+from atectl.system.walls.wall import Wall
 
 _PLENTY_BYTES = 1 << 40
 _PLENTY = 1 << 20

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 
-from atectl.walls.wall import Wall, holding, libc, not_here, reason
+from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
 
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 _ASK_VERSION = 1
@@ -36,7 +36,7 @@ _NO_BIND_NO_CONNECT = 3
 _NO_FOREIGN_SOCKETS_NO_FOREIGN_SIGNALS = 3
 
 _NAME = "folders"
-_OURS = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120
+_OURS = str(Path(__file__).parents[2])
 """Where atectl is: an importer of its own may find it, and no path of Python's."""
 
 

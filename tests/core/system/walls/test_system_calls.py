@@ -18,7 +18,7 @@ NEVER = {
 }
 
 TRY = """
-from atectl.walls.wall import libc
+from atectl.system.walls.wall import libc
 import ctypes
 def refuse():
     raise OSError(ctypes.get_errno(), "")
@@ -92,7 +92,7 @@ result = [
 
 
 def test_a_machine_without_a_filter_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from atectl.walls import system_calls
+    from atectl.system.walls import system_calls
 
     monkeypatch.setattr(system_calls, "_MACHINES", {})
     wall = system_calls.deny_in_process(network=False)

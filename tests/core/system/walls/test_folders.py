@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from atectl.walls import folders
+from atectl.system.walls import folders
 from tests.support.walled import result_of
 
 DENIED = "Permission denied"
