@@ -10,6 +10,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 
 from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
 
