@@ -536,6 +536,10 @@ class Budget(NamedTuple):
         """What compiling one capsule could be granted at most, if it were alone on the host."""
         return -self.over_limit_bytes(Pressure(None, baseline_bytes, 0))
 
+    def is_within(self, size_bytes: int) -> bool:
+        """Whether the whole limit is within so many bytes."""
+        return self.limit_bytes <= size_bytes
+
     def can_hold(self, baseline_bytes: int, lease_bytes: int = 0) -> bool:
         """Whether a lease of that size is within the limit, if it is alone on the host."""
         return not self.is_over_limit(Pressure(None, baseline_bytes, lease_bytes))

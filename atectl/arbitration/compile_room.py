@@ -87,13 +87,6 @@ class CompileRoom:
             self._enforcer.settle_unless_calm()
             self._changed.notify_all()
 
-    def keep(self, kept_bytes: int) -> None:
-        """So much of what was compiled is kept in memory now."""
-        with self._changed:
-            self._compiles.kept_bytes = kept_bytes
-            self._count()
-            self._enforcer.settle_unless_calm()
-
     # Under the lock
 
     def _count(self) -> None:
@@ -145,8 +138,7 @@ class CompileRoom:
         enforcer = self._enforcer
         if not enforcer.is_guarded:
             return self._most_bytes
-        held_bytes = enforcer.use.baseline_bytes + self._compiles.kept_bytes
-        left_bytes = enforcer.budget.most_to_compile_bytes(held_bytes)
+        left_bytes = enforcer.budget.most_to_compile_bytes(enforcer.use.baseline_bytes)
         return min(self._most_bytes, max(_whole(left_bytes - BESIDE_BYTES), LEAST_BYTES))
 
     def _drop_idle(self) -> None:

@@ -70,8 +70,6 @@ class Compiles:
     def __init__(self) -> None:
         self.running: list[Grant] = []
         """In the order in which they began."""
-        self.kept_bytes = 0
-        """What was compiled and is kept in memory, since no cache keeps it."""
         self._waiting: dict[str, deque[Ask]] = {}
 
     def wait(self, ask: Ask) -> None:
@@ -104,8 +102,8 @@ class Compiles:
 
     @property
     def counted_bytes(self) -> int:
-        """What all that compiles counts for in the pressure, and what came of it."""
-        return self.kept_bytes + sum(grant.counted_bytes for grant in self.running)
+        """What all that compiles counts for in the pressure."""
+        return sum(grant.counted_bytes for grant in self.running)
 
     def give_way(self, missing_bytes: int, over_limit_bytes: int) -> None:
         """Have some end, the latest first, so that so much comes free.

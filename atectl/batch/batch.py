@@ -257,9 +257,12 @@ class Batch:
         self._forker_bytes = max(self._forker_bytes, self._compiler.private_bytes())
 
     def _resident_bytes(self) -> int | None:
-        """What this process holds, and what the process that forks compilers does not share."""
+        """What this process holds, what the process that forks compilers does not share, and the
+        compiled code that is in memory alone."""
         resident = host_memory.resident_bytes()
-        return None if resident is None else resident + self._forker_bytes
+        if resident is None:
+            return None
+        return resident + self._forker_bytes + self._capsules.kept_bytes
 
     # On the slots' threads
 

@@ -53,7 +53,7 @@ def throttled(budget: Budget, throttled_bytes: int | None) -> ThrottledBudget | 
     Args:
         throttled_bytes: from where on it does; None if it does not at all.
     """
-    if throttled_bytes is None or budget.limit_bytes <= throttled_bytes:
+    if throttled_bytes is None or budget.is_within(throttled_bytes):
         return None
     return ThrottledBudget(
         f"above {show_size(throttled_bytes)} the kernel slows the host down: the control group's "

@@ -248,6 +248,13 @@ class CapsuleShelf:
             seen, known, verdict = self._look_again(path, ask)
         return seen.named(required(known, seen.file.name, verdict))
 
+    @property
+    def kept_bytes(self) -> int:
+        """The size of all code here that no cache has in a file, so that it stays in memory."""
+        with self._lock:
+            known = list(self._known.values())
+        return sum(each.memory_bytes for each in known if isinstance(each, Capsule))
+
     def close(self) -> None:
         """Cut all compilations short, and begin no more; idempotent."""
         self._is_closed = True
@@ -407,17 +414,8 @@ class CapsuleShelf:
                 self._keep_refusal(came_to, loading.ask, sha256)
             if len(self._known) > MAX_CAPSULES:
                 del self._known[next(iter(self._known))]
-        verdict = effort = None
-        if compiled is not None:
-            self._room.keep(self._kept_bytes())
-            verdict, effort = compiled.verdict, compiled.effort
+        verdict, effort = (None, None) if compiled is None else (compiled.verdict, compiled.effort)
         loading.end(came_to, verdict, effort)
-
-    def _kept_bytes(self) -> int:
-        """The size of all code here that no cache has in a file."""
-        with self._lock:
-            known = list(self._known.values())
-        return sum(each.memory_bytes for each in known if isinstance(each, Capsule))
 
     def _keep_refusal(self, refusal: "Refusal", ask: _Ask, sha256: str) -> None:
         if refusal.code == NoEntryPoint.code:

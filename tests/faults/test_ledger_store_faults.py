@@ -160,7 +160,8 @@ class TestWithoutPermission:
     """As a user whom permission bits bind: root becomes nobody."""
 
     def run(self, source: str, *arguments: object) -> list[str]:
-        return told(AS_NOBODY + textwrap.dedent(source), *arguments)
+        imports = "import atectl.ledger_store.sqlite.obstacles"
+        return told(f"{imports}\n{AS_NOBODY}{textwrap.dedent(source)}", *arguments)
 
     READ = """
         store = SqliteLedgerStore(path, host=HOST, read_only=True)

@@ -160,15 +160,15 @@ def test_only_folders_are_offered_for_a_folder(shell: ShellUnderTest, typed: str
 
 
 def test_options_are_offered_behind_the_capsule_too(shell: ShellUnderTest) -> None:
-    assert shell.offers("atectl run plain.wasm --max-m") == ["--max-mem"]
-    assert shell.offers("atectl run plain.wasm --fuel 7 --max-m") == ["--max-mem"]
+    assert shell.offers("atectl run plain.wasm --max-st") == ["--max-stack"]
+    assert shell.offers("atectl run plain.wasm --fuel 7 --max-st") == ["--max-stack"]
 
 
 @pytest.mark.parametrize("guest", ["-c ", "word ", "-- ", "--fuel 7 word "])
 def test_no_option_is_offered_among_the_words_of_the_guest(
     shell: ShellUnderTest, guest: str
 ) -> None:
-    assert shell.offers(f"atectl run plain.wasm {guest}--max-m") == []
+    assert shell.offers(f"atectl run plain.wasm {guest}--max-st") == []
 
 
 @pytest.mark.parametrize("guest", ["", "-c ", "word ", "-- ", "--env A= word "])

@@ -257,14 +257,3 @@ def test_nobody_is_spilled_or_aborted_for_what_compiles() -> None:
     host.room.leave(grant)
     for thread in waiting:
         thread.join()
-
-
-def test_what_was_compiled_and_is_in_no_file_counts_until_it_is_dropped() -> None:
-    host = Host()
-    host.room.keep(300 * MIB)
-    assert host.arbiter.pressure.compiling_bytes == 300 * MIB
-    grant = host.begin(50 * MIB)
-    assert told(grant) == (50, 584, False)
-    host.room.leave(grant)
-    host.room.keep(0)
-    assert host.arbiter.pressure.compiling_bytes == 0

@@ -25,6 +25,7 @@ from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
+from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
 from atectl.trace.events import Decided, Event
 from atectl.trace.recording import Recorder
@@ -366,6 +367,19 @@ def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
     assert told.outcome.error is not None
     assert "of which the host held it for " in str(told.outcome.error)
     assert "raise the host's limit" in told.outcome.error.remedy
+
+
+def test_compiled_code_that_no_cache_keeps_is_part_of_the_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host_memory, "resident_bytes", lambda: 100 * MIB)
+    monkeypatch.setattr(Compiler, "private_bytes", lambda _: 0)
+    with Batch(settings(tmp_path), bare()) as batch:
+        batch.prepare({CAPSULES / "hello.wat": WANTED})
+        results(batch, hellos(1))
+        kept_bytes = batch._capsules.get(CAPSULES / "hello.wat", "tenant").memory_bytes
+        assert kept_bytes > 0
+        assert batch.baseline_bytes == 100 * MIB + kept_bytes
 
 
 def test_what_the_host_holds_for_a_guest_is_pressure_and_others_are_held_for_it(

@@ -339,6 +339,7 @@ def test_a_ledger_that_can_only_be_read_is_refused(ledger: Path, open_folder: Pa
     said = in_child(
         f"""
 from pathlib import Path
+import atectl.ledger_store.sqlite.obstacles
 from atectl.ledger_store.errors import LedgerForbidden
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
 {AS_NOBODY}
