@@ -359,7 +359,7 @@ def test_a_refusal_of_another_release_does_not_count(
     path = write(tmp_path, "hello, world")
     error_of(engine, path, cache)
     assert refusal_of(engine, path, cache, CompileLimits()) is not None
-    monkeypatch.setattr("atectl.capsule.cache.__version__", "99")
+    monkeypatch.setattr("atectl.capsule.findings.__version__", "99")
     assert refusal_of(engine, path, cache, CompileLimits()) is None
 
 

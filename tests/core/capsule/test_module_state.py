@@ -41,7 +41,7 @@ MODULES = {
 IN_USE = """
 import ctypes, gc, json, sys
 from wasmtime import Module
-from atectl.accounting import Ledger, Meter, Principal, Quota
+from atectl.accounting import Ledger, Meter, Principal, Quota, StoreBounds
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 
@@ -58,7 +58,7 @@ def in_use():
     found = libc.mallinfo2()
     return found.uordblks + found.hblkhd
 
-engine = Engine()
+engine = Engine(bounds=StoreBounds(100, memories=100_000, reserved_bytes=1 << 46))
 linker = engine.module_linker()
 memory = LeaseMemory(Meter(Principal(), Quota(1 << 40), Ledger()))
 

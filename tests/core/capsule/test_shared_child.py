@@ -23,6 +23,9 @@ from tests.support.wasm_bytes import binary_of, custom
 MIB = 1 << 20
 LIMITS = CompileLimits(memory_bytes=64 * MIB)
 BOMB = binary_of(merge_bomb(400, 400))
+SLOW = binary_of(slow_loops(3000, 50))
+SLOW_BYTES = 512 * MIB
+"""More memory than it takes, so that only its time is an obstacle."""
 
 
 class Done(NamedTuple):
@@ -121,10 +124,9 @@ def test_one_that_goes_over_its_memory_takes_only_itself(
 
 
 def test_one_that_goes_over_its_time_takes_only_itself(compiler: Compiler, tmp_path: Path) -> None:
-    slow = binary_of(slow_loops(3000, 50))
-    assert len(slow) < SMALL_BYTES
+    assert len(SLOW) < SMALL_BYTES
     compile_(compiler, tmp_path, module(1))
-    late = compile_(compiler, tmp_path, slow, deadline_s=0.5)
+    late = compile_(compiler, tmp_path, SLOW, deadline_s=0.5, memory_bytes=SLOW_BYTES)
     assert late.verdict.refusal is not None
     assert late.verdict.refusal.code == CompileTime.code
     assert compile_(compiler, tmp_path, module(2)).verdict.made is not None
@@ -177,11 +179,12 @@ def test_a_process_that_has_nothing_to_do_ends(engine: Engine, tmp_path: Path) -
 
 def test_one_that_is_cut_short_is_not_tried_again(compiler: Compiler, tmp_path: Path) -> None:
     slow = tmp_path / "slow.wasm"
-    slow.write_bytes(binary_of(slow_loops(3000, 50)))
+    slow.write_bytes(SLOW)
     first = compile_(compiler, tmp_path, module(1))
+    limits = compiler.limits._replace(memory_bytes=SLOW_BYTES)
     with (
         slow.open("rb") as file,
-        compiler.begin("slow.wasm", file.fileno(), sharing="alice") as begun,
+        compiler.begin("slow.wasm", file.fileno(), limits=limits, sharing="alice") as begun,
     ):
         wait_until(lambda: begun.wait(0.01) or begun.pid)
         begun.cut()
@@ -193,16 +196,17 @@ def test_such_a_process_can_open_nothing_and_has_the_files_of_one_capsule(
     compiler: Compiler, tmp_path: Path
 ) -> None:
     slow = tmp_path / "slow.wasm"
-    slow.write_bytes(binary_of(slow_loops(3000, 50)))
+    slow.write_bytes(SLOW)
     compile_(compiler, tmp_path, module(1))
+    limits = compiler.limits._replace(memory_bytes=SLOW_BYTES)
     with (
         slow.open("rb") as file,
-        compiler.begin("slow.wasm", file.fileno(), sharing="alice") as begun,
+        compiler.begin("slow.wasm", file.fileno(), limits=limits, sharing="alice") as begun,
     ):
         wait_until(lambda: begun.wait(0.01) or "slow.wasm" in files_of(begun.pid))
-        limits = Path(f"/proc/{begun.pid}/limits").read_text()
+        bounds = Path(f"/proc/{begun.pid}/limits").read_text()
         names = files_of(begun.pid)
-    [files] = [line for line in limits.splitlines() if line.startswith("Max open files")]
+    [files] = [line for line in bounds.splitlines() if line.startswith("Max open files")]
     assert files.split()[3:5] == ["8", "8"]
     assert {"slow.wasm", "statm", "clear_refs"} <= set(names)
     assert "some.wasm" not in names
