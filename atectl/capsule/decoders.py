@@ -1,7 +1,8 @@
 """One decoder for each encoding: from pieces to pieces, none larger than twice `PIECE_BYTES`.
 
 A decoder holds at most one encoded piece, one decoded piece and the window of its format: 32 KiB
-for gzip, 16 MiB for brotli, `max_window` for zstd.
+for gzip, 16 MiB for brotli, `max_window` for zstd. One that gets no memory for it raises
+MemoryError, which says nothing about the data.
 """
 
 import zlib
@@ -17,6 +18,10 @@ MAX_MEMBERS = 10_000
 """How many gzip members or zstd frames may follow one another in one stream."""
 
 _GZIP_FORMAT = 31
+_MOST_AT_ONCE_BYTES = 17 << 20
+"""The most memory that the decoder of brotli asks for at once: its window and a little more."""
+
+_ZSTD_HAS_NO_MEMORY = "not enough memory"
 _LINE_ENDS = b"\r\n"
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 
@@ -71,6 +76,8 @@ def unzstd(pieces: Iterator[bytes], max_window: int) -> Iterator[bytes]:
             try:
                 decoded = decoder.decompress(data, PIECE_BYTES)
             except zstd.ZstdError as error:
+                if _ZSTD_HAS_NO_MEMORY in str(error):
+                    raise MemoryError from None
                 raise Undecodable(f"its zstd data cannot be decoded: {error}") from None
             if decoded:
                 yield decoded
@@ -94,6 +101,9 @@ def unbrotli(pieces: Iterator[bytes]) -> Iterator[bytes]:
             try:
                 decoded = decoder.process(data, output_buffer_limit=PIECE_BYTES)
             except brotli.error:
+                # It does not say whether the data is damaged, or there was too little memory.
+                # If there was, there still is. Its own memory is not free yet.
+                bytearray(_MOST_AT_ONCE_BYTES)
                 raise Undecodable("its brotli data is damaged") from None
             if decoded:
                 yield decoded

@@ -4,9 +4,11 @@ import base64
 import contextlib
 import gzip
 import random
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
 
 import brotli
 import pytest
@@ -55,6 +57,35 @@ def test_what_is_large_comes_back_in_small_pieces(name: str) -> None:
     pieces = list(decoder(encoded[at : at + 999] for at in range(0, len(encoded), 999)))
     assert b"".join(pieces) == content
     assert max(map(len, pieces)) <= 2 * PIECE_BYTES
+
+
+UNDER_LIMIT = """
+import resource, sys
+from pathlib import Path
+from atectl.capsule import decoders
+from atectl.capsule.errors import Undecodable
+import brotli
+from backports import zstd
+
+encoded = Path(sys.argv[2]).read_bytes()
+taken = int(Path("/proc/self/statm").read_text().split()[5]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_DATA, (taken + (2 << 20), resource.RLIM_INFINITY))
+more = {"max_window": 8 << 20} if sys.argv[1] == "unzstd" else {}
+try:
+    for piece in getattr(decoders, sys.argv[1])(iter((encoded,)), **more):
+        pass
+except (MemoryError, Undecodable) as error:
+    print(type(error).__name__)
+"""
+
+
+@pytest.mark.parametrize("name", ["zstd", "brotli"])
+def test_too_little_memory_is_not_taken_for_damage(name: str, tmp_path: Path) -> None:
+    encoded = tmp_path / name
+    encoded.write_bytes(ENCODINGS[name][0](bytes(64 << 20)))
+    words = [sys.executable, "-c", UNDER_LIMIT, f"un{name}", encoded]
+    ended = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert ended.stdout == "MemoryError\n"
 
 
 @pytest.mark.parametrize("name", BINARY)
