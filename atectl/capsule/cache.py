@@ -353,17 +353,30 @@ def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
     Raises:
         OSError: there is no descriptor or no memory left.
     """
-    from wasmtime import Module, WasmtimeError
-
     # By the descriptor, so that exactly the file that was checked is mapped, whatever its name
     # leads to now.
     path = f"/proc/self/fd/{descriptor}"
+    return _code(kind, lambda form: form.deserialize_file(engine.native, path))
+
+
+def copy_code(engine: Engine, kind: "Kind", content: bytes) -> "Code | None":
+    """The code in an artifact's content, copied: for a process that can open nothing.
+
+    Raises:
+        OSError: there is no memory left.
+    """
+    return _code(kind, lambda form: form.deserialize(engine.native, content))
+
+
+def _code(kind: "Kind", deserialize: "Callable[[type[Code]], Code]") -> "Code | None":
+    from wasmtime import Module, WasmtimeError
+
     try:
         if kind == "module":
-            return Module.deserialize_file(engine.native, path)
+            return deserialize(Module)
         from wasmtime.component import Component
 
-        return Component.deserialize_file(engine.native, path)
+        return deserialize(Component)
     except WasmtimeError as error:
         for number in WANTS:
             if f"(os error {number})" in str(error):

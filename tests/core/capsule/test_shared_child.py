@@ -1,5 +1,6 @@
 """Small capsules of one principal are compiled by one process, one after another."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -10,12 +11,15 @@ import pytest
 
 from atectl.capsule import zygote
 from atectl.capsule.compiler import Compiler
+from atectl.capsule.creation import Creation
 from atectl.capsule.errors import CompileMemory, CompileTime
 from atectl.capsule.limits import CompileLimits
 from atectl.capsule.task import SMALL_BYTES, Work
 from atectl.capsule.verdict import Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import MissingImport
+from atectl.load.start import Question, Start
+from atectl.records.from_json import from_json
 from tests.support.bombs import merge_bomb, slow_loops
 from tests.support.waiting import SOON_S, wait_until
 from tests.support.wasm_bytes import binary_of, custom
@@ -150,6 +154,29 @@ def test_other_work_is_shared_by_processes_that_know_it(compiler: Compiler, tmp_
     readers = {read(number) for number in range(3)}
     assert len(readers) == 1
     assert first.pid not in readers
+
+
+def test_artifacts_are_tried_by_the_process_that_compiles(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    artifact = tmp_path / "artifact"
+    artifact.write_bytes(compile_(compiler, tmp_path, module(1), sharing="").artifact)
+    asked = Question("module", Creation(), False, least_bytes=1, most_bytes=MIB)
+    work = Work("atectl.load.start_child", json.dumps(asked))
+
+    def try_() -> int | None:
+        with (
+            artifact.open("rb") as file,
+            compiler.begin("artifact", file.fileno(), work=work, sharing="alice") as begun,
+        ):
+            assert begun.verdict().refusal is None
+            start: Start = from_json(Start, json.loads(os.pread(begun.memory, 1000, 0)))
+            assert (start.min_bytes, start.code) == (1, None)
+            return begun.pid
+
+    first = try_()
+    assert compile_(compiler, tmp_path, module(2)).pid == first
+    assert try_() == first
 
 
 def test_each_is_told_what_it_took_itself(compiler: Compiler, tmp_path: Path) -> None:
