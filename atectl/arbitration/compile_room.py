@@ -103,10 +103,15 @@ class CompileRoom:
     def _next_to_begin(self, ask: Ask) -> Grant | None:
         """What is granted to one that waits, if it is its turn."""
         busy = sum(grant.ask.takes_core for grant in self._compiles.running)
+        has_core = busy < self._at_once
+        may_begin = [
+            first for first in self._compiles.first_in_line if has_core or not first.takes_core
+        ]
+        # Each that waits comes here whenever anything changes: most of them are not to measure.
+        if not any(first is ask for first in may_begin):
+            return None
         self._enforcer.use.read()
-        for first in self._compiles.first_in_line:
-            if first.takes_core and busy >= self._at_once:
-                continue
+        for first in may_begin:
             granted = self._granted(first)
             if granted is not None:
                 return granted if first is ask else None

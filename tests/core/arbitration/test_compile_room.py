@@ -45,12 +45,15 @@ class Host:
         self, at_once: int = 2, backpressure: str = "park", most_bytes: int = MOST
     ) -> None:
         self.resident = BASELINE
-        self.arbiter = Arbiter(
-            BUDGET, rules(backpressure), lambda: None, resident=lambda: self.resident
-        )
+        self.measured = 0
+        self.arbiter = Arbiter(BUDGET, rules(backpressure), lambda: None, resident=self._measure)
         self.arbiter.measure_baseline()
         self.room = self.arbiter.compile_room(at_once, most_bytes)
         self._leases = 0
+
+    def _measure(self) -> int:
+        self.measured += 1
+        return self.resident
 
     def lease(self, held_bytes: int = 0) -> Place:
         self._leases += 1
@@ -99,6 +102,14 @@ def told(grant: Grant) -> tuple[int, int, bool]:
 
 
 # Beginning
+
+
+def test_one_that_cannot_begin_anyway_measures_nothing() -> None:
+    host = Host(at_once=1)
+    host.begin(MIB)
+    looks, before = iter([True, True, False]), host.measured
+    assert host.room.enter(Ask("some", MIB), lambda: next(looks)) is None
+    assert host.measured == before
 
 
 def test_what_fits_begins_with_what_it_needs_and_counts_in_the_pressure() -> None:
