@@ -438,6 +438,8 @@ def test_ctrl_c_that_ends_the_reader_too_is_status_130_and_tells_what_was_done()
 
 
 def test_a_terminated_batch_lets_jobs_finish_within_the_grace() -> None:
+    # A job whose capsule is still being compiled would end at once.
+    assert atectl("load", wat("spin")).status == 0
     with begun("--jobs", "2", "--grace", "600s") as process:
         send(process, {"capsule": wat("spin"), "deadline": "3s"})
         until_running(process)
