@@ -105,7 +105,8 @@ class Enforcer:
 
     def remove(self, seat: Seat) -> None:
         """A lease has ended, and holds nothing any more."""
-        self.use.charge(-seat.charged_bytes)
+        if seat.charged_bytes:
+            self.use.charge(-seat.charged_bytes)
         seat.standing = seat.standing.leave()
         self.seats.remove(seat)
 

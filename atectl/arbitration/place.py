@@ -59,7 +59,8 @@ class Place:
         enforcer, seat = self._enforcer, self.seat
         with enforcer.lock:
             enforcer.remove(seat)
-            enforcer.use.keep_idle(kept_bytes)
+            if kept_bytes:
+                enforcer.use.keep_idle(kept_bytes)
             if not seat.is_abandoned:
                 enforcer.chronicle.finished(seat)
             enforcer.settle_unless_calm()

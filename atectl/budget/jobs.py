@@ -205,8 +205,8 @@ def _job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
         quota=Quota(allowance.memory_bytes, allowance.deadline_s),
         wasi=WasiSettings(
             arguments=(capsule.name, *words.args),
-            environment=checked("env", lambda: _environment(words, defaults)),
-            folders=checked("dirs", lambda: _folders(words, defaults)),
+            environment=_environment(words, defaults) if words.env else (),
+            folders=_folders(words, defaults) if words.dirs else (),
             streams=_streams(words, defaults),
         ),
         priority=allowance.priority,
@@ -243,9 +243,9 @@ _KEYS_OF_OPTIONS = {
 
 def _streams(words: JobWords, defaults: JobDefaults) -> Streams:
     """The files of a job's streams."""
-    named = {name: path for name in STREAMS if (path := getattr(words, name)) is not None}
-    if not named:
+    if words.stdin is words.stdout is words.stderr is None:
         return NO_FILES
+    named = {name: path for name in STREAMS if (path := getattr(words, name)) is not None}
     folder = _as_it_is_now(defaults.folder)
     files = {name: str(folder / path) for name, path in named.items()}
     _refuse_shared(files)
@@ -285,14 +285,13 @@ def _is_text(given: Mapping[str, Any], key: str) -> bool:
 
 
 def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str], ...]:
-    return parse_variables(words.env, defaults.environment)
+    return checked("env", lambda: parse_variables(words.env, defaults.environment))
 
 
 def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
-    if not words.dirs:
-        return ()
     folder = _as_it_is_now(defaults.folder)
-    folders = parse_folders(_from_folder(each, folder) for each in words.dirs)
+    given = [_from_folder(each, folder) for each in words.dirs]
+    folders = checked("dirs", lambda: parse_folders(given))
     return tuple(each._replace(follows_links=False) for each in folders)
 
 

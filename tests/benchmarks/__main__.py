@@ -89,7 +89,7 @@ def _installed_from_a_wheel(folder: Path) -> str:
     pip = [str(home / "bin" / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "wheel", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], check=True)
     [wheel] = folder.glob("atectl-*.whl")
-    subprocess.run([*pip, "install", str(wheel)], check=True)
+    subprocess.run([*pip, "install", f"{wheel}[encodings]"], check=True)
     return str(home / "bin" / "atectl")
 
 
