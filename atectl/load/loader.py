@@ -26,7 +26,13 @@ from atectl.capsule.loading import Capsule, Uncompiled, hash_of
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source, exhausted
 from atectl.capsule.task import SMALL_BYTES, Work
-from atectl.errors import AtectlError, CapsuleUnreadable, DeadlinePassed, InternalError
+from atectl.errors import (
+    AtectlError,
+    CapsuleUnreadable,
+    DeadlinePassed,
+    EngineFailure,
+    InternalError,
+)
 from atectl.load.facts import Facts
 from atectl.load.inputs import Item
 from atectl.load.results import OK, LoadedCapsule, bad, bad_start, with_facts
@@ -261,6 +267,8 @@ class Loader:
             if verdict.refusal is not None:  # more memory than it may take here
                 return Start(facts.declared_bytes, is_tried=False)
             start: Start = from_json(Start, json.loads(_written(begun.memory)))
+            if start.code == EngineFailure.code:  # the system gave it no more memory here
+                return Start(facts.declared_bytes, is_tried=False)
             return start
 
     def _begin(self, source: Source, work: Work, grant: Grant) -> Compilation:

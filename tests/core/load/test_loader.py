@@ -104,7 +104,7 @@ def test_zstd_is_not_taken_for_text_though_it_begins_with_a_parenthesis(
     loader: Loader, tmp_path: Path, name: str
 ) -> None:
     row = load(loader, tmp_path / name, zstd.compress(binary_of("(module)")))
-    assert (row.verdict, row.encodings) == ("ok", ("zstd",))
+    assert (row.verdict, row.encodings) == ("ok", ("zstd",)), row
 
 
 def test_each_spec_of_a_file_is_loaded_by_itself(loader: Loader, tmp_path: Path) -> None:
