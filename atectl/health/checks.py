@@ -6,8 +6,6 @@ Checking changes nothing: a cache or a ledger that does not exist yet is not cre
 import os
 import platform
 import re
-import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from importlib import metadata
@@ -16,7 +14,7 @@ from typing import Annotated, NamedTuple
 
 from atectl import __version__, config
 from atectl.capsule.cache import ArtifactCache
-from atectl.errors import AtectlError, BadConfiguration, EngineUntrusted, InternalError
+from atectl.errors import AtectlError, BadConfiguration, InternalError
 from atectl.finding import Finding, Verdict
 from atectl.health.machine import (
     check_address_space,
@@ -25,6 +23,7 @@ from atectl.health.machine import (
     check_process_identity,
     check_resource_limits,
 )
+from atectl.health.self_test import printed_by
 from atectl.health.walls import check_walls
 from atectl.records.types import Mark
 from atectl.units import counted, format_size, show_size
@@ -47,8 +46,6 @@ class HealthReport(NamedTuple):
     checks: tuple[Check, ...]
     """The checks."""
 
-
-SELF_TEST_TIMEOUT_S = 60.0
 
 _SELF_TEST = "from atectl.engine.selftest import self_test; print(*self_test())"
 _BOUND = re.compile(r"(>=|<)\s*([0-9]+(?:\.[0-9]+)*)")
@@ -152,35 +149,12 @@ def check_engine() -> Finding:
     Raises:
         EngineUntrusted: the engine cannot be loaded, or does not meter as it should (exit 125).
     """
-    try:
-        tested = subprocess.run(  # noqa: S603
-            [sys.executable, "-P", "-c", _SELF_TEST],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SELF_TEST_TIMEOUT_S,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        raise _untrusted(f"took over {SELF_TEST_TIMEOUT_S:g} s") from None
-    if tested.returncode < 0:
-        raise _untrusted(f"was ended by {signal.Signals(-tested.returncode).name}")
-    if tested.returncode:
-        lines = [line.strip() for line in tested.stderr.splitlines() if line.strip()]
-        raise _untrusted(f"failed: {lines[-1] if lines else 'no reason given'}")
-    _, granted_bytes, refused_growths = map(int, tested.stdout.split())
+    printed = printed_by(_SELF_TEST, "the self-test")
+    _, granted_bytes, refused_growths = map(int, printed.split())
     return Finding(
         Verdict.OK,
         f"a guest got the {format_size(granted_bytes)} of its quota, was refused "
         f"{refused_growths} growth beyond it, and gave all back",
-    )
-
-
-def _untrusted(what: str) -> EngineUntrusted:
-    return EngineUntrusted(
-        f"the self-test {what}",
-        remedy="solve other problems first, then `pip install --force-reinstall atectl`",
     )
 
 

@@ -27,6 +27,7 @@ from atectl.errors import (
 )
 from atectl.finding import Finding, Verdict
 from atectl.health import checks as health
+from atectl.health import self_test
 from atectl.health.checks import Check
 from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
@@ -390,7 +391,7 @@ def test_an_engine_that_cannot_be_loaded_is_told_with_the_reason(
 def test_an_engine_that_hangs_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "wasmtime.py").write_text("import time; time.sleep(60)")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(health, "SELF_TEST_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(self_test, "TIMEOUT_S", 0.5)
     with pytest.raises(EngineUntrusted, match=r"took over 0\.5 s"):
         health.check_engine()
 
