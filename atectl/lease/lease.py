@@ -57,7 +57,7 @@ class Lease:
         ledger: lists it while it runs, and records what it uses.
         tenancy: with whom it shares the host; None if it has the host to itself.
         began_s: when its deadline and its wall-clock time begin to count, by `time.monotonic`:
-            for example before its capsule was loaded. None for now.
+            for example before its capsule was loaded. None means from now on.
     """
 
     def __init__(

@@ -96,7 +96,7 @@ class Runtime:
         """A lease that has yet to be started. From its start on it is in the ledger.
 
         Args:
-            began_s: when its time begins to count, by `time.monotonic`; None for now.
+            began_s: when its time begins to count, by `time.monotonic`; None means from now on.
         """
         return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
