@@ -2,10 +2,7 @@
 
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Grant
-from atectl.capsule.compilation import Compilation
-
-LOOK_S = 0.01
-"""Between two looks at a process that compiles."""
+from atectl.capsule.compilation import LOOK_S, Compilation
 
 _LEAST_LEFT_BYTES = 4 << 20
 _LEFT_SHARE = 4

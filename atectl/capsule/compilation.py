@@ -7,15 +7,21 @@ import time
 from contextlib import suppress
 from typing import NamedTuple, Protocol
 
-from atectl.capsule.limits import CompileLimits
+from atectl.capsule.limits import CompileLimits, most_untouched
 from atectl.capsule.verdict import Effort, Verdict, effort_of, verdict_of
 from atectl.errors import DeadlinePassed
-from atectl.system.held import held_by
+from atectl.system.held import Held, held_by
+
+LOOK_S = 0.01
+"""Between two looks at a process that compiles."""
 
 _LAST_S = 5.0
 """How long to wait until a killed process is gone and its memory is free."""
 
 _BLOCK_BYTES = 512
+
+_LEAST_CHANGE_BYTES = 1 << 20
+"""The kernel's limit is not corrected for less."""
 
 
 class Taken(NamedTuple):
@@ -26,12 +32,26 @@ class Taken(NamedTuple):
     left_bytes: int
 
 
+class _Seen(NamedTuple):
+    """A process that compiles: what it holds, the kernel's limit on its data, and to what that
+    may be raised."""
+
+    pid: int
+    held: Held
+    limit_bytes: int
+    most_bytes: int
+
+
 class Worker(Protocol):
     """The process that compiles. It was forked by this process or by another."""
 
     @property
     def pid(self) -> int | None:
         """Its process ID; None while that is not known."""
+
+    @property
+    def parent(self) -> int:
+        """The ID of the process that forked it."""
 
     @property
     def pipe(self) -> int:
@@ -51,7 +71,8 @@ class Compilation:
         name: of the capsule's file, for messages.
         limits: the limits of its process. Its wall-clock time is enforced here, the rest by the
             kernel.
-        granted_bytes: the memory that its process may allocate at first.
+        granted_bytes: the memory that its process may take at first. The kernel also counts what
+            is reserved and not touched. As long as this waits, that is seen and added.
         worker: the process.
         memory: the descriptor of a file in memory, which holds the artifact if the cache does
             not; closed with this.
@@ -62,6 +83,8 @@ class Compilation:
     ) -> None:
         self.memory = memory
         self.granted_bytes = granted_bytes
+        self._untouched_bytes = 0
+        """How far the kernel's limit is above the grant."""
         self._name = name
         self._limits = limits
         self._worker = worker
@@ -99,28 +122,18 @@ class Compilation:
 
     def taken(self) -> Taken | None:
         """What its process has taken so far; None if that cannot be seen."""
-        pid = self.pid
-        held = None if pid is None else held_by(pid)
-        if pid is None or held is None:
+        seen = self._seen()
+        if seen is None:
             return None
-        with suppress(OSError):
-            limit_bytes, _ = resource.prlimit(pid, resource.RLIMIT_DATA)
-            if limit_bytes != resource.RLIM_INFINITY:  # or it is about to be limited
-                base_bytes = limit_bytes - self.granted_bytes
-                artifact_bytes = os.fstat(self.memory).st_blocks * _BLOCK_BYTES
-                own_bytes = max(held.own_bytes - base_bytes, 0)
-                return Taken(own_bytes + artifact_bytes, limit_bytes - held.data_bytes)
-        return None
+        artifact_bytes = os.fstat(self.memory).st_blocks * _BLOCK_BYTES
+        own_bytes = max(seen.held.own_bytes - self._base_bytes(seen), 0)
+        return Taken(own_bytes + artifact_bytes, seen.limit_bytes - seen.held.data_bytes)
 
     def grant(self, added_bytes: int) -> None:
         """Let its process take so much more memory."""
-        pid = self.pid
-        if pid is None:
-            return
-        with suppress(OSError):  # it has ended meanwhile
-            soft, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
-            resource.prlimit(pid, resource.RLIMIT_DATA, (soft + added_bytes, hard))
-            self.granted_bytes += added_bytes
+        seen = self._seen()
+        if seen is not None:
+            self._limit(seen, self.granted_bytes + added_bytes, self._untouched_bytes)
 
     def wait(self, timeout_s: float | None) -> bool:
         """Wait at most `timeout_s` for the end. Returns whether it is over."""
@@ -131,9 +144,48 @@ class Compilation:
             left_s = None if until is None else until - time.monotonic()
             if left_s is not None and left_s <= 0:
                 return False
-            if poll.poll(None if left_s is None else left_s * 1000):
+            look_s = LOOK_S if left_s is None else min(left_s, LOOK_S)
+            if poll.poll(look_s * 1000):
                 self._reply = self._worker.hear()
+            else:
+                self._leave_out_untouched()
         return True
+
+    def _leave_out_untouched(self) -> None:
+        """Correct the kernel's limit by what its process has reserved and not touched."""
+        seen = self._seen()
+        inherited = held_by(self._worker.parent)
+        if seen is None or inherited is None:
+            return
+        untouched_bytes = max(seen.held.untouched_bytes - inherited.untouched_bytes, 0)
+        untouched_bytes = min(untouched_bytes, most_untouched(self.granted_bytes))
+        if abs(untouched_bytes - self._untouched_bytes) >= _LEAST_CHANGE_BYTES:
+            self._limit(seen, self.granted_bytes, untouched_bytes)
+
+    def _seen(self) -> "_Seen | None":
+        """Its process as it is now; None before that has limited itself, and after its end."""
+        pid = self.pid
+        held = None if pid is None else held_by(pid)
+        if pid is None or held is None:
+            return None
+        with suppress(OSError):
+            limit_bytes, most_bytes = resource.prlimit(pid, resource.RLIMIT_DATA)
+            if limit_bytes != resource.RLIM_INFINITY:
+                return _Seen(pid, held, limit_bytes, most_bytes)
+        return None
+
+    def _limit(self, seen: "_Seen", granted_bytes: int, untouched_bytes: int) -> None:
+        """Set the kernel's limit to so much beyond what its process began with."""
+        base_bytes = self._base_bytes(seen)
+        limit_bytes = min(base_bytes + granted_bytes + untouched_bytes, seen.most_bytes)
+        with suppress(OSError, ValueError):  # it has ended meanwhile
+            resource.prlimit(seen.pid, resource.RLIMIT_DATA, (limit_bytes, seen.most_bytes))
+            self.granted_bytes = granted_bytes
+            self._untouched_bytes = limit_bytes - base_bytes - granted_bytes
+
+    def _base_bytes(self, seen: "_Seen") -> int:
+        """The data that its process began with."""
+        return seen.limit_bytes - self.granted_bytes - self._untouched_bytes
 
     @property
     def effort(self) -> Effort:

@@ -14,7 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
+from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits, most_untouched
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
 from atectl.capsule.standby import stand_by
@@ -115,13 +115,14 @@ class Compiler:
 
         limits = limits or self.limits
         most_bytes = limits.memory_bytes or 0
+        counted_bytes = most_bytes + most_untouched(most_bytes)
         part = part or Part(0, os.fstat(capsule).st_size)
         task = Task(
             number=next(self._numbers),
             name=name,
             max_capsule_bytes=limits.max_capsule_bytes,
             data_bytes=most_bytes if granted_bytes is None else granted_bytes,
-            most_data_bytes=most_bytes,
+            most_data_bytes=max(most_bytes, min(counted_bytes, self.limits.memory_bytes or 0)),
             cpu_s=1 + int(limits.deadline_s * compile_threads()),
             niceness=self._niceness,
             part=part,
@@ -178,7 +179,7 @@ class Compiler:
                 raise
             finally:
                 os.close(replies)
-            return _Remote(self, task.number, pipe)
+            return _Remote(self, self._zygote, task.number, pipe)
 
     def _send(self, task: Task, descriptors: tuple[int, ...]) -> None:
         content = (SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))
@@ -217,7 +218,8 @@ class Compiler:
 class _Remote:
     """A compiling process that the zygote forked and reports on."""
 
-    def __init__(self, compiler: Compiler, number: int, pipe: int) -> None:
+    def __init__(self, compiler: Compiler, zygote: int, number: int, pipe: int) -> None:
+        self.parent = zygote
         self.pipe = pipe
         self._compiler = compiler
         self._number = number

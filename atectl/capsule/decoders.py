@@ -9,6 +9,8 @@ import zlib
 from binascii import Error as NoDigits
 from binascii import a2b_base64, unhexlify
 from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 from atectl.capsule.errors import ExtraMissing, Undecodable
@@ -172,21 +174,34 @@ def _ended(encoding: str) -> Undecodable:
 
 def _zstd() -> Any:
     try:
-        from compression import zstd
-    except ImportError:
+        return _imported("compression.zstd")
+    except ModuleNotFoundError:
         try:
-            from backports import zstd
-        except ImportError:
+            return _imported("backports.zstd")
+        except ModuleNotFoundError:
             raise _missing("zstd") from None
-    return zstd
 
 
 def _brotli() -> Any:
     try:
-        import brotli
-    except ImportError:
+        return _imported("brotli")
+    except ModuleNotFoundError:
         raise _missing("brotli") from None
-    return brotli
+
+
+def _imported(name: str) -> ModuleType:
+    """A module that is partly native code.
+
+    Raises:
+        ModuleNotFoundError: it is not installed.
+        MemoryError: it is, and cannot be loaded: its code gets no memory.
+    """
+    try:
+        return import_module(name)
+    except ModuleNotFoundError:
+        raise
+    except ImportError:
+        raise MemoryError from None
 
 
 def _missing(encoding: str) -> ExtraMissing:

@@ -36,12 +36,13 @@ class Child:
     """
 
     __slots__ = (
-        "_is_over", "_lock", "_tail", "done", "feed", "is_cut", "pid", "pipe", "said", "spent_s",
-        "task",
+        "_is_over", "_lock", "_tail", "done", "feed", "is_cut", "parent", "pid", "pipe", "said",
+        "spent_s", "task",
     )  # fmt: skip
 
     def __init__(self, task: Task, pid: int, pipe: int, feed: "socket | None" = None) -> None:
         self.task = task
+        self.parent = os.getpid()
         self.pid = pid
         self.pipe = pipe
         self.feed = feed

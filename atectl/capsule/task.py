@@ -49,9 +49,9 @@ class Part(NamedTuple):
 class Task(NamedTuple):
     """One compilation, or other work of its kind: of which file, and what it may use.
 
-    `number` identifies it. `data_bytes` is the memory it may allocate at first, `most_data_bytes`
-    what that may be raised to while it runs, `cpu_s` the CPU time of all its threads together, in
-    whole seconds.
+    `number` identifies it. `data_bytes` is the kernel's limit on its memory at first,
+    `most_data_bytes` what that may be raised to while it runs, `cpu_s` the CPU time of all its
+    threads together, in whole seconds.
 
     `sharing` is whose it is, if the process may go on to other tasks of the same principal; empty
     for a task that has a process of its own.

@@ -21,7 +21,7 @@ from atectl.capsule.compiler import Compiler
 from atectl.capsule.errors import NoRoomToCompile
 from atectl.capsule.estimate import needed_bytes
 from atectl.capsule.in_turn import in_turn
-from atectl.capsule.limits import CompileLimits
+from atectl.capsule.limits import CompileLimits, most_untouched
 from atectl.capsule.loading import Capsule, Uncompiled, hash_of
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source, exhausted
@@ -54,6 +54,9 @@ _FACTS_WORK, _START_WORK = "atectl.load.facts_child", "atectl.load.start_child"
 
 _PER_BYTE_READ, _PER_BYTE_OF_TEXT = 6, 80
 """What reading a file may take, in times its size: to decode it, and to assemble text."""
+
+_LEAST_READ_BYTES = 4 << 20
+"""What reading any file may take: even a small one can need a decoder."""
 
 _START_BYTES = 64 << 20
 """What a capsule may take that is started, in any case."""
@@ -253,13 +256,14 @@ class Loader:
         declared_bytes = facts.declared_bytes or 1
         if declared_bytes > grant.granted_bytes:
             return Start(facts.declared_bytes, is_tried=False)
-        # Its memories are held to the byte, whatever else the process takes.
+        # Its memories are held to the byte, whatever else the process takes. The kernel counts
+        # them before they are touched.
+        counted_bytes = grant.granted_bytes + most_untouched(grant.granted_bytes)
         asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=grant.granted_bytes)
         with self._compiler.begin(
             name,
             stored.descriptor,
-            # Its memories are held to the grant, and the kernel counts more than is touched.
-            limits=self._limits(grant)._replace(memory_bytes=grant.granted_bytes * 3 // 2),
+            limits=self._limits(grant)._replace(memory_bytes=counted_bytes),
             work=Work(_START_WORK, json.dumps(asked)),
             sharing=_SHARING,
         ) as begun:
@@ -291,7 +295,7 @@ def _reading_bytes(source: Source) -> int:
     """What a process may take to read a capsule."""
     head = os.pread(source.descriptor, 64, source.part.offset if source.part else 0)
     factor = _PER_BYTE_OF_TEXT if is_text(head) else _PER_BYTE_READ
-    return factor * source.size_bytes
+    return max(factor * source.size_bytes, _LEAST_READ_BYTES)
 
 
 def _require_same(source: Source, expected: str, read: str | None) -> None:

@@ -13,6 +13,11 @@ class Held(NamedTuple):
     own_bytes: int
     data_bytes: int
 
+    @property
+    def untouched_bytes(self) -> int:
+        """What that limit counts though it was never touched, or was given back."""
+        return max(self.data_bytes - self.own_bytes, 0)
+
 
 def held_by(pid: int | None = None, *, root: str = "/") -> Held | None:
     """What a process (None: this one) holds now; None if it is gone, or nothing tells."""

@@ -11,7 +11,7 @@ from tests.benchmarks.measuring import Row, in_turn
 from tests.benchmarks.processes import cpython
 
 COUNT = 12
-LIMIT = "1200MiB"
+LIMIT = "1GiB"
 MIB = 1 << 20
 
 _COMPILES = """

@@ -24,6 +24,7 @@ from atectl.capsule.errors import (
     Undecodable,
 )
 from atectl.capsule.limits import CompileLimits
+from atectl.capsule.task import Work
 from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import CompilerGone, DeadlinePassed, InvalidCapsule, MissingImport
@@ -433,6 +434,40 @@ def test_it_may_be_granted_more_while_it_runs(compiler: Compiler, tmp_path: Path
         assert after.left_bytes - before.left_bytes > 350 * MIB
         assert compilation.verdict().made is not None
         assert compilation.granted_bytes == 416 * MIB
+
+
+@pytest.fixture
+def reserving(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A zygote that is started, and not forked, finds the work of these tests too."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[3]))
+
+
+def mib_had(compiler: Compiler, path: Path, kind: str, granted_bytes: int) -> int:
+    """How many MiB a process gets that asks for 80."""
+    limits = CompileLimits(memory_bytes=granted_bytes)
+    work = Work("tests.support.reserving", f"{kind} 80")
+    with begin(compiler, path, limits=limits, work=work) as compilation:
+        compilation.verdict()
+        return int(os.pread(compilation.memory, 10, 0))
+
+
+@pytest.mark.usefixtures("reserving")
+def test_memory_that_is_reserved_and_not_touched_is_not_taken_off_what_was_granted(
+    compiler: Compiler, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "(module)")
+    assert mib_had(compiler, path, "untouched", 64 * MIB) == 80
+    # At a look, its latest piece may be reserved and not touched yet.
+    assert mib_had(compiler, path, "touched", 64 * MIB) <= 66
+
+
+@pytest.mark.usefixtures("reserving")
+def test_of_all_that_compiling_may_take_untouched_memory_is_a_part(
+    engine: Engine, tmp_path: Path
+) -> None:
+    path = write(tmp_path, "(module)")
+    with Compiler(engine, CompileLimits(memory_bytes=64 * MIB)) as compiler:
+        assert mib_had(compiler, path, "untouched", 64 * MIB) <= 64
 
 
 def test_what_it_takes_is_seen_while_it_runs(compiler: Compiler, slow: Path) -> None:

@@ -249,7 +249,7 @@ def test_the_least_memory_is_what_it_declares(tmp_path: Path, text: str, least: 
 
 def fault_of_starting(path: Path, quota_bytes: int) -> str | None:
     """The error's code with which a run under a quota is refused at its start, if it is."""
-    words = ["--ledger", "none", "--deadline", "50ms", "--max-mem", str(quota_bytes), path]
+    words = ["--ledger", "none", "--deadline", "10s", "--max-mem", str(quota_bytes), path]
     code = re.search(r"error\[(E30[16])\]", atectl("run", *words).stderr)
     return None if code is None else code[1]
 
