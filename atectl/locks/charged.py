@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from functools import cached_property
 from typing import NamedTuple
 
 from atectl import config
@@ -38,33 +39,46 @@ class ChargedLock(NamedTuple):
         return (actors[0].record.worker or None) if len(actors) == 1 else None
 
 
-def charged(locks: Iterable[Lock], ledger: str | None = None) -> Iterator[ChargedLock]:
+class Charges:
+    """The memory of principals, as a stored ledger tells it. It is read when it is first needed.
+
+    Args:
+        ledger: names a ledger; None for the usual one, which counts as empty if it is missing or
+            unusable.
+
+    Attributes:
+        fault: why the ledger that was named could not be read; None if it could, or was not needed.
+    """
+
+    def __init__(self, ledger: str | None = None) -> None:
+        self.fault: LedgerError | None = None
+        self._ledger = ledger
+
+    def of(self, principal: str) -> tuple[int | None, int | None]:
+        """The memory that a principal holds now, and the maximum of one of its leases."""
+        return self._by_principal.get(principal, (None, None))
+
+    @cached_property
+    def _by_principal(self) -> dict[str, tuple[int, int]]:
+        try:
+            if config.ledger_path(self._ledger) is None:
+                return {}
+            with closing(open_for_reading(self._ledger)) as store:
+                return {x.principal: (x.current_bytes, x.peak_bytes) for x in store.accounts()}
+        except LedgerError as fault:
+            if self._ledger is not None:
+                self.fault = fault
+            return {}
+
+
+def charged(locks: Iterable[Lock], charges: Charges) -> Iterator[ChargedLock]:
     """The locks, in the same order, with the memory of their principals.
 
-    The ledger is opened when the first lock with a principal comes. If no ledger was named and
-    the usual one is missing or unusable, it counts as empty.
-
-    Raises:
-        LedgerError: `ledger` names one that cannot be read (exit 125).
+    A ledger that cannot be read leaves that unknown: then `charges` has the fault.
     """
-    memory: dict[str, tuple[int, int]] | None = None
     for lock in locks:
         principal = lock.holder.principal if lock.holder is not None else None
         if principal is None:
             yield ChargedLock(lock)
-            continue
-        if memory is None:
-            memory = _memory_by_principal(ledger)
-        yield ChargedLock(lock, principal, *memory.get(principal, (None, None)))
-
-
-def _memory_by_principal(ledger: str | None) -> dict[str, tuple[int, int]]:
-    try:
-        if config.ledger_path(ledger) is None:
-            return {}
-        with closing(open_for_reading(ledger)) as store:
-            return {x.principal: (x.current_bytes, x.peak_bytes) for x in store.accounts()}
-    except LedgerError:
-        if ledger is not None:
-            raise
-        return {}
+        else:
+            yield ChargedLock(lock, principal, *charges.of(principal))

@@ -42,7 +42,7 @@ class UnknownLock(AtectlError):
 
 
 class LockRenewing(AtectlError):
-    """The holder of the lock is alive, or was not watched for long enough to tell."""
+    """The holder of the lock is alive or may be, or is none of the systems that lock actors."""
 
     code = "E521"
     exit_status = 1

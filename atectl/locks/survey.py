@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.locks.charged import ChargedLock, charged
+from atectl.locks.charged import ChargedLock, Charges, charged
 from atectl.locks.listing import Probe, Selection, list_locks, second_look
 from atectl.locks.lock import Lock
 from atectl.locks.sorting import SortOrder, sort_locks
@@ -54,14 +54,17 @@ class Rows:
         self._locks = locks
         self._listing = listing
         self._reading = reading
+        self._charges = Charges(listing.ledger)
 
     @property
     def incomplete(self) -> tuple[Gap, ...]:
         """After the last row: what could not be read."""
-        return () if self._reading is None else self._reading.incomplete
+        read = () if self._reading is None else self._reading.incomplete
+        fault = self._charges.fault
+        return read if fault is None else (*read, Gap.of(fault))
 
     def __iter__(self) -> Iterator[ChargedLock]:
-        rows: Iterator[ChargedLock] = charged(self._wanted(), self._listing.ledger)
+        rows: Iterator[ChargedLock] = charged(self._wanted(), self._charges)
         if self._listing.order is not None:
             rows = iter(sort_locks(rows, self._listing.order))
         yield from islice(rows, self._listing.limit)
@@ -96,7 +99,6 @@ def survey(
         clock: seconds of a clock that nobody sets.
 
     Raises:
-        LedgerError: the listing names a ledger that cannot be read (exit 125).
         AtectlError: the server cannot be asked (exit 125).
     """
     lock_ttl_s, prefix = listing.lock_ttl_s, listing.selection.prefix

@@ -25,9 +25,9 @@ from redis.exceptions import (  # noqa: TID253
 from atectl.errors import AtectlError
 from atectl.redis.batch import Batch
 from atectl.redis.errors import (
+    RedisBusy,
     RedisClusterDown,
     RedisFailure,
-    RedisLoading,
     RedisLoginRefused,
     RedisPermissionDenied,
     RedisReadOnly,
@@ -44,7 +44,7 @@ BACKOFF_CAP_S = 1.0
 
 _MAX_REDIRECTIONS = 8
 
-NOTHING_DONE = (RedisLoading, RedisClusterDown, RedisReadOnly, RedisSlotMoving)
+NOTHING_DONE = (RedisBusy, RedisClusterDown, RedisReadOnly, RedisSlotMoving)
 """These answers mean that the server did nothing, so the command may be sent again."""
 
 _KEY_PLACES = {"EVAL": 3, "EVALSHA": 3}

@@ -21,8 +21,8 @@ from atectl.redis.clients import ClientFactory
 from atectl.redis.cluster import ClusterRouter, told_by
 from atectl.redis.errors import (
     BadRedisUrl,
+    RedisBusy,
     RedisFailure,
-    RedisLoading,
     RedisRefused,
     RedisTimeout,
     RedisUnreachable,
@@ -170,7 +170,7 @@ def _connect(
         )
         try:
             return race.winner(max(ends_at - time.monotonic(), 0), _late(settings))
-        except (RedisUnreachable, RedisLoading):
+        except (RedisUnreachable, RedisBusy):
             if attempt >= settings.retries:
                 raise
             pause = pause_s(attempt, jitter())
@@ -249,7 +249,7 @@ def _open_hello(place: _Place, address: Address) -> Hello | None:
 def _hello(place: _Place, address: Address, *, has_login: bool) -> Hello:
     client = place.clients.one(address, has_login=has_login)
     try:
-        return hello(client)
+        return hello(client, str(address))
     finally:
         client.close()
 
@@ -288,7 +288,7 @@ def _checked(
     if settings.db:
         try:
             with translated(server.route):
-                hello(server.client)
+                hello(server.client, server.route)
         except BadRedisUrl as error:
             router.close()
             what = "a cluster, which has no" if kind == "cluster" else "a server without a"

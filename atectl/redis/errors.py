@@ -43,19 +43,19 @@ class RedisPermissionDenied(RedisFailure):
 
 
 class RedisWrongType(RedisFailure):
-    """A key in Redis holds another type of value than it should."""
+    """A key in Redis holds another type of value than it should, or no number where it should."""
 
     code = "E505"
     example = "a key that should hold text is a list"
     default_remedy = "find out which program writes the key"
 
 
-class RedisLoading(RedisFailure):
-    """The Redis server is still loading its data from disk."""
+class RedisBusy(RedisFailure):
+    """The Redis server is still loading its data from disk, or busy with a script."""
 
     code = "E506"
     example = "the server was restarted a moment ago"
-    default_remedy = "try again when it has finished loading"
+    default_remedy = "try again when it has finished"
 
 
 class RedisReadOnly(RedisFailure):
@@ -145,10 +145,11 @@ class RedisSlotMoving(RedisFailure):
 PASSING = (
     RedisUnreachable,
     RedisTimeout,
-    RedisLoading,
+    RedisBusy,
     RedisReadOnly,
     RedisClusterDown,
     RedisSlotMoving,
+    RedisOutOfMemory,
 )
 """Failures that may pass by themselves, as in a failover: asking again later can help."""
 

@@ -15,9 +15,9 @@ from redis.sentinel import MasterNotFoundError  # noqa: TID253
 from atectl.errors import AtectlError
 from atectl.redis.errors import (
     BadRedisUrl,
+    RedisBusy,
     RedisClusterDown,
     RedisFailure,
-    RedisLoading,
     RedisLoginRefused,
     RedisOutOfMemory,
     RedisPermissionDenied,
@@ -41,7 +41,7 @@ _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
     (faults.AuthenticationWrongNumberOfArgsError, RedisLoginRefused, "knows no users"),
     (faults.AuthorizationError, RedisLoginRefused, "refuses the user"),
     (faults.NoPermissionError, RedisPermissionDenied, "denies a command"),
-    (faults.BusyLoadingError, RedisLoading, "is loading its data"),
+    (faults.BusyLoadingError, RedisBusy, "is loading its data"),
     (faults.ReadOnlyError, RedisReadOnly, "is a replica and takes no writes"),
     (faults.OutOfMemoryError, RedisOutOfMemory, "has no memory left"),
     (faults.ClusterCrossSlotError, RedisRefused, "has the keys in different slots"),
@@ -84,6 +84,12 @@ FOREIGN = tuple({foreign for foreign, _, _ in _MEANINGS})
 _BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
     (re.compile(r"(?:^|caused error: )WRONGTYPE "), RedisWrongType, "has a value of another type"),
     (
+        re.compile(r"value is not an integer|would overflow"),
+        RedisWrongType,
+        "has a value that cannot be counted up",
+    ),
+    (re.compile(r"(?:^|caused error: )BUSY "), RedisBusy, "is busy"),
+    (
         re.compile(r"(?:^|caused error: )(?:MISCONF|NOREPLICAS) "),
         RedisReadOnly,
         "accepts no writes at present",
@@ -101,6 +107,7 @@ _BY_WORDS: tuple[tuple[re.Pattern[str], type[RedisFailure], str], ...] = (
 )
 
 _TOLD_IN_FULL = (
+    RedisBusy,
     RedisPermissionDenied,
     RedisWrongType,
     RedisReadOnly,
@@ -167,6 +174,8 @@ def translation(fault: BaseException, address: str) -> AtectlError:
     error = meaning(f"{address} {short}{_detail(fault, meaning)}")
     if isinstance(fault, faults.AuthenticationError) and _NO_LOGIN in str(fault):
         error.remedy = "leave the password out: the server takes none"
+    if isinstance(fault, faults.ResponseError) and meaning is RedisRefused:
+        error.remedy = "see what the server says: its version or configuration does not allow this"
     return error
 
 

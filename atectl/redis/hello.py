@@ -18,8 +18,12 @@ class Hello(NamedTuple):
     role: str
 
 
-def hello(client: Redis) -> Hello:
+def hello(client: Redis, name: str) -> Hello:
     """Ask a server what it is.
+
+    Args:
+        client: of the server.
+        name: its address, or a clause that says who named it and ends with "which".
 
     Raises:
         RedisRefused: it is older than version 6 (exit 125).
@@ -31,7 +35,7 @@ def hello(client: Redis) -> Hello:
         answer = client.execute_command("HELLO")  # type: ignore[no-untyped-call]
     except ResponseError as fault:
         if "unknown command" in str(fault).lower():
-            return _by_info(client)
+            return _by_info(client, name)
         raise
     if not isinstance(answer, list) or len(answer) % 2:
         raise InvalidResponse("an answer that makes no sense")
@@ -40,7 +44,7 @@ def hello(client: Redis) -> Hello:
     return Hello(told.get("mode", "standalone"), told.get("role", ""))
 
 
-def _by_info(client: Redis) -> Hello:
+def _by_info(client: Redis, name: str) -> Hello:
     """The same where HELLO was renamed, or is not known as the server is too old."""
     try:
         told: Any = client.info()
@@ -52,7 +56,7 @@ def _by_info(client: Redis) -> Hello:
     number = re.match(r"\d+", version)
     if number is not None and int(number.group()) < OLDEST_VERSION:
         raise RedisRefused(
-            f"the server has version {version[:20]}, and atectl needs {OLDEST_VERSION} or later",
+            f"{name} has version {version[:20]}, and atectl needs {OLDEST_VERSION} or later",
             remedy="upgrade the server",
         )
     return Hello(str(told.get("redis_mode", "standalone")), str(told.get("role", "")))

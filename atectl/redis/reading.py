@@ -31,7 +31,8 @@ class Gap(NamedTuple):
     """Something that could not be read."""
 
     node: str | None
-    """The server that could not be asked; null where none has the slots, or all would refuse."""
+    """The server that could not be asked; null where none has the slots, all would refuse, or
+    something else than a server could not be read."""
     slots: tuple[str, ...]
     """The slots that are missing with it, as `0-5460`; empty outside a cluster, or for keys."""
     keys: Annotated[str, Mark.EMPTY_IS_UNKNOWN]
@@ -40,6 +41,11 @@ class Gap(NamedTuple):
     """The code of the error."""
     message: str
     """What went wrong."""
+
+    @classmethod
+    def of(cls, error: AtectlError) -> "Gap":
+        """What is missing because of an error, if nothing more is known of it."""
+        return cls(None, (), "", error.code, str(error))
 
 
 class Reading:

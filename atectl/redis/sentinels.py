@@ -134,7 +134,7 @@ def named_master(
     master = Server(address, route, make(address))
     try:
         with translated(route):
-            role = hello(master.client).role
+            role = hello(master.client, route).role
         if role in ("slave", "replica"):
             raise RedisReadOnly(f"{route} is a replica", remedy="try again after the failover")
     except BaseException:

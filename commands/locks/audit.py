@@ -28,8 +28,7 @@ def audit(
     from atectl.config import lock_audit_path
     from atectl.locks.audit import LockAudit
     from atectl.locks.results import AttemptList
-
-    from .gaps import gap_of
+    from atectl.redis.reading import Gap
 
     faults: list[AtectlError] = []
     with _reached(redis, faults) as connection:
@@ -37,7 +36,7 @@ def audit(
     faults += unread
     attempts = attempts[:limit]
     if output is Output.json:
-        print_json(AttemptList(tuple(attempts), tuple(map(gap_of, faults))))
+        print_json(AttemptList(tuple(attempts), tuple(map(Gap.of, faults))))
     elif attempts:
         from .audit_view import attempts_table
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from atectl.errors import AtectlError
 from atectl.locks.errors import Incomplete
 from atectl.redis.reading import Gap
 
@@ -29,17 +28,14 @@ def end_status(gaps: Sequence[Gap], what: str) -> int:
     return error.exit_status
 
 
-def gap_of(error: AtectlError) -> Gap:
-    """What is missing because of an error, if nothing more is known of it."""
-    return Gap(None, (), "", error.code, str(error))
-
-
 def _counted(gaps: Sequence[Gap]) -> str:
-    nodes = [gap for gap in gaps if not gap.keys]
+    nodes = [gap for gap in gaps if not gap.keys and (gap.node or gap.slots)]
     patterns = [gap.keys for gap in gaps if gap.keys]
     told = []
     if nodes:
         told.append(f"{len(nodes)} part{'s' if len(nodes) > 1 else ''} of the servers")
     if patterns:
         told.append(f"the keys {', '.join(patterns)}")
+    if len(nodes) + len(patterns) < len(gaps):
+        told.append("the ledger")  # all else is on servers
     return " and ".join(told)

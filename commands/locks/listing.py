@@ -15,7 +15,6 @@ from ..output.stderr import say
 from ..output.stdout import print_json_list, print_view, stdout_console
 from ..terminal.countdown import status_line
 from ..terminal.frames import can_draw
-from .gaps import gap_of
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
@@ -43,7 +42,7 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> Shown
 
         def rest(failure: AtectlError | None) -> LockList:
             gaps = rows.incomplete
-            return LockList((), gaps if failure is None or gaps else (gap_of(failure),))
+            return LockList((), gaps if failure is None or gaps else (Gap.of(failure),))
 
         print_json_list("locks", map(lock_entry, rows), rest)
     return Shown(rows.verdicts, rows.incomplete)

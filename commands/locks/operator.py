@@ -10,7 +10,7 @@ from atectl.config import lock_audit_path
 from atectl.errors import AtectlError
 from atectl.inert import inert_line
 from atectl.locks.audit import LockAudit
-from atectl.locks.charged import charged
+from atectl.locks.charged import Charges, charged
 from atectl.locks.details import LockDetails
 from atectl.locks.lock import Lock
 from atectl.locks.releasing import Choice, End, Released, ReleaseRequest, release
@@ -62,8 +62,10 @@ class TerminalOperator:
         return sys.stdin.isatty()
 
     def show(self, details: LockDetails) -> None:
-        rows = list(charged(details.locks, self._ledger))
-        print_details(details, rows, self._lock_ttl_s)
+        charges = Charges(self._ledger)
+        print_details(details, list(charged(details.locks, charges)), self._lock_ttl_s)
+        if charges.fault is not None:
+            self.warn(charges.fault)
 
     def let_pass(self, probe_s: float) -> None:
         count_down(probe_s, lambda left: f"looking again in {left} s, whether it is renewed")

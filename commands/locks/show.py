@@ -32,9 +32,10 @@ def show(
     redis: RedisOptions,
 ) -> None:
     """Show one lock in full: holder, actor, worker, same names, and what a release would do."""
-    from atectl.locks.charged import charged
+    from atectl.locks.charged import Charges, charged
     from atectl.locks.details import lock_details
     from atectl.locks.results import lock_report
+    from atectl.redis.reading import Gap
 
     from .gaps import end_status
 
@@ -42,7 +43,10 @@ def show(
     second = counted_down(parse_probe(probe, lock_ttl_s, is_wanted=False))
     with connected(redis) as connection:
         details = lock_details(connection, actor, locks.prefix, lock_ttl_s=lock_ttl_s, probe=second)
-    rows = list(charged(details.locks, ledger))
+    charges = Charges(ledger)
+    rows = list(charged(details.locks, charges))
+    if charges.fault is not None:
+        details = details._replace(incomplete=(*details.incomplete, Gap.of(charges.fault)))
     if output is Output.json:
         print_json(lock_report(details, rows))
     else:

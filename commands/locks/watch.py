@@ -34,9 +34,10 @@ def watch_locks(connection: "RedisConnection", listing: Listing) -> int:
         try:
             reading = Reading(connection)
             locks = list_watched(reading, listing.selection, watch)
-            rows = tuple(Rows(locks, everything))
-            missing = "; ".join(gap.message for gap in reading.incomplete)
-            return Listed(rows, time.monotonic(), missing)
+            rows = Rows(locks, everything, reading)
+            listed = tuple(rows)
+            missing = "; ".join(gap.message for gap in rows.incomplete)
+            return Listed(listed, time.monotonic(), missing)
         except AtectlError as error:
             return ListingFailed(str(error))
 

@@ -22,6 +22,7 @@ from atectl.inert import InertStream, inert_line
 
 from .frames import can_draw, frame
 from .live import Live
+from .size import terminal_size
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -189,7 +190,7 @@ class GuestTerminal:
 
     def _follow_size(self) -> tuple[int, int]:
         """Give the pseudo-terminal the size of the terminal; its columns and rows."""
-        columns, rows = os.get_terminal_size(self._terminal)
+        columns, rows = terminal_size(self._terminal)
         termios.tcsetwinsize(self._guest_end, (rows, columns))
         return columns, rows
 

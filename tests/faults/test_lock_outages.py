@@ -75,6 +75,12 @@ def until_in(replica: Server, *actors: str) -> None:
             wait_until(lambda actor=actor: client.exists(key_of(actor)))
 
 
+def until_due(server: Server, actor: str) -> None:
+    """Wait until a lock is renewed soon, so that an outage that begins now meets the renewal."""
+    with contextlib.closing(server.client()) as client:
+        wait_until(lambda: 0 < client.pttl(key_of(actor)) < 10_400)
+
+
 # One address is all that is known
 
 
@@ -92,6 +98,7 @@ def test_work_goes_on_when_the_node_of_the_url_dies_with_its_own_shard(
     ):
         work.begun()
         until_in(replica, held_by_command, held_by_guest)
+        until_due(primary, held_by_command)
         replicated.fail_over(primary)
         until_renewed(replica, held_by_command, held_by_guest)
         work.may_end()
@@ -116,6 +123,7 @@ def test_work_goes_on_when_the_master_and_the_sentinel_of_the_url_die_together(
     ):
         work.begun()
         until_in(sentinel.replica, "team/a", "team/b")
+        until_due(sentinel.master, "team/a")
         sentinel.sentinels[0].kill()
         sentinel.master.kill()
         until_renewed(sentinel.replica, "team/a", "team/b")

@@ -5,14 +5,16 @@ import random
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import pytest
+from redis.exceptions import ResponseError
 
 from atectl.redis.settings import DEFAULT_RETRIES
 from atectl.redis.slots import slot_of
 from tests.support.lock_holding import holding
+from tests.support.redis_gate import RedisGate
 from tests.support.redis_servers import Cluster, Server
 from tests.support.waiting import SOON_S, wait_until
 
@@ -25,18 +27,21 @@ MOST_TRIES = DEFAULT_RETRIES + 1
 class Refusing(NamedTuple):
     """A place that refuses every command on the lock with one word, until that is lifted."""
 
-    word: str
     url: str
-    asked: Server
-    """The server that says so."""
+    has_refused_often: Callable[[], bool]
+    """Whether it was asked again and again by now."""
     lift: Callable[[], object]
 
-    @property
-    def refusals(self) -> int:
-        """How often it has said so."""
-        with contextlib.closing(self.asked.client()) as client:
-            said = client.info("errorstats").get(f"errorstat_{self.word}", {"count": 0})
-        return int(said["count"])
+
+def refusing_with(word: str, asked: Server, lift: Callable[[], object]) -> Refusing:
+    """A server that counts how often it has said a word."""
+
+    def has_refused_often() -> bool:
+        with contextlib.closing(asked.client()) as client:
+            said = client.info("errorstats").get(f"errorstat_{word}", {"count": 0})
+        return int(said["count"]) > 2 * MOST_TRIES
+
+    return Refusing(asked.url, has_refused_often, lift)
 
 
 @contextmanager
@@ -59,7 +64,7 @@ def loading() -> Iterator[Refusing]:
         def lift() -> None:
             client.config_set("key-load-delay", 0)
 
-        yield Refusing("LOADING", server.url, server, lift)
+        yield refusing_with("LOADING", server, lift)
         lift()
         thread.join()
 
@@ -75,7 +80,62 @@ def without_master() -> Iterator[Refusing]:
             with contextlib.closing(server.client()) as client:
                 client.replicaof("NO", "ONE")
 
-        yield Refusing("MASTERDOWN", server.url, server, lift)
+        yield refusing_with("MASTERDOWN", server, lift)
+
+
+@contextmanager
+def busy() -> Iterator[Refusing]:
+    """A server on which a script runs for long. It answers to nothing that could count."""
+    with Server("busy-reply-threshold 10") as server, contextlib.closing(server.client()) as client:
+
+        def run_for_ever() -> None:
+            # The script is killed in the end, and that is an error.
+            with (
+                contextlib.suppress(ResponseError),
+                contextlib.closing(server.client(socket_timeout=SOON_S)) as other,
+            ):
+                other.eval("while true do end", 0)
+
+        def is_busy() -> bool:
+            try:
+                return client.get("anything") is not None
+            except ResponseError as error:
+                return str(error).startswith("BUSY")
+
+        thread = threading.Thread(target=run_for_ever)
+        thread.start()
+        wait_until(is_busy)
+        with RedisGate(server, {}) as gate:
+            lift = cache(client.script_kill)
+            try:
+                yield Refusing(gate.url, lambda: gate.count > 2 * MOST_TRIES, lift)
+            finally:
+                lift()
+                thread.join()
+
+
+@contextmanager
+def replica() -> Iterator[Refusing]:
+    """A server that follows another, as the new master does until a failover is over."""
+    with Server() as master, Server(f"replicaof 127.0.0.1 {master.port}") as server:
+
+        def lift() -> None:
+            with contextlib.closing(server.client()) as client:
+                client.replicaof("NO", "ONE")
+
+        yield refusing_with("READONLY", server, lift)
+
+
+@contextmanager
+def configured(word: str, setting: str, refuses: int) -> Iterator[Refusing]:
+    """A server that takes no writes for as long as a setting is not zero."""
+    with Server(f"{setting} {refuses}") as server:
+
+        def lift() -> None:
+            with contextlib.closing(server.client()) as client:
+                client.config_set(setting, 0)
+
+        yield refusing_with(word, server, lift)
 
 
 @contextmanager
@@ -91,7 +151,7 @@ def cluster_down(cluster: Cluster) -> Iterator[Refusing]:
     tell("DELSLOTS")
     lift = cache(lambda: tell("ADDSLOTS"))
     try:
-        yield Refusing("CLUSTERDOWN", owner.url, owner, lift)
+        yield refusing_with("CLUSTERDOWN", owner, lift)
     finally:
         lift()
         cluster.wait_until_whole()
@@ -123,7 +183,7 @@ def moving_slot(cluster: Cluster) -> Iterator[Refusing]:
     tell(target, "IMPORTING", own_id(source))
     tell(source, "MIGRATING", own_id(target))
     try:
-        yield Refusing("TRYAGAIN", source.url, source, lift)
+        yield refusing_with("TRYAGAIN", source, lift)
     finally:
         lift()
 
@@ -131,6 +191,10 @@ def moving_slot(cluster: Cluster) -> Iterator[Refusing]:
 KINDS: dict[str, Callable[..., contextlib.AbstractContextManager[Refusing]]] = {
     "LOADING": loading,
     "MASTERDOWN": without_master,
+    "BUSY": busy,
+    "READONLY": replica,
+    "NOREPLICAS": partial(configured, "NOREPLICAS", "min-replicas-to-write", 1),
+    "OOM": partial(configured, "OOM", "maxmemory", 1),
     "CLUSTERDOWN": cluster_down,
     "TRYAGAIN": moving_slot,
 }
@@ -146,7 +210,7 @@ def refusing(request: pytest.FixtureRequest) -> Iterator[Refusing]:
 
 def test_a_wait_goes_on_until_the_server_can_answer(refusing: Refusing) -> None:
     with holding(refusing.url, "--wait", "60s", command=["echo", "it ran"]) as process:
-        wait_until(lambda: refusing.refusals > 2 * MOST_TRIES)
+        wait_until(refusing.has_refused_often)
         assert process.poll() is None
         refusing.lift()
         told, complaints = process.communicate(timeout=SOON_S)

@@ -186,6 +186,47 @@ def test_a_lock_that_may_not_be_read_does_not_hide_the_others(valkey: Server, re
     assert [gap["keys"] for gap in body["incomplete"]] == ["lock:actor:*"]
 
 
+# The ledger
+
+
+@pytest.fixture
+def held_for_somebody(valkey: Server) -> Server:
+    """A lock that is held for a principal, whose memory a ledger tells."""
+    with contextlib.closing(valkey.client()) as client:
+        client.set(KEY, token(1))
+        client.hset(f"{{{KEY}}}:holder", mapping={"token": token(1), "principal": "alpha"})
+    return valkey
+
+
+NO_LEDGER = ("--ledger", "/etc/passwd")
+
+
+@pytest.mark.parametrize("command", [("ls",), ("show", "demo/web")], ids=str)
+def test_a_ledger_that_cannot_be_read_does_not_hide_the_locks(
+    held_for_somebody: Server, command: tuple[str, ...]
+) -> None:
+    words = ("locks", *command, *NO_LEDGER, "--redis", held_for_somebody.url)
+    shown = atectl(*words, "-o", "json")
+    body = json.loads(shown.stdout)
+    require_valid(f"locks-{command[0]}", body)
+    [row] = body["locks"]
+    assert (row["key"], row["principal"], row["peak_bytes"]) == (KEY, "alpha", None)
+    assert [gap["code"] for gap in body["incomplete"]] == ["E402"]
+    assert shown.status == 125
+    assert shown.stderr.startswith("warning[E402]: /etc/passwd: ")
+    assert "is incomplete: the ledger could not be read" in shown.stderr
+    assert "web" in atectl(*words).stdout
+
+
+def test_a_release_needs_no_ledger(held_for_somebody: Server) -> None:
+    words = ("demo/web", "--yes", "--token", token(1), *AT_ONCE, *NO_LEDGER)
+    ended = atectl("locks", "release", *words, "--redis", held_for_somebody.url)
+    assert ended.status == 0
+    assert ended.stderr.startswith("warning[E402]: /etc/passwd: ")
+    with contextlib.closing(held_for_somebody.client()) as client:
+        assert not client.exists(KEY)
+
+
 # The audit
 
 

@@ -264,7 +264,8 @@ def test_a_server_that_is_too_old_is_told_with_its_version() -> None:
     with FalseServer(answers) as server:
         shown = locks("ls", url=server.url)
     assert shown.status == 125
-    assert "version 5.0.14, and atectl needs 6 or later" in shown.stderr
+    told = f"error[E514]: {server.address} has version 5.0.14, and atectl needs 6 or later\n"
+    assert shown.stderr.startswith(told)
 
 
 def test_a_denied_key_is_named_where_the_server_does_not(valkey: Server) -> None:
@@ -273,6 +274,24 @@ def test_a_denied_key_is_named_where_the_server_does_not(valkey: Server) -> None
     shown = locks("hold", "demo/web", "--", "true", url=f"redis://u:pw@{valkey.address}")
     assert (shown.status, shown.stderr[:12]) == (125, "error[E504]:")
     assert KEY in shown.stderr
+
+
+@pytest.mark.parametrize("fence", ["text", str(2**63 - 1)])
+def test_a_fence_that_cannot_be_counted_up_is_named(valkey: Server, fence: str) -> None:
+    with contextlib.closing(valkey.client()) as client:
+        client.set(companion_keys(KEY).fence, fence)
+    shown = locks("hold", "demo/web", "--", "true", url=valkey.url)
+    assert (shown.status, shown.stderr[:12]) == (125, "error[E505]:")
+    assert "has a value that cannot be counted up" in shown.stderr
+    assert companion_keys(KEY).fence in shown.stderr
+
+
+def test_a_server_that_refuses_in_words_of_its_own_is_not_said_to_be_of_another_kind() -> None:
+    with FalseServer({b"SCAN": b"-ERR not today\r\n"}) as server:
+        shown = locks("ls", url=server.url)
+    assert shown.status == 125
+    assert shown.stderr.startswith(f"error[E514]: {server.address} refused a command: not today\n")
+    assert "try: see what the server says" in shown.stderr
 
 
 # Answers that make no sense

@@ -114,7 +114,7 @@ class TestTranslation:
             ("MISCONF Redis is configured to save", redis_errors.RedisReadOnly),
             ("NOREPLICAS Not enough good replicas", redis_errors.RedisReadOnly),
             ("READONLY You can't write against a read only replica.", redis_errors.RedisReadOnly),
-            ("LOADING Redis is loading the dataset in memory", redis_errors.RedisLoading),
+            ("LOADING Redis is loading the dataset in memory", redis_errors.RedisBusy),
             ("OOM command not allowed", redis_errors.RedisOutOfMemory),
             ("NOPERM User x has no permissions to run 'get'", redis_errors.RedisPermissionDenied),
             (
@@ -130,7 +130,7 @@ class TestTranslation:
             ("MASTERDOWN Link with MASTER is down", redis_errors.RedisClusterDown),
             ("NOSCRIPT No matching script", redis_errors.RedisRefused),
             ("ERR max number of clients reached", redis_errors.RedisUnreachable),
-            ("BUSY Redis is busy running a script", redis_errors.RedisRefused),
+            ("BUSY Redis is busy running a script", redis_errors.RedisBusy),
         ],
     )
     def test_goes_by_what_the_server_says(self, words: str, expected: type[RedisFailure]) -> None:

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -20,6 +20,7 @@ class Ended(NamedTuple):
 
 def atectl(
     *words: str | Path,
+    before: Sequence[str] = (),
     stdin: bytes = b"",
     environment: Mapping[str, str] | None = None,
     stdout_to: IO[bytes] | None = None,
@@ -29,11 +30,12 @@ def atectl(
     """Run `atectl` with these words, off a terminal, to its end.
 
     Args:
+        before: the words of a program that runs it.
         stdout_to: where its stdout goes, None for a pipe that is read.
         timeout: how many seconds it may take.
     """
     finished = subprocess.run(
-        [ATECTL, *map(str, words)],
+        [*before, ATECTL, *map(str, words)],
         input=stdin,
         stdout=subprocess.PIPE if stdout_to is None else stdout_to,
         stderr=subprocess.PIPE,

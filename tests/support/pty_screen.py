@@ -1,5 +1,6 @@
 """A program on a real pseudo-terminal, and the screen that its user sees."""
 
+import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
@@ -12,7 +13,11 @@ from tests.support.waiting import SOON_S
 
 
 class PtyScreen:
-    """A running program; `lines` is what its terminal shows now."""
+    """A running program; `lines` is what its terminal shows now.
+
+    Args:
+        tells_size: whether the terminal says that it has so many columns and rows.
+    """
 
     def __init__(
         self,
@@ -21,7 +26,9 @@ class PtyScreen:
         *,
         columns: int = 100,
         rows: int = 24,
+        tells_size: bool = True,
     ) -> None:
+        size = (rows, columns) if tells_size else (0, 0)
         self.output = b""
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
@@ -29,7 +36,9 @@ class PtyScreen:
             command[0],
             list(command[1:]),
             env={"TERM": "xterm-256color", **environment},
-            dimensions=(rows, columns),
+            dimensions=size,
+            # Without this, a program could begin before its terminal has a size.
+            preexec_fn=lambda: termios.tcsetwinsize(0, size),
             timeout=SOON_S,
         )
 

@@ -44,6 +44,11 @@ class RedisGate:
         """Where a program finds the server through the gate."""
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}"
 
+    @property
+    def count(self) -> int:
+        """How many questions there were."""
+        return self._count
+
     def __enter__(self) -> Self:
         threading.Thread(target=self._accept, daemon=True).start()
         return self
@@ -53,7 +58,7 @@ class RedisGate:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
             each.close()
-        assert self._count >= max(self._deeds), f"there were {self._count} questions"
+        assert self._count >= max(self._deeds, default=0), f"there were {self._count} questions"
 
     def _accept(self) -> None:
         with contextlib.suppress(OSError):

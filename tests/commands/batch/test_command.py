@@ -15,6 +15,7 @@ import pytest
 from atectl.trace.events import Registered, Ruled
 from atectl.trace.reading import read_trace
 from tests.conftest import CAPSULES
+from tests.support.memory_group import slowed_from
 from tests.support.program import ATECTL, Ended, atectl
 from tests.support.waiting import SOON_S, wait_until
 from tests.support.watched_process import run_watched
@@ -335,6 +336,19 @@ def test_a_limit_over_what_the_machine_has_is_warned_of_once() -> None:
     assert ended.status == 0
     [warning] = warned(ended)
     assert warning.startswith("warning[E312]: the limit of 99 TiB is over the ")
+
+
+@pytest.mark.parametrize(("limit", "is_warned"), [("2GiB", True), ("1GiB", False)])
+def test_a_limit_that_the_kernel_slows_the_host_down_before_is_warned_of(
+    limit: str, is_warned: bool
+) -> None:
+    words = ("batch", "-", "--limit", limit)
+    ended = atectl(
+        *words, stdin=lines_of({"capsule": wat("hello")}), before=slowed_from(1024 * MIB)
+    )
+    assert ended.status == 0, ended.stderr
+    told = "warning[E326]: above 1 GiB the kernel slows the host down: "
+    assert [line[: len(told)] for line in warned(ended)] == ([told] if is_warned else [])
 
 
 def test_a_limit_near_the_baseline_is_warned_of() -> None:

@@ -17,7 +17,7 @@ from tests.conftest import CAPSULES, ROOT
 from tests.support.bombs import merge_bomb
 from tests.support.lease_records import finish
 from tests.support.ledger_records import MIB, just_now, lease
-from tests.support.memory_group import memory_group
+from tests.support.memory_group import memory_group, slowed_from
 from tests.support.processes import alive_in_session, computing_child
 from tests.support.program import ATECTL, Ended, atectl
 from tests.support.waiting import SOON_S, wait_until
@@ -325,6 +325,17 @@ def test_a_check_knows_the_control_group_that_it_is_in(tmp_path: Path) -> None:
     assert body["sources"]["ceiling_bytes"] == "control group"
     assert over.status == 1
     assert "the limit of 401 MiB is over the 400 MiB that the control group allows" in over.stdout
+
+
+def test_a_check_knows_where_the_kernel_slows_the_host_down(tmp_path: Path) -> None:
+    path = tmp_path / "budget.toml"
+    path.touch()
+    words = ("budget", "check", path, "--limit")
+    before = slowed_from(400 * MIB)
+    over = atectl(*words, "401MiB", "--strict", before=before)
+    assert over.status == 1
+    assert "warning[E326]: above 400 MiB the kernel slows the host down" in over.stdout
+    assert "E326" not in atectl(*words, "400MiB", before=before).stdout
 
 
 def test_no_line_of_a_check_ends_in_blanks() -> None:

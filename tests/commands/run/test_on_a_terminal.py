@@ -58,6 +58,14 @@ def test_the_table_hangs_below_the_output_and_is_gone_at_the_end(tmp_path: Path)
         assert "exited 0" in screen.lines[15]
 
 
+def test_a_terminal_that_tells_no_size_has_the_table_too() -> None:
+    command = [ATECTL, "run", str(CAPSULES / "spin.wat")]
+    with PtyScreen(command, dict(os.environ), columns=80, tells_size=False) as screen:
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x03")
+        assert screen.end() == 130
+
+
 def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back() -> None:
     with run(CAPSULES / "spin.wat") as screen:
         screen.until_shown("PRINCIPAL")

@@ -98,12 +98,23 @@ def test_a_terminal_that_can_draw_nothing_says_once_what_is_waited_for(
 def test_a_terminal_that_tells_no_size_shows_a_table(
     environment: dict[str, str], words: list[str]
 ) -> None:
-    with PtyScreen(
-        ["sh", "-c", 'stty rows 0 cols 0; exec "$@"', "sh", ATECTL, *words],
-        {**os.environ, **environment},
-    ) as screen:
+    command, more = [ATECTL, *words], {**os.environ, **environment}
+    with PtyScreen(command, more, columns=80, tells_size=False) as screen:
         assert screen.end() == 0
     assert b"ACTOR" in screen.output or b"PRINCIPAL" in screen.output
+
+
+@pytest.mark.parametrize(
+    ("words", "shown"), [(["locks", "ls", "--watch"], "web"), (["ledger", "top"], "alpha")], ids=str
+)
+def test_a_terminal_that_tells_no_size_has_a_live_screen(
+    environment: dict[str, str], words: list[str], shown: str
+) -> None:
+    command, more = [ATECTL, *words], {**os.environ, **environment}
+    with PtyScreen(command, more, columns=80, tells_size=False) as screen:
+        screen.until_shown(shown)
+        screen.send("q")
+        assert screen.end() == 0
 
 
 def test_a_terminal_that_can_draw_nothing_has_no_live_screen(environment: dict[str, str]) -> None:

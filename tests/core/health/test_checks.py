@@ -46,8 +46,9 @@ def ledger() -> Path:
 
 
 def named(checks: list[Check], name: str) -> Finding:
-    [finding] = [check.finding for check in checks if check.name == name]
-    return finding
+    found = [check.finding for check in checks if check.name == name]
+    assert len(found) == 1, checks
+    return found[0]
 
 
 # All together

@@ -6,7 +6,7 @@ import pytest
 
 from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.opening import open_for_writing
-from atectl.locks.charged import ChargedLock, charged
+from atectl.locks.charged import ChargedLock, Charges, charged
 from atectl.locks.listing import list_locks
 from atectl.locks.lock import Lock
 from atectl.redis.connection import RedisConnection
@@ -27,19 +27,21 @@ def lock(empty: RedisConnection) -> Lock:
 def test_the_memory_is_that_of_the_stored_ledger(lock: Lock) -> None:
     with closing(open_for_writing()) as store:
         store.flush([lease("alpha", **just_now(), current_bytes=5 * MIB, peak_bytes=6 * MIB)])
-    assert list(charged([lock])) == [ChargedLock(lock, "alpha", 5 * MIB, 6 * MIB)]
+    assert list(charged([lock], Charges())) == [ChargedLock(lock, "alpha", 5 * MIB, 6 * MIB)]
 
 
 def test_the_memory_is_unknown_without_a_ledger(
     lock: Lock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unknown = [ChargedLock(lock, "alpha")]
-    assert list(charged([lock])) == unknown
-    assert list(charged([lock], "none")) == unknown
-    monkeypatch.setenv("ATECTL_LEDGER", "/etc/passwd")
-    assert list(charged([lock])) == unknown
+    for named, usual in ((None, None), ("none", None), (None, "/etc/passwd")):
+        if usual is not None:
+            monkeypatch.setenv("ATECTL_LEDGER", usual)
+        charges = Charges(named)
+        assert list(charged([lock], charges)) == [ChargedLock(lock, "alpha")]
+        assert charges.fault is None
 
 
-def test_a_ledger_that_was_named_has_to_be_there(lock: Lock) -> None:
-    with pytest.raises(LedgerUnavailable):
-        list(charged([lock], "/nonexistent/ledger.db"))
+def test_a_ledger_that_was_named_and_cannot_be_read_leaves_the_locks(lock: Lock) -> None:
+    charges = Charges("/nonexistent/ledger.db")
+    assert list(charged([lock], charges)) == [ChargedLock(lock, "alpha")]
+    assert isinstance(charges.fault, LedgerUnavailable)

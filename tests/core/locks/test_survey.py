@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from atectl.errors import LedgerUnavailable
 from atectl.locks.listing import Probe, Selection
 from atectl.locks.sorting import ORDER_OF, SortBy
 from atectl.locks.survey import Listing, Rows, survey
@@ -88,11 +87,13 @@ def test_progress_is_told(held: RedisConnection) -> None:
     assert counts[-1] == 2
 
 
-def test_a_ledger_that_is_named_has_to_be_there(held: RedisConnection) -> None:
+def test_a_ledger_that_is_named_and_cannot_be_read_is_a_gap(held: RedisConnection) -> None:
     record = {"token": token(1), "principal": "alpha"}
     held.client.hset("{lock:actor:demo:web}:holder", mapping=record)
-    with pytest.raises(LedgerUnavailable):
-        list(survey(held, listing(ledger="/nonexistent/ledger.db")))
+    rows = survey(held, listing(ledger="/nonexistent/ledger.db"))
+    assert len(list(rows)) == 3
+    [gap] = rows.incomplete
+    assert (gap.code, gap.node, gap.keys) == ("E401", None, "")
 
 
 def test_without_a_second_look_the_server_is_asked_as_rows_are_taken(valkey: Server) -> None:

@@ -15,7 +15,7 @@ from atectl.redis.connection import RedisConnection, connect
 from atectl.redis.errors import (
     BadRedisFile,
     BadRedisUrl,
-    RedisLoading,
+    RedisBusy,
     RedisReadOnly,
     RedisTlsFailed,
     RedisUnreachable,
@@ -100,7 +100,7 @@ class TestOneServer:
         with slow_loader() as server, loading(server):
             with (
                 connected(server.url, retries=0) as connection,
-                pytest.raises(RedisLoading),
+                pytest.raises(RedisBusy),
                 connection.translated(),
             ):
                 connection.client.get("key")
