@@ -8,20 +8,28 @@ from typing import Any, TextIO
 _STDERR = 2
 
 _PATIENCE_MS = 1000
-"""How long a message waits for room on stderr."""
+"""How long a message waits for room on a stderr that was set not to block."""
+
+_PIECE_BYTES = 4096
+"""What a pipe takes at once if it has any room (PIPE_BUF)."""
 
 
 def make_steady() -> None:
-    """Have something behind each standard stream, and nothing half written to any of them."""
+    """Open the standard streams that are closed, and write the others whole.
+
+    After this, a stream that others had set not to block waits for room and for data. A message
+    on such a stderr waits only for a moment, as there may be nobody who reads it.
+    """
     _fill_closed()
-    for descriptor in (0, 1, 2):
-        _make_blocking(descriptor)
-    sys.stdout = _steady(sys.stdout, 1)
-    sys.stderr = _steady(sys.stderr, _STDERR)
+    was_blocking = [_make_blocking(descriptor) for descriptor in (0, 1, _STDERR)]
+    sys.stdout = _steady(sys.stdout, 1, patience_ms=None)
+    sys.stderr = _steady(
+        sys.stderr, _STDERR, patience_ms=None if was_blocking[_STDERR] else _PATIENCE_MS
+    )
 
 
 def flush_stdout() -> None:
-    """Write what was printed before something else went wrong; an error in that is passed over."""
+    """Write what was printed before something went wrong. If that fails too, drop it."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -29,12 +37,15 @@ def flush_stdout() -> None:
 
 
 def forget_stdout() -> None:
-    """Drop what is still buffered and can go nowhere: a flush at exit would only fail again."""
+    """Drop what is still buffered for a stdout that cannot be written."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _fill_closed() -> None:
-    """Stand in for standard streams that are closed, so that no file of ours takes their place."""
+    """Open closed standard streams to /dev/null.
+
+    Otherwise the next file that is opened would get the number of such a stream.
+    """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(descriptor)
@@ -44,14 +55,17 @@ def _fill_closed() -> None:
             setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115
 
 
-def _make_blocking(descriptor: int) -> None:
-    """Have the system wait where a standard stream has no room or no data; for the guest, too.
+def _make_blocking(descriptor: int) -> bool:
+    """Have reads and writes wait for data and for room, for atectl and for the guest.
 
-    Another program may share the stream and want it as it is: a pipe or a terminal is opened anew.
-    Of a socket, which cannot be, there is one end for each program as a rule.
+    Other programs may share the stream and need it as it is. So a pipe or a terminal is opened
+    anew. A socket cannot be opened anew, but is rarely shared.
+
+    Returns:
+        Whether it did so before.
     """
     if os.get_blocking(descriptor):
-        return
+        return True
     flags = (os.O_WRONLY if descriptor else os.O_RDONLY) | os.O_NONBLOCK | os.O_NOCTTY
     try:
         own = os.open(f"/proc/self/fd/{descriptor}", flags)
@@ -61,19 +75,24 @@ def _make_blocking(descriptor: int) -> None:
     if own != descriptor:
         os.dup2(own, descriptor)
         os.close(own)
+    return False
 
 
 class _Steady(io.RawIOBase):
-    """A standard stream to write to, which writes everything or says why not.
+    """A standard stream to write to: it writes everything, or raises an error.
 
-    Python's own gives up half-way where a stream does not block, and says so only to who looks at
-    the number of bytes that it returns. On stderr what cannot be written is dropped: no status and
-    no result depends on it.
+    Python's own writes a part where a stream does not block, and its callers pass over that.
+    On stderr no error is raised: what cannot be written is dropped, because no status and no
+    result may depend on it.
+
+    Args:
+        descriptor: of the stream.
+        patience_ms: how long to wait for room before data is dropped; None for no limit.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, patience_ms: int | None) -> None:
         self._descriptor = descriptor
-        self._is_dropped = False
+        self._patience_ms = patience_ms
 
     def writable(self) -> bool:
         return True
@@ -87,33 +106,43 @@ class _Steady(io.RawIOBase):
     def write(self, data: Any) -> int:
         left = memoryview(data).cast("B")
         size = len(left)
-        while left and not self._is_dropped:
+        while left:
+            if self._patience_ms is not None and not self._wait():
+                break
+            # The stream blocks: where time is limited, write no more than there is room for.
+            piece = left if self._patience_ms is None else left[:_PIECE_BYTES]
             try:
-                left = left[os.write(self._descriptor, left) :]
-            except BlockingIOError:
-                self._is_dropped = not self._wait()
+                left = left[os.write(self._descriptor, piece) :]
+            except BlockingIOError:  # another program has just set it not to block
+                self._wait()
             except OSError:
                 if self._descriptor != _STDERR:
                     raise
-                return size
+                break
         return size
 
     def _wait(self) -> bool:
-        """Wait until there is room: as long as it takes, on stderr for a moment."""
+        """Wait until there is room. Returns False if there was none in time."""
         # Few streams do not block, and the others should not pay for this import.
         import select
 
         waiting = select.poll()
         waiting.register(self._descriptor, select.POLLOUT)
-        return bool(waiting.poll(_PATIENCE_MS if self._descriptor == _STDERR else None))
+        if waiting.poll(self._patience_ms):
+            return True
+        self._patience_ms = 0  # further messages do not wait for who reads nothing
+        return False
 
 
-def _steady(stream: TextIO, descriptor: int) -> TextIO:
-    """The same stream by way of `_Steady`; what its encoding lacks is shown as a question mark."""
+def _steady(stream: TextIO, descriptor: int, patience_ms: int | None) -> TextIO:
+    """The same stream, written by `_Steady`.
+
+    A character that its encoding does not have is written as a question mark.
+    """
     encoding = getattr(stream, "encoding", None) or "utf-8"
     errors = getattr(stream, "errors", None) or "strict"
     return io.TextIOWrapper(
-        io.BufferedWriter(_Steady(descriptor)),
+        io.BufferedWriter(_Steady(descriptor, patience_ms)),
         encoding=encoding,
         errors=errors if encoding.lower() == "utf-8" else "replace",
         line_buffering=descriptor == _STDERR or os.isatty(descriptor),
