@@ -146,6 +146,11 @@ class TestFlush:
         assert account is not None
         assert account.fuel == 2**63 - 1
 
+    def test_a_growth_that_no_column_can_hold_is_cut_off(self, store: LedgerStore) -> None:
+        store.flush([make_lease(largest_refused_bytes=2**64 - 2**17)])
+        [lease] = store.running()
+        assert lease.largest_refused_bytes == 2**63 - 1
+
     def test_text_that_is_not_unicode_is_kept_readable(self, store: LedgerStore) -> None:
         store.flush([make_lease(capsule="caf\udce9.wasm", label="\ud800")])
         (lease,) = store.running()

@@ -357,10 +357,18 @@ class SqliteLedgerStore:
 def _storable(lease: LeaseRecord) -> LeaseRecord:
     """The lease as the columns can hold it, which is nearly always as it is."""
     texts = (lease.capsule, lease.label, lease.host)
-    if "".join(texts).isascii() and lease.fuel <= accounting.MAX_TOTAL:
+    # A guest may ask a 64-bit memory for more than a column can hold.
+    fuel, refused_bytes = lease.fuel, lease.largest_refused_bytes
+    is_small = fuel <= accounting.MAX_TOTAL and refused_bytes <= accounting.MAX_TOTAL
+    if is_small and "".join(texts).isascii():
         return lease
     capsule, label, host = (
         text.encode("utf-8", "backslashreplace").decode("utf-8") for text in texts
     )
-    fuel = min(lease.fuel, accounting.MAX_TOTAL)
-    return lease._replace(capsule=capsule, label=label, host=host, fuel=fuel)
+    return lease._replace(
+        capsule=capsule,
+        label=label,
+        host=host,
+        fuel=min(fuel, accounting.MAX_TOTAL),
+        largest_refused_bytes=min(refused_bytes, accounting.MAX_TOTAL),
+    )
