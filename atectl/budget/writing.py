@@ -1,8 +1,6 @@
 """Writing host budget files: a commented one to start from, and a recommended one."""
 
-import errno
 import os
-import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from atectl.budget.file import HostSettings
 from atectl.budget.jobs import Allowance
 from atectl.budget.plan import Plan, PrincipalPlan, to_tables
 from atectl.system.ceilings import DEFAULT_SHARE
-from atectl.system.files import keep_owner_and_mode
+from atectl.system.files import OutputPlace, why_unwritable
 from atectl.units import duration_text, format_size
 
 _USUAL = HostSettings()
@@ -105,17 +103,7 @@ def require_place(path: Path, *, replace: bool) -> None:
     Raises:
         BudgetUnwritable: as `write_budget`.
     """
-    if path.is_dir():
-        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EISDIR)}", remedy=_OTHER_FILE)
-    if path.is_symlink() and replace:
-        raise BudgetUnwritable(f"{path} is a symbolic link", remedy=_OTHER_FILE)
-    if not replace and os.path.lexists(path):
-        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE)
-    folder = path.parent
-    if not folder.is_dir():
-        raise BudgetUnwritable(f"{path}: {os.strerror(errno.ENOENT)}", remedy=_OTHER_FILE)
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BudgetUnwritable(f"{path}: {os.strerror(errno.EACCES)}", remedy=_OTHER_FILE)
+    _place(path, replace=replace).close()
 
 
 def write_budget(path: Path, text: str, *, replace: bool) -> None:
@@ -128,60 +116,25 @@ def write_budget(path: Path, text: str, *, replace: bool) -> None:
         BudgetUnwritable: there is a file that may not be replaced, or it cannot be written (exit
             125).
     """
-    require_place(path, replace=replace)
+    place = _place(path, replace=replace)
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=path.parent, delete=False, encoding="utf-8"
-        ) as file:
-            try:
-                file.write(text)
-                file.flush()
-                _keep_mode_and_owner(file.fileno(), path)
-                os.fsync(file.fileno())
-                _place(Path(file.name), path, replace=replace)
-            finally:
-                Path(file.name).unlink(missing_ok=True)
+        place.write(text, replaces=replace)
     except FileExistsError:
         raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE) from None
     except OSError as error:
         raise BudgetUnwritable(f"{path}: {error.strerror}", remedy=_OTHER_FILE) from None
+    finally:
+        place.close()
 
 
-def _keep_mode_and_owner(descriptor: int, path: Path) -> None:
-    """Give a new file the mode and owner of the one that it replaces, as far as that is allowed."""
+def _place(path: Path, *, replace: bool) -> OutputPlace:
+    if not replace and os.path.lexists(path):
+        raise BudgetUnwritable(f"{path} is already there", remedy=_OR_FORCE)
     try:
-        replaced = path.lstat()
-    except FileNotFoundError:
-        os.fchmod(descriptor, 0o644)
-        return
-    keep_owner_and_mode(descriptor, replaced)
-
-
-def _place(written: Path, path: Path, *, replace: bool) -> None:
-    if replace:
-        written.replace(path)
-    else:
-        # A link, unlike a rename, does not replace a file that another process has just written.
-        try:
-            os.link(written, path)
-        except FileExistsError:
-            raise
-        except OSError:
-            # Some file systems have no links, as FAT and some network drives.
-            _copy_new(written, path)
-
-
-def _copy_new(written: Path, path: Path) -> None:
-    """Write a new file where links cannot be had. One that cannot be finished is removed again."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(written.read_bytes())
-            file.flush()
-            os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
+        return OutputPlace(path)
+    except (OSError, ValueError) as error:
+        why = why_unwritable(error) if isinstance(error, OSError) else str(error)
+        raise BudgetUnwritable(f"{path}: {why}", remedy=_OTHER_FILE) from None
 
 
 def _evidence(plan: PrincipalPlan) -> str:

@@ -42,12 +42,18 @@ class OutputPlace:
                 reason = errno.EISDIR if is_folder else errno.EACCES
                 raise OSError(reason, os.strerror(reason), str(path))
 
-    def write(self, text: str) -> None:
+    def write(self, text: str, *, replaces: bool = True) -> None:
         """Write the file completely or not at all; into a pipe or device as far as that goes.
 
         It has the mode of the file that it replaces, and its owner as far as that is allowed.
+        Any other goes by the umask.
+
+        Args:
+            text: what the file is to hold.
+            replaces: whether a file may be there by now.
 
         Raises:
+            FileExistsError: there is one that may not be replaced.
             OSError: it could not be written; what was there is unchanged.
         """
         if self._special >= 0:
@@ -65,8 +71,7 @@ class OutputPlace:
                 keep_owner_and_mode(descriptor, self._replaced)
             _write_all(descriptor, text)
             os.fsync(descriptor)
-            folder = self._folder
-            os.rename(name, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            self._place(name, text, replaces=replaces)
         except OSError:
             os.unlink(name, dir_fd=self._folder)
             raise
@@ -79,6 +84,35 @@ class OutputPlace:
             if descriptor >= 0:
                 os.close(descriptor)
         self._folder = self._special = -1
+
+    def _place(self, name: str, text: str, *, replaces: bool) -> None:
+        """Give the finished file its own name."""
+        folder = self._folder
+        if replaces:
+            os.rename(name, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+            return
+        try:
+            # Unlike a rename, this replaces no file that another process has just written.
+            os.link(name, self.path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except FileExistsError:
+            raise
+        except OSError:
+            # Some file systems have no links, as FAT and some network drives.
+            self._write_new(text)
+        os.unlink(name, dir_fd=folder)
+
+    def _write_new(self, text: str) -> None:
+        """Write a new file under its own name. One that cannot be finished is removed again."""
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.path.name, flags, 0o666, dir_fd=self._folder)
+        try:
+            _write_all(descriptor, text)
+            os.fsync(descriptor)
+        except BaseException:
+            os.unlink(self.path.name, dir_fd=self._folder)
+            raise
+        finally:
+            os.close(descriptor)
 
     def _open_folder(self) -> None:
         folder = str(self.path.parent)

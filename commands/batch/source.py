@@ -67,9 +67,9 @@ def _from_file(path: Path) -> JobSource:
 
 def _begins_as_json(path: Path) -> bool:
     """Whether the file begins with a brace, as lines of JSON do and TOML never does."""
-    if not path.is_file():  # a pipe was read to its end already
-        return False
     try:
+        if not path.is_file():  # a pipe was read to its end already
+            return False
         with path.open("rb") as file:
             return file.read(4096).lstrip().startswith(b"{")
     except OSError:

@@ -45,12 +45,15 @@ def install(path: Path, script: str) -> bool:
     Raises:
         CompletionsUnwritable: the folder or the file cannot be written (exit 125).
     """
+    # Every TAB imports this module, and would take as long as this import more.
+    from atectl.system.files import replace_file
+
     try:
         target = path.resolve()
         if target.exists() and target.read_bytes() == script.encode():
             return False
         target.parent.mkdir(parents=True, exist_ok=True)
-        _replace(target, script)
+        replace_file(target, script)
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CompletionsUnwritable(f"cannot write {path}: {reason}") from None
@@ -87,24 +90,6 @@ def _fault(path: Path, script: str) -> str | None:
             break
         same += 1
     return f"differs from what this atectl writes, from line {same + 1} on"
-
-
-def _replace(target: Path, script: str) -> None:
-    # Every TAB imports this module, and would take as long as this import more.
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(script.encode())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _home(variable: str, fallback: str) -> Path:

@@ -305,9 +305,13 @@ def _lock(given: Given) -> LockRequest | None:
 
 
 def _fuel(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_FUEL):
+    try:
+        fuel = int(text) if text.isascii() and text.isdigit() else 0
+    except ValueError:  # Python reads no number of thousands of digits
+        fuel = 0
+    if not 1 <= fuel <= MAX_FUEL:
         raise BadCount(f"--fuel {text!r} is no whole number from 1 to {MAX_FUEL}")
-    return int(text)
+    return fuel
 
 
 def _deadline(text: str) -> float | None:

@@ -61,6 +61,11 @@ def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         open_source(str(tmp_path / "missing.toml"))
 
 
+def test_a_name_that_is_too_long_is_refused() -> None:
+    with pytest.raises(BadBudgetFile, match="File name too long"):
+        open_source("x" * 5000)
+
+
 @pytest.mark.parametrize("before", ["", "\n  "])
 def test_lines_of_json_given_as_a_file_are_shown_the_way_in(tmp_path: Path, before: str) -> None:
     path = written(tmp_path, before + '{"capsule": "a.wat"}\n')

@@ -159,6 +159,7 @@ def test_an_option_of_redis_is_of_no_use_without_an_actor(name: str) -> None:
         (["--fuel", "-5", "capsule.wasm"], errors.BadCount, "'-5'"),
         (["--fuel", "1.5", "capsule.wasm"], errors.BadCount, "'1.5'"),
         (["--fuel", str(2**63), "capsule.wasm"], errors.BadCount, str(2**63)),
+        (["--fuel", "9" * 5000, "capsule.wasm"], errors.BadCount, "no whole number"),
         (["--env", "NOT_SET", "capsule.wasm"], errors.BadEnvironment, "'NOT_SET'"),
         (["--env", "=value", "capsule.wasm"], errors.BadEnvironment, "no name"),
         (["--dir", "/no/such", "capsule.wasm"], errors.BadFolder, "does not exist"),
