@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atectl.budget.errors import BadJob
-from atectl.errors import OutputOverLimit, quoted
+from atectl.errors import OutputOverLimit
 from atectl.system.identity import Identity, identities, identity_of
 from atectl.units import format_size
 
@@ -40,6 +40,7 @@ class JobFiles:
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._open: dict[Identity, tuple[int, str]] = {}
+        self._inputs: dict[int, Identity] = {}
         self._outputs: dict[int, list[_Output]] = {}
         self._written: set[int] = set()
 
@@ -47,8 +48,8 @@ class JobFiles:
         """Note that a job is about to open a file, unless it must not.
 
         Raises:
-            BadJob: it is a file of the batch itself, or one that another job writes or has written,
-                or that this one writes by another stream (exit 2).
+            BadJob: it is a file of the batch itself, or is to be written and is one that a job has
+                open already or has written before (exit 2).
         """
         status = os.fstat(descriptor)
         identity = identity_of(status)
@@ -56,21 +57,24 @@ class JobFiles:
             return
         what = self._reserved.get(identity)
         if what is not None:
-            raise BadJob(f"{stream}: {quoted(path)} is {what}", remedy=_ANOTHER)
-        if stream == "stdin" or not stat.S_ISREG(status.st_mode):  # a pipe may be shared
+            raise BadJob(f"{stream}: {path!r} is {what}", remedy=_ANOTHER)
+        if not stat.S_ISREG(status.st_mode):  # a pipe may be shared
+            return
+        if stream == "stdin":
+            self._inputs[job] = identity
             return
         if identity in identities([("", capsule)]):
-            raise BadJob(f"{stream}: {quoted(path)} is the job's capsule", remedy=_ANOTHER)
+            raise BadJob(f"{stream}: {path!r} is the job's capsule", remedy=_ANOTHER)
         with self._lock:
-            other = self._open.get(identity)
+            other = self._open.get(identity) or self._reader_of(identity)
             if other is None:
-                self._remember(path, stream)
+                self._remember(path, stream, status)
                 self._open[identity] = (job, stream)
                 kept = None if self._max_bytes is None else os.dup(descriptor)
                 self._outputs.setdefault(job, []).append(_Output(identity, kept))
                 return
         whose = "its own" if other[0] == job else f"job {other[0]}'s"
-        raise BadJob(f"{stream}: {quoted(path)} is {whose} {other[1]}, too", remedy=_OWN_FILES)
+        raise BadJob(f"{stream}: {path!r} is {whose} {other[1]}, too", remedy=_OWN_FILES)
 
     def over_limit(self, job: int) -> OutputOverLimit | None:
         """The error of a job that has written more than it may; None of any other."""
@@ -89,6 +93,7 @@ class JobFiles:
         Returns:
             As `over_limit`.
         """
+        self._inputs.pop(job, None)
         if job not in self._outputs:
             return None
         over = self.over_limit(job)
@@ -102,16 +107,22 @@ class JobFiles:
                     os.close(descriptor)
         return over
 
-    def _remember(self, path: str, stream: str) -> None:
-        """Note what is written; refuse what an earlier job wrote."""
-        known = hash(os.path.normpath(path))
-        if known in self._written:
+    def _reader_of(self, identity: Identity) -> tuple[int, str] | None:
+        """The job that reads a file now, and its stream."""
+        found = (job for job, read in self._inputs.copy().items() if read == identity)
+        return next(((job, "stdin") for job in found), None)
+
+    def _remember(self, path: str, stream: str, status: os.stat_result) -> None:
+        """Note what is written; refuse what an earlier job wrote, by whatever name."""
+        name, identity = hash(os.path.normpath(path)), hash(identity_of(status))
+        # The number of a file that is gone may be that of another now, which is empty at first.
+        if name in self._written or (identity in self._written and status.st_size):
             raise BadJob(
-                f"{stream}: {quoted(path)} is what an earlier job of this batch wrote",
+                f"{stream}: {path!r} is what an earlier job of this batch wrote",
                 remedy=_OWN_FILES,
             )
-        if len(self._written) < _MOST_REMEMBERED:
-            self._written.add(known)
+        if len(self._written) < 2 * _MOST_REMEMBERED:
+            self._written |= {name, identity}
 
 
 _ANOTHER = "name another file"

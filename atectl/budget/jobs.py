@@ -263,7 +263,7 @@ def _refuse_shared(files: Mapping[str, str]) -> None:
         other = seen.setdefault(os.path.realpath(path), name)
         if other != name:
             raise Fault(
-                f"{other} and {name} are one file, {quoted(path)}",
+                f"{other} and {name} are one file, {path!r}",
                 remedy="give each its own file",
             )
 
@@ -291,8 +291,7 @@ def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str
 def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
     folder = _as_it_is_now(defaults.folder)
     given = [_from_folder(each, folder) for each in words.dirs]
-    folders = checked("dirs", lambda: parse_folders(given))
-    return tuple(each._replace(follows_links=False) for each in folders)
+    return checked("dirs", lambda: parse_folders(given))
 
 
 def _from_folder(opened: str, folder: Path) -> str:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -20,8 +21,6 @@ class Folder(NamedTuple):
     host: str
     guest: str
     read_only: bool
-    follows_links: bool = True
-    """Whether links on the way to it are followed, whoever may have made them."""
 
 
 class Streams(NamedTuple):
@@ -93,6 +92,33 @@ def parse_folders(texts: Iterable[str]) -> tuple[Folder, ...]:
             raise BadFolder(f"two folders are named {folder.guest!r} for the guest")
         seen.add(folder.guest)
     return folders
+
+
+def devices_in(folder: Folder) -> BadFolder | None:
+    """What to warn of where devices or pipes are right in a folder; None if none are found there.
+
+    The guest can use them as this user can, as the engine has no way to leave them out.
+    """
+    try:
+        with os.scandir(folder.host) as entries:
+            found = [each.name for each in islice(entries, _MOST_LOOKED_AT) if _is_device(each)]
+    except OSError:  # opening it to the guest says what is wrong
+        return None
+    if not found:
+        return None
+    what = f"{found[0]!r}" if len(found) == 1 else f"{found[0]!r} and {len(found) - 1} more"
+    return BadFolder(
+        f"{folder.host!r} has devices or pipes in it, {what}: the guest can use them",
+        remedy="give it a folder without them, or one on a filesystem mounted nodev",
+    )
+
+
+_MOST_LOOKED_AT = 1000
+
+
+def _is_device(entry: "os.DirEntry[str]") -> bool:
+    is_plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
+    return not (is_plain or entry.is_symlink())
 
 
 def parse_variable(text: str, inherited: Mapping[str, str]) -> tuple[str, str]:
@@ -248,15 +274,13 @@ def _preopen(config: "WasiConfig", folder: Folder) -> None:
     """
     import wasmtime
 
-    descriptor = None if folder.follows_links else _folder_itself(folder.host)
-    host = folder.host if descriptor is None else f"/proc/self/fd/{descriptor}"
+    descriptor = _folder_itself(folder.host)
     try:
-        config.preopen_dir(host, folder.guest, not folder.read_only)
+        config.preopen_dir(f"/proc/self/fd/{descriptor}", folder.guest, not folder.read_only)
     except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
         raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
     finally:
-        if descriptor is not None:
-            os.close(descriptor)
+        os.close(descriptor)
 
 
 def _folder_itself(path: str) -> int:

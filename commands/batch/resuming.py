@@ -1,5 +1,6 @@
 """Going on where an earlier batch was cut off: which jobs are done, and where its results end."""
 
+import fcntl
 import os
 import stat
 import sys
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atectl.batch.lines import ResultLine
-from atectl.budget.errors import BadResults
+from atectl.budget.errors import BadJob, BadResults
 from atectl.budget.jobs import Submission
 from atectl.lease.outcome import SUCCESS
 from atectl.records.lines import json_of
@@ -105,6 +106,23 @@ def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
         )
         doubt = BadResults(f"{what} ignored", remedy="")
     return Earlier(DoneBefore(successes), doubt, is_cut_off)
+
+
+def refuse_replacing(path: Path) -> None:
+    """See that results are added to those that an earlier batch wrote, and do not replace them.
+
+    Raises:
+        BadJob: stdout is that file, and would be written from its beginning (exit 2).
+    """
+    if not _is_stdout(path):
+        return
+    here = sys.stdout.fileno()
+    is_at_end = 0 < os.fstat(here).st_size <= os.lseek(here, 0, os.SEEK_CUR)
+    if not (is_at_end or fcntl.fcntl(here, fcntl.F_GETFL) & os.O_APPEND):
+        raise BadJob(
+            f"--resume-from: {str(path)!r} is where the results go, in place of what it holds",
+            remedy="append the results to it: >> in place of >",
+        )
 
 
 def going_on_in(path: Path, tell: Tell) -> Tell:

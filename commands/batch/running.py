@@ -19,11 +19,11 @@ from .arguments import BatchRequest, parse
 from .loop import Work, run_jobs
 from .output import result_writer
 from .recording import recording
-from .resuming import DoneBefore, Earlier, Tell, going_on_in, read_done
+from .resuming import DoneBefore, Earlier, Tell, going_on_in, read_done, refuse_replacing
 from .signals import ending_by_signals
 from .source import JobSource, open_source
 from .tally import Tally
-from .warnings import warn_of_budget
+from .warnings import warn_of_budget, warn_of_devices
 
 if TYPE_CHECKING:
     from atectl.arbitration.chronicle import Observer
@@ -53,7 +53,9 @@ def run_batch(request: BatchRequest) -> int:
             def warn() -> None:
                 warn_of_budget(host, source, batch.baseline_bytes)
 
-            work = Work(source.submissions, earlier.done, request.fails_fast, warn, tell)
+            work = Work(
+                source.submissions, earlier.done, request.fails_fast, warn, warn_of_devices, tell
+            )
             signalled = _run(batch, request, source, work, tally, grace_s)
     finally:
         if tally.has_begun:
@@ -106,6 +108,7 @@ def _results(request: BatchRequest) -> tuple[Earlier, Tell]:
     tell: Tell = result_writer(request.output).write
     if request.resume_from is None:
         return Earlier(DoneBefore()), tell
+    refuse_replacing(request.resume_from)
     earlier = read_done(request.resume_from)
     if earlier.doubt is not None:
         report_warning(earlier.doubt)

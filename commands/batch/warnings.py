@@ -1,5 +1,6 @@
-"""Warnings of what `budget check` would refuse or warn of, by a batch that runs nevertheless."""
+"""What a batch warns of, and runs nevertheless."""
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from atectl.budget.jobs import Job
@@ -11,6 +12,7 @@ from .source import JobSource
 if TYPE_CHECKING:
     from atectl.budget.demand import Claim
     from atectl.budget.file import HostSettings
+    from atectl.engine.wasi import Folder
 
 
 def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int | None) -> None:
@@ -40,6 +42,16 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
     for warning in found:
         if warning is not None:
             report_warning(warning)
+
+
+@lru_cache(maxsize=256)  # many jobs have the same folder: it is looked at, and warned of, once
+def warn_of_devices(folder: "Folder") -> None:
+    """Warn of devices and pipes in the folder of a job, which its guest can use."""
+    from atectl.engine.wasi import devices_in
+
+    warning = devices_in(folder)
+    if warning is not None:
+        report_warning(warning)
 
 
 def _claims(source: JobSource) -> "list[Claim]":

@@ -69,32 +69,14 @@ def _warn_of_quota(memory_bytes: int) -> None:
 
 
 def _warn_of_devices(folders: "tuple[Folder, ...]") -> None:
-    """Warn of devices and pipes right in a folder: the guest can use them as this user can."""
-    from itertools import islice
+    from atectl.engine.wasi import devices_in
 
     for folder in folders:
-        with os.scandir(folder.host) as entries:
-            found = [each.name for each in islice(entries, _MOST_LOOKED_AT) if _is_device(each)]
-        if found:
-            from atectl.errors import BadFolder
-
+        warning = devices_in(folder)
+        if warning is not None:
             from ..output.stderr import report_warning
 
-            what = f"{found[0]!r}" if len(found) == 1 else f"{found[0]!r} and {len(found) - 1} more"
-            report_warning(
-                BadFolder(
-                    f"{folder.host!r} has devices or pipes in it, {what}: the guest can use them",
-                    remedy="give it a folder without them, or one on a filesystem mounted nodev",
-                )
-            )
-
-
-_MOST_LOOKED_AT = 1000
-
-
-def _is_device(entry: "os.DirEntry[str]") -> bool:
-    is_plain = entry.is_file(follow_symlinks=False) or entry.is_dir(follow_symlinks=False)
-    return not (is_plain or entry.is_symlink())
+            report_warning(warning)
 
 
 def _run_capsule(request: RunRequest) -> FinishedRun:

@@ -84,6 +84,15 @@ def test_a_folder_in_between_that_is_moved_and_linked_leads_nowhere(host: Path) 
     assert results[2]["error"]["code"] == "E105"
 
 
+def test_a_run_opens_no_folder_through_a_link_that_a_guest_made(host: Path) -> None:
+    (host / "work" / "sub").mkdir()
+    links("../host", "sub")
+    assert atectl("run", "--ledger", "none", "--dir", "work", "links.wat").status == 0
+    ended = atectl("run", "--ledger", "none", "--dir", "work/sub::/sub", HELLO)
+    assert (ended.status, ended.stdout) == (2, "")
+    assert "error[E105]: 'work/sub' cannot be opened: sub is a link" in ended.stderr
+
+
 def test_the_jobs_folder_itself_may_be_behind_a_link_of_the_operators(host: Path) -> None:
     (host / "real").mkdir()
     (host / "current").symlink_to("real")
@@ -232,6 +241,16 @@ def test_a_second_job_that_names_the_same_file_is_refused(
     assert [each["exit_status"] for each in told] == [0, 2]
     assert "an earlier job of this batch" in told[1]["error"]["message"]
     assert Path("out").read_text() == "hello from a capsule\n"
+
+
+def test_a_job_does_not_write_over_its_own_input(host: Path) -> None:
+    Path("in").write_text("what it reads")
+    os.link("in", "linked")
+    ended = in_batch(
+        *({"capsule": ECHO, "stdin": "in", "stdout": name} for name in ("in", "linked"))
+    )
+    assert [json.loads(line)["exit_status"] for line in ended.stdout.splitlines()] == [2, 2]
+    assert Path("in").read_text() == "what it reads"
 
 
 def test_devices_and_pipes_may_be_shared(host: Path) -> None:

@@ -107,6 +107,15 @@ def test_jobs_of_a_file_run_under_its_settings(tmp_path: Path) -> None:
     assert (tmp_path / "hello.out").read_text() == "hello from a capsule\n"
 
 
+def test_a_folder_with_a_pipe_in_it_is_warned_of_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    job = {"capsule": str(CAPSULES / "hello.wat"), "dirs": [str(tmp_path)]}
+    ended = atectl("batch", "-", stdin="".join(json.dumps(job) + "\n" for _ in range(3)).encode())
+    assert ended.status == 0
+    assert ended.stderr.count("warning[E105]") == 1
+    assert "has devices or pipes in it, 'pipe': the guest can use them" in ended.stderr
+
+
 def test_a_table_has_a_row_a_job() -> None:
     ended = batch({"capsule": wat("hello"), "label": "x"}, flags=("-o", "table"))
     header, row = ended.stdout.splitlines()

@@ -160,3 +160,21 @@ def test_a_cut_off_file_is_left_as_it_is_where_nothing_is_to_be_run(tmp_path: Pa
     before = path.read_bytes()
     assert resumed(path, three_jobs()[:0], path).returncode == 0
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("mode", ["w", "r+"])
+def test_results_that_would_replace_the_earlier_ones_are_refused(tmp_path: Path, mode: str) -> None:
+    path = cut_off(tmp_path)
+    with path.open(mode) as results:
+        before = path.read_bytes()
+        ended = subprocess.run(
+            [ATECTL, "batch", "-", "--resume-from", path],
+            stdin=subprocess.DEVNULL,
+            stdout=results,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    assert ended.returncode == 2
+    assert "is where the results go, in place of what it holds" in ended.stderr
+    assert ">> in place of >" in ended.stderr
+    assert path.read_bytes() == before

@@ -71,7 +71,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     )
     assert job.wasi.arguments == ("a.wasm", "-c", "print(1)")
     assert job.wasi.environment == (("MODE", "fast"), ("EMPTY", ""))
-    assert job.wasi.folders == ((str(tmp_path), "/data", True, False),)
+    assert job.wasi.folders == ((str(tmp_path), "/data", True),)
     assert job.principal == "team-blue"
     assert (job.quota.memory_bytes, job.quota.deadline_s) == (128 * MIB, 90.0)
     assert (job.priority, job.label, job.invoke) == (-5, "nightly", "main")
@@ -107,7 +107,7 @@ def test_relative_paths_begin_at_the_folder_of_the_defaults(tmp_path: Path) -> N
     job = parse_job(table, JobDefaults(folder=tmp_path))
     assert job.capsule == tmp_path / "a.wasm"
     assert job.wasi.streams == Streams(stdin="/etc/hosts", stdout=f"{tmp_path}/out.txt")
-    assert job.wasi.folders == ((str(tmp_path / "data"), "data", False, False),)
+    assert job.wasi.folders == ((str(tmp_path / "data"), "data", False),)
 
 
 def test_what_a_job_leaves_out_is_its_principals_or_everybodys() -> None:
