@@ -98,18 +98,22 @@ def hold(
     if wait_s is not None:
         patience = Patience(wait_s, sleep=lambda s: _sleep(s, signals), on_wait=on_wait)
     try:
-        connection = opened(open_connection, patience)
+        with opened(open_connection, patience) as connection:
+            lock = _taken(connection, terms, patience, on_warning)
+            return run_held(lock, words, environment, signals)
     except _Ended as ended:
         return HeldEnd(128 + ended.number)
-    with connection:
-        try:
-            if patience is None:
-                lock = acquire(connection, terms, on_warning=on_warning)
-            else:
-                lock = acquire_within(connection, terms, patience, on_warning=on_warning)
-        except _Ended as ended:
-            return HeldEnd(128 + ended.number)
-        return run_held(lock, words, environment, signals)
+
+
+def _taken(
+    connection: "RedisConnection",
+    terms: LockTerms,
+    patience: Patience | None,
+    on_warning: Callable[[AtectlError], None],
+) -> HeldLock:
+    if patience is None:
+        return acquire(connection, terms, on_warning=on_warning)
+    return acquire_within(connection, terms, patience, on_warning=on_warning)
 
 
 class _Ended(Exception):

@@ -87,15 +87,9 @@ def list_locks(
         AtectlError: the server cannot be asked (exit 125).
     """
     reader = LockReader(reading, selection.prefix, clock)
-    is_tagged = hash_tag(selection.prefix) is not None
     seen: set[bytes] = set()
     shared: dict[str, Lock] = {}
-    for keys in reading.scan(glob_escaped(selection.prefix) + "*"):
-        fresh = [key for key in dict.fromkeys(keys) if key not in seen]
-        if is_tagged:
-            fresh = [key for key in fresh if not is_companion(key_text(key))]
-        seen.update(fresh)
-        wanted = fresh if selection.is_of_all else [k for k in fresh if _is_meant(k, selection)]
+    for wanted in _keys(reading, selection, seen):
         for lock in reader.read(wanted):
             if lock.atespace is None:
                 shared[lock.actor] = lock
@@ -103,15 +97,21 @@ def list_locks(
                 yield lock.judged(None, lock_ttl_s)
         if on_progress is not None:
             on_progress(len(seen))
-    told: set[str] = set()
-    for actors in _records(reading, selection, seen, shared):
-        for lock in _stranded(reading, selection, actors, shared):
-            if lock.name not in told:
-                told.add(lock.name)
-                yield lock
+    yield from _unlocked(reading, selection, seen, shared)
     for lock in shared.values():
         if selection.is_of_any_atespace or any(selection.takes(x.name) for x in lock.actors):
             yield lock.judged(None, lock_ttl_s)
+
+
+def _keys(reading: Reading, selection: Selection, seen: set[bytes]) -> Iterator[list[bytes]]:
+    """The keys of locks that may be selected, each once. `seen` gets those of all locks."""
+    is_tagged = hash_tag(selection.prefix) is not None
+    for keys in reading.scan(glob_escaped(selection.prefix) + "*"):
+        fresh = [key for key in dict.fromkeys(keys) if key not in seen]
+        if is_tagged:
+            fresh = [key for key in fresh if not is_companion(key_text(key))]
+        seen.update(fresh)
+        yield fresh if selection.is_of_all else [k for k in fresh if _is_meant(k, selection)]
 
 
 class Probe(NamedTuple):
@@ -199,6 +199,18 @@ def _is_meant(key: bytes, selection: Selection) -> bool:
         name = text.removeprefix(selection.prefix) if actor is None else actor.name
         return selection.takes_name(name)
     return selection.takes(actor)
+
+
+def _unlocked(
+    reading: Reading, selection: Selection, locked: set[bytes], shared: dict[str, Lock]
+) -> Iterator[Lock]:
+    """What stands for each stranded actor, once. Actors of `shared` locks are added to these."""
+    told: set[str] = set()
+    for actors in _records(reading, selection, locked, shared):
+        for lock in _stranded(reading, selection, actors, shared):
+            if lock.name not in told:
+                told.add(lock.name)
+                yield lock
 
 
 def _records(

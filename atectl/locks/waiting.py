@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from atectl.locks.errors import LockRenewing, UnknownLock
 from atectl.locks.seen import SeenLock, see_lock
 from atectl.locks.verdicts import is_renewed
+from atectl.redis.errors import PASSING
 from atectl.system.clock import boottime
 from atectl.units import format_duration
 
@@ -50,19 +52,27 @@ def wait_until_free(
         )
     patience_s = min(seen.look.ttl_s + _AFTER_TTL_S, MAX_WAIT_S)
     ends_at = clock() + patience_s
-    while True:
-        left_s = ends_at - clock()
-        if left_s > 0:
-            on_wait(left_s)
-        try:
-            latest = see_lock(connection, seen.key, clock)
-        except UnknownLock:
-            return True
-        if latest.look.token != seen.look.token:
-            return False
-        if left_s <= 0:
-            raise _still_held(seen, latest, patience_s)
+    while (left_s := ends_at - clock()) > 0:
+        on_wait(left_s)
+        with suppress(*PASSING):  # the server may answer again before the wait is over
+            latest = _latest(connection, seen, clock)
+            if latest is None or latest.token != seen.token:
+                return latest is None
         sleep(min(left_s, _LOOK_EVERY_S))
+    latest = _latest(connection, seen, clock)
+    if latest is None or latest.token != seen.token:
+        return latest is None
+    raise _still_held(seen, latest, patience_s)
+
+
+def _latest(
+    connection: "RedisConnection", seen: SeenLock, clock: Callable[[], float]
+) -> SeenLock | None:
+    """The lock as it is now; None if it is free."""
+    try:
+        return see_lock(connection, seen.key, clock)
+    except UnknownLock:
+        return None
 
 
 def _still_held(first: SeenLock, latest: SeenLock, waited_s: float) -> LockRenewing:

@@ -152,7 +152,8 @@ class Client(CoreCommands):
         """The error for a fault, and whether the command may be sent again."""
         error, key = translation(fault, trip.server.route), key_of(args)
         is_broken = isinstance(fault, ConnectionError | OSError)
-        if is_broken or isinstance(error, NOTHING_DONE):
+        if is_broken or isinstance(error, (*NOTHING_DONE, RedisTimeout)):
+            # Of a server that hangs, too, another may have taken the place.
             self._look_anew(trip.server)
         if isinstance(error, RedisSlotMoving) and key is not None:
             error = self._router.explained(error, trip.server, key)

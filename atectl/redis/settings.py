@@ -110,15 +110,7 @@ def redis_settings(
         BadDuration: the timeout is no duration (exit 2).
         BadConfiguration: atectl.toml cannot be used (exit 2).
     """
-    stored = load_settings()
-    given = (url,) if isinstance(url, str) else tuple(url or ())
-    named = tuple(filter(None, given or (os.environ.get("ATECTL_REDIS_URL"),)))
-    if named:
-        stored = Settings(redis_timeout_s=stored.redis_timeout_s)
-    elif stored.redis_url:
-        named = (stored.redis_url,)
-    if not named:
-        raise NoRedisNamed("no Redis server was named")
+    named, stored = _named(url)
     timeout_s = (
         parse_duration(timeout) if timeout else stored.redis_timeout_s or DEFAULT_REDIS_TIMEOUT_S
     )
@@ -133,6 +125,23 @@ def redis_settings(
     if file := _expanded(password_file or stored.redis_password_file):
         settings = settings._replace(password=_read_password(file))
     return settings
+
+
+def _named(url: str | Sequence[str] | None) -> tuple[tuple[str, ...], Settings]:
+    """The URLs that are to be used, and the stored settings that go with them.
+
+    Raises:
+        NoRedisNamed: there is none (exit 2).
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+    """
+    stored = load_settings()
+    given = (url,) if isinstance(url, str) else tuple(url or ())
+    named = tuple(filter(None, given or (os.environ.get("ATECTL_REDIS_URL"),)))
+    if named:
+        return named, Settings(redis_timeout_s=stored.redis_timeout_s)
+    if not stored.redis_url:
+        raise NoRedisNamed("no Redis server was named")
+    return (stored.redis_url,), stored
 
 
 def _joined(places: Sequence[RedisSettings]) -> RedisSettings:
@@ -177,17 +186,7 @@ def parse_redis_url(url: str) -> RedisSettings:
         BadRedisUrl: the scheme is none of these and not `unix://`, or a part cannot be
             read. The message repeats no part that may belong to a password (exit 2).
     """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        raise _unreadable_host() from None
-    if parts.scheme not in _SCHEMES or not url[len(parts.scheme) :].startswith("://"):
-        raise BadRedisUrl(
-            "the Redis URL does not begin with redis://, rediss://, valkey://, valkeys:// or unix://"
-        )
-    # An unquoted character in a password ends the host early. The rest is then found here.
-    if "@" in parts.path + parts.query or parts.fragment or any(map(str.isspace, url)):
-        raise BadRedisUrl("the Redis URL has a character that has to be percent-encoded")
+    parts = _parts(url)
     query = _query(parts)
     is_socket = parts.scheme == "unix"
     login, _, named = parts.netloc.rpartition("@")
@@ -209,6 +208,26 @@ def parse_redis_url(url: str) -> RedisSettings:
         master=query.get("master", ""),
         is_tls=parts.scheme in _TLS_SCHEMES,
     )
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of a URL of a scheme that is known.
+
+    Raises:
+        BadRedisUrl: it cannot be taken apart (exit 2).
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _unreadable_host() from None
+    if parts.scheme not in _SCHEMES or not url[len(parts.scheme) :].startswith("://"):
+        raise BadRedisUrl(
+            "the Redis URL does not begin with redis://, rediss://, valkey://, valkeys:// or unix://"
+        )
+    # An unquoted character in a password ends the host early. The rest is then found here.
+    if "@" in parts.path + parts.query or parts.fragment or any(map(str.isspace, url)):
+        raise BadRedisUrl("the Redis URL has a character that has to be percent-encoded")
+    return parts
 
 
 def _address(text: str, scheme: str) -> Address:

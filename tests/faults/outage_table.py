@@ -255,8 +255,9 @@ def tried(scene: Scene, folder: Path) -> list[str]:
             ("hold", "--redis-timeout", "2s", new, "true"),
             ("release", stuck, "--yes", "--token", token(1), "--ttl", "3s"),
         )]  # fmt: skip
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            holder.wait(max(struck + WATCHED_S - time.monotonic(), 0))
+        for process in (holder, run):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(struck + WATCHED_S - time.monotonic(), 0))
         ends = [end_of(holder), end_of(run), end_of(waiter)]
         ls, show, hold, release = cells
         other.kill()

@@ -7,7 +7,7 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -166,7 +166,10 @@ def test_whoever_connects_anew_uses_the_servers_that_were_learned(
             assert other.client.set("key", "value")
 
 
-def test_a_wait_goes_on_through_a_failover(replicated: Cluster, tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [Server.kill, Server.stop], ids=["killed", "suspended"])
+def test_a_wait_goes_on_through_a_failover(
+    replicated: Cluster, tmp_path: Path, end: Callable[[Server], None]
+) -> None:
     primary = replicated.owner_of("lock:actor:team:a0")
     replica = replicated.replica_of(primary)
     actor = replicated.actor_on(primary)
@@ -175,15 +178,39 @@ def test_a_wait_goes_on_through_a_failover(replicated: Cluster, tmp_path: Path) 
         client.config_resetstat()
     until_in(replica, actor)
     command = ["touch", str(tmp_path / "ran")]
-    with holding(primary.url, "--wait", "60s", command=command, actor=actor) as process:
-        with contextlib.closing(primary.client()) as client:
-            wait_until(lambda: "cmdstat_evalsha" in client.info("commandstats"))
-        replicated.fail_over(primary)
+    options = ("--wait", "60s", "--redis-timeout", "1s")
+    with holding(primary.url, *options, command=command, actor=actor) as process:
+        until_asked(primary)
+        end(primary)
+        replicated.wait_for_promotion(replica)
         with contextlib.closing(replica.client()) as client:
             client.delete(key_of(actor))
         _, told = process.communicate(timeout=SOON_S)
     assert (process.returncode, told) == (0, b"")
     assert (tmp_path / "ran").exists()
+
+
+def until_asked(server: Server) -> None:
+    """Wait until somebody has asked a server for a lock."""
+    with contextlib.closing(server.client()) as client:
+        wait_until(lambda: "cmdstat_evalsha" in client.info("commandstats"))
+
+
+def test_a_wait_goes_on_when_a_master_behind_sentinels_hangs(
+    sentinel: SentinelGroup, tmp_path: Path
+) -> None:
+    with contextlib.closing(sentinel.master.client()) as client:
+        client.set(key_of("team/a"), "somebody", px=60_000)
+    until_in(sentinel.replica, "team/a")
+    options = ("--wait", "60s", "--redis-timeout", "1s")
+    with holding(sentinel.url, *options, command=["true"], actor="team/a") as process:
+        until_asked(sentinel.master)
+        sentinel.master.stop()
+        sentinel.wait_for_master(sentinel.replica)
+        with contextlib.closing(sentinel.replica.client()) as client:
+            client.delete(key_of("team/a"))
+        _, told = process.communicate(timeout=SOON_S)
+    assert (process.returncode, told) == (0, b"")
 
 
 @pytest.mark.parametrize("command", ["hold", "run"])

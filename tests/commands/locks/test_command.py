@@ -386,6 +386,13 @@ def test_release_wait_waits_until_the_lock_frees_itself(
     assert attempts() == []
 
 
+def test_release_wait_goes_on_while_no_server_answers(server: Server, client: Any) -> None:
+    client.set(KEY, token(1), px=LIFE_MS)
+    with RedisGate(server, {3: server.restart}) as gate:
+        shown = release("--wait", "--redis", gate.url, number=None)
+    assert (shown.status, shown.stderr) == (0, "demo/web is free\n")
+
+
 def test_release_wait_for_a_lock_that_never_expires_is_refused(client: Any) -> None:
     client.set(KEY, token(1))
     assert "has no TTL: waiting helps nothing" in release("--wait", number=None).stderr
