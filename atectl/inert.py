@@ -6,14 +6,24 @@ written out as an escape (`\\x1b`, `\\u202e`); everything else stays as it is.
 
 import codecs
 import re
+from functools import cache
 
 _ACTIVE = (
     "\x00-\x08\x0b-\x1f\x7f-\x9f"  # controls, but for tab and newline
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\ud800-\udfff\U000e0000-\U000e007f"
 )
-_IN_OUTPUT = re.compile(f"[{_ACTIVE}]")
-_IN_LINE = re.compile(f"[\t\n{_ACTIVE}]")
+
+
+# The patterns take a millisecond to compile, and most texts have nothing to look for.
+@cache
+def _in_output() -> re.Pattern[str]:
+    return re.compile(f"[{_ACTIVE}]")
+
+
+@cache
+def _in_line() -> re.Pattern[str]:
+    return re.compile(f"[\t\n{_ACTIVE}]")
 
 
 def _visible(match: re.Match[str]) -> str:
@@ -27,12 +37,12 @@ def _visible(match: re.Match[str]) -> str:
 
 def inert_line(text: str) -> str:
     """`text` on one line: tabs and newlines are made visible too."""
-    return _IN_LINE.sub(_visible, text)
+    return text if text.isprintable() else _in_line().sub(_visible, text)
 
 
 def inert_text(text: str) -> str:
     """`text` with its tabs and line ends; `\\r\\n` counts as a line end."""
-    return _IN_OUTPUT.sub(_visible, text.replace("\r\n", "\n"))
+    return _in_output().sub(_visible, text.replace("\r\n", "\n"))
 
 
 class InertStream:

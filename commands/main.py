@@ -1,25 +1,19 @@
-"""The program: choose the command, turn every error into one message and one exit status."""
+"""The program: choose the command, and end with its exit status."""
 
-import errno
 import gc
 import os
 import sys
-from typing import NoReturn
 
-from atectl.errors import (
-    BROKEN_PIPE_STATUS,
-    INTERRUPTED_STATUS,
-    AtectlError,
-    InternalError,
-    OutputUnwritable,
-)
+from .output.streams import make_steady
 
-from .output.streams import flush_stdout, forget_stdout, make_steady
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # Importing `typing` for one name would take longer than `--version` does.
+    from typing import NoReturn
 
 _OBJECTS_BETWEEN_COLLECTIONS = 30_000
 
 
-def main() -> NoReturn:
+def main() -> "NoReturn":
     """The `atectl` program."""
     # Starting up makes many objects, and none of them is garbage: looking through them again and
     # again would take five percent of a warm start.
@@ -37,59 +31,50 @@ def dispatch(arguments: list[str]) -> int:
         status = _choose(arguments)
         sys.stdout.flush()
         return status
-    except BrokenPipeError:
-        forget_stdout()
-        return BROKEN_PIPE_STATUS
-    except KeyboardInterrupt:
-        flush_stdout()
-        return INTERRUPTED_STATUS
-    except SystemExit:  # which is how Rich says that the pipe is broken
-        return BROKEN_PIPE_STATUS
-    except AtectlError as error:
-        flush_stdout()
-        return _reported(error)
-    except Exception as error:
-        if _is_of_stdout(error):
-            forget_stdout()
-            return _reported(OutputUnwritable(f"standard output cannot be written: {error}"))
-        if os.environ.get("ATECTL_DEBUG"):
-            raise
-        return _reported(InternalError(f"{type(error).__name__}: {error}"))
+    except BaseException as failure:
+        # Most command lines end without an error, and need no import for it.
+        from .output.failures import report_failure
 
-
-def _reported(error: AtectlError) -> int:
-    """Print an error; its exit status."""
-    # Most command lines end without an error, and need no import for it.
-    from .output.stderr import report_error
-
-    report_error(error)
-    return error.exit_status
+        return report_failure(failure)
 
 
 def _choose(arguments: list[str]) -> int:
-    if arguments[:1] in (["run"], ["batch"]):
-        # Past Typer, whose import would cost a third of a warm start: see option_table.
-        from .options.table import HelpWanted
+    """Run the command that the first words name.
 
-        try:
-            if arguments[0] == "run":
-                from .run.running import run
+    What has to be there at once goes past Typer, whose import takes longer than all the rest.
+    """
+    match arguments:
+        case ["--version"]:
+            from atectl import __version__
 
-                return run(arguments[1:])
-            from .batch.running import batch
+            print(f"atectl {__version__}")
+            return 0
+        case ["run" | "batch" as command, *words]:
+            return _run_or_batch(command, words)
+        case ["completions", "candidates", *words]:
+            from .completions.candidates import print_candidates
 
-            return batch(arguments[1:])
-        except HelpWanted:
-            arguments = [arguments[0], "--help"]
+            if print_candidates(words):
+                return 0
+    return _by_typer(arguments)
+
+
+def _run_or_batch(command: str, words: list[str]) -> int:
+    from .options.table import HelpWanted
+
+    try:
+        if command == "run":
+            from .run.running import run
+
+            return run(words)
+        from .batch.running import batch
+
+        return batch(words)
+    except HelpWanted:
+        return _by_typer([command, "--help"])
+
+
+def _by_typer(arguments: list[str]) -> int:
     from .app import invoke
 
     return invoke(arguments)
-
-
-def _is_of_stdout(error: Exception) -> bool:
-    # What fails to be written names no file; everything of ours that opens one does.
-    return (
-        isinstance(error, OSError)
-        and error.filename is None
-        and error.errno in (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
-    )

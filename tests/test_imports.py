@@ -90,7 +90,22 @@ def test_a_command_imports_no_library_it_does_not_need(
 
 def test_the_guard_sees_what_is_imported() -> None:
     assert _imported("explain") >= DRAWING
-    assert "typer" in _imported("--version")
+    assert "typer" in _imported("--help")
+
+
+def test_the_version_is_told_without_importing_what_commands_need() -> None:
+    spared = {"typer", "typing", "enum", "functools", "pathlib"}
+    # Where atectl is installed for its developers, Python has imported some of these before.
+    forgetting = f"import sys\nfor name in {spared}: sys.modules.pop(name, None)\n"
+    assert not _imported("--version", program=forgetting + _AT_THE_END) & spared
+
+
+@pytest.mark.parametrize(
+    "parameter", [("ledger show", "principal"), ("run", "label"), ("explain", "code")]
+)
+def test_a_tab_imports_no_typer(parameter: tuple[str, str]) -> None:
+    imported = _imported("completions", "candidates", "--", *parameter, "")
+    assert not imported & {"typer", "json", "dataclasses", "inspect"}
 
 
 def test_a_guest_off_a_terminal_waits_for_no_import_it_does_not_need() -> None:

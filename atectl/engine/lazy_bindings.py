@@ -45,8 +45,8 @@ _types = dict(SIMPLE_TYPES)
 _unfinished: list[str] = []
 """Structures that a pointer refers to, and that have no fields yet."""
 
-_deleting = [name for name in DECLARED if name.endswith("_delete")]
-"""The functions that delete objects, until they are declared."""
+_deleting: list[str] = []
+"""The functions that delete objects of the types made so far, until they are declared."""
 
 _lock = threading.RLock()
 
@@ -68,6 +68,7 @@ class _LazyBindings(ModuleType):
     def __getattr__(self, name: str) -> Any:
         value = self._declare(name)
         # These are also called while the interpreter ends, when nothing can be declared any more.
+        # There is an object to delete only if its type was made.
         while _deleting:
             self._declare(_deleting.pop())
         return value
@@ -157,6 +158,9 @@ def _named(name: str) -> Any:
 def _bare(name: str) -> Any:
     base: Any = ctypes.Union if DECLARED[name].startswith("union") else ctypes.Structure
     made = _types[name] = type(name, (base,), {})
+    deleting = f"{name.removesuffix('_t')}_delete"
+    if deleting in DECLARED:
+        _deleting.append(deleting)
     return made
 
 

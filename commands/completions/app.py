@@ -11,6 +11,7 @@ from atectl.errors import UsageError
 from atectl.inert import inert_line
 
 from . import places as completion_files
+from .candidates import print_typable
 from .places import Shell
 from .tree import find_parameter, read_tree
 
@@ -74,10 +75,7 @@ def candidates(
     if ledger:
         os.environ["ATECTL_LEDGER"] = ledger
     ctx, found = find_parameter(command.split(), parameter)
-    for item in found.shell_complete(ctx, incomplete):
-        # A value with a line break or a control character could not be typed.
-        if item.value == inert_line(item.value):
-            print(item.value)
+    print_typable([item.value for item in found.shell_complete(ctx, incomplete)])
 
 
 def write_script(shell: Shell) -> str:

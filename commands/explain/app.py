@@ -6,18 +6,11 @@ import typer
 
 from atectl.errors import AtectlError, UnknownCode, error_classes, nearest
 
+from ..options.candidates import BOUNDS, complete_code
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
 app = typer.Typer(add_completion=False)
-
-BOUNDS = "bounds"
-
-
-def complete_code(incomplete: str) -> list[str]:
-    """The codes that begin with `incomplete`, in upper or lower case."""
-    codes = [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
-    return [*codes, *([BOUNDS] if incomplete and BOUNDS.startswith(incomplete.lower()) else [])]
 
 
 @app.command()

@@ -3,7 +3,10 @@
 import io
 import os
 import sys
-from typing import Any, TextIO
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # Importing `typing` for two names would take longer than `--version` does.
+    from typing import Any, TextIO
 
 _STDERR = 2
 
@@ -103,7 +106,7 @@ class _Steady(io.RawIOBase):
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
 
-    def write(self, data: Any) -> int:
+    def write(self, data: "Any") -> int:
         left = memoryview(data).cast("B")
         size = len(left)
         while left:
@@ -134,7 +137,7 @@ class _Steady(io.RawIOBase):
         return False
 
 
-def _steady(stream: TextIO, descriptor: int, patience_ms: int | None) -> TextIO:
+def _steady(stream: "TextIO", descriptor: int, patience_ms: int | None) -> "TextIO":
     """The same stream, written by `_Steady`.
 
     A character that its encoding does not have is written as a question mark.

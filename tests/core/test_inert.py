@@ -41,6 +41,10 @@ class TestEveryCharacter:
         shown = InertStream().feed(data, final=True)
         assert {character for character in shown if is_acted_upon(character)} == {"\t", "\n"}
 
+    def test_what_is_printable_for_python_is_left_alone_beside_what_is_not(self) -> None:
+        printable = "".join(filter(str.isprintable, EVERY_CHARACTER))
+        assert inert_line("\t" + printable) == "\\t" + printable
+
     def test_letters_of_every_script_stay(self) -> None:
         letters = "".join(c for c in EVERY_CHARACTER if unicodedata.category(c)[0] in "LNSP")
         assert inert_line(letters) == letters
