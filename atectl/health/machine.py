@@ -10,7 +10,7 @@ from pathlib import Path
 
 from atectl.finding import Finding, Verdict
 from atectl.system import processes
-from atectl.system.memory import host_memory
+from atectl.system.memory import host_memory, throttled_from
 from atectl.units import show_size
 
 RESERVED_BYTES = (4 << 30) + (32 << 20)
@@ -23,7 +23,10 @@ _STRICT_OVERCOMMIT = "2"
 
 
 def check_memory(*, root: str = "/") -> Finding:
-    """Check for one guest's memory: physical, available, and within the control group."""
+    """Check for one guest's memory: physical, available, and within the control group.
+
+    Also that the kernel does not slow processes down before (memory.high).
+    """
     memory = host_memory(root=root)
     limit_bytes, used_bytes = memory.cgroup_limit_bytes, memory.cgroup_used_bytes
     available = f"{show_size(memory.available_bytes)} available"
@@ -33,7 +36,12 @@ def check_memory(*, root: str = "/") -> Finding:
     else:
         used = "" if used_bytes is None else f", {show_size(used_bytes)} of it used"
         found += f"limited to {show_size(limit_bytes)} by the control group{used}"
-    if min(memory.available_bytes, memory.limit_bytes) < LEAST_MEMORY_BYTES:
+    most_bytes = min(memory.available_bytes, memory.limit_bytes)
+    slowed_bytes = throttled_from(root=root)
+    if slowed_bytes is not None:
+        found += f"; slowed down from {show_size(slowed_bytes)} on"
+        most_bytes = min(most_bytes, slowed_bytes)
+    if most_bytes < LEAST_MEMORY_BYTES:
         least = show_size(LEAST_MEMORY_BYTES)
         remedy = f"free or grant {least}, which one guest under the default quota needs"
         return Finding(Verdict.WARNING, found, remedy)

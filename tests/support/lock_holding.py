@@ -134,6 +134,12 @@ class Work(NamedTuple):
         (self.folder / "enough").touch()
 
 
-def telling_pid(folder: Path, then: str) -> list[str]:
-    """A shell that writes its process number into the file `pid` and then does something."""
-    return ["sh", "-c", f"echo $$ > {folder}/pid; {then}"]
+def telling_pid(folder: Path, then: str, *, first: str = "") -> list[str]:
+    """A shell that writes its process number into the file `pid` and then does something.
+
+    Args:
+        folder: where the file is.
+        then: what it does then.
+        first: what it does before that, with a semicolon at its end.
+    """
+    return ["sh", "-c", f"{first}echo $$ > {folder}/pid; {then}"]

@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -24,7 +23,7 @@ from tests.support.old_kernel import require_known_machine, without_subreapers
 from tests.support.processes import is_alive, pid_in, state_of
 from tests.support.program import atectl
 from tests.support.redis_servers import AclServer, Server
-from tests.support.waiting import wait_until
+from tests.support.waiting import SOON_S, wait_until
 
 KEY = "lock:actor:team:web"
 
@@ -188,7 +187,7 @@ def test_a_daemon_is_dead_when_the_lock_is_lost(valkey: Server, tmp_path: Path) 
         pid = pid_in(tmp_path)
         with contextlib.closing(valkey.client()) as client:
             client.set(KEY, "a successor", px=60_000)
-        assert process.wait(30) == 125
+        assert process.wait(SOON_S) == 125
         assert not is_alive(pid)
 
 
@@ -197,7 +196,7 @@ def test_signals_reach_a_daemon_too(valkey: Server, tmp_path: Path) -> None:
         pid = pid_in(tmp_path)
         it.send_signal(signal.SIGTERM)
         wait_until(lambda: not is_alive(pid))
-        it.wait(30)
+        it.wait(SOON_S)
 
 
 @pytest.mark.parametrize("passes", [False, True])
@@ -217,7 +216,7 @@ def test_the_password_stays_with_atectl_unless_it_is_passed(
             assert (b"secret" in environment) == passes
             assert b"ATECTL_LOCK_TOKEN=" in environment
         work.may_end()
-        assert process.wait(30) == 0
+        assert process.wait(SOON_S) == 0
 
 
 def test_descriptors_that_a_shell_gave_are_the_commands(valkey: Server, tmp_path: Path) -> None:
@@ -278,9 +277,8 @@ def test_a_signal_ends_the_wait(valkey: Server, number: signal.Signals) -> None:
         client.set(KEY, "somebody", px=60_000)
         with holding(valkey.url, "--wait", "60s", command=["true"]) as process:
             wait_until(lambda: client.info("commandstats").get("cmdstat_eval", {}) != {})
-            time.sleep(0.3)
             process.send_signal(number)
-            assert process.wait(5) == 128 + number
+            assert process.wait(SOON_S) == 128 + number
         assert client.get(KEY) == b"somebody"
 
 
@@ -329,12 +327,12 @@ def test_a_user_who_may_not_take_locks_is_told_so(acl_server: AclServer) -> None
 def test_a_signal_is_passed_on_to_the_command(
     valkey: Server, tmp_path: Path, number: signal.Signals
 ) -> None:
-    trap = f"trap 'exit {number + 20}' {number}; while :; do sleep 0.01; done"
-    with holding(valkey.url, command=telling_pid(tmp_path, trap)) as process:
+    trap = f"trap 'exit {number + 20}' {number}; "
+    command = telling_pid(tmp_path, "while :; do sleep 0.01; done", first=trap)
+    with holding(valkey.url, command=command) as process:
         pid_in(tmp_path)
-        time.sleep(0.1)
         process.send_signal(number)
-        assert process.wait(5) == number + 20
+        assert process.wait(SOON_S) == number + 20
     with contextlib.closing(valkey.client()) as client:
         assert client.exists(KEY) == 0
 
@@ -342,16 +340,17 @@ def test_a_signal_is_passed_on_to_the_command(
 def test_a_signal_the_command_does_not_heed_does_not_end_atectl(
     valkey: Server, tmp_path: Path
 ) -> None:
-    trap = "trap '' TERM; sleep 1; exit 7"
-    with holding(valkey.url, command=telling_pid(tmp_path, trap)) as process:
+    until_heard = f"until [ -e {tmp_path}/heard ]; do sleep 0.01; done; exit 7"
+    command = telling_pid(tmp_path, until_heard, first=f"trap 'touch {tmp_path}/heard' TERM; ")
+    with holding(valkey.url, command=command) as process:
         pid_in(tmp_path)
-        time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 7
+        assert process.wait(SOON_S) == 7
 
 
 def test_a_hangup_that_is_ignored_stays_ignored(valkey: Server, tmp_path: Path) -> None:
-    command = ["nohup", *HOLD, "team/web", "--", *telling_pid(tmp_path, "sleep 1; exit 7")]
+    work = Work(tmp_path)
+    command = ["nohup", *HOLD, "team/web", "--", *work.command]
     process = subprocess.Popen(
         command,
         env={**os.environ, "ATECTL_REDIS_URL": valkey.url},
@@ -360,30 +359,32 @@ def test_a_hangup_that_is_ignored_stays_ignored(valkey: Server, tmp_path: Path) 
         stderr=subprocess.DEVNULL,
     )
     try:
-        pid = pid_in(tmp_path)
+        pid = work.begun()
         process.send_signal(signal.SIGHUP)
         os.kill(pid, signal.SIGHUP)
-        assert process.wait(10) == 7
+        work.may_end()
+        assert process.wait(SOON_S) == 0
     finally:
         process.kill()
         process.wait()
 
 
 def test_a_stopped_command_is_continued(valkey: Server, tmp_path: Path) -> None:
-    command = telling_pid(tmp_path, "sleep 3; exit 7")
-    with holding(valkey.url, command=command) as process:
-        pid_in(tmp_path)
+    work = Work(tmp_path)
+    with holding(valkey.url, command=work.command) as process:
+        work.begun()
         process.send_signal(signal.SIGTSTP)
         wait_until(lambda: state_of(process.pid) == "T")
         process.send_signal(signal.SIGCONT)
-        assert process.wait(10) == 7
+        work.may_end()
+        assert process.wait(SOON_S) == 0
 
 
 def test_a_killed_guard_ends_the_command(valkey: Server, tmp_path: Path) -> None:
     with holding(valkey.url, command=telling_pid(tmp_path, "exec sleep 60")) as process:
         pid = pid_in(tmp_path)
         os.kill(os.getpgid(pid), signal.SIGKILL)
-        _, stderr = process.communicate(timeout=5)
+        _, stderr = process.communicate(timeout=SOON_S)
         assert process.returncode == 125
         assert stderr.startswith(b"error[E546]")
         assert not is_alive(pid)

@@ -64,6 +64,21 @@ def test_too_little_memory_for_a_guest_is_a_warning(
     assert machine_health.check_memory(root=root).verdict is Verdict.WARNING
 
 
+@pytest.mark.parametrize(
+    ("high", "verdict"), [(1 << 30, Verdict.OK), (100 << 20, Verdict.WARNING)], ids=str
+)
+def test_where_the_kernel_slows_processes_down_is_told(
+    tmp_path: Path, high: int, verdict: Verdict
+) -> None:
+    root = machine(tmp_path, available_kib=1 << 20)
+    file = tmp_path / "sys/fs/cgroup/a/memory.high"
+    file.parent.mkdir(parents=True)
+    file.write_text(f"{high}\n")
+    finding = machine_health.check_memory(root=root)
+    assert finding.verdict is verdict
+    assert finding.found.endswith(f"; slowed down from {show_size(high)} on")
+
+
 def test_limits_of_this_process_are_told() -> None:
     found = machine_health.check_resource_limits().found
     stack = resource.getrlimit(resource.RLIMIT_STACK)[0]

@@ -244,6 +244,14 @@ class TestSeveralServers:
         assert [str(each) for each in settings.servers] == ["a:1", "b:2", "c:6379"]
         assert settings.password == "pw"
 
+    def test_may_be_named_by_the_file_and_by_the_environment(
+        self, toml: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        toml.write_text("[redis]\nurl = 'redis://a:1,b:2'\n")
+        assert redis_settings().address == "a:1,b:2"
+        monkeypatch.setenv("ATECTL_REDIS_URL", "redis://c:3,d:4")
+        assert redis_settings().address == "c:3,d:4"
+
     @pytest.mark.parametrize(
         "other", ["rediss://b", "redis://b/3", "redis://you@b", "redis://b?master=x", "unix:///s"]
     )
