@@ -311,7 +311,9 @@ class _Attempt:
         except AtectlError as error:
             self._note_outcome(note, f"failed: {error.code}")
             raise
-        for fault in faults + self._note_outcome(note, deletion.value):
+        faults += self._note_outcome(note, deletion.value)
+        # What keeps a place from having the one note often keeps it from the other.
+        for fault in {str(fault): fault for fault in faults}.values():
             self._operator.warn(fault)
         match deletion:
             case Deletion.RELEASED:

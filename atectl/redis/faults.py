@@ -34,6 +34,7 @@ MAX_WORDS = 200
 """How many characters of a server's message are repeated."""
 
 _NO_LOGIN = "called without any password configured"
+_NO_MORE_CLIENTS = "max number of clients"
 
 # The first class that fits is used, so derived classes stand before their base classes.
 _MEANINGS: tuple[tuple[type[Exception], type[RedisFailure], str], ...] = (
@@ -174,6 +175,8 @@ def translation(fault: BaseException, address: str) -> AtectlError:
     error = meaning(f"{address} {short}{_detail(fault, meaning)}")
     if isinstance(fault, faults.AuthenticationError) and _NO_LOGIN in str(fault):
         error.remedy = "leave the password out: the server takes none"
+    if str(fault).startswith(_NO_MORE_CLIENTS):
+        error.remedy = "end clients that are not needed, or raise maxclients on the server"
     if isinstance(fault, faults.ResponseError) and meaning is RedisRefused:
         error.remedy = "see what the server says: its version or configuration does not allow this"
     return error
@@ -244,7 +247,7 @@ def _detail(fault: BaseException, meaning: type[RedisFailure]) -> str:
 
 
 def _system_reason(fault: BaseException) -> str:
-    if str(fault).startswith("max number of clients"):
+    if str(fault).startswith(_NO_MORE_CLIENTS):
         return ": it takes no more clients"
     for cause in causes(fault):
         if isinstance(cause, OSError) and cause.strerror:

@@ -289,8 +289,9 @@ class TestRefusals:
     def test_a_server_that_takes_no_more_clients(self, valkey: Server) -> None:
         with closing(valkey.client()) as client:
             client.config_set("maxclients", 1)
-            with pytest.raises(redis_errors.RedisUnreachable, match="no more clients"):
+            with pytest.raises(redis_errors.RedisUnreachable, match="no more clients") as raised:
                 connected(valkey.url)
+        assert "maxclients" in raised.value.remedy
 
     def test_a_slot_that_nobody_serves(self, cluster: Cluster) -> None:
         with connected(cluster.url, retries=1) as connection:

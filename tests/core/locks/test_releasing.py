@@ -454,7 +454,7 @@ def test_one_place_is_enough_and_the_operator_is_warned_of_the_other(scene: Scen
     scene.lock()
     scene.path.mkdir()
     assert scene.release().end is End.RELEASED
-    assert [fault.code for fault in scene.operator.warnings] == ["E523", "E523"]
+    assert [fault.code for fault in scene.operator.warnings] == ["E523"]
 
 
 def test_without_a_place_for_notes_nothing_is_deleted(scene: Scene) -> None:
