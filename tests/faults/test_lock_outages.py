@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from atectl.redis.connection import connect
+from atectl.locks.listing import list_locks
+from atectl.redis.connection import RedisConnection, connect
+from atectl.redis.reading import Reading
 from atectl.redis.settings import redis_settings
 from tests.conftest import CAPSULES
 from tests.support.lock_holding import Work, held, holding
@@ -188,6 +190,27 @@ def test_a_wait_goes_on_through_a_failover(
         _, told = process.communicate(timeout=SOON_S)
     assert (process.returncode, told) == (0, b"")
     assert (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("end", [Server.kill, Server.stop], ids=["killed", "suspended"])
+def test_whoever_stays_connected_lists_the_locks_of_a_successor(
+    replicated: Cluster, end: Callable[[Server], None]
+) -> None:
+    primary = replicated.owner_of("lock:actor:team:a0")
+    replica, actor = replicated.replica_of(primary), replicated.actor_on(primary)
+    other = next(each for each in replicated.living if each not in (primary, replica))
+    with contextlib.closing(primary.client()) as client:
+        client.set(key_of(actor), "somebody")
+    until_in(replica, actor)
+    with connect(redis_settings(other.url, timeout="2s")) as connection:
+        connection.look_anew()
+        end(primary)
+        replicated.wait_for_promotion(replica)
+        wait_until(lambda: _listed(connection) == [key_of(actor)])
+
+
+def _listed(connection: RedisConnection) -> list[str | None]:
+    return [lock.key for lock in list_locks(Reading(connection))]
 
 
 def until_asked(server: Server) -> None:

@@ -1,6 +1,7 @@
 """A table that goes to a pipe or file has every column whole, whatever the terminal is like."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -81,6 +82,19 @@ def test_a_terminal_that_can_draw_nothing_has_its_own_width(
     assert columns - 20 < max(map(len, lines)) <= columns
     assert "\x1b" not in "".join(lines)
     assert "\r" not in "".join(lines)
+
+
+def test_a_table_is_no_wider_than_the_terminal_whatever_columns_says(
+    environment: dict[str, str],
+) -> None:
+    more = {**os.environ, **environment, "COLUMNS": "200"}
+    command = [ATECTL, "locks", "ls", "--probe", "none"]
+    with PtyScreen(command, more, columns=100) as screen:
+        assert screen.end() == 0
+    text = re.sub(r"\x1b\[[0-9;]*[a-zA-Z]", "", screen.output.decode())
+    # Before a carriage return stands what was erased again.
+    lines = [line.rpartition("\r")[2] for line in text.split("\r\n")]
+    assert 80 < max(map(len, lines)) <= 100
 
 
 def test_a_terminal_that_can_draw_nothing_says_once_what_is_waited_for(
