@@ -4,7 +4,6 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from itertools import islice
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,6 +12,10 @@ from atectl.errors import BadEnvironment, BadFolder, StreamUnusable, UsageError
 
 if TYPE_CHECKING:
     from wasmtime import Store, WasiConfig
+
+
+Write = Callable[[bytes], int]
+"""Writes what there is room for. Returns the bytes written, or less than 0: an errno."""
 
 
 class Folder(NamedTuple):
@@ -52,6 +55,8 @@ class WasiSettings(NamedTuple):
     streams: Streams | None = None
     max_output_bytes: int | None = None
     """What the guest may write to the standard streams of this process; None is no limit."""
+    write_stderr: "Write | None" = None
+    """How the guest's words get to the stderr of this process; None is directly."""
 
 
 def parse_folder(text: str) -> Folder:
@@ -165,14 +170,7 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
     if settings.streams is None:
-        config.inherit_stdin()
-        if settings.max_output_bytes is None:
-            config.inherit_stdout()
-            config.inherit_stderr()
-        else:
-            bounded = _BoundedOutput(settings.max_output_bytes)
-            config.stdout_custom = partial(bounded.write, 1)
-            config.stderr_custom = partial(bounded.write, 2)
+        _inherit(config, settings)
     else:
         _connect(config, settings.streams)
     for folder in settings.folders:
@@ -180,22 +178,49 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
     return config
 
 
+def _inherit(config: "WasiConfig", settings: WasiSettings) -> None:
+    """Give the guest the standard streams of this process."""
+    config.inherit_stdin()
+    write_stderr = settings.write_stderr
+    if settings.max_output_bytes is not None:
+        bounded = _BoundedOutput(settings.max_output_bytes)
+        config.stdout_custom = bounded.through(_direct(1))
+        config.stderr_custom = bounded.through(write_stderr or _direct(2))
+        return
+    config.inherit_stdout()
+    if write_stderr is None:
+        config.inherit_stderr()
+    else:
+        config.stderr_custom = write_stderr
+
+
+def _direct(descriptor: int) -> Write:
+    def write(data: bytes) -> int:
+        try:
+            return os.write(descriptor, data)
+        except OSError as error:
+            return -(error.errno or errno.EIO)
+
+    return write
+
+
 class _BoundedOutput:
-    """The standard streams of this process, for so many bytes together; then they are full."""
+    """Several streams that take so many bytes together; then they are full."""
 
     def __init__(self, most_bytes: int) -> None:
         self._left = most_bytes
 
-    def write(self, descriptor: int, data: bytes) -> int:
-        """Write what there is room for. Returns the bytes written, or less than 0: an errno."""
-        if data and self._left <= 0:
-            return -errno.ENOSPC
-        try:
-            written = os.write(descriptor, data[: self._left])
-        except OSError as error:
-            return -(error.errno or errno.EIO)
-        self._left -= written
-        return written
+    def through(self, write: Write) -> Write:
+        """One of the streams, written by `write`."""
+
+        def bounded(data: bytes) -> int:
+            if data and self._left <= 0:
+                return -errno.ENOSPC
+            written = write(data[: self._left])
+            self._left -= max(written, 0)
+            return written
+
+        return bounded
 
 
 def take_away(store: "Store") -> None:

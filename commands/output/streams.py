@@ -5,7 +5,8 @@ import os
 import sys
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:  # Importing `typing` for two names would take longer than `--version` does.
+if TYPE_CHECKING:  # Importing `typing` for these names would take longer than `--version` does.
+    from collections.abc import Callable
     from typing import Any, TextIO
 
 _STDERR = 2
@@ -29,6 +30,18 @@ def make_steady() -> None:
     sys.stderr = _steady(
         sys.stderr, _STDERR, patience_ms=None if was_blocking[_STDERR] else _PATIENCE_MS
     )
+
+
+def patient_stderr() -> "Callable[[bytes], int] | None":
+    """How to write to stderr where writing directly could wait for ever, else None.
+
+    That is where stderr was set not to block, by a program that may never read it. A terminal is
+    always read.
+    """
+    raw = getattr(getattr(sys.stderr, "buffer", None), "raw", None)
+    if isinstance(raw, _Steady) and raw.has_limit and not raw.isatty():
+        return raw.write
+    return None
 
 
 def flush_stdout() -> None:
@@ -96,6 +109,11 @@ class _Steady(io.RawIOBase):
     def __init__(self, descriptor: int, patience_ms: int | None) -> None:
         self._descriptor = descriptor
         self._patience_ms = patience_ms
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether it waits only for some time."""
+        return self._patience_ms is not None
 
     def writable(self) -> bool:
         return True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from atectl.accounting import DEFAULT_MEMORY_BYTES
 from atectl.errors import AtectlError
 
+from ..output.streams import patient_stderr
 from ..terminal.signals import ended_by_signals
 from .arguments import RunRequest, parse
 from .finished import FinishedRun
@@ -33,6 +34,7 @@ def run(words: list[str]) -> int:
         AtectlError: nothing was run.
     """
     request = parse(words, os.environ)
+    request = request._replace(wasi=request.wasi._replace(write_stderr=patient_stderr()))
     if request.quota.memory_bytes > DEFAULT_MEMORY_BYTES:
         _warn_of_quota(request.quota.memory_bytes)
     if request.wasi.folders:

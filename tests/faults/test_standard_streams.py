@@ -256,3 +256,25 @@ def test_a_line_that_is_too_long_is_one_failed_result() -> None:
     told = sorted(map(json.loads, finished.stdout.splitlines()), key=lambda each: each["job"])
     assert [each["exit_status"] for each in told] == [2, 0]
     assert "line 1: it is longer than 4MiB" in told[0]["error"]["message"]
+
+
+LOUD = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 2)
+  (func (export "_start") (local $error i32)
+    (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 100000))
+    (local.set $error (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+    (call $exit (i32.add (i32.const 3) (local.get $error)))))"""
+
+
+@pytest.mark.parametrize("options", [[], ["--max-output", "1MiB"]])
+@pytest.mark.parametrize("state", ["non-blocking", STUCK])
+def test_a_guest_ends_as_ever_whatever_its_stderr_is(
+    tmp_path: Path, state: str, options: list[str]
+) -> None:
+    (tmp_path / "loud.wat").write_text(LOUD)
+    words = ["run", "--ledger", "none", *options, str(tmp_path / "loud.wat")]
+    found = ended(Command(words, b"", 3, bool), 2, state, unbuffered=False)
+    assert found.status == 3
+    assert state == STUCK or len(found.stderr) == 100_000
