@@ -5,6 +5,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from atectl.budget.errors import BadJob
 from atectl.errors import BROKEN_PIPE_STATUS, AtectlError
 from atectl.inert import inert_line
 from atectl.system.identity import Identity, Place, identities
@@ -65,8 +66,16 @@ def run_batch(request: BatchRequest) -> int:
 
 
 def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
-    """See that neither the trace nor the chart replaces anything else."""
-    others = [*_own_files(request), *(("a capsule", path) for path in source.capsules)]
+    """See that results, trace and chart replace nothing else, and that no result becomes a job."""
+    capsules = [("a capsule", path) for path in source.capsules]
+    results, *inputs = _own_files(request)
+    for identity in identities([results], regular=True):
+        # Results may be appended to those of an earlier batch: `_results` sees to that.
+        known = [each for each in inputs if each != _earlier_results(request)]
+        what = identities([*known, *capsules], regular=True).get(identity)
+        if what is not None:
+            raise BadJob(f"stdout is {what}", remedy="send the results to another file")
+    others = [results, *inputs, *capsules]
     refuse_clashes([("--trace", request.trace), ("--chart", request.chart)], others)
     if request.source == STDIN:  # which capsules its jobs name is not known yet
         for option, path, kind, beginning in (
@@ -85,9 +94,13 @@ def _own_files(request: BatchRequest) -> "list[tuple[str, Place]]":
     return [
         ("where the results go", 1),
         ("where the jobs come from", 0 if reads_stdin else request.source),
-        ("the file of earlier results", request.resume_from),
+        _earlier_results(request),
         ("the ledger", ledger_path(request.ledger)),
     ]
+
+
+def _earlier_results(request: BatchRequest) -> "tuple[str, Place]":
+    return "the file of earlier results", request.resume_from
 
 
 def _reserved(request: BatchRequest) -> "dict[Identity, str]":

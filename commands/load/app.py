@@ -74,6 +74,8 @@ def load(
     limit_bytes = None if limit is None else parse_size(limit)
     plan = Plan(concurrency, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
     items = _items(paths, recursive=recursive)
+    if chart is not None and str(chart) != BELOW:
+        _refuse_replacing(chart, items, budget)
     status = _load(plan, items, judge, chart, output, beside_naive=baseline is Baseline.naive)
     if status:
         raise typer.Exit(status)
@@ -117,6 +119,15 @@ def _check_chart(chart: Path | None, output: Output) -> None:
         output_place(chart).close()
     elif output is Output.json:
         raise UsageError("--chart - draws below the table, and -o json has none")
+
+
+def _refuse_replacing(chart: Path, items: "list[Item]", budget: Path | None) -> None:
+    """See that the chart replaces nothing that is read, and no result."""
+    from ..output.files import refuse_clashes
+
+    capsules = (("a capsule", item.path) for item in items)
+    others = (("where the results go", 1), ("the budget file", budget), *capsules)
+    refuse_clashes([("--chart", chart)], others)
 
 
 def _items(paths: list[Path], *, recursive: bool) -> "list[Item]":

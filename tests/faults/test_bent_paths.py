@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.support.program import Ended, atectl
+from tests.support.program import ATECTL, Ended, atectl
 
 HELLO = str(CAPSULES / "hello.wat")
 ECHO = str(CAPSULES / "echo.wat")
@@ -188,6 +189,44 @@ def test_what_is_recorded_replaces_no_capsule_of_jobs_that_come_on_stdin(
         assert in_batch(job, words=(option, "record")).status == 0
     Path("record").write_text("")
     assert in_batch(job, words=(option, "record")).status == 0
+
+
+@pytest.mark.parametrize("by", ["name", "link"])
+def test_a_plan_does_not_replace_the_ledger_that_it_is_made_from(host: Path, by: str) -> None:
+    assert atectl("run", "--ledger", "l.db", HELLO).status == 0
+    os.link("l.db", "linked")
+    name = "l.db" if by == "name" else "linked"
+    words = ("budget", "plan", "--ledger", "l.db", "--write", name, "--force")
+    refused(atectl(*words), "--write: " + repr(name) + " is the ledger")
+    assert atectl("ledger", "ls", "--ledger", "l.db").status == 0
+
+
+@pytest.mark.parametrize("name", ["capsule.wat", "linked", "budget.toml"])
+def test_a_chart_of_loading_replaces_nothing_that_is_read(host: Path, name: str) -> None:
+    text = (CAPSULES / "hello.wat").read_text()
+    Path("capsule.wat").write_text(text)
+    os.link("capsule.wat", "linked")
+    Path("budget.toml").write_text("[host]\n")
+    refused(atectl("load", "capsule.wat", "--budget", "budget.toml", "--chart", name), "--chart: ")
+    assert Path("capsule.wat").read_text() == text
+
+
+@pytest.mark.parametrize("source", ["-", "jobs"])
+def test_results_are_not_added_to_the_jobs_that_they_come_of(host: Path, source: str) -> None:
+    line = json.dumps({"capsule": HELLO}) + "\n"
+    Path("jobs").write_text(line if source == "-" else f'[[job]]\ncapsule = "{HELLO}"\n')
+    before = Path("jobs").read_text()
+    with Path("jobs").open("ab") as out, Path("jobs").open("rb") as jobs:
+        ended = subprocess.run(
+            [ATECTL, "batch", source, "--ledger", "none"],
+            stdin=jobs,
+            stdout=out,
+            stderr=subprocess.PIPE,
+            timeout=60,
+        )
+    assert ended.returncode == 2
+    assert b"error[E330]: stdout is where the jobs come from" in ended.stderr
+    assert Path("jobs").read_text() == before
 
 
 def in_batch(*jobs: dict[str, Any], words: tuple[str, ...] = (), **options: Any) -> Ended:
