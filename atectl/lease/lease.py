@@ -32,7 +32,7 @@ _POLL_OF_WALLS_S = 0.02
 
 
 class Walls(Protocol):
-    """What keeps a lease that has its process to itself from taking more of it than it may."""
+    """What limits the guest of a lease that has a process to itself."""
 
     def around_guest(self) -> None:
         """Called on the guest's thread before anything of the capsule runs."""

@@ -98,7 +98,7 @@ def trapped(error: Exception, quota: Quota) -> Outcome:
         burned = OutOfFuel(f"the guest used up its fuel of {quota.fuel}")
         return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
     detail = "" if report.reason == report.name else f" ({report.reason})"
-    remedy = None if report.frames else "the engine knows no place in the guest where it was"
+    remedy = None if report.frames else "the engine does not know where in the guest this happened"
     fault = GuestTrapped(f"the guest trapped: {report.name}{detail}", remedy=remedy)
     return Outcome(TRAPPED, fault.exit_status, fault, report)
 

@@ -12,7 +12,7 @@ from atectl.system.processes import own_identity
 
 
 class RecordedCapsule(Protocol):
-    """The part of a capsule that the ledger needs, of one that was refused too."""
+    """What the ledger needs to know of a capsule, whether it ran or was refused."""
 
     @property
     def title(self) -> str: ...
@@ -29,7 +29,7 @@ class RecordedCapsule(Protocol):
 
 
 class Recorded(Protocol):
-    """The part of a lease that the ledger needs. Times are seconds since 1970."""
+    """What the ledger needs to know of a lease. Times are seconds since 1970."""
 
     @property
     def id(self) -> str: ...

@@ -1,4 +1,4 @@
-"""The report of a run once it is over: that of `atectl run`, of which batches share parts."""
+"""The report of a finished run. The results of a batch have parts of it in common."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, NamedTuple

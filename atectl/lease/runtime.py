@@ -101,7 +101,7 @@ class Runtime:
         return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
 
     def charge_for_refusal(self, capsule: str, terms: Terms, error: AtectlError) -> bool:
-        """Charge whoever's capsule did not get to run for the attempt to compile it, if any.
+        """Charge a principal for trying to compile a capsule that could then not be run.
 
         Args:
             capsule: the name of its file.

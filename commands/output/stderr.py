@@ -41,7 +41,7 @@ def tell_of_wait(busy: AtectlError) -> None:
     if sys.stderr.isatty():
         from atectl.inert import inert_line
 
-        # What is left of a TTL is another a moment later.
+        # How long the TTL still lasts would be wrong a moment later.
         told = str(busy).partition("; TTL left")[0]
         print(f"waiting: {inert_line(told)}", file=sys.stderr)
 

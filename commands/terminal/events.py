@@ -1,4 +1,4 @@
-"""What happens at a terminal: keys are pressed, and its size changes."""
+"""Events at a terminal: a key is pressed, or its size changes."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What is sent to a terminal for one frame of something live."""
+"""What is sent to a terminal to draw one frame of a live display."""
 
 import os
 from collections.abc import Sequence

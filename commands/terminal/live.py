@@ -28,7 +28,7 @@ class Live(Generic[State, Event]):
         state: the first state.
         look: finds out what is new. It returns an event, also for a failure that is to be shown.
             What it raises is raised by `update`.
-        reduce: the state after an event, which is an answer of `look`, a new size, or fed.
+        reduce: returns the state after an event: an answer of `look`, a new size, or what is fed.
         view: what to draw of a state.
         interval_s: seconds from the end of a look to the beginning of the next.
         first_look_s: seconds until the first look.

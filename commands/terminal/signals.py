@@ -41,7 +41,7 @@ class Suspendable(Protocol):
 
 
 class Screen(Suspendable, Protocol):
-    """What has to leave it before the program ends at once, too."""
+    """What also has to leave the terminal before the program ends at once."""
 
     def leave_at_once(self) -> None: ...
 

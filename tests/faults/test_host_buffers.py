@@ -1,10 +1,14 @@
-"""What the host may hold for one call of a guest: figures of `atectl explain bounds`."""
+"""What the host holds for guests beside their memory: figures of `atectl explain bounds`."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from atectl.trace.events import Sampled
+from atectl.trace.reading import read_trace
 from tests.conftest import CAPSULES
+from tests.support.handles import KEEPS_STREAMS
 from tests.support.program import Ended, atectl
 
 MIB = 1 << 20
@@ -39,3 +43,25 @@ def test_it_copies_no_more_than_so_much_from_a_component(
     text = text.replace('(memory (export "memory") 1)', '(memory (export "memory") 2100)')
     ended = run(tmp_path, text.replace("(i32.const 23)", f"(i32.const {size})"))
     assert (ended.status, why in ended.stderr) == (134, True), ended.stderr
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_what_the_host_of_a_batch_holds_for_a_guest_counts_as_pressure(tmp_path: Path) -> None:
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "granted" / "f").write_bytes(bytes(200_000))
+    (tmp_path / "keeps.wat").write_text(KEEPS_STREAMS)
+    trace = tmp_path / "trace.jsonl"
+    job = {
+        "capsule": str(tmp_path / "keeps.wat"),
+        "dirs": [str(tmp_path / "granted")],
+        "max_mem": "1MiB",
+        "deadline": "2s",
+    }
+    words = ["batch", "-", "--limit", "1GiB", "--trace", trace, "--ledger", "none"]
+    atectl(*words, stdin=json.dumps(job).encode())
+    resident = [
+        each.resident_bytes - each.baseline_bytes
+        for each in read_trace(trace).events
+        if isinstance(each, Sampled) and each.resident_bytes is not None
+    ]
+    assert max(resident) > 20 * MIB, "it holds handles for a guest whose quota is 1 MiB"

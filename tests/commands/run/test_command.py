@@ -196,6 +196,13 @@ def test_a_deadline_ends_a_guest_that_waits_for_input() -> None:
     assert ended.returncode == 124
 
 
+def test_a_tables_growth_fails_whatever_is_chosen_for_memories_and_the_help_says_so() -> None:
+    words = ["run", "--max-mem", "1MiB", "--on-refused-growth", "trap", capsule("table-hog")]
+    assert atectl(*words).status == 32  # what it returns once it was refused
+    shown = atectl("run", "--help", environment={"COLUMNS": "200"}).stdout
+    assert "a table's growth always fails" in " ".join(shown.split())
+
+
 def test_fuel_that_is_not_used_up_is_reported() -> None:
     report = report_of("--fuel", "1000000", capsule("hello"), status=0)
     assert 0 < report["fuel"] < 1_000_000
