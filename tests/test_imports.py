@@ -129,6 +129,19 @@ def test_a_batch_off_a_terminal_imports_nothing_it_does_not_need() -> None:
     assert not imported & {"inspect", "logging", "subprocess", "tokenize"}
 
 
+def test_a_batch_that_finds_its_capsules_in_the_cache_imports_nothing_for_rarer_ones() -> None:
+    program = _AT_THE_END.replace('name.partition(".")[0]', "name")
+    batch = ("batch", "-", "--ledger", "none")
+    job = json.dumps({"capsule": str(HELLO)}) + "\n"
+    _imported(*batch, program=program, stdin=job)
+    imported = _imported(*batch, program=program, stdin=job)
+    assert "atectl.commands.batch.running" in imported
+    assert "hashlib" not in imported
+    rarer = ("atectl.trace", "atectl.lease.store_pool", "atectl.records.schema")
+    assert not {name for name in imported if name.startswith(rarer)}
+    assert not imported & {"atectl.commands.batch.resuming", "atectl.capsule.compilation"}
+
+
 def test_a_run_without_an_actor_imports_nothing_of_locks() -> None:
     program = _AS_THE_GUEST_STARTS.replace('name.partition(".")[0]', "name")
     ours = {

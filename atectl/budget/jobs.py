@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -170,13 +170,28 @@ def _submit_line(number: int, line: bytes, defaults: JobDefaults) -> Submission:
 
 def digest(given: Mapping[str, Any]) -> str:
     """Identifies the content of a job: 16 hexadecimal digits; empty if it cannot be a job."""
-    from hashlib import sha256
-
     try:
         text = json.dumps(given, sort_keys=True, default=str)
     except ValueError:  # a number of thousands of digits, which no key accepts
         return ""
-    return sha256(text.encode()).hexdigest()[:16]
+    hashed: str = _sha256()(text.encode()).hexdigest()
+    return hashed[:16]
+
+
+@cache
+def _sha256() -> Any:
+    """SHA-256 as Python itself has it.
+
+    That of `hashlib` is OpenSSL's, whose library takes as long to load as ten small jobs to run.
+    """
+    try:
+        from _sha2 import sha256  # from Python 3.12 on
+    except ImportError:
+        try:
+            from _sha256 import sha256  # before
+        except ImportError:  # a Python can be built without either
+            from hashlib import sha256
+    return sha256
 
 
 def parse_job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:

@@ -11,7 +11,7 @@ from atectl.budget.jobs import Job, Submission
 from atectl.errors import AtectlError
 from atectl.lease.outcome import TERMINATED
 
-from .resuming import DoneBefore, Tell
+from .output import Tell
 from .tally import Tally
 
 if TYPE_CHECKING:
@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Work(NamedTuple):
     """What a batch has to do, and the functions that it calls on the way.
 
-    `begin` is called once, after the host has found that jobs can run and before any does;
-    `look_at` with each folder that a job opens to its guest; `tell` with each result.
+    `was_done` is asked of each job, once, whether an earlier batch did it. `begin` is called once,
+    after the host has found that jobs can run and before any does; `look_at` with each folder that
+    a job opens to its guest; `tell` with each result.
     """
 
     submissions: Iterable[Submission]
-    done_before: DoneBefore
+    was_done: Callable[[Submission], bool]
     fails_fast: bool
     begin: Callable[[], None]
     look_at: Callable[["Folder"], None]
@@ -70,7 +71,7 @@ class _Loop:
             seen += 1
             if self._tally.is_stopping:
                 return
-            if self._work.done_before.take(submission):
+            if self._work.was_done(submission):
                 self._tally.skipped += 1
             elif isinstance(submission.job, AtectlError):
                 self._conclude(result_of_refusal(submission, submission.job))

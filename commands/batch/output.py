@@ -2,12 +2,16 @@
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from atectl.batch.lines import ResultLine
 from atectl.records.as_json import document
 
 from ..output.stdout import Output
+
+Tell = Callable[[ResultLine], None]
+"""What is called with each result as it comes."""
 
 
 class ResultWriter(Protocol):

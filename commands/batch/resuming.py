@@ -5,7 +5,7 @@ import os
 import stat
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from atectl.records.lines import json_of
 from atectl.records.readers import text, whole
 from atectl.records.reading import Fault, Field, Table
 
-Tell = Callable[[ResultLine], None]
+from .output import Tell
 
 
 class ToldResult(NamedTuple):

@@ -3,9 +3,11 @@
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from atectl.budget.errors import BadJob
+from atectl.budget.jobs import Submission
 from atectl.errors import BROKEN_PIPE_STATUS, AtectlError
 from atectl.inert import inert_line
 from atectl.system.identity import Identity, Place, identities
@@ -18,9 +20,8 @@ from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
 from .loop import Work, run_jobs
-from .output import result_writer
+from .output import Tell, result_writer
 from .recording import recording
-from .resuming import DoneBefore, Earlier, Tell, going_on_in, read_done, refuse_replacing
 from .signals import ending_by_signals
 from .source import JobSource, open_source
 from .tally import Tally
@@ -44,7 +45,7 @@ def run_batch(request: BatchRequest) -> int:
     host = settle(source.host, request.options)
     grace_s = _grace_s(request.grace)
     _refuse_clashes(request, source)
-    earlier, tell = _results(request)
+    was_done, tell = _results(request)
     tally = Tally(source.total)
     began = time.monotonic()
     try:
@@ -55,7 +56,7 @@ def run_batch(request: BatchRequest) -> int:
                 warn_of_budget(host, source, batch.baseline_bytes)
 
             work = Work(
-                source.submissions, earlier.done, request.fails_fast, warn, warn_of_devices, tell
+                source.submissions, was_done, request.fails_fast, warn, warn_of_devices, tell
             )
             signalled = _run(batch, request, source, work, tally, grace_s)
     finally:
@@ -116,18 +117,21 @@ def _grace_s(text: str) -> float:
     return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
 
 
-def _results(request: BatchRequest) -> tuple[Earlier, Tell]:
-    """What an earlier batch did, and the function that writes the results of this one."""
+def _results(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]:
+    """Two functions: whether an earlier batch did a job, and what writes a result of this one."""
     tell: Tell = result_writer(request.output).write
     if request.resume_from is None:
-        return Earlier(DoneBefore()), tell
+        return lambda _: False, tell
+    # Few batches go on with another; the others should not pay for this import.
+    from .resuming import going_on_in, read_done, refuse_replacing
+
     refuse_replacing(request.resume_from)
     earlier = read_done(request.resume_from)
     if earlier.doubt is not None:
         report_warning(earlier.doubt)
     if earlier.is_cut_off:
         tell = going_on_in(request.resume_from, tell)
-    return earlier, tell
+    return earlier.done.take, tell
 
 
 def _status(tally: Tally) -> int:

@@ -1,6 +1,8 @@
 """Jobs are read strictly: what is wrong is named with its key and line, and spoils one job only."""
 
+import hashlib
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.accounting import MAX_LABEL_CHARACTERS, Principal
+from atectl.budget import jobs
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import (
     JOB,
@@ -263,6 +266,18 @@ def test_lines_are_read_as_they_are_needed() -> None:
 def test_the_digest_tells_jobs_apart_and_not_the_order_of_their_keys() -> None:
     assert digest({"capsule": "a", "label": "x"}) == digest({"label": "x", "capsule": "a"})
     assert digest({"capsule": "a"}) != digest({"capsule": "a", "args": ["1"]})
+
+
+@pytest.mark.parametrize("missing", [(), ("_sha2", "_sha256")])
+def test_the_digest_is_the_beginning_of_a_sha_256_whichever_module_has_it(
+    missing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in missing:
+        monkeypatch.setitem(sys.modules, module, None)
+    jobs._sha256.cache_clear()
+    expected = hashlib.sha256(b'{"capsule": "a"}').hexdigest()[:16]
+    assert digest({"capsule": "a"}) == expected
+    jobs._sha256.cache_clear()
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=4))
