@@ -40,6 +40,21 @@ sys.exit(dispatch(sys.argv[1:]))
 """
 
 
+_PATTERNS_COMPILED = """
+import re
+import sys
+compile = re.compile
+compiling = set()
+def tell_and_compile(*pattern):
+    compiling.add(sys._getframe(1).f_globals["__name__"])
+    return compile(*pattern)
+re.compile = tell_and_compile
+from atectl.commands.main import dispatch
+status = dispatch(sys.argv[1:])
+print("MODULES", status, *compiling, file=sys.stderr)
+"""
+
+
 def _imported(*arguments: str, program: str = _AT_THE_END, stdin: str = "") -> set[str]:
     """The top-level modules that `atectl` with these arguments has imported."""
     ran = subprocess.run(
@@ -113,6 +128,14 @@ def test_a_guest_off_a_terminal_waits_for_no_import_it_does_not_need() -> None:
     assert imported >= ENGINE
     spared = {"typer", "dataclasses", "inspect", "json"} | DRAWING | REMOTE | PROCESSES
     assert not imported & spared
+
+
+def test_a_run_compiles_no_patterns_but_those_of_its_command_line() -> None:
+    run = ("run", str(HELLO))
+    _imported(*run)
+    compiling = _imported(*run, program=_PATTERNS_COMPILED)
+    ours = {name for name in compiling if name.startswith("atectl")}
+    assert ours == {"atectl.accounting", "atectl.units"}
 
 
 def test_a_run_off_a_terminal_draws_nothing_afterwards_either() -> None:

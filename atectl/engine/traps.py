@@ -37,10 +37,11 @@ _NAMES = {
 
 _CAUSES = "Caused by:\n"
 _TRAP = "wasm trap: "
-_NUMBERED = re.compile(r"[0-9]+: ")
-_FRAME_LINE = re.compile(r" *([0-9]+): +(?:0x[0-9a-f]+ - )?(.*)")
-_MANGLED = re.compile(r"_?_Z|_R[A-Z0-9]")
-_RUST_HASH = re.compile(r"::h[0-9a-f]{16}$|(?<=\w)\[[0-9a-f]{1,16}\](?=::)")
+# Compiled when a guest traps, as few do.
+_NUMBERED = r"[0-9]+: "
+_FRAME_LINE = r" *([0-9]+): +(?:0x[0-9a-f]+ - )?(.*)"
+_MANGLED = r"_?_Z|_R[A-Z0-9]"
+_RUST_HASH = r"::h[0-9a-f]{16}$|(?<=\w)\[[0-9a-f]{1,16}\](?=::)"
 """The hash that differs between builds of a Rust function or crate, in both forms of mangling."""
 _NO_OFFSET = 2**32
 """An offset of this or more means that the engine does not know it."""
@@ -83,7 +84,7 @@ def _sentence_and_detail(message: str) -> tuple[str, str]:
     """What the engine says about the trap, and details, such as the address of a fault."""
     # Names of functions come before the causes and may imitate them: only the last list counts.
     lines = [line.strip() for line in message.rpartition(_CAUSES)[2].splitlines()]
-    causes = [inert_line(_NUMBERED.sub("", line, count=1)) for line in lines if line]
+    causes = [inert_line(re.sub(_NUMBERED, "", line, count=1)) for line in lines if line]
     for position, cause in enumerate(causes):
         if cause.startswith(_TRAP):
             return cause.removeprefix(_TRAP), ": ".join(causes[:position])
@@ -121,7 +122,7 @@ def _demangled(message: str) -> Iterator[tuple[int, str]]:
     """Number and name, `module!function`, of each frame in the engine's own backtrace."""
     backtrace = message.rpartition(_CAUSES)[0]
     for line in backtrace.splitlines():
-        match = _FRAME_LINE.fullmatch(line)
+        match = re.fullmatch(_FRAME_LINE, line)
         if match:
             yield int(match[1]), match[2]
 
@@ -131,9 +132,9 @@ def _function_name(frame: "Frame", demangled: str) -> str:
     if not raw:
         return f"<wasm function {frame.func_index}>"
     # The engine demangles any name, however it looks: a C function `a` becomes `signed char`.
-    if _MANGLED.match(raw):
+    if re.match(_MANGLED, raw):
         raw = demangled.removeprefix(f"{frame.module_name or '<unknown>'}!") or raw
-    return _shortened(_RUST_HASH.sub("", raw))
+    return _shortened(re.sub(_RUST_HASH, "", raw))
 
 
 def _place(frame: "Frame") -> str:

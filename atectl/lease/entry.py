@@ -11,7 +11,7 @@ from atectl.engine.metered import Engine
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, unknown_export
 
-_OF_ANOTHER_TYPE = re.compile(r"expected (\d+) (argument|result)s?, got 0")
+_OF_ANOTHER_TYPE = r"expected (\d+) (argument|result)s?, got 0"
 """What the engine says, before anything runs, if a function is called without its arguments."""
 
 
@@ -88,7 +88,7 @@ def _call_plain(started: Started, function: Func, name: str) -> None:
     try:
         call_without_values(started.store, function)
     except WasmtimeError as error:
-        found = _OF_ANOTHER_TYPE.fullmatch(str(error))
+        found = re.fullmatch(_OF_ANOTHER_TYPE, str(error))
         if found is None:
             raise
         from atectl.capsule.entry_point import not_plain

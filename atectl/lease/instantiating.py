@@ -18,7 +18,7 @@ from atectl.errors import (
 )
 from atectl.units import MAX_SIZE_BYTES, format_size, show_size
 
-_MEMORY_TOO_LARGE = re.compile(r"memory minimum size of (\d+) pages exceeds memory limits")
+_MEMORY_TOO_LARGE = r"memory minimum size of (\d+) pages exceeds memory limits"
 _NO_GC_HEAP = "GC heap out of memory"
 _MOST_TABLES = 10_000
 """By wasmtime's default a store holds no more tables than this."""
@@ -99,7 +99,7 @@ def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> A
             f"{capsule.name} has a shared memory, which no quota can limit",
             remedy="build the capsule without threads",
         )
-    too_large = _MEMORY_TOO_LARGE.search(message)
+    too_large = re.search(_MEMORY_TOO_LARGE, message)
     if too_large is not None:
         return _over_quota(capsule, int(too_large[1]) * PAGE_BYTES, quota)
     reading = memory.meter.read()

@@ -19,11 +19,9 @@ MAX_KEY_PARTS = 8
 MAX_DOTS = 50_000
 """The most dots in all keys and numbers: the parser makes several tables of each part of a key."""
 
-_QUOTED = re.compile(
-    r'"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*', re.DOTALL
-)
+_QUOTED = r'(?s)"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*'
 """Text in quotes and comments, which hold whatever they like."""
-_LONG_KEY = re.compile(rf"(?:\.[ \t]*[A-Za-z0-9_-]+[ \t]*){{{MAX_KEY_PARTS},}}")
+_LONG_KEY = rf"(?:\.[ \t]*[A-Za-z0-9_-]+[ \t]*){{{MAX_KEY_PARTS},}}"
 _LONG_NUMBER = "Exceeds the limit"
 
 
@@ -56,8 +54,8 @@ def toml_of(text: str) -> dict[str, Any]:
     """
     import tomllib
 
-    bare = _QUOTED.sub("q", text)
-    if _LONG_KEY.search(bare):
+    bare = re.sub(_QUOTED, "q", text)
+    if re.search(_LONG_KEY, bare):
         raise Fault(f"it has a key of more than {MAX_KEY_PARTS} parts")
     if bare.count(".") > MAX_DOTS:
         raise Fault(f"its keys and numbers have more than {MAX_DOTS} dots together")

@@ -52,6 +52,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
         "Warm start, `atectl run` / `wasmtime run`": lambda: processes.warm_start(
             atectl, environment
         ),
+        "Start-up, `atectl` / `python -c pass`": lambda: processes.start_up(atectl, environment),
         "At the prompt": lambda: [
             *processes.prompt(atectl, environment),
             *processes.full_ledger(atectl, environment, ledger),

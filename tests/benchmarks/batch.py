@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.benchmarks.measuring import ProcessFigures, Row, in_turn, run_once
-from tests.benchmarks.processes import CAPSULES, cpython, wasmtime_binary
+from tests.benchmarks.processes import CAPSULES, cpu_ratio, cpython, wasmtime_binary
 
 PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
 FEW_JOBS, MANY_JOBS = 1_000, 10_000
@@ -47,6 +47,7 @@ def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -
     return [
         _ratio(f"{PYTHONS} × CPython `print(1+1)`: wall", pythons, python_others, 0.45),
         _ratio(f"{HELLOS} × hello.wat: wall", hellos, hello_others, None),
+        cpu_ratio(f"{HELLOS} × hello.wat", hellos, hello_others, 0.12),
         Row(
             "each further hello.wat: wall",
             further_s / other_s,
@@ -155,13 +156,7 @@ def many_at_once(atectl: str, environment: Mapping[str, str], folder: Path) -> l
     what = f"{MANY_AT_ONCE:,} leases at once / {FEW_AT_ONCE}"
     return [
         _ratio(f"{what}: wall", many, few, 1.5),
-        Row(
-            f"{what}: CPU",
-            many.cpu_s / few.cpu_s,
-            "×",
-            1.5,
-            f"{many.cpu_s * 1000:.0f} ms / {few.cpu_s * 1000:.0f} ms",
-        ),
+        cpu_ratio(what, many, few, 1.5),
     ]
 
 

@@ -4,7 +4,7 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.benchmarks.measuring import Row, in_turn
+from tests.benchmarks.measuring import ProcessFigures, Row, in_turn
 
 CAPSULES = Path(__file__).resolve().parents[2] / "fixtures" / "capsules"
 RUNS = 21
@@ -51,6 +51,29 @@ def prompt(atectl: str, environment: Mapping[str, str]) -> list[Row]:
         Row("`atectl --version`", version.wall_s * 1000, " ms", 100, "from process start"),
         Row("a TAB", tab.wall_s * 1000, " ms", 100, "principals, from the ledger"),
     ]
+
+
+def start_up(atectl: str, environment: Mapping[str, str]) -> list[Row]:
+    """CPU of small commands, beside the same Python that does nothing."""
+    python = str(Path(atectl).parent / "python")
+    commands: list[tuple[str, list[str], float]] = [
+        ("`atectl run hello.wat`", [atectl, "run", str(CAPSULES / "hello.wat")], 4),
+        ("`atectl --version`", [atectl, "--version"], 2),
+        ("a TAB, principals from the ledger", completion_call(atectl), 4),
+    ]
+    bare, *figures = in_turn(
+        [[python, "-c", "pass"], *(words for _, words, _ in commands)], environment, RUNS
+    )
+    return [
+        cpu_ratio(what, ours, bare, bound)
+        for (what, _, bound), ours in zip(commands, figures, strict=True)
+    ]
+
+
+def cpu_ratio(what: str, ours: ProcessFigures, theirs: ProcessFigures, bound: float | None) -> Row:
+    """CPU time of one process beside that of another."""
+    detail = f"{ours.cpu_s * 1000:.0f} ms / {theirs.cpu_s * 1000:.0f} ms"
+    return Row(f"{what}: CPU", ours.cpu_s / theirs.cpu_s, "×", bound, detail)
 
 
 def completion_call(atectl: str) -> list[str]:
