@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 OTHER_MODULES = (
+    "batch.cells.errors",
     "budget.errors",
     "capsule.errors",
     "guard.errors",

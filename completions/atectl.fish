@@ -87,6 +87,9 @@ set -g __atectl_valued \
     'batch --pool' \
     'batch --resume-from' \
     'batch --max-output' \
+    'batch --isolate' \
+    'batch --cells' \
+    'batch --max-fds' \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
@@ -458,7 +461,7 @@ complete -c atectl -n '__atectl_at "run"' -F
 complete -c atectl -n '__atectl_at "run --"' -F
 
 complete -c atectl -n '__atectl_at "batch"' -l jobs -s j -r -f -d 'How many jobs run at once'
-complete -c atectl -n '__atectl_at "batch"' -l limit -r -f -d 'Maximum memory of the host process'
+complete -c atectl -n '__atectl_at "batch"' -l limit -r -f -d 'Maximum memory of all processes of the host'
 complete -c atectl -n '__atectl_at "batch"' -l soft -r -f -d 'Share of the limit from which leases are held back'
 complete -c atectl -n '__atectl_at "batch"' -l resume -r -f -d 'Share of the limit below which they go on'
 complete -c atectl -n '__atectl_at "batch"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
@@ -476,6 +479,9 @@ complete -c atectl -n '__atectl_at "batch"' -l keep-going -d 'Start more jobs af
 complete -c atectl -n '__atectl_at "batch"' -l fail-fast -d 'Not --keep-going'
 complete -c atectl -n '__atectl_at "batch"' -l resume-from -r -F -d 'Skip jobs that succeeded in these results'
 complete -c atectl -n '__atectl_at "batch"' -l max-output -r -f -d 'Most that a job may write to its stdout and stderr'
+complete -c atectl -n '__atectl_at "batch"' -l isolate -r -f -a 'none principal job' -d 'Which jobs never share a process'
+complete -c atectl -n '__atectl_at "batch"' -l cells -r -f -d 'Most processes for isolated jobs that are alive at once'
+complete -c atectl -n '__atectl_at "batch"' -l max-fds -r -f -d 'Most descriptors of a process for isolated jobs'
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
@@ -520,7 +526,7 @@ complete -c atectl -n '__atectl_at "budget init" 0' -F
 complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take the size of this running host, without its leases in the ledger, as the baseline'
 complete -c atectl -n '__atectl_at "budget check"' -l baseline -r -f -d 'Take this baseline, instead of measuring'
 complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Maximum memory of the host process'
+complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Maximum memory of all processes of the host'
 complete -c atectl -n '__atectl_at "budget check"' -l soft -r -f -d 'Share of the limit from which leases are held back'
 complete -c atectl -n '__atectl_at "budget check"' -l resume -r -f -d 'Share of the limit below which they go on'
 complete -c atectl -n '__atectl_at "budget check"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'

@@ -181,4 +181,6 @@ def test_the_defaults_of_a_host_are_in_the_readme() -> None:
         f"{DEFAULT_SOFT:g} and {DEFAULT_RESUME:g}, or {DEFAULT_RESUME / DEFAULT_SOFT:g} of a lower"
         in readme
     )
-    assert f"maximum memory of the whole process; by default {DEFAULT_SHARE:g} of" in readme
+    assert (
+        f"maximum memory of all its processes together; by default {DEFAULT_SHARE:g} of" in readme
+    )

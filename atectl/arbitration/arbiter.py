@@ -120,6 +120,11 @@ class Arbiter:
         return self._use.pressure
 
     @property
+    def is_calm(self) -> bool:
+        """Whether nobody has to be held back, and nothing is to be decided."""
+        return self._enforcer.is_calm
+
+    @property
     def on_disk_bytes(self) -> int:
         """What the files of spilled memory take now: each stays as long as its memory does."""
         return self._disk.used_bytes

@@ -15,6 +15,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from atectl.arbitration.arbiter import Arbiter
+from atectl.batch.cells.cell_leases import CellLeases
+from atectl.batch.cells.host_lease import CellLease
 from atectl.batch.intake import Intake
 from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
 from atectl.batch.job_files import JobFiles
@@ -25,17 +27,13 @@ from atectl.capsule.shelf import CapsuleShelf
 from atectl.engine.wasi import NO_FILES
 from atectl.errors import AtectlError, CompilerGone, InternalError
 from atectl.lease import outcome as outcomes
-from atectl.lease.guest import start_guest_thread
-from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
 from atectl.lease.runtime import Runtime
-from atectl.lease.tenancy import Tenancy
 from atectl.lease.terms import Terms
 from atectl.system import memory as host_memory
 
 if TYPE_CHECKING:
     from atectl.batch.overview import BatchOverview
-    from atectl.lease.store_pool import StorePool
 
 SUPERVISION_S = 0.05
 """Seconds between two checks of the deadlines and of the pressure."""
@@ -79,7 +77,7 @@ class Batch:
         self._arbiter = Arbiter(
             settings.budget,
             settings.rules,
-            runtime.engine.tick,
+            self._tick,
             area=area,
             busy_leases=min(settings.jobs, cores),
             resident=self._resident_bytes,
@@ -89,7 +87,7 @@ class Batch:
         most_bytes = limits.memory_bytes or 0
         room = self._arbiter.compile_room(self._compiled_at_once, most_bytes)
         self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, room)
-        self._pool = self._new_pool() if settings.pool else None
+        self._cells = CellLeases(settings, runtime, compiler, self._arbiter)
         self.baseline_bytes: int | None = None
         """The memory of the process when the batch began to run; None before, or if unknown."""
         self._closing = threading.Event()
@@ -222,8 +220,8 @@ class Batch:
             self._closing.set()
             if self._supervisor.ident is not None:
                 self._supervisor.join()
-            if self._pool is not None:
-                self._pool.clear()
+            self._cells.close()
+            self._compiler.close()
         return self._runtime.close()
 
     def _read_results(self) -> Iterator[JobResult]:
@@ -240,12 +238,9 @@ class Batch:
 
     # What it holds
 
-    def _new_pool(self) -> "StorePool":
-        from atectl.lease.store_pool import StorePool
-
-        pool = StorePool(self._settings.pool, self._arbiter.forget_idle)
-        self._arbiter.drop_idle_by(pool.clear)
-        return pool
+    def _tick(self) -> None:
+        """Have every running guest reach a checkpoint."""
+        self._cells.tick()
 
     def _measure_baseline(self) -> int | None:
         """Take what it holds now as its baseline; nothing compiles at that."""
@@ -262,12 +257,13 @@ class Batch:
         resident = host_memory.resident_bytes()
         if resident is None:
             return None
-        return resident + self._forker_bytes + self._capsules.kept_bytes
+        of_cells = self._cells.own_bytes()
+        return resident + self._forker_bytes + self._capsules.kept_bytes + of_cells
 
     # On the slots' threads
 
     def _add_slot(self) -> None:
-        start_guest_thread(self._runtime.engine, self._serve, "batch-slot")
+        threading.Thread(target=self._serve, name="batch-slot", daemon=True).start()
 
     def _serve(self) -> None:
         """Run one job after another, until there is none or the supervisor gave up on one."""
@@ -298,16 +294,15 @@ class Batch:
             return outcomes.told_to_end(ending, run.job.terms.quota, 0)
         return outcomes.refused(refusal)
 
-    def _lease(self, run: JobRun) -> Lease:
+    def _lease(self, run: JobRun) -> CellLease:
         job = run.job
         terms = self._terms(job)
-        tenancy = Tenancy(self._arbiter, job.job, job.priority, self._pool)
         deadline_s = terms.quota.deadline_s
         until = None if deadline_s is None else run.began_s + deadline_s
         capsule = self._capsules.get(
             job.capsule, terms.principal, until, as_command=terms.invoke is None
         )
-        return self._runtime.lease(capsule, terms, tenancy, run.began_s)
+        return self._cells.lease(capsule, terms, job, run.began_s)
 
     def _terms(self, job: JobTerms) -> Terms:
         """A job's terms, in which each of its files is checked before it is used."""
@@ -354,6 +349,7 @@ class Batch:
             self._capsules.close()
         with self._lock:
             runs = list(self._runs.values())
+        self._cells.look()
         for run in runs:
             if run.lease is None:
                 continue

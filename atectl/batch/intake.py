@@ -1,5 +1,6 @@
 """Which job starts next and when, and whether more are to come."""
 
+import os
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -7,11 +8,10 @@ from collections.abc import Callable, Iterable, Iterator
 from atectl.batch.job import JobTerms
 
 _FRESH_S = 0.005
-"""How long the other slots wait after one has started a job.
+"""How long a job counts as just started.
 
-Starting and ending a lease runs Python code, which only one thread can do at a time: two slots that
-do it at once only slow each other down. So short jobs run one after another, and long ones in
-parallel.
+No more than there are cores are just started at a time: with more, short jobs would only slow each
+other down. Those that take longer run all beside each other.
 """
 
 _MOST_UNREAD = 64
@@ -29,6 +29,7 @@ class Intake:
 
     def __init__(self, slots: int, closing: threading.Event, on_last: Callable[[], None]) -> None:
         self._slots = slots
+        self._cores = len(os.sched_getaffinity(0))
         self._closing = closing
         self._on_last = on_last
         self._jobs: Iterator[JobTerms] = iter(())
@@ -97,7 +98,7 @@ class Intake:
             return not self._began
 
     def _await_turn(self) -> None:
-        """Wait while another slot has just started a job, or while too many results are unread."""
+        """Wait while others have just started jobs, or while too many results are unread."""
         while (wait_s := self._not_before_s()) > 0 and not self._is_stopping:
             self._closing.wait(wait_s)
 
@@ -106,5 +107,6 @@ class Intake:
         with self._lock:
             if self._unread >= self._slots + _MOST_UNREAD:
                 return _FRESH_S
-            latest = max(self._began.values(), default=0.0)
-        return latest + _FRESH_S - time.monotonic()
+            since = time.monotonic() - _FRESH_S
+            fresh = [began for began in self._began.values() if began > since]
+        return min(fresh) - since if len(fresh) >= self._cores else 0.0

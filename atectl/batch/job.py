@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from atectl.accounting import Reading
 from atectl.arbitration.seat import Ruling
+from atectl.batch.cells.host_lease import CellLease
 from atectl.errors import InternalError
 from atectl.lease import outcome as outcomes
-from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
 from atectl.lease.report import NOT_LOADED, Loading, loading_of
 from atectl.lease.terms import Terms
@@ -58,7 +58,7 @@ class JobRun:
 
     def __init__(self, job: JobTerms) -> None:
         self.job = job
-        self.lease: Lease | None = None
+        self.lease: CellLease | None = None
         self.began_s = time.monotonic()
 
     def result(self, outcome: Outcome | None) -> JobResult:

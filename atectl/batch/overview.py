@@ -5,7 +5,7 @@ from typing import NamedTuple
 from atectl.accounting import Account, Budget, Pressure
 from atectl.arbitration.seat import Ruling, Seat, came_back
 from atectl.arbitration.standing import Phase
-from atectl.lease.lease import Lease
+from atectl.batch.cells.host_lease import CellLease
 from atectl.ledger_store.records import LeaseRecord
 
 RESUMING_S = 1.0
@@ -48,7 +48,7 @@ class BatchOverview(NamedTuple):
     accounts: tuple[Account, ...]
 
 
-def lease_row(job: int, lease: Lease, record: LeaseRecord, now_s: float) -> LeaseRow:
+def lease_row(job: int, lease: CellLease, record: LeaseRecord, now_s: float) -> LeaseRow:
     """The row of a lease, from its record in the ledger and its present state.
 
     `now_s` is on the clock of its rulings.
@@ -66,7 +66,7 @@ def lease_row(job: int, lease: Lease, record: LeaseRecord, now_s: float) -> Leas
     )
 
 
-def _state(lease: Lease, now_s: float) -> str:
+def _state(lease: CellLease, now_s: float) -> str:
     seat = lease.seat
     if seat is None:
         return "ending" if lease.is_ending else lease.state

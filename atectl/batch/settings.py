@@ -2,12 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from atectl.accounting import Budget
 from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.policies import Rules
 from atectl.system.identity import Identity
+
+Isolation = Literal["none", "principal", "job"]
+"""Which jobs never share a process: none of them, those of two principals, or any two."""
+
+DEFAULT_MAX_FDS = 256
+"""How many descriptors a process that runs guests may have open."""
 
 
 class BatchSettings(NamedTuple):
@@ -17,7 +23,9 @@ class BatchSettings(NamedTuple):
     many idle stores are kept for each reactor and principal; 0 keeps none. With `fails_fast` no job
     starts after one that did not end by itself with status 0. `reserved` has the files of the batch
     itself, which no job may open as a stream, and what each is. `max_output_bytes` is what one job
-    may write to its stdout and stderr together; None is no limit.
+    may write to its stdout and stderr together; None is no limit. `isolation` says which jobs share
+    no process; `cells` is how many processes for them are alive at once, and `max_fds` how many
+    descriptors each may have open.
     """
 
     jobs: int
@@ -30,3 +38,6 @@ class BatchSettings(NamedTuple):
     fails_fast: bool = False
     reserved: Mapping[Identity, str] = {}
     max_output_bytes: int | None = None
+    isolation: Isolation = "principal"
+    cells: int | None = None
+    max_fds: int = DEFAULT_MAX_FDS

@@ -48,6 +48,14 @@ class TightBudget(AtectlError):
     default_remedy = "raise the limit"
 
 
+class SharedStores(AtectlError):
+    """Jobs that name no principal share the instances that a pool keeps."""
+
+    code = "E329"
+    example = "atectl batch jobs.toml --pool 2, where jobs have no `principal`"
+    default_remedy = "give each job the principal that it runs for"
+
+
 class BaselineUnmeasured(AtectlError):
     """What the host process itself takes could not be measured."""
 

@@ -44,7 +44,8 @@ class CacheFolder:
         try:
             self._descriptor = _open_or_make(path)
         except OSError as error:
-            why = "it is a link" if path.is_symlink() else error.strerror
+            # pathlib fails on a name that is too long.
+            why = "it is a link" if os.path.islink(path) else error.strerror  # noqa: PTH114
             raise CacheUnusable(f"{path}: {why}") from None
         problem = _problem(os.fstat(self._descriptor))
         if problem is not None:

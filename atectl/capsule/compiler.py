@@ -7,18 +7,19 @@ import os
 import re
 import sys
 import threading
-from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
+from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOCK_STREAM, SOL_SOCKET, socketpair
 from array import array
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits, most_untouched
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
 from atectl.capsule.standby import stand_by
 from atectl.capsule.task import (
+    ALL,
     COMPILE,
     CONTROL,
     SMALL_BYTES,
@@ -66,7 +67,7 @@ class Compiler:
         self._control: socket | None = None
         self._zygote = 0
         self._forked: list[Child] = []
-        self._is_closed = False
+        self._is_finished = self._is_closed = False
         self._numbers = count(1)
 
     def __enter__(self) -> "Compiler":
@@ -141,6 +142,39 @@ class Compiler:
             raise
         return Compilation(name, limits, task.data_bytes, worker, memory)
 
+    def fork_server(self, module: str, told: str) -> "Server":
+        """Have the process that waits fork one that serves a socket.
+
+        Args:
+            module: its `serve` is called in that process, with the engine and `told`.
+
+        Raises:
+            CompilerGone: this is closed (exit 125).
+            OSError: there is no room for another process or descriptor.
+        """
+        from atectl.capsule.task import SERVER, SERVER_TOLD
+
+        ours, its = socketpair(AF_UNIX, SOCK_STREAM)
+        pipe, replies = os.pipe()
+        try:
+            with self._lock:
+                if self._is_closed:
+                    raise CompilerGone("the host is ending")
+                self._send({SERVER: module, SERVER_TOLD: told}, (its.fileno(), replies))
+        except BaseException:
+            ours.close()
+            os.close(pipe)
+            raise
+        finally:
+            its.close()
+            os.close(replies)
+        return Server(ours, pipe)
+
+    @property
+    def zygote(self) -> int:
+        """The ID of the process that waits, and forks; 0 if there is none."""
+        return self._zygote
+
     def private_bytes(self) -> int:
         """What the process that waits holds of its own; 0 if there is none, or it is not known."""
         return (private_bytes(self._zygote) if self._zygote else None) or 0
@@ -151,19 +185,28 @@ class Compiler:
             if self._control is not None:
                 self._control.sendmsg([encode({"cut": str(number)})])
 
-    def close(self) -> None:
-        """Cut all compilations short. Idempotent; any thread may call it."""
+    def finish(self) -> None:
+        """Cut all compilations short, and begin no more; servers go on. Any thread may call it."""
         with self._lock:
-            self._is_closed = True
-            self._stop()
+            self._is_finished = True
+            with suppress(OSError):
+                if self._control is not None:
+                    self._control.sendmsg([encode({"cut": str(ALL)})])
             for child in self._forked:
                 child.cut()
             self._forked.clear()
 
+    def close(self) -> None:
+        """Cut everything short, servers too. Idempotent; any thread may call it."""
+        self.finish()
+        with self._lock:
+            self._is_closed = True
+            self._stop()
+
     def _worker(self, task: Task, capsule: int, memory: int, cache: int) -> "Worker":
         """Start a process on a task."""
         with self._lock:
-            if self._is_closed:
+            if self._is_finished:
                 raise CompilerGone(f"{task.name} is not compiled: the host is ending")
             if self._control is None and _has_one_thread():
                 from atectl.capsule.forking import fork
@@ -173,7 +216,7 @@ class Compiler:
                 return child
             pipe, replies = os.pipe()
             try:
-                self._send(task, (capsule, memory, cache, replies))
+                self._send(task.record(), (capsule, memory, cache, replies))
             except BaseException:
                 os.close(pipe)
                 raise
@@ -181,14 +224,14 @@ class Compiler:
                 os.close(replies)
             return _Remote(self, self._zygote, task.number, pipe)
 
-    def _send(self, task: Task, descriptors: tuple[int, ...]) -> None:
+    def _send(self, record: dict[str, str], descriptors: tuple[int, ...]) -> None:
         content = (SOL_SOCKET, SCM_RIGHTS, array("i", descriptors))
         control = self._control or self._start()
         try:
-            control.sendmsg([encode(task.record())], [content])
+            control.sendmsg([encode(record)], [content])
         except ConnectionError:  # somebody has killed the zygote
             self._stop()
-            self._start().sendmsg([encode(task.record())], [content])
+            self._start().sendmsg([encode(record)], [content])
 
     def _start(self) -> "socket":
         ours, its = socketpair(AF_UNIX, SOCK_SEQPACKET)
@@ -198,7 +241,7 @@ class Compiler:
                 if self._zygote == 0:
                     stand_by(its.fileno(), self.engine)
             else:
-                self._zygote = _spawn(its.fileno(), burns_fuel=self.engine.burns_fuel)
+                self._zygote = _spawn(its.fileno(), self.engine)
         except BaseException:
             ours.close()
             raise
@@ -213,6 +256,14 @@ class Compiler:
             self._control = None
             with suppress(ChildProcessError):
                 os.waitpid(self._zygote, 0)
+
+
+class Server(NamedTuple):
+    """A process that serves a socket: that socket, and the pipe on which the zygote tells its ID
+    and how it ended. Both are to be closed."""
+
+    control: "socket"
+    pipe: int
 
 
 class _Remote:
@@ -258,12 +309,13 @@ def _has_one_thread() -> bool:
         return False
 
 
-def _spawn(control: int, *, burns_fuel: bool) -> int:
+def _spawn(control: int, engine: "Engine") -> int:
     """Start a new process that does what a fork of this one would."""
     actions = [
         (os.POSIX_SPAWN_DUP2, control, CONTROL),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_RDWR, 0),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_RDWR, 0),
     ]
-    words = [sys.executable, "-P", "-c", _STARTS, *(["fuel"] if burns_fuel else [])]
+    made_as = (int(engine.burns_fuel), engine.max_stack_bytes, *engine.bounds)
+    words = [sys.executable, "-P", "-c", _STARTS, *map(str, made_as)]
     return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)

@@ -6,15 +6,17 @@ Only a process with one thread may do so: a fork of one with more cannot safely 
 import fcntl
 import os
 import signal
+import sys
 import threading
 from _socket import AF_UNIX, SCM_RIGHTS, SOCK_SEQPACKET, SOL_SOCKET, socketpair
 from array import array
+from importlib import import_module
 from typing import TYPE_CHECKING, Never
 
 from atectl.capsule.compile_child import MARK, compile_and_exit
 from atectl.capsule.records import decode, encode, escape
 from atectl.capsule.shared_child import READY, serve_and_exit
-from atectl.capsule.task import Task, compile_threads
+from atectl.capsule.task import CONTROL, Task, compile_threads
 from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
@@ -153,6 +155,35 @@ def fork(engine: "LinkingEngine", task: Task, capsule: int, memory: int, cache: 
         if its is not None:
             its.close()
     return Child(task, pid, pipe, feed)
+
+
+def fork_server(engine: "LinkingEngine", module: str, told: str, control: int) -> int:
+    """Fork a process that serves a socket, which is its descriptor `CONTROL`. Returns its ID.
+
+    Args:
+        module: its `serve` is called with the engine and `told`.
+
+    Raises:
+        OSError: there is no room for another process.
+    """
+    pid = os.fork()
+    if pid == 0:
+        _serve(engine, module, told, control)
+    return pid
+
+
+def _serve(engine: "LinkingEngine", module: str, told: str, control: int) -> Never:
+    """Keep only the socket, and serve it until the function that does so returns."""
+    try:
+        leave_signals_to_parent()
+        os.dup2(control, CONTROL)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        import_module(module).serve(engine, told)
+        os._exit(0)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(1)
 
 
 def _become(

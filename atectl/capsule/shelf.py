@@ -205,7 +205,8 @@ class CapsuleShelf:
     Args:
         engine: what they are compiled for.
         cache: where compiled capsules are kept; None to keep them only here.
-        compiler: compiles those that are not in the cache; closed with this.
+        compiler: compiles those that are not in the cache; it begins nothing more once this is
+            closed.
         room: grants them the memory for it, in turn.
     """
 
@@ -258,7 +259,7 @@ class CapsuleShelf:
     def close(self) -> None:
         """Cut all compilations short, and begin no more; idempotent."""
         self._is_closed = True
-        self._compiler.close()
+        self._compiler.finish()
 
     def _known_of(self, sha256: str, ask: _Ask) -> "Known | None":
         """What is known of a content: code for all who ask, a lack of entry points for some."""

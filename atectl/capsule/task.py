@@ -8,11 +8,22 @@ from atectl.capsule.records import escape, unescape
 CONTROL = 0
 """The descriptor on which the zygote receives its tasks."""
 
+ALL = 0
+"""Stands for the numbers of all tasks."""
+
 DESCRIPTORS = 4
 """How many come with a task: capsule, artifact in memory, artifact in the cache, reply."""
 
 PID_LINE = b"pid %d\n"
 """What the zygote writes before a reply, of each process that does the task."""
+
+SERVER, SERVER_TOLD, SERVER_DESCRIPTORS = "server", "told", 2
+"""The record of a server that the zygote is to fork: the module that has its `serve`, and what that
+is told. With it come the socket that it serves and a pipe, on which its ID is written as with a
+task, and when it has ended how."""
+
+ENDED_LINE = b"ended %d\n"
+"""How it ended: its exit status, or the number of the signal that ended it, negative."""
 
 
 NAME_PREFIX = "atectl-"

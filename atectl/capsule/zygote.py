@@ -18,10 +18,22 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, Never
 
-from atectl.capsule.forking import Child, fork
+from atectl.capsule.forking import Child, fork, fork_server
 from atectl.capsule.records import decode, encode
 from atectl.capsule.shared_child import PACKET_BYTES
-from atectl.capsule.task import COMPILE, CONTROL, DESCRIPTORS, PID_LINE, Task, compile_threads
+from atectl.capsule.task import (
+    ALL,
+    COMPILE,
+    CONTROL,
+    DESCRIPTORS,
+    ENDED_LINE,
+    PID_LINE,
+    SERVER,
+    SERVER_DESCRIPTORS,
+    SERVER_TOLD,
+    Task,
+    compile_threads,
+)
 from atectl.system.signals import leave_signals_to_parent
 
 if TYPE_CHECKING:
@@ -38,11 +50,13 @@ _VERDICTS = {"code", "unkept", "written"}
 
 
 def main() -> Never:
-    """Be a zygote in a new process. With the argument `fuel` its engine counts fuel."""
+    """Be a zygote in a new process. Its arguments say how its engine is made."""
+    from atectl.accounting import StoreBounds
     from atectl.engine.metered import Engine
 
     leave_signals_to_parent()
-    serve(Engine(fuel=sys.argv[1:] == ["fuel"]))
+    fuel, stack_bytes, *bounds = map(int, sys.argv[1:])
+    serve(Engine(fuel=bool(fuel), max_stack_bytes=stack_bytes, bounds=StoreBounds(*bounds)))
 
 
 def serve(engine: "LinkingEngine") -> Never:
@@ -70,6 +84,13 @@ class _Job(NamedTuple):
     """The CPU time of an attempt that failed."""
 
 
+class _Server(NamedTuple):
+    """A process that serves a socket, and the descriptor of the pipe on which its end is told."""
+
+    pid: int
+    replies: int
+
+
 class _Zygote:
     def __init__(self, engine: "LinkingEngine") -> None:
         self._engine = engine
@@ -85,6 +106,8 @@ class _Zygote:
         """Those that each child has: it can import nothing once it has begun."""
         self._idle: dict[int, float] = {}
         """The idle ones, by the same descriptor, with the time since when."""
+        self._servers: dict[int, _Server] = {}
+        """Each server, by a descriptor of its process."""
 
     def serve(self) -> Never:
         self._poll.register(CONTROL, select.POLLIN)
@@ -92,6 +115,8 @@ class _Zygote:
             for descriptor, _ in self._poll.poll(IDLE_S * 1000 if self._idle else None):
                 if descriptor == CONTROL:
                     self._be_told()
+                elif descriptor in self._servers:
+                    self._bury(descriptor)
                 else:
                     self._hear(descriptor)
             self._let_go_of_idle()
@@ -115,6 +140,8 @@ class _Zygote:
         elif len(descriptors) == DESCRIPTORS:
             *files, replies = descriptors
             self._take(_Job(Task.read(record), replies, tuple(files)))
+        elif SERVER in record and len(descriptors) == SERVER_DESCRIPTORS:
+            self._fork_server(record, *descriptors)
         else:
             _close(descriptors)
 
@@ -134,6 +161,31 @@ class _Zygote:
         self._jobs[child.pipe] = job
         with suppress(OSError):
             os.write(job.replies, PID_LINE % child.pid)
+
+    def _fork_server(self, record: dict[str, str], control: int, replies: int) -> None:
+        """Begin a server. Where there is no room for one, its pipe is closed with nothing told."""
+        import_module(record[SERVER])  # here, so that no server has to
+        try:
+            pid = fork_server(self._engine, record[SERVER], record[SERVER_TOLD], control)
+        except OSError:
+            os.close(replies)
+            return
+        finally:
+            os.close(control)
+        with suppress(OSError):
+            os.write(replies, PID_LINE % pid)
+        process = os.pidfd_open(pid)
+        self._servers[process] = _Server(pid, replies)
+        self._poll.register(process, select.POLLIN)
+
+    def _bury(self, process: int) -> None:
+        """A server has ended: tell how."""
+        server = self._servers.pop(process)
+        self._poll.unregister(process)
+        _, status = os.waitpid(server.pid, 0)
+        with suppress(OSError):
+            os.write(server.replies, ENDED_LINE % os.waitstatus_to_exitcode(status))
+        _close((process, server.replies))
 
     def _fork(self, job: _Job) -> Child:
         if job.task.sharing:
@@ -200,10 +252,13 @@ class _Zygote:
 
     def _cut(self, number: int) -> None:
         for descriptor, job in self._jobs.items():
-            if job.task.number == number:
+            if number in (ALL, job.task.number):
                 self._children[descriptor].cut()
 
     def _end(self) -> Never:
+        for server in self._servers.values():
+            os.kill(server.pid, signal.SIGKILL)
+            os.waitpid(server.pid, 0)
         for child in self._children.values():
             child.cut()
             os.waitpid(child.pid, 0)

@@ -26,6 +26,14 @@ class Folder(NamedTuple):
     read_only: bool
 
 
+class OpenStream(NamedTuple):
+    """A file for one of the guest's standard streams: which, its path, and a descriptor of it."""
+
+    stream: str
+    path: str
+    descriptor: int
+
+
 class Streams(NamedTuple):
     """Files for the guest's standard streams. None is an empty input, or discards the output.
 
@@ -38,6 +46,8 @@ class Streams(NamedTuple):
     check: Callable[[str, str, int], None] | None = None
     """Told of each file before it is written or read: its stream, its path and a descriptor of it.
     It raises what keeps the file from being used."""
+    opened: tuple[OpenStream, ...] | None = None
+    """The files, where they are open already."""
 
 
 NO_FILES = Streams()
@@ -234,27 +244,57 @@ def take_away(store: "Store") -> None:
     store.set_wasi(wasmtime.WasiConfig())
 
 
-def _connect(config: "WasiConfig", streams: Streams) -> None:
-    import wasmtime
+def open_streams(streams: Streams) -> tuple[OpenStream, ...]:
+    """Open the files for a guest's standard streams, and have each checked. To be closed.
 
-    for name in ("stdin", "stdout", "stderr"):
-        path: str | None = getattr(streams, name)
-        if path is None:
-            continue
-        descriptor = _stream(name, path)
-        try:
-            status = os.fstat(descriptor)
-            if stat.S_ISDIR(status.st_mode):
+    Raises:
+        StreamUnusable: one cannot be opened (exit 125).
+        AtectlError: what the check raises.
+    """
+    opened: list[OpenStream] = []
+    try:
+        for name in ("stdin", "stdout", "stderr"):
+            path: str | None = getattr(streams, name)
+            if path is None:
+                continue
+            opened.append(OpenStream(name, path, _stream(name, path)))
+            if stat.S_ISDIR(os.fstat(opened[-1].descriptor).st_mode):
                 raise StreamUnusable(f"{name}: {path!r} is a folder")
             if streams.check is not None:
-                streams.check(name, path, descriptor)
+                streams.check(*opened[-1])
+    except BaseException:
+        close_streams(opened)
+        raise
+    return tuple(opened)
+
+
+def close_streams(opened: Iterable[OpenStream]) -> None:
+    """Close the descriptors of open streams."""
+    for each in opened:
+        os.close(each.descriptor)
+
+
+def _connect(config: "WasiConfig", streams: Streams) -> None:
+    if streams.opened is not None:
+        _connect_opened(config, streams.opened)
+        return
+    opened = open_streams(streams)
+    try:
+        _connect_opened(config, opened)
+    finally:
+        close_streams(opened)
+
+
+def _connect_opened(config: "WasiConfig", opened: Iterable[OpenStream]) -> None:
+    import wasmtime
+
+    for name, path, descriptor in opened:
+        try:
             # By its descriptor: what is at the path by now may be something else.
             setattr(config, f"{name}_file", f"/proc/self/fd/{descriptor}")
         except wasmtime.WasmtimeError as error:
             why = _why_unopened(descriptor, is_read=name == "stdin") or error
             raise StreamUnusable(f"{name}: {path!r} cannot be opened: {why}") from None
-        finally:
-            os.close(descriptor)
 
 
 def _stream(name: str, path: str) -> int:

@@ -84,14 +84,13 @@ def _of_the_host() -> Iterator[Bound]:
     calls = "64MiB of random bytes, 128MiB copied from the guest"
     yield Bound("what the host holds for one call", calls, None)
     yield Bound("handles of a component", "100,000: about 24MiB in the host", None)
-    more = f"{format_size(SLACK_BYTES)} more than at its start; in a batch it is pressure"
-    yield Bound("what the host holds for a run beside its memory", more, None)
-    descriptors = f"{DEFAULT_MAX_FDS} for a run; in a batch those of the process, less some"
+    more = f"{format_size(SLACK_BYTES)} for a run, and for all guests of a cell together"
+    yield Bound("what the host holds for a guest beside its memory", more, None)
+    descriptors = f"{DEFAULT_MAX_FDS} for a run, and for each cell of a batch"
     yield Bound("file descriptors", descriptors, "--max-fds")
     yield Bound("network", "none is given", None)
     printed = f"{format_size(DEFAULT_JOB_OUTPUT_BYTES)} for a job of a batch; none for a run"
     yield Bound("what a guest prints", printed, "--max-output")
-    yield _unbounded("listings of folders that a component keeps open, in a batch")
     yield _unbounded("what a guest writes to folders that it is given")
 
 

@@ -8,7 +8,7 @@ from atectl.accounting import Meter, Observation, Reading
 from atectl.capsule.loading import Capsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
-from atectl.errors import AbortedByArbiter, AtectlError, EngineFailure
+from atectl.errors import AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.outcome import Cause, Outcome
@@ -18,10 +18,8 @@ from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, SPILLED, LeaseRecord
 
 if TYPE_CHECKING:
-    from atectl.arbitration.place import Place
-    from atectl.arbitration.seat import Seat
     from atectl.lease.store_pool import KeptStore, PoolKey
-    from atectl.lease.tenancy import Tenancy
+    from atectl.lease.tenancy import Place, Tenancy
     from atectl.spill.area import SpillArea
 
 GRACE_S = 0.25
@@ -212,12 +210,7 @@ class Lease:
     @property
     def state(self) -> str:
         """Its state until it has ended: `running`, `parked` or `spilled`."""
-        return RUNNING if self.seat is None else self.seat.standing.phase.value
-
-    @property
-    def seat(self) -> "Seat | None":
-        """What the arbiter knows about it, once it runs."""
-        return None if self._place is None else self._place.seat
+        return RUNNING if self._place is None else self._place.state
 
     @property
     def failures(self) -> list[BaseException]:
@@ -238,19 +231,7 @@ class Lease:
         """The lease as it is listed: now, or as it ended."""
         return record_of(self, self._outcome, self._ended_at)
 
-    # For its arbiter
-
-    @property
-    def principal(self) -> str:
-        return self.terms.principal
-
-    @property
-    def label(self) -> str:
-        return self.terms.label
-
-    @property
-    def capsule_name(self) -> str:
-        return self.capsule.name
+    # For its host, under pressure
 
     @property
     def stored_bytes(self) -> int:
@@ -268,10 +249,6 @@ class Lease:
     def spill(self, area: "SpillArea") -> int:
         """Write its memory to disk: see `LeaseMemory.spill`."""
         return self._memory.spill(area)
-
-    def abort(self, why: str, remedy: str) -> None:
-        """End it to free memory. The arbiter gives the reason and the remedy."""
-        self.end(outcomes.ARBITER, AbortedByArbiter(why, remedy=remedy))
 
     # On the guest's thread
 
@@ -332,7 +309,7 @@ class Lease:
         finally:
             self._fuel, self._final, self._kept = guest.fuel, guest.reading, guest.left
         # A guest that is told to end while it waits for a growth is refused that growth.
-        was_turned_away = self.seat is not None and self.seat.was_refused
+        was_turned_away = self._place is not None and self._place.was_refused
         if outcome is None or was_turned_away or self._was_cut_off:
             assert self._cause is not None  # noqa: S101 - only `end` tells a guest to end
             return self._told_to_end(self._cause)
@@ -355,7 +332,7 @@ class Lease:
 
     def _told_to_end(self, cause: Cause) -> Outcome:
         asked_bytes = self._meter.read().largest_refused_bytes
-        held_s = 0.0 if self.seat is None else self.seat.held_s
+        held_s = 0.0 if self._place is None else self._place.held_s
         return outcomes.told_to_end(
             cause.reason, self.terms.quota, asked_bytes, cause.error, held_s
         )

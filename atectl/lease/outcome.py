@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
 QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
-REFUSED, FAILED, LOCK_LOST = "refused", "failed", "lock-lost"
+REFUSED, FAILED, LOCK_LOST, CELL_LOST = "refused", "failed", "lock-lost", "cell-lost"
 REASONS = (
     EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL, QUOTA, ARBITER, LOCK_LOST, INTERRUPTED, TERMINATED,
-    REFUSED, FAILED,
+    REFUSED, FAILED, CELL_LOST,
 )  # fmt: skip
 """All reasons for which a run ends."""
 

@@ -19,7 +19,6 @@ from atectl.system.descriptors import raise_limit
 if TYPE_CHECKING:
     from atectl.capsule.cache import ArtifactCache
     from atectl.capsule.compilation import Compilation
-    from atectl.lease.tenancy import Tenancy
     from atectl.ledger_store.flusher import LeaseFlusher
 
 
@@ -90,7 +89,6 @@ class Runtime:
         self,
         capsule: Capsule,
         terms: Terms,
-        tenancy: "Tenancy | None" = None,
         began_s: float | None = None,
     ) -> Lease:
         """A lease that has yet to be started. From its start on it is in the ledger.
@@ -98,7 +96,7 @@ class Runtime:
         Args:
             began_s: when its time begins to count, by `time.monotonic`; None means from now on.
         """
-        return Lease(self.engine, capsule, terms, self.ledger, tenancy, began_s)
+        return Lease(self.engine, capsule, terms, self.ledger, None, began_s)
 
     def charge_for_refusal(self, capsule: str, terms: Terms, error: AtectlError) -> bool:
         """Charge a principal for trying to compile a capsule that could then not be run.

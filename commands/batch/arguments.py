@@ -5,9 +5,10 @@ counts; the same holds for a flag and its opposite.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES, StoreBounds
+from atectl.batch.settings import DEFAULT_MAX_FDS, Isolation
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
 from atectl.units import format_size, size_or_none
@@ -28,6 +29,8 @@ from ..options.table import (
 )
 from ..output.stdout import Output
 
+MAX_CELLS, MAX_FDS = 4096, 1 << 20
+
 
 class BatchRequest(NamedTuple):
     """One command line of `atectl batch`. `live` None: where there is a terminal for it."""
@@ -47,6 +50,9 @@ class BatchRequest(NamedTuple):
     bounds: StoreBounds
     output: Output
     max_output_bytes: int | None
+    isolation: Isolation
+    cells: int | None
+    max_fds: int
 
 
 _HOST = options_of(HostOptions)
@@ -71,6 +77,28 @@ TABLE = OptionTable(
             "SIZE",
             "Most that a job may write to its stdout and stderr; `none` lifts it.",
             format_size(DEFAULT_JOB_OUTPUT_BYTES),
+        ),
+        Option(
+            "--isolate",
+            "",
+            "Which jobs never share a process: none of them, those of two principals, or any two.",
+            "principal",
+            choices=get_args(Isolation),
+        ),
+        Option(
+            "--cells",
+            "N",
+            "Most processes for isolated jobs that are alive at once; as many as jobs, up to 32.",
+            lowest=1,
+            highest=MAX_CELLS,
+        ),
+        Option(
+            "--max-fds",
+            "N",
+            "Most descriptors of a process for isolated jobs.",
+            str(DEFAULT_MAX_FDS),
+            lowest=16,
+            highest=MAX_FDS,
         ),
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
@@ -115,6 +143,9 @@ def parse(words: list[str]) -> BatchRequest:
         bounds=store_bounds(given.group(BoundOptions)),
         output=given.read("--output", Output),
         max_output_bytes=given.read("--max-output", size_or_none),
+        isolation=given.read("--isolate", str),
+        cells=given.read("--cells", int),
+        max_fds=given.read("--max-fds", int),
     )
 
 

@@ -17,22 +17,21 @@ from .tally import Tally
 if TYPE_CHECKING:
     from atectl.batch.batch import Batch
     from atectl.batch.job import JobResult, JobTerms, Wanted
-    from atectl.engine.wasi import Folder
 
 
 class Work(NamedTuple):
     """What a batch has to do, and the functions that it calls on the way.
 
     `was_done` is asked of each job, once, whether an earlier batch did it. `begin` is called once,
-    after the host has found that jobs can run and before any does; `look_at` with each folder that
-    a job opens to its guest; `tell` with each result.
+    after the host has found that jobs can run and before any does; `look_at` with each job
+    before that runs; `tell` with each result.
     """
 
     submissions: Iterable[Submission]
     was_done: Callable[[Submission], bool]
     fails_fast: bool
     begin: Callable[[], None]
-    look_at: Callable[["Folder"], None]
+    look_at: Callable[[Job], None]
     tell: Tell
 
 
@@ -77,8 +76,7 @@ class _Loop:
                 self._conclude(result_of_refusal(submission, submission.job))
                 self._flush()
             else:
-                for folder in submission.job.wasi.folders:
-                    self._work.look_at(folder)
+                self._work.look_at(submission.job)
                 self._running[submission.number] = (submission, submission.job)
                 yield _terms(submission.number, submission.job)
         self._tally.total = seen

@@ -25,12 +25,13 @@ from .recording import recording
 from .signals import ending_by_signals
 from .source import JobSource, open_source
 from .tally import Tally
-from .warnings import warn_of_budget, warn_of_devices
+from .warnings import warn_of_budget, warn_of_job
 
 if TYPE_CHECKING:
     from atectl.arbitration.chronicle import Observer
     from atectl.batch.batch import Batch
     from atectl.budget.file import HostSettings
+    from atectl.budget.jobs import Job
 
     from ..terminal.guest import GuestTerminal
 
@@ -55,9 +56,10 @@ def run_batch(request: BatchRequest) -> int:
             def warn() -> None:
                 warn_of_budget(host, source, batch.baseline_bytes)
 
-            work = Work(
-                source.submissions, was_done, request.fails_fast, warn, warn_of_devices, tell
-            )
+            def look_at(job: "Job") -> None:
+                warn_of_job(job, has_pool=request.pool > 0)
+
+            work = Work(source.submissions, was_done, request.fails_fast, warn, look_at, tell)
             signalled = _run(batch, request, source, work, tally, grace_s)
     finally:
         if tally.has_begun:
@@ -208,6 +210,9 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         fails_fast=request.fails_fast,
         reserved=_reserved(request),
         max_output_bytes=request.max_output_bytes,
+        isolation=request.isolation,
+        cells=request.cells,
+        max_fds=request.max_fds,
     )
     runtime = Runtime(
         request.ledger,

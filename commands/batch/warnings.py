@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from atectl.accounting import DEFAULT_PRINCIPAL
 from atectl.budget.jobs import Job
 from atectl.errors import AtectlError
 
@@ -44,8 +45,29 @@ def warn_of_budget(host: "HostSettings", source: JobSource, baseline_bytes: int 
             report_warning(warning)
 
 
+def warn_of_job(job: Job, *, has_pool: bool) -> None:
+    """Warn of what a job can do with devices in its folders, and of a principal's default."""
+    for folder in job.wasi.folders:
+        _warn_of_devices(folder)
+    if has_pool and job.principal == DEFAULT_PRINCIPAL:
+        _warn_of_shared_stores()
+
+
+@lru_cache(maxsize=1)
+def _warn_of_shared_stores() -> None:
+    """Warn once that jobs without a principal of their own share what is kept in a pool."""
+    from atectl.budget.errors import SharedStores
+
+    report_warning(
+        SharedStores(
+            f"jobs that name no principal are all {DEFAULT_PRINCIPAL}'s, so that with --pool one "
+            "finds in globals and memory what another has left"
+        )
+    )
+
+
 @lru_cache(maxsize=256)  # many jobs have the same folder: it is looked at, and warned of, once
-def warn_of_devices(folder: "Folder") -> None:
+def _warn_of_devices(folder: "Folder") -> None:
     """Warn of devices and pipes in the folder of a job, which its guest can use."""
     from atectl.engine.wasi import devices_in
 

@@ -40,7 +40,7 @@ class HostOptions(NamedTuple):
         Option(
             "--limit",
             "SIZE",
-            f"Maximum memory of the host process; {DEFAULT_SHARE:g} of the machine's.",
+            f"Maximum memory of all processes of the host; {DEFAULT_SHARE:g} of the machine's.",
         ),
     ] = None
     soft: Annotated[

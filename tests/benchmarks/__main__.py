@@ -16,6 +16,7 @@ from tests.benchmarks import (
     accounting,
     arbitration,
     batch,
+    cells,
     load,
     locks,
     processes,
@@ -60,6 +61,10 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
         "Many capsules, `batch --jobs 2` / `xargs -P2 wasmtime run`": lambda: batch.beside_wasmtime(
             atectl, environment, folder
         ),
+        "Cells": lambda: [
+            *cells.making(),
+            *cells.one_for_each(atectl, environment, folder),
+        ],
         "One limit for many": lambda: [
             *batch.headline(atectl, environment),
             *batch.never_tripped(atectl, environment, folder),

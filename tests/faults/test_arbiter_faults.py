@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,7 @@ from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
 from tests.support.limits import files_no_larger_than
 from tests.support.loading import load
+from tests.support.processes import descendants_of
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
 
@@ -217,14 +219,28 @@ with batch_under(Path({str(tmp_path)!r}), Watch(tell)) as batch:
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as child:
         assert child.stdout is not None
         assert child.stdout.readline() == b"spilled\n"
-        assert any("(deleted)" in target for target in _open_by(child.pid))
+        wait_until(lambda: any(str(tmp_path) in target for target in _open_below(child.pid)))
         child.send_signal(signal.SIGKILL)
         child.wait(LONG_S)
     assert list(tmp_path.iterdir()) == []
 
 
-def _open_by(pid: int) -> list[str]:
-    return [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+def _open_below(pid: int) -> list[str]:
+    """What the processes below this one have open."""
+    found = []
+    for each in descendants_of(pid):
+        with suppress(OSError):
+            found += [str(link.readlink()) for link in Path(f"/proc/{each}/fd").iterdir()]
+    return found
+
+
+class Arbitrated(Lease):
+    """A lease in the process of its arbiter, as that knows it."""
+
+    principal, label, capsule_name = "default", "", "spin.wat"
+
+    def abort(self, why: str, remedy: str) -> None:
+        self.end("arbiter", AbortedByArbiter(why, remedy=remedy))
 
 
 class Held:
@@ -249,7 +265,8 @@ class Held:
     def _lease(self, number: int, deadline_s: float) -> Lease:
         terms = Terms(Principal(), Quota(MIB, deadline_s), WasiSettings(("spin.wat",)))
         capsule = load(self.engine, CAPSULES / "spin.wat", None)
-        return Lease(self.engine, capsule, terms, ProcessLedger(), Tenancy(self.arbiter, number))
+        tenancy = Tenancy(self.arbiter, number)
+        return Arbitrated(self.engine, capsule, terms, ProcessLedger(), tenancy)
 
     def press(self, state: Phase) -> None:
         """Say that the process is over soft until the victim is there."""
@@ -301,7 +318,7 @@ def test_a_spilled_lease_is_recorded_as_such(held: Held) -> None:
 def test_a_deadline_reaches_a_lease_that_waits_to_grow(tmp_path: Path) -> None:
     hoards = tmp_path / "hoards.wat"
     hoards.write_text(HOARDS)
-    limit = (resident_bytes() or 0) + 64 * MIB
+    limit = (resident_bytes() or 0) + 80 * MIB
     batch = batch_under(tmp_path, budget=Budget(limit, 0.99, 0.5))
     told: list[JobResult] = []
     with batch:
@@ -314,5 +331,5 @@ def test_a_deadline_reaches_a_lease_that_waits_to_grow(tmp_path: Path) -> None:
         (2, "deadline"),
         (1, "interrupted"),
     ]
-    assert told[0].rulings[-1].action is Action.PARK
+    assert told[0].rulings[-1].action in {Action.PARK, Action.SPILL}, "it was held"
     assert told[0].wall_s >= 3.0

@@ -1,5 +1,6 @@
 """Other processes, as /proc tells of them."""
 
+from contextlib import suppress
 from pathlib import Path
 
 from tests.support.waiting import wait_until
@@ -16,6 +17,15 @@ def state_of(pid: int) -> str:
 def is_alive(pid: int) -> bool:
     """Whether a process is there and has not ended."""
     return state_of(pid) not in ("", "Z", "X")
+
+
+def descendants_of(pid: int) -> list[int]:
+    """The children of a process, those of these, and so on."""
+    found = children_of(pid)
+    for each in found:
+        with suppress(OSError):
+            found += children_of(each)
+    return found
 
 
 def children_of(pid: int) -> list[int]:

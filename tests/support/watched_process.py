@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from atectl.system.memory import resident_bytes
-from tests.support.processes import children_of
+from tests.support.processes import descendants_of
 
 SAMPLE_S = 0.05
 
@@ -55,7 +55,7 @@ def run_watched(
     def sample() -> None:
         while not ended.wait(SAMPLE_S):
             peaks[0] = max(peaks[0], resident_bytes(process.pid) or 0)
-            trees[0] = max(trees[0], sum(map(_share_bytes, _tree_of(process.pid))))
+            trees[0] = max(trees[0], _tree_bytes(process.pid))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -69,13 +69,10 @@ def run_watched(
     return Watched(process.returncode, stdout, stderr, peaks[0], trees[0], wall_s)
 
 
-def _tree_of(pid: int) -> list[int]:
-    """A process and all below it."""
-    found = [pid]
-    for each in found:
-        with suppress(OSError):
-            found += children_of(each)
-    return found
+def _tree_bytes(pid: int) -> int:
+    with suppress(OSError):
+        return sum(map(_share_bytes, [pid, *descendants_of(pid)]))
+    return 0
 
 
 def _share_bytes(pid: int) -> int:

@@ -35,6 +35,9 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         bounds=StoreBounds(10_000, 16, 128 << 30),
         output=Output.json,
         max_output_bytes=1 << 30,
+        isolation="principal",
+        cells=None,
+        max_fds=256,
     )
 
 
@@ -45,7 +48,10 @@ def test_every_option_reaches_the_request() -> None:
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live --no-cache -o table --max-output none"
-    assert read("-", *f"{host} {spill} {compiling} {made} {rest} {shown}".split()) == BatchRequest(
+    walls = "--isolate job --cells 5 --max-fds 64"
+    assert read(
+        "-", *f"{host} {spill} {compiling} {made} {rest} {walls} {shown}".split()
+    ) == BatchRequest(
         source="-",
         options=HostOptions(
             jobs=3,
@@ -70,6 +76,9 @@ def test_every_option_reaches_the_request() -> None:
         bounds=StoreBounds(5, 2, 8 << 30),
         output=Output.table,
         max_output_bytes=None,
+        isolation="job",
+        cells=5,
+        max_fds=64,
     )
 
 

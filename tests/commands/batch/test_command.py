@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -16,6 +16,7 @@ from atectl.trace.events import Registered, Ruled
 from atectl.trace.reading import read_trace
 from tests.conftest import CAPSULES
 from tests.support.memory_group import slowed_from
+from tests.support.processes import descendants_of
 from tests.support.program import ATECTL, Ended, atectl
 from tests.support.waiting import SOON_S, wait_until
 from tests.support.watched_process import run_watched
@@ -114,6 +115,14 @@ def test_a_folder_with_a_pipe_in_it_is_warned_of_once(tmp_path: Path) -> None:
     assert ended.status == 0
     assert ended.stderr.count("warning[E105]") == 1
     assert "has devices or pipes in it, 'pipe': the guest can use them" in ended.stderr
+
+
+def test_jobs_that_name_no_principal_and_share_kept_instances_are_warned_of_once() -> None:
+    job = {"capsule": wat("reactor"), "invoke": "add", "args": ["1", "2"]}
+    pooled = ("--pool", "1")
+    assert batch(job, job, job, flags=pooled).stderr.count("warning[E329]") == 1
+    assert "E329" not in batch({**job, "principal": "blue"}, flags=pooled).stderr
+    assert "E329" not in batch(job).stderr
 
 
 def test_a_table_has_a_row_a_job() -> None:
@@ -515,11 +524,11 @@ def test_a_killed_batch_leaves_no_spill_file(tmp_path: Path) -> None:
 
 
 def spill_files(pid: int, folder: Path) -> list[str]:
-    """The files in `folder` that the process holds open."""
+    """The files in `folder` that the process and those that it started hold open."""
     found = []
-    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(str(descriptor.readlink()))
-        except OSError:
-            continue
+    for each in [pid, *descendants_of(pid)]:
+        with suppress(OSError):
+            for descriptor in Path(f"/proc/{each}/fd").iterdir():
+                with suppress(OSError):
+                    found.append(str(descriptor.readlink()))
     return [name for name in found if name.startswith(f"{folder}/")]

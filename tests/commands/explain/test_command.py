@@ -125,7 +125,6 @@ def test_what_is_bounded_is_told_with_its_default_and_its_option(
         "--compile-mem",
     )
     assert [what for what, (bound, _) in found.items() if bound is None] == [
-        "listings of folders that a component keeps open, in a batch",
         "what a guest writes to folders that it is given",
     ]
 
@@ -137,7 +136,7 @@ def test_every_option_that_sets_a_bound_is_one_of_run() -> None:
 
 def test_what_is_not_bounded_says_so_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert dispatch(["explain", "BOUNDS"]) == 0
-    assert capsys.readouterr().out.count("not bounded") == 2
+    assert capsys.readouterr().out.count("not bounded") == 1
 
 
 def test_the_topic_completes_once_it_is_begun() -> None:

@@ -1,5 +1,6 @@
 """When a slot may begin its next job, and when there is none to wait for any more."""
 
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,9 +113,13 @@ def test_what_iterating_raises_is_kept_and_ends_the_jobs(intake: Intake, told: l
     assert told == ["all taken"]
 
 
-def test_a_slot_waits_while_another_has_just_begun(intake: Intake, closing: Noticing) -> None:
-    intake.open(jobs(2))
-    assert intake.take() is not None
+def test_a_slot_waits_while_as_many_have_just_begun_as_there_are_cores(
+    intake: Intake, closing: Noticing
+) -> None:
+    cores = len(os.sched_getaffinity(0))
+    intake.open(jobs(cores + 1))
+    for _ in range(cores):
+        assert intake.take() is not None
     assert not closing.is_waited_for.is_set()
     assert intake.take() is not None
     assert closing.is_waited_for.is_set()

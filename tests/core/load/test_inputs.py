@@ -32,6 +32,11 @@ def test_a_file_that_is_not_there_is_for_whoever_loads_it(tmp_path: Path) -> Non
     assert list(items([tmp_path / "gone"], recursive=False)) == [Item(tmp_path / "gone", 0)]
 
 
+def test_a_name_that_no_file_can_have_is_for_whoever_loads_it() -> None:
+    path = Path("x" * 5000)
+    assert list(items([path], recursive=False)) == [Item(path, 0)]
+
+
 def test_a_folder_is_refused_unless_all_that_is_in_it_is_wanted(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="is a folder") as caught:
         names(tmp_path)

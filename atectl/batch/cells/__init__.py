@@ -1,0 +1,1 @@
+"""Cells: processes that run the guests of one principal for a host."""

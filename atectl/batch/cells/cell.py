@@ -1,0 +1,241 @@
+"""A cell as its host knows it: its process, its control stream, its lines, and what it holds."""
+
+import os
+import resource
+import select
+import signal
+import threading
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
+from atectl.batch.cells.wire import Gone, Malformed, Wire, pair
+from atectl.capsule.errors import HostExhausted
+from atectl.errors import AtectlError
+from atectl.system.held import Held, held_by
+
+if TYPE_CHECKING:
+    from atectl.capsule.compiler import Server
+
+_ANSWER_S = 0.5
+"""How long a cell may take to answer; its host goes on without the answer then."""
+
+_UNASKED_S = 5.0
+"""How long a cell is asked nothing that did not answer: it may be stopped, and others wait."""
+
+_ENDING_S = 2.0
+"""How long to wait for the end of a process that was killed."""
+
+_INHERITED_BYTES = 3 << 20
+"""What a cell comes to hold of its own of the pages that it shares with the process that forked
+it: it changes some of them as it starts."""
+
+_KERNEL_SLACK_BYTES = 2 << 30
+"""What the kernel lets a cell open beyond the quotas of its leases, and what it was forked with: it
+counts the stacks of threads in full. The watch over cells ends their leases long before."""
+
+_MUCH_BYTES = 96 << 20
+"""A cell that held so much more than its leases were charged, and broke down, ran out of memory."""
+
+_PID, _ENDED = b"pid ", b"ended "
+
+
+class Cell:
+    """One cell. The methods may be called from any thread, but for those of a line.
+
+    Args:
+        server: its process, as it was just forked.
+        key: whose leases it runs.
+        inherited: what the process that forked it holds, which this shares.
+
+    Raises:
+        HostExhausted: the process could not be made (exit 125).
+    """
+
+    def __init__(self, server: "Server", key: str, inherited: Held) -> None:
+        self.key = key
+        self.running: dict[int, int] = {}
+        """The jobs that run in it, each with the quota of its memory."""
+        self.given_up: set[int] = set()
+        """Those of them that were given up: their guests sleep, and may do so for ever."""
+        self.idle_bytes = 0
+        """What its idle stores hold."""
+        self.is_doomed = False
+        """Whether no lease more is to begin in it."""
+        self.misbehaved = False
+        """Whether it sent what no cell sends."""
+        self.held_more_bytes = 0
+        """How much more than its leases are charged it was last seen to hold."""
+        self.lines: list[Wire] = []
+        """Its lines on which no lease runs."""
+        self._pipe = server.pipe
+        self._control = Wire(_as_socket(server))
+        self._control.wait_at_most(_ANSWER_S)
+        self._asked = 0
+        self._ask_from_s = 0.0
+        self._lock = threading.Lock()
+        self._inherited = inherited
+        self._said = b""
+        try:
+            self.pid = self._read_pid()
+        except BaseException:
+            self._control.close()
+            os.close(self._pipe)
+            raise
+        try:
+            self._process = os.pidfd_open(self.pid)
+        except OSError:
+            self._process = -1
+
+    def _read_pid(self) -> int:
+        while b"\n" not in self._said:
+            said = os.read(self._pipe, 100)
+            if not said:
+                raise HostExhausted("no process could be made for a cell")
+            self._said += said
+        first, _, self._said = self._said.partition(b"\n")
+        return int(first.removeprefix(_PID))
+
+    # Lines
+
+    def new_line(self) -> Wire:
+        """A line for one lease at a time.
+
+        Raises:
+            Gone: the cell has ended, or does not listen.
+        """
+        ours, its = pair()
+        try:
+            self._order({"do": "line"}, (its.fileno(),))
+        except BaseException:
+            ours.close()
+            raise
+        finally:
+            its.close()
+        return ours
+
+    # Orders
+
+    def hold_to_quotas(self) -> None:
+        """Set the kernel's limit on its data for the leases that run in it now."""
+        most_bytes = self._inherited.data_bytes + sum(self.running.values()) + _KERNEL_SLACK_BYTES
+        with suppress(OSError, ValueError):  # it has ended, or may not have as much
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_DATA)
+            resource.prlimit(self.pid, resource.RLIMIT_DATA, (most_bytes, hard))
+
+    def tick(self) -> None:
+        """Have its guests reach a checkpoint."""
+        with suppress(Gone):
+            self._order({"do": "tick"})
+
+    def end(self, job: int) -> None:
+        """Have a guest end."""
+        with suppress(Gone):
+            self._order({"do": "end", "job": job})
+
+    def trim(self) -> None:
+        """Have it give freed memory back to the system."""
+        with suppress(Gone):
+            self._order({"do": "trim"})
+
+    def ask(self, order: dict[str, Any]) -> dict[str, Any] | None:
+        """Have it do what has an answer; None if there is none in time."""
+        with self._lock:
+            if time.monotonic() < self._ask_from_s:
+                return None
+            self._asked += 1
+            try:
+                self._control.send({**order, "ask": self._asked})
+                while True:
+                    answer = self._control.receive().content
+                    if answer.get("answer") == self._asked:  # and not to what was given up
+                        return answer
+            except Gone:
+                self._ask_from_s = time.monotonic() + _UNASKED_S
+                return None
+            except Malformed:
+                self.condemn()
+                return None
+
+    def _order(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
+        with self._lock:
+            self._control.send(order, descriptors)
+
+    # Its process
+
+    def own_bytes(self) -> int:
+        """What it holds of its own; 0 once it is gone."""
+        held = held_by(self.pid) if not self.has_ended else None
+        if held is None:
+            return 0
+        return max(held.own_bytes - self._inherited.own_bytes, 0) + _INHERITED_BYTES
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether its process is gone."""
+        if self._process < 0:
+            return True
+        poll = select.poll()
+        poll.register(self._process, select.POLLIN)
+        return bool(poll.poll(0))
+
+    def condemn(self) -> None:
+        """It sent what no cell sends: have it end at once, with all that runs in it."""
+        self.misbehaved = True
+        self.kill()
+
+    def kill(self) -> None:
+        """End its process, and all that runs in it."""
+        self.is_doomed = True
+        with suppress(OSError):
+            signal.pidfd_send_signal(self._process, signal.SIGKILL)
+
+    def kill_if_given_up(self) -> None:
+        """End its process if nothing runs in it but what was given up."""
+        if self.given_up and self.given_up.issuperset(self.running):
+            self.kill()
+
+    def close(self) -> None:
+        """Have it end, if it has not, and let go of it."""
+        self.kill()
+        for line in self.lines:
+            line.close()
+        self._control.close()
+        with suppress(OSError):
+            os.close(self._pipe)
+        if self._process >= 0:
+            process, self._process = self._process, -1
+            os.close(process)
+
+    def why_lost(self) -> AtectlError:
+        """Why its process has ended, in words."""
+        if self.misbehaved:
+            return CellMisbehaved("the cell sent what no cell sends, and was ended")
+        status = self._status()
+        if status is None:
+            return CellLost("the cell that ran the guest has ended, and it is not known how")
+        if status >= 0:
+            return CellLost(f"the cell that ran the guest has ended with status {status}")
+        name = signal.Signals(-status).name
+        if status == -signal.SIGKILL or self.held_more_bytes > _MUCH_BYTES:
+            return CellOutOfMemory(f"the cell that ran the guest was ended by {name}")
+        return CellLost(f"the cell that ran the guest broke down: {name}")
+
+    def _status(self) -> int | None:
+        """How its process ended, which the process that forked it tells; None if nothing does."""
+        poll = select.poll()
+        poll.register(self._pipe, select.POLLIN)
+        while b"\n" not in self._said:
+            said = os.read(self._pipe, 100) if poll.poll(_ENDING_S * 1000) else b""
+            if not said:
+                return None
+            self._said += said
+        return int(self._said.partition(b"\n")[0].removeprefix(_ENDED))
+
+
+def _as_socket(server: "Server") -> Any:
+    """The control stream with the methods of `socket.socket`."""
+    import socket
+
+    return socket.socket(fileno=server.control.detach())

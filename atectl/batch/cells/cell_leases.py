@@ -1,0 +1,85 @@
+"""The leases of a batch that run in cells: what they share, and the watch over them."""
+
+from typing import TYPE_CHECKING
+
+from atectl.batch.cells.artifacts import Artifacts
+from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
+from atectl.batch.cells.host_lease import CellHost, CellLease
+from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.watch import CellWatch
+
+if TYPE_CHECKING:
+    from atectl.arbitration.arbiter import Arbiter
+    from atectl.batch.job import JobTerms
+    from atectl.batch.settings import BatchSettings
+    from atectl.capsule.compiler import Compiler
+    from atectl.capsule.loading import Capsule
+    from atectl.lease.runtime import Runtime
+    from atectl.lease.terms import Terms
+
+
+class CellLeases:
+    """Makes the leases of a batch, each to run in a cell, and looks after them. To be closed.
+
+    Args:
+        settings: those of the batch.
+        runtime: has the cache of artifacts, and the ledger.
+        compiler: has the process that forks cells.
+        arbiter: decides about the leases.
+    """
+
+    def __init__(
+        self,
+        settings: "BatchSettings",
+        runtime: "Runtime",
+        compiler: "Compiler",
+        arbiter: "Arbiter",
+    ) -> None:
+        self._cells = Cells(
+            compiler,
+            settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
+            # Each lease has a line, which takes a descriptor.
+            CellSettings(settings.max_fds + settings.jobs, settings.pool),
+            arbiter.forget_idle,
+            settings.isolation,
+        )
+        self._artifacts = Artifacts(runtime.engine, runtime.cache)
+        is_pooled = settings.pool > 0
+        self._host = CellHost(self._cells, self._artifacts, arbiter, runtime.ledger, is_pooled)
+        self._arbiter = arbiter
+        self._watch = CellWatch()
+        self._running: set[CellLease] = set()
+        if is_pooled:
+            arbiter.drop_idle_by(self._cells.drop_idle)
+
+    def lease(
+        self, capsule: "Capsule", terms: "Terms", job: "JobTerms", began_s: float
+    ) -> CellLease:
+        """A lease that has yet to be run."""
+        lease = CellLease(self._host, capsule, terms, job.job, job.priority, began_s)
+        self._running.add(lease)
+        return lease
+
+    def tick(self) -> None:
+        """Have every running guest reach a checkpoint."""
+        self._cells.tick()
+
+    def drop_idle(self) -> None:
+        """Drop all idle stores."""
+        self._cells.drop_idle()
+
+    def own_bytes(self) -> int:
+        """What all cells hold of their own."""
+        return self._cells.own_bytes()
+
+    def look(self) -> None:
+        """See what cells hold and use, a few times a second."""
+        if not self._arbiter.is_calm:
+            self._cells.end_idle()
+        self._running -= {lease for lease in tuple(self._running) if lease.is_done}
+        self._watch.look(tuple(self._running))
+
+    def close(self) -> None:
+        """End all cells; idempotent."""
+        self._cells.close()
+        self._artifacts.close()

@@ -1,0 +1,159 @@
+"""A job as a cell is told of it, and what came of it as the host is told."""
+
+from typing import Any
+
+from atectl.accounting import MAX_TOTAL, Principal, Quota, Reading
+from atectl.batch.cells.wire import Malformed, items, number, text, whole
+from atectl.capsule.creation import Creation
+from atectl.capsule.loading import Capsule
+from atectl.engine.traps import TrapReport
+from atectl.engine.wasi import Folder, OpenStream, Streams, WasiSettings
+from atectl.errors import AtectlError, error_classes
+from atectl.lease.outcome import REASONS, Outcome
+from atectl.lease.terms import Terms
+
+_MOST_SECONDS = 1e9
+_MOST_BYTE_SECONDS = 1e24
+_MOST_STATUS = 255
+_MOST_EXIT_CODE = (1 << 32) - 1
+
+
+def told_terms(terms: Terms) -> dict[str, Any]:
+    """What a lease is granted, but for the descriptors of its streams."""
+    wasi = terms.wasi
+    streams = None if wasi.streams is None else wasi.streams.opened or ()
+    return {
+        "principal": terms.principal,
+        "quota": terms.quota,
+        "arguments": wasi.arguments,
+        "environment": wasi.environment,
+        "folders": wasi.folders,
+        "streams": None if streams is None else [(each.stream, each.path) for each in streams],
+        "invoke": terms.invoke,
+        "label": terms.label,
+        "traps": terms.traps_on_refusal,
+    }
+
+
+def read_terms(told: dict[str, Any], descriptors: tuple[int, ...]) -> Terms:
+    """The terms that `told_terms` was given, with the descriptors of its streams in order."""
+    streams = None
+    if told["streams"] is not None:
+        named = zip(told["streams"], descriptors, strict=True)
+        opened = tuple(OpenStream(stream, path, each) for (stream, path), each in named)
+        streams = Streams(opened=opened)
+    wasi = WasiSettings(
+        tuple(told["arguments"]),
+        tuple((name, value) for name, value in told["environment"]),
+        tuple(Folder(*folder) for folder in told["folders"]),
+        streams,
+    )
+    return Terms(
+        Principal(told["principal"]),
+        Quota(*told["quota"]),
+        wasi,
+        told["invoke"],
+        told["label"],
+        told["traps"],
+    )
+
+
+def told_capsule(capsule: Capsule) -> dict[str, Any]:
+    """What is known of a capsule but its code."""
+    return {
+        "name": capsule.name,
+        "kind": capsule.kind,
+        "sha256": capsule.sha256,
+        "creates": capsule.creates.as_text(),
+        "start": capsule.has_start,
+    }
+
+
+def read_capsule(told: dict[str, Any], code: Any) -> Capsule:
+    """The capsule that `told_capsule` was given, with its code."""
+    creates = Creation.read(told["creates"])
+    return Capsule(
+        told["name"], told["kind"], code, told["sha256"], creates, told["start"], was_cached=True
+    )
+
+
+def told_outcome(outcome: Outcome) -> dict[str, Any]:
+    """How a lease ended."""
+    error, trap = outcome.error, outcome.trap
+    return {
+        "reason": outcome.reason,
+        "status": outcome.exit_status,
+        "error": None if error is None else told_error(error),
+        "trap": None if trap is None else [trap.name, trap.reason, trap.frames],
+        "results": outcome.results,
+        "code": outcome.exit_code,
+    }
+
+
+def read_outcome(told: object) -> Outcome:
+    """The outcome that `told_outcome` was given.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if not isinstance(told, dict):
+        raise Malformed("a message has no outcome where one belongs")
+    error, trap, code = told.get("error"), told.get("trap"), told.get("code")
+    if told.get("reason") not in REASONS:
+        raise Malformed("a message has no reason for an end")
+    return Outcome(
+        told["reason"],
+        whole(told.get("status"), _MOST_STATUS),
+        None if error is None else read_error(error),
+        None if trap is None else _read_trap(trap),
+        tuple(text(each) for each in items(told.get("results"))),
+        None if code is None else whole(code, _MOST_EXIT_CODE),
+    )
+
+
+def _read_trap(told: object) -> TrapReport:
+    name, reason, frames = items(told, 3)
+    return TrapReport(text(name), text(reason), tuple(text(each) for each in items(frames)))
+
+
+def told_error(error: AtectlError) -> list[str]:
+    """An error in its code and its words."""
+    return [error.code, str(error), error.remedy]
+
+
+def read_error(told: object) -> AtectlError:
+    """The error that `told_error` was given.
+
+    Raises:
+        Malformed: there is none of that code.
+    """
+    code, message, remedy = (text(each) for each in items(told, 3))
+    for kind in error_classes():
+        if kind.code == code:
+            return kind(message, remedy=remedy)
+    raise Malformed("a message has an error that there is not")
+
+
+def told_reading(reading: Reading) -> list[float]:
+    """What a meter shows."""
+    return list(reading)
+
+
+def read_reading(told: object) -> Reading:
+    """The reading that `told_reading` was given.
+
+    Raises:
+        Malformed: it is none.
+    """
+    *counts, byte_seconds = items(told, len(Reading._fields))
+    current, peak, grown, refused, largest = (whole(each, MAX_TOTAL) for each in counts)
+    return Reading(current, peak, grown, refused, largest, number(byte_seconds, _MOST_BYTE_SECONDS))
+
+
+def read_seconds(told: object) -> float:
+    """A duration from a message.
+
+    Raises:
+        Malformed: it is none.
+    """
+    return number(told, _MOST_SECONDS)

@@ -1,0 +1,204 @@
+"""A cell: a process that runs leases of one principal, one after another on each of its lines.
+
+It is forked by the process that also forks compilers, and does what the host tells it. Each line is
+one lease at a time: the host's thread at one end, the guest's at the other. What concerns the cell
+as a whole comes on its control stream, and is done by its first thread.
+"""
+
+import gc
+import os
+import threading
+from functools import partial
+from socket import socket
+from typing import TYPE_CHECKING, Any
+
+from atectl.batch.cells.guest_line import GuestLine
+from atectl.batch.cells.orders import (
+    read_capsule,
+    read_terms,
+    told_error,
+    told_outcome,
+    told_reading,
+)
+from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.wire import Gone, Malformed, Wire
+from atectl.capsule.cache import map_code
+from atectl.capsule.compile_child import show_phase
+from atectl.capsule.source import exhausted
+from atectl.capsule.task import CONTROL
+from atectl.engine.wasi import close_streams
+from atectl.errors import AtectlError, EngineFailure, OutputOverLimit
+from atectl.lease import outcome as outcomes
+from atectl.lease.guest import start_guest_thread
+from atectl.lease.lease import Lease
+from atectl.lease.tenancy import Tenancy
+from atectl.ledger_store.process_ledger import ProcessLedger
+from atectl.system import memory as host_memory
+from atectl.system.walls import process, system_calls
+
+if TYPE_CHECKING:
+    from atectl.capsule.cache import Code
+    from atectl.engine.metered import Engine
+    from atectl.lease.store_pool import StorePool
+
+MAX_CODES = 256
+"""The most capsules of which a cell keeps the code mapped; the oldest goes first."""
+
+
+def serve(engine: "Engine", told: str) -> None:
+    """Be a cell until the host is gone, or wants it no more.
+
+    Args:
+        told: `CellSettings` as text.
+    """
+    show_phase("cell")
+    gc.enable()  # which the process that forked this one has no need for
+    settings = CellSettings.read(told)
+    process.limit_descriptors(settings.max_fds)
+    process.leave_no_core()
+    process.gain_no_privileges()
+    system_calls.deny_in_process(network=False)
+    cell = _Cell(engine, settings)
+    control = Wire(socket(fileno=CONTROL))
+    try:
+        while True:
+            cell.obey(control, *control.receive())
+    except Gone:
+        pass
+
+
+class _Cell:
+    """What the lines of a cell share."""
+
+    def __init__(self, engine: "Engine", settings: CellSettings) -> None:
+        self._engine = engine
+        self._ledger = ProcessLedger()
+        self._lock = threading.Lock()
+        self._leases: dict[int, Lease] = {}
+        self._codes: dict[str, Code] = {}
+        self._pool = self._new_pool(settings.pool) if settings.pool else None
+        self._dropped_bytes = 0
+
+    def obey(self, control: Wire, order: dict[str, Any], descriptors: tuple[int, ...]) -> None:
+        """Do what the host says, on the first thread."""
+        match order["do"]:
+            case "line":
+                wire = Wire(socket(fileno=descriptors[0]))
+                start_guest_thread(self._engine, partial(self._serve_line, wire), "cell-line")
+            case "tick":
+                self._engine.tick()
+            case "end":
+                self._end(order["job"])
+            case "read":
+                control.send({"answer": order["ask"], "leases": self._readings()})
+            case "measure":
+                lease = self._leases.get(order["job"])
+                resident = None if lease is None else lease.resident_bytes()
+                control.send({"answer": order["ask"], "resident": resident})
+            case "drop":
+                control.send({"answer": order["ask"], "dropped": self._drop_idle()})
+            case "trim":
+                host_memory.trim()
+
+    def _end(self, job: int) -> None:
+        lease = self._leases.get(job)
+        if lease is not None:
+            lease.end(outcomes.TERMINATED)
+
+    def _readings(self) -> dict[int, Any]:
+        with self._lock:
+            leases = dict(self._leases)
+        return {job: [*told_reading(lease.read()), lease.cpu_s] for job, lease in leases.items()}
+
+    # Idle stores
+
+    def _new_pool(self, most_each: int) -> "StorePool":
+        from atectl.lease.store_pool import StorePool
+
+        return StorePool(most_each, self._count_dropped)
+
+    def _count_dropped(self, dropped_bytes: int) -> None:
+        with self._lock:
+            self._dropped_bytes += dropped_bytes
+
+    def _drop_idle(self) -> int:
+        """Drop every idle store; what those held that were dropped since this was last told."""
+        if self._pool is not None:
+            self._pool.clear()
+        return self._take_dropped()
+
+    def _take_dropped(self) -> int:
+        with self._lock:
+            dropped_bytes, self._dropped_bytes = self._dropped_bytes, 0
+        return dropped_bytes
+
+    # On the lines' threads
+
+    def _serve_line(self, wire: Wire) -> None:
+        """Run one lease after another."""
+        try:
+            while True:
+                order, descriptors = wire.receive()
+                self._answer(wire, self._run(wire, order, descriptors))
+        except Gone:
+            wire.close()
+
+    def _answer(self, wire: Wire, result: dict[str, Any]) -> None:
+        try:
+            wire.send(result)
+        except Malformed:
+            error = OutputOverLimit("the results of the call are larger than a cell may tell")
+            wire.send({**result, "outcome": told_outcome(outcomes.refused(error))})
+
+    def _run(
+        self, wire: Wire, order: dict[str, Any], descriptors: tuple[int, ...]
+    ) -> dict[str, Any]:
+        """Run a lease; what came of it."""
+        try:
+            terms = read_terms(order["terms"], descriptors)
+            try:
+                capsule = read_capsule(order["capsule"], self._code(wire, order["capsule"]))
+                line = GuestLine(wire, order["credit"], tells_begin=self._pool is not None)
+                tenancy = Tenancy(line, order["job"], order["priority"], self._pool)
+                lease = Lease(self._engine, capsule, terms, self._ledger, tenancy)
+                with self._lock:
+                    self._leases[order["job"]] = lease
+                try:
+                    lease.run()
+                finally:
+                    with self._lock:
+                        del self._leases[order["job"]]
+            finally:
+                close_streams((terms.wasi.streams and terms.wasi.streams.opened) or ())
+        except AtectlError as error:
+            return {"failed": told_error(error)}
+        except OSError as error:
+            return {"failed": told_error(exhausted(order["capsule"]["name"], error.errno))}
+        return {
+            "outcome": told_outcome(lease.outcome),
+            "reading": told_reading(lease.read()),
+            "cpu_s": lease.cpu_s,
+            "fuel": lease.fuel,
+            "kept": line.kept_bytes,
+            "dropped": self._take_dropped(),
+        }
+
+    def _code(self, wire: Wire, told: dict[str, Any]) -> "Code":
+        """The code of a capsule, which the host hands over if it is not here."""
+        with self._lock:
+            code = self._codes.get(told["sha256"])
+        if code is not None:
+            return code
+        wire.send({"lacks": "code"})
+        (descriptor,) = wire.receive().descriptors
+        try:
+            code = map_code(self._engine, told["kind"], descriptor)
+        finally:
+            os.close(descriptor)
+        if code is None:
+            raise EngineFailure(f"{told['name']}: the engine cannot take what it compiled")
+        with self._lock:
+            self._codes[told["sha256"]] = code
+            if len(self._codes) > MAX_CODES:
+                del self._codes[next(iter(self._codes))]
+        return code

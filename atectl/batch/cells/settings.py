@@ -1,0 +1,21 @@
+"""How a cell runs, as its host says when it has it forked."""
+
+import json
+from typing import NamedTuple
+
+
+class CellSettings(NamedTuple):
+    """How many descriptors a cell may have open, and how many idle stores it keeps for each
+    reactor."""
+
+    max_fds: int
+    pool: int
+
+    def as_text(self) -> str:
+        """One line of text."""
+        return json.dumps(self)
+
+    @classmethod
+    def read(cls, told: str) -> "CellSettings":
+        """The settings that `as_text` was given."""
+        return cls(*json.loads(told))

@@ -1,0 +1,69 @@
+"""What cells hold beyond what their leases are charged, and what these are seen to use."""
+
+from collections.abc import Iterable
+
+from atectl.batch.cells.cell import Cell
+from atectl.batch.cells.host_lease import CellLease
+from atectl.batch.cells.wire import Malformed
+from atectl.lease import outcome as outcomes
+from atectl.system.walls.errors import HostGrowth
+from atectl.units import show_size
+
+SLACK_BYTES = 192 << 20
+"""What a cell may hold beside the memory of its guests: as much as the engine lets one call to the
+host hold, so that no such call ends a guest."""
+
+_LOOKS_BETWEEN_READINGS = 5
+
+
+class CellWatch:
+    """Looks at cells in turn, a few times a second."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+
+    def look(self, leases: Iterable[CellLease]) -> None:
+        """See what the cells of these leases hold, and end those in a cell that holds too much.
+
+        Now and then each cell also tells what its leases use.
+        """
+        self._looks += 1
+        for cell, inside in _by_cell(leases).items():
+            charged_bytes = sum(lease.held_bytes for lease in inside) + cell.idle_bytes
+            cell.held_more_bytes = cell.own_bytes() - charged_bytes
+            if cell.held_more_bytes > SLACK_BYTES:
+                _end(inside, cell.held_more_bytes)
+            if self._looks % _LOOKS_BETWEEN_READINGS == 0:
+                _read(cell, inside)
+
+
+def _by_cell(leases: Iterable[CellLease]) -> dict[Cell, list[CellLease]]:
+    found: dict[Cell, list[CellLease]] = {}
+    for lease in leases:
+        if lease.cell is not None and not lease.is_done:
+            found.setdefault(lease.cell, []).append(lease)
+    return found
+
+
+def _end(leases: Iterable[CellLease], more_bytes: int) -> None:
+    """End the leases of a cell for what the host holds for them beside their memory."""
+    error = HostGrowth(
+        f"what the host holds for the guest beside its memory grew to {show_size(more_bytes)}, "
+        f"and may grow by {show_size(SLACK_BYTES)}: host buffers, handles of streams and folders, "
+        "or results"
+    )
+    for lease in leases:
+        lease.end(outcomes.QUOTA, error)
+
+
+def _read(cell: Cell, leases: Iterable[CellLease]) -> None:
+    """Have a cell tell what its leases use."""
+    answer = cell.ask({"do": "read"})
+    told = None if answer is None else answer.get("leases")
+    if not isinstance(told, dict):
+        return
+    try:
+        for lease in leases:
+            lease.take_reading(told.get(str(lease.number)))
+    except Malformed:
+        cell.condemn()

@@ -1,0 +1,162 @@
+"""Messages between a host and its cells: JSON objects on a stream, with descriptors beside them.
+
+A host takes nothing from a cell but this, and believes none of it: a message is bounded in size,
+and whoever reads one checks each number that it uses. See `number`.
+"""
+
+import array
+import json
+import socket
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+MAX_MESSAGE_BYTES = 16 << 20
+"""The size of the largest message."""
+
+_HEADER_BYTES = 4
+_MOST_DESCRIPTORS = 8
+_ANCILLARY_BYTES = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
+_PIECE_BYTES = 65_536
+
+
+class Malformed(Exception):
+    """A message that no cell sends."""
+
+
+class Gone(Exception):
+    """The process at the other end has ended, or answers no more."""
+
+
+class Message(NamedTuple):
+    """What was received. The descriptors are to be closed."""
+
+    content: dict[str, Any]
+    descriptors: tuple[int, ...]
+
+
+class Wire:
+    """One end of a stream. One thread at a time sends, and one receives.
+
+    Args:
+        stream: a connected socket, closed with this.
+    """
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._received = bytearray()
+        self._descriptors = array.array("i")
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def wait_at_most(self, seconds: float | None) -> None:
+        """How long to wait for the other end from now on; None for as long as it lives."""
+        self._stream.settimeout(seconds)
+
+    def send(self, content: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send a message.
+
+        Raises:
+            Gone: nobody receives it.
+            Malformed: it is too large.
+        """
+        body = json.dumps(content, separators=(",", ":")).encode()
+        if len(body) > MAX_MESSAGE_BYTES:
+            raise Malformed("a message is too large")
+        data = len(body).to_bytes(_HEADER_BYTES, "big") + body
+        try:
+            sent = (
+                socket.send_fds(self._stream, [data], list(descriptors))
+                if descriptors
+                else self._stream.send(data)
+            )
+            if sent < len(data):
+                self._stream.sendall(memoryview(data)[sent:])
+        except OSError:
+            raise Gone from None
+
+    def receive(self) -> Message:
+        """Wait for a message.
+
+        Raises:
+            Gone: there will be none.
+            Malformed: what came is none.
+        """
+        try:
+            while len(self._received) < _HEADER_BYTES:
+                self._read()
+            ends = _HEADER_BYTES + int.from_bytes(self._received[:_HEADER_BYTES], "big")
+            if ends > _HEADER_BYTES + MAX_MESSAGE_BYTES:
+                raise Malformed("a message is too large")
+            while len(self._received) < ends:
+                self._read()
+            content = json.loads(self._received[_HEADER_BYTES:ends])
+        except OSError:
+            raise Gone from None
+        except (ValueError, RecursionError):
+            raise Malformed("a message is no JSON") from None
+        if not isinstance(content, dict):
+            raise Malformed("a message is no object")
+        del self._received[:ends]
+        # Whoever gets descriptors asked for them, and has said nothing since: they are of this one.
+        descriptors, self._descriptors = tuple(self._descriptors), array.array("i")
+        return Message(content, descriptors)
+
+    def _read(self) -> None:
+        """Read what is there, or wait until there is something."""
+        piece, ancillary, _, _ = self._stream.recvmsg(
+            _PIECE_BYTES, _ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
+        )
+        if not piece:
+            raise Gone
+        self._received += piece
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                whole_bytes = len(data) // self._descriptors.itemsize * self._descriptors.itemsize
+                self._descriptors.frombytes(data[:whole_bytes])
+
+
+def pair() -> tuple[Wire, socket.socket]:
+    """A stream: this end of it, and the other, to be sent to another process and closed here."""
+    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    return Wire(ours), its
+
+
+def number(value: object, most: float) -> float:
+    """A number from a message.
+
+    Raises:
+        Malformed: it is none, or not from 0 to `most`.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise Malformed(f"a message has {str(value)[:40]!r} for a number up to {most}")
+    return value
+
+
+def whole(value: object, most: int) -> int:
+    """A whole number from a message; see `number`."""
+    if not isinstance(value, int):
+        raise Malformed("a message has no whole number where one belongs")
+    return int(number(value, most))
+
+
+def text(value: object) -> str:
+    """A text from a message.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if not isinstance(value, str):
+        raise Malformed("a message has no text where one belongs")
+    return value
+
+
+def items(value: object, length: int | None = None) -> list[Any]:
+    """A list from a message, of this length if one is given.
+
+    Raises:
+        Malformed: it is none.
+    """
+    if not isinstance(value, list) or length not in (None, len(value)):
+        raise Malformed("a message has no list where one belongs")
+    return value

@@ -1,0 +1,115 @@
+"""What crosses between a host and a cell is the same on both sides, and nothing is forged."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from atectl.accounting import Principal, Quota, Reading
+from atectl.batch.cells.orders import (
+    read_capsule,
+    read_error,
+    read_outcome,
+    read_reading,
+    read_seconds,
+    read_terms,
+    told_capsule,
+    told_error,
+    told_outcome,
+    told_reading,
+    told_terms,
+)
+from atectl.batch.cells.wire import Malformed
+from atectl.capsule.creation import Creation
+from atectl.capsule.loading import Capsule
+from atectl.engine.traps import TrapReport
+from atectl.engine.wasi import Folder, OpenStream, Streams, WasiSettings
+from atectl.errors import GuestTrapped, error_classes
+from atectl.lease.outcome import Outcome, exited
+from atectl.lease.terms import Terms
+from tests.core.batch.cells.test_wire import JSON
+
+
+def sent(told: Any) -> Any:
+    """The same after its way to the other process."""
+    return json.loads(json.dumps(told))
+
+
+def test_terms_are_the_same_in_a_cell() -> None:
+    wasi = WasiSettings(
+        ("guest", "\udcff word"),
+        (("NAME", "value"),),
+        (Folder("/host", "/guest", read_only=True),),
+        Streams(opened=(OpenStream("stdout", "out", 40), OpenStream("stderr", "err", 41))),
+    )
+    terms = Terms(Principal("blue"), Quota(1 << 20, 2.5, 99), wasi, "add", "label", True)
+    assert read_terms(sent(told_terms(terms)), (40, 41)) == terms
+
+
+def test_without_streams_a_guest_has_none_of_a_cells() -> None:
+    terms = Terms(Principal("blue"), Quota(1), WasiSettings(("x",), streams=Streams(opened=())))
+    assert read_terms(sent(told_terms(terms)), ()).wasi.streams == Streams(opened=())
+
+
+def test_a_capsule_is_the_same_in_a_cell_but_for_what_loading_it_took() -> None:
+    capsule = Capsule("x.wasm", "module", object(), "5f", Creation(2, 3, 4, 5), True, True)  # type: ignore[arg-type]
+    assert read_capsule(sent(told_capsule(capsule)), capsule.code) == capsule
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        exited(256, ("1", "two")),
+        Outcome("quota", 137),
+        Outcome("trapped", 134, None, TrapReport("unreachable", "it was", ("0  f  (m+0x1)",))),
+    ],
+)
+def test_an_outcome_is_the_same_for_the_host(outcome: Outcome) -> None:
+    assert read_outcome(sent(told_outcome(outcome))) == outcome
+
+
+def test_each_error_is_the_same_for_the_host() -> None:
+    for kind in error_classes():
+        error = read_error(sent(told_error(kind("it broke", remedy="mend it"))))
+        assert (type(error), str(error), error.remedy) == (kind, "it broke", "mend it")
+
+
+def test_the_error_of_an_outcome_goes_with_it() -> None:
+    error = GuestTrapped("the guest trapped")
+    told = read_outcome(sent(told_outcome(Outcome("trapped", 134, error)))).error
+    assert (type(told), str(told)) == (GuestTrapped, "the guest trapped")
+
+
+def test_a_reading_is_the_same_for_the_host() -> None:
+    reading = Reading(1, 2, 3, 4, 5, 6.5)
+    assert read_reading(sent(told_reading(reading))) == reading
+
+
+@given(told=JSON)
+def test_whatever_else_a_cell_says_is_malformed(told: Any) -> None:
+    for read in (read_error, read_reading, read_seconds, read_outcome):
+        try:
+            read(told)
+        except Malformed:
+            continue
+        assert read is read_seconds or told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "won"},
+        {"status": 256},
+        {"status": -1},
+        {"code": 1 << 32},
+        {"error": ["E000", "no", "such"]},
+        {"error": "E101"},
+        {"trap": ["name"]},
+        {"results": [1]},
+        {"results": None},
+    ],
+)
+def test_an_outcome_that_no_cell_tells_is_malformed(change: dict[str, Any]) -> None:
+    with pytest.raises(Malformed):
+        read_outcome({**told_outcome(exited(0)), **change})

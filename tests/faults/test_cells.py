@@ -1,0 +1,249 @@
+"""What a guest does to its process, or happens to that, hurts only leases of its principal."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+
+from tests.conftest import CAPSULES
+from tests.faults.killed_cells import VICTIMS, kill_one
+from tests.support.host_calls import fill_folder, holds_listings
+from tests.support.processes import children_of, descendants_of, is_alive
+from tests.support.program import ATECTL
+from tests.support.waiting import wait_until
+from tests.support.watched_process import Watched, run_watched
+
+MIB = 1 << 20
+SLEEPS_AND_HOLDS = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 992)
+  (func (export "_start")
+    (memory.fill (i32.const 65536) (i32.const 7) (i32.const 64946176))
+    (i64.store (i32.const 24) (i64.const 600000000000))
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"""
+"""Fills 62 MiB, and sleeps ten minutes in one call to the host."""
+
+
+class Stream:
+    """A batch that takes jobs as they are written to it."""
+
+    def __init__(self, *options: str | Path) -> None:
+        words = [ATECTL, "batch", "-", "--ledger", "none", *map(str, options)]
+        self.process = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def submit(self, capsule: Path | str, **terms: Any) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{json.dumps({'capsule': str(capsule), **terms})}\n")
+        self.process.stdin.flush()
+
+    def result(self) -> dict[str, Any]:
+        stdout: IO[str] | None = self.process.stdout
+        assert stdout is not None
+        return json.loads(stdout.readline())  # type: ignore[no-any-return]
+
+    def cells(self) -> list[int]:
+        """The processes that run guests."""
+        return [each for each in descendants_of(self.process.pid) if name_of(each) == "atectl-cell"]
+
+    def end(self) -> int:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        return self.process.wait(60)
+
+
+@contextmanager
+def batch_of(*options: str | Path) -> Iterator[Stream]:
+    stream = Stream(*options)
+    try:
+        yield stream
+    finally:
+        left = descendants_of(stream.process.pid)
+        stream.process.kill()
+        stream.process.wait()
+        for end in (stream.process.stdin, stream.process.stdout, stream.process.stderr):
+            with suppress(OSError, ValueError):
+                if end is not None:
+                    end.close()
+        wait_until(lambda: not any(map(is_alive, left)))
+
+
+def name_of(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
+def ran(jobs: list[dict[str, Any]], *options: str) -> tuple[Watched, dict[str, list[str]]]:
+    """A whole batch, and the reasons for which the jobs of each principal ended."""
+    lines = "".join(f"{json.dumps(job)}\n" for job in jobs)
+    command = [ATECTL, "batch", "-", "--ledger", "none", *options]
+    ended = run_watched(command, stdin=lines)
+    reasons: dict[str, list[str]] = {}
+    for line in ended.stdout.splitlines():
+        result = json.loads(line)
+        reasons.setdefault(result["principal"], []).append(result["reason"])
+    return ended, reasons
+
+
+# Who shares a process
+
+
+def test_two_jobs_never_share_a_process_where_each_is_isolated() -> None:
+    with batch_of("--isolate", "job", "--jobs", "3", "--cells", "3") as stream:
+        for _ in range(3):
+            stream.submit(CAPSULES / "spin.wat", principal="blue")
+        wait_until(lambda: len(stream.cells()) == 3)
+
+
+def test_two_principals_never_share_a_process_by_default() -> None:
+    with batch_of("--jobs", "3", "--cells", "3") as stream:
+        for principal in ("blue", "green", "red"):
+            stream.submit(CAPSULES / "spin.wat", principal=principal)
+        wait_until(lambda: len(stream.cells()) == 3)
+
+
+def test_all_share_one_process_where_nothing_is_isolated() -> None:
+    with batch_of("--isolate", "none", "--jobs", "3") as stream:
+        for principal in ("blue", "green", "red"):
+            stream.submit(CAPSULES / "hello.wat", principal=principal)
+        assert {stream.result()["reason"] for _ in range(3)} == {"exited"}
+        assert len(stream.cells()) == 1
+
+
+def test_no_more_cells_are_alive_than_is_said_and_who_gets_none_waits() -> None:
+    with batch_of("--jobs", "4", "--cells", "2") as stream:
+        for principal in ("blue", "green", "red", "white"):
+            stream.submit(CAPSULES / "spin.wat", principal=principal, deadline="1s")
+        for _ in range(4):
+            assert len(stream.cells()) <= 2
+            assert stream.result()["reason"] == "deadline"
+
+
+# What a guest drives
+
+
+def test_guests_that_are_given_up_hold_nothing_and_hurt_nobody(tmp_path: Path) -> None:
+    sleeper = tmp_path / "sleeper.wat"
+    sleeper.write_text(SLEEPS_AND_HOLDS)
+    bad = {"capsule": str(sleeper), "principal": "bad", "deadline": "1s"}
+    victim = {"capsule": str(CAPSULES / "bounded.wat"), "args": ["x", "8"], "max_mem": "128MiB"}
+    jobs = [bad] * 12 + [{**victim, "principal": f"good{n}"} for n in range(4)]
+    ended, reasons = ran(jobs, "--limit", "512MiB", "--jobs", "6")
+    assert reasons.pop("bad") == ["deadline"] * 12
+    assert list(reasons.values()) == [["exited"]] * 4
+    assert ended.peak_tree_bytes < 512 * MIB
+
+
+def test_what_the_host_holds_for_a_guest_ends_that_guest_alone(tmp_path: Path) -> None:
+    folder = fill_folder(tmp_path / "many", 20_000)
+    holder = {
+        "capsule": str(holds_listings(tmp_path, 500)),
+        "principal": "bad",
+        "dirs": [f"{folder}::/:ro"],
+    }
+    good = {"capsule": str(CAPSULES / "hello.wat"), "principal": "good"}
+    ended, reasons = ran([holder, *[good] * 50], "--limit", "1GiB", "--jobs", "2")
+    assert reasons == {"bad": ["quota"], "good": ["exited"] * 50}
+    (told,) = [each for each in map(json.loads, ended.stdout.splitlines()) if each["error"]]
+    assert told["error"]["code"] == "E309"
+    assert ended.peak_tree_bytes < 700 * MIB
+
+
+# What happens to a process
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "status"),
+    [(signal.SIGKILL, "E327", 137), (signal.SIGSYS, "E311", 134), (signal.SIGABRT, "E311", 134)],
+)
+def test_a_cell_that_dies_ends_its_own_leases_and_says_how(
+    number: signal.Signals, code: str, status: int
+) -> None:
+    with batch_of("--jobs", "2") as stream:
+        stream.submit(CAPSULES / "spin.wat", principal="bad")
+        wait_until(stream.cells)
+        (cell,) = stream.cells()
+        stream.submit(CAPSULES / "hello.wat", principal="good")
+        assert stream.result()["reason"] == "exited"
+        os.kill(cell, number)
+        lost = stream.result()
+        assert (lost["reason"], lost["exit_status"]) == ("cell-lost", status)
+        assert lost["error"]["code"] == code
+        assert number.name in lost["error"]["message"]
+        stream.submit(CAPSULES / "hello.wat", principal="bad")
+        assert stream.result()["reason"] == "exited"
+        assert stream.end() == 1
+
+
+def test_a_cell_that_is_stopped_is_ended_at_its_deadline() -> None:
+    with batch_of("--jobs", "2") as stream:
+        stream.submit(CAPSULES / "spin.wat", principal="bad", deadline="3s")
+        wait_until(stream.cells)
+        (cell,) = stream.cells()
+        os.kill(cell, signal.SIGSTOP)
+        stream.submit(CAPSULES / "hello.wat", principal="good")
+        assert stream.result()["reason"] == "exited"
+        assert stream.result()["reason"] == "deadline"
+        wait_until(lambda: not is_alive(cell))
+
+
+def test_the_death_of_the_process_that_forks_cells_loses_no_result() -> None:
+    with batch_of("--jobs", "2") as stream:
+        stream.submit(CAPSULES / "spin.wat", principal="blue", deadline="2s")
+        wait_until(stream.cells)
+        (zygote,) = children_of(stream.process.pid)
+        os.kill(zygote, signal.SIGKILL)
+        assert stream.result()["reason"] == "deadline"
+        stream.submit(CAPSULES / "hello.wat", principal="green")
+        assert stream.result()["reason"] == "exited"
+        assert stream.end() == 1
+
+
+def test_after_the_death_of_the_process_that_forks_them_cells_have_the_same_bounds() -> None:
+    with batch_of("--jobs", "2", "--max-memories", "1") as stream:
+        stream.submit(CAPSULES / "hello.wat")
+        assert stream.result()["reason"] == "exited"
+        (zygote,) = children_of(stream.process.pid)
+        os.kill(zygote, signal.SIGKILL)
+        stream.submit(CAPSULES / "two-memories.wat", principal="green")
+        assert stream.result()["error"]["code"] == "E310"
+
+
+def test_the_lines_of_leases_take_no_descriptors_from_guests() -> None:
+    hello = {"capsule": str(CAPSULES / "hello.wat")}
+    options = ("--isolate", "none", "--jobs", "100", "--max-fds", "16")
+    _, reasons = ran([hello] * 200, *options)
+    assert reasons == {"default": ["exited"] * 200}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", VICTIMS)
+def test_what_is_killed_at_random_loses_nothing_of_others_and_leaves_nothing(
+    victim: str, tmp_path: Path
+) -> None:
+    chosen = random.Random(7)
+    for _ in range(4):
+        kill_one(victim, chosen, tmp_path)
+
+
+@pytest.mark.parametrize("wait_for", [0, 1, 3])
+def test_a_batch_that_is_killed_leaves_no_process(wait_for: int) -> None:
+    with batch_of("--jobs", "4") as stream:
+        for number in range(4):
+            stream.submit(CAPSULES / "spin.wat", principal=f"p{number}")
+        wait_until(lambda: len(stream.cells()) >= wait_for)
+        left = descendants_of(stream.process.pid)
+        stream.process.kill()
+        stream.process.wait()
+        wait_until(lambda: not any(map(is_alive, left)))
