@@ -24,6 +24,11 @@ JOBS, PRINCIPALS = 9, 3
 _LATEST_S = 0.6
 
 
+def compile_capsule() -> None:
+    """Have it in the cache: a job whose compiler is killed fails, which is not what is tried."""
+    atectl("run", "--ledger", "none", CAPSULE, "x", "1")
+
+
 def kill_one(victim: str, chosen: random.Random, folder: Path) -> Counter[str]:
     """Run a batch, and kill one of its processes while it runs; how many jobs ended for what.
 
@@ -92,6 +97,7 @@ def _name(pid: int) -> str:
 def main() -> None:
     count, seed = int(sys.argv[1]), int((sys.argv[2:] or ["1"])[0])
     chosen = random.Random(seed)
+    compile_capsule()
     for victim in VICTIMS:
         reasons: Counter[str] = Counter()
         with TemporaryDirectory() as folder:

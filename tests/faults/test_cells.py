@@ -13,7 +13,7 @@ from typing import IO, Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.faults.killed_cells import VICTIMS, kill_one
+from tests.faults.killed_cells import VICTIMS, compile_capsule, kill_one
 from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.processes import children_of, descendants_of, is_alive
 from tests.support.program import ATECTL
@@ -232,6 +232,7 @@ def test_the_lines_of_leases_take_no_descriptors_from_guests() -> None:
 def test_what_is_killed_at_random_loses_nothing_of_others_and_leaves_nothing(
     victim: str, tmp_path: Path
 ) -> None:
+    compile_capsule()
     chosen = random.Random(7)
     for _ in range(4):
         kill_one(victim, chosen, tmp_path)
