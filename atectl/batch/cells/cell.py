@@ -72,6 +72,7 @@ class Cell:
         self._pipe = server.pipe
         self._control = Wire(_as_socket(server))
         self._control.wait_at_most(_ANSWER_S)
+        self._most_data_bytes = 0
         self._asked = 0
         self._ask_from_s = 0.0
         self._lock = threading.Lock()
@@ -120,6 +121,9 @@ class Cell:
     def hold_to_quotas(self) -> None:
         """Set the kernel's limit on its data for the leases that run in it now."""
         most_bytes = self._inherited.data_bytes + sum(self.running.values()) + _KERNEL_SLACK_BYTES
+        if most_bytes == self._most_data_bytes:  # as it mostly is: one job follows another
+            return
+        self._most_data_bytes = most_bytes
         with suppress(OSError, ValueError):  # it has ended, or may not have as much
             _, hard = resource.prlimit(self.pid, resource.RLIMIT_DATA)
             resource.prlimit(self.pid, resource.RLIMIT_DATA, (most_bytes, hard))
