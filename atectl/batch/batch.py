@@ -1,7 +1,8 @@
 """Many jobs under one host budget, in cells.
 
-Each slot is a thread that stands in for the guest of one job after another: see `cells`. A supervisor thread enforces deadlines and
-calls the arbiter. The caller iterates over the results, which come as the jobs end.
+Each slot is a thread that stands in for the guest of one job after another: see `cells`. A
+supervisor thread enforces deadlines and calls the arbiter. The caller iterates over the results,
+which come as the jobs end.
 """
 
 import os

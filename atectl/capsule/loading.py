@@ -150,23 +150,20 @@ class Uncompiled:
         sharing: str,
     ) -> "tuple[Compilation, NewFile | None]":
         """Begin to compile it, into a file of the cache if there is one."""
-        from atectl.system.descriptors import reserve
-
-        with reserve():
-            file = None if self._cache is None else self._cache.new_artifact()
-            place = None if file is None else opened.enter_context(file).descriptor
-            capsule = self._source.descriptor
-            compilation = compiler.begin(
-                self.name,
-                capsule,
-                place,
-                limits,
-                granted_bytes,
-                part=self._source.part,
-                work=work,
-                sharing=sharing,
-            )
-            return opened.enter_context(compilation), file
+        file = None if self._cache is None else self._cache.new_artifact()
+        place = None if file is None else opened.enter_context(file).descriptor
+        capsule = self._source.descriptor
+        compilation = compiler.begin(
+            self.name,
+            capsule,
+            place,
+            limits,
+            granted_bytes,
+            part=self._source.part,
+            work=work,
+            sharing=sharing,
+        )
+        return opened.enter_context(compilation), file
 
     def _compile(
         self,
@@ -175,19 +172,16 @@ class Uncompiled:
         until: float | None,
         begun: "Callable[[Compilation], None] | None",
     ) -> "Capsule | Refusal":
-        from atectl.system.descriptors import reserve
-
         self.verdict = verdict = self._verdict(compilation, until, begun)
         self._require_announced(verdict)
         self.sha256 = verdict.sha256 or self.sha256
         if verdict.made is None:
             return self._refused(verdict)
         place = compilation.memory if file is None or verdict.unkept else file.descriptor
-        with reserve():
-            code = map_code(self._engine, verdict.made.kind, place)
-            if code is None:
-                raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
-            error = self._keep(file, verdict.made, verdict.unkept)
+        code = map_code(self._engine, verdict.made.kind, place)
+        if code is None:
+            raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
+        error = self._keep(file, verdict.made, verdict.unkept)
         sha256, kind, creates, has_start, _ = verdict.made
         known = (self.name, kind, code, sha256, creates, has_start)
         capsule = Capsule(*known, False, error, *verdict.effort)

@@ -25,7 +25,6 @@ from atectl.errors import (
     InternalError,
     NoEntryPoint,
 )
-from atectl.system.descriptors import reserve
 
 if TYPE_CHECKING:
     from atectl.capsule.compilation import Compilation
@@ -268,8 +267,7 @@ class CapsuleShelf:
     def _look_again(self, path: Path, ask: _Ask) -> "tuple[_Seen, Known, Verdict | None]":
         with self._opened(path) as source:
             began_ns = time.time_ns()
-            with reserve():
-                sha256 = hash_of(source, self._cache)
+            sha256 = hash_of(source, self._cache)
             seen = _Seen.of(path, source, sha256)
             known, verdict = self._load(source, sha256, ask)
         # A file that changed a moment ago could change again without a visible difference.
@@ -283,8 +281,7 @@ class CapsuleShelf:
         return seen, known, verdict
 
     def _opened(self, path: Path) -> Source:
-        with reserve():
-            return Source.open(path, self._compiler.limits.max_capsule_bytes)
+        return Source.open(path, self._compiler.limits.max_capsule_bytes)
 
     def _take_note(self, path: Path, seen: _Seen) -> None:
         """Remember what is at a path, and forget content that no path leads to any more."""
@@ -337,12 +334,11 @@ class CapsuleShelf:
     def _begin(self, loading: _Loading, source: Source) -> None:
         """Look a content up, and have it compiled if nothing is known about it."""
         try:
-            with reserve():
-                limits = self._compiler.limits
-                found = look_up(self._engine, source, self._cache, limits, loading.sha256)
-                if isinstance(found, Uncompiled):
-                    # The first caller may leave, and close its source, while others still wait.
-                    found = found.with_its_own(source.duplicate())
+            limits = self._compiler.limits
+            found = look_up(self._engine, source, self._cache, limits, loading.sha256)
+            if isinstance(found, Uncompiled):
+                # The first caller may leave, and close its source, while others still wait.
+                found = found.with_its_own(source.duplicate())
             if isinstance(found, Uncompiled):
                 work = (loading, found)
                 threading.Thread(target=self._compile, args=work, daemon=True).start()
