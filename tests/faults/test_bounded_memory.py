@@ -168,4 +168,6 @@ def test_in_the_same_control_group_guests_without_a_limit_are_killed_and_the_bat
     assert len(results) == LEASES
     lost = [result for result in results if result["reason"] == "cell-lost"]
     assert lost
-    assert {(each["exit_status"], each["error"]["code"]) for each in lost} == {(137, "E327")}
+    ends = {(each["exit_status"], each["error"]["code"]) for each in lost}
+    # The process that tells how cells end may be killed as well, and then nobody knows.
+    assert (137, "E327") in ends <= {(137, "E327"), (134, "E311")}
