@@ -14,6 +14,7 @@ happens, which is left where it stands, while the run ends like any other.
 import ctypes
 import mmap
 import os
+import resource
 import signal
 import threading
 from typing import TYPE_CHECKING
@@ -49,6 +50,12 @@ _RESERVE_BYTES = 32 << 20
 """Pages that nobody touches. They are given up when an allocation has failed, so that the run can
 say so, and store its ledger and report. The watch ends a guest that comes as near to the limit."""
 
+_KEPT_DESCRIPTORS = 8
+"""What the run has for itself once the guest has ended: to import, to report, to store."""
+
+_LAST_DESCRIPTORS = 8
+"""The engine needs some for the first call that waits, and aborts if it does not get them."""
+
 _ENOMEM = 12
 _ABORT_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_int, use_errno=True)
 
@@ -77,6 +84,7 @@ class RunWalls:
         self._has_screen = has_screen
         self._before = held_by() or Held(0, 0)
         self._most_data_bytes = 0
+        self._kept: list[int] = []
         self._guest_thread = 0
         self._abort_errno: int | None = None
         self._never = threading.Lock()
@@ -86,6 +94,7 @@ class RunWalls:
 
     def around_process(self) -> None:
         """Put up the limits of the process."""
+        self._kept = [os.open(os.devnull, os.O_RDONLY) for _ in range(_KEPT_DESCRIPTORS)]
         quota = self._lease.terms.quota
         tables_bytes = 8 * quota.table_elements
         own_bytes = quota.memory_bytes + tables_bytes + KERNEL_SLACK_BYTES
@@ -120,9 +129,7 @@ class RunWalls:
         """The error of a guest for which the host holds too much by now; None if it does not."""
         if self._abort_errno is not None:
             self._reserve.close()
-            if self._abort_errno == _ENOMEM:
-                return self.ran_out()
-            return EngineFailure("the engine broke down while the guest ran")
+            return self._why_aborted()
         held = held_by()
         if held is None:
             return None
@@ -135,6 +142,26 @@ class RunWalls:
         count = _open_descriptors(self._guest_thread)
         files = f", {count} open files among it" if count > self._max_fds // 2 else ""
         return self._growth(f"{show_size(more_bytes)}{files}")
+
+    def after_guest(self) -> None:
+        """Called once the guest has ended, or was given up: what was kept for that is free then."""
+        while self._kept:
+            os.close(self._kept.pop())
+
+    def _why_aborted(self) -> AtectlError:
+        if self._abort_errno == _ENOMEM:
+            return self.ran_out()
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        self.after_guest()
+        if _open_descriptors(self._guest_thread) >= most - _LAST_DESCRIPTORS:
+            from atectl.system.walls.errors import OverBounds
+
+            return OverBounds(
+                f"the guest kept all descriptors open that it may have ({self._max_fds}), and the "
+                "engine had none left for a call",
+                remedy="have the guest close what it opens, or raise --max-fds",
+            )
+        return EngineFailure("the engine broke down while the guest ran")
 
     def ran_out(self) -> AtectlError:
         """The error of a guest for which the host could allocate no more."""

@@ -98,6 +98,7 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
             runtime.store_ledger()
             lease.join()
         finally:
+            walls.after_guest()
             for screen in screens:
                 screen.stop()
         # The lock first: if it was lost, that is the outcome that the ledger has to store.

@@ -13,7 +13,7 @@ class HostGrowth(LeaseError):
 
 
 class OverBounds(LeaseError):
-    """The capsule makes more instances or memories than one lease may."""
+    """The capsule makes more instances or memories than one lease may, or keeps all descriptors."""
 
     code = "E310"
     exit_status = 137
