@@ -204,6 +204,7 @@ def test_the_death_of_the_process_that_forks_cells_loses_no_result() -> None:
         wait_until(stream.cells)
         (zygote,) = children_of(stream.process.pid)
         os.kill(zygote, signal.SIGKILL)
+        wait_until(lambda: not is_alive(zygote))
         assert stream.result()["reason"] == "deadline"
         stream.submit(CAPSULES / "hello.wat", principal="green")
         assert stream.result()["reason"] == "exited"
@@ -216,6 +217,7 @@ def test_after_the_death_of_the_process_that_forks_them_cells_have_the_same_boun
         assert stream.result()["reason"] == "exited"
         (zygote,) = children_of(stream.process.pid)
         os.kill(zygote, signal.SIGKILL)
+        wait_until(lambda: not is_alive(zygote))
         stream.submit(CAPSULES / "two-memories.wat", principal="green")
         assert stream.result()["error"]["code"] == "E310"
 
