@@ -207,6 +207,11 @@ class CellLease:
         """Its memory as its cell told of it last."""
         return self._seen or _NOTHING
 
+    @property
+    def was_read(self) -> bool:
+        """Whether its cell has told anything of its memory yet."""
+        return self._seen is not None
+
     def take_reading(self, told: object) -> None:
         """Take what its cell says of it while it runs.
 

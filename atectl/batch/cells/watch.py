@@ -33,7 +33,8 @@ class CellWatch:
             cell.held_more_bytes = cell.own_bytes() - charged_bytes
             if cell.held_more_bytes > SLACK_BYTES:
                 _end(inside, cell.held_more_bytes)
-            if self._looks % _LOOKS_BETWEEN_READINGS == 0:
+            is_due = self._looks % _LOOKS_BETWEEN_READINGS == 0
+            if is_due or not all(lease.was_read for lease in inside):
                 _read(cell, inside)
 
 
