@@ -20,7 +20,7 @@ from atectl.batch.cells.orders import (
     told_outcome,
     told_reading,
 )
-from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.cache import map_code
 from atectl.capsule.compile_child import show_phase
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from atectl.capsule.cache import Code
     from atectl.engine.metered import Engine
     from atectl.lease.store_pool import StorePool
-
-MAX_CODES = 256
-"""The most capsules of which a cell keeps the code mapped; the oldest goes first."""
 
 
 def serve(engine: "Engine", told: str) -> None:

@@ -3,6 +3,10 @@
 import json
 from typing import NamedTuple
 
+MAX_CODES = 128
+"""The most capsules of which a cell keeps the code mapped; the oldest goes first. The engine keeps
+the file of each open."""
+
 
 class CellSettings(NamedTuple):
     """How many descriptors a cell may have open, and how many idle stores it keeps for each
