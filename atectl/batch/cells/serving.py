@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from atectl.engine.metered import Engine
     from atectl.lease.store_pool import StorePool
 
+_FORGOTTEN_AT_ONCE = 32
+"""How many of the oldest codes are let go of together: collecting them takes a while."""
+
 
 def serve(engine: "Engine", told: str) -> None:
     """Be a cell until the host is gone, or wants it no more.
@@ -197,5 +200,7 @@ class _Cell:
         with self._lock:
             self._codes[told["sha256"]] = code
             if len(self._codes) > MAX_CODES:
-                del self._codes[next(iter(self._codes))]
+                for oldest in tuple(self._codes)[:_FORGOTTEN_AT_ONCE]:
+                    del self._codes[oldest]
+                gc.collect()  # its descriptors are wanted
         return code
