@@ -140,8 +140,8 @@ def test_guests_that_are_given_up_hold_nothing_and_hurt_nobody(tmp_path: Path) -
     victim = {"capsule": str(CAPSULES / "bounded.wat"), "args": ["x", "8"], "max_mem": "128MiB"}
     jobs = [bad] * 12 + [{**victim, "principal": f"good{n}"} for n in range(4)]
     ended, reasons = ran(jobs, "--limit", "512MiB", "--jobs", "6")
-    # On a busy machine the arbiter may be first; it ends none but them.
-    assert set(reasons.pop("bad")) <= {"deadline", "arbiter"}
+    # On a busy machine the arbiter may be first, or the end of their cell; it ends none but them.
+    assert set(reasons.pop("bad")) <= {"deadline", "arbiter", "cell-lost"}
     assert list(reasons.values()) == [["exited"]] * 4
     assert ended.peak_tree_bytes < 512 * MIB
 
