@@ -8,12 +8,10 @@ from atectl.accounting import Budget
 from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.policies import Rules
 from atectl.system.identity import Identity
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS
 
 Isolation = Literal["none", "principal", "job"]
 """Which jobs never share a process: none of them, those of two principals, or any two."""
-
-DEFAULT_MAX_FDS = 256
-"""How many descriptors a process that runs guests may have open."""
 
 
 class BatchSettings(NamedTuple):

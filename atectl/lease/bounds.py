@@ -19,7 +19,7 @@ from atectl.capsule.limits import (
     DEFAULT_MAX_CAPSULE_BYTES,
 )
 from atectl.capsule.outline import MAX_INSTANCES
-from atectl.lease.walled import DEFAULT_MAX_FDS, SLACK_BYTES
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS, SLACK_BYTES
 from atectl.units import duration_text, format_size
 
 

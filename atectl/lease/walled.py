@@ -22,25 +22,12 @@ from typing import TYPE_CHECKING
 from atectl.errors import AtectlError, EngineFailure
 from atectl.system.held import Held, held_by
 from atectl.system.walls import folders, process, system_calls
+from atectl.system.walls.amounts import KERNEL_SLACK_BYTES, SLACK_BYTES
 from atectl.system.walls.wall import Wall, libc, not_here
 from atectl.units import show_size
 
 if TYPE_CHECKING:
     from atectl.lease.lease import Lease
-
-DEFAULT_MAX_FDS = 256
-"""How many descriptors a guest may have open."""
-
-SLACK_BYTES = 192 << 20
-"""What the process may hold, beside the guest's memory, more than when the guest started: as much
-as the engine lets one call to the host hold, so that no such call ends a guest."""
-
-_STACKS_BYTES = 512 * (2 << 20)
-"""Address space of the threads that the engine starts at most for calls that may block."""
-
-KERNEL_SLACK_BYTES = (1 << 30) + _STACKS_BYTES
-"""The same for the kernel's limit, which counts the stacks of threads in full, used or not. It is
-far from the other: only what grows by a GiB between two looks of the watch is to meet it."""
 
 _SHARED_DESCRIPTORS = not_here(
     "descriptors of the guest", "its output goes to a terminal, through pipes that it shares"
@@ -168,15 +155,10 @@ class RunWalls:
         return self._growth("all that the kernel's limit leaves")
 
     def _growth(self, size: str) -> AtectlError:
-        from atectl.system.walls.errors import HostGrowth
+        from atectl.system.walls.errors import BESIDE_MEMORY, OF_INSTANCES, host_growth
 
-        what = "host buffers, handles of streams and folders, or results"
-        if not self._lease.is_instantiated:
-            what = "the state of its instances"
-        return HostGrowth(
-            f"what the host holds for the guest beside its memory grew to {size}, and may grow by "
-            f"{show_size(SLACK_BYTES)}: {what}"
-        )
+        what = BESIDE_MEMORY if self._lease.is_instantiated else OF_INSTANCES
+        return host_growth(size, what)
 
     def _aborted(self, _number: int) -> None:
         """Native code gave up, on the thread that this is called on.

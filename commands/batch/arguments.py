@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import NamedTuple, get_args
 
 from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES, StoreBounds
-from atectl.batch.settings import DEFAULT_MAX_FDS, Isolation
+from atectl.batch.settings import Isolation
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS
 from atectl.units import format_size, size_or_none
 
 from ..options.bounds import BoundOptions, store_bounds

@@ -25,6 +25,7 @@ from atectl.accounting import (
 )
 from atectl.engine.wasi import WasiSettings, parse_folders, parse_variables
 from atectl.errors import BadCount, BadSize, UsageError, cut, quoted
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS
 from atectl.units import duration_text, format_size, parse_duration, parse_size, size_or_none
 
 from ..options.bounds import BoundOptions, store_bounds
@@ -106,7 +107,7 @@ TABLE = OptionTable(
             "--max-fds",
             "N",
             "Most descriptors that the guest may have open.",
-            "256",
+            str(DEFAULT_MAX_FDS),
             lowest=1,
             highest=MAX_FDS,
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from atectl.lease.walled import SLACK_BYTES
+from atectl.system.walls.amounts import SLACK_BYTES
 from tests.conftest import CAPSULES
 from tests.support.handles import KEEPS_STREAMS, WANTS_MUCH_AT_ONCE
 from tests.support.program import ATECTL, atectl

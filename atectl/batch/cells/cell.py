@@ -10,10 +10,11 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
-from atectl.batch.cells.wire import Gone, Malformed, Wire, pair
+from atectl.batch.cells.wire import Gone, Malformed, Wire, pair, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
 from atectl.system.held import Held, held_by
+from atectl.system.walls.amounts import KERNEL_SLACK_BYTES
 
 if TYPE_CHECKING:
     from atectl.capsule.compiler import Server
@@ -30,10 +31,6 @@ _ENDING_S = 2.0
 _INHERITED_BYTES = 3 << 20
 """What a cell comes to hold of its own of the pages that it shares with the process that forked
 it: it changes some of them as it starts."""
-
-_KERNEL_SLACK_BYTES = 2 << 30
-"""What the kernel lets a cell open beyond the quotas of its leases, and what it was forked with: it
-counts the stacks of threads in full. The watch over cells ends their leases long before."""
 
 _MUCH_BYTES = 96 << 20
 """A cell that held so much more than its leases were charged, and broke down, ran out of memory."""
@@ -76,6 +73,7 @@ class Cell:
         self._asked = 0
         self._ask_from_s = 0.0
         self._lock = threading.Lock()
+        self._idle_lock = threading.Lock()
         self._inherited = inherited
         self._said = b""
         try:
@@ -118,9 +116,38 @@ class Cell:
 
     # Orders
 
+    def change_idle(self, added_bytes: int, dropped: object = 0) -> int:
+        """Count what idle stores hold more, and what its cell says was dropped of them.
+
+        A store may be dropped before the host hears that it was kept, so that for a moment less
+        than nothing is idle.
+
+        Returns:
+            The bytes that were dropped.
+
+        Raises:
+            Malformed: it cannot have held so much.
+        """
+        with self._idle_lock:
+            most_bytes = self.idle_bytes + added_bytes + sum(list(self.running.values()))
+            dropped_bytes = whole(dropped, max(most_bytes, 0))
+            self.idle_bytes += added_bytes - dropped_bytes
+            return dropped_bytes
+
+    def begin_in_idle(self, told: object) -> int:
+        """A lease begins in an idle store, which holds so much. Returns that.
+
+        Raises:
+            Malformed: no idle store holds so much.
+        """
+        with self._idle_lock:
+            taken_bytes = whole(told, max(self.idle_bytes, 0))
+            self.idle_bytes -= taken_bytes
+            return taken_bytes
+
     def hold_to_quotas(self) -> None:
         """Set the kernel's limit on its data for the leases that run in it now."""
-        most_bytes = self._inherited.data_bytes + sum(self.running.values()) + _KERNEL_SLACK_BYTES
+        most_bytes = self._inherited.data_bytes + sum(self.running.values()) + KERNEL_SLACK_BYTES
         if most_bytes == self._most_data_bytes:  # as it mostly is: one job follows another
             return
         self._most_data_bytes = most_bytes
@@ -137,11 +164,6 @@ class Cell:
         """Have a guest end."""
         with suppress(Gone):
             self._order({"do": "end", "job": job})
-
-    def trim(self) -> None:
-        """Have it give freed memory back to the system."""
-        with suppress(Gone):
-            self._order({"do": "trim"})
 
     def ask(self, order: dict[str, Any]) -> dict[str, Any] | None:
         """Have it do what has an answer; None if there is none in time."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.batch.cells.cell import Cell
 from atectl.batch.cells.settings import CellSettings
-from atectl.batch.cells.wire import Gone, Wire
+from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.batch.settings import Isolation
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import CompilerGone
@@ -99,7 +99,6 @@ class Cells:
             if cell is not None:
                 line = self._line_in(cell, job)
                 if line is not None:
-                    cell.hold_to_quotas()
                     return Seat(cell, line)
             if not is_wanted():
                 return None
@@ -107,15 +106,25 @@ class Cells:
     def _line_in(self, cell: Cell, job: int) -> Wire | None:
         """A line in a cell; None if that has ended meanwhile."""
         with self._changed:
+            cell.hold_to_quotas()
             if cell.lines:
                 return cell.lines.pop()
         try:
             return cell.new_line()
         except Gone:
-            with self._changed:
-                cell.running.pop(job, None)
-                cell.kill()
+            self._take_out(cell, job, ends=True)
             return None
+        except BaseException:
+            self._take_out(cell, job, ends=False)
+            raise
+
+    def _take_out(self, cell: Cell, job: int, *, ends: bool) -> None:
+        """A lease did not get a line in a cell."""
+        with self._changed:
+            cell.running.pop(job, None)
+            if ends:
+                cell.kill()
+            self._changed.notify_all()
 
     def leave(self, seat: Seat, job: int, *, is_whole: bool) -> None:
         """A lease has ended. Where it `is_whole`, its line can be used again."""
@@ -212,9 +221,13 @@ class Cells:
     def drop_idle(self) -> None:
         """Drop all idle stores."""
         for cell in self._all():
-            if cell.idle_bytes and cell.ask({"do": "drop"}) is not None:
-                dropped_bytes, cell.idle_bytes = cell.idle_bytes, 0
-                self._forget_idle(dropped_bytes)
+            answer = cell.ask({"do": "drop"}) if cell.idle_bytes else None
+            if answer is None:
+                continue
+            try:
+                self._forget_idle(cell.change_idle(0, answer.get("dropped")))
+            except Malformed:
+                cell.condemn()
 
     def end_idle(self) -> None:
         """End all cells in which nothing runs: memory is scarce."""

@@ -236,9 +236,7 @@ class CellLease:
     def begin(self, told: object) -> None:
         """Its guest begins in a store that may hold memory already: so much as is told."""
         assert self._cell is not None  # noqa: S101 - that told it
-        idle_bytes = whole(told, self._cell.idle_bytes)
-        self._cell.idle_bytes -= idle_bytes
-        self._register(idle_bytes)
+        self._register(self._cell.begin_in_idle(told))
 
     def code(self) -> int:
         """A descriptor of the code of its capsule, to be closed."""
@@ -376,8 +374,7 @@ class CellLease:
         self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
         self._fuel = whole(told.get("fuel"), MAX_TOTAL)
         kept_bytes = whole(told.get("kept"), self.held_bytes)
-        dropped_bytes = whole(told.get("dropped"), cell.idle_bytes)
-        cell.idle_bytes += kept_bytes - dropped_bytes
+        dropped_bytes = cell.change_idle(kept_bytes, told.get("dropped"))
         if dropped_bytes:
             self._host.arbiter.forget_idle(dropped_bytes)
         if outcome.reason == outcomes.TERMINATED:

@@ -33,7 +33,6 @@ from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.tenancy import Tenancy
 from atectl.ledger_store.process_ledger import ProcessLedger
-from atectl.system import memory as host_memory
 from atectl.system.walls import process, system_calls
 
 if TYPE_CHECKING:
@@ -97,8 +96,6 @@ class _Cell:
                 control.send({"answer": order["ask"], "resident": resident})
             case "drop":
                 control.send({"answer": order["ask"], "dropped": self._drop_idle()})
-            case "trim":
-                host_memory.trim()
 
     def _end(self, job: int) -> None:
         lease = self._leases.get(job)

@@ -6,12 +6,9 @@ from atectl.batch.cells.cell import Cell
 from atectl.batch.cells.host_lease import CellLease
 from atectl.batch.cells.wire import Malformed
 from atectl.lease import outcome as outcomes
-from atectl.system.walls.errors import HostGrowth
+from atectl.system.walls.amounts import SLACK_BYTES
+from atectl.system.walls.errors import host_growth
 from atectl.units import show_size
-
-SLACK_BYTES = 192 << 20
-"""What a cell may hold beside the memory of its guests: as much as the engine lets one call to the
-host hold, so that no such call ends a guest."""
 
 _LOOKS_BETWEEN_READINGS = 5
 
@@ -48,11 +45,7 @@ def _by_cell(leases: Iterable[CellLease]) -> dict[Cell, list[CellLease]]:
 
 def _end(leases: Iterable[CellLease], more_bytes: int) -> None:
     """End the leases of a cell for what the host holds for them beside their memory."""
-    error = HostGrowth(
-        f"what the host holds for the guest beside its memory grew to {show_size(more_bytes)}, "
-        f"and may grow by {show_size(SLACK_BYTES)}: host buffers, handles of streams and folders, "
-        "or results"
-    )
+    error = host_growth(show_size(more_bytes))
     for lease in leases:
         lease.end(outcomes.QUOTA, error)
 

@@ -1,6 +1,8 @@
 """What a guest ends with that meets a wall, or the bounds of the engine."""
 
 from atectl.errors import LeaseError
+from atectl.system.walls.amounts import SLACK_BYTES
+from atectl.units import show_size
 
 
 class HostGrowth(LeaseError):
@@ -19,3 +21,20 @@ class OverBounds(LeaseError):
     exit_status = 137
     example = "atectl run --max-memories 1 capsule-of-two-memories.wasm"
     default_remedy = "raise --max-instances, --max-memories or --max-reserved"
+
+
+BESIDE_MEMORY = "host buffers, handles of streams and folders, or results"
+OF_INSTANCES = "the state of its instances"
+
+
+def host_growth(size: str, what: str = BESIDE_MEMORY) -> HostGrowth:
+    """The error of a guest for which the host holds too much.
+
+    Args:
+        size: how much, in words.
+        what: what it may be.
+    """
+    return HostGrowth(
+        f"what the host holds for the guest beside its memory grew to {size}, and may grow by "
+        f"{show_size(SLACK_BYTES)}: {what}"
+    )

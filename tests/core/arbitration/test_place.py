@@ -55,6 +55,35 @@ def test_a_growth_that_fits_is_granted_and_charged(table: Table) -> None:
     assert (place.seat.held_bytes, table.charged_mib) == (80 * MIB, 80)
 
 
+def test_some_more_is_lent_and_charged_where_nobody_could_miss_it(table: Table) -> None:
+    place = table.place(1)
+    assert place.lend(4 * MIB) == 4 * MIB
+    assert (place.seat.held_bytes, table.charged_mib) == (4 * MIB, 4)
+
+
+def test_nothing_is_lent_that_is_a_large_part_of_what_is_left(table: Table) -> None:
+    place = table.place(1)
+    assert place.lend(6 * MIB) == 0
+    assert place.seat.held_bytes == 0
+
+
+def test_nothing_is_lent_while_somebody_is_held(table: Table) -> None:
+    place = table.place(1)
+    table.enforcer.is_calm = False
+    assert place.lend(MIB) == 0
+
+
+def test_nothing_is_lent_to_one_that_is_on_its_way_out(table: Table) -> None:
+    place = table.place(1)
+    place.seat.was_refused = True
+    assert place.lend(MIB) == 0
+
+
+def test_nothing_is_lent_where_each_growth_is_recorded(tmp_path: Path) -> None:
+    place = Table(tmp_path, observer=Heard()).place(1)
+    assert place.lend(MIB) == 0
+
+
 def test_memory_that_is_given_back_is_charged_no_more(table: Table) -> None:
     place = table.place(1, 50)
     place.give_back(20 * MIB)

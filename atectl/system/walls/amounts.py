@@ -1,0 +1,15 @@
+"""How much the walls leave to guests, and to the host on their behalf."""
+
+DEFAULT_MAX_FDS = 256
+"""How many descriptors a guest of a run may have open, or the guests of a cell."""
+
+SLACK_BYTES = 192 << 20
+"""What a process may hold beside its guests' memory more than at first: as much as the engine lets
+one call to the host hold, so that no such call ends a guest."""
+
+_STACKS_BYTES = 512 * (2 << 20)
+"""Address space of the threads that the engine starts at most for calls that may block."""
+
+KERNEL_SLACK_BYTES = (1 << 30) + _STACKS_BYTES
+"""The same for the kernel's limit, which counts the stacks of threads in full, used or not. It is
+far from the other: only what grows by a GiB between two looks of the watch is to meet it."""

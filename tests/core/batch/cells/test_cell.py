@@ -1,0 +1,85 @@
+"""A cell as its host knows it: real processes, forked as a batch has them forked."""
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from atectl.batch.cells.cell import Cell
+from atectl.batch.cells.cells import SERVING
+from atectl.batch.cells.errors import CellLost, CellOutOfMemory
+from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.wire import Malformed
+from atectl.capsule.compiler import Compiler
+from atectl.engine.metered import Engine
+from atectl.system.held import Held
+from tests.support.waiting import wait_until
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def cell(engine: Engine) -> Iterator[Cell]:
+    with Compiler(engine) as compiler:
+        cell = Cell(
+            compiler.fork_server(SERVING, CellSettings(64, 0).as_text()), "blue", Held(0, 0)
+        )
+        yield cell
+        cell.close()
+
+
+def limit_of(cell: Cell) -> int:
+    return resource.prlimit(cell.pid, resource.RLIMIT_DATA)[0]
+
+
+def test_the_kernels_limit_follows_the_quotas_of_what_runs(cell: Cell) -> None:
+    cell.running[1] = 64 * MIB
+    cell.hold_to_quotas()
+    before = limit_of(cell)
+    cell.running[2] = 32 * MIB
+    cell.hold_to_quotas()
+    assert limit_of(cell) - before == 32 * MIB
+
+
+def test_one_that_does_not_answer_is_not_asked_again_for_a_while(cell: Cell) -> None:
+    assert cell.ask({"do": "read"}) is not None
+    os.kill(cell.pid, signal.SIGSTOP)
+    assert cell.ask({"do": "read"}) is None
+    os.kill(cell.pid, signal.SIGCONT)
+    assert cell.ask({"do": "read"}) is None
+
+
+@pytest.mark.parametrize(("number", "error"), [(9, CellOutOfMemory), (6, CellLost)])
+def test_how_it_ended_is_told(cell: Cell, number: int, error: type[Exception]) -> None:
+    assert cell.ask({"do": "read"}) is not None
+    os.kill(cell.pid, number)
+    wait_until(lambda: cell.has_ended)
+    assert type(cell.why_lost()) is error
+
+
+def test_it_is_killed_once_only_what_was_given_up_runs_in_it(cell: Cell) -> None:
+    cell.running |= {1: MIB, 2: MIB}
+    cell.given_up.add(1)
+    cell.kill_if_given_up()
+    assert not cell.is_doomed
+    cell.given_up.add(2)
+    cell.kill_if_given_up()
+    wait_until(lambda: cell.has_ended)
+
+
+def test_a_store_may_be_dropped_before_its_host_hears_that_it_was_kept(cell: Cell) -> None:
+    cell.running[1] = 8 * MIB
+    assert cell.change_idle(0, 5 * MIB) == 5 * MIB
+    assert cell.change_idle(5 * MIB) == 0
+    assert cell.idle_bytes == 0
+
+
+def test_more_than_it_can_have_held_is_malformed(cell: Cell) -> None:
+    cell.change_idle(5 * MIB)
+    with pytest.raises(Malformed):
+        cell.change_idle(0, 5 * MIB + 1)
+    with pytest.raises(Malformed):
+        cell.begin_in_idle(5 * MIB + 1)
+    assert cell.begin_in_idle(5 * MIB) == 5 * MIB
