@@ -42,6 +42,7 @@ class Arbiter:
             read.
         clock: seconds that never go back.
         observer: is told of all that happens.
+        trim: has freed memory go back to the system that allocators keep.
     """
 
     def __init__(
@@ -55,9 +56,10 @@ class Arbiter:
         resident: Callable[[], int | None] = host_memory.resident_bytes,
         clock: Callable[[], float] = time.monotonic,
         observer: Observer | None = None,
+        trim: Callable[[], None] = host_memory.trim,
     ) -> None:
         self._clock = clock
-        self._use = HostUse(budget, resident, clock)
+        self._use = HostUse(budget, resident, clock, trim)
         self._disk = SpillDisk(area)
         self._chronicle = Chronicle(clock, observer)
         self._enforcer = Enforcer(
@@ -74,15 +76,27 @@ class Arbiter:
         with self._lock:
             return self._use.take_baseline()
 
+    def expect(self, added_bytes: int) -> None:
+        """The process will hold so much more beside its leases' memories, or less."""
+        with self._lock:
+            self._use.expect(added_bytes)
+
     def register(
-        self, tenant: Tenant, number: int, priority: int = 0, idle_bytes: int = 0
+        self,
+        tenant: Tenant,
+        number: int,
+        priority: int = 0,
+        idle_bytes: int = 0,
+        fixed_bytes: int = 0,
     ) -> Place:
         """A place for a lease that is about to begin, in a store that was idle with `idle_bytes`.
 
-        Its number is unique among them, and tells who came first.
+        Its number is unique among them, and tells who came first. `fixed_bytes` is what it will
+        hold that no spill takes out of memory.
         """
+        standing = Standing(number, priority, idle_bytes, fixed_bytes=fixed_bytes)
         with self._lock:
-            seat = Seat(Standing(number, priority, idle_bytes), tenant, self._lock)
+            seat = Seat(standing, tenant, self._lock)
             self._enforcer.seats.add(seat)
             self._use.lease_idle(idle_bytes)
             self._chronicle.registered(seat)

@@ -185,10 +185,10 @@ class _Round:
             if victim.phase is Phase.RUNNING:
                 self._park(victim, f"over soft: {self._rules.policy.name}")
                 may_park = is_over_limit
-                excess_bytes -= victim.held_bytes if self._rules.spills else 0
+                excess_bytes -= victim.spillable_bytes if self._rules.spills else 0
             else:
                 self._spill(victim, f"over soft: {self._rules.policy.name}")
-                excess_bytes -= victim.held_bytes
+                excess_bytes -= victim.spillable_bytes
         if is_over_limit and not self._changes_come():
             self._abort_one("past the hard limit", waiting_too=False)
 
@@ -273,7 +273,7 @@ class _Round:
 
     def _may_park(self, lease: Standing) -> bool:
         """Whether parking one that runs leads somewhere."""
-        return self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
+        return self._rules.parks or (lease.spillable_bytes > 0 and self._has_room_for(lease))
 
     def _has_room_for(self, lease: Standing) -> bool:
         return lease.room_needed_bytes <= self._room_bytes
@@ -292,7 +292,7 @@ class _Round:
         for giver in givers if all_fit else sorted(givers):
             if giver.room_needed_bytes <= room_bytes:
                 room_bytes -= giver.room_needed_bytes
-                found_bytes += giver.held_bytes
+                found_bytes += giver.spillable_bytes
         return found_bytes
 
     # What is done
@@ -306,7 +306,7 @@ class _Round:
                 break
             if self._has_room_for(victim):
                 self._spill(victim, f"room for another: {self._rules.policy.name}")
-                missing_bytes -= victim.held_bytes
+                missing_bytes -= victim.spillable_bytes
                 some = True
         return some
 
@@ -333,6 +333,6 @@ class _Round:
         self._leases.put(lease.park())
 
     def _spill(self, lease: Standing, reason: str) -> None:
-        self._decisions.append(Decision(Action.SPILL, lease.number, lease.held_bytes, reason))
+        self._decisions.append(Decision(Action.SPILL, lease.number, lease.spillable_bytes, reason))
         self._room_bytes -= lease.room_needed_bytes
         self._leases.put(lease.spill())

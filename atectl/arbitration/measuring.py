@@ -33,22 +33,30 @@ class HostUse:
         budget: what the host may use.
         resident: its resident bytes now but for what compiles, None where they cannot be read.
         clock: seconds that never go back.
+        trim: has freed memory go back to the system that allocators keep.
     """
 
     __slots__ = (
-        "_beside_bytes", "_budget", "_clock", "_least_baseline_bytes", "_measure_from",
-        "_read_resident", "baseline_bytes", "charged_bytes", "compiling_bytes", "idle_bytes",
-        "resident_bytes", "room_bytes",
+        "_beside_bytes", "_budget", "_clock", "_expected_bytes", "_least_baseline_bytes",
+        "_measure_from", "_measured_bytes", "_read_resident", "_trim", "baseline_bytes",
+        "charged_bytes", "compiling_bytes", "idle_bytes", "resident_bytes", "room_bytes",
     )  # fmt: skip
 
     def __init__(
-        self, budget: Budget, resident: Callable[[], int | None], clock: Callable[[], float]
+        self,
+        budget: Budget,
+        resident: Callable[[], int | None],
+        clock: Callable[[], float],
+        trim: Callable[[], None] = host_memory.trim,
     ) -> None:
         self._budget = budget
         self._read_resident = resident
+        self._trim = trim
         self._clock = clock
-        self._least_baseline_bytes = 0
+        self._least_baseline_bytes = 0  # what there was before any lease
+        self._expected_bytes = 0
         self._beside_bytes = 0  # beside the leases' memories, at the last measurement
+        self._measured_bytes = 0  # what of that has lasted
         self._measure_from = _NEVER
         self.baseline_bytes = 0
         """What the process takes beside its leases' memories."""
@@ -109,9 +117,17 @@ class HostUse:
             Its bytes; None if they cannot be read, and are counted as none.
         """
         self.resident_bytes = self._read_resident()
-        self._least_baseline_bytes = self.baseline_bytes = self.resident_bytes or 0
-        self._work_out_room()
+        self._least_baseline_bytes = self.resident_bytes or 0
+        self._work_out_baseline()
         return self.resident_bytes
+
+    def expect(self, added_bytes: int) -> None:
+        """The host is about to hold so much more beside its leases' memories, or less.
+
+        Without that, leases would be granted what the processes need in which they run.
+        """
+        self._expected_bytes += added_bytes
+        self._work_out_baseline()
 
     def look(self, leases: Iterable[Measurable]) -> None:
         """Read the resident size; from resume on, also measure the baseline now and then."""
@@ -123,9 +139,9 @@ class HostUse:
     def look_closely(self, leases: Iterable[Measurable]) -> None:
         """The resident size seems past the limit: make sure of it, and measure the baseline.
 
-        What the allocator of this process keeps though it was freed goes back to the system first.
+        What allocators keep though it was freed goes back to the system first.
         """
-        host_memory.trim()
+        self._trim()
         self.read()
         self._measure_baseline(leases)
 
@@ -151,7 +167,12 @@ class HostUse:
             return
         of_leases = sum(max(a or 0, b or 0) for a, b in zip(before, after, strict=True))
         seen, self._beside_bytes = self._beside_bytes, resident - of_leases - self.idle_bytes
-        self.baseline_bytes = max(self._least_baseline_bytes, min(seen, self._beside_bytes))
+        self._measured_bytes = min(seen, self._beside_bytes)
+        self._work_out_baseline()
+
+    def _work_out_baseline(self) -> None:
+        least_bytes = self._least_baseline_bytes + self._expected_bytes
+        self.baseline_bytes = max(least_bytes, self._measured_bytes)
         self._work_out_room()
 
     def _work_out_room(self) -> None:

@@ -152,6 +152,6 @@ class Place:
         came_of_it = "spilled" if failure is None else f"{FAILED}: {failure}"
         pressure = enforcer.use.pressure
         enforcer.chronicle.ruled(
-            seat, Action.SPILL, seat.held_bytes, came_of_it, pressure, freed_bytes
+            seat, Action.SPILL, seat.standing.spillable_bytes, came_of_it, pressure, freed_bytes
         )
         enforcer.settle()

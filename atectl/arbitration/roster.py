@@ -67,7 +67,7 @@ class Roster:
         self.spilling_bytes = 0
         """The room on disk that those need who are writing to it now."""
         self.spillable_bytes = 0
-        """What those hold who could be spilled."""
+        """What those can put on disk who could be spilled."""
         self.spillable_room_bytes = 0
         """The room on disk that they would need."""
         for standing in standings:
@@ -117,7 +117,7 @@ class Roster:
             self._count_waiting(lease, change)
         if self._order is not None and lease.can_be_spilled:
             change(self._spillable, (self._order(lease), lease.number))
-            self.spillable_bytes += sign * lease.held_bytes
+            self.spillable_bytes += sign * lease.spillable_bytes
             self.spillable_room_bytes += sign * lease.room_needed_bytes
 
     def _count_waiting(self, lease: Standing, change: Callable[[list[Any], Any], None]) -> None:
@@ -187,7 +187,7 @@ class Roster:
 
     def spillable_bytes_of_others(self, lease: Standing) -> int:
         """What those hold who could be spilled for one that is held."""
-        own_bytes = lease.held_bytes if self._order and lease.can_be_spilled else 0
+        own_bytes = lease.spillable_bytes if self._order and lease.can_be_spilled else 0
         return self.spillable_bytes - own_bytes
 
     def spillable(

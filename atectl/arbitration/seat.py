@@ -130,7 +130,12 @@ class Seat:
     @property
     def charged_bytes(self) -> int:
         """What it counts for in the pressure."""
-        return 0 if self._standing.phase is Phase.SPILLED else self.held_bytes
+        kept = self._standing
+        return (
+            min(self.held_bytes, kept.fixed_bytes)
+            if kept.phase is Phase.SPILLED
+            else self.held_bytes
+        )
 
     @property
     def makes_progress(self) -> bool:

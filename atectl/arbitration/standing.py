@@ -22,7 +22,7 @@ class Phase(StrEnum):
     PARKED = "parked"
     """Held at a tick; with `asked_bytes`, inside its growth request. Its memory is resident."""
     SPILLED = "spilled"
-    """Held, and its memory is on disk: it is charged nothing until it goes on."""
+    """Held, and its memory is on disk: until it goes on it is charged only what cannot go there."""
 
 
 # Each time anything is decided, all leases are asked about their phase, and looking a member up in
@@ -42,7 +42,7 @@ class Standing(NamedTuple):
     priority: int
     """Higher is more important; 0 unless said."""
     held_bytes: int
-    """Linear memory granted so far, all its memories together."""
+    """Memory granted so far, all its memories together, and the state of its instances."""
     asked_bytes: int = 0
     """The growth it waits for inside its request; 0 if it waits for none."""
     phase: Phase = _RUNNING
@@ -59,6 +59,8 @@ class Standing(NamedTuple):
     """It reaches no tick (a long host call): it cannot park, and nobody is to wait for it."""
     stored_bytes: int = 0
     """What of its memory is on disk already, and takes no more room there."""
+    fixed_bytes: int = 0
+    """What of it is or will be the state of its instances, which no spill takes out of memory."""
 
     # What is asked of a standing
 
@@ -105,7 +107,13 @@ class Standing(NamedTuple):
     @property
     def charged_bytes(self) -> int:
         """What it counts for in the pressure."""
-        return 0 if self.phase is _SPILLED else self.held_bytes
+        held_bytes = self.held_bytes
+        return min(held_bytes, self.fixed_bytes) if self.phase is _SPILLED else held_bytes
+
+    @property
+    def spillable_bytes(self) -> int:
+        """What of it can go to disk."""
+        return max(self.held_bytes - self.fixed_bytes, 0)
 
     @property
     def return_bytes(self) -> int:
@@ -119,13 +127,13 @@ class Standing(NamedTuple):
             self.phase is _PARKED
             and self.spillable
             and not (self.spilling or self.aborting)
-            and self.held_bytes > 0
+            and self.held_bytes > self.fixed_bytes
         )
 
     @property
     def room_needed_bytes(self) -> int:
         """The most that spilling it takes of the disk."""
-        return max(self.held_bytes - self.stored_bytes, 0)
+        return max(self.spillable_bytes - self.stored_bytes, 0)
 
     @property
     def is_changing(self) -> bool:
@@ -135,8 +143,9 @@ class Standing(NamedTuple):
     @property
     def relief_bytes(self) -> int:
         """What it is about to give back, and need not be taken from anybody else."""
-        gives_back = self.spilling or (self.aborting and not self.stalled)
-        return self.charged_bytes if gives_back else 0
+        if self.aborting and not self.stalled:
+            return self.charged_bytes
+        return self.spillable_bytes if self.spilling else 0
 
     # Growing
 
@@ -182,7 +191,7 @@ class Standing(NamedTuple):
         return self._replace(spilling=True)
 
     def spilled(self, stored_bytes: int) -> Self:
-        """It has: `stored_bytes` lie on disk, and it is charged nothing."""
+        """It has: `stored_bytes` lie on disk, and are charged no more."""
         self._require(self.spilling, "have spilled")
         return self._replace(phase=Phase.SPILLED, spilling=False, stored_bytes=stored_bytes)
 

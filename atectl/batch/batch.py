@@ -83,6 +83,7 @@ class Batch:
             busy_leases=min(settings.jobs, cores),
             resident=self._resident_bytes,
             observer=settings.observer,
+            trim=self._trim,
         )
         self._compiled_at_once = min(settings.jobs, cores)
         most_bytes = limits.memory_bytes or 0
@@ -242,6 +243,10 @@ class Batch:
     def _tick(self) -> None:
         """Have every running guest reach a checkpoint."""
         self._cells.tick()
+
+    def _trim(self) -> None:
+        host_memory.trim()
+        self._cells.trim()
 
     def _measure_baseline(self) -> int | None:
         """Take what it holds now as its baseline; nothing compiles at that."""

@@ -21,6 +21,7 @@ from atectl.capsule.compiling import binary_form, compile_binary
 from atectl.capsule.records import encode, escape
 from atectl.capsule.task import COMMAND, NAME_PREFIX, Task
 from atectl.errors import AtectlError
+from atectl.system.memory import give_back_at_once
 
 if TYPE_CHECKING:
     from atectl.capsule.encodings import Encoding
@@ -46,13 +47,11 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _LAST_S = 5
 """At its limit of CPU time the process gets SIGXCPU; so many seconds later it is killed."""
 
-_M_MMAP_THRESHOLD, _LARGE_BYTES = -3, 1 << 20
+_LARGE_BYTES = 1 << 20
 """From this size on, memory that is freed goes back to the system at once. CPython takes a tenth
 less to be compiled then, and no longer."""
 
-_libc = ctypes.CDLL(None)
-_prctl = getattr(_libc, "prctl", None)
-_mallopt = getattr(_libc, "mallopt", None)
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
 class Spare(NamedTuple):
@@ -102,8 +101,7 @@ def confine(task: Task, data_bytes: int, parent: int, more: Spare = NO_SPARE) ->
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
         _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    if _mallopt is not None:
-        _mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+    give_back_at_once(_LARGE_BYTES)
     if os.getppid() != parent:
         os._exit(0)
     os.nice(task.niceness)

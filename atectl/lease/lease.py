@@ -15,7 +15,7 @@ from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
-from atectl.ledger_store.records import RUNNING, SPILLED, LeaseRecord
+from atectl.ledger_store.records import RUNNING, LeaseRecord
 
 if TYPE_CHECKING:
     from atectl.lease.store_pool import KeptStore, PoolKey
@@ -241,10 +241,7 @@ class Lease:
     def resident_bytes(self) -> int | None:
         """How much is resident of what it is charged for; None if the system does not tell."""
         resident_bytes = self._memory.resident_bytes()
-        # While it is spilled it is charged nothing, but the state of its instances is still there.
-        if resident_bytes is None or self.state == SPILLED:
-            return resident_bytes
-        return resident_bytes + self._memory.state_bytes
+        return None if resident_bytes is None else resident_bytes + self._memory.state_bytes
 
     def spill(self, area: "SpillArea") -> int:
         """Write its memory to disk: see `LeaseMemory.spill`."""

@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from atectl.system.held import statm
 
+_M_MMAP_THRESHOLD = -3
+
 _UNLIMITED_BYTES = 1 << 62
 """No limit: cgroup v1 shows it as the largest page-aligned number, v2 as the word `max`."""
 
@@ -52,6 +54,17 @@ def private_bytes(pid: int, *, root: str = "/") -> int | None:
     except OSError:
         return None
     return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
+
+
+def give_back_at_once(block_bytes: int) -> None:
+    """From now on, blocks of this size and more go back to the system as soon as they are freed.
+
+    Does nothing if the C library has no such setting.
+    """
+    import ctypes
+
+    with suppress(AttributeError):
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, block_bytes)
 
 
 def trim() -> None:

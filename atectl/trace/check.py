@@ -117,7 +117,9 @@ class _Past:
         elif isinstance(event, Ruled):
             self._rule(event)
         elif isinstance(event, Registered):
-            self._leases[event.lease] = Standing(event.lease, event.priority, 0)
+            self._leases[event.lease] = Standing(
+                event.lease, event.priority, 0, fixed_bytes=event.fixed_bytes
+            )
         elif isinstance(event, Finished):
             self._leases.pop(event.lease, None)
         elif isinstance(event, Asked):

@@ -102,7 +102,10 @@ class _Past:
         self.work_s = 0.0
 
     def script(self) -> Script:
-        return Script(tuple(self.steps), self.begun.priority, self.ready_s, self.begun.lease)
+        begun = self.begun
+        return Script(
+            tuple(self.steps), begun.priority, self.ready_s, begun.lease, begun.fixed_bytes
+        )
 
 
 def scripts_of(trace: Trace) -> list[Script]:

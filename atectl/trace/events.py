@@ -52,6 +52,8 @@ class Registered(NamedTuple):
     """The note that its job was given."""
     capsule: str = ""
     """The name of the capsule."""
+    fixed_bytes: int = 0
+    """What it would hold that no spill takes out of memory: the state of its instances."""
 
 
 class Asked(NamedTuple):

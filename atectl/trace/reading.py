@@ -160,7 +160,7 @@ _seconds = number(0, 1e12)
 _STANDING = {
     "number": _count,
     "priority": _priority,
-    **dict.fromkeys(("held_bytes", "asked_bytes", "stored_bytes"), bytes_read),
+    **dict.fromkeys(("held_bytes", "asked_bytes", "stored_bytes", "fixed_bytes"), bytes_read),
     "phase": member(Phase),
     **dict.fromkeys(("spillable", "parking", "spilling", "aborting", "stalled"), flag),
 }
@@ -182,7 +182,7 @@ _EVENT = {
         ("held_bytes", "asked_bytes", "baseline_bytes", "charged_bytes", "spill_room_bytes"),
         bytes_read,
     ),
-    "compiling_bytes": bytes_read,
+    **dict.fromkeys(("compiling_bytes", "fixed_bytes"), bytes_read),
 }
 HEADER = Table(
     Header,

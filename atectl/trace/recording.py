@@ -40,10 +40,16 @@ class Recorder:
 
     def registered(self, at_s: float, seat: "Seat") -> None:
         self._seats[seat.number] = seat
-        whose, priority = seat.tenant, seat.standing.priority
+        whose, standing = seat.tenant, seat.standing
         self._record(
             Registered(
-                at_s, seat.number, priority, whose.principal, whose.label, whose.capsule_name
+                at_s,
+                seat.number,
+                standing.priority,
+                whose.principal,
+                whose.label,
+                whose.capsule_name,
+                standing.fixed_bytes,
             )
         )
 

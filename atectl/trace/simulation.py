@@ -127,7 +127,9 @@ class _Simulation:
             return False
         self._coming.pop()
         actor = self._actors[number] = Actor(number, script)
-        self._events.append(Registered(self._now_s, number, script.priority))
+        self._events.append(
+            Registered(self._now_s, number, script.priority, fixed_bytes=script.fixed_bytes)
+        )
         self._advance(actor)
         return True
 
@@ -179,9 +181,10 @@ class _Simulation:
         self._events.append(Finished(self._now_s, actor.number))
 
     def _spilled(self, actor: Actor) -> None:
-        freed_bytes = actor.resident_bytes
+        resident_bytes = actor.resident_bytes
         actor.end_spilling()
-        decision = Decision(Action.SPILL, actor.number, actor.standing.held_bytes, "spilled")
+        freed_bytes = resident_bytes - actor.resident_bytes
+        decision = Decision(Action.SPILL, actor.number, actor.standing.spillable_bytes, "spilled")
         self._record(decision, freed_bytes)
 
     # Decisions

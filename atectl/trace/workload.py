@@ -19,12 +19,14 @@ class Step(NamedTuple):
 
 
 class Script(NamedTuple):
-    """All that one lease does, from `ready_s` on. `number` 0 is its place among the scripts."""
+    """All that one lease does, from `ready_s` on. `number` 0 is its place among the scripts, and
+    `fixed_bytes` what it holds that no spill takes out of memory."""
 
     steps: tuple[Step, ...]
     priority: int = 0
     ready_s: float = 0.0
     number: int = 0
+    fixed_bytes: int = 0
 
 
 class Machine(NamedTuple):
@@ -53,7 +55,7 @@ class Actor:
     """
 
     def __init__(self, number: int, script: Script) -> None:
-        self.standing = Standing(number, script.priority, 0)
+        self.standing = Standing(number, script.priority, 0, fixed_bytes=script.fixed_bytes)
         self.steps = list(reversed(script.steps))
         self.step = Step(0.0)
         self.left_s = self.work_s = 0.0
@@ -69,14 +71,14 @@ class Actor:
     @property
     def resident_bytes(self) -> int:
         if self.standing.phase is Phase.SPILLED:
-            return 0
+            return self.standing.charged_bytes
         share = self.left_s / self.work_s if self.work_s > 0 else 1.0
         return self.standing.held_bytes - int(self.untouched_bytes * min(max(share, 0.0), 1.0))
 
     @property
     def to_be_stored_bytes(self) -> int:
         """What it takes of the disk once it is spilled: its file never shrinks."""
-        return max(self.standing.held_bytes, self.standing.stored_bytes)
+        return max(self.standing.spillable_bytes, self.standing.stored_bytes)
 
     @property
     def on_disk_bytes(self) -> int:
@@ -130,7 +132,7 @@ class Actor:
         """All that it holds is on disk, and comes back from there as it is used."""
         self.standing = self.standing.spilled(self.to_be_stored_bytes)
         self.spilled_at = None
-        self.untouched_bytes, self.work_s = self.standing.held_bytes, self.left_s
+        self.untouched_bytes, self.work_s = self.standing.spillable_bytes, self.left_s
 
     def abort(self, ends_s: float) -> None:
         """Tell it to end, which it will at `ends_s`."""

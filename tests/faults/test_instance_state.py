@@ -113,3 +113,17 @@ def test_under_a_limit_leases_wait_for_their_state_and_the_trace_holds(tmp_path:
     assert sum(each.get("asked_bytes", 0) > 70 * MIB for each in asked) >= 6
     simulated = atectl("budget", "simulate", trace)
     assert simulated.status == 0, simulated.stdout + simulated.stderr
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_state_that_no_spill_frees_stays_charged(tmp_path: Path) -> None:
+    """Leases that hold hardly anything else: what others may have is not counted too high."""
+    path, trace = tmp_path / "state.wat", tmp_path / "trace.jsonl"
+    path.write_text(many_instances(GLOBALS, 100))
+    atectl("run", "--ledger", "none", path)
+    job = json.dumps({"capsule": str(path), "max_mem": "128MiB"})
+    command = [ATECTL, "batch", "-", "--ledger", "none", "--jobs", "8", "--limit", "256MiB"]
+    ended = run_watched([*command, "--cells", "2", "--trace", trace], stdin=f"{job}\n" * 8)
+    assert ended.status == 0, ended.stdout
+    asked = [json.loads(line) for line in trace.read_text().splitlines()]
+    assert not [each for each in asked if each.get("action") == "spill"]

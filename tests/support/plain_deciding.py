@@ -117,10 +117,10 @@ class _Round:
             if victim.phase is Phase.RUNNING:
                 self._park(victim, f"over soft: {self._rules.policy.name}")
                 may_park = is_over_limit
-                excess_bytes -= victim.held_bytes if self._rules.spills else 0
+                excess_bytes -= victim.spillable_bytes if self._rules.spills else 0
             else:
                 self._spill(victim, f"over soft: {self._rules.policy.name}")
-                excess_bytes -= victim.held_bytes
+                excess_bytes -= victim.spillable_bytes
         if is_over_limit and not self._changes_come():
             self._abort_one("past the hard limit", waiting_too=False)
 
@@ -192,7 +192,7 @@ class _Round:
 
     def _can_park(self, lease: Standing) -> bool:
         """Whether it runs, and parking it leads somewhere."""
-        leads = self._rules.parks or (lease.held_bytes > 0 and self._has_room_for(lease))
+        leads = self._rules.parks or (lease.spillable_bytes > 0 and self._has_room_for(lease))
         return leads and lease.makes_progress
 
     def _can_spill(self, lease: Standing) -> bool:
@@ -227,7 +227,7 @@ class _Round:
         for giver in givers:
             if giver.room_needed_bytes <= room_bytes:
                 room_bytes -= giver.room_needed_bytes
-                found_bytes += giver.held_bytes
+                found_bytes += giver.spillable_bytes
         return found_bytes
 
     # What is done
@@ -239,7 +239,7 @@ class _Round:
             givers.remove(victim)
             if self._has_room_for(victim):
                 self._spill(victim, f"room for another: {self._rules.policy.name}")
-                missing_bytes -= victim.held_bytes
+                missing_bytes -= victim.spillable_bytes
                 some = True
         return some
 
@@ -267,6 +267,6 @@ class _Round:
         self._leases[lease.number] = lease.park()
 
     def _spill(self, lease: Standing, reason: str) -> None:
-        self._decisions.append(Decision(Action.SPILL, lease.number, lease.held_bytes, reason))
+        self._decisions.append(Decision(Action.SPILL, lease.number, lease.spillable_bytes, reason))
         self._room_bytes -= lease.room_needed_bytes
         self._leases[lease.number] = lease.spill()

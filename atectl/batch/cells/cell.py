@@ -160,6 +160,10 @@ class Cell:
         with suppress(Gone):
             self._order({"do": "tick"})
 
+    def trim(self) -> None:
+        """Have it give freed memory back that its allocator keeps."""
+        self.ask({"do": "trim"})
+
     def end(self, job: int) -> None:
         """Have a guest end."""
         with suppress(Gone):

@@ -41,6 +41,7 @@ class CellLeases:
             # Each lease has a line, which takes a descriptor, as does the code of each capsule.
             CellSettings(settings.max_fds + settings.jobs + MAX_CODES, settings.pool),
             arbiter.forget_idle,
+            arbiter.expect,
             settings.isolation,
         )
         self._artifacts = Artifacts(runtime.engine, runtime.cache)
@@ -67,6 +68,10 @@ class CellLeases:
     def drop_idle(self) -> None:
         """Drop all idle stores."""
         self._cells.drop_idle()
+
+    def trim(self) -> None:
+        """Have cells give freed memory back that their allocators keep."""
+        self._cells.trim()
 
     def own_bytes(self) -> int:
         """What all cells hold of their own."""

@@ -23,6 +23,12 @@ LEAST_CELLS, MOST_CELLS = 8, 32
 """How many cells are alive at once: as many as jobs run at once, but within these bounds."""
 
 _WAIT_S = 0.05
+_CELL_BYTES = 4 << 20
+"""What a cell comes to hold of its own, with a small guest in it: 3.5 to 4.2 MiB."""
+
+_KEPT_BYTES = 16 << 20
+"""Below this it is not worth while to have a cell give back what its allocator keeps."""
+
 _NEWEST_S = 0.005
 """How old what cells hold may be when it is asked for again."""
 
@@ -42,6 +48,7 @@ class Cells:
         most: how many cells are alive at once.
         settings: how each runs.
         forget_idle: called with the bytes that idle stores of a cell held that has ended.
+        expect: called with what the host will hold more, or less, for its cells.
         isolation: which leases never share a cell.
     """
 
@@ -51,6 +58,7 @@ class Cells:
         most: int,
         settings: CellSettings,
         forget_idle: Callable[[int], None],
+        expect: Callable[[int], None],
         isolation: Isolation,
     ) -> None:
         self._compiler = compiler
@@ -59,6 +67,8 @@ class Cells:
         self._cores = len(os.sched_getaffinity(0))
         self._told = settings.as_text()
         self._forget_idle = forget_idle
+        self._expect = expect
+        self._expected_cells = 0
         self._cells: list[Cell] = []
         self._making = 0
         self._forgotten_bytes = 0
@@ -93,7 +103,7 @@ class Cells:
                     self._making += 1
                 else:
                     self._changed.wait(_WAIT_S)
-            self._tell_forgotten()
+            self._tell_changes()
             if makes:
                 cell = self._make(key, job, quota_bytes)
             if cell is not None:
@@ -140,7 +150,7 @@ class Cells:
             if is_over and not seat.cell.running:
                 self._bury(seat.cell)
             self._changed.notify_all()
-        self._tell_forgotten()
+        self._tell_changes()
 
     def doom(self, cell: Cell, job: int) -> None:
         """A lease was given up in it: it is killed once nobody else runs there."""
@@ -203,10 +213,14 @@ class Cells:
         cell.close()
         self._forgotten_bytes += cell.idle_bytes
 
-    def _tell_forgotten(self) -> None:
+    def _tell_changes(self) -> None:
         """Not under the lock, since the arbiter has its own, under which it calls this."""
         with self._changed:
             forgotten_bytes, self._forgotten_bytes = self._forgotten_bytes, 0
+            more_cells = len(self._cells) + self._making - self._expected_cells
+            self._expected_cells += more_cells
+        if more_cells:
+            self._expect(more_cells * _CELL_BYTES)
         if forgotten_bytes:
             self._forget_idle(forgotten_bytes)
 
@@ -229,13 +243,19 @@ class Cells:
             except Malformed:
                 cell.condemn()
 
+    def trim(self) -> None:
+        """Have those give freed memory back that hold much more than their leases are charged."""
+        for cell in self._all():
+            if cell.held_more_bytes > _KEPT_BYTES:
+                cell.trim()
+
     def end_idle(self) -> None:
         """End all cells in which nothing runs: memory is scarce."""
         with self._changed:
             for cell in tuple(self._cells):
                 if not cell.running:
                     self._bury(cell)
-        self._tell_forgotten()
+        self._tell_changes()
 
     def own_bytes(self) -> int:
         """What all cells hold of their own."""

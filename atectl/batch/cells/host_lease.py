@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atectl.accounting import MAX_TOTAL, Observation, Reading
+from atectl.accounting import MAX_TOTAL, Observation, Reading, charged_state_bytes
 from atectl.batch.cells.errors import CellLost
 from atectl.batch.cells.host_line import HostLine
 from atectl.batch.cells.orders import (
@@ -354,7 +354,9 @@ class CellLease:
 
     def _register(self, idle_bytes: int = 0) -> None:
         number, priority = self._number, self._priority
-        self._place = self._host.arbiter.register(self, number, priority, idle_bytes)
+        fixed_bytes = charged_state_bytes(self.capsule.creates.state_bytes)
+        arbiter = self._host.arbiter
+        self._place = arbiter.register(self, number, priority, idle_bytes, fixed_bytes)
 
     def _send(self, line: HostLine, terms: Terms) -> None:
         """Have the cell begin."""

@@ -33,12 +33,17 @@ from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.tenancy import Tenancy
 from atectl.ledger_store.process_ledger import ProcessLedger
+from atectl.system.memory import give_back_at_once, trim
 from atectl.system.walls import process, system_calls
 
 if TYPE_CHECKING:
     from atectl.capsule.cache import Code
     from atectl.engine.metered import Engine
     from atectl.lease.store_pool import StorePool
+
+_LARGE_BYTES = 128 << 10
+"""From this size on, memory that is freed goes back to the system at once: what the engine keeps
+for the instances of a lease is not to stay here once that has ended."""
 
 _FORGOTTEN_AT_ONCE = 32
 """How many of the oldest codes are let go of together: collecting them takes a while."""
@@ -53,6 +58,7 @@ def serve(engine: "Engine", told: str) -> None:
     show_phase("cell")
     gc.enable()  # which the process that forked this one has no need for
     settings = CellSettings.read(told)
+    give_back_at_once(_LARGE_BYTES)
     process.limit_descriptors(settings.max_fds)
     process.leave_no_core()
     process.gain_no_privileges()
@@ -96,6 +102,9 @@ class _Cell:
                 control.send({"answer": order["ask"], "resident": resident})
             case "drop":
                 control.send({"answer": order["ask"], "dropped": self._drop_idle()})
+            case "trim":
+                trim()
+                control.send({"answer": order["ask"]})
 
     def _end(self, job: int) -> None:
         lease = self._leases.get(job)

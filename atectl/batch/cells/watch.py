@@ -26,8 +26,10 @@ class CellWatch:
         """
         self._looks += 1
         for cell, inside in _by_cell(leases).items():
-            charged_bytes = sum(lease.held_bytes for lease in inside) + cell.idle_bytes
-            cell.held_more_bytes = cell.own_bytes() - charged_bytes
+            _measure(cell, inside)
+            if cell.held_more_bytes > SLACK_BYTES:
+                cell.trim()  # it may be what earlier leases left
+                _measure(cell, inside)
             if cell.held_more_bytes > SLACK_BYTES:
                 _end(inside, cell.held_more_bytes)
             is_due = self._looks % _LOOKS_BETWEEN_READINGS == 0
@@ -41,6 +43,11 @@ def _by_cell(leases: Iterable[CellLease]) -> dict[Cell, list[CellLease]]:
         if lease.cell is not None and not lease.is_done:
             found.setdefault(lease.cell, []).append(lease)
     return found
+
+
+def _measure(cell: Cell, leases: Iterable[CellLease]) -> None:
+    charged_bytes = sum(lease.held_bytes for lease in leases) + cell.idle_bytes
+    cell.held_more_bytes = cell.own_bytes() - charged_bytes
 
 
 def _end(leases: Iterable[CellLease], more_bytes: int) -> None:

@@ -306,12 +306,19 @@ def test_if_nobody_runs_one_goes_on_whatever_the_thresholds() -> None:
 
 sizes = st.integers(0, 400)
 lease_views = st.builds(
-    lambda priority, held, asked, phase, flags: Standing(
-        0, priority, held, asked if phase is not Phase.RUNNING or flags[0] else 0, phase, *flags[1:]
+    lambda priority, held, asked, fixed, phase, flags: Standing(
+        0,
+        priority,
+        held,
+        asked if phase is not Phase.RUNNING or flags[0] else 0,
+        phase,
+        *flags[1:],
+        fixed_bytes=fixed,
     ),
     st.integers(-2, 2),
     sizes,
     sizes,
+    st.just(0) | sizes,
     st.sampled_from(Phase),
     st.tuples(*[st.booleans()] * 6),
 ).map(

@@ -129,3 +129,24 @@ def test_what_compiles_takes_room_but_is_never_of_the_baseline() -> None:
     assert host.use.take_baseline() == 750
     host.use.compile(0)
     assert host.use.pressure == Pressure(750, 750, 0, 0)
+
+
+def test_what_the_host_is_about_to_hold_leaves_no_room_though_it_is_not_there_yet() -> None:
+    use = Host(resident=100).use
+    use.take_baseline()
+    use.expect(50)
+    assert (use.baseline_bytes, use.room_bytes) == (150, 650)
+    use.expect(-50)
+    assert (use.baseline_bytes, use.room_bytes) == (100, 700)
+
+
+def test_what_was_expected_counts_once_when_it_is_there() -> None:
+    host = Host(resident=100)
+    host.use.take_baseline()
+    host.use.expect(50)
+    host.use.charge(600)
+    host.resident = 750
+    for _ in range(2):
+        host.now += 1
+        host.use.look([Lease(600)])
+    assert host.use.baseline_bytes == 150

@@ -4,7 +4,13 @@ from collections.abc import Callable
 
 import pytest
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from atectl.arbitration.standing import IllegalTransition, Phase, Standing
 
@@ -191,6 +197,21 @@ def test_nobody_gives_back_more_than_it_holds() -> None:
         RUNS.give_back(-1)
 
 
+def test_state_stays_charged_while_the_memories_are_on_disk() -> None:
+    waits = Standing(1, 0, 100, fixed_bytes=60).ask(30).park()
+    assert (waits.can_be_spilled, waits.room_needed_bytes) == (True, 40)
+    spills = waits.spill()
+    assert spills.relief_bytes == 40
+    spilled = spills.spilled(40)
+    assert (spilled.charged_bytes, spilled.return_bytes) == (60, 70)
+    assert spilled.abort().relief_bytes == 60
+    assert spilled.go_on().charged_bytes == 130
+
+
+def test_who_holds_nothing_but_state_is_not_spilled() -> None:
+    assert not Standing(1, 0, 60, fixed_bytes=60).ask(30).park().can_be_spilled
+
+
 class AnyLife(RuleBasedStateMachine):
     """Whatever happens to a lease in whatever legal order."""
 
@@ -198,6 +219,10 @@ class AnyLife(RuleBasedStateMachine):
         super().__init__()
         self.lease = Standing(1, 0, 0)
         self.granted_bytes = 0  # by its own book
+
+    @initialize(size=st.just(0) | st.integers(1, 150))
+    def have_state(self, size: int) -> None:
+        self.lease = self.lease._replace(fixed_bytes=size)
 
     @precondition(lambda self: not self.lease.is_held)
     @rule(size=st.integers(1, 100))
@@ -237,7 +262,7 @@ class AnyLife(RuleBasedStateMachine):
     @precondition(lambda self: self.lease.spilling)
     @rule()
     def have_spilled(self) -> None:
-        self.lease = self.lease.spilled(max(self.lease.held_bytes, self.lease.stored_bytes))
+        self.lease = self.lease.spilled(max(self.lease.spillable_bytes, self.lease.stored_bytes))
 
     @precondition(lambda self: self.lease.spilling)
     @rule()
@@ -255,9 +280,11 @@ class AnyLife(RuleBasedStateMachine):
         self.lease = self.lease.abort()
 
     @invariant()
-    def it_is_charged_nothing_if_and_only_if_it_is_spilled(self) -> None:
+    def it_is_charged_its_state_alone_if_and_only_if_it_is_spilled(self) -> None:
         lease = self.lease
-        assert lease.charged_bytes == (0 if lease.phase is Phase.SPILLED else lease.held_bytes)
+        assert lease.spillable_bytes == max(lease.held_bytes - lease.fixed_bytes, 0)
+        on_disk_bytes = lease.spillable_bytes if lease.phase is Phase.SPILLED else 0
+        assert lease.charged_bytes == lease.held_bytes - on_disk_bytes
         assert lease.charged_bytes + lease.return_bytes == lease.held_bytes + lease.asked_bytes
 
     @invariant()
