@@ -1,8 +1,8 @@
 """The arbiter among running leases: what the host of a process sees of it.
 
-A guest is held on its own thread: inside its growth request, or at an epoch tick. What it holds
-is spilled by that thread too, while nothing of the guest runs. What is done to whom `decide`
-says, `Enforcer` carries it out, and `Place` is where a guest's thread is held.
+A guest is held inside its growth request, or at an epoch tick. What it holds is spilled there, too,
+while nothing of it runs. What is done to whom `decide` says, `Enforcer` carries it out, and `Place`
+is where a guest is held.
 """
 
 import time
@@ -96,7 +96,7 @@ class Arbiter:
         """
         standing = Standing(number, priority, idle_bytes, fixed_bytes=fixed_bytes)
         with self._lock:
-            seat = Seat(standing, tenant, self._lock)
+            seat = Seat(standing, tenant)
             self._enforcer.seats.add(seat)
             self._use.lease_idle(idle_bytes)
             self._chronicle.registered(seat)

@@ -1,7 +1,7 @@
 """Carries out what `decide` says, among the leases of one process.
 
 Where each lease stands and what all of them use is changed under one lock. The enforcer owns it,
-and whoever calls its methods holds it: `Arbiter` on the host's threads, `Place` on the guests'.
+and whoever calls its methods holds it: `Arbiter`, `Place` and `CompileRoom`.
 """
 
 import threading

@@ -1,6 +1,5 @@
 """Leases as their arbiter knows them: whose each is, where it stands, what was ruled of it."""
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -59,8 +58,21 @@ class Tenant(Protocol):
         """
         ...
 
-    def spill(self, area: "SpillArea") -> int:
-        """Write its memory to disk, and return the resident bytes that this freed."""
+    def spill(self, area: "SpillArea") -> None:
+        """Begin to write its memory to disk; `Place.spilled` is told once that is done.
+
+        Called under the arbiter's lock.
+
+        Raises:
+            AtectlError: it cannot even begin.
+        """
+        ...
+
+    def woken(self) -> None:
+        """Something has changed: call `Place.look` soon, on its own thread and not within this.
+
+        Called under the arbiter's lock, on any thread.
+        """
         ...
 
     @property
@@ -86,16 +98,14 @@ class Seat:
     Args:
         standing: where it stands at first.
         tenant: the lease itself.
-        lock: the arbiter's.
     """
 
     __slots__ = (
-        "_changed", "_standing", "held_bytes", "held_s", "is_abandoned", "number", "probed_at",
+        "_standing", "held_bytes", "held_s", "is_abandoned", "number", "probed_at",
         "room_wanted_bytes", "rulings", "tenant", "was_refused",
     )  # fmt: skip
 
-    def __init__(self, standing: Standing, tenant: Tenant, lock: threading.RLock) -> None:
-        self._changed = threading.Condition(lock)
+    def __init__(self, standing: Standing, tenant: Tenant) -> None:
         self._standing = standing
         self.number = standing.number
         self.tenant = tenant
@@ -103,7 +113,7 @@ class Seat:
         """What it holds. Growths that are granted at once count here and change nothing else:
         there are many, and a new standing for each would cost more than the growth."""
         self.held_s = 0.0
-        """How long its guest was kept inside the arbiter so far, this time not included."""
+        """How long its guest was held so far, this time not included."""
         self.is_abandoned = False
         """It has its outcome, but its guest is asleep in a host call and keeps its memory."""
         self.was_refused = False
@@ -144,7 +154,7 @@ class Seat:
 
     @property
     def is_held(self) -> bool:
-        """Whether its guest's thread is kept inside the arbiter."""
+        """Whether its guest is held."""
         return self._standing.is_held and not self.was_refused
 
     @property
@@ -160,12 +170,8 @@ class Seat:
         return self._standing.may_overtake or self.standing.may_overtake
 
     def wake(self) -> None:
-        """Have its thread, if it is held, look again at where it stands."""
-        self._changed.notify()
-
-    def wait(self) -> None:
-        """Wait on its own thread until it is woken; the arbiter's lock is free meanwhile."""
-        self._changed.wait()
+        """Have its tenant look again at where it stands."""
+        self.tenant.woken()
 
     def probe(self, now_s: float, stall_s: float) -> bool:
         """If its guest runs, see whether it reaches ticks; it stalls if it did not for `stall_s`.

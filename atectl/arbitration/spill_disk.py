@@ -34,22 +34,19 @@ class SpillDisk:
         """See how much room there is now."""
         self.room_bytes = 0 if self._area is None else self._area.room_bytes
 
-    def spill(self, tenant: Tenant) -> tuple[int, AtectlError | None]:
-        """Have a lease write its memory out, on the calling thread and without the lock.
-
-        Returns:
-            The resident bytes that this freed, and why it failed if it did.
-        """
+    def spill(self, tenant: Tenant) -> AtectlError | None:
+        """Have a lease begin to write its memory out; why it cannot, if so."""
         assert self._area is not None  # noqa: S101 - rules that spill come with a place for it
         try:
-            return tenant.spill(self._area), None
+            tenant.spill(self._area)
         except AtectlError as error:
-            return 0, error
+            return error
         except Exception as error:
             from atectl.spill.errors import SpillFailed
 
             # Were it raised, whoever waits for this to end would wait for ever.
-            return 0, SpillFailed(f"{type(error).__name__}: {error}")
+            return SpillFailed(f"{type(error).__name__}: {error}")
+        return None
 
     def refusal(self, seats: Iterable[Seat]) -> AtectlError | None:
         """What keeps the smallest of the leases that are held from being spilled, if anything."""

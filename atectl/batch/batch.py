@@ -1,15 +1,13 @@
 """Many jobs under one host budget, in cells.
 
-Each slot is a thread that stands in for the guest of one job after another: see `cells`. A
-supervisor thread enforces deadlines and calls the arbiter. The caller iterates over the results,
-which come as the jobs end.
+A coordinator runs them on a thread of its own. The caller iterates over the results, which come as
+the jobs end.
 """
 
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from functools import partial
 from itertools import count
 from pathlib import Path
 from types import TracebackType
@@ -17,30 +15,23 @@ from typing import TYPE_CHECKING, Self
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.cells.cell_leases import CellLeases
-from atectl.batch.cells.host_lease import CellLease
-from atectl.batch.intake import Intake
-from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
-from atectl.batch.job_files import JobFiles
+from atectl.batch.coordinator import SUPERVISION_S, Coordinator
+from atectl.batch.job import JobResult, JobTerms, Wanted
+from atectl.batch.loop import Loop
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.shelf import CapsuleShelf
-from atectl.engine.wasi import NO_FILES
-from atectl.errors import AtectlError, CompilerGone, InternalError
+from atectl.errors import AtectlError
 from atectl.lease import outcome as outcomes
-from atectl.lease.outcome import Outcome
 from atectl.lease.runtime import Runtime
-from atectl.lease.terms import Terms
 from atectl.system import memory as host_memory
 
 if TYPE_CHECKING:
     from atectl.batch.overview import BatchOverview
 
-SUPERVISION_S = 0.05
-"""Seconds between two checks of the deadlines and of the pressure."""
-
 _LOOKS_AT_FORKER = 20
-"""After so many of them another at what the process holds that forks compilers."""
+"""After so many looks another at what the process holds that forks compilers."""
 
 _COMPILING_NICENESS = 5
 """How much lower the priority of compiling is than that of the guests."""
@@ -89,19 +80,23 @@ class Batch:
         most_bytes = limits.memory_bytes or 0
         room = self._arbiter.compile_room(self._compiled_at_once, most_bytes)
         self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, room)
-        self._cells = CellLeases(settings, runtime, compiler, self._arbiter)
+        self._loop = Loop()
+        self._cells = CellLeases(settings, runtime, compiler, self._arbiter, self._loop)
         self.baseline_bytes: int | None = None
         """The memory of the process when the batch began to run; None before, or if unknown."""
         self._closing = threading.Event()
         self._results = ResultQueue(self._closing)
-        self._intake = Intake(settings.jobs, self._closing, on_last=self._results.wake)
-        self._files = JobFiles(settings.reserved, settings.max_output_bytes)
-        self._runs: dict[int, JobRun] = {}
-        self._lock = threading.Lock()
-        self._ending: str | None = None
-        self._is_winding_up = False
-        self._supervisor = threading.Thread(target=self._supervise, name="batch-supervisor")
-        self._failure: AtectlError | None = None
+        self._looks = count(1)
+        self._coordinator = Coordinator(
+            settings,
+            runtime,
+            self._loop,
+            self._capsules,
+            self._cells,
+            self._arbiter,
+            self._results,
+            self._look,
+        )
         runtime.store_ledger()
 
     def __enter__(self) -> Self:
@@ -145,7 +140,7 @@ class Batch:
     def run(self, jobs: Iterable[JobTerms]) -> Iterator[JobResult]:
         """Run the jobs, and yield the result of each as it ends.
 
-        `jobs` is iterated on other threads, one at a time, and only as slots get free.
+        `jobs` is iterated on another thread, and only a few are read ahead.
 
         Raises:
             UnsatisfiableBudget: the limit is below what the process itself holds, and the rules
@@ -157,10 +152,7 @@ class Batch:
         rules, budget = self._settings.rules, self._settings.budget
         self.baseline_bytes = self._measure_baseline()
         refuse_unsatisfiable(budget, self.baseline_bytes, is_guarded=rules.is_guarded)
-        self._supervisor.start()
-        self._intake.open(jobs)
-        for _ in range(self._settings.jobs):
-            self._add_slot()
+        self._coordinator.open(jobs)
         yield from self._read_results()
 
     @property
@@ -174,8 +166,7 @@ class Batch:
 
         ledger = self._runtime.ledger
         records = {record.id: record for record in ledger.running()}
-        with self._lock:
-            leases = [(run.job.job, run.lease) for run in self._runs.values() if run.lease]
+        leases = [(run.job.job, run.lease) for run in self._coordinator.runs if run.lease]
         now_s = self._arbiter.now_s
         return BatchOverview(
             now_s,
@@ -201,13 +192,11 @@ class Batch:
 
         A job whose capsule is still being compiled ends without running.
         """
-        self._is_winding_up = True
-        self._intake.stop()
+        self._coordinator.stop()
 
     def end_all(self, reason: str) -> None:
         """Start no more jobs, and end those that run, for `reason`. Safe in a signal handler."""
-        self._intake.stop()
-        self._ending = reason
+        self._coordinator.end_all(reason)
 
     def close(self) -> AtectlError | None:
         """End what still runs and store the ledger; idempotent.
@@ -218,25 +207,26 @@ class Batch:
         if not self._closing.is_set():
             self.end_all(outcomes.TERMINATED)
             self._capsules.close()
-            self._await_slots()
+            self._coordinator.close(_CLOSE_TIMEOUT_S)
             self._closing.set()
-            if self._supervisor.ident is not None:
-                self._supervisor.join()
             self._cells.close()
             self._compiler.close()
+            self._loop.close()
         return self._runtime.close()
 
     def _read_results(self) -> Iterator[JobResult]:
-        while not self._intake.is_over:
+        while not self._results.is_over:
             result = self._results.next(SUPERVISION_S)
             if result is not None:
-                self._intake.count_read()
+                self._coordinator.count_read()
                 yield result
                 self._results.gather()
-            elif self._failure is not None:
-                raise self._failure
-        if self._intake.failure is not None:
-            raise self._intake.failure
+            elif self._closing.is_set():
+                return
+            elif self._coordinator.failure is not None:
+                raise self._coordinator.failure
+        if self._coordinator.failure is not None:
+            raise self._coordinator.failure
 
     # What it holds
 
@@ -253,6 +243,10 @@ class Batch:
         self._look_at_forker()
         return self._arbiter.measure_baseline()
 
+    def _look(self) -> None:
+        if next(self._looks) % _LOOKS_AT_FORKER == 0:
+            self._look_at_forker()
+
     def _look_at_forker(self) -> None:
         # What it shares with a child that it has just forked is its own again afterwards.
         self._forker_bytes = max(self._forker_bytes, self._compiler.private_bytes())
@@ -265,111 +259,3 @@ class Batch:
             return None
         of_cells = self._cells.own_bytes()
         return resident + self._forker_bytes + self._capsules.kept_bytes + of_cells
-
-    # On the slots' threads
-
-    def _add_slot(self) -> None:
-        threading.Thread(target=self._serve, name="batch-slot", daemon=True).start()
-
-    def _serve(self) -> None:
-        """Run one job after another, until there is none or the supervisor gave up on one."""
-        while (job := self._intake.take()) is not None:
-            run = JobRun(job)
-            with self._lock:
-                self._runs[job.job] = run
-            if not self._conclude(run, self._run(run)):
-                return
-
-    def _run(self, run: JobRun) -> Outcome | None:
-        """Run a job. Returns None if its lease knows the outcome, or else the outcome."""
-        refusal: AtectlError
-        try:
-            run.lease = self._lease(run)
-            run.lease.run()
-        except AtectlError as error:
-            refusal = error
-            job = run.job
-            self._runtime.charge_for_refusal(job.capsule.name, job.terms, error)
-        except Exception as error:
-            refusal = InternalError(f"{type(error).__name__}: {error}")
-        else:
-            return None
-        was_cut = self._is_winding_up and isinstance(refusal, CompilerGone)
-        ending = self._ending or (outcomes.TERMINATED if was_cut else None)
-        if ending is not None:
-            return outcomes.told_to_end(ending, run.job.terms.quota, 0)
-        return outcomes.refused(refusal)
-
-    def _lease(self, run: JobRun) -> CellLease:
-        job = run.job
-        terms = self._terms(job)
-        deadline_s = terms.quota.deadline_s
-        until = None if deadline_s is None else run.began_s + deadline_s
-        capsule = self._capsules.get(
-            job.capsule, terms.principal, until, as_command=terms.invoke is None
-        )
-        return self._cells.lease(capsule, terms, job, run.began_s)
-
-    def _terms(self, job: JobTerms) -> Terms:
-        """A job's terms, in which each of its files is checked before it is used."""
-        terms, streams = job.terms, job.terms.wasi.streams
-        if streams == NO_FILES:
-            return terms
-        check = partial(self._files.check, job.job, job.capsule)
-        streams = (streams or NO_FILES)._replace(check=check)
-        return terms._replace(wasi=terms.wasi._replace(streams=streams))
-
-    def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> bool:
-        """Pass the result on, once. Returns False if another thread did so before."""
-        with self._lock:
-            if self._runs.pop(run.job.job, None) is None:
-                return False
-        self._intake.end(run.job.job)
-        over = self._files.close(run.job.job)
-        if over is not None and outcome is None and run.lease is not None:
-            # It may have written too much just before its end, so that nobody ended it for that.
-            run.lease.overrule(Outcome(outcomes.QUOTA, over.exit_status, over))
-        result = run.result(outcome)
-        if self._settings.fails_fast and result.outcome[:2] != outcomes.SUCCESS:
-            self._intake.stop()
-        self._results.put(result)
-        return True
-
-    # On the supervisor's thread
-
-    def _supervise(self) -> None:
-        for look in count(1):
-            if self._closing.wait(SUPERVISION_S):
-                return
-            try:
-                if look % _LOOKS_AT_FORKER == 0:
-                    self._look_at_forker()
-                self._look_after_leases()
-                self._arbiter.reconcile()
-            except Exception as error:
-                self._failure = InternalError(f"{type(error).__name__}: {error}")
-                self._intake.stop()
-
-    def _look_after_leases(self) -> None:
-        if self._ending is not None or self._is_winding_up:
-            self._capsules.close()
-        with self._lock:
-            runs = list(self._runs.values())
-        self._cells.look()
-        for run in runs:
-            if run.lease is None:
-                continue
-            if self._ending is not None:
-                run.lease.end(self._ending)
-            over = self._files.over_limit(run.job.job)
-            if over is not None:
-                run.lease.end(outcomes.QUOTA, over)
-            if run.lease.attend() and self._conclude(run):
-                self._add_slot()
-
-    def _await_slots(self) -> None:
-        """Wait a while for the guests that were told to end."""
-        for _ in range(int(_CLOSE_TIMEOUT_S / SUPERVISION_S)):
-            if self._intake.is_idle:
-                return
-            self._closing.wait(SUPERVISION_S)

@@ -1,4 +1,4 @@
-"""The results of a batch on their way from its slots to their reader."""
+"""The results of a batch on their way to their reader."""
 
 import queue
 import threading
@@ -6,7 +6,7 @@ import threading
 from atectl.batch.job import JobResult
 
 _GATHERED_S = 0.002
-"""How long results are collected before their reader goes on: while it runs, slots may not."""
+"""How long results are collected before their reader goes on: while it runs, the jobs may not."""
 
 
 class ResultQueue:
@@ -19,6 +19,7 @@ class ResultQueue:
     def __init__(self, closing: threading.Event) -> None:
         self._closing = closing
         self._results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
+        self._has_ended = False
 
     def put(self, result: JobResult) -> None:
         """Add a result, from any thread."""
@@ -27,6 +28,12 @@ class ResultQueue:
     def wake(self) -> None:
         """Wake the reader, to check whether there is still something to wait for."""
         self._results.put(None)
+
+    def end(self) -> None:
+        """There are no more than were put; idempotent."""
+        if not self._has_ended:
+            self._has_ended = True
+            self.wake()
 
     def next(self, timeout_s: float) -> JobResult | None:
         """The next result; None if none came in that time, or after `wake`."""
@@ -44,3 +51,8 @@ class ResultQueue:
     def has_more(self) -> bool:
         """Whether there is another result already."""
         return not self._results.empty()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there are no more, and will be none."""
+        return self._has_ended and not self.has_more

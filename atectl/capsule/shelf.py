@@ -239,14 +239,19 @@ class CapsuleShelf:
             HostExhausted: the machine had too few resources left to load it (exit 125).
             NoRoomToCompile: the host's limit left too little memory to compile it (exit 137).
         """
-        ask = _Ask(principal, until, as_command)
-        seen, verdict = self._seen.get(path), None
-        known = None
-        if seen is not None and seen.is_unchanged:
-            known = self._known_of(seen.sha256, ask)
-        if seen is None or known is None:
-            seen, known, verdict = self._look_again(path, ask)
+        at_hand = self.at_hand(path, principal, as_command=as_command)
+        if at_hand is not None:
+            return at_hand
+        seen, known, verdict = self._look_again(path, _Ask(principal, until, as_command))
         return seen.named(required(known, seen.file.name, verdict))
+
+    def at_hand(self, path: Path, principal: str, *, as_command: bool = False) -> Capsule | None:
+        """The capsule that is at `path` now, if it is known; this never waits. See `get`."""
+        seen = self._seen.get(path)
+        if seen is None or not seen.is_unchanged:
+            return None
+        known = self._known_of(seen.sha256, _Ask(principal, None, as_command))
+        return None if known is None else seen.named(required(known, seen.file.name, None))
 
     @property
     def kept_bytes(self) -> int:

@@ -26,6 +26,7 @@ from atectl.trace.events import Asked, Header, Registered, Ruled, Sampled, Trace
 from atectl.trace.simulation import simulate
 from atectl.trace.workload import Machine, Script, Step
 from tests.conftest import ROOT
+from tests.support.tenants import Tenant, seated
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -102,23 +103,11 @@ def test_deciding_follows_the_resume_gate(monkeypatch: pytest.MonkeyPatch) -> No
 # The arbiter
 
 
-class Tenant:
-    is_ending, stored_bytes = False, 0
-    principal, label, capsule_name = "default", "", "test"
-
-    def abort(self, why: str, remedy: str) -> None: ...
-    def spill(self, area: object) -> int:
-        return 0
-
-    def resident_bytes(self) -> int | None:
-        return None
-
-
 def actions_of_two_growths() -> list[Action]:
     """What the arbiter rules as two leases come to 700 bytes of 1000, on threads of their own."""
     arbiter = Arbiter(BUDGET, rules("park"), lambda: None, resident=lambda: 100)
     arbiter.measure_baseline()
-    first, second = arbiter.register(Tenant(), 1), arbiter.register(Tenant(), 2)
+    first, second = seated(arbiter, Tenant(), 1), seated(arbiter, Tenant(), 2)
     first.admit(400)
     growth = threading.Thread(target=second.admit, args=(200,))
     growth.start()

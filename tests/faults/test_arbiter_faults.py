@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -11,28 +12,22 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Budget, Principal, Quota
-from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling
-from atectl.arbitration.standing import Phase
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
 from atectl.batch.job import JobResult, JobTerms, Wanted
+from atectl.batch.overview import LeaseRow
 from atectl.batch.settings import BatchSettings
-from atectl.engine.metered import Engine
+from atectl.capsule.compiler import Compiler
 from atectl.engine.wasi import WasiSettings
 from atectl.errors import AbortedByArbiter
-from atectl.lease.lease import Lease
-from atectl.lease.tenancy import Tenancy
 from atectl.lease.terms import Terms
-from atectl.ledger_store.process_ledger import ProcessLedger
-from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull
 from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES, ROOT
 from tests.support.limits import files_no_larger_than
-from tests.support.loading import load
 from tests.support.processes import descendants_of
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
@@ -234,85 +229,66 @@ def _open_below(pid: int) -> list[str]:
     return found
 
 
-class Arbitrated(Lease):
-    """A lease in the process of its arbiter, as that knows it."""
-
-    principal, label, capsule_name = "default", "", "spin.wat"
-
-    def abort(self, why: str, remedy: str) -> None:
-        self.end("arbiter", AbortedByArbiter(why, remedy=remedy))
-
-
 class Held:
-    """Two spinning leases, of which one is spilled because the process is said to be too large."""
+    """Two spinning leases, of which one is spilled because the host is said to be too large."""
 
-    def __init__(self, folder: Path, deadline_s: float) -> None:
-        self.engine = Engine()
-        self.resident: int | None = 0
-        self.arbiter = Arbiter(
-            Budget(100 * MIB),
-            rules("both"),
-            self.engine.tick,
-            area=SpillArea(folder),
-            resident=lambda: self.resident,
-        )
-        self.victim = self._lease(1, deadline_s)
-        self.other = self._lease(2, LONG_S)
-        for lease in (self.victim, self.other):
-            lease.start()
-        wait_until(lambda: all(each.read().current_bytes for each in (self.victim, self.other)))
+    def __init__(self, folder: Path, deadline_s: float, patch: pytest.MonkeyPatch) -> None:
+        self.resident = 0
+        patch.setattr(host_memory, "resident_bytes", lambda: self.resident)
+        patch.setattr(Compiler, "private_bytes", lambda _: 0)
+        self.told: list[JobResult] = []
+        self.batch = batch_under(folder, budget=Budget(4096 * MIB))
+        spin = CAPSULES / "spin.wat"
+        self.batch.prepare({spin: Wanted("default")})
+        jobs = [plain(1, spin, deadline_s), plain(2, spin)]
+        self._run = threading.Thread(target=lambda: self.told.extend(self.batch.run(jobs)))
+        self._run.start()
+        wait_until(lambda: all(row.current_bytes for row in self.rows()) and len(self.rows()) == 2)
 
-    def _lease(self, number: int, deadline_s: float) -> Lease:
-        terms = Terms(Principal(), Quota(MIB, deadline_s), WasiSettings(("spin.wat",)))
-        capsule = load(self.engine, CAPSULES / "spin.wat", None)
-        tenancy = Tenancy(self.arbiter, number)
-        return Arbitrated(self.engine, capsule, terms, ProcessLedger(), tenancy)
+    def rows(self) -> list[LeaseRow]:
+        return list(self.batch.overview().rows)
 
-    def press(self, state: Phase) -> None:
-        """Say that the process is over soft until the victim is there."""
-        if state is Phase.SPILLED:
-            self.resident = 90 * MIB
-        wait_until(lambda: self._reconciled() and self.victim.state == state.value)
-
-    def _reconciled(self) -> bool:
-        self.arbiter.reconcile()
-        return True
+    def press(self) -> None:
+        """Say that the host is over soft until a lease is on disk."""
+        self.resident = 3500 * MIB
+        wait_until(lambda: "spilled" in [row.state for row in self.rows()])
 
     def close(self) -> None:
         self.resident = 0
-        self.arbiter.reconcile()
-        for lease in (self.victim, self.other):
-            lease.end("interrupted")
-            lease.join()
-        self.engine.close()
+        self.batch.end_all("interrupted")
+        self._run.join()
+        self.batch.close()
 
 
 @pytest.fixture
-def held(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Held]:
-    held = Held(tmp_path, deadline_s=getattr(request, "param", LONG_S))
+def held(
+    tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Held]:
+    held = Held(tmp_path, getattr(request, "param", LONG_S), monkeypatch)
     yield held
     held.close()
 
 
 @pytest.mark.parametrize("held", [3.0], indirect=True)
 def test_a_deadline_reaches_a_spilled_lease(held: Held) -> None:
-    held.press(Phase.SPILLED)
-    outcome = held.victim.join()
-    assert outcome.reason == "deadline"
-    assert held.victim.state != Phase.RUNNING.value
-    assert not held.other.is_done
+    held.press()
+    wait_until(lambda: held.told)
+    (result,) = held.told
+    assert (result.job, result.outcome.reason) == (1, "deadline")
+    assert [row.job for row in held.rows()] == [2]
 
 
 def test_an_interrupt_reaches_a_spilled_lease(held: Held) -> None:
-    held.press(Phase.SPILLED)
-    held.victim.end("interrupted")
-    assert held.victim.join().exit_status == 130
-    assert not held.other.is_done
+    held.press()
+    held.batch.end_all("interrupted")
+    wait_until(lambda: len(held.told) == 2)
+    assert {result.outcome.exit_status for result in held.told} == {130}
 
 
 def test_a_spilled_lease_is_recorded_as_such(held: Held) -> None:
-    held.press(Phase.SPILLED)
-    assert held.victim.record().state == "spilled"
+    held.press()
+    records = held.batch._runtime.ledger.running()
+    assert "spilled" in [record.state for record in records]
 
 
 def test_a_deadline_reaches_a_lease_that_waits_to_grow(tmp_path: Path) -> None:

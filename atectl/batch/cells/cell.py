@@ -4,19 +4,21 @@ import os
 import resource
 import select
 import signal
+import socket
 import threading
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
-from atectl.batch.cells.wire import Gone, Malformed, Wire, pair, whole
+from atectl.batch.cells.wire import Gone, Malformed, Wire, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
 from atectl.system.held import Held, held_by
 from atectl.system.walls.amounts import KERNEL_SLACK_BYTES
 
 if TYPE_CHECKING:
+    from atectl.batch.cells.host_line import HostLine
     from atectl.capsule.compiler import Server
 
 _ANSWER_S = 0.5
@@ -64,13 +66,17 @@ class Cell:
         """Whether it sent what no cell sends."""
         self.held_more_bytes = 0
         """How much more than its leases are charged it was last seen to hold."""
-        self.lines: list[Wire] = []
+        self.lines: list[HostLine] = []
         """Its lines on which no lease runs."""
+        self.every_line: list[HostLine] = []
+        """All of its lines."""
         self._pipe = server.pipe
-        self._control = Wire(_as_socket(server))
+        self._control = Wire(socket.socket(fileno=server.control.detach()))
         self._control.wait_at_most(_ANSWER_S)
         self._most_data_bytes = 0
         self._asked = 0
+        self._asked_readings = 0  # the question that has no answer yet; 0 if there is none
+        self._told_readings: object = None
         self._ask_from_s = 0.0
         self._lock = threading.Lock()
         self._idle_lock = threading.Lock()
@@ -98,13 +104,13 @@ class Cell:
 
     # Lines
 
-    def new_line(self) -> Wire:
-        """A line for one lease at a time.
+    def new_line(self) -> socket.socket:
+        """The host's end of a line for one lease at a time.
 
         Raises:
             Gone: the cell has ended, or does not listen.
         """
-        ours, its = pair()
+        ours, its = socket.socketpair()
         try:
             self._order({"do": "line"}, (its.fileno(),))
         except BaseException:
@@ -174,19 +180,46 @@ class Cell:
         with self._lock:
             if time.monotonic() < self._ask_from_s:
                 return None
-            self._asked += 1
             try:
-                self._control.send({**order, "ask": self._asked})
+                asked = self._send_question(order)
                 while True:
                     answer = self._control.receive().content
-                    if answer.get("answer") == self._asked:  # and not to what was given up
+                    if answer.get("answer") == asked:
                         return answer
+                    self._note(answer)
             except Gone:
                 self._ask_from_s = time.monotonic() + _UNASKED_S
                 return None
             except Malformed:
                 self.condemn()
                 return None
+
+    def readings(self) -> object:
+        """What it told of its leases since this was last asked, None if nothing, and have it tell
+        that again. This does not wait for it."""
+        with self._lock:
+            try:
+                while (answer := self._control.receive_now()) is not None:
+                    self._note(answer.content)
+                if not self._asked_readings:
+                    self._asked_readings = self._send_question({"do": "read"})
+            except Gone:
+                return None
+            except Malformed:
+                self.condemn()
+                return None
+            told, self._told_readings = self._told_readings, None
+            return told
+
+    def _send_question(self, order: dict[str, Any]) -> int:
+        self._asked += 1
+        self._control.send({**order, "ask": self._asked})
+        return self._asked
+
+    def _note(self, answer: dict[str, Any]) -> None:
+        """Keep the answer to a question that nobody waits for; others were given up."""
+        if answer.get("answer") == self._asked_readings:
+            self._asked_readings, self._told_readings = 0, answer.get("leases")
 
     def _order(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         with self._lock:
@@ -204,11 +237,15 @@ class Cell:
     @property
     def has_ended(self) -> bool:
         """Whether its process is gone."""
+        return self._ends_in(0)
+
+    def _ends_in(self, seconds: float) -> bool:
+        """Wait for the end of its process. Returns whether it is gone."""
         if self._process < 0:
             return True
         poll = select.poll()
         poll.register(self._process, select.POLLIN)
-        return bool(poll.poll(0))
+        return bool(poll.poll(seconds * 1000))
 
     def condemn(self) -> None:
         """It sent what no cell sends: have it end at once, with all that runs in it."""
@@ -229,7 +266,7 @@ class Cell:
     def close(self) -> None:
         """Have it end, if it has not, and let go of it."""
         self.kill()
-        for line in self.lines:
+        for line in self.every_line:
             line.close()
         self._control.close()
         with suppress(OSError):
@@ -240,6 +277,8 @@ class Cell:
 
     def why_lost(self) -> AtectlError:
         """Why its process has ended, in words."""
+        if not self._ends_in(_ENDING_S / 4):  # it has hung up on its guest, and lives
+            self.condemn()
         if self.misbehaved:
             return CellMisbehaved("the cell sent what no cell sends, and was ended")
         status = self._status()
@@ -262,10 +301,3 @@ class Cell:
                 return None
             self._said += said
         return int(self._said.partition(b"\n")[0].removeprefix(_ENDED))
-
-
-def _as_socket(server: "Server") -> Any:
-    """The control stream with the methods of `socket.socket`."""
-    import socket
-
-    return socket.socket(fileno=server.control.detach())

@@ -9,8 +9,11 @@ from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.watch import CellWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from atectl.arbitration.arbiter import Arbiter
     from atectl.batch.job import JobTerms
+    from atectl.batch.loop import Loop
     from atectl.batch.settings import BatchSettings
     from atectl.capsule.compiler import Compiler
     from atectl.capsule.loading import Capsule
@@ -26,6 +29,7 @@ class CellLeases:
         runtime: has the cache of artifacts, and the ledger.
         compiler: has the process that forks cells.
         arbiter: decides about the leases.
+        loop: calls all of this, but for `tick`, `trim`, `own_bytes` and dropping idle stores.
     """
 
     def __init__(
@@ -34,9 +38,11 @@ class CellLeases:
         runtime: "Runtime",
         compiler: "Compiler",
         arbiter: "Arbiter",
+        loop: "Loop",
     ) -> None:
         self._cells = Cells(
             compiler,
+            loop,
             settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
             # Each lease has a line, which takes a descriptor, as does the code of each capsule.
             CellSettings(settings.max_fds + settings.jobs + MAX_CODES, settings.pool),
@@ -46,7 +52,9 @@ class CellLeases:
         )
         self._artifacts = Artifacts(runtime.engine, runtime.cache)
         is_pooled = settings.pool > 0
-        self._host = CellHost(self._cells, self._artifacts, arbiter, runtime.ledger, is_pooled)
+        self._host = CellHost(
+            loop, self._cells, self._artifacts, arbiter, runtime.ledger, is_pooled
+        )
         self._arbiter = arbiter
         self._watch = CellWatch()
         self._running: set[CellLease] = set()
@@ -54,10 +62,15 @@ class CellLeases:
             arbiter.drop_idle_by(self._cells.drop_idle)
 
     def lease(
-        self, capsule: "Capsule", terms: "Terms", job: "JobTerms", began_s: float
+        self,
+        capsule: "Capsule",
+        terms: "Terms",
+        job: "JobTerms",
+        began_s: float,
+        when_done: "Callable[[], None]",
     ) -> CellLease:
-        """A lease that has yet to be run."""
-        lease = CellLease(self._host, capsule, terms, job.job, job.priority, began_s)
+        """A lease that has yet to be started."""
+        lease = CellLease(self._host, capsule, terms, job.job, job.priority, began_s, when_done)
         self._running.add(lease)
         return lease
 
@@ -85,6 +98,8 @@ class CellLeases:
         self._watch.look(tuple(self._running))
 
     def close(self) -> None:
-        """End all cells; idempotent."""
+        """End all cells, once nobody runs the loop any more; idempotent."""
+        for lease in self._running:
+            lease.let_go()
         self._cells.close()
         self._artifacts.close()

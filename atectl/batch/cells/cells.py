@@ -3,26 +3,30 @@
 import os
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 from atectl.batch.cells.cell import Cell
+from atectl.batch.cells.host_line import HostLine
 from atectl.batch.cells.settings import CellSettings
-from atectl.batch.cells.wire import Gone, Malformed, Wire
+from atectl.batch.cells.wire import Gone, Malformed
+from atectl.batch.loop import Loop
 from atectl.batch.settings import Isolation
 from atectl.capsule.errors import HostExhausted
-from atectl.errors import CompilerGone
+from atectl.capsule.source import exhausted
+from atectl.errors import AtectlError, CompilerGone
 from atectl.system.held import Held, held_by
 
 if TYPE_CHECKING:
-    from atectl.capsule.compiler import Compiler
+    from atectl.capsule.compiler import Compiler, Server
 
 SERVING = "atectl.batch.cells.serving"
 
 LEAST_CELLS, MOST_CELLS = 8, 32
 """How many cells are alive at once: as many as jobs run at once, but within these bounds."""
 
-_WAIT_S = 0.05
 _CELL_BYTES = 4 << 20
 """What a cell comes to hold of its own, with a small guest in it: 3.5 to 4.2 MiB."""
 
@@ -32,19 +36,37 @@ _KEPT_BYTES = 16 << 20
 _NEWEST_S = 0.005
 """How old what cells hold may be when it is asked for again."""
 
+_TRIES = 2
+"""How often a cell is tried to be made for a lease: the process that forks may be a new one."""
 
-class Seat(NamedTuple):
-    """A line in a cell, for one lease."""
 
-    cell: Cell
-    line: Wire
+class Entrant(Protocol):
+    """A lease that waits for a line in a cell."""
+
+    @property
+    def principal(self) -> str: ...
+    @property
+    def number(self) -> int: ...
+    @property
+    def quota_bytes(self) -> int: ...
+
+    def enter(self, cell: Cell, line: HostLine) -> None:
+        """Run there."""
+        ...
+
+    def turn_away(self, error: AtectlError) -> None:
+        """There is no cell for it, and will be none."""
+        ...
 
 
 class Cells:
     """All cells of a host. To be closed.
 
+    Leases enter, leave and are given up on the thread of the loop; the rest may be called from any.
+
     Args:
         compiler: has the process that forks cells.
+        loop: calls back when a cell is ready.
         most: how many cells are alive at once.
         settings: how each runs.
         forget_idle: called with the bytes that idle stores of a cell held that has ended.
@@ -55,6 +77,7 @@ class Cells:
     def __init__(
         self,
         compiler: "Compiler",
+        loop: Loop,
         most: int,
         settings: CellSettings,
         forget_idle: Callable[[int], None],
@@ -62,105 +85,80 @@ class Cells:
         isolation: Isolation,
     ) -> None:
         self._compiler = compiler
+        self._loop = loop
         self._isolation = isolation
         self._most = 1 if isolation == "none" else most
         self._cores = len(os.sched_getaffinity(0))
         self._told = settings.as_text()
         self._forget_idle = forget_idle
         self._expect = expect
-        self._expected_cells = 0
+        self._waiting: dict[str, deque[Entrant]] = {}
         self._cells: list[Cell] = []
         self._making = 0
-        self._forgotten_bytes = 0
+        self._expected_cells = 0
         self._is_closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()  # for the list of cells
         self._own_bytes = (0.0, 0)  # until when it holds, and what it is
 
-    # For a lease
+    # For leases
 
-    def enter(
-        self, principal: str, job: int, quota_bytes: int, is_wanted: Callable[[], bool]
-    ) -> Seat | None:
-        """Wait for a line in a cell; None if it is wanted no more.
+    def enter(self, lease: Entrant) -> None:
+        """Have a lease enter a line in a cell, as soon as there is one for it."""
+        key = self._key_of(lease)
+        self._waiting.setdefault(key, deque()).append(lease)
+        self._let_in(key)
 
-        Args:
-            quota_bytes: what the lease may hold.
-            is_wanted: asked now and then whether it still is.
+    def turn_back(self, lease: Entrant) -> None:
+        """It waits for a cell no more."""
+        waiting = self._waiting.get(self._key_of(lease))
+        if waiting is not None and lease in waiting:
+            waiting.remove(lease)
 
-        Raises:
-            HostExhausted: no cell could be made (exit 125).
-            CompilerGone: the host is ending (exit 125).
-        """
-        key = "" if self._isolation == "none" else principal
-        while True:
-            with self._changed:
-                if self._is_closed:
-                    raise CompilerGone("the host is ending")
-                cell, makes = self._choose(key)
-                if cell is not None:
-                    cell.running[job] = quota_bytes
-                elif makes:
-                    self._making += 1
-                else:
-                    self._changed.wait(_WAIT_S)
-            self._tell_changes()
-            if makes:
-                cell = self._make(key, job, quota_bytes)
-            if cell is not None:
-                line = self._line_in(cell, job)
-                if line is not None:
-                    return Seat(cell, line)
-            if not is_wanted():
-                return None
-
-    def _line_in(self, cell: Cell, job: int) -> Wire | None:
-        """A line in a cell; None if that has ended meanwhile."""
-        with self._changed:
-            cell.hold_to_quotas()
-            if cell.lines:
-                return cell.lines.pop()
-        try:
-            return cell.new_line()
-        except Gone:
-            self._take_out(cell, job, ends=True)
-            return None
-        except BaseException:
-            self._take_out(cell, job, ends=False)
-            raise
-
-    def _take_out(self, cell: Cell, job: int, *, ends: bool) -> None:
-        """A lease did not get a line in a cell."""
-        with self._changed:
-            cell.running.pop(job, None)
-            if ends:
-                cell.kill()
-            self._changed.notify_all()
-
-    def leave(self, seat: Seat, job: int, *, is_whole: bool) -> None:
-        """A lease has ended. Where it `is_whole`, its line can be used again."""
-        with self._changed:
-            seat.cell.running.pop(job, None)
-            if is_whole:
-                seat.cell.lines.append(seat.line)
-            else:
-                seat.line.close()
-                seat.cell.is_doomed |= seat.cell.has_ended
-            seat.cell.kill_if_given_up()
-            is_over = seat.cell.is_doomed or self._isolation == "job"
-            if is_over and not seat.cell.running:
-                self._bury(seat.cell)
-            self._changed.notify_all()
-        self._tell_changes()
+    def leave(self, cell: Cell, line: HostLine, job: int) -> None:
+        """A lease has ended. Its line can be used again, unless that is closed."""
+        cell.running.pop(job, None)
+        cell.given_up.discard(job)
+        if line.is_closed:
+            cell.is_doomed |= cell.has_ended
+        else:
+            cell.lines.append(line)
+        cell.kill_if_given_up()
+        is_over = cell.is_doomed or self._isolation == "job"
+        if is_over and not cell.running:
+            self._bury(cell)
+        for key in tuple(self._waiting):
+            self._let_in(key)
 
     def doom(self, cell: Cell, job: int) -> None:
         """A lease was given up in it: it is killed once nobody else runs there."""
-        with self._changed:
-            cell.is_doomed = True
-            cell.given_up.add(job)
-            cell.kill_if_given_up()
+        cell.is_doomed = True
+        cell.given_up.add(job)
+        cell.kill_if_given_up()
+
+    def _key_of(self, lease: Entrant) -> str:
+        """What is the same of leases that may share a cell."""
+        return "" if self._isolation == "none" else lease.principal
+
+    def _let_in(self, key: str) -> None:
+        """Let leases in that wait, as far as there are cells for them or may be."""
+        waiting = self._waiting.get(key)
+        while waiting:
+            cell, makes = self._choose(key)
+            if cell is None and not makes:
+                return
+            lease = waiting.popleft()
+            if cell is not None:
+                self._enter(cell, lease)
+            else:
+                self._making += 1
+                self._make(key, lease, _TRIES)
+        if waiting is not None and self._waiting.get(key) is waiting and not waiting:
+            del self._waiting[key]
 
     def _choose(self, key: str) -> tuple[Cell | None, bool]:
         """A cell for a lease, or whether one is to be made for it."""
+        if self._is_closed:
+            return None, True
         self._drop_ended()
         own = [each for each in self._cells if each.key == key and not each.is_doomed]
         free = next((each for each in own if not each.running), None)
@@ -180,27 +178,71 @@ class Cells:
                 return None, False
         return None, True
 
-    def _make(self, key: str, job: int, quota_bytes: int) -> Cell:
+    def _enter(self, cell: Cell, lease: Entrant) -> None:
+        cell.running[lease.number] = lease.quota_bytes
+        cell.hold_to_quotas()
         try:
-            try:
-                cell = self._forked(key)
-            except HostExhausted:  # or the process that forks was killed, and there is a new one
-                cell = self._forked(key)
-        finally:
-            with self._changed:
-                self._making -= 1
-        with self._changed:
-            cell.running[job] = quota_bytes
-            self._cells.append(cell)
-            if self._is_closed:
-                cell.kill()
-        return cell
+            line = self._line_in(cell)
+        except Gone:
+            cell.running.pop(lease.number)
+            cell.kill()
+            self.enter(lease)
+        except OSError as error:
+            cell.running.pop(lease.number)
+            lease.turn_away(exhausted("a line in a cell", error.errno))
+        else:
+            lease.enter(cell, line)
 
-    def _forked(self, key: str) -> Cell:
-        server = self._compiler.fork_server(SERVING, self._told)
+    def _line_in(self, cell: Cell) -> HostLine:
+        while cell.lines:
+            line = cell.lines.pop()
+            if not line.is_closed:
+                return line
+        line = HostLine(cell.new_line(), self._loop, cell.condemn)
+        cell.every_line = [*(each for each in cell.every_line if not each.is_closed), line]
+        return line
+
+    # Making and ending them
+
+    def _make(self, key: str, lease: Entrant, tries: int) -> None:
+        """Have a cell made for a lease. It was counted as being made."""
+        try:
+            if self._is_closed:
+                raise CompilerGone("the host is ending")
+            server = self._compiler.fork_server(SERVING, self._told)
+        except OSError as error:
+            self._not_made(lease, exhausted("a cell", error.errno))
+        except AtectlError as error:
+            self._not_made(lease, error)
+        else:
+            made = partial(self._made, server, key, lease, tries)
+            self._loop.watch(server.pipe, made)
+        self._tell_expected()
+
+    def _not_made(self, lease: Entrant, error: AtectlError) -> None:
+        self._making -= 1
+        lease.turn_away(error)
+
+    def _made(self, server: "Server", key: str, lease: Entrant, tries: int) -> None:
+        """A cell is there, or could not be made."""
+        self._loop.unwatch(server.pipe)
         zygote = self._compiler.zygote
         inherited = held_by(zygote) if zygote else None
-        return Cell(server, key, inherited or Held(0, 0))
+        try:
+            cell = Cell(server, key, inherited or Held(0, 0))
+        except HostExhausted as error:
+            if tries > 1:
+                self._make(key, lease, tries - 1)
+            else:
+                self._not_made(lease, error)
+                self._tell_expected()
+            return
+        self._making -= 1
+        with self._lock:
+            self._cells.append(cell)
+        if self._is_closed:
+            cell.kill()
+        self._enter(cell, lease)
 
     def _drop_ended(self) -> None:
         for cell in tuple(self._cells):
@@ -208,21 +250,19 @@ class Cells:
                 self._bury(cell)
 
     def _bury(self, cell: Cell) -> None:
-        """Under the lock: end a cell. What its idle stores held is to be told without the lock."""
-        self._cells.remove(cell)
+        """End a cell in which nothing runs."""
+        with self._lock:
+            self._cells.remove(cell)
         cell.close()
-        self._forgotten_bytes += cell.idle_bytes
+        self._tell_expected()
+        if cell.idle_bytes:
+            self._forget_idle(cell.idle_bytes)
 
-    def _tell_changes(self) -> None:
-        """Not under the lock, since the arbiter has its own, under which it calls this."""
-        with self._changed:
-            forgotten_bytes, self._forgotten_bytes = self._forgotten_bytes, 0
-            more_cells = len(self._cells) + self._making - self._expected_cells
-            self._expected_cells += more_cells
+    def _tell_expected(self) -> None:
+        more_cells = len(self._cells) + self._making - self._expected_cells
         if more_cells:
+            self._expected_cells += more_cells
             self._expect(more_cells * _CELL_BYTES)
-        if forgotten_bytes:
-            self._forget_idle(forgotten_bytes)
 
     # For the host
 
@@ -251,11 +291,9 @@ class Cells:
 
     def end_idle(self) -> None:
         """End all cells in which nothing runs: memory is scarce."""
-        with self._changed:
-            for cell in tuple(self._cells):
-                if not cell.running:
-                    self._bury(cell)
-        self._tell_changes()
+        for cell in self._all():
+            if not cell.running:
+                self._bury(cell)
 
     def own_bytes(self) -> int:
         """What all cells hold of their own."""
@@ -269,14 +307,10 @@ class Cells:
 
     def close(self) -> None:
         """End all cells; idempotent."""
-        with self._changed:
-            self._is_closed = True
-            for cell in tuple(self._cells):
-                cell.kill()
-                if not cell.running:  # or its last lease does so, which sees its end
-                    self._bury(cell)
-            self._changed.notify_all()
+        self._is_closed = True
+        for cell in self._all():
+            cell.close()
 
     def _all(self) -> list[Cell]:
-        with self._changed:
+        with self._lock:
             return list(self._cells)

@@ -1,17 +1,15 @@
 """A lease that runs in a cell, as its host knows it: from its start to its outcome.
 
-The thread that runs it stands in for the guest's own: it waits at the arbiter where the guest
-waits, and answers it on its line. What the cell says is checked, and what the host can know by
-itself is not taken from the cell: what the lease holds, when it was told to end, and its time.
+The thread of the loop calls all that changes it. What the cell says is checked. What the host can
+know by itself is not taken from the cell: what the lease holds, when it was told to end, its time.
 """
 
-import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atectl.accounting import MAX_TOTAL, Observation, Reading, charged_state_bytes
 from atectl.batch.cells.errors import CellLost
-from atectl.batch.cells.host_line import HostLine
 from atectl.batch.cells.orders import (
     read_error,
     read_outcome,
@@ -20,10 +18,10 @@ from atectl.batch.cells.orders import (
     told_capsule,
     told_terms,
 )
-from atectl.batch.cells.wire import Gone, Malformed, whole
+from atectl.batch.cells.wire import Malformed, whole
 from atectl.capsule.loading import Capsule
 from atectl.capsule.source import WANTS, exhausted
-from atectl.engine.wasi import NO_FILES, close_streams, open_streams
+from atectl.engine.wasi import NO_FILES, OpenStream, close_streams, open_streams
 from atectl.errors import AbortedByArbiter, AtectlError, InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.lease import GRACE_S
@@ -40,7 +38,8 @@ if TYPE_CHECKING:
     from atectl.batch.cells.artifacts import Artifacts
     from atectl.batch.cells.cell import Cell
     from atectl.batch.cells.cells import Cells
-    from atectl.batch.cells.cells import Seat as CellSeat
+    from atectl.batch.cells.host_line import HostLine
+    from atectl.batch.loop import Loop
     from atectl.spill.area import SpillArea
 
 _NOTHING = Reading(0, 0, 0, 0, 0, 0.0)
@@ -49,6 +48,7 @@ _NOTHING = Reading(0, 0, 0, 0, 0, 0.0)
 class CellHost(NamedTuple):
     """What the leases in cells share."""
 
+    loop: "Loop"
     cells: "Cells"
     artifacts: "Artifacts"
     arbiter: "Arbiter"
@@ -58,7 +58,7 @@ class CellHost(NamedTuple):
 
 
 class CellLease:
-    """One run of a capsule in a cell. It runs on the calling thread.
+    """One run of a capsule in a cell.
 
     Args:
         host: what it shares with others.
@@ -67,6 +67,7 @@ class CellLease:
         number: its own, unique among the leases of the host.
         priority: a lease of higher priority is more important.
         began_s: when its deadline and its wall-clock time begin to count, by `time.monotonic`.
+        when_done: called once it has its outcome.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class CellLease:
         number: int,
         priority: int,
         began_s: float,
+        when_done: Callable[[], None],
     ) -> None:
         self.id = new_id()
         self.capsule = capsule
@@ -86,30 +88,31 @@ class CellLease:
         self._number = number
         self._priority = priority
         self._started_s = began_s
+        self._when_done = when_done
         self._finished_s: float | None = None
         self._ended_at = 0.0
         self._cause: Cause | None = None
+        self._streams: tuple[OpenStream, ...] = ()
         self._cell: Cell | None = None
         self._line: HostLine | None = None
         self._place: Place | None = None
+        self._has_left = False
         self._seen: Reading | None = None
         self._cpu_s = 0.0
         self._fuel = 0
         self._outcome: Outcome | None = None
-        self._lock = threading.Lock()
 
     # For whoever runs it
 
-    def run(self) -> None:
-        """Run it, on a thread of its own."""
+    def start(self) -> None:
+        """Have it run as soon as there is a cell for it."""
         self._host.ledger.open(self)
         try:
-            outcome = self._run()
-        except AtectlError as error:
-            outcome = outcomes.refused(error)
+            self._streams = open_streams(self.terms.wasi.streams or NO_FILES)
         except Exception as error:
-            outcome = outcomes.refused(self._fault(error))
-        self._finish(outcome)
+            self._leave(outcomes.refused(self._fault(error)))
+        else:
+            self._host.cells.enter(self)
 
     def end(self, reason: str, error: AtectlError | None = None) -> None:
         """Tell the guest to end: see `Lease.end`. The first reason counts."""
@@ -121,29 +124,31 @@ class CellLease:
         if self._place is not None:
             self._place.wake()
 
-    def attend(self) -> bool:
+    def attend(self) -> None:
         """Enforce the deadline: see `Lease.attend`.
 
         A guest that does not end is given up, and its cell is killed once nobody else runs there.
         """
         now_s, deadline_s = time.monotonic(), self.terms.quota.deadline_s
+        if self.is_done:
+            return
         if self._cause is not None:
-            if now_s >= self._cause.at_s + GRACE_S and not self.is_done:
-                self._finish(self._told_to_end())
-                if self._place is not None:
-                    self._place.abandon()
-                if self._cell is not None:
-                    self._host.cells.doom(self._cell, self._number)
-                return True
-            self._tell_to_end()  # it may not have begun in its cell when it was told
+            if self._cell is None or now_s >= self._cause.at_s + GRACE_S:
+                self._give_up()
+            else:
+                self._tell_to_end()  # it may not have begun in its cell when it was told
         elif deadline_s is not None and now_s >= self._started_s + deadline_s:
             self.end(outcomes.DEADLINE)
-        return False
 
     def overrule(self, outcome: Outcome) -> None:
         """Replace the outcome of a lease that has ended, also in the ledger."""
         self._outcome = outcome
         self._host.ledger.amend(self)
+
+    def let_go(self) -> None:
+        """Close what it has open, at the end of its host; nobody asks for its outcome any more."""
+        close_streams(self._streams)
+        self._streams = ()
 
     # How it is
 
@@ -222,26 +227,6 @@ class CellLease:
             return
         self._take(read_reading(told[:-1]), read_seconds(told[-1]))
 
-    # For its line
-
-    @property
-    def place(self) -> "Place | None":
-        """Where it waits at its arbiter; None before it has begun."""
-        return self._place
-
-    @property
-    def quota_bytes(self) -> int:
-        return self.terms.quota.memory_bytes
-
-    def begin(self, told: object) -> None:
-        """Its guest begins in a store that may hold memory already: so much as is told."""
-        assert self._cell is not None  # noqa: S101 - that told it
-        self._register(self._cell.begin_in_idle(told))
-
-    def code(self) -> int:
-        """A descriptor of the code of its capsule, to be closed."""
-        return self._host.artifacts.descriptor(self.capsule)
-
     # For the ledger
 
     def observation(self) -> Observation:
@@ -268,89 +253,114 @@ class CellLease:
 
     def resident_bytes(self) -> int | None:
         """How much of its memory is resident; None if its cell does not tell."""
-        if self._cell is None:
+        cell = self._cell
+        if cell is None:
             return 0
-        answer = self._cell.ask({"do": "measure", "job": self._number})
+        answer = cell.ask({"do": "measure", "job": self._number})
         resident = None if answer is None else answer.get("resident")
         if isinstance(resident, bool) or not isinstance(resident, int):
             return None
-        return min(max(resident, 0), self._cell.own_bytes())
+        return min(max(resident, 0), cell.own_bytes())
 
     @property
     def stored_bytes(self) -> int:
         """What of its memory lies on disk."""
         return 0 if self._line is None else self._line.stored_bytes
 
-    def spill(self, area: "SpillArea") -> int:
-        """Have its cell write its memory to disk; the resident bytes that this freed.
+    def spill(self, area: "SpillArea") -> None:
+        """Have its cell write its memory to disk.
 
         Raises:
             SpillCapReached: there is no room under the cap (exit 125).
-            AtectlError: what went wrong in the cell.
         """
         assert self._line is not None  # noqa: S101 - its guest waits on it
-        assert self._cell is not None  # noqa: S101 - likewise
-        try:
-            return self._line.spill(area)
-        except Malformed:
-            self._cell.condemn()
-            raise
+        self._line.spill(area)
 
     def abort(self, why: str, remedy: str) -> None:
         """End it to free memory. The arbiter gives the reason and the remedy."""
         self.end(outcomes.ARBITER, AbortedByArbiter(why, remedy=remedy))
 
-    # On its thread
+    def woken(self) -> None:
+        """See soon whether its guest may go on."""
+        self._host.loop.post(self._look)
 
-    def _run(self) -> Outcome:
-        streams = self.terms.wasi.streams or NO_FILES
-        opened = open_streams(streams)
-        try:
-            wasi = self.terms.wasi._replace(streams=streams._replace(opened=opened))
-            terms = self.terms._replace(wasi=wasi)
-            entered = self._host.cells.enter(
-                self.principal,
-                self._number,
-                self.quota_bytes,
-                lambda: self._cause is None,
-            )
-            if entered is None:
-                return self._told_to_end()
-            return self._run_in(entered, terms)
-        finally:
-            close_streams(opened)
+    # In its cell
 
-    def _run_in(self, entered: "CellSeat", terms: Terms) -> Outcome:
-        line = HostLine(entered.line, self)
-        self._cell, self._line = entered.cell, line
-        is_whole = False
-        kept_bytes = 0
-        try:
-            if self._cause is not None:  # while it waited for this
-                is_whole = True
-                return self._told_to_end()
-            if not self._host.is_pooled:
-                self._register()
-            self._send(line, terms)
-            told = line.serve()
-            if "failed" in told:
-                is_whole = True
-                raise read_error(told["failed"])
-            outcome, kept_bytes = self._take_result(entered.cell, told)
-            is_whole = True
-            return outcome
-        except Malformed:
-            entered.cell.condemn()
-            return self._lost(entered.cell)
-        except Gone:
-            return self._lost(entered.cell)
-        finally:
-            try:
-                line.leave_disk()
-                if self._place is not None:
-                    self._place.leave(kept_bytes)
-            finally:
-                self._host.cells.leave(entered, self._number, is_whole=is_whole)
+    def enter(self, cell: "Cell", line: "HostLine") -> None:
+        """Have it run in a cell, on this line."""
+        self._cell, self._line = cell, line
+        if self._cause is not None:  # while it waited for this
+            self._leave(self._told_to_end())
+            return
+        if not self._host.is_pooled:
+            self._register()
+        order = {
+            "job": self._number,
+            "priority": self._priority,
+            "capsule": told_capsule(self.capsule),
+            "terms": told_terms(self.terms, self._streams),
+            "credit": line.first_credit(self),
+        }
+        line.begin(self, order, [each.descriptor for each in self._streams])
+
+    def turn_away(self, error: AtectlError) -> None:
+        """There is no cell for it."""
+        self._leave(outcomes.refused(error) if self._cause is None else self._told_to_end())
+
+    @property
+    def place(self) -> "Place | None":
+        """Where it waits at its arbiter; None before it has begun."""
+        return self._place
+
+    @property
+    def quota_bytes(self) -> int:
+        return self.terms.quota.memory_bytes
+
+    def begin(self, told: object) -> None:
+        """Its guest begins in a store that may hold memory already: so much as is told."""
+        assert self._cell is not None  # noqa: S101 - that told it
+        self._register(self._cell.begin_in_idle(told))
+
+    def code(self) -> int:
+        """A descriptor of the code of its capsule, to be closed."""
+        return self._host.artifacts.descriptor(self.capsule)
+
+    def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
+        """Its memory is on disk, or could not be written there."""
+        if self._place is not None:
+            self._answer(self._place.spilled(freed_bytes, failure))
+
+    def take_result(self, told: dict[str, Any]) -> None:
+        """It has ended in its cell, and this is what came of it.
+
+        Raises:
+            Malformed: no cell says that.
+        """
+        assert self._cell is not None  # noqa: S101 - that told it
+        if "failed" in told:
+            self._leave(outcomes.refused(read_error(told["failed"])))
+            return
+        outcome = read_outcome(told["outcome"])
+        self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
+        self._fuel = whole(told.get("fuel"), MAX_TOTAL)
+        kept_bytes = whole(told.get("kept"), self.held_bytes)
+        dropped_bytes = self._cell.change_idle(kept_bytes, told.get("dropped"))
+        if dropped_bytes:
+            self._host.arbiter.forget_idle(dropped_bytes)
+        if outcome.reason == outcomes.TERMINATED:
+            outcome = self._told_to_end()
+        self._leave(outcome, kept_bytes)
+
+    def lose(self, error: Exception | None = None) -> None:
+        """Its cell has ended under it, or the host cannot go on with it because of an error."""
+        cell = self._cell
+        if error is not None:
+            self._leave(outcomes.refused(self._fault(error)))
+        elif cell is None or (self._cause is not None and not cell.misbehaved):
+            self._leave(self._told_to_end())
+        else:
+            lost = cell.why_lost()
+            self._leave(Outcome(outcomes.CELL_LOST, lost.exit_status, lost))
 
     def _register(self, idle_bytes: int = 0) -> None:
         number, priority = self._number, self._priority
@@ -358,30 +368,13 @@ class CellLease:
         arbiter = self._host.arbiter
         self._place = arbiter.register(self, number, priority, idle_bytes, fixed_bytes)
 
-    def _send(self, line: HostLine, terms: Terms) -> None:
-        """Have the cell begin."""
-        order = {
-            "job": self._number,
-            "priority": self._priority,
-            "capsule": told_capsule(self.capsule),
-            "terms": told_terms(terms),
-            "credit": line.first_credit(),
-        }
-        opened = (terms.wasi.streams or NO_FILES).opened or ()
-        line.send(order, [each.descriptor for each in opened])
+    def _look(self) -> None:
+        if self._place is not None:
+            self._answer(self._place.look())
 
-    def _take_result(self, cell: "Cell", told: dict[str, Any]) -> tuple[Outcome, int]:
-        """The outcome, and what of its memory is kept in an idle store."""
-        outcome = read_outcome(told.get("outcome"))
-        self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
-        self._fuel = whole(told.get("fuel"), MAX_TOTAL)
-        kept_bytes = whole(told.get("kept"), self.held_bytes)
-        dropped_bytes = cell.change_idle(kept_bytes, told.get("dropped"))
-        if dropped_bytes:
-            self._host.arbiter.forget_idle(dropped_bytes)
-        if outcome.reason == outcomes.TERMINATED:
-            return self._told_to_end(), kept_bytes
-        return outcome, kept_bytes
+    def _answer(self, goes_on: bool | None) -> None:
+        if goes_on is not None and self._line is not None:
+            self._line.answer(goes_on=goes_on)
 
     def _take(self, reading: Reading, cpu_s: float) -> None:
         most_bytes = self.terms.quota.memory_bytes
@@ -389,23 +382,18 @@ class CellLease:
             raise Malformed("a cell told of more memory than the quota is")
         self._seen, self._cpu_s = reading, cpu_s
 
+    # Ending
+
     def _fault(self, error: Exception) -> AtectlError:
+        if isinstance(error, AtectlError):
+            return error
         if isinstance(error, OSError) and error.errno in WANTS:
             return exhausted(self.capsule.name, error.errno)
         return InternalError(f"{type(error).__name__}: {error}")
 
-    # On any thread
-
     def _tell_to_end(self) -> None:
         if self._cell is not None and not self.is_done:
             self._cell.end(self._number)
-
-    def _lost(self, cell: "Cell") -> Outcome:
-        """Its cell has ended under it."""
-        if self._cause is not None and not cell.misbehaved:
-            return self._told_to_end()
-        error = cell.why_lost()
-        return Outcome(outcomes.CELL_LOST, error.exit_status, error)
 
     def _told_to_end(self) -> Outcome:
         cause = self._cause
@@ -418,10 +406,36 @@ class CellLease:
             cause.reason, self.terms.quota, asked_bytes, cause.error, held_s
         )
 
+    def _give_up(self) -> None:
+        """Its guest sleeps on: it gets its outcome, and its cell is ended with it if it can be."""
+        outcome = self._told_to_end()
+        if self._cell is None:
+            self._host.cells.turn_back(self)
+            self._leave(outcome)
+            return
+        if self._place is not None:
+            self._place.abandon()
+        self._finish(outcome)
+        self._host.cells.doom(self._cell, self._number)
+
+    def _leave(self, outcome: Outcome, kept_bytes: int = 0) -> None:
+        """It has ended, and its place and its line are free, but for memory that is kept."""
+        self.let_go()
+        place, cell, line = self._place, self._cell, self._line
+        if line is not None:
+            line.leave()
+        if place is not None and not self._has_left:
+            self._has_left = True
+            place.leave(kept_bytes)
+        self._cell = self._line = None
+        if cell is not None and line is not None:
+            self._host.cells.leave(cell, line, self._number)
+        self._finish(outcome)
+
     def _finish(self, outcome: Outcome) -> None:
-        with self._lock:
-            if self._outcome is not None:
-                return
-            self._finished_s, self._ended_at = time.monotonic(), time.time()
-            self._outcome = outcome
+        if self._outcome is not None:
+            return
+        self._finished_s, self._ended_at = time.monotonic(), time.time()
+        self._outcome = outcome
         self._host.ledger.close(self)
+        self._when_done()

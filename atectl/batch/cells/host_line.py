@@ -1,18 +1,20 @@
-"""The host's end of a lease's line: it answers the guest, and has its memory written to disk.
-
-The thread that runs the lease calls all of it, and so waits at the arbiter where the guest waits.
-"""
+"""The host's end of a line in a cell: it answers one guest after another, and knows what each has
+on disk."""
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+import socket
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atectl.accounting import MAX_TOTAL
+from atectl.batch.cells.channel import Channel
 from atectl.batch.cells.orders import read_error
-from atectl.batch.cells.wire import Malformed, Wire, whole
+from atectl.batch.cells.wire import Gone, Malformed, whole
+from atectl.errors import AtectlError
 
 if TYPE_CHECKING:
     from atectl.arbitration.place import Place
+    from atectl.batch.loop import Loop
     from atectl.spill.area import SpillArea
 
 _LENT_TIMES = 3
@@ -23,7 +25,7 @@ _MOST_LENT_BYTES = 4 << 20
 
 
 class Lessee(Protocol):
-    """The lease whose line it is."""
+    """The lease that runs on a line."""
 
     @property
     def place(self) -> "Place | None":
@@ -44,115 +46,191 @@ class Lessee(Protocol):
         """Its guest begins in a store that may hold memory already: so much as is told."""
         ...
 
+    def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
+        """Its memory is on disk, or could not be written there."""
+        ...
+
+    def take_result(self, told: dict[str, Any]) -> None:
+        """It has ended in its cell, and this is what came of it."""
+        ...
+
+    def lose(self, error: Exception | None = None) -> None:
+        """Its cell has ended under it, or said what no cell says; or the host cannot go on with
+        it, because of an error."""
+        ...
+
+
+class _Spilling(NamedTuple):
+    """Memory that is being written out: where, and how much room was taken there for it."""
+
+    area: "SpillArea"
+    room_bytes: int
+
 
 class HostLine:
-    """One lease's line, for as long as that runs.
+    """A line: the leases on it come one after another.
 
     Args:
-        wire: the line.
-        lease: the lease.
-
-    Attributes:
-        stored_bytes: what of the lease's memory lies on disk.
+        stream: its end of the socket.
+        loop: watches it, and calls all of this.
+        condemn: called if what came over it is what no cell says.
     """
 
-    def __init__(self, wire: Wire, lease: Lessee) -> None:
+    def __init__(self, stream: socket.socket, loop: "Loop", condemn: Callable[[], None]) -> None:
         self.stored_bytes = 0
-        self._wire = wire
-        self._lease = lease
+        """What of the lease's memory lies on disk."""
+        self._condemn = condemn
+        self._lease: Lessee | None = None
         self._area: SpillArea | None = None
+        self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
+        self._spilling: _Spilling | None = None
+        self._channel = Channel(stream, loop, self._hear)
 
-    def first_credit(self) -> int:
+    @property
+    def is_closed(self) -> bool:
+        """Whether no lease can run on it any more."""
+        return self._channel.is_closed
+
+    def begin(self, lease: Lessee, order: dict[str, Any], descriptors: Sequence[int]) -> None:
+        """Have the cell run a lease."""
+        self._lease = lease
+        self._channel.send(order, descriptors)
+
+    def first_credit(self, lease: Lessee) -> int:
         """What its guest may take without asking: as much as small guests begin with."""
-        place = self._lease.place
-        return 0 if place is None else place.lend(min(_FIRST_BYTES, self._lease.quota_bytes))
+        return 0 if lease.place is None else lease.place.lend(min(_FIRST_BYTES, lease.quota_bytes))
 
-    def send(self, order: dict[str, Any], descriptors: Sequence[int]) -> None:
-        """Have the cell begin: see `Wire.send`."""
-        self._wire.send(order, descriptors)
+    def answer(self, *, goes_on: bool) -> None:
+        """Tell the guest what it waits for: its growth, or to go on after a tick."""
+        asked_bytes, self._asked_bytes = self._asked_bytes, None
+        if asked_bytes is None or self._lease is None:
+            return
+        if asked_bytes:
+            granted_bytes = self._with_credit(asked_bytes) if goes_on else -1
+            self._channel.send({"granted": granted_bytes})
+        else:
+            self._channel.send({"ends": self._lease.is_ending})
 
-    def serve(self) -> dict[str, Any]:
-        """Answer the guest until it has ended; what came of it.
-
-        Raises:
-            Gone: the cell has ended before.
-            Malformed: it said what no cell says.
-        """
-        while True:
-            told = self._receive()
-            if "grow" in told:
-                self._wire.send({"granted": self._granted(told["grow"])})
-            elif "free" in told:
-                self._give_back(told["free"])
-            elif "tick" in told:
-                self._give_back(told["tick"])
-                self._place.checkpoint()
-                self._wire.send({"ends": self._lease.is_ending})
-            elif "lacks" in told:
-                self._hand_code()
-            elif "begin" in told and self._lease.place is None:
-                self._lease.begin(told["begin"])
-            else:
-                return told
-
-    def spill(self, area: "SpillArea") -> int:
-        """Have the cell write the guest's memory to disk; the resident bytes that this freed.
+    def spill(self, area: "SpillArea") -> None:
+        """Have the cell write the guest's memory to disk. The lease is told what came of it.
 
         Raises:
             SpillCapReached: there is no room under the cap (exit 125).
-            AtectlError: what went wrong in the cell.
-            Gone, Malformed: as of `serve`.
         """
-        room_bytes = max(self._place.seat.held_bytes - self.stored_bytes, 0)
+        room_bytes = max(self._place.seat.standing.spillable_bytes - self.stored_bytes, 0)
         area.take(room_bytes)
-        stored_bytes = self.stored_bytes
-        try:
-            self._wire.send({"spill": str(area.folder), "room": room_bytes})
-            told = self._receive()
-            stored_bytes = whole(told.get("stored"), self.stored_bytes + room_bytes)
-        finally:
-            area.give_back(room_bytes - (stored_bytes - self.stored_bytes))
-            self.stored_bytes, self._area = stored_bytes, area
-        if "unspilled" in told:
-            raise read_error(told["unspilled"])
-        return whole(told.get("spilled"), MAX_TOTAL)
+        self._area, self._spilling = area, _Spilling(area, room_bytes)
+        self._channel.send({"spill": str(area.folder), "room": room_bytes})
 
-    def leave_disk(self) -> None:
-        """Count that what lay on disk is gone with the guest."""
+    def leave(self) -> None:
+        """Its lease has ended: what lay on disk is gone with the guest."""
+        if self._spilling is not None:
+            self._spilling.area.give_back(self._spilling.room_bytes)
         if self._area is not None:
             self._area.give_back(self.stored_bytes)
-            self.stored_bytes = 0
+        self.stored_bytes, self._area, self._spilling = 0, None, None
+        self._lease, self._asked_bytes = None, None
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._channel.close()
+
+    # What the cell says
+
+    def _hear(self) -> None:
+        if self._channel.is_closed:
+            return
+        lease = self._lease
+        try:
+            for told, descriptors in self._channel.received():
+                for descriptor in descriptors:  # no cell has any to give
+                    os.close(descriptor)
+                self._take(told)
+        except Malformed:
+            self._condemn()
+            self._end(self._lease)
+        except Gone:
+            self._end(self._lease)
+        except Exception as error:
+            self._end(lease, error)
+
+    def _end(self, lease: Lessee | None, error: Exception | None = None) -> None:
+        self._channel.close()
+        if lease is not None:
+            lease.lose(error)
+
+    def _take(self, told: dict[str, Any]) -> None:
+        lease = self._lease
+        if lease is None:
+            raise Malformed("a cell spoke on a line on which nothing runs")
+        if self._spilling is not None:
+            self._take_spilled(lease, self._spilling, told)
+        elif self._asked_bytes is not None:
+            raise Malformed("a guest spoke that waits for its answer")
+        elif "outcome" in told or "failed" in told:
+            lease.take_result(told)
+        elif "grow" in told:
+            self._grow(told["grow"])
+        elif "free" in told:
+            self._give_back(told["free"])
+        elif "tick" in told:
+            self._give_back(told["tick"])
+            self._asked_bytes = 0
+            self._answer_if(self._place.checkpoint())
+        elif "lacks" in told:
+            self._hand_code(lease)
+        elif "begin" in told and lease.place is None:
+            lease.begin(told["begin"])
+        else:
+            raise Malformed("a message says nothing that a cell says")
+
+    def _take_spilled(self, lease: Lessee, spilling: _Spilling, told: dict[str, Any]) -> None:
+        stored_bytes = whole(told.get("stored"), self.stored_bytes + spilling.room_bytes)
+        freed_bytes, failure = 0, None
+        if "unspilled" in told:
+            failure = read_error(told["unspilled"])
+        else:
+            freed_bytes = whole(told.get("spilled"), MAX_TOTAL)
+        spilling.area.give_back(spilling.room_bytes - (stored_bytes - self.stored_bytes))
+        self.stored_bytes, self._spilling = stored_bytes, None
+        lease.have_spilled(freed_bytes, failure)
 
     @property
     def _place(self) -> "Place":
-        place = self._lease.place
+        place = None if self._lease is None else self._lease.place
         if place is None:
             raise Malformed("a cell asked for a lease that has not begun")
         return place
 
-    def _receive(self) -> dict[str, Any]:
-        told, descriptors = self._wire.receive()
-        for descriptor in descriptors:  # no cell has any to give
-            os.close(descriptor)
-        return told
-
-    def _hand_code(self) -> None:
+    def _hand_code(self, lease: Lessee) -> None:
         """The cell has not had this capsule before."""
-        descriptor = self._lease.code()
+        descriptor = lease.code()
         try:
-            self._wire.send({"code": True}, (descriptor,))
+            self._channel.send({"code": True}, (descriptor,))
         finally:
             os.close(descriptor)
 
-    def _granted(self, asked: object) -> int:
-        """How much the guest gets, with what is lent to it; -1 if it gets nothing and is to end."""
+    def _grow(self, told: object) -> None:
         place = self._place
-        left_bytes = max(self._lease.quota_bytes - place.seat.held_bytes, 0)
-        added_bytes = whole(asked, left_bytes)
-        if not place.admit(added_bytes):
-            return -1
-        lent_bytes = min(_LENT_TIMES * added_bytes, _MOST_LENT_BYTES, left_bytes - added_bytes)
+        added_bytes = whole(told, self._left_bytes(place))
+        if not added_bytes:
+            raise Malformed("a guest asks to grow by nothing")
+        self._asked_bytes = added_bytes
+        self._answer_if(place.admit(added_bytes))
+
+    def _answer_if(self, goes_on: bool | None) -> None:
+        if goes_on is not None:
+            self.answer(goes_on=goes_on)
+
+    def _with_credit(self, added_bytes: int) -> int:
+        """What the guest gets: what it was granted, and what is lent to it."""
+        place = self._place
+        lent_bytes = min(_LENT_TIMES * added_bytes, _MOST_LENT_BYTES, self._left_bytes(place))
         return added_bytes + (place.lend(lent_bytes) if lent_bytes else 0)
+
+    def _left_bytes(self, place: "Place") -> int:
+        """What of its quota is left."""
+        return max((self._lease.quota_bytes if self._lease else 0) - place.seat.held_bytes, 0)
 
     def _give_back(self, told: object) -> None:
         freed_bytes = whole(told, self._place.seat.held_bytes)

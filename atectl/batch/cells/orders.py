@@ -1,5 +1,6 @@
 """A job as a cell is told of it, and what came of it as the host is told."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from atectl.accounting import MAX_TOTAL, Principal, Quota, Reading
@@ -18,17 +19,20 @@ _MOST_STATUS = 255
 _MOST_EXIT_CODE = (1 << 32) - 1
 
 
-def told_terms(terms: Terms) -> dict[str, Any]:
-    """What a lease is granted, but for the descriptors of its streams."""
+def told_terms(terms: Terms, opened: Iterable[OpenStream]) -> dict[str, Any]:
+    """What a lease is granted, but for the descriptors of its streams.
+
+    Args:
+        opened: the streams that it has.
+    """
     wasi = terms.wasi
-    streams = None if wasi.streams is None else wasi.streams.opened or ()
     return {
         "principal": terms.principal,
         "quota": terms.quota,
         "arguments": wasi.arguments,
         "environment": wasi.environment,
         "folders": wasi.folders,
-        "streams": None if streams is None else [(each.stream, each.path) for each in streams],
+        "streams": [(each.stream, each.path) for each in opened],
         "invoke": terms.invoke,
         "label": terms.label,
         "traps": terms.traps_on_refusal,
@@ -37,16 +41,13 @@ def told_terms(terms: Terms) -> dict[str, Any]:
 
 def read_terms(told: dict[str, Any], descriptors: tuple[int, ...]) -> Terms:
     """The terms that `told_terms` was given, with the descriptors of its streams in order."""
-    streams = None
-    if told["streams"] is not None:
-        named = zip(told["streams"], descriptors, strict=True)
-        opened = tuple(OpenStream(stream, path, each) for (stream, path), each in named)
-        streams = Streams(opened=opened)
+    named = zip(told["streams"], descriptors, strict=True)
+    opened = tuple(OpenStream(stream, path, each) for (stream, path), each in named)
     wasi = WasiSettings(
         tuple(told["arguments"]),
         tuple((name, value) for name, value in told["environment"]),
         tuple(Folder(*folder) for folder in told["folders"]),
-        streams,
+        Streams(opened=opened),
     )
     return Terms(
         Principal(told["principal"]),

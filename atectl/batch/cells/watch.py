@@ -34,7 +34,7 @@ class CellWatch:
                 _end(inside, cell.held_more_bytes)
             is_due = self._looks % _LOOKS_BETWEEN_READINGS == 0
             if is_due or not all(lease.was_read for lease in inside):
-                _read(cell, inside)
+                _take_readings(cell, inside)
 
 
 def _by_cell(leases: Iterable[CellLease]) -> dict[Cell, list[CellLease]]:
@@ -57,10 +57,9 @@ def _end(leases: Iterable[CellLease], more_bytes: int) -> None:
         lease.end(outcomes.QUOTA, error)
 
 
-def _read(cell: Cell, leases: Iterable[CellLease]) -> None:
-    """Have a cell tell what its leases use."""
-    answer = cell.ask({"do": "read"})
-    told = None if answer is None else answer.get("leases")
+def _take_readings(cell: Cell, leases: Iterable[CellLease]) -> None:
+    """Take what a cell tells of its leases."""
+    told = cell.readings()
     if not isinstance(told, dict):
         return
     try:

@@ -6,6 +6,7 @@ and whoever reads one checks each number that it uses. See `number`.
 
 import array
 import json
+import os
 import socket
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,10 @@ from typing import Any, NamedTuple
 MAX_MESSAGE_BYTES = 16 << 20
 """The size of the largest message."""
 
-_HEADER_BYTES = 4
+_SIZE_BYTES = 4
+_HEADER_BYTES = _SIZE_BYTES + 1
+"""The size of the message, and how many descriptors go with it."""
+
 _MOST_DESCRIPTORS = 8
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
 _PIECE_BYTES = 65_536
@@ -34,8 +38,90 @@ class Message(NamedTuple):
     descriptors: tuple[int, ...]
 
 
+class Frames:
+    """Messages out of the bytes of a stream, as they come in, with the descriptors beside them."""
+
+    def __init__(self) -> None:
+        self._received = bytearray()
+        self._descriptors = array.array("i")
+
+    def read(self, stream: socket.socket) -> None:
+        """Take in what is there, or wait until there is something if the stream waits.
+
+        Raises:
+            Gone: there is nothing and will be nothing.
+            Malformed: more descriptors came than go with a message.
+            BlockingIOError: there is nothing now.
+        """
+        try:
+            piece, ancillary, _, _ = stream.recvmsg(
+                _PIECE_BYTES, _ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
+            )
+        except BlockingIOError:
+            raise
+        except OSError:
+            raise Gone from None
+        if not piece:
+            raise Gone
+        self._received += piece
+        for level, kind, data in ancillary:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                whole_bytes = len(data) // self._descriptors.itemsize * self._descriptors.itemsize
+                self._descriptors.frombytes(data[:whole_bytes])
+        if len(self._descriptors) > _MOST_DESCRIPTORS:
+            raise Malformed("more descriptors came than go with a message")
+
+    def take(self) -> Message | None:
+        """The next message, if it is there.
+
+        Raises:
+            Malformed: what is there is none.
+        """
+        if len(self._received) < _HEADER_BYTES:
+            return None
+        ends = _HEADER_BYTES + int.from_bytes(self._received[:_SIZE_BYTES], "big")
+        if ends > _HEADER_BYTES + MAX_MESSAGE_BYTES:
+            raise Malformed("a message is too large")
+        if len(self._received) < ends:
+            return None
+        try:
+            content = json.loads(self._received[_HEADER_BYTES:ends])
+        except (ValueError, RecursionError):
+            raise Malformed("a message is no JSON") from None
+        if not isinstance(content, dict):
+            raise Malformed("a message is no object")
+        # They come with the first byte of their message, or before it.
+        count = self._received[_SIZE_BYTES]
+        if count > len(self._descriptors):
+            raise Malformed("a message lacks its descriptors")
+        descriptors, self._descriptors = tuple(self._descriptors[:count]), self._descriptors[count:]
+        del self._received[:ends]
+        return Message(content, descriptors)
+
+    def close(self) -> None:
+        """Close the descriptors that came with no message."""
+        for descriptor in self._descriptors:
+            os.close(descriptor)
+        del self._descriptors[:]
+
+
+def framed(content: dict[str, Any], descriptors: int) -> bytes:
+    """A message as bytes.
+
+    Args:
+        descriptors: how many go with it.
+
+    Raises:
+        Malformed: it is too large.
+    """
+    body = json.dumps(content, separators=(",", ":")).encode()
+    if len(body) > MAX_MESSAGE_BYTES:
+        raise Malformed("a message is too large")
+    return len(body).to_bytes(_SIZE_BYTES, "big") + bytes([descriptors]) + body
+
+
 class Wire:
-    """One end of a stream. One thread at a time sends, and one receives.
+    """One end of a stream, which waits. One thread at a time sends, and one receives.
 
     Args:
         stream: a connected socket, closed with this.
@@ -43,11 +129,11 @@ class Wire:
 
     def __init__(self, stream: socket.socket) -> None:
         self._stream = stream
-        self._received = bytearray()
-        self._descriptors = array.array("i")
+        self._frames = Frames()
 
     def close(self) -> None:
         self._stream.close()
+        self._frames.close()
 
     def wait_at_most(self, seconds: float | None) -> None:
         """How long to wait for the other end from now on; None for as long as it lives."""
@@ -60,10 +146,7 @@ class Wire:
             Gone: nobody receives it.
             Malformed: it is too large.
         """
-        body = json.dumps(content, separators=(",", ":")).encode()
-        if len(body) > MAX_MESSAGE_BYTES:
-            raise Malformed("a message is too large")
-        data = len(body).to_bytes(_HEADER_BYTES, "big") + body
+        data = framed(content, len(descriptors))
         try:
             sent = (
                 socket.send_fds(self._stream, [data], list(descriptors))
@@ -82,44 +165,24 @@ class Wire:
             Gone: there will be none.
             Malformed: what came is none.
         """
+        while (message := self._frames.take()) is None:
+            self._frames.read(self._stream)
+        return message
+
+    def receive_now(self) -> Message | None:
+        """A message that is there, if one is; raises what `receive` does."""
+        message = self._frames.take()
+        if message is not None:
+            return message
+        waits_s = self._stream.gettimeout()
+        self._stream.settimeout(0)
         try:
-            while len(self._received) < _HEADER_BYTES:
-                self._read()
-            ends = _HEADER_BYTES + int.from_bytes(self._received[:_HEADER_BYTES], "big")
-            if ends > _HEADER_BYTES + MAX_MESSAGE_BYTES:
-                raise Malformed("a message is too large")
-            while len(self._received) < ends:
-                self._read()
-            content = json.loads(self._received[_HEADER_BYTES:ends])
-        except OSError:
-            raise Gone from None
-        except (ValueError, RecursionError):
-            raise Malformed("a message is no JSON") from None
-        if not isinstance(content, dict):
-            raise Malformed("a message is no object")
-        del self._received[:ends]
-        # Whoever gets descriptors asked for them, and has said nothing since: they are of this one.
-        descriptors, self._descriptors = tuple(self._descriptors), array.array("i")
-        return Message(content, descriptors)
-
-    def _read(self) -> None:
-        """Read what is there, or wait until there is something."""
-        piece, ancillary, _, _ = self._stream.recvmsg(
-            _PIECE_BYTES, _ANCILLARY_BYTES, socket.MSG_CMSG_CLOEXEC
-        )
-        if not piece:
-            raise Gone
-        self._received += piece
-        for level, kind, data in ancillary:
-            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
-                whole_bytes = len(data) // self._descriptors.itemsize * self._descriptors.itemsize
-                self._descriptors.frombytes(data[:whole_bytes])
-
-
-def pair() -> tuple[Wire, socket.socket]:
-    """A stream: this end of it, and the other, to be sent to another process and closed here."""
-    ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    return Wire(ours), its
+            self._frames.read(self._stream)
+        except BlockingIOError:
+            return None
+        finally:
+            self._stream.settimeout(waits_s)
+        return self._frames.take()
 
 
 def number(value: object, most: float) -> float:

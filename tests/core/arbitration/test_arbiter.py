@@ -15,7 +15,7 @@ from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action, Decision
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull, SpillFolderUnusable
-from tests.support.tenants import MIB, Tenant
+from tests.support.tenants import MIB, Tenant, seated
 from tests.support.waiting import SOON_S, wait_until
 
 
@@ -26,7 +26,7 @@ class Lease:
         self._host = host
         self.tenant = tenant
         self.number = number
-        self.place = tenant.place = host.arbiter.register(tenant, number, priority)
+        self.place = seated(host.arbiter, tenant, number, priority)
 
     @property
     def standing(self) -> Standing:
@@ -402,10 +402,11 @@ def test_a_lease_that_was_turned_away_is_granted_nothing_more(host: Host) -> Non
 
 
 def test_a_spill_that_fails_by_a_bug_keeps_nobody_waiting(host: Host) -> None:
-    def broken() -> int:
-        raise MemoryError("a bug")
+    class Broken(Tenant):
+        def spill(self, _area: SpillArea) -> None:
+            raise MemoryError("a bug")
 
-    first, second = host.lease(40, Tenant(broken)), host.lease(40, Tenant(broken))
+    first, second = host.lease(40, Broken()), host.lease(40, Broken())
     later = Growth(second, 10)
     second.until_held()
     assert Growth(first, 10).end()
@@ -463,13 +464,14 @@ def test_what_was_ordered_to_be_spilled_takes_room_from_the_next(
 def aborted_for_want_of_disk(host: Host) -> Tenant:
     """The tenant that is aborted as two leases would each fit only if the other were spilled."""
     first, second = host.lease(30), host.lease(45)
-    growths = [Growth(second, 40)]
+    growths = {second: Growth(second, 40)}
     second.until_held()
-    growths.append(Growth(first, 60))
+    growths[first] = Growth(first, 60)
     wait_until(lambda: first.tenant.is_ending or second.tenant.is_ending)
-    aborted = first if first.tenant.is_ending else second
+    aborted, other = (first, second) if first.tenant.is_ending else (second, first)
+    assert growths[aborted].end() is False
     aborted.leave()
-    assert sorted(bool(growth.end()) for growth in growths) == [False, True]
+    assert growths[other].end() is True
     return aborted.tenant
 
 
@@ -500,7 +502,7 @@ def test_what_a_store_is_kept_with_never_counts_as_free(host: Host) -> None:
     first.leave(kept_mib=60)
     assert growth.end(), "up to the limit, for nobody else is there"
     assert host.charged_mib == 100
-    again = host.arbiter.register(Tenant(), 7, idle_bytes=60 * MIB)
+    again = seated(host.arbiter, Tenant(), 7, idle_bytes=60 * MIB)
     assert host.charged_mib == 100
     again.leave()
     assert host.charged_mib == 40

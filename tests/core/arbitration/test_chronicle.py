@@ -1,6 +1,5 @@
 """What an arbiter tells: its latest rulings, and all that happens to an observer."""
 
-import threading
 from typing import Any
 
 import pytest
@@ -42,7 +41,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def seat() -> Seat:
-    return Seat(Standing(1, 0, 0), Tenant(), threading.RLock())
+    return Seat(Standing(1, 0, 0), Tenant())
 
 
 def test_its_time_begins_with_it(clock: Clock) -> None:
@@ -83,7 +82,7 @@ def test_a_ruling_has_when_it_was_made_and_under_which_pressure(clock: Clock, se
 
 def test_the_latest_rulings_are_kept_of_each_lease_and_of_all(clock: Clock, seat: Seat) -> None:
     chronicle = Chronicle(clock, None)
-    other = Seat(Standing(2, 0, 0), Tenant(), threading.RLock())
+    other = Seat(Standing(2, 0, 0), Tenant())
     chronicle.ruled(other, Action.PARK, 0, "", PRESSURE)
     for size in range(RULINGS_KEPT + 1):
         chronicle.ruled(seat, Action.PARK, size, "", PRESSURE)

@@ -10,9 +10,8 @@ from atectl.accounting import Budget
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.compile_room import BESIDE_BYTES, LEAST_BYTES
 from atectl.arbitration.compiles import MOST_YIELDS, Ask, Grant
-from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
-from atectl.spill.area import SpillArea
+from tests.support.tenants import GuestPlace, Tenant, seated
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -21,21 +20,11 @@ BASELINE = 100 * MIB
 MOST = 1 << 40
 
 
-class Tenant:
-    """A lease of which nothing matters but that it is there."""
-
-    is_ending = False
-    stored_bytes = 0
-    principal, label, capsule_name = "default", "", "test"
+class Lease(Tenant):
+    """One that is not to be ended."""
 
     def abort(self, why: str, remedy: str) -> None:
         raise AssertionError(f"{why}: {remedy}")
-
-    def spill(self, _area: SpillArea) -> int:
-        return 0
-
-    def resident_bytes(self) -> int | None:
-        return None
 
 
 class Host:
@@ -55,9 +44,9 @@ class Host:
         self.measured += 1
         return self.resident
 
-    def lease(self, held_bytes: int = 0) -> Place:
+    def lease(self, held_bytes: int = 0) -> GuestPlace:
         self._leases += 1
-        place = self.arbiter.register(Tenant(), self._leases)
+        place = seated(self.arbiter, Lease(), self._leases)
         assert not held_bytes or place.admit(held_bytes)
         return place
 
@@ -89,7 +78,7 @@ class Host:
         return principal in {ask.principal for ask in first}
 
 
-def held(place: Place, added_bytes: int) -> threading.Thread:
+def held(place: GuestPlace, added_bytes: int) -> threading.Thread:
     """A lease that asks for more than there is, until it is let go on."""
     thread = threading.Thread(target=place.admit, args=(added_bytes,))
     thread.start()

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from atectl.arbitration.place import Place
 from atectl.arbitration.standing import Phase
 from atectl.arbitration.view import Action
-from tests.support.tenants import MIB, Table, Tenant
+from tests.support.tenants import MIB, GuestPlace, Table, Tenant
 from tests.support.waiting import SOON_S, wait_until
 
 
@@ -45,7 +44,7 @@ def table(tmp_path: Path) -> Table:
     return Table(tmp_path)
 
 
-def until_held(place: Place) -> None:
+def until_held(place: GuestPlace) -> None:
     wait_until(lambda: place.seat.standing.phase is not Phase.RUNNING)
 
 
@@ -188,11 +187,17 @@ def test_an_observer_hears_of_each_growth_that_is_asked_for(tmp_path: Path) -> N
     assert heard.told == ["asked", "asked"]
 
 
-def test_memory_is_spilled_by_its_own_thread_while_the_lock_is_free(table: Table) -> None:
-    spillers: list[threading.Thread] = []
+def test_nothing_waits_at_a_place_itself(table: Table) -> None:
+    first, second = table.place(1, 60), table.place(2, 10)
+    assert second.place.admit(20 * MIB) is None
+    assert second.place.look() is None
+    first.leave()
+    assert second.place.look() is True
+    assert second.place.look() is None
 
+
+def test_memory_is_spilled_while_the_lock_is_free(table: Table) -> None:
     def spill() -> int:
-        spillers.append(threading.current_thread())
         Call(lambda: second.give_back(0)).end()  # takes the lock
         return 40 * MIB
 
@@ -200,7 +205,29 @@ def test_memory_is_spilled_by_its_own_thread_while_the_lock_is_free(table: Table
     growth = Call(second.admit, 10 * MIB)
     until_held(second)
     assert Call(first.admit, 10 * MIB).end() is True
-    assert spillers == [growth._thread]
-    assert second.seat.standing.phase is Phase.SPILLED
+    wait_until(lambda: second.seat.standing.phase is Phase.SPILLED)
     (ruling,) = [each for each in second.seat.rulings if each.action is Action.SPILL]
     assert (ruling.bytes, ruling.freed_bytes) == (40 * MIB, 40 * MIB)
+    first.leave()
+    assert growth.end() is True
+
+
+def test_one_that_is_told_to_end_while_it_spills_ends_once_that_is_done(table: Table) -> None:
+    tenant = Tenant()
+    first, second = table.place(1, 40), table.place(2, 40, tenant)
+    assert second.place.admit(10 * MIB) is None
+    assert first.place.admit(10 * MIB) is None
+    assert second.place.look() is None
+    assert tenant.is_spilling
+    tenant.end()
+    assert second.place.look() is None
+    assert second.place.spilled(*tenant.write_out()) is False
+
+
+def test_one_that_leaves_while_it_is_held_is_not_answered(table: Table) -> None:
+    table.place(1, 60)
+    second = table.place(2, 10)
+    assert second.place.admit(20 * MIB) is None
+    second.leave()
+    assert second.place.look() is None
+    assert table.charged_mib == 60

@@ -1,20 +1,24 @@
 """One lease as its arbiter knows it."""
 
-import threading
-
 import pytest
 
 from atectl.arbitration.seat import FAILED, Ruling, Seat, came_back
 from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action
 from tests.support.tenants import Tenant
-from tests.support.waiting import SOON_S, wait_until
 
 STALL_S = 0.25
 
 
 def seat_of(standing: Standing) -> Seat:
-    return Seat(standing, Tenant(), threading.RLock())
+    return Seat(standing, Tenant())
+
+
+class Woken(Tenant):
+    times = 0
+
+    def woken(self) -> None:
+        self.times += 1
 
 
 @pytest.fixture
@@ -122,25 +126,10 @@ def test_an_abandoned_lease_is_seen_asleep(seat: Seat) -> None:
 # Waiting
 
 
-def test_its_thread_waits_with_the_lock_free_until_it_is_woken() -> None:
-    lock = threading.RLock()
-    seat = Seat(Standing(7, 0, 0), Tenant(), lock)
-    is_waiting, steps = threading.Event(), []
-
-    def wait() -> None:
-        with lock:
-            is_waiting.set()
-            seat.wait()
-            steps.append("woken")
-
-    thread = threading.Thread(target=wait, daemon=True)
-    thread.start()
-    assert is_waiting.wait(SOON_S)
-    with lock:  # had only once the thread waits
-        steps.append("has the lock")
-        seat.wake()
-    wait_until(lambda: not thread.is_alive())
-    assert steps == ["has the lock", "woken"]
+def test_its_tenant_is_told_to_look_again() -> None:
+    tenant = Woken()
+    Seat(Standing(7, 0, 0), tenant).wake()
+    assert tenant.times == 1
 
 
 # Rulings

@@ -1,7 +1,5 @@
 """All leases of an arbiter, unfinished or abandoned."""
 
-import threading
-
 import pytest
 
 from atectl.arbitration.seat import Seat
@@ -11,7 +9,7 @@ from tests.support.tenants import Tenant
 
 
 def seat_of(number: int) -> Seat:
-    return Seat(Standing(number, 0, 100), Tenant(), threading.RLock())
+    return Seat(Standing(number, 0, 100), Tenant())
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """The spill disk as an arbiter knows it."""
 
-import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,14 +27,7 @@ def disk(area: SpillArea) -> SpillDisk:
 def held(size_bytes: int) -> Seat:
     """A lease that waits in its growth request, and can be spilled."""
     standing = Standing(1, 0, size_bytes).ask(1).park()
-    return Seat(standing, Tenant(), threading.RLock())
-
-
-def raising(failure: Exception) -> Callable[[], int]:
-    def spill() -> int:
-        raise failure
-
-    return spill
+    return Seat(standing, Tenant())
 
 
 def test_its_room_is_that_of_the_last_look(disk: SpillDisk, area: SpillArea) -> None:
@@ -54,18 +45,30 @@ def test_where_nothing_is_spilled_there_is_no_room_and_no_refusal() -> None:
     assert disk.failure is None
 
 
-def test_a_spill_tells_what_it_freed(disk: SpillDisk) -> None:
-    assert disk.spill(Tenant(lambda: 5)) == (5, None)
+class Failing(Tenant):
+    """A lease that cannot begin to spill."""
+
+    def __init__(self, failure: Exception) -> None:
+        super().__init__()
+        self._failure = failure
+
+    def spill(self, _area: SpillArea) -> None:
+        raise self._failure
 
 
-def test_a_spill_that_fails_is_told_and_not_raised(disk: SpillDisk) -> None:
+def test_a_spill_that_begins_has_not_failed(disk: SpillDisk) -> None:
+    tenant = Tenant()
+    assert disk.spill(tenant) is None
+    assert tenant.is_spilling
+
+
+def test_a_spill_that_cannot_begin_is_told_and_not_raised(disk: SpillDisk) -> None:
     full = SpillDiskFull("no room")
-    assert disk.spill(Tenant(raising(full))) == (0, full)
+    assert disk.spill(Failing(full)) is full
 
 
-def test_whatever_goes_wrong_in_a_spill_is_told_as_its_failure(disk: SpillDisk) -> None:
-    freed_bytes, failure = disk.spill(Tenant(raising(ValueError("what"))))
-    assert freed_bytes == 0
+def test_whatever_goes_wrong_as_it_begins_is_told_as_its_failure(disk: SpillDisk) -> None:
+    failure = disk.spill(Failing(ValueError("what")))
     assert isinstance(failure, SpillFailed)
     assert "ValueError: what" in str(failure)
 
@@ -82,7 +85,7 @@ def test_if_not_even_the_smallest_held_lease_fits_that_is_the_failure(disk: Spil
 
 
 def test_leases_that_run_or_are_charged_nothing_are_not_asked_about(disk: SpillDisk) -> None:
-    runs = Seat(Standing(1, 0, 2 * CAP), Tenant(), threading.RLock())
+    runs = Seat(Standing(1, 0, 2 * CAP), Tenant())
     spilled = held(2 * CAP)
     spilled.standing = spilled.standing.spill().spilled(0)  # all of it was zeros
     assert disk.refusal([runs, spilled]) is None

@@ -16,14 +16,13 @@ from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
-from atectl.batch.job import JobResult, JobRun, JobTerms, Wanted
+from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
 from atectl.engine.wasi import Folder, Streams, WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
-from atectl.lease.outcome import Outcome, exited
 from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
 from atectl.system import memory as host_memory
@@ -67,7 +66,7 @@ def results(batch: Batch, jobs: Iterator[JobTerms] | list[JobTerms]) -> dict[int
 
 
 @contextmanager
-def running(batch: Batch, jobs: list[JobTerms]) -> Iterator[list[JobResult]]:
+def running(batch: Batch, jobs: Iterable[JobTerms]) -> Iterator[list[JobResult]]:
     """The results of jobs that run meanwhile, all there at the end; what still runs is ended."""
     told: list[JobResult] = []
     run = batch.run(jobs)
@@ -99,17 +98,10 @@ def test_of_short_jobs_no_more_run_beside_each_other_than_there_are_cores(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atectl.batch.intake._FRESH_S", 1.0)  # short is what takes less
-    beside: list[int] = []
-    batch = Batch(settings(tmp_path, jobs=4 * CORES), bare())
-    conclude = batch._conclude
-
-    def count(run: JobRun, outcome: Outcome | None = None) -> bool:
-        beside.append(len(batch._runs))
-        return conclude(run, outcome)
-
-    batch._conclude = count  # type: ignore[method-assign]
-    with batch:
-        assert len(results(batch, hellos(200))) == 200
+    with Batch(settings(tmp_path, jobs=4 * CORES), bare()) as batch:
+        batch.prepare({CAPSULES / "hello.wat": WANTED})
+        beside = [len(batch._coordinator.runs) for _ in batch.run(hellos(200))]
+    assert len(beside) == 200
     assert sum(each <= CORES for each in beside) > 150
 
 
@@ -120,15 +112,12 @@ def test_long_jobs_are_run_beside_each_other(batch: Batch) -> None:
 
 
 def test_as_many_jobs_run_at_once_as_there_are_slots(tmp_path: Path) -> None:
-    together = threading.Barrier(100, timeout=LONG_S)
-
-    def run_together(_run: object) -> Outcome:
-        together.wait()
-        return exited(0)
-
-    with Batch(settings(tmp_path, jobs=100), bare()) as batch:
-        batch._run = run_together  # type: ignore[method-assign, assignment]
-        assert len(results(batch, hellos(100))) == 100
+    spins = [job(number, CAPSULES / "spin.wat") for number in range(1, 41)]
+    with Batch(settings(tmp_path, jobs=30), bare()) as batch:
+        batch.prepare({CAPSULES / "spin.wat": WANTED})
+        with running(batch, spins):
+            wait_until(lambda: len(batch.overview().rows) == 30)
+            assert len(batch._coordinator.runs) == 30
 
 
 def test_results_come_in_the_order_of_completion(batch: Batch) -> None:
@@ -490,9 +479,13 @@ def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
         def states() -> dict[int, str]:
             return {row.job: row.state for row in batch.overview().rows}
 
-        jobs = [job(1, spins), bounded(2, tmp_path)]
-        batch.prepare({each.capsule: WANTED for each in jobs})
-        with running(batch, jobs) as told:
+        def jobs() -> Iterator[JobTerms]:
+            yield job(1, spins)
+            wait_until(lambda: any(row.current_bytes for row in batch.overview().rows))
+            yield bounded(2, tmp_path)
+
+        batch.prepare(dict.fromkeys([spins, CAPSULES / "bounded.wat"], WANTED))
+        with running(batch, jobs()) as told:
             wait_until(lambda: states() == {1: "running", 2: "waiting"})
     assert sorted(result.outcome.reason for result in told) == ["interrupted"] * 2
 

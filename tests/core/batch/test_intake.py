@@ -1,4 +1,4 @@
-"""When a slot may begin its next job, and when there is none to wait for any more."""
+"""Which job starts next and when, and when there is none to wait for any more."""
 
 import os
 import threading
@@ -8,29 +8,15 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Principal, Quota
-from atectl.batch.intake import _MOST_UNREAD, Intake
+from atectl.batch.intake import _MOST_AHEAD, _MOST_UNREAD, Intake
 from atectl.batch.job import JobTerms
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.terms import Terms
+from tests.support.waiting import wait_until
 
 TERMS = Terms(Principal(), Quota(1 << 20), WasiSettings(()))
-
-
-class Noticing(threading.Event):
-    """A closing event that says when somebody begins to wait for it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_waited_for = threading.Event()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.is_waited_for.set()
-        return super().wait(timeout)
-
-
-@pytest.fixture
-def closing() -> Noticing:
-    return Noticing()
+CORES = len(os.sched_getaffinity(0))
+SLOTS = CORES + 2
 
 
 @pytest.fixture
@@ -39,108 +25,139 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def intake(closing: Noticing, told: list[str]) -> Intake:
-    return Intake(slots=2, closing=closing, on_last=lambda: told.append("all taken"))
+def intake(told: list[str]) -> Iterator[Intake]:
+    intake = Intake(SLOTS, when_more=lambda: told.append("more"))
+    yield intake
+    intake.close()
 
 
 def jobs(count: int) -> Iterator[JobTerms]:
     return (JobTerms(number, Path("c.wat"), TERMS) for number in range(1, count + 1))
 
 
-def take_and_end(intake: Intake) -> int | None:
-    job = intake.take()
-    if job is None:
-        return None
-    intake.end(job.job)
-    return job.job
+def start(intake: Intake) -> int | None:
+    """Start the next job, waiting for it to be read; None if none starts."""
+    wait_until(lambda: intake.waits or intake._are_all_read or intake._is_stopping)
+    job = intake.next()
+    return None if job is None else job.job
 
 
-def test_jobs_come_in_their_order_and_then_none(intake: Intake, told: list[str]) -> None:
-    intake.open(jobs(2))
-    assert [take_and_end(intake) for _ in range(4)] == [1, 2, None, None]
-    assert told == ["all taken"]
+def start_and_end(intake: Intake) -> int | None:
+    number = start(intake)
+    if number is not None:
+        intake.end(number)
+        intake.count_read()
+    return number
 
 
-def test_it_is_over_when_every_result_was_read(intake: Intake) -> None:
+def test_jobs_come_in_their_order_and_then_none(intake: Intake) -> None:
+    intake.open(jobs(30))
+    assert [start_and_end(intake) for _ in range(31)] == [*range(1, 31), None]
+
+
+def test_whoever_waits_is_told_of_the_first_job_and_of_the_end(
+    intake: Intake, told: list[str]
+) -> None:
+    intake.open(jobs(1))
+    wait_until(lambda: intake._are_all_read)
+    wait_until(lambda: told == ["more", "more"])
+
+
+def test_only_a_few_jobs_are_read_before_they_can_start(intake: Intake) -> None:
+    taken: list[int] = []
+    has_taken = threading.Event()
+
+    def counted() -> Iterator[JobTerms]:
+        for job in jobs(1000):
+            taken.append(job.job)
+            has_taken.set()
+            yield job
+
+    intake.open(counted())
+    wait_until(lambda: len(taken) == _MOST_AHEAD)
+    for _ in range(_MOST_AHEAD):
+        start_and_end(intake)
+        assert len(taken) <= 2 * _MOST_AHEAD
+
+
+def test_it_is_over_when_every_job_has_ended(intake: Intake) -> None:
     intake.open(jobs(1))
     assert not intake.is_over
-    assert [take_and_end(intake) for _ in range(2)] == [1, None]
+    assert start(intake) == 1
+    wait_until(lambda: intake._are_all_read)
     assert not intake.is_over
-    intake.count_read()
+    intake.end(1)
     assert intake.is_over
 
 
 def test_it_is_idle_when_no_job_runs(intake: Intake) -> None:
     intake.open(jobs(1))
     assert intake.is_idle
-    assert intake.take() is not None
+    assert start(intake) == 1
     assert not intake.is_idle
     intake.end(1)
     assert intake.is_idle
 
 
-def test_after_a_stop_nothing_more_is_taken_and_it_is_over_with_what_was_begun(
+def test_after_a_stop_nothing_more_starts_and_it_is_over_with_what_was_begun(
     intake: Intake,
 ) -> None:
     intake.open(jobs(9))
-    assert take_and_end(intake) == 1
+    assert start(intake) == 1
     intake.stop()
-    assert intake.take() is None
+    assert intake.next() is None
+    assert not intake.waits
     assert not intake.is_over
-    intake.count_read()
+    intake.end(1)
     assert intake.is_over
 
 
-def test_a_job_that_came_only_after_the_stop_is_not_begun(intake: Intake) -> None:
-    def stopping() -> Iterator[JobTerms]:
-        intake.stop()
-        yield from jobs(1)
-
-    intake.open(stopping())
-    assert intake.take() is None
-    assert intake.is_over
-    assert intake.is_idle
-
-
-def test_what_iterating_raises_is_kept_and_ends_the_jobs(intake: Intake, told: list[str]) -> None:
+def test_what_iterating_raises_is_kept_and_ends_the_jobs(intake: Intake) -> None:
     def failing() -> Iterator[JobTerms]:
         yield from jobs(1)
         raise OSError("the pipe broke")
 
     intake.open(failing())
-    assert [take_and_end(intake) for _ in range(2)] == [1, None]
+    assert start_and_end(intake) == 1
+    wait_until(lambda: intake.is_over)
     assert isinstance(intake.failure, OSError)
-    assert told == ["all taken"]
 
 
-def test_a_slot_waits_while_as_many_have_just_begun_as_there_are_cores(
-    intake: Intake, closing: Noticing
+def test_no_more_start_than_there_are_slots(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    cores = len(os.sched_getaffinity(0))
-    intake.open(jobs(cores + 1))
-    for _ in range(cores):
-        assert intake.take() is not None
-    assert not closing.is_waited_for.is_set()
-    assert intake.take() is not None
-    assert closing.is_waited_for.is_set()
+    monkeypatch.setattr("atectl.batch.intake._FRESH_S", 0.0)
+    intake.open(jobs(SLOTS + 1))
+    assert [start(intake) for _ in range(SLOTS)] == list(range(1, SLOTS + 1))
+    assert intake.next() is None
+    assert intake.not_before_s() == float("inf")
+    intake.end(1)
+    assert start(intake) == SLOTS + 1
 
 
-def test_a_slot_does_not_wait_for_one_that_has_ended(intake: Intake, closing: Noticing) -> None:
-    intake.open(jobs(2))
-    assert [take_and_end(intake), take_and_end(intake)] == [1, 2]
-    assert not closing.is_waited_for.is_set()
+def test_none_starts_while_as_many_have_just_started_as_there_are_cores(
+    intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atectl.batch.intake._FRESH_S", 60.0)
+    intake.open(jobs(CORES + 1))
+    for _ in range(CORES):
+        assert start(intake) is not None
+    wait_until(lambda: intake.waits)
+    assert intake.next() is None
+    assert 0 < intake.not_before_s() <= 60
+    intake.end(1)
+    assert start(intake) == CORES + 1
 
 
-def test_slots_wait_for_a_reader_who_is_too_far_behind(intake: Intake, closing: Noticing) -> None:
-    most = 2 + _MOST_UNREAD
+def test_none_starts_while_its_reader_is_too_far_behind(intake: Intake) -> None:
+    most = SLOTS + _MOST_UNREAD
     intake.open(jobs(most + 1))
-    assert [take_and_end(intake) for _ in range(most)] == list(range(1, most + 1))
-    assert not closing.is_waited_for.is_set()
-    taken: list[int | None] = []
-    slot = threading.Thread(target=lambda: taken.append(take_and_end(intake)))
-    slot.start()
-    assert closing.is_waited_for.wait(30)
-    assert taken == []
-    intake.count_read()
-    slot.join(30)
-    assert taken == [most + 1]
+    for number in range(1, most + 1):
+        assert start(intake) == number
+        intake.end(number)
+    wait_until(lambda: intake.waits)
+    assert intake.next() is None
+    assert intake.count_read()
+    assert start(intake) == most + 1
+    assert intake.count_read()
+    assert not intake.count_read()

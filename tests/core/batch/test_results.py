@@ -38,6 +38,17 @@ def test_a_reader_who_waits_is_woken_although_there_is_no_result() -> None:
     assert woken == [None]
 
 
+def test_it_is_over_once_it_has_ended_and_all_was_read() -> None:
+    results = ResultQueue(threading.Event())
+    results.put(result(1))
+    assert not results.is_over
+    results.end()
+    results.end()
+    assert not results.is_over
+    assert [results.next(0), results.next(0), results.next(0)] == [result(1), None, None]
+    assert results.is_over
+
+
 class Counting(threading.Event):
     waits = 0
 

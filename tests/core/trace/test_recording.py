@@ -6,7 +6,6 @@ import resource
 import signal
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -89,7 +88,7 @@ class Tenant:
 
 
 def seat(standing: Standing, *, is_ending: bool = False) -> Seat:
-    return Seat(standing, Tenant(is_ending=is_ending), threading.RLock())
+    return Seat(standing, Tenant(is_ending=is_ending))
 
 
 def test_an_arbiter_s_tale_becomes_events(tmp_path: Path) -> None:

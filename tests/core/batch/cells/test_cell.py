@@ -44,7 +44,7 @@ def test_the_kernels_limit_follows_the_quotas_of_what_runs(cell: Cell) -> None:
 
 
 def test_one_that_does_not_answer_is_not_asked_again_for_a_while(cell: Cell) -> None:
-    assert cell.ask({"do": "read"}) is not None
+    wait_until(lambda: cell.ask({"do": "read"}) is not None)
     os.kill(cell.pid, signal.SIGSTOP)
     assert cell.ask({"do": "read"}) is None
     os.kill(cell.pid, signal.SIGCONT)
@@ -53,7 +53,7 @@ def test_one_that_does_not_answer_is_not_asked_again_for_a_while(cell: Cell) -> 
 
 @pytest.mark.parametrize(("number", "error"), [(9, CellOutOfMemory), (6, CellLost)])
 def test_how_it_ended_is_told(cell: Cell, number: int, error: type[Exception]) -> None:
-    assert cell.ask({"do": "read"}) is not None
+    wait_until(lambda: cell.ask({"do": "read"}) is not None)
     os.kill(cell.pid, number)
     wait_until(lambda: cell.has_ended)
     assert type(cell.why_lost()) is error

@@ -2,8 +2,6 @@
 
 import os
 import socket
-import threading
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,7 +13,9 @@ from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.batch.cells.host_line import HostLine
-from atectl.batch.cells.wire import Gone, Malformed, Wire
+from atectl.batch.cells.wire import Wire
+from atectl.batch.loop import Loop
+from atectl.errors import AtectlError
 from tests.core.batch.cells.test_wire import JSON
 from tests.support.tenants import Tenant
 
@@ -32,6 +32,8 @@ class SomeLease:
         self.place: Place | None = self.arbiter.register(Tenant(), 1)
         self.quota_bytes = QUOTA_BYTES
         self.is_ending = False
+        self.is_lost = False
+        self.results: list[dict[str, Any]] = []
 
     def code(self) -> int:
         return os.open(os.devnull, os.O_RDONLY)
@@ -39,50 +41,100 @@ class SomeLease:
     def begin(self, told: object) -> None:
         raise AssertionError(f"it has begun, and not with {told}")
 
+    def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
+        raise AssertionError("nobody told it to spill")
+
+    def take_result(self, told: dict[str, Any]) -> None:
+        self.results.append(told)
+
+    def lose(self, error: Exception | None = None) -> None:
+        assert error is None
+        self.is_lost = True
+
     @property
     def held_bytes(self) -> int:
         assert self.place is not None
         return self.place.seat.held_bytes
 
 
-def answers(lease: SomeLease, *said: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a cell is answered that says this and ends."""
-    ours, its = socket.socketpair()
-    line, cell = HostLine(Wire(ours), lease), Wire(its)
-    heard: list[dict[str, Any]] = []
+class Talk:
+    """A line between a lease and a cell that is a test."""
 
-    def talk() -> None:
-        with suppress(Gone, OSError):  # the host hangs up on who says what no cell says
-            for each in said:
-                cell.send(each)
-                if "free" not in each or "grow" in each:
-                    heard.append(cell.receive().content)
-            its.shutdown(socket.SHUT_WR)
+    def __init__(self) -> None:
+        self.lease = SomeLease()
+        self.is_condemned = False
+        ours, its = socket.socketpair()
+        self.loop = Loop()
+        self.line = HostLine(ours, self.loop, self._condemn)
+        self.cell = Wire(its)
+        self.line.begin(self.lease, {"job": 1}, ())
+        assert self.cell.receive().content == {"job": 1}
 
-    talking = threading.Thread(target=talk)
-    talking.start()
-    try:
-        with suppress(Gone):
-            line.serve()
-    finally:
-        ours.close()
-        talking.join()
-        its.close()
-    return heard
+    def __enter__(self) -> "Talk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.line.close()
+        self.loop.close()
+        self.cell.close()
+
+    def _condemn(self) -> None:
+        self.is_condemned = True
+
+    def say(self, *said: dict[str, Any]) -> list[dict[str, Any]]:
+        """What a cell is answered that says this."""
+        heard = []
+        for each in said:
+            self.cell.send(each)
+            turns = iter([True, False])
+            self.loop.post(lambda: None)
+            self.loop.run(lambda turns=turns: next(turns))  # type: ignore[misc]
+            if self.line.is_closed:
+                break
+            answer = self.cell.receive_now()
+            if answer is not None:
+                heard.append(answer.content)
+        return heard
 
 
 def test_a_growth_is_granted_and_some_more_is_lent() -> None:
-    lease = SomeLease()
-    (answer,) = answers(lease, {"grow": 65_536})
-    assert 65_536 <= answer["granted"] == lease.held_bytes <= QUOTA_BYTES
+    with Talk() as talk:
+        (answer,) = talk.say({"grow": 65_536})
+        assert 65_536 <= answer["granted"] == talk.lease.held_bytes <= QUOTA_BYTES
 
 
 def test_what_is_freed_can_be_had_again() -> None:
-    lease = SomeLease()
-    first, second = answers(lease, {"grow": 3 * MIB}, {"free": 2 * MIB}, {"grow": 2 * MIB})
-    assert first["granted"] >= 3 * MIB
-    assert second["granted"] >= 2 * MIB
-    assert lease.held_bytes <= QUOTA_BYTES
+    with Talk() as talk:
+        first, second = talk.say({"grow": 3 * MIB}, {"free": 2 * MIB}, {"grow": 2 * MIB})
+        assert first["granted"] >= 3 * MIB
+        assert second["granted"] >= 2 * MIB
+        assert talk.lease.held_bytes <= QUOTA_BYTES
+
+
+def test_a_tick_is_answered_with_whether_the_guest_is_to_end() -> None:
+    with Talk() as talk:
+        assert talk.say({"tick": 0}) == [{"ends": False}]
+        talk.lease.is_ending = True
+        assert talk.say({"tick": 0}) == [{"ends": True}]
+
+
+def test_code_is_handed_to_a_cell_that_lacks_it() -> None:
+    with Talk() as talk:
+        assert talk.say({"lacks": "code"}) == [{"code": True}]
+
+
+def test_a_result_is_passed_on() -> None:
+    with Talk() as talk:
+        talk.say({"outcome": {"reason": "exited"}})
+        assert talk.lease.results == [{"outcome": {"reason": "exited"}}]
+
+
+def test_a_lease_whose_cell_hangs_up_is_lost() -> None:
+    with Talk() as talk:
+        talk.cell.close()
+        talk.loop.run(lambda: not talk.lease.is_lost)
+        assert talk.line.is_closed
+        assert not talk.is_condemned
 
 
 @pytest.mark.parametrize(
@@ -90,16 +142,39 @@ def test_what_is_freed_can_be_had_again() -> None:
     [
         {"grow": QUOTA_BYTES + 1},
         {"grow": -1},
+        {"grow": 0},
         {"grow": "much"},
         {"grow": True},
         {"free": 1},
         {"free": -MIB},
         {"tick": 1},
+        {"begin": 0},
+        {"what": 1},
+        {},
     ],
 )
-def test_what_no_cell_asks_for_is_malformed(said: dict[str, Any]) -> None:
-    with pytest.raises(Malformed):
-        answers(SomeLease(), said)
+def test_a_cell_that_says_what_none_says_is_condemned(said: dict[str, Any]) -> None:
+    with Talk() as talk:
+        assert talk.say(said) == []
+        assert talk.is_condemned
+        assert talk.lease.is_lost
+        assert talk.line.is_closed
+
+
+def test_a_cell_that_speaks_while_its_guest_waits_is_condemned() -> None:
+    with Talk() as talk:
+        assert talk.lease.place is not None
+        assert talk.lease.arbiter.register(Tenant(), 2).admit(Budget(1 << 30).soft_bytes - MIB)
+        talk.say({"grow": 2 * MIB}, {"grow": 1})
+        assert talk.is_condemned
+
+
+def test_a_cell_that_speaks_where_nothing_runs_is_condemned() -> None:
+    with Talk() as talk:
+        talk.line.leave()
+        talk.say({"free": 0})
+        assert talk.is_condemned
+        assert not talk.lease.is_lost
 
 
 @given(
@@ -116,7 +191,6 @@ def test_what_no_cell_asks_for_is_malformed(said: dict[str, Any]) -> None:
 def test_whatever_a_cell_says_its_lease_holds_no_more_than_its_quota(
     said: list[dict[str, Any]],
 ) -> None:
-    lease = SomeLease()
-    with suppress(Malformed):
-        answers(lease, *said)
-    assert 0 <= lease.held_bytes <= QUOTA_BYTES
+    with Talk() as talk:
+        talk.say(*said)
+        assert 0 <= talk.lease.held_bytes <= QUOTA_BYTES

@@ -37,19 +37,20 @@ def sent(told: Any) -> Any:
 
 
 def test_terms_are_the_same_in_a_cell() -> None:
+    opened = (OpenStream("stdout", "out", 40), OpenStream("stderr", "err", 41))
     wasi = WasiSettings(
         ("guest", "\udcff word"),
         (("NAME", "value"),),
         (Folder("/host", "/guest", read_only=True),),
-        Streams(opened=(OpenStream("stdout", "out", 40), OpenStream("stderr", "err", 41))),
+        Streams(opened=opened),
     )
     terms = Terms(Principal("blue"), Quota(1 << 20, 2.5, 99), wasi, "add", "label", True)
-    assert read_terms(sent(told_terms(terms)), (40, 41)) == terms
+    assert read_terms(sent(told_terms(terms, opened)), (40, 41)) == terms
 
 
 def test_without_streams_a_guest_has_none_of_a_cells() -> None:
-    terms = Terms(Principal("blue"), Quota(1), WasiSettings(("x",), streams=Streams(opened=())))
-    assert read_terms(sent(told_terms(terms)), ()).wasi.streams == Streams(opened=())
+    terms = Terms(Principal("blue"), Quota(1), WasiSettings(("x",)))
+    assert read_terms(sent(told_terms(terms, ())), ()).wasi.streams == Streams(opened=())
 
 
 def test_a_capsule_is_the_same_in_a_cell_but_for_what_loading_it_took() -> None:

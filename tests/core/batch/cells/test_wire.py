@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -57,11 +58,46 @@ def test_descriptors_arrive_with_their_message() -> None:
     there.close()
 
 
+def test_descriptors_arrive_with_their_own_message_though_others_came_just_before() -> None:
+    ours, its = socket.socketpair()
+    here, there = Wire(ours), Wire(its)
+    reading, writing = os.pipe()
+    here.send({"first": 1})
+    here.send({"second": 2}, (writing, writing))
+    here.send({"third": 3}, (writing,))
+    os.close(writing)
+    received = [there.receive() for _ in range(3)]
+    assert [len(each.descriptors) for each in received] == [0, 2, 1]
+    for each in (reading, *(each for message in received for each in message.descriptors)):
+        os.close(each)
+    here.close()
+    there.close()
+
+
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_descriptors_that_nobody_was_told_of_are_not_kept(
+    ends: tuple[Wire, socket.socket],
+) -> None:
+    end, other = ends
+    before = open_descriptors()
+    for _ in range(9):
+        socket.send_fds(other, [b"\0\0\0\2\0{}"], [0])
+    for _ in range(8):
+        assert end.receive().descriptors == ()
+    with pytest.raises(Malformed):
+        end.receive()
+    end.close()
+    assert open_descriptors() == before - 1
+
+
 def test_messages_that_arrive_together_are_told_apart(
     ends: tuple[Wire, socket.socket],
 ) -> None:
     end, other = ends
-    other.sendall(b'\0\0\0\7{"a":1}\0\0\0\7{"a":2}\0\0')
+    other.sendall(b'\0\0\0\7\0{"a":1}\0\0\0\7\0{"a":2}\0\0')
     assert [end.receive().content for _ in range(2)] == [{"a": 1}, {"a": 2}]
 
 
@@ -88,12 +124,13 @@ def test_a_message_that_is_too_large_is_not_sent(
 @pytest.mark.parametrize(
     "data",
     [
-        b"\xff\xff\xff\xff",  # larger than any message
-        b"\0\0\0\3abc",
-        b"\0\0\0\2[]",
-        b"\0\0\0\4null",
-        (200_000).to_bytes(4, "big") + b"[" * 200_000,
-        b"\0\0\0\2\xff\xfe",
+        b"\xff\xff\xff\xff\0",  # larger than any message
+        b"\0\0\0\3\0abc",
+        b"\0\0\0\2\0[]",
+        b"\0\0\0\4\0null",
+        (200_000).to_bytes(4, "big") + b"\0" + b"[" * 200_000,
+        b"\0\0\0\2\0\xff\xfe",
+        b"\0\0\0\2\1{}",  # without the descriptor that it says goes with it
     ],
 )
 def test_what_is_no_message_is_malformed(ends: tuple[Wire, socket.socket], data: bytes) -> None:
@@ -105,7 +142,7 @@ def test_what_is_no_message_is_malformed(ends: tuple[Wire, socket.socket], data:
     sender.join()
 
 
-@pytest.mark.parametrize("data", [b"", b"\0\0", b"\0\0\0\x09{"])
+@pytest.mark.parametrize("data", [b"", b"\0\0", b"\0\0\0\x09\0{"])
 def test_an_end_within_a_message_is_an_end(ends: tuple[Wire, socket.socket], data: bytes) -> None:
     end, other = ends
     other.sendall(data)
