@@ -36,8 +36,9 @@ _KEPT_BYTES = 16 << 20
 _NEWEST_S = 0.005
 """How old what cells hold may be when it is asked for again."""
 
-_TRIES = 2
-"""How often a cell is tried to be made for a lease: the process that forks may be a new one."""
+_TRIES = 3
+"""How often a cell is tried to be made for a lease. The process that forks may have been killed, and
+may even take the second order while it ends; the third is for a new one."""
 
 
 class Entrant(Protocol):
@@ -94,6 +95,7 @@ class Cells:
         self._expect = expect
         self._waiting: dict[str, deque[Entrant]] = {}
         self._cells: list[Cell] = []
+        self._awaited: set[Server] = set()  # processes that are being forked
         self._making = 0
         self._expected_cells = 0
         self._is_closed = False
@@ -215,6 +217,7 @@ class Cells:
         except AtectlError as error:
             self._not_made(lease, error)
         else:
+            self._awaited.add(server)
             made = partial(self._made, server, key, lease, tries)
             self._loop.watch(server.pipe, made)
         self._tell_expected()
@@ -226,6 +229,7 @@ class Cells:
     def _made(self, server: "Server", key: str, lease: Entrant, tries: int) -> None:
         """A cell is there, or could not be made."""
         self._loop.unwatch(server.pipe)
+        self._awaited.discard(server)
         zygote = self._compiler.zygote
         inherited = held_by(zygote) if zygote else None
         try:
@@ -308,6 +312,10 @@ class Cells:
     def close(self) -> None:
         """End all cells; idempotent."""
         self._is_closed = True
+        for server in self._awaited:
+            server.control.close()
+            os.close(server.pipe)
+        self._awaited.clear()
         for cell in self._all():
             cell.close()
 

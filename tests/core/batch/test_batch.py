@@ -473,8 +473,9 @@ def test_what_was_decided_can_be_decided_again_from_the_trace(tmp_path: Path) ->
 def test_a_lease_that_waits_to_grow_is_shown_as_waiting(tmp_path: Path) -> None:
     spins = tmp_path / "spins.wat"
     spins.write_text('(module (memory 640) (func (export "_start") (loop $on (br $on))))')
-    limit = (resident_bytes() or 0) + 64 * MIB
-    with Batch(settings(tmp_path, budget=Budget(limit, 0.99, 0.5)), bare()) as batch:
+    limit = (resident_bytes() or 0) + 100 * MIB
+    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 3), resume=0.5)
+    with Batch(settings(tmp_path, budget=budget), bare()) as batch:
 
         def states() -> dict[int, str]:
             return {row.job: row.state for row in batch.overview().rows}
