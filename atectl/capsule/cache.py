@@ -4,10 +4,10 @@ An artifact is native code: whoever can write one can run code as the user of th
 that user may access the folder. Every file is opened without following links, and checked through
 its descriptor. If its identity is not the recorded one, its hash is checked before it is mapped.
 
-An entry is two files, `KEY.cwasm` and the record `KEY.meta`, whose modification time says
-when it was last used. `DEVICE-INODE.stat` records the hash of a source file, so that a file
-which has not changed is not read again. `KEY.refused` says why a capsule is not run, and
-`KEY.note` what was found out about it.
+An entry is two files, `KEY.cwasm` (see `artifact_file`) and the record `KEY.meta`, whose
+modification time says when it was last used. `DEVICE-INODE.stat` records the hash of a source file,
+so that a file which has not changed is not read again. `KEY.refused` says why a capsule is not run,
+and `KEY.note` what was found out about it.
 """
 
 import contextlib
@@ -15,8 +15,9 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
+from atectl.capsule.artifact_file import Engine, map_code
 from atectl.capsule.cache_folder import (
     ARTIFACT,
     RECORD,
@@ -26,29 +27,17 @@ from atectl.capsule.cache_folder import (
     entry_key,
 )
 from atectl.capsule.creation import Creation
-from atectl.capsule.source import WANTS
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import show_size
 
 if TYPE_CHECKING:
-    import wasmtime
-    from wasmtime.component import Component
-
+    from atectl.capsule.artifact_file import Code
     from atectl.capsule.cache_entries import Entry, Removal
     from atectl.capsule.cache_room import CacheRoom
     from atectl.capsule.findings import Findings
+    from atectl.engine.images import InitialMemories
     from atectl.engine.kind import Kind
-
-    Code = wasmtime.Module | Component
-
-
-class Engine(Protocol):
-    """What the cache needs to know of an engine."""
-
-    native: "wasmtime.Engine"
-    fingerprint: str
-    """What decides whether an artifact can be used: wasmtime's version and configuration."""
 
 
 SETTLED_NS = 2_000_000_000
@@ -62,6 +51,8 @@ class Artifact(NamedTuple):
     creates: Creation
     has_start: bool
     code: "Code"
+    images: "InitialMemories | None"
+    """What its memories begin with; None if they are all zero, or filled by its code."""
 
 
 class StoredArtifact(NamedTuple):
@@ -181,13 +172,13 @@ class ArtifactCache:
         if stored is None:
             return None
         try:
-            code = map_code(engine, stored.kind, stored.descriptor)
+            mapped = map_code(engine, stored.kind, stored.descriptor)
         finally:
             os.close(stored.descriptor)
-        if code is None:
+        if mapped is None:
             self._remove_entry(entry_key(sha256, engine.fingerprint))
             return None
-        return Artifact(stored.kind, stored.creates, stored.has_start, code)
+        return Artifact(stored.kind, stored.creates, stored.has_start, *mapped)
 
     def open_stored(self, engine: Engine, sha256: str) -> "StoredArtifact | None":
         """The artifact of a capsule, open; None if there is none that can be trusted.
@@ -345,40 +336,3 @@ def _hash_file(descriptor: int) -> str:
 
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file_digest(file, "sha256").hexdigest()
-
-
-def map_code(engine: Engine, kind: "Kind", descriptor: int) -> "Code | None":
-    """The code in the artifact file `descriptor`, mapped; None if the engine rejects it.
-
-    Raises:
-        OSError: there is no descriptor or no memory left.
-    """
-    # By the descriptor, so that exactly the file that was checked is mapped, whatever its name
-    # leads to now.
-    path = f"/proc/self/fd/{descriptor}"
-    return _code(kind, lambda form: form.deserialize_file(engine.native, path))
-
-
-def copy_code(engine: Engine, kind: "Kind", content: bytes) -> "Code | None":
-    """The code in an artifact's content, copied: for a process that can open nothing.
-
-    Raises:
-        OSError: there is no memory left.
-    """
-    return _code(kind, lambda form: form.deserialize(engine.native, content))
-
-
-def _code(kind: "Kind", deserialize: "Callable[[type[Code]], Code]") -> "Code | None":
-    from wasmtime import Module, WasmtimeError
-
-    try:
-        if kind == "module":
-            return deserialize(Module)
-        from wasmtime.component import Component
-
-        return deserialize(Component)
-    except WasmtimeError as error:
-        for number in WANTS:
-            if f"(os error {number})" in str(error):
-                raise OSError(number, os.strerror(number)) from None
-        return None

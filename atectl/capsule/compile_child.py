@@ -9,7 +9,7 @@ import ctypes
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from errno import ENOMEM
 from hashlib import sha256
@@ -17,7 +17,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Never
 
-from atectl.capsule.compiling import binary_form, compile_binary
+from atectl.capsule.artifact_file import file_parts
+from atectl.capsule.compiling import binary_form, compile_judged, judge, without_data
 from atectl.capsule.records import encode, escape
 from atectl.capsule.task import COMMAND, NAME_PREFIX, Task
 from atectl.errors import AtectlError
@@ -163,19 +164,29 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     """Read and compile the capsule, and write the artifact."""
     binary = _read(task)
     show_phase("compile")
-    as_command = task.work == COMMAND
-    artifact = compile_binary(engine, task.name, binary, close_the_door, as_command=as_command)
+    found = judge(engine, task.name, binary, close_the_door, as_command=task.work == COMMAND)
+    separated = without_data(binary, found.kind)
+    if separated is None:
+        code, images = compile_judged(engine, task.name, binary, found.kind), None
+    else:
+        whole = binary if found.kind == "component" else None
+        binary, images = separated
+        del separated
+        code = compile_judged(engine, task.name, binary, found.kind, whole)
+        del whole
     del binary
     about = {
-        "kind": artifact.kind,
-        "creates": artifact.creates.as_text(),
-        "start": "yes" if artifact.has_start else "no",
+        "kind": found.kind,
+        "creates": found.creates.as_text(),
+        "start": "yes" if found.has_start else "no",
     }
     show_phase("store")
-    content = artifact.code.serialize()
-    del artifact
-    digest = sha256(content).hexdigest()
-    return {**about, "artifact": digest, "unkept": escape(_write(content))}
+    parts = tuple(file_parts(code.serialize(), images))
+    del code
+    digest = sha256()
+    for part in parts:
+        digest.update(part)
+    return {**about, "artifact": digest.hexdigest(), "unkept": escape(_write(parts))}
 
 
 def _work(engine: "LinkingEngine", task: Task) -> dict[str, str]:
@@ -248,10 +259,11 @@ class HashedPart:
         return self._hash.hexdigest()
 
 
-def _write(artifact: bytearray) -> str:
-    """Write the artifact. Returns why it is not in the cache; empty if it is."""
+def _write(parts: Iterable[bytes | bytearray]) -> str:
+    """Write the artifact's file. Returns why it is not in the cache; empty if it is."""
     try:
-        _write_all(CACHE, artifact)
+        for part in parts:
+            _write_all(CACHE, part)
         os.fsync(CACHE)
     except OSError as error:
         reason = error.strerror or str(error)
@@ -263,7 +275,8 @@ def _write(artifact: bytearray) -> str:
     # limit applies: the one for compiling.
     hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
     resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
-    _write_all(MEMORY, artifact)
+    for part in parts:
+        _write_all(MEMORY, part)
     return reason
 
 

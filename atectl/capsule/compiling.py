@@ -10,9 +10,14 @@ from typing import TYPE_CHECKING
 from wasmtime import Module, WasmtimeError  # noqa: TID253
 
 from atectl.capsule.binary import MAGIC, MalformedBinary
-from atectl.capsule.cache import Artifact
 from atectl.capsule.entry_point import require_entry_point
-from atectl.capsule.outline import MAX_INSTANCES, Outline, imports_alone, outline
+from atectl.capsule.outline import (
+    MAX_INSTANCES,
+    Outline,
+    imports_alone,
+    may_have_images,
+    outline,
+)
 from atectl.capsule.text_form import assemble, is_text_form
 from atectl.engine.kind import Kind
 from atectl.errors import (
@@ -24,7 +29,8 @@ from atectl.errors import (
 from atectl.units import show_size
 
 if TYPE_CHECKING:
-    from atectl.capsule.cache import Code
+    from atectl.capsule.artifact_file import Code
+    from atectl.capsule.initial_content import Separated
     from atectl.capsule.interface import LinkingEngine
 
 _NATIVE_MAGIC = b"\x7fELF"
@@ -51,18 +57,18 @@ def binary_form(name: str, content: bytes) -> bytes:
     return assemble(name, content)
 
 
-def compile_binary(
+def judge(
     engine: "LinkingEngine",
     name: str,
     binary: bytes,
     about_to: Callable[[], None],
     *,
     as_command: bool,
-) -> Artifact:
-    """Judge and compile a binary, which begins with `MAGIC` or is cut off within it.
+) -> Outline:
+    """Judge a binary, which begins with `MAGIC` or is cut off within it.
 
     Args:
-        about_to: called before the whole binary is validated or compiled.
+        about_to: called before the whole binary is validated.
         as_command: whether it needs an entry point.
 
     Raises:
@@ -79,15 +85,44 @@ def compile_binary(
         raise TooManyInstances(
             f"{name} would make more than {MAX_INSTANCES} instances of modules and components"
         )
-    code_class = _class_of(found.kind)
     _require_imports(engine, name, binary, found.kind)
     if as_command:
         require_entry_point(name, binary, found)
+    if may_have_images(binary, found.kind):
+        import atectl.capsule.initial_content  # noqa: F401 - later nothing may be opened
     about_to()
     if found.kind == "module":
         _validate(engine, name, binary)
-    code = _compile(engine, name, binary, code_class)
-    return Artifact(found.kind, found.creates, found.has_start, code)
+    return found
+
+
+def without_data(binary: bytes, kind: Kind) -> "Separated | None":
+    """A judged binary without the data that its memories begin with, if that is worth it."""
+    if not may_have_images(binary, kind):
+        return None
+    from atectl.capsule.initial_content import separate
+
+    return separate(binary, kind)
+
+
+def compile_judged(
+    engine: "LinkingEngine", name: str, binary: bytes, kind: Kind, whole: bytes | None = None
+) -> "Code":
+    """Compile a binary that was judged.
+
+    Args:
+        whole: the same with its data, for an error that says where it is not valid; None for a
+            module, which is valid.
+
+    Raises:
+        InvalidCapsule: it is a component, and not valid (exit 126).
+    """
+    try:
+        return _compile(engine, name, binary, _class_of(kind))
+    except InvalidCapsule:
+        if whole is not None:
+            _compile(engine, name, whole, _class_of(kind))
+        raise
 
 
 def _outline(engine: "LinkingEngine", name: str, binary: bytes) -> Outline:

@@ -8,20 +8,14 @@ Here they are only counted, by multiplication. The format is the component model
 from typing import NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MalformedBinary, Reader
+from atectl.capsule.component_walk import COMPONENT, COMPONENTS, CORE_MODULE, CORE_MODULES, tell
 from atectl.capsule.creation import Creation
 from atectl.capsule.module_state import ModuleState, module_state
 
 ENDLESS = 1 << 62
 """The upper bound of all counts."""
 
-_CORE_MODULE, _CORE_INSTANCES, _COMPONENT, _INSTANCES = 1, 2, 4, 5
-_ALIASES, _CANONICAL, _IMPORTS, _EXPORTS = 6, 8, 10, 11
-_CORE_SORT, _COMPONENT_SORT, _TYPE_SORT = 0, 4, 3
-_MODULE_OF_CORE = 0x11
-_CORE_MODULE_SORT = -1
-"""Stands for the two bytes that a binary has for this sort."""
-_OF_INSTANCE, _OF_CORE_INSTANCE, _OF_OUTER = 0, 1, 2
-
+_CANONICAL = 8
 
 _INSTANCE_BYTES = 1024
 """What the engine keeps for an instance of a component, without its parts."""
@@ -70,8 +64,7 @@ class _Open:
         self.tables = self.memories = self.unknown = self.instances = self.per_argument = 0
         self.state_bytes = _INSTANCE_BYTES
 
-    def add_module(self, index: int) -> None:
-        """Count one instantiation of a core module."""
+    def instantiate_module(self, index: int) -> None:
         if index >= len(self.modules):
             raise MalformedBinary(f"there is no core module {index}")
         module = self.modules[index]
@@ -83,25 +76,36 @@ class _Open:
             self.memories += module.memories
             self.state_bytes += module.state_bytes
 
-    def name(self, sort: int, cost: _Cost) -> None:
+    def name_import(self, sort: int) -> None:
+        self._name(sort, _GIVEN)
+
+    def name_export(self, sort: int) -> None:
+        self._name(sort, _UNKNOWN)
+
+    def _name(self, sort: int, cost: _Cost) -> None:
         """Add a component of this cost, or a core module that is not known, to its indices."""
-        if sort == _COMPONENT_SORT:
+        if sort == COMPONENT:
             self.components.append(cost)
-        elif sort == _CORE_MODULE_SORT:
+        elif sort == CORE_MODULE:
             self.modules.append(None)
 
     def name_again(self, sort: int, owner: "_Open", index: int) -> None:
-        """Add the component or core module that `owner` has at this index to its indices."""
-        if sort == _COMPONENT_SORT:
-            self.components.append(_named(owner, index))
-        elif sort == _CORE_MODULE_SORT:
+        if sort == COMPONENT:
+            self.components.append(owner.named(index))
+        elif sort == CORE_MODULE:
             self.modules.append(owner.modules[index] if index < len(owner.modules) else None)
 
-    def add(self, cost: _Cost, arguments: list[_Cost]) -> None:
-        """Count one instantiation of a component with these components as arguments."""
-        if cost.is_given and arguments:
+    def named(self, index: int) -> _Cost:
+        """The cost of the component with this index."""
+        if index >= len(self.components):
+            raise MalformedBinary(f"there is no component {index}")
+        return self.components[index]
+
+    def instantiate(self, index: int, arguments: list[int]) -> None:
+        cost, passed = self.named(index), [self.named(each) for each in arguments]
+        if cost.is_given and passed:
             cost = _UNKNOWN
-        most = _Cost(*(max(column) for column in zip(_Cost(), *arguments, strict=True)))
+        most = _Cost(*(max(column) for column in zip(_Cost(), *passed, strict=True)))
         made = cost.per_argument
         self.tables += cost.tables + made * most.tables
         self.memories += cost.memories + made * most.memories
@@ -141,20 +145,18 @@ def composition(reader: Reader) -> Creation:
             open_components[-1].components.append(cost)
             continue
         number, contents = component.reader.section()
-        if number == _CORE_MODULE:
+        if number == CORE_MODULES:
             contents.skip(HEADER_BYTES)
             module = module_state(contents)
             most = ModuleState(*map(max, most, module))
             component.modules.append(module)
-        elif number == _COMPONENT:
+        elif number == COMPONENTS:
             contents.skip(HEADER_BYTES)
             open_components.append(_Open(contents))
         elif number == _CANONICAL:
             component.state_bytes += _CANONICAL_BYTES * contents.number()
-        elif number in _WALKS:
-            for _ in range(contents.number()):
-                contents.count_item()
-                _WALKS[number](contents, open_components)
+        else:
+            tell(number, contents, open_components)
 
 
 def _creation(cost: _Cost, most: ModuleState) -> Creation:
@@ -162,119 +164,3 @@ def _creation(cost: _Cost, most: ModuleState) -> Creation:
     known = (cost.tables, cost.memories, cost.state_bytes)
     sums = (each + cost.unknown * largest for each, largest in zip(known, most, strict=True))
     return Creation(cost.instances, *(min(each, ENDLESS) for each in sums))
-
-
-def _core_instance(contents: Reader, open_components: list[_Open]) -> None:
-    if contents.byte() == 0:
-        open_components[-1].add_module(contents.number())
-    for _ in range(contents.number()):
-        contents.count_item()
-        _skip_name(contents)
-        contents.byte()
-        contents.number()
-
-
-def _instance(contents: Reader, open_components: list[_Open]) -> None:
-    component = open_components[-1]
-    is_made = contents.byte() == 0
-    if not is_made:
-        _references(contents, component, has_decorated_names=True)
-        return
-    cost = _named(component, contents.number())
-    component.add(cost, _references(contents, component, has_decorated_names=False))
-
-
-def _references(contents: Reader, component: _Open, *, has_decorated_names: bool) -> list[_Cost]:
-    """Skip named references. Returns the costs of the components among them."""
-    found = []
-    for _ in range(contents.number()):
-        contents.count_item()
-        if has_decorated_names:
-            contents.byte()
-        _skip_name(contents)
-        sort, index = _sort(contents), contents.number()
-        if sort == _COMPONENT_SORT:
-            found.append(_named(component, index))
-    return found
-
-
-def _alias(contents: Reader, open_components: list[_Open]) -> None:
-    component, sort, target = open_components[-1], _sort(contents), contents.byte()
-    if target in (_OF_INSTANCE, _OF_CORE_INSTANCE):
-        contents.number()
-        _skip_name(contents)
-        component.name(sort, _UNKNOWN)
-    elif target == _OF_OUTER:
-        levels, index = contents.number(), contents.number()
-        if sort not in (_COMPONENT_SORT, _CORE_MODULE_SORT):
-            return
-        if levels >= len(open_components):
-            raise MalformedBinary("an alias leads out of the outermost component")
-        component.name_again(sort, open_components[-1 - levels], index)
-    else:
-        raise MalformedBinary(f"an alias of an unknown kind: {target}")
-
-
-def _import(contents: Reader, open_components: list[_Open]) -> None:
-    contents.byte()
-    _skip_name(contents)
-    open_components[-1].name(_skip_type(contents), _GIVEN)
-
-
-def _export(contents: Reader, open_components: list[_Open]) -> None:
-    component = open_components[-1]
-    contents.byte()
-    _skip_name(contents)
-    sort, index = _sort(contents), contents.number()
-    if contents.byte():
-        _skip_type(contents)
-    component.name_again(sort, component, index)
-
-
-def pass_export(contents: Reader) -> str:
-    """Pass over one export of a component; its name."""
-    contents.byte()
-    name = contents.name()
-    _sort(contents)
-    contents.number()
-    if contents.byte():
-        _skip_type(contents)
-    return name
-
-
-_WALKS = {
-    _CORE_INSTANCES: _core_instance,
-    _INSTANCES: _instance,
-    _ALIASES: _alias,
-    _IMPORTS: _import,
-    _EXPORTS: _export,
-}
-
-
-def _skip_name(contents: Reader) -> None:
-    contents.skip(contents.number())
-
-
-def _sort(contents: Reader) -> int:
-    """Read a sort. All sorts of core WebAssembly but modules are `_CORE_SORT`."""
-    sort = contents.byte()
-    if sort == _CORE_SORT and contents.byte() == _MODULE_OF_CORE:
-        return _CORE_MODULE_SORT
-    return sort
-
-
-def _skip_type(contents: Reader) -> int:
-    """Skip the type of an import or export. Returns its sort."""
-    sort = contents.byte()
-    bound = contents.byte() if sort in (_CORE_SORT, _TYPE_SORT) else 0
-    if sort != _TYPE_SORT or bound == 0:
-        contents.number()
-    # Of the core only modules are imported or exported.
-    return _CORE_MODULE_SORT if sort == _CORE_SORT else sort
-
-
-def _named(component: _Open, index: int) -> _Cost:
-    """The cost of the component with this index."""
-    if index >= len(component.components):
-        raise MalformedBinary(f"there is no component {index}")
-    return component.components[index]

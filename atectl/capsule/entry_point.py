@@ -127,7 +127,7 @@ def _functions_of_module(reader: Reader) -> dict[str, int]:
 
 def _exported_by_component(reader: Reader) -> list[str]:
     """The names of what a component exports, at its top level."""
-    from atectl.capsule.composition import pass_export
+    from atectl.capsule.component_walk import pass_export
 
     found = []
     while not reader.is_at_end:

@@ -8,13 +8,13 @@ which the engine refuses a function of another type.
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from atectl.capsule.cache import Engine
+from atectl.capsule.artifact_file import Engine
 from atectl.errors import MissingImport
 
 if TYPE_CHECKING:
     import wasmtime
 
-    from atectl.capsule.cache import Code
+    from atectl.capsule.artifact_file import Code
     from atectl.engine.kind import Kind
 
 

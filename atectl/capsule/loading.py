@@ -10,7 +10,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.capsule.cache import ArtifactCache, Engine, Made, map_code
+from atectl.capsule.artifact_file import Engine, map_code
+from atectl.capsule.cache import ArtifactCache, Made
 from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.creation import Creation
 from atectl.capsule.limits import CompileLimits
@@ -18,12 +19,13 @@ from atectl.capsule.source import Source, exhausted
 from atectl.errors import AtectlError, CacheUnusable, CapsuleError, EngineFailure
 
 if TYPE_CHECKING:
-    from atectl.capsule.cache import Code
+    from atectl.capsule.artifact_file import Code
     from atectl.capsule.compilation import Compilation
     from atectl.capsule.compiler import Compiler
     from atectl.capsule.refusal import Refusal
     from atectl.capsule.task import Work
     from atectl.capsule.verdict import Effort, Verdict
+    from atectl.engine.images import InitialMemories
     from atectl.engine.kind import Kind
 
 
@@ -54,11 +56,18 @@ class Capsule(NamedTuple):
     """The version in its Capsule.toml, likewise."""
     memory_bytes: int = 0
     """The size of its artifact where that is in memory; 0 where the cache has it in a file."""
+    images: "InitialMemories | None" = None
+    """What its memories begin with; None if they are all zero, or filled by its code."""
 
     def as_known(self) -> "Capsule":
         """The same for everybody else than who had it compiled."""
         nothing = {"compile_s": 0.0, "compile_cpu_s": 0.0, "compile_peak_bytes": 0}
         return self._replace(was_cached=True, **nothing)  # type: ignore[arg-type]
+
+    @property
+    def image_bytes(self) -> int:
+        """How much of the memory of a lease is shared, until the guest changes it."""
+        return 0 if self.images is None else self.images.image_bytes
 
     @property
     def title(self) -> str:
@@ -178,13 +187,13 @@ class Uncompiled:
         if verdict.made is None:
             return self._refused(verdict)
         place = compilation.memory if file is None or verdict.unkept else file.descriptor
-        code = map_code(self._engine, verdict.made.kind, place)
-        if code is None:
+        mapped = map_code(self._engine, verdict.made.kind, place)
+        if mapped is None:
             raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
         error = self._keep(file, verdict.made, verdict.unkept)
         sha256, kind, creates, has_start, _ = verdict.made
-        known = (self.name, kind, code, sha256, creates, has_start)
-        capsule = Capsule(*known, False, error, *verdict.effort)
+        known = (self.name, kind, mapped.code, sha256, creates, has_start)
+        capsule = Capsule(*known, False, error, *verdict.effort, images=mapped.images)
         if place == compilation.memory:
             capsule = capsule._replace(memory_bytes=os.fstat(place).st_size)
         return _as_announced(capsule, self._source)
@@ -263,9 +272,9 @@ def look_up(
     try:
         artifact = cache.load(engine, sha256)
         if artifact is not None:
-            kind, creates, has_start, code = artifact
+            kind, creates, has_start, code, images = artifact
             known = (source.name, kind, code, sha256, creates, has_start)
-            return _as_announced(Capsule(*known, was_cached=True), source)
+            return _as_announced(Capsule(*known, was_cached=True, images=images), source)
         refusal = cache.findings(engine).refusal(sha256, limits, source.name)
         return refusal or Uncompiled(engine, source, cache, sha256)
     except OSError as error:

@@ -17,6 +17,13 @@ MAX_INSTANCES = 10_000
 The engine lays out each of them when it compiles, in some 350 bytes.
 """
 
+MUCH_SEGMENTS, MUCH_BYTES = 32, 64 << 10
+"""From so many data segments on, or so many bytes of data, images of memories save more time and
+memory than making them takes."""
+
+_LEAST_COMPONENT_BYTES = 16 << 10
+"""A smaller component is not looked through for data."""
+
 _FUNCTIONS, _START, _CODE, _DATA, _DATA_COUNT = 3, 8, 10, 11, 12
 _TYPES, _IMPORTS = 1, 2
 _CUSTOM, _CORE_TYPES, _ALIASES, _COMPONENT_TYPES, _COMPONENT_IMPORTS = 0, 3, 6, 7, 10
@@ -81,6 +88,27 @@ def imports_alone(binary: bytes, kind: Kind) -> bytes | None:
         elif kind == "component" and number != _CUSTOM:
             break
     return b"".join(parts) if has_imports else None
+
+
+def may_have_images(binary: bytes, kind: Kind) -> bool:
+    """Whether the data of a binary is worth a closer look: see `atectl.capsule.initial_content`.
+
+    Most small capsules have little data, and should not pay for more.
+    """
+    if kind == "component":
+        return len(binary) >= _LEAST_COMPONENT_BYTES
+    reader = Reader(binary, HEADER_BYTES, len(binary))
+    while not reader.is_at_end:
+        number, contents = reader.section()
+        if number == _DATA:
+            return is_much_data(contents)
+    return False
+
+
+def is_much_data(data: Reader) -> bool:
+    """Whether a data section, at whose contents `data` is, is worth being made an image of."""
+    count = data.at(data.position).number()
+    return count >= MUCH_SEGMENTS or data.end - data.position >= MUCH_BYTES
 
 
 def _holds_its_sections(reader: Reader) -> bool:

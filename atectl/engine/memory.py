@@ -4,21 +4,15 @@ Every linear memory of every lease is made and grown here: plain ones, several i
 64-bit ones, the GC heap, the core memories of components. The callbacks run on the guest's thread,
 so a thread-local variable tells which lease they belong to.
 
-Address space for a memory's maximum size is reserved at once, without access; pages become
-accessible as it grows. The rest, up to the guard region of the engine, stays inaccessible, and
-using it traps. While its guest is held, a memory can be spilled: it is then mapped from a file, at
-the same address.
+Where the capsule's data is in an image, a memory begins with that: see `images`. While its guest is
+held, a memory can be spilled: it is then mapped from a file, at the same address.
 """
 
-import ctypes
-import errno
 import itertools
-import mmap
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atectl.accounting import DEFAULT_BOUNDS, Meter, StoreBounds
 from atectl.engine.bindings import (
@@ -28,22 +22,14 @@ from atectl.engine.bindings import (
     get_memory_callback,
     grow_memory_callback,
     new_memory_callback,
-    system_memory,
 )
+from atectl.engine.mapped_memory import MappedMemory
+from atectl.errors import EngineFailure
 
 if TYPE_CHECKING:
-    from atectl.spill.area import SpillArea, SpillFile
+    from atectl.engine.images import InitialMemories, InitialMemory
+    from atectl.spill.area import SpillArea
 
-_mmap, _munmap, _mprotect = system_memory()
-
-_CLOSED = 0
-_OPEN = mmap.PROT_READ | mmap.PROT_WRITE
-_MAP_NORESERVE = 0x4000  # Linux; named in `mmap` only by later Pythons
-_RESERVED = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE
-_MAP_FIXED = 0x10  # on every system wasmtime runs on; `mmap` does not name it
-_ANEW = _RESERVED | _MAP_FIXED
-_FROM_FILE = mmap.MAP_PRIVATE | _MAP_FIXED | _MAP_NORESERVE
-_MAP_FAILED = ctypes.c_void_p(-1).value
 PAGE_BYTES = 65_536
 _MOST_RESERVED_BYTES = 1 << 40
 """The most address space that is reserved because of a quota; an initial size may be larger."""
@@ -86,6 +72,27 @@ class LeaseMemory:
         self.state_bytes = 0
         """What is charged for the state of the instances beside the memories."""
         self._memories: list[_Memory] = []
+        self._begins_with: InitialMemories | None = None
+        self._yet_to_make: list[InitialMemory] = []
+
+    def expect(self, memories: "InitialMemories | None") -> None:
+        """An instance is about to be made whose memories begin with these images.
+
+        Args:
+            memories: None if it has no images.
+        """
+        self._begins_with = memories
+        self._yet_to_make = [] if memories is None else list(reversed(memories.memories))
+
+    def require_all_made(self) -> None:
+        """The instance was made: no memory made from now on begins with an image.
+
+        Raises:
+            EngineFailure: not all the expected memories were made (exit 125).
+        """
+        self._begins_with = None
+        if self._yet_to_make:
+            raise EngineFailure("the engine made fewer memories than the capsule has")
 
     def hold_state(self, state_bytes: int) -> bool:
         """Charge the state of instances before they are made. Returns False if it is refused.
@@ -115,26 +122,44 @@ class LeaseMemory:
         To be called only while the guest is held: in its growth request, or at a tick.
 
         Returns:
-            The resident bytes that were freed, as measured.
+            The bytes of memory that were freed, as measured.
 
         Raises:
             SpillCapReached, SpillDiskFull, SpillFailed, SpillFolderUnusable, OutOfMemory: not all
                 was spilled. The guest can go on with its memory as it is (exit 125).
         """
-        return sum(memory.spill(area) for memory in self._memories)
+        return sum(memory.mapped.spill(area) for memory in self._memories)
 
     @property
     def stored_bytes(self) -> int:
         """How much of the memories is on disk, spilled now or earlier."""
-        return sum(each.file.stored_bytes for each in tuple(self._memories) if each.file)
+        return sum(each.mapped.stored_bytes for each in tuple(self._memories))
 
     def resident_bytes(self) -> int | None:
         """How much of the memories is resident; None if the system does not tell."""
         from atectl.system.pagemap import resident_bytes
 
-        sizes = [resident_bytes(each.base, each.size_bytes) for each in tuple(self._memories)]
+        return self._measured(resident_bytes)
+
+    def own_bytes(self) -> int | None:
+        """How much of that is in no file, be it that of an image or one it was spilled to."""
+        from atectl.system.pagemap import private_bytes
+
+        return self._measured(private_bytes)
+
+    def _measured(self, measure: Callable[[int, int], int | None]) -> int | None:
+        mapped = [each.mapped for each in tuple(self._memories)]
+        sizes = [measure(each.base, each.size_bytes) for each in mapped]
         known = [size for size in sizes if size is not None]
         return sum(known) if len(known) == len(sizes) else None
+
+    def _next_to_make(self, size_bytes: int) -> "InitialMemory | None":
+        """What a new memory of this size begins with; None if it is not one that was expected."""
+        if self._begins_with is None or not size_bytes:
+            return None
+        if not self._yet_to_make or self._yet_to_make[-1].size_bytes != size_bytes:
+            raise EngineFailure(f"the engine made a memory of {size_bytes} bytes out of its turn")
+        return self._yet_to_make.pop()
 
     def _is_admitted(self, added_bytes: int) -> bool:
         return self.gate is None or not added_bytes or self.gate.admit(added_bytes)
@@ -144,66 +169,9 @@ class LeaseMemory:
             self.gate.give_back(freed_bytes)
 
 
-class _Memory:
-    __slots__ = ("base", "capacity_bytes", "file", "mapped_bytes", "owner", "size_bytes")
-
-    def __init__(self, owner: LeaseMemory, capacity_bytes: int, guard_bytes: int) -> None:
-        self.owner = owner
-        self.file: SpillFile | None = None
-        self.size_bytes = 0
-        self.capacity_bytes = capacity_bytes
-        self.mapped_bytes = capacity_bytes + guard_bytes
-        base = _mmap(None, self.mapped_bytes, _CLOSED, _RESERVED, -1, 0)
-        if base is None or base == _MAP_FAILED:
-            raise _system_error(f"cannot reserve {self.mapped_bytes} bytes of address space")
-        self.base = base
-
-    def open(self, size_bytes: int) -> None:
-        """Make the first `size_bytes` accessible; new pages are zero."""
-        added = size_bytes - self.size_bytes
-        if size_bytes > self.capacity_bytes:
-            raise OSError(errno.ENOMEM, f"{size_bytes} bytes are more than were reserved")
-        if added and _mprotect(self.base + self.size_bytes, added, _OPEN):
-            raise _system_error(f"cannot open {added} bytes of memory")
-        self.size_bytes = size_bytes
-
-    def spill(self, area: "SpillArea") -> int:
-        """Write it to disk and map it from there. Returns the resident bytes that this freed."""
-        if not self.size_bytes:
-            return 0
-        from atectl.spill.area import resident_size
-        from atectl.spill.errors import OutOfMemory
-        from atectl.system.pagemap import private_pages
-
-        before = resident_size(self.base, self.size_bytes)
-        if self.file is None:
-            self.file = area.open_file()
-        content = memoryview((ctypes.c_char * self.size_bytes).from_address(self.base)).cast("B")
-        self.file.save(content, private_pages(self.base, self.size_bytes))
-        descriptor = self.file.descriptor
-        if _mmap(self.base, self.size_bytes, _OPEN, _FROM_FILE, descriptor, 0) != self.base:
-            failure = OutOfMemory(str(_system_error("cannot map spilled memory")))
-            self._take_back(content)
-            raise failure
-        return max(before - resident_size(self.base, self.size_bytes), 0)
-
-    def _take_back(self, content: memoryview) -> None:
-        """Restore the memory after a failed mapping, which may have removed it."""
-        if _mmap(self.base, self.size_bytes, _OPEN, _ANEW, -1, 0) == self.base:
-            assert self.file is not None  # noqa: S101 - it was just saved
-            self.file.load(content)
-
-    def unmap(self) -> None:
-        if self.file is not None:
-            self.file.close()
-            self.file = None
-        if _munmap(self.base, self.mapped_bytes):
-            raise _system_error(f"cannot give back {self.mapped_bytes} bytes")
-
-
-def _system_error(what: str) -> OSError:
-    number = ctypes.get_errno()
-    return OSError(number, f"{what}: {os.strerror(number)}")
+class _Memory(NamedTuple):
+    owner: LeaseMemory
+    mapped: MappedMemory
 
 
 class MemoryCreator:
@@ -275,13 +243,14 @@ class MemoryCreator:
         allowed = -(-meter.quota.memory_bytes // PAGE_BYTES) * PAGE_BYTES
         wanted = min(maximum, allowed, _MOST_RESERVED_BYTES, left)
         try:
-            memory = self._map(lease, minimum, max(least, wanted), guard)
-        except OSError:
+            mapped = self._map(lease, minimum, max(least, wanted), guard)
+        except (OSError, EngineFailure):
             lease._give_back(minimum)
             raise
         number = next(self._numbers)
+        memory = _Memory(lease, mapped)
         lease._memories.append(memory)
-        lease.reserved_bytes += memory.mapped_bytes
+        lease.reserved_bytes += mapped.mapped_bytes
         self._memories[number] = memory
         meter.charge(0, minimum)
         made = out[0]
@@ -289,23 +258,26 @@ class MemoryCreator:
         made.finalizer = self._free
         return _SUCCESS
 
-    def _map(self, lease: LeaseMemory, minimum: int, capacity: int, guard: int) -> _Memory:
-        memory = _Memory(lease, capacity, guard)
+    def _map(self, lease: LeaseMemory, minimum: int, capacity: int, guard: int) -> MappedMemory:
+        begins_with = lease._next_to_make(minimum)
+        memory = MappedMemory(capacity, guard)
         try:
             memory.open(minimum)
+            if begins_with is not None and begins_with.image is not None:
+                assert lease._begins_with is not None  # noqa: S101 - it is in there
+                memory.begin_with(begins_with.image, lease._begins_with)
         except OSError:
             memory.unmap()
             raise
         return memory
 
     def _on_get(self, number: int, size: Any, capacity: Any) -> int:
-        memory = self._memories[number]
+        memory = self._memories[number].mapped
         size[0], capacity[0] = memory.size_bytes, memory.capacity_bytes
         return memory.base
 
     def _on_grow(self, number: int, new_bytes: int) -> int:
-        memory = self._memories[number]
-        lease = memory.owner
+        lease, memory = self._memories[number]
         try:
             old_bytes = memory.size_bytes
             if not lease.meter.admit(old_bytes, new_bytes):
@@ -327,12 +299,12 @@ class MemoryCreator:
 
     def _on_free(self, number: int) -> None:
         memory = self._memories.pop(number)
-        owner = memory.owner
+        owner, mapped = memory
         try:
             owner._memories.remove(memory)
-            owner.reserved_bytes -= memory.mapped_bytes
-            owner.meter.release(memory.size_bytes)
-            memory.unmap()
-            owner._give_back(memory.size_bytes)
+            owner.reserved_bytes -= mapped.mapped_bytes
+            owner.meter.release(mapped.size_bytes)
+            mapped.unmap()
+            owner._give_back(mapped.size_bytes)
         except BaseException as failure:
             owner.failures.append(failure)

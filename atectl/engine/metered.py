@@ -86,7 +86,7 @@ class Engine:
         config.wasm_function_references = True
         self.memories.install(config)
         self.native = wasmtime.Engine(config)
-        self.fingerprint = f"wasmtime-{wasmtime_version()}-metered-{'fuel' if fuel else 'plain'}"
+        self.fingerprint = f"wasmtime-{wasmtime_version()}-images-{'fuel' if fuel else 'plain'}"
         self._local = threading.local()
         self._linkers: dict[Kind, Any] = {}
         self._on_epoch = epoch_callback(self._epoch_passed)

@@ -61,7 +61,10 @@ def instantiate(
     try:
         if control.ending is not None:
             raise WasmtimeError(control.ending)
-        return linker.instantiate(store, code)
+        memory.expect(capsule.images)
+        instance = linker.instantiate(store, code)
+        memory.require_all_made()
+        return instance
     except (Trap, WasmtimeError) as error:
         from atectl.engine.traps import is_trap
 
@@ -81,6 +84,8 @@ def _refusal(
         return _over_bounds(engine, capsule, memory.passed_bound)
     if memory.failures:
         failure = memory.failures[0]
+        if isinstance(failure, AtectlError):
+            return failure
         return EngineFailure(
             getattr(failure, "strerror", None) or str(failure),
             remedy="raise the limit on address space (ulimit -v): a memory reserves 4 GiB",

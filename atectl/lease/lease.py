@@ -243,6 +243,11 @@ class Lease:
         resident_bytes = self._memory.resident_bytes()
         return None if resident_bytes is None else resident_bytes + self._memory.state_bytes
 
+    def own_bytes(self) -> int | None:
+        """How much of that is in no file; None if the system does not tell."""
+        own_bytes = self._memory.own_bytes()
+        return None if own_bytes is None else own_bytes + self._memory.state_bytes
+
     def spill(self, area: "SpillArea") -> int:
         """Write its memory to disk: see `LeaseMemory.spill`."""
         return self._memory.spill(area)

@@ -74,9 +74,12 @@ class Loading(NamedTuple):
     """CPU time that this took, which the principal is charged."""
     compile_peak_bytes: int
     """The most memory that this took."""
+    image_bytes: int
+    """How much of its memory begins as an image of the capsule's data, which all who run it
+    share until they change it. What is used has it in full."""
 
 
-NOT_LOADED = Loading(None, None, 0.0, 0.0, 0)
+NOT_LOADED = Loading(None, None, 0.0, 0.0, 0, 0)
 """The facts of a run whose capsule was never looked at."""
 
 NO_USE = Use(0, 0, 0, 0, 0.0, 0.0, 0.0, None)
@@ -163,14 +166,19 @@ def use_of(reading: "Reading", cpu_s: float, wall_s: float, fuel: int | None) ->
 def loading_of(capsule: "Capsule | None", error: AtectlError | None = None) -> Loading:
     """How a capsule was loaded, or what the attempt took that ended with `error`."""
     if capsule is not None:
-        return _loading(capsule, capsule.sha256, is_cached=capsule.was_cached)
+        sha256, image_bytes = capsule.sha256, capsule.image_bytes
+        return _loading(capsule, sha256, is_cached=capsule.was_cached, image_bytes=image_bytes)
     if isinstance(error, CapsuleError):
         return _loading(error, error.sha256, is_cached=None)
     return NOT_LOADED if error is None else _loading(error, None, is_cached=None)
 
 
 def _loading(
-    found: "Capsule | AtectlError", sha256: str | None, *, is_cached: bool | None
+    found: "Capsule | AtectlError",
+    sha256: str | None,
+    *,
+    is_cached: bool | None,
+    image_bytes: int = 0,
 ) -> Loading:
     return Loading(
         sha256,
@@ -178,6 +186,7 @@ def _loading(
         round(found.compile_s, 6),
         round(found.compile_cpu_s, 6),
         found.compile_peak_bytes,
+        image_bytes,
     )
 
 

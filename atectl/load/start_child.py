@@ -5,14 +5,13 @@ declares, then under more until it starts. Its own start function runs here and 
 """
 
 import json
-import os
 
 from wasmtime import Trap, WasiConfig, WasmtimeError  # noqa: TID253
 
 import atectl.capsule.interface
 import atectl.engine.traps  # noqa: F401 - these two may be needed where nothing can be opened
 from atectl.accounting import Ledger, Meter, Principal, Quota
-from atectl.capsule.cache import copy_code, map_code
+from atectl.capsule.artifact_file import copy_code, map_code
 from atectl.capsule.compile_child import CAPSULE, close_the_door, show_phase
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
@@ -38,15 +37,16 @@ def work(engine: Engine, task: Task) -> bytes:
     show_phase("start")
     asked = Question(*json.loads(task.work.told))
     if task.sharing:  # it is small, and a task before may have closed the door
-        code = copy_code(engine, asked.kind, os.pread(CAPSULE, task.part.size_bytes, 0))
+        mapped = copy_code(engine, asked.kind, CAPSULE)
     else:
-        code = map_code(engine, asked.kind, CAPSULE)
-    if code is None:
+        mapped = map_code(engine, asked.kind, CAPSULE)
+    if mapped is None:
         raise RuntimeError("the engine cannot take what it compiled")
     engine.shared_linker(asked.kind)
     close_the_door()
     kind, creates, has_start = asked[:3]
-    capsule = Capsule(task.name, kind, code, "", Creation(*creates), has_start, was_cached=True)
+    known = (task.name, kind, mapped.code, "", Creation(*creates), has_start)
+    capsule = Capsule(*known, was_cached=True, images=mapped.images)
     try:
         start = Start(_smallest(engine, capsule, asked))
     except AtectlError as error:

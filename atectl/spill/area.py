@@ -36,10 +36,29 @@ _HEAD_BYTES = 64
 _PUNCH_HOLE = 0x3  # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE of Linux
 
 
-def resident_size(base: int, size_bytes: int) -> int:
-    """Resident bytes of a range of addresses; of the whole process where only that is told."""
-    found = pagemap.resident_bytes(base, size_bytes)
+def private_size(base: int, size_bytes: int) -> int:
+    """How much of a range of addresses is in memory and in no file; where that is not told, the
+    resident size of the whole process."""
+    found = pagemap.private_bytes(base, size_bytes)
     return (host_memory.resident_bytes() or 0) if found is None else found
+
+
+def changed_chunks(size_bytes: int, private_pages: bytes | None) -> list[int]:
+    """Which chunks of a memory of this size may differ from the files that it is mapped from.
+
+    Args:
+        private_pages: one byte for each page of the system, 1 if it may differ; None if that is
+            not known.
+    """
+    count = -(-size_bytes // CHUNK_BYTES)
+    if private_pages is None:
+        return list(range(count))
+    pages = CHUNK_BYTES // mmap.PAGESIZE
+    return [
+        chunk
+        for chunk in range(count)
+        if private_pages.find(1, chunk * pages, (chunk + 1) * pages) >= 0
+    ]
 
 
 class SpillArea:
@@ -132,13 +151,12 @@ class SpillFile:
         """What of the memory lies in the file; the rest of it was zero."""
         return self._stored.count(1) * CHUNK_BYTES
 
-    def save(self, content: memoryview, private_pages: bytes | None) -> None:
+    def save(self, content: memoryview, changed: Iterable[int]) -> None:
         """Write what has changed of `content`; chunks that were always zero stay holes.
 
         Args:
             content: the whole memory.
-            private_pages: one byte for each page of the system, 1 if it may differ from what the
-                file has; None if that is not known.
+            changed: the chunks that may differ from what the file has, in order.
 
         Raises:
             SpillCapReached, SpillDiskFull, SpillFailed: not all could be written; what the file
@@ -146,11 +164,7 @@ class SpillFile:
         """
         size_bytes = len(content)
         self._stored.extend(bytes(-(-size_bytes // CHUNK_BYTES) - len(self._stored)))
-        due = [
-            chunk
-            for chunk in _changed_chunks(len(self._stored), private_pages)
-            if self._stored[chunk] or not _is_zero(content, chunk)
-        ]
+        due = [chunk for chunk in changed if self._stored[chunk] or not _is_zero(content, chunk)]
         new = [chunk for chunk in due if not self._stored[chunk]]
         self._area.take(len(new) * CHUNK_BYTES)
         try:
@@ -196,17 +210,6 @@ class SpillFile:
             if not found:
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
             start += found
-
-
-def _changed_chunks(count: int, private_pages: bytes | None) -> Iterable[int]:
-    if private_pages is None:
-        return range(count)
-    pages = CHUNK_BYTES // mmap.PAGESIZE
-    return (
-        chunk
-        for chunk in range(count)
-        if private_pages.find(1, chunk * pages, (chunk + 1) * pages) >= 0
-    )
 
 
 def _is_zero(content: memoryview, chunk: int) -> bool:

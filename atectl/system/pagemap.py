@@ -22,6 +22,12 @@ def resident_bytes(base: int, size_bytes: int) -> int | None:
     return None if entries is None else entries.translate(_IS_RESIDENT).count(1) * mmap.PAGESIZE
 
 
+def private_bytes(base: int, size_bytes: int) -> int | None:
+    """How many bytes of the range are private; None if the system does not tell."""
+    pages = private_pages(base, size_bytes)
+    return None if pages is None else pages.count(1) * mmap.PAGESIZE
+
+
 def private_pages(base: int, size_bytes: int) -> bytes | None:
     """One byte for each page, 1 if it is private; None if the system does not tell."""
     entries = _read(base, size_bytes)

@@ -4,6 +4,7 @@ import os
 import threading
 from typing import TYPE_CHECKING
 
+from atectl.capsule.artifact_file import file_parts
 from atectl.capsule.loading import Capsule
 
 if TYPE_CHECKING:
@@ -58,11 +59,14 @@ class Artifacts:
 
 def _in_memory(capsule: Capsule) -> int:
     """Its artifact in a file in memory: no cache has kept it."""
+    if capsule.images is not None:
+        return os.dup(capsule.images.descriptor)
     descriptor = os.memfd_create("artifact")
     try:
-        left = memoryview(capsule.code.serialize())
-        while left:
-            left = left[os.write(descriptor, left) :]
+        for part in file_parts(capsule.code.serialize(), None):
+            left = memoryview(part)
+            while left:
+                left = left[os.write(descriptor, left) :]
     except BaseException:
         os.close(descriptor)
         raise

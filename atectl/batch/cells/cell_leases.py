@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from atectl.batch.cells.artifacts import Artifacts
 from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
 from atectl.batch.cells.host_lease import CellHost, CellLease
-from atectl.batch.cells.settings import MAX_CODES, CellSettings
+from atectl.batch.cells.settings import FILES_OF_CODE, MAX_CODES, CellSettings
 from atectl.batch.cells.watch import CellWatch
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ class CellLeases:
             loop,
             settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
             # Each lease has a line, which takes a descriptor, as does the code of each capsule.
-            CellSettings(settings.max_fds + settings.jobs + MAX_CODES, settings.pool),
+            CellSettings(
+                settings.max_fds + settings.jobs + FILES_OF_CODE * MAX_CODES, settings.pool
+            ),
             arbiter.forget_idle,
             arbiter.expect,
             settings.isolation,

@@ -5,6 +5,7 @@ from typing import Any
 
 from atectl.accounting import MAX_TOTAL, Principal, Quota, Reading
 from atectl.batch.cells.wire import Malformed, items, number, text, whole
+from atectl.capsule.artifact_file import MappedCode
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
 from atectl.engine.traps import TrapReport
@@ -70,12 +71,11 @@ def told_capsule(capsule: Capsule) -> dict[str, Any]:
     }
 
 
-def read_capsule(told: dict[str, Any], code: Any) -> Capsule:
+def read_capsule(told: dict[str, Any], mapped: MappedCode) -> Capsule:
     """The capsule that `told_capsule` was given, with its code."""
     creates = Creation.read(told["creates"])
-    return Capsule(
-        told["name"], told["kind"], code, told["sha256"], creates, told["start"], was_cached=True
-    )
+    known = (told["name"], told["kind"], mapped.code, told["sha256"], creates, told["start"])
+    return Capsule(*known, was_cached=True, images=mapped.images)
 
 
 def told_outcome(outcome: Outcome) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from atectl.batch.cells.orders import (
 )
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
-from atectl.capsule.cache import map_code
+from atectl.capsule.artifact_file import MappedCode, map_code
 from atectl.capsule.compile_child import show_phase
 from atectl.capsule.source import exhausted
 from atectl.capsule.task import CONTROL
@@ -37,7 +37,6 @@ from atectl.system.memory import give_back_at_once, trim
 from atectl.system.walls import process, system_calls
 
 if TYPE_CHECKING:
-    from atectl.capsule.cache import Code
     from atectl.engine.metered import Engine
     from atectl.lease.store_pool import StorePool
 
@@ -80,7 +79,7 @@ class _Cell:
         self._ledger = ProcessLedger()
         self._lock = threading.Lock()
         self._leases: dict[int, Lease] = {}
-        self._codes: dict[str, Code] = {}
+        self._codes: dict[str, MappedCode] = {}
         self._pool = self._new_pool(settings.pool) if settings.pool else None
         self._dropped_bytes = 0
 
@@ -98,7 +97,8 @@ class _Cell:
                 control.send({"answer": order["ask"], "leases": self._readings()})
             case "measure":
                 lease = self._leases.get(order["job"])
-                resident = None if lease is None else lease.resident_bytes()
+                # Of its processes the host counts what is in no file, too.
+                resident = None if lease is None else lease.own_bytes()
                 control.send({"answer": order["ask"], "resident": resident})
             case "drop":
                 control.send({"answer": order["ask"], "dropped": self._drop_idle()})
@@ -189,7 +189,7 @@ class _Cell:
             "dropped": self._take_dropped(),
         }
 
-    def _code(self, wire: Wire, told: dict[str, Any]) -> "Code":
+    def _code(self, wire: Wire, told: dict[str, Any]) -> MappedCode:
         """The code of a capsule, which the host hands over if it is not here."""
         with self._lock:
             code = self._codes.get(told["sha256"])

@@ -4,8 +4,10 @@ import json
 from typing import NamedTuple
 
 MAX_CODES = 128
-"""The most capsules of which a cell keeps the code mapped; the oldest goes first. The engine keeps
-the file of each open."""
+"""The most capsules of which a cell keeps the code mapped; the oldest goes first."""
+
+FILES_OF_CODE = 2
+"""How many descriptors each of them takes: the engine keeps its file open, and so do its images."""
 
 
 class CellSettings(NamedTuple):

@@ -4,7 +4,8 @@ import pytest
 from wasmtime import wat2wasm
 
 from atectl.capsule.binary import HEADER_BYTES, Reader
-from atectl.capsule.composition import ENDLESS, composition, pass_export
+from atectl.capsule.component_walk import pass_export
+from atectl.capsule.composition import ENDLESS, composition
 from atectl.capsule.creation import Creation
 from tests.support.bombs import doubling_component
 
