@@ -88,8 +88,9 @@ def judge(
     _require_imports(engine, name, binary, found.kind)
     if as_command:
         require_entry_point(name, binary, found)
+    _class_of(found.kind)  # what this and the next line import cannot be opened later
     if may_have_images(binary, found.kind):
-        import atectl.capsule.initial_content  # noqa: F401 - later nothing may be opened
+        import atectl.capsule.initial_content  # noqa: F401
     about_to()
     if found.kind == "module":
         _validate(engine, name, binary)

@@ -11,6 +11,9 @@ is done:
 - Where the module has a count of its data, its code may name segments. Each that was taken leaves
   an empty passive one in its place: like an active one that was written, it has no bytes to copy.
 - A shared memory is left as it is, and so is one whose data lies far apart.
+
+With the segments goes what only a debugger reads, which can be most of a file: the engine does not,
+and would hold it while it compiles.
 """
 
 from collections.abc import Container, Iterable, Iterator
@@ -21,6 +24,7 @@ from atectl.capsule.core_types import CoreTypes, pass_initialiser
 from atectl.capsule.outline import is_much_data
 from atectl.engine.images import ALIGNMENT, Image, InitialMemory
 
+_CUSTOM, _DEBUGGING = 0, ".debug_"
 _IMPORTS, _MEMORIES, _DATA, _DATA_COUNT = 2, 5, 11, 12
 _MEMORY_KIND = 2
 _ACTIVE, _PASSIVE, _ACTIVE_IN = 0, 1, 2
@@ -67,8 +71,8 @@ class Taken(NamedTuple):
     memories: tuple[InitialMemory, ...]
     """Those of no size are left out."""
     edits: tuple[Edit, ...]
-    """Of data sections and of the sizes of all that holds them, in order; none if nothing was
-    taken out."""
+    """Of data sections, of what only debuggers read, and of the sizes of all that holds these, in
+    order; none if no data was taken out."""
 
 
 class _Memory(NamedTuple):
@@ -117,7 +121,11 @@ def take_data(module: Reader, area: ImageArea) -> Taken:
     Raises:
         MalformedBinary: it does not follow the format.
     """
-    sections = dict(_sections(module))
+    sections, debugging = dict[int, _Section](), list[_Section]()
+    for number, section in _sections(module):
+        sections[number] = section
+        if number == _CUSTOM and section.read().name().startswith(_DEBUGGING):
+            debugging.append(section)
     imported = _imported_memories(sections)
     memories = list(_memories(sections))
     images: dict[int, Image] = {}
@@ -130,7 +138,7 @@ def take_data(module: Reader, area: ImageArea) -> Taken:
             images = dict(_images(segments, imported, memories, module.data, area))
         if images:
             kept = _kept(segments, images, module.data, are_named=count is not None)
-            edits = _replaced(data, kept)
+            edits = tuple(sorted((*_replaced(data, kept), *_without(debugging))))
     made = (
         InitialMemory(memory.size_bytes, images.get(imported + number))
         for number, memory in enumerate(memories)
@@ -287,6 +295,11 @@ def _replaced(section: _Section, contents: bytes) -> tuple[Edit, ...]:
     """What gives a section other contents, which are no longer than before."""
     start, end = section.contents.position, section.contents.end
     return (size_edit(section.size_at, start, len(contents)), Edit(start, end, contents))
+
+
+def _without(sections: list[_Section]) -> Iterator[Edit]:
+    for section in sections:
+        yield Edit(section.size_at - 1, section.contents.end, b"")
 
 
 def _number(value: int) -> bytes:

@@ -37,7 +37,8 @@ def separate(binary: bytes, kind: Kind) -> Separated | None:
     """Take the initial content of its memories out of a binary, as far as that is worth it.
 
     Returns:
-        None if nothing was taken out: it has little data, or what has to be known is not plain.
+        None if nothing is to be taken out: it has little data, or what has to be known is not
+        plain.
         Whether it is valid is not checked here; what is invalid stays invalid.
     """
     reader, area = Reader(binary, HEADER_BYTES, len(binary)), ImageArea()
@@ -46,7 +47,7 @@ def separate(binary: bytes, kind: Kind) -> Separated | None:
         found = take(reader, area)
     except MalformedBinary:
         return None
-    if found is None or not area.content:
+    if found is None or all(memory.image is None for memory in found.memories):
         return None
     memories, edits = found
     return Separated(edited(binary, edits), Images(memories, area.content))

@@ -17,6 +17,7 @@ from atectl.engine.bindings import (
     epoch_callback,
     error_pointer,
     function_callback,
+    leave_out_unwinding,
     set_stack_size,
     trap_pointer,
     wasmtime_version,
@@ -80,6 +81,7 @@ class Engine:
         config.epoch_interruption = True
         config.consume_fuel = fuel
         set_stack_size(config, max_stack_bytes)
+        leave_out_unwinding(config)
         config.wasm_memory64 = True
         config.wasm_multi_memory = True
         config.wasm_gc = True

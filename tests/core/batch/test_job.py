@@ -12,7 +12,7 @@ from atectl.lease.report import Loading
 from atectl.lease.terms import Terms
 
 JOB = JobTerms(7, Path("c.wat"), Terms(Principal(), Quota(1 << 20), WasiSettings(())))
-LOADING = Loading("ab", False, 1.5, 2.5, 8)
+LOADING = Loading("ab", False, 1.5, 2.5, 8, 9)
 READING = Reading(0, 5, 4, 3, 2, 1.5)
 
 
@@ -21,7 +21,7 @@ def run_with(seat: object = None) -> JobRun:
     lease: Any = SimpleNamespace(
         seat=seat, outcome=exited(3), read=lambda: READING, cpu_s=0.5, wall_s=2.0, fuel=9,
         capsule=SimpleNamespace(was_cached=False, sha256="ab", compile_s=1.5, compile_cpu_s=2.5,
-            compile_peak_bytes=8),
+            compile_peak_bytes=8, image_bytes=9),
     )  # fmt: skip
     run.lease = lease
     return run

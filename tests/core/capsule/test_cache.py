@@ -16,6 +16,7 @@ from wasmtime import Module
 
 from atectl.capsule import cache as artifact_cache
 from atectl.capsule import cache_entries, cache_folder
+from atectl.capsule.artifact_file import file_parts
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, Made
 from atectl.capsule.cache_entries import LEFTOVER_NS
 from atectl.capsule.cache_folder import CacheFolder
@@ -49,7 +50,7 @@ def artifact_of(engine: Engine, name: str = "run") -> Module:
 def keep(
     cache: ArtifactCache, engine: Engine, sha256: str = SHA256, capsule: str = "some.wasm"
 ) -> None:
-    content = artifact_of(engine).serialize()
+    content = b"".join(file_parts(artifact_of(engine).serialize(), None))
     made = Made(sha256, "module", CREATES, True, hashlib.sha256(content).hexdigest())
     file = cache.new_artifact()
     assert file is not None

@@ -31,10 +31,10 @@ def test_a_small_capsule_is_expected_to_take_little() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "measured"), [(RESVG, 75 * MIB), (CPYTHON, 740 * MIB)], ids=["resvg", "cpython"]
+    ("path", "measured"), [(RESVG, 77 * MIB), (CPYTHON, 224 * MIB)], ids=["resvg", "cpython"]
 )
 def test_a_real_capsule_is_expected_to_take_about_what_it_does(path: Path, measured: int) -> None:
-    assert measured / 3 < estimated(path) < measured * 3
+    assert measured <= estimated(path) < measured * 1.5
 
 
 def test_modules_in_a_component_count_as_they_do_by_themselves(tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import pytest
 from wasmtime import Instance, Module, Trap, WasmtimeError
 
 from atectl.accounting import Ledger, Meter, Principal, Quota
-from atectl.engine import memory as linear_memory
+from atectl.engine import mapped_memory
+from atectl.engine.images import InitialMemories, InitialMemory
 from atectl.engine.memory import Gate, LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
+from atectl.errors import EngineFailure
 
 PAGE = 65_536
 
@@ -141,7 +143,7 @@ def test_what_the_system_refuses_is_kept_and_never_charged(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guest = Guest(engine, PLAIN, 4 * PAGE)
-    monkeypatch.setattr(linear_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
+    monkeypatch.setattr(mapped_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
     assert guest.call("grow", 1) == -1
     assert guest.meter.read().peak_bytes == PAGE
     assert [type(failure) for failure in guest.lease.failures] == [OSError]
@@ -191,7 +193,7 @@ def test_the_gate_is_given_back_what_could_not_be_opened(
 ) -> None:
     gate = Bars(16 * PAGE)
     guest = Guest(engine, PLAIN, 16 * PAGE, gate)
-    monkeypatch.setattr(linear_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
+    monkeypatch.setattr(mapped_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
     assert guest.call("grow", 1) == -1
     with pytest.raises(WasmtimeError, match="Cannot allocate memory"):
         Guest(engine, PLAIN, 16 * PAGE, gate)
@@ -221,7 +223,7 @@ def test_a_memory_that_cannot_be_opened_is_not_left_mapped(
             Instance(store, module, [])
         store.close()
 
-    monkeypatch.setattr(linear_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
+    monkeypatch.setattr(mapped_memory, "_mprotect", lambda *_: ctypes.set_errno(12) or 1)
     fail_to_start()
     before = _mappings()
     for _ in range(20):
@@ -272,3 +274,42 @@ def _mappings() -> int:
 
 def _resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * 4096
+
+
+def test_a_memory_made_out_of_its_turn_gets_no_image(engine: Engine) -> None:
+    lease = LeaseMemory(Meter(Principal(), Quota(9 * PAGE), Ledger()))
+    memories = (InitialMemory(2 * PAGE, None), InitialMemory(PAGE, None))
+    store = engine.new_store(GuestControl())
+    lease.expect(InitialMemories(-1, memories, is_owned=False))
+    with engine.memories.charging(lease), pytest.raises(WasmtimeError, match="out of its turn"):
+        Instance(store, Module(engine.native, TWO), [])
+    assert [type(failure) for failure in lease.failures] == [EngineFailure]
+    assert lease.meter.read().current_bytes == 0
+
+
+def test_an_instance_without_all_its_memories_is_a_failure_of_the_engine() -> None:
+    lease = LeaseMemory(Meter(Principal(), Quota(PAGE), Ledger()))
+    lease.expect(InitialMemories(-1, (InitialMemory(PAGE, None),), is_owned=False))
+    with pytest.raises(EngineFailure):
+        lease.require_all_made()
+
+
+def test_a_memory_of_no_size_has_no_turn(engine: Engine) -> None:
+    lease = LeaseMemory(Meter(Principal(), Quota(9 * PAGE), Ledger()))
+    lease.expect(InitialMemories(-1, (InitialMemory(PAGE, None),), is_owned=False))
+    store = engine.new_store(GuestControl())
+    with engine.memories.charging(lease):
+        Instance(store, Module(engine.native, "(module (memory 0) (memory 1) (memory 0))"), [])
+    lease.require_all_made()
+
+
+def test_the_heap_of_garbage_collected_objects_has_no_turn(engine: Engine) -> None:
+    text = GARBAGE_COLLECTED.replace("(func", "(memory 1) (func", 1)
+    lease = LeaseMemory(Meter(Principal(), Quota(900 * PAGE), Ledger()))
+    lease.expect(InitialMemories(-1, (InitialMemory(PAGE, None),), is_owned=False))
+    store = engine.new_store(GuestControl())
+    with engine.memories.charging(lease):
+        exports = Instance(store, Module(engine.native, text), []).exports(store)
+        lease.require_all_made()
+        exports["chain"](store, 100)  # type: ignore[operator]
+    assert len(lease._memories) == 2

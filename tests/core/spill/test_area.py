@@ -11,7 +11,7 @@ import pytest
 from wasmtime import Instance, Module
 
 from atectl.accounting import Ledger, Meter, Principal, Quota
-from atectl.engine import memory as linear_memory
+from atectl.engine import mapped_memory
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.spill import area as spill
@@ -299,8 +299,8 @@ def broken_write(file: SpillFile, content: memoryview, start: int, end: int) -> 
 
 def blocks_taken(guest: Guest) -> int:
     [memory] = guest.memory._memories
-    assert memory.file is not None
-    return os.fstat(memory.file.descriptor).st_blocks
+    assert memory.mapped._file is not None
+    return os.fstat(memory.mapped._file.descriptor).st_blocks
 
 
 def test_memory_whose_mapping_failed_half_way_is_as_it_was(
@@ -308,15 +308,15 @@ def test_memory_whose_mapping_failed_half_way_is_as_it_was(
 ) -> None:
     guest = Guest(engine).filled(4 * MIB)
     guest.call("clear", MIB, MIB)
-    really = linear_memory._mmap
+    really = mapped_memory._mmap
 
     def unmap_and_fail(base: int, size: int, access: int, flags: int, file: int, at: int) -> int:
         if file == -1:
             return int(really(base, size, access, flags, file, at))
-        linear_memory._munmap(base, size)
+        mapped_memory._munmap(base, size)
         return -1
 
-    monkeypatch.setattr(linear_memory, "_mmap", unmap_and_fail)
+    monkeypatch.setattr(mapped_memory, "_mmap", unmap_and_fail)
     with pytest.raises(OutOfMemory):
         guest.memory.spill(area)
     monkeypatch.undo()
