@@ -1,6 +1,6 @@
 """The file of a compiled capsule: its code, the images of its memories, and where these are.
 
-    the engine's artifact | zeros to `ALIGNMENT` | the images | the layout | the mark, its length
+    the engine's artifact | zeros to a full page | the images | the layout | the mark, its length
 
 All of it is one file, so that it is written whole or not at all, removed together, and handed to a
 process as one descriptor. The engine reads no further than its artifact. A file that ends otherwise
@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl.capsule.records import decode, encode
 from atectl.capsule.source import WANTS
-from atectl.engine.images import ALIGNMENT, Image, InitialMemories, InitialMemory
 
 if TYPE_CHECKING:
     import wasmtime
     from wasmtime.component import Component
 
+    from atectl.engine.images import InitialMemories, InitialMemory
     from atectl.engine.kind import Kind
 
     Code = wasmtime.Module | Component
@@ -41,14 +41,14 @@ class MappedCode(NamedTuple):
     """The code of a capsule, mapped, and what its memories begin with; None if that is nothing."""
 
     code: "Code"
-    images: InitialMemories | None
+    images: "InitialMemories | None"
 
 
 class Images(NamedTuple):
     """The memories that an instantiation of a capsule makes, with images whose places count from
     where the images begin; and these, one behind the other."""
 
-    memories: tuple[InitialMemory, ...]
+    memories: "tuple[InitialMemory, ...]"
     content: Sequence[bytes | bytearray]
 
 
@@ -58,6 +58,8 @@ def file_parts(artifact: bytes | bytearray, images: Images | None) -> Iterator[b
     if images is None:
         yield _end(b"")
         return
+    from atectl.engine.images import ALIGNMENT
+
     padding = bytes(-len(artifact) % ALIGNMENT)
     yield padding
     yield from images.content
@@ -79,8 +81,7 @@ def map_code(engine: Engine, kind: "Kind", descriptor: int) -> MappedCode | None
     code = _code(kind, lambda form: form.deserialize_file(engine.native, path))
     if memories is None or code is None:
         return None
-    images = InitialMemories(os.dup(descriptor), memories, is_owned=True) if memories else None
-    return MappedCode(code, images)
+    return MappedCode(code, _images(os.dup(descriptor), memories) if memories else None)
 
 
 def copy_code(engine: Engine, kind: "Kind", descriptor: int) -> MappedCode | None:
@@ -90,8 +91,16 @@ def copy_code(engine: Engine, kind: "Kind", descriptor: int) -> MappedCode | Non
     code = _code(kind, lambda form: form.deserialize(engine.native, content))
     if memories is None or code is None:
         return None
-    images = InitialMemories(descriptor, memories, is_owned=False) if memories else None
-    return MappedCode(code, images)
+    return MappedCode(code, _images(descriptor, memories, is_owned=False) if memories else None)
+
+
+def _images(
+    descriptor: int, memories: "tuple[InitialMemory, ...]", *, is_owned: bool = True
+) -> "InitialMemories":
+    # Small capsules have none, and should not pay for this import.
+    from atectl.engine.images import InitialMemories
+
+    return InitialMemories(descriptor, memories, is_owned=is_owned)
 
 
 def _code(kind: "Kind", deserialize: "Callable[[type[Code]], Code]") -> "Code | None":
@@ -114,7 +123,7 @@ def _end(layout: bytes) -> bytes:
     return _MARK + len(layout).to_bytes(_END_BYTES - len(_MARK), "little")
 
 
-def _read(descriptor: int) -> tuple[InitialMemory, ...] | None:
+def _read(descriptor: int) -> "tuple[InitialMemory, ...] | None":
     """The memories in a file, which are none if no image is in it; None if it is damaged."""
     at = os.fstat(descriptor).st_size - _END_BYTES
     end = os.pread(descriptor, _END_BYTES, at) if at > 0 else b""
@@ -131,7 +140,7 @@ def _read(descriptor: int) -> tuple[InitialMemory, ...] | None:
     return memories if all(_is_within(each, at) for each in memories) else None
 
 
-def _told(memories: tuple[InitialMemory, ...], begin: int) -> str:
+def _told(memories: "tuple[InitialMemory, ...]", begin: int) -> str:
     """The memories as one line."""
     return ",".join(
         str(size_bytes)
@@ -141,12 +150,14 @@ def _told(memories: tuple[InitialMemory, ...], begin: int) -> str:
     )
 
 
-def _memory(told: str) -> InitialMemory:
+def _memory(told: str) -> "InitialMemory":
+    from atectl.engine.images import Image, InitialMemory
+
     size_bytes, *image = map(int, told.split())
     return InitialMemory(size_bytes, Image(*image) if image else None)
 
 
-def _is_within(memory: InitialMemory, end: int) -> bool:
+def _is_within(memory: "InitialMemory", end: int) -> bool:
     """Whether its image can be mapped here: beyond the end of a file nothing can be read."""
     image = memory.image
     if image is None:
@@ -154,5 +165,5 @@ def _is_within(memory: InitialMemory, end: int) -> bool:
     return (
         image.place + image.size_bytes <= end
         and image.offset + image.size_bytes <= memory.size_bytes
-        and ALIGNMENT % mmap.PAGESIZE == 0
+        and image.place % mmap.PAGESIZE == 0
     )

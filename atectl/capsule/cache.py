@@ -27,6 +27,7 @@ from atectl.capsule.cache_folder import (
     entry_key,
 )
 from atectl.capsule.creation import Creation
+from atectl.capsule.source import Source, exhausted
 from atectl.config import DEFAULT_CACHE_BYTES
 from atectl.errors import CacheUnusable
 from atectl.units import show_size
@@ -209,6 +210,15 @@ class ArtifactCache:
             _kind(record), Creation.read(record["creates"]), record["start"] == "yes", descriptor
         )
 
+    def turn(
+        self, engine: Engine, sha256: str, until: float
+    ) -> "contextlib.AbstractContextManager[None]":
+        """The turn to compile a capsule, which one process has at a time: see `single_flight`."""
+        # What is in the cache needs none, and should not pay for this import.
+        from atectl.capsule.single_flight import turn
+
+        return turn(self._folder.descriptor, entry_key(sha256, engine.fingerprint), until)
+
     def new_artifact(self) -> NewFile | None:
         """A new file for an artifact; None if it cannot be created.
 
@@ -336,3 +346,34 @@ def _hash_file(descriptor: int) -> str:
 
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file_digest(file, "sha256").hexdigest()
+
+
+def hash_of(source: Source, cache: ArtifactCache | None) -> str:
+    """The hash of the content of `source`, which is not read if the cache knows its hash.
+
+    If a manifest announces a hash, the content must have that.
+
+    Raises:
+        CapsuleUnreadable: it cannot be read (exit 126).
+        ManifestMismatch: it does not have the hash that is announced (exit 126).
+        ExtraMissing: the package for that hash is not installed (exit 125).
+        HostExhausted: no more files can be opened (exit 125).
+    """
+    blake3 = announced(source)
+    if source.part is not None:
+        return source.hash()
+    try:
+        known = None if cache is None else cache.known_source(source.status)
+    except OSError as error:
+        raise exhausted(source.name, error.errno) from None
+    if known is not None and blake3 in (None, known.blake3):
+        return known.sha256
+    sha256 = source.hash() if blake3 is None else source.hash_as_announced(blake3)
+    if cache is not None:
+        cache.remember_source(source.status, sha256, blake3)
+    return sha256
+
+
+def announced(source: Source) -> str | None:
+    """The BLAKE3 that its manifest announces; None if there is none."""
+    return None if source.manifest is None else source.manifest.blake3

@@ -42,20 +42,20 @@ class CacheFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            self._descriptor = _open_or_make(path)
+            self.descriptor = _open_or_make(path)
         except OSError as error:
             # pathlib fails on a name that is too long.
             why = "it is a link" if os.path.islink(path) else error.strerror  # noqa: PTH114
             raise CacheUnusable(f"{path}: {why}") from None
-        problem = _problem(os.fstat(self._descriptor))
+        problem = _problem(os.fstat(self.descriptor))
         if problem is not None:
             self.close()
             raise CacheUnusable(f"{path}: {problem}")
 
     def close(self) -> None:
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def open_file(self, name: str) -> int | None:
         """A descriptor of a regular file that only its user can have written, else None.
@@ -65,7 +65,7 @@ class CacheFolder:
         """
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
         try:
-            descriptor = os.open(name, flags, dir_fd=self._descriptor)
+            descriptor = os.open(name, flags, dir_fd=self.descriptor)
         except OSError as error:
             if error.errno in WANTS:
                 raise
@@ -83,7 +83,7 @@ class CacheFolder:
         Raises:
             OSError: it could not be made.
         """
-        return NewFile(self._descriptor)
+        return NewFile(self.descriptor)
 
     def write(self, name: str, content: bytes | bytearray) -> os.stat_result:
         """Write a small file under a temporary name, rename it, and return its status.
@@ -142,7 +142,7 @@ class CacheFolder:
         # Compiled here: most commands use the cache and never list it.
         own_name = re.compile(_OWN_NAME)
         found: dict[str, os.stat_result] = {}
-        with os.scandir(self._descriptor) as scan:
+        with os.scandir(self.descriptor) as scan:
             for item in scan:
                 if own_name.fullmatch(item.name) is None:
                     continue
@@ -152,11 +152,11 @@ class CacheFolder:
 
     def touch(self, name: str) -> None:
         with contextlib.suppress(OSError):
-            os.utime(name, dir_fd=self._descriptor, follow_symlinks=False)
+            os.utime(name, dir_fd=self.descriptor, follow_symlinks=False)
 
     def remove(self, name: str) -> None:
         with contextlib.suppress(OSError):
-            os.unlink(name, dir_fd=self._descriptor)
+            os.unlink(name, dir_fd=self.descriptor)
 
 
 class NewFile:

@@ -5,13 +5,14 @@ and none of the code that judges or compiles is imported for it.
 """
 
 import os
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.capsule.artifact_file import Engine, map_code
-from atectl.capsule.cache import ArtifactCache, Made
+from atectl.capsule.cache import ArtifactCache, Made, announced, hash_of
 from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.creation import Creation
 from atectl.capsule.limits import CompileLimits
@@ -118,6 +119,8 @@ class Uncompiled:
     ) -> "Capsule | Refusal":
         """Judge and compile it in another process, and keep the result in the cache.
 
+        If another process is about to do the same, this waits for what comes of that.
+
         Args:
             until: when to give up waiting, by `time.monotonic`; None for no such time.
             begun: called with the compilation, so that the caller can cut it short.
@@ -137,11 +140,26 @@ class Uncompiled:
 
         try:
             with ExitStack() as opened:
+                known = self._known_by_now(opened, limits or compiler.limits, until)
+                if known is not None:
+                    return known
                 work = COMMAND if as_command else COMPILE
                 begin = self._begin(opened, compiler, limits, granted_bytes, work, sharing)
                 return self._compile(*begin, until, begun)
         except OSError as error:
             raise exhausted(self.name, error.errno) from None
+
+    def _known_by_now(
+        self, opened: ExitStack, limits: CompileLimits, until: float | None
+    ) -> "Capsule | Refusal | None":
+        """What another process found out while this one waited for its turn; None if nothing."""
+        cache, sha256 = self._cache, self.sha256
+        if cache is None or sha256 is None:
+            return None
+        patience_ends = time.monotonic() + limits.deadline_s
+        ends = patience_ends if until is None else min(until, patience_ends)
+        opened.enter_context(cache.turn(self._engine, sha256, ends))
+        return _kept(self._engine, self._source, cache, sha256, limits)
 
     def estimate_bytes(self) -> int:
         """What compiling it may be expected to take: see `capsule.estimate`."""
@@ -223,7 +241,7 @@ class Uncompiled:
 
     def _require_announced(self, verdict: "Verdict") -> None:
         """Check that what was compiled is what was compared with its manifest before."""
-        if _announced(self._source) is not None and verdict.sha256 not in (None, self.sha256):
+        if announced(self._source) is not None and verdict.sha256 not in (None, self.sha256):
             from atectl.capsule.errors import ManifestMismatch
 
             raise ManifestMismatch(f"{self.name} was changed while its hash was checked")
@@ -265,51 +283,31 @@ def look_up(
     Raises:
         AtectlError: see `hash_of`.
     """
-    if sha256 is None and (cache is not None or _announced(source) is not None):
+    if sha256 is None and (cache is not None or announced(source) is not None):
         sha256 = hash_of(source, cache)
     if cache is None or sha256 is None:
         return Uncompiled(engine, source, cache, sha256)
     try:
-        artifact = cache.load(engine, sha256)
-        if artifact is not None:
-            kind, creates, has_start, code, images = artifact
-            known = (source.name, kind, code, sha256, creates, has_start)
-            return _as_announced(Capsule(*known, was_cached=True, images=images), source)
-        refusal = cache.findings(engine).refusal(sha256, limits, source.name)
-        return refusal or Uncompiled(engine, source, cache, sha256)
+        kept = _kept(engine, source, cache, sha256, limits)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None
+    return kept or Uncompiled(engine, source, cache, sha256)
 
 
-def hash_of(source: Source, cache: ArtifactCache | None) -> str:
-    """The hash of the content of `source`, which is not read if the cache knows its hash.
-
-    If a manifest announces a hash, the content must have that.
+def _kept(
+    engine: Engine, source: Source, cache: ArtifactCache, sha256: str, limits: CompileLimits
+) -> "Capsule | Refusal | None":
+    """What the cache has of a content; None if that is nothing.
 
     Raises:
-        CapsuleUnreadable: it cannot be read (exit 126).
-        ManifestMismatch: it does not have the hash that is announced (exit 126).
-        ExtraMissing: the package for that hash is not installed (exit 125).
-        HostExhausted: no more files can be opened (exit 125).
+        OSError: no more files can be opened.
     """
-    blake3 = _announced(source)
-    if source.part is not None:
-        return source.hash()
-    try:
-        known = None if cache is None else cache.known_source(source.status)
-    except OSError as error:
-        raise exhausted(source.name, error.errno) from None
-    if known is not None and blake3 in (None, known.blake3):
-        return known.sha256
-    sha256 = source.hash() if blake3 is None else source.hash_as_announced(blake3)
-    if cache is not None:
-        cache.remember_source(source.status, sha256, blake3)
-    return sha256
-
-
-def _announced(source: Source) -> str | None:
-    """The BLAKE3 that its manifest announces; None if there is none."""
-    return None if source.manifest is None else source.manifest.blake3
+    artifact = cache.load(engine, sha256)
+    if artifact is None:
+        return cache.findings(engine).refusal(sha256, limits, source.name)
+    kind, creates, has_start, code, images = artifact
+    known = (source.name, kind, code, sha256, creates, has_start)
+    return _as_announced(Capsule(*known, was_cached=True, images=images), source)
 
 
 def _as_announced(capsule: Capsule, source: Source) -> Capsule:

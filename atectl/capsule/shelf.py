@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Ask, Grant
-from atectl.capsule.cache import SETTLED_NS, ArtifactCache, identity_of
+from atectl.capsule.cache import SETTLED_NS, ArtifactCache, hash_of, identity_of
 from atectl.capsule.compiler import Compiler
-from atectl.capsule.loading import Capsule, Uncompiled, hash_of, look_up, required
+from atectl.capsule.loading import Capsule, Uncompiled, look_up, required
 from atectl.capsule.source import Source
 from atectl.config import MANIFEST_NAME
 from atectl.engine.metered import Engine

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Ask, Grant
 from atectl.capsule.attending import attend
-from atectl.capsule.cache import ArtifactCache, StoredArtifact
+from atectl.capsule.cache import ArtifactCache, StoredArtifact, hash_of
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compile_child import is_text
 from atectl.capsule.compiler import Compiler
@@ -22,7 +22,7 @@ from atectl.capsule.errors import NoRoomToCompile
 from atectl.capsule.estimate import needed_bytes
 from atectl.capsule.in_turn import in_turn
 from atectl.capsule.limits import CompileLimits, most_untouched
-from atectl.capsule.loading import Capsule, Uncompiled, hash_of
+from atectl.capsule.loading import Capsule, Uncompiled
 from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source, exhausted
 from atectl.capsule.task import SMALL_BYTES, Work

@@ -21,6 +21,7 @@ from atectl.capsule.cache import SETTLED_NS, ArtifactCache, Made
 from atectl.capsule.cache_entries import LEFTOVER_NS
 from atectl.capsule.cache_folder import CacheFolder
 from atectl.capsule.creation import Creation
+from atectl.capsule.single_flight import TURNS
 from atectl.engine.metered import Engine
 from atectl.errors import CacheUnusable
 from tests.support.waiting import wait_until
@@ -592,6 +593,7 @@ from pathlib import Path
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import load
+from atectl.capsule.single_flight import TURNS
 from atectl.engine.metered import Engine
 engine = Engine()
 compiler = Compiler(engine)
@@ -662,6 +664,7 @@ from pathlib import Path
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import load
+from atectl.capsule.single_flight import TURNS
 from atectl.engine.metered import Engine
 engine = Engine()
 cache = ArtifactCache.open(Path(sys.argv[1]))
@@ -679,7 +682,7 @@ def test_on_a_full_disk_a_capsule_is_compiled_and_nothing_half_written_is_left(
     command = [sys.executable, "-c", FILLS_THE_DISK, str(folder), path, str(room_bytes)]
     finished = subprocess.run(command, capture_output=True, text=True, check=True)
     assert finished.stdout == "module CacheUnusable\n"
-    assert list(folder.iterdir()) == []
+    assert [each.name for each in folder.iterdir()] == [TURNS]
 
 
 def test_an_artifact_whose_record_cannot_be_written_is_taken_back(

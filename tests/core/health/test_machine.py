@@ -113,11 +113,11 @@ import wasmtime
 from atectl.engine import memory
 from atectl.engine.selftest import self_test
 reserved = []
-class Recorded(memory._Memory):
+class Recorded(memory.MappedMemory):
     def __init__(self, *arguments):
         super().__init__(*arguments)
         reserved.append(self.mapped_bytes)
-memory._Memory = Recorded
+memory.MappedMemory = Recorded
 self_test()
 print(*reserved)
 """
