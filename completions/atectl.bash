@@ -93,6 +93,7 @@ _atectl_grammar() {
             '--isolate=choices none principal job'
             '--cells=nothing'
             '--max-fds=nothing'
+            '--requeue=nothing'
             '--grace=nothing'
             '--trace=files'
             '--chart=files'

@@ -90,6 +90,7 @@ set -g __atectl_valued \
     'batch --isolate' \
     'batch --cells' \
     'batch --max-fds' \
+    'batch --requeue' \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
@@ -482,6 +483,7 @@ complete -c atectl -n '__atectl_at "batch"' -l max-output -r -f -d 'Most that a 
 complete -c atectl -n '__atectl_at "batch"' -l isolate -r -f -a 'none principal job' -d 'Which jobs never share a process'
 complete -c atectl -n '__atectl_at "batch"' -l cells -r -f -d 'Most processes for isolated jobs that are alive at once'
 complete -c atectl -n '__atectl_at "batch"' -l max-fds -r -f -d 'Most descriptors of a process for isolated jobs'
+complete -c atectl -n '__atectl_at "batch"' -l requeue -r -f -d 'How often a job is run again that was ended for want of memory, and would fit alone'
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'

@@ -102,6 +102,11 @@ class Arbiter:
             self._chronicle.registered(seat)
         return Place(self._enforcer, seat)
 
+    def has_room_for(self, needed_bytes: int) -> bool:
+        """Whether a lease that comes to hold so much fits beside those that run now."""
+        with self._lock:
+            return self._enforcer.is_calm and needed_bytes <= self._use.room_bytes
+
     def compile_room(self, at_once: int, most_bytes: int) -> CompileRoom:
         """Where capsules get the memory to be compiled with: see `CompileRoom`."""
         return CompileRoom(self._enforcer, at_once, most_bytes)

@@ -191,7 +191,7 @@ class Enforcer:
             seat.wake()
         elif action is Action.ABORT:
             self.become(seat, before.abort())
-            seat.tenant.abort(*self._abortion(before, decision.reason))
+            seat.tenant.abort(self._abortion(before, decision.reason))
         else:
             self.become(seat, before.go_on())
             seat.wake()

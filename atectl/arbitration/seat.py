@@ -7,6 +7,7 @@ from atectl.arbitration.standing import Phase, Standing
 from atectl.arbitration.view import Action
 
 if TYPE_CHECKING:
+    from atectl.arbitration.wording import Abortion
     from atectl.spill.area import SpillArea
 
 RULINGS_KEPT = 200
@@ -51,7 +52,7 @@ class Tenant(Protocol):
         """Whether it was told to end, by whomever."""
         ...
 
-    def abort(self, why: str, remedy: str) -> None:
+    def abort(self, abortion: "Abortion") -> None:
         """Have it end because memory ran out, and say so: why, and what would help.
 
         Called under the arbiter's lock.

@@ -14,6 +14,10 @@ class Abortion(NamedTuple):
 
     why: str
     remedy: str
+    needed_bytes: int
+    """What it held, and asked for."""
+    fits_alone: bool = True
+    """Whether it could go on if it had the host to itself."""
 
 
 def abortion(
@@ -37,13 +41,16 @@ def abortion(
         f"charged {show_size(pressure.charged_bytes)}{_compiling(pressure)}) {_as_it(lease)}: "
         f"{reason}"
     )
+    needed_bytes = lease.held_bytes + lease.asked_bytes
     if reason == TOO_LARGE_ALONE:
-        return Abortion(why, "raise the limit, or lower the quota")
+        return Abortion(why, "raise the limit, or lower the quota", needed_bytes, fits_alone=False)
     if not spills:
-        return Abortion(why, "raise the limit, or allow spilling: --backpressure both")
-    if refusal is None:
-        return Abortion(why, "raise the limit, or run fewer jobs at once")
-    return Abortion(f"{why}; no more could be spilled: {refusal}", refusal.remedy)
+        remedy = "raise the limit, or allow spilling: --backpressure both"
+    elif refusal is None:
+        remedy = "raise the limit, or run fewer jobs at once"
+    else:
+        why, remedy = f"{why}; no more could be spilled: {refusal}", refusal.remedy
+    return Abortion(why, remedy, needed_bytes)
 
 
 def _compiling(pressure: Pressure) -> str:

@@ -7,6 +7,7 @@ has a thread of its own.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -72,7 +73,10 @@ class Coordinator:
         self._fails_fast = settings.fails_fast
         self._intake = Intake(settings.jobs, self._start_soon)
         self._files = JobFiles(settings.reserved, settings.max_output_bytes)
+        self._requeue = settings.requeue
         self._runs: dict[int, JobRun] = {}
+        self._put_back: deque[JobRun] = deque()  # to be run once more; they keep their slots
+        self._alone: JobRun | None = None  # beside which no other job runs
         self._ending: str | None = None
         self._is_winding_up = False
         self._is_starting = False
@@ -144,16 +148,41 @@ class Coordinator:
 
     def _start_jobs(self) -> None:
         self._is_starting = False
-        while (job := self._intake.next()) is not None:
-            self._start(job)
+        if self._alone is not None:
+            return
+        while self._put_back and self._has_room_again(self._put_back[0]):
+            self._start_again(self._put_back.popleft())
+        while self._alone is None and (job := self._intake.next()) is not None:
+            self._start(JobRun(job))
         wait_s = self._intake.not_before_s()
         if 0 < wait_s < SUPERVISION_S and self._intake.waits:
             self._loop.call_at(time.monotonic() + wait_s, self._start_soon)
         if self._intake.is_over:
             self._results.end()
 
-    def _start(self, job: JobTerms) -> None:
-        run = self._runs[job.job] = JobRun(job)
+    def _has_room_again(self, run: JobRun) -> bool:
+        """Whether one that was ended for want of memory may begin again.
+
+        The last time it runs alone, so that no other can take from it what it needs.
+        """
+        if len(self._runs) == len(self._put_back):
+            return True
+        abortion = None if run.lease is None else run.lease.abortion
+        return (
+            abortion is not None
+            and run.attempt < self._requeue
+            and self._arbiter.has_room_for(abortion.needed_bytes)
+        )
+
+    def _start_again(self, before: JobRun) -> None:
+        run = JobRun(before.job, before.attempt + 1)
+        if run.attempt > self._requeue:
+            self._alone = run
+        self._start(run)
+
+    def _start(self, run: JobRun) -> None:
+        job = run.job
+        self._runs[job.job] = run
         try:
             capsule = self._capsules.at_hand(
                 job.capsule, job.terms.principal, as_command=job.terms.invoke is None
@@ -187,7 +216,7 @@ class Coordinator:
         if self._ending is not None:
             self._conclude(run, outcomes.told_to_end(self._ending, run.job.terms.quota, 0))
             return
-        done = partial(self._conclude, run)
+        done = partial(self._end_run, run)
         run.lease = self._cells.lease(capsule, self._terms(run.job), run.job, run.began_s, done)
         run.lease.start()
 
@@ -210,9 +239,20 @@ class Coordinator:
         else:
             self._conclude(run, outcomes.refused(refusal))
 
+    def _end_run(self, run: JobRun) -> None:
+        """The lease of a job has ended: pass the result on, or put the job back."""
+        if not self._may_run_again(run):
+            self._conclude(run)
+            return
+        self._files.forget(run.job.job)
+        self._put_back.append(run)
+        self._start_soon()
+
     def _conclude(self, run: JobRun, outcome: Outcome | None = None) -> None:
         """Pass the result on; `outcome` is None if the lease of the job knows it."""
         job = run.job.job
+        if run is self._alone:
+            self._alone = None
         del self._runs[job]
         self._intake.end(job)
         over = self._files.close(job)
@@ -224,6 +264,23 @@ class Coordinator:
             self._intake.stop()
         self._results.put(result)
         self._start_soon()
+
+    def _may_run_again(self, run: JobRun) -> bool:
+        """Whether a job whose lease has ended is to be run once more."""
+        lease = run.lease
+        return (
+            lease is not None
+            and lease.outcome.reason == outcomes.ARBITER
+            and lease.abortion is not None
+            and lease.abortion.fits_alone
+            and run.attempt <= self._requeue
+            and self._intake.may_start
+        )
+
+    def _end_put_back(self) -> None:
+        """No job is to be started any more, so none once more."""
+        while self._put_back:
+            self._conclude(self._put_back.popleft())
 
     def _supervise(self) -> None:
         self._loop.call_at(time.monotonic() + SUPERVISION_S, self._supervise)
@@ -237,6 +294,8 @@ class Coordinator:
     def _look_after_leases(self) -> None:
         if self._ending is not None or self._is_winding_up:
             self._capsules.close()
+        if not self._intake.may_start:
+            self._end_put_back()
         self._cells.look()
         for run in self.runs:
             if run.lease is None:

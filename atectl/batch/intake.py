@@ -93,6 +93,11 @@ class Intake:
         return bool(self._ahead) and not self._is_stopping
 
     @property
+    def may_start(self) -> bool:
+        """Whether jobs may start at all."""
+        return not self._is_stopping
+
+    @property
     def is_idle(self) -> bool:
         """Whether no job is running."""
         return not self._began

@@ -40,7 +40,8 @@ class JobResult(NamedTuple):
     """A job that has ended.
 
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
-    not among them.
+    not among them. `attempts` is how often it was run: a job that was aborted for want of memory
+    is run again, and the rest tells of the last time.
     """
 
     job: int
@@ -51,13 +52,19 @@ class JobResult(NamedTuple):
     fuel: int
     rulings: tuple[Ruling, ...]
     loading: Loading = NOT_LOADED
+    attempts: int = 1
 
 
 class JobRun:
-    """A job in its slot; its lease, once the capsule is loaded."""
+    """A job in its slot; its lease, once the capsule is loaded.
 
-    def __init__(self, job: JobTerms) -> None:
+    Args:
+        attempt: how often it was begun, this time included.
+    """
+
+    def __init__(self, job: JobTerms, attempt: int = 1) -> None:
         self.job = job
+        self.attempt = attempt
         self.lease: CellLease | None = None
         self.began_s = time.monotonic()
 
@@ -67,7 +74,9 @@ class JobRun:
         if lease is None:
             ended = outcome or outcomes.refused(InternalError("the job has no lease"))
             loading = loading_of(None, ended.error)
-            return JobResult(self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, (), loading)
+            return JobResult(
+                self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, (), loading, self.attempt
+            )
         seat = lease.seat
         return JobResult(
             self.job.job,
@@ -78,4 +87,5 @@ class JobRun:
             lease.fuel,
             () if seat is None else tuple(seat.rulings),
             loading_of(lease.capsule),
+            self.attempt,
         )

@@ -21,6 +21,8 @@ class _Output(NamedTuple):
 
     identity: Identity
     descriptor: int | None
+    remembered: frozenset[int]
+    """By what it is known that it was written."""
 
     @property
     def size_bytes(self) -> int:
@@ -68,10 +70,10 @@ class JobFiles:
         with self._lock:
             other = self._open.get(identity) or self._reader_of(identity)
             if other is None:
-                self._remember(path, stream, status)
+                remembered = self._remember(path, stream, status)
                 self._open[identity] = (job, stream)
                 kept = None if self._max_bytes is None else os.dup(descriptor)
-                self._outputs.setdefault(job, []).append(_Output(identity, kept))
+                self._outputs.setdefault(job, []).append(_Output(identity, kept, remembered))
                 return
         whose = "its own" if other[0] == job else f"job {other[0]}'s"
         raise BadJob(f"{stream}: {path!r} is {whose} {other[1]}, too", remedy=_OWN_FILES)
@@ -99,7 +101,7 @@ class JobFiles:
         over = self.over_limit(job)
         with self._lock:
             left = self._max_bytes or 0
-            for identity, descriptor in self._outputs.pop(job, ()):
+            for identity, descriptor, _ in self._outputs.pop(job, ()):
                 del self._open[identity]
                 if descriptor is not None:
                     if over is not None:
@@ -107,12 +109,22 @@ class JobFiles:
                     os.close(descriptor)
         return over
 
+    def forget(self, job: int) -> None:
+        """A job is run again: it may write the same files once more."""
+        self._inputs.pop(job, None)
+        with self._lock:
+            for identity, descriptor, remembered in self._outputs.pop(job, ()):
+                del self._open[identity]
+                self._written -= remembered
+                if descriptor is not None:
+                    os.close(descriptor)
+
     def _reader_of(self, identity: Identity) -> tuple[int, str] | None:
         """The job that reads a file now, and its stream."""
         found = (job for job, read in self._inputs.copy().items() if read == identity)
         return next(((job, "stdin") for job in found), None)
 
-    def _remember(self, path: str, stream: str, status: os.stat_result) -> None:
+    def _remember(self, path: str, stream: str, status: os.stat_result) -> frozenset[int]:
         """Note what is written; refuse what an earlier job wrote, by whatever name."""
         name, identity = hash(os.path.normpath(path)), hash(identity_of(status))
         # The number of a file that is gone may be that of another now, which is empty at first.
@@ -121,8 +133,11 @@ class JobFiles:
                 f"{stream}: {path!r} is what an earlier job of this batch wrote",
                 remedy=_OWN_FILES,
             )
-        if len(self._written) < 2 * _MOST_REMEMBERED:
-            self._written |= {name, identity}
+        if len(self._written) >= 2 * _MOST_REMEMBERED:
+            return frozenset()
+        added = frozenset({name, identity}) - self._written
+        self._written |= added
+        return added
 
 
 _ANOTHER = "name another file"

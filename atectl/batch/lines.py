@@ -56,6 +56,9 @@ class ResultLine(NamedTuple):
     """What ended it; null if it ended by itself, or was told to end."""
     decisions: tuple[DecisionFacts, ...]
     """What the arbiter decided about it, in the order of time."""
+    attempts: int = 1
+    """How often it was run. A job that the arbiter ended, and that would fit alone, is run again;
+    all else tells of the last time."""
 
     @property
     def is_success(self) -> bool:
@@ -79,6 +82,7 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         results=outcome.results,
         error=None if outcome.error is None else _facts(outcome.error),
         decisions=tuple(map(_decision, result.rulings)),
+        attempts=result.attempts,
     )
 
 

@@ -23,7 +23,8 @@ class BatchSettings(NamedTuple):
     itself, which no job may open as a stream, and what each is. `max_output_bytes` is what one job
     may write to its stdout and stderr together; None is no limit. `isolation` says which jobs share
     no process; `cells` is how many processes for them are alive at once, and `max_fds` how many
-    descriptors each may have open.
+    descriptors each may have open. `requeue` is how often a job is run again that was aborted for
+    want of memory, and would fit alone.
     """
 
     jobs: int
@@ -37,5 +38,6 @@ class BatchSettings(NamedTuple):
     reserved: Mapping[Identity, str] = {}
     max_output_bytes: int | None = None
     isolation: Isolation = "principal"
+    requeue: int = 0
     cells: int | None = None
     max_fds: int = DEFAULT_MAX_FDS

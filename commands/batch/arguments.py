@@ -32,6 +32,9 @@ from ..output.stdout import Output
 
 MAX_CELLS, MAX_FDS = 4096, 1 << 20
 
+DEFAULT_REQUEUE = 2
+"""How often a job is run again that the arbiter ended."""
+
 
 class BatchRequest(NamedTuple):
     """One command line of `atectl batch`. `live` None: where there is a terminal for it."""
@@ -54,6 +57,7 @@ class BatchRequest(NamedTuple):
     isolation: Isolation
     cells: int | None
     max_fds: int
+    requeue: int
 
 
 _HOST = options_of(HostOptions)
@@ -101,6 +105,13 @@ TABLE = OptionTable(
             lowest=16,
             highest=MAX_FDS,
         ),
+        Option(
+            "--requeue",
+            "N",
+            "How often a job is run again that was ended for want of memory, and would fit alone.",
+            str(DEFAULT_REQUEUE),
+            lowest=0,
+        ),
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
@@ -147,6 +158,7 @@ def parse(words: list[str]) -> BatchRequest:
         isolation=given.read("--isolate", str),
         cells=given.read("--cells", int),
         max_fds=given.read("--max-fds", int),
+        requeue=given.read("--requeue", int),
     )
 
 

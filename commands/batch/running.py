@@ -213,6 +213,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         isolation=request.isolation,
         cells=request.cells,
         max_fds=request.max_fds,
+        requeue=request.requeue,
     )
     runtime = Runtime(
         request.ledger,

@@ -18,6 +18,7 @@ from atectl.arbitration.policies import rules
 from atectl.arbitration.roster import Roster
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Action, HostState
+from atectl.arbitration.wording import Abortion
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.spill.area import SpillArea
@@ -48,8 +49,8 @@ class _Tenant:
     principal, label, capsule_name = "default", "", "test"
     stored_bytes = 0
 
-    def abort(self, why: str, remedy: str) -> None:
-        raise RuntimeError(f"{why}: {remedy}")
+    def abort(self, abortion: Abortion) -> None:
+        raise RuntimeError(abortion)
 
     def resident_bytes(self) -> int | None:
         return None

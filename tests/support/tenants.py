@@ -15,6 +15,7 @@ from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Seat
 from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Standing
+from atectl.arbitration.wording import Abortion
 from atectl.errors import AtectlError
 from atectl.spill.area import SpillArea
 
@@ -38,8 +39,9 @@ class Tenant:
         self.is_spilling = False
         self._spilling = spilling
 
-    def abort(self, why: str, remedy: str) -> None:
-        self.aborted, self.remedy = why, remedy
+    def abort(self, abortion: Abortion) -> None:
+        self.aborted, self.remedy = abortion.why, abortion.remedy
+        self.fits_alone = abortion.fits_alone
         self.end()
 
     def end(self) -> None:

@@ -37,8 +37,8 @@ _NEWEST_S = 0.005
 """How old what cells hold may be when it is asked for again."""
 
 _TRIES = 3
-"""How often a cell is tried to be made for a lease. The process that forks may have been killed, and
-may even take the second order while it ends; the third is for a new one."""
+"""How often a cell is tried to be made for a lease. The process that forks may have been killed,
+and may even take the second order while it ends; the third is for a new one."""
 
 
 class Entrant(Protocol):

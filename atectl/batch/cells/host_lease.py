@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from atectl.arbitration.arbiter import Arbiter
     from atectl.arbitration.place import Place
     from atectl.arbitration.seat import Seat
+    from atectl.arbitration.wording import Abortion
     from atectl.batch.cells.artifacts import Artifacts
     from atectl.batch.cells.cell import Cell
     from atectl.batch.cells.cells import Cells
@@ -84,6 +85,8 @@ class CellLease:
         self.capsule = capsule
         self.terms = terms
         self.started_at = time.time()
+        self.abortion: Abortion | None = None
+        """What it was told when it was ended to free memory; None if it was not."""
         self._host = host
         self._number = number
         self._priority = priority
@@ -276,9 +279,10 @@ class CellLease:
         assert self._line is not None  # noqa: S101 - its guest waits on it
         self._line.spill(area)
 
-    def abort(self, why: str, remedy: str) -> None:
+    def abort(self, abortion: "Abortion") -> None:
         """End it to free memory. The arbiter gives the reason and the remedy."""
-        self.end(outcomes.ARBITER, AbortedByArbiter(why, remedy=remedy))
+        self.abortion = abortion
+        self.end(outcomes.ARBITER, AbortedByArbiter(abortion.why, remedy=abortion.remedy))
 
     def woken(self) -> None:
         """See soon whether its guest may go on."""

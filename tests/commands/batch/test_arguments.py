@@ -38,6 +38,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         isolation="principal",
         cells=None,
         max_fds=256,
+        requeue=2,
     )
 
 
@@ -48,7 +49,7 @@ def test_every_option_reaches_the_request() -> None:
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live --no-cache -o table --max-output none"
-    walls = "--isolate job --cells 5 --max-fds 64"
+    walls = "--isolate job --cells 5 --max-fds 64 --requeue 5"
     assert read(
         "-", *f"{host} {spill} {compiling} {made} {rest} {walls} {shown}".split()
     ) == BatchRequest(
@@ -79,6 +80,7 @@ def test_every_option_reaches_the_request() -> None:
         isolation="job",
         cells=5,
         max_fds=64,
+        requeue=5,
     )
 
 

@@ -11,6 +11,7 @@ from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.compile_room import BESIDE_BYTES, LEAST_BYTES
 from atectl.arbitration.compiles import MOST_YIELDS, Ask, Grant
 from atectl.arbitration.policies import rules
+from atectl.arbitration.wording import Abortion
 from tests.support.tenants import GuestPlace, Tenant, seated
 from tests.support.waiting import wait_until
 
@@ -23,8 +24,8 @@ MOST = 1 << 40
 class Lease(Tenant):
     """One that is not to be ended."""
 
-    def abort(self, why: str, remedy: str) -> None:
-        raise AssertionError(f"{why}: {remedy}")
+    def abort(self, abortion: Abortion) -> None:
+        raise AssertionError(abortion)
 
 
 class Host:

@@ -62,3 +62,9 @@ def test_a_lease_is_told_what_compiled_beside_it() -> None:
     pressure = Pressure(120 * MIB, 10 * MIB, 90 * MIB, 30 * MIB)
     why = abortion(HOLDS, "past", BUDGET, pressure, spills=False, refusal=None).why
     assert "(baseline 10 MiB, charged 90 MiB, compiling 30 MiB)" in why
+
+
+def test_it_is_known_what_a_lease_needs_and_whether_that_fits_alone() -> None:
+    asks = HOLDS.ask(5 * MIB)
+    assert told(asks)[2:] == (65 * MIB, True)
+    assert told(asks, TOO_LARGE_ALONE)[2:] == (65 * MIB, False)

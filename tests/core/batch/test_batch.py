@@ -426,6 +426,54 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     assert max(ruling.pressure_bytes for ruling in rulings) <= limit
 
 
+FILLS = """(module
+ (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
+ (memory (export "memory") 1)
+ (func (export "_start") (local $step i32)
+  (i64.store (i32.const 24) (i64.const 5000000))
+  (loop $next
+   (drop (memory.grow (i32.const 16)))
+   (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+   (local.set $step (i32.add (local.get $step) (i32.const 1)))
+   (br_if $next (i32.lt_u (local.get $step) (i32.const 60))))))"""
+"""Grows by 1 MiB sixty times, and sleeps for 5 ms after each, so that others grow meanwhile."""
+
+
+def fills_at_once(folder: Path, requeue: int) -> dict[int, JobResult]:
+    """What becomes of four such jobs under a limit that has room for one, without spilling."""
+    capsule = folder / "fills.wat"
+    capsule.write_text(FILLS)
+    limit = (resident_bytes() or 0) + 130 * MIB  # of which cells and who forks them take some
+    chosen = settings(folder, jobs=4, budget=Budget(limit), rules=rules("park"), requeue=requeue)
+    with Batch(chosen, bare()) as batch:
+        batch.prepare({capsule: WANTED})
+        jobs = [job(n, capsule, quota=Quota(128 * MIB, LONG_S)) for n in range(1, 5)]
+        return results(batch, jobs)
+
+
+def test_a_job_that_is_ended_for_want_of_memory_is_run_again_until_it_fits(tmp_path: Path) -> None:
+    told = fills_at_once(tmp_path, requeue=2)
+    assert {result.outcome.reason for result in told.values()} == {"exited"}
+    assert {result.attempts for result in told.values()} <= {1, 2, 3}
+    assert max(result.attempts for result in told.values()) > 1
+
+
+def test_without_that_it_is_told_so_at_once(tmp_path: Path) -> None:
+    told = fills_at_once(tmp_path, requeue=0)
+    assert "arbiter" in {result.outcome.reason for result in told.values()}
+    assert {result.attempts for result in told.values()} == {1}
+
+
+def test_what_would_not_fit_even_alone_is_not_run_again(tmp_path: Path) -> None:
+    huge = tmp_path / "huge.wat"
+    huge.write_text('(module (memory 16000) (func (export "_start")))')
+    limit = (resident_bytes() or 0) + 200 * MIB
+    chosen = settings(tmp_path, budget=Budget(limit), rules=rules("park"), requeue=2)
+    with Batch(chosen, bare()) as batch:
+        told = results(batch, [job(1, huge, quota=Quota(2048 * MIB, LONG_S))])
+    assert (told[1].outcome.reason, told[1].attempts) == ("arbiter", 1)
+
+
 def test_a_lease_that_has_just_come_back_from_disk_is_shown_as_resuming(tmp_path: Path) -> None:
     limit = (resident_bytes() or 0) + 100 * MIB
     budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)

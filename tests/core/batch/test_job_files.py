@@ -36,6 +36,18 @@ def test_what_a_job_reads_is_written_by_none_until_that_job_has_ended(files: Job
     check(files, 3, "stdout", "linked")
 
 
+def test_a_job_that_is_run_again_may_write_its_files_again(files: JobFiles) -> None:
+    check(files, 1, "stdin", "one")
+    check(files, 1, "stdout", "out")
+    Path("out").write_text("half of it")
+    files.forget(1)
+    check(files, 1, "stdin", "one")
+    check(files, 1, "stdout", "out")
+    files.close(1)
+    with pytest.raises(BadJob, match="what an earlier job of this batch wrote"):
+        check(files, 2, "stdout", "out")
+
+
 def test_what_several_jobs_read_they_may_read_at_once(files: JobFiles) -> None:
     for job in (1, 2):
         check(files, job, "stdin", "one")
