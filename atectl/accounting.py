@@ -12,7 +12,7 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import NamedTuple, Protocol, Self
 
 from atectl.errors import BadPrincipal
 
@@ -21,6 +21,23 @@ MAX_PRINCIPALS = 4096
 
 MAX_TOTAL = 2**63 - 1
 """Where totals stop: the largest whole number that a store can keep."""
+
+PERIOD_DAYS = 400
+"""For how many days a ledger keeps what was used on each."""
+
+MAX_NAMED_SUMS = 4096
+"""How many sums of a day are kept by principal, host and label; more are kept by principal alone,
+and there are as many of these at most."""
+
+MAX_OWN_SUMS = 64
+"""How many of them one principal has at most, so that its labels take no room of others."""
+
+OTHERS = "*"
+"""Stands for the hosts, labels and principals that have no sum of their own. No principal is
+called that."""
+
+DAY_S = 86_400
+"""A day of UTC."""
 
 TABLE_BYTES_PER_ELEMENT = 32
 """Quota bytes that pay for one table element: 8 bytes held, a quarter of the quota at most."""
@@ -232,6 +249,169 @@ def count(account: Account, seen: Observation, counted: Counted) -> tuple[Accoun
 def count_nowhere(seen: Observation, counted: Counted) -> Counted:
     """What is counted of a lease that was seen while its principal had no account."""
     return counted._replace(usage=seen.usage)
+
+
+class Spender(NamedTuple):
+    """Whose use a sum of a day is. `OTHERS` stands for all that have no sum of their own."""
+
+    principal: str
+    host: str
+    label: str
+
+
+class Sums(NamedTuple):
+    """What was used in some time, in whole units: sums, and the peak, a maximum.
+
+    Whole units add up to the same in any order, and each store can count them exactly.
+    """
+
+    leases: int = 0
+    cpu_us: int = 0
+    byte_ms: int = 0
+    fuel: int = 0
+    refused_growths: int = 0
+    peak_bytes: int = 0
+
+    def plus(self, more: "Sums") -> "Sums":
+        """Both together; each number stops at `MAX_TOTAL`."""
+        return Sums(
+            min(self.leases + more.leases, MAX_TOTAL),
+            min(self.cpu_us + more.cpu_us, MAX_TOTAL),
+            min(self.byte_ms + more.byte_ms, MAX_TOTAL),
+            min(self.fuel + more.fuel, MAX_TOTAL),
+            min(self.refused_growths + more.refused_growths, MAX_TOTAL),
+            max(self.peak_bytes, more.peak_bytes),
+        )
+
+    def part(self, share: float) -> "Sums":
+        """That part of what takes time: of the CPU time, the byte-seconds and the fuel."""
+        cpu_us, byte_ms, fuel = (min(int(each * share), each) for each in self[1:4])
+        return Sums(self.leases, cpu_us, byte_ms, fuel, 0, self.peak_bytes)
+
+    def without(self, part: "Sums") -> "Sums":
+        """What is left without a part; the peak stays."""
+        *left, _ = (a - b for a, b in zip(self, part, strict=True))
+        return Sums._make((*left, self.peak_bytes))
+
+
+def new_sums(seen: Usage, counted: Usage, peak_bytes: int) -> Sums:
+    """What is new of a lease since it was last counted, in whole units, and its peak so far.
+
+    It does not depend on accounts: what a lease used is counted, even if it has none.
+    """
+    cpu_us, byte_ms = _whole(seen.cpu_s, 1_000_000), _whole(seen.byte_seconds, 1000)
+    if counted is NOTHING_USED:  # so for most: a lease that is told once, as it ends
+        return Sums(seen.leases, cpu_us, byte_ms, seen.fuel, seen.refused_growths, peak_bytes)
+    return Sums(
+        max(seen.leases - counted.leases, 0),
+        max(cpu_us - _whole(counted.cpu_s, 1_000_000), 0),
+        max(byte_ms - _whole(counted.byte_seconds, 1000), 0),
+        max(seen.fuel - counted.fuel, 0),
+        max(seen.refused_growths - counted.refused_growths, 0),
+        peak_bytes,
+    )
+
+
+def _whole(amount: float, units: int) -> int:
+    """An amount in whole units; 0 for a damaged one."""
+    return min(int(amount * units + 0.5), MAX_TOTAL) if 0 <= amount < MAX_TOTAL else 0
+
+
+def by_day(new: Sums, since_s: float, until_s: float) -> list[tuple[int, Sums]]:
+    """What was used from one moment to another, split by time at each midnight UTC.
+
+    CPU time, byte-seconds and fuel are split; the parts add up to `new`. A lease is counted on its
+    first day, and refused growths on the last, when they were seen. The peak holds for all days: a
+    memory never shrinks. Days are counted from 1970; of a longer time there are the last 400.
+    """
+    until_s = max(until_s, 0.0)
+    last = int(until_s // DAY_S)
+    # What is no time, or after the end, is no beginning either.
+    if last * DAY_S <= since_s <= until_s:
+        return [(last, new)]
+    since_s = max(since_s if since_s <= until_s else until_s, (last - PERIOD_DAYS + 1) * DAY_S)
+    first, left = int(since_s // DAY_S), new
+    parts: list[tuple[int, Sums]] = []
+    for day in range(first, last):
+        midnight_s = (day + 1) * DAY_S
+        part = left.part((midnight_s - since_s) / (until_s - since_s))
+        parts.append((day, part))
+        left, since_s = left.without(part), midnight_s
+    return [*parts, (last, left)]
+
+
+class DaySums(Protocol):
+    """The sums of one day, wherever they are kept."""
+
+    def has(self, spender: Spender) -> bool:
+        """Whether there is a sum of exactly this spender."""
+
+    def count(self) -> int:
+        """How many sums there are."""
+
+    def count_of(self, principal: str) -> int:
+        """How many of them are of this principal."""
+
+
+def kept_as(spender: Spender, day: DaySums) -> Spender:
+    """The spender whose sum of that day is to take what `spender` used.
+
+    Its own, as long as there is room; or else that of its principal, whatever the host and label;
+    or else that of all others.
+    """
+    if day.has(spender):
+        return spender
+    count = day.count()
+    if count < MAX_NAMED_SUMS and day.count_of(spender.principal) < MAX_OWN_SUMS:
+        return spender
+    principal = Spender(spender.principal, OTHERS, OTHERS)
+    if day.has(principal) or count < 2 * MAX_NAMED_SUMS:
+        return principal
+    return Spender(OTHERS, OTHERS, OTHERS)
+
+
+class _MemoryDay:
+    """The sums of one day, in memory."""
+
+    def __init__(self) -> None:
+        self.sums: dict[Spender, Sums] = {}
+        self._own: dict[str, int] = {}
+
+    def has(self, spender: Spender) -> bool:
+        return spender in self.sums
+
+    def count(self) -> int:
+        return len(self.sums)
+
+    def count_of(self, principal: str) -> int:
+        return self._own.get(principal, 0)
+
+    def add(self, spender: Spender, new: Sums) -> None:
+        spender = kept_as(spender, self)
+        if spender not in self.sums:
+            self._own[spender.principal] = self.count_of(spender.principal) + 1
+        self.sums[spender] = self.sums.get(spender, Sums()).plus(new)
+
+
+class Periods:
+    """What was used on each day, in memory: the last 400 days of all that it was told of."""
+
+    def __init__(self) -> None:
+        self._days: dict[int, _MemoryDay] = {}
+
+    def add(self, spender: Spender, new: Sums, since_s: float, until_s: float) -> None:
+        """Add what a spender used between two moments, in seconds since 1970."""
+        for day, part in by_day(new, since_s, until_s):
+            if day not in self._days:
+                self._days[day] = _MemoryDay()
+                for old in [each for each in self._days if each <= max(self._days) - PERIOD_DAYS]:
+                    del self._days[old]
+            if day in self._days:
+                self._days[day].add(spender, part)
+
+    def sums(self) -> dict[int, dict[Spender, Sums]]:
+        """The sums by day and spender; days are counted from 1970."""
+        return {day: dict(kept.sums) for day, kept in self._days.items()}
 
 
 class _Row:

@@ -181,15 +181,15 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'ledger')
-        commands=('ls' 'ps' 'show' 'history' 'top' 'reset')
+        commands=('ls' 'ps' 'show' 'history' 'top' 'usage' 'reset')
         flags=('--help' '-h')
         ;;
     'ledger ls')
         flags=('--help' '-h')
         values=(
             '--ledger=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table json csv'
+            '-o=choices table json csv'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
         )
@@ -219,8 +219,8 @@ _atectl_grammar() {
         values=(
             '--principal=candidates principal'
             '--ledger=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table json csv'
+            '-o=choices table json csv'
             '--limit=nothing'
         )
         ;;
@@ -233,6 +233,18 @@ _atectl_grammar() {
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
             '--principal=candidates principal'
+        )
+        ;;
+    'ledger usage')
+        flags=('--help' '-h')
+        values=(
+            '--period=nothing'
+            '--by=choices principal host label'
+            '--principal=candidates principal'
+            '--ledger=files'
+            '--output=choices table json csv'
+            '-o=choices table json csv'
+            '--limit=nothing'
         )
         ;;
     'ledger reset')

@@ -16,6 +16,7 @@ set -g __atectl_commands \
     'ledger show' \
     'ledger history' \
     'ledger top' \
+    'ledger usage' \
     'ledger reset' \
     'locks' \
     'locks ls' \
@@ -164,6 +165,13 @@ set -g __atectl_valued \
     'ledger top --sort' \
     'ledger top --limit' \
     'ledger top --principal' \
+    'ledger usage --period' \
+    'ledger usage --by' \
+    'ledger usage --principal' \
+    'ledger usage --ledger' \
+    'ledger usage --output' \
+    'ledger usage -o' \
+    'ledger usage --limit' \
     'ledger reset --ledger' \
     'locks ls --probe' \
     'locks ls --atespace' \
@@ -295,6 +303,8 @@ set -g __atectl_flags \
     'ledger top --once' \
     'ledger top --help' \
     'ledger top -h' \
+    'ledger usage --help' \
+    'ledger usage -h' \
     'ledger reset --all' \
     'ledger reset --yes' \
     'ledger reset -y' \
@@ -567,11 +577,12 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a ps -d 'List the unfinished lea
 complete -c atectl -n '__atectl_at "ledger" 0' -a show -d 'Show one account in full, with its running and recent leases'
 complete -c atectl -n '__atectl_at "ledger" 0' -a history -d 'List the finished and the lost leases, the newest first'
 complete -c atectl -n '__atectl_at "ledger" 0' -a top -d 'Watch accounts and running leases live'
-complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases'
+complete -c atectl -n '__atectl_at "ledger" 0' -a usage -d 'Show what was used by day or month, for the last 400 days'
+complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases and usage by period'
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
 complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
@@ -590,7 +601,7 @@ complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger
 
 complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
-complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most N leases'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
@@ -602,6 +613,14 @@ complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal run
 complete -c atectl -n '__atectl_at "ledger top"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger usage"' -l period -r -f -d 'By day, by month, or in one month or day only'
+complete -c atectl -n '__atectl_at "ledger usage"' -l by -r -f -a 'principal host label' -d 'Sum by this'
+complete -c atectl -n '__atectl_at "ledger usage"' -l principal -r -f -a '(__atectl_ask "ledger usage" principal)' -d 'Count only this principal'
+complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
+complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Do not ask for confirmation'

@@ -142,6 +142,26 @@ class AccountRecord(NamedTuple):
     """When one of its leases was last heard of."""
 
 
+class DayRecord(NamedTuple):
+    """What was used on one day, for one principal on one host under one label.
+
+    `OTHERS` of `atectl.accounting` stands for those that have no sums of their own. The units are
+    those of `accounting.Sums`.
+    """
+
+    day: int
+    """The day of UTC, counted from 1970."""
+    principal: str
+    host: str
+    label: str
+    leases: int
+    cpu_us: int
+    byte_ms: int
+    fuel: int
+    refused_growths: int
+    peak_bytes: int
+
+
 _TIMES = frozenset({"since", "started_at", "updated_at", "finished_at"})
 
 _Told = TypeVar("_Told", LeaseRecord, AccountRecord)
@@ -188,11 +208,17 @@ class LedgerStore(Protocol):
     ) -> list[LeaseRecord]:
         """Leases that have finished or were lost, the newest first."""
 
+    def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
+        """What was used on the days from `first` to `last`, by the rules of `accounting.Periods`.
+
+        Each day has at most twice `accounting.MAX_NAMED_SUMS` sums, and one for all others.
+        """
+
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts.
 
-        Leases still running stay, and open their accounts anew at the next flush with what
-        they use from then on.
+        What was used on each day is forgotten too. Leases still running stay, and open their
+        accounts anew at the next flush with what they use from then on.
         """
 
     def close(self) -> None:

@@ -14,13 +14,21 @@ from atectl.ledger_store.overview import account_details, accounts_now
 from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, LeaseRecord
 from atectl.ledger_store.results import AccountList, LeaseList
 
-from ..options.single import LedgerOption, LimitOption, OutputOption
+from ..options.single import LedgerOption, LimitOption, ListOutputOption, OutputOption
 from ..output.stderr import report_warning, say
-from ..output.stdout import Output, print_json, print_view, stdout_console
+from ..output.stdout import (
+    ListOutput,
+    Output,
+    print_csv,
+    print_json,
+    print_view,
+    stdout_console,
+)
 from .options import PrincipalArgument, PrincipalOption, SortOption
 from .reset import reset
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top
+from .usage import usage
 
 RECENT_LEASES = 10
 
@@ -32,7 +40,7 @@ app = typer.Typer(
 @app.command()
 def ls(
     ledger: LedgerOption = None,
-    output: OutputOption = Output.table,
+    output: ListOutputOption = ListOutput.table,
     sort: SortOption = SortBy.peak,
     limit: LimitOption = None,
 ) -> None:
@@ -40,8 +48,10 @@ def ls(
     with closing(open_for_reading(ledger)) as store:
         found = AccountList(tuple(sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]))
     _tell_damage(found.accounts)
-    if output is Output.json:
+    if output is ListOutput.json:
         print_json(found)
+    elif output is ListOutput.csv:
+        print_csv(found)
     elif not found.accounts:
         from .top_view import NO_ACCOUNTS
 
@@ -100,7 +110,7 @@ def show(
 def history(
     principal: PrincipalOption = None,
     ledger: LedgerOption = None,
-    output: OutputOption = Output.table,
+    output: ListOutputOption = ListOutput.table,
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show at most N leases.")
     ] = HISTORY_SHOWN,
@@ -109,8 +119,10 @@ def history(
     with closing(open_for_reading(ledger)) as store:
         found = LeaseList(tuple(store.history(principal, limit)))
     _tell_damage(found.leases)
-    if output is Output.json:
+    if output is ListOutput.json:
         print_json(found)
+    elif output is ListOutput.csv:
+        print_csv(found)
     elif not found.leases:
         whose = "" if principal is None else f" of {inert_line(principal)}"
         say(f"no finished leases{whose} yet")
@@ -121,6 +133,7 @@ def history(
 
 
 app.command()(top)
+app.command()(usage)
 app.command()(reset)
 
 

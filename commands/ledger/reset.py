@@ -26,7 +26,7 @@ def reset(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     ledger: LedgerOption = None,
 ) -> None:
-    """Forget one account, or all of them, with their finished leases."""
+    """Forget one account, or all of them, with their finished leases and usage by period."""
     if (principal is None) != everyone:
         raise UsageError(
             "reset takes a principal or --all, and not both",
@@ -49,7 +49,8 @@ def _in_words(effect: ResetEffect, principal: str | None) -> str:
         whose = counted(effect.accounts, "account")
     kept = counted(effect.running_leases, "running lease")
     still = f" ({kept} will be kept)" if effect.running_leases else ""
-    return f"{whose} and {counted(effect.finished_leases, 'finished lease')}{still}"
+    finished = counted(effect.finished_leases, "finished lease")
+    return f"{whose}, {finished} and the usage by period{still}"
 
 
 def _agrees(loss: str) -> bool:

@@ -92,7 +92,7 @@ def account_columns(now: float) -> list[Column[AccountRecord]]:
             12,
             is_right=True,
         ),
-        Column("gibs", "GiB·s", lambda a: _gib_seconds(a.byte_seconds), 6, 9, is_right=True),
+        Column("gibs", "GiB·s", lambda a: show_gib_seconds(a.byte_seconds), 6, 9, is_right=True),
         Column("fuel", "FUEL", lambda a: show_count(a.fuel), 6, 10, is_right=True),
         Column("capsule", "CAPSULE", lambda a: a.last_capsule, 12, 8, grows=True),
         Column("since", "SINCE", lambda a: show_age(a.since, now), 8, 11, is_right=True),
@@ -191,7 +191,7 @@ def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
         ("leases", f"{account.leases}, {account.traps} of them trapped"),
         ("CPU", format_duration(account.cpu_s)),
         ("compiling CPU", format_duration(account.compile_cpu_s)),
-        ("memory held", f"{_gib_seconds(account.byte_seconds)} GiB·s"),
+        ("memory held", f"{show_gib_seconds(account.byte_seconds)} GiB·s"),
         ("fuel", f"{account.fuel:,}"),
         ("last capsule", account.last_capsule),
         ("since", f"{show_age(account.since, now)} ago"),
@@ -233,7 +233,7 @@ _MOST = 1e15
 """More than anybody holds: a damaged row of the ledger may have anything."""
 
 
-def _gib_seconds(byte_seconds: float) -> str:
+def show_gib_seconds(byte_seconds: float) -> str:
     amount = byte_seconds / _GIB
     if not abs(amount) < _MOST:
         return "?"

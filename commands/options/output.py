@@ -3,9 +3,11 @@
 `batch` reads the first by its own table, so nothing here may import Typer.
 """
 
-from ..output.stdout import Output
+from ..output.stdout import ListOutput, Output
 from .table import Option
 
 OUTPUT = Option("--output", "", "Table or JSON.", short="-o", choices=tuple(Output))
+
+LIST_OUTPUT = Option("--output", "", "Table, JSON or CSV.", short="-o", choices=tuple(ListOutput))
 
 LIMIT = Option("--limit", "N", "Show at most N rows.", lowest=1)

@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from ..output.stdout import Output
-from .output import LIMIT, OUTPUT
+from ..output.stdout import ListOutput, Output
+from .output import LIMIT, LIST_OUTPUT, OUTPUT
 from .places import LEDGER
 from .signature import declared
 
 LedgerOption = Annotated[str | None, declared(LEDGER)]
 LimitOption = Annotated[int | None, declared(LIMIT)]
 OutputOption = Annotated[Output, declared(OUTPUT)]
+ListOutputOption = Annotated[ListOutput, declared(LIST_OUTPUT)]

@@ -30,6 +30,21 @@ class Output(StrEnum):
     json = "json"
 
 
+class ListOutput(StrEnum):
+    """The forms of a listing that accountants read, too."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+def print_csv(result: "Record") -> None:
+    """Print a result that is one list of records to stdout as CSV, with a header."""
+    from atectl.records.as_csv import csv_lines
+
+    sys.stdout.writelines(csv_lines(result))
+
+
 def print_json(result: "Record") -> None:
     """Print a result as one JSON object to stdout; indented for a terminal only.
 

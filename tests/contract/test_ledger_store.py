@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from atectl.accounting import MAX_PRINCIPALS
+from atectl.accounting import DAY_S, MAX_OWN_SUMS, MAX_PRINCIPALS, OTHERS, PERIOD_DAYS
 from atectl.ledger_store.records import HISTORY_LEASES, LOST, LedgerStore
-from tests.support.lease_records import MIB, NOW, finish, make_lease
+from tests.support.lease_records import HOST, MIB, NOW, finish, make_lease
 from tests.support.ledger_places import PLACES, Place
 
 OpenStore = Callable[[], LedgerStore]
@@ -348,6 +348,105 @@ class TestLeases:
         assert ids(store.running()) == ["running"]
 
 
+MIDNIGHT = NOW - NOW % DAY_S
+TODAY = int(NOW // DAY_S)
+
+
+def used(store: LedgerStore, first: int = TODAY - 9, last: int = TODAY) -> list[tuple]:
+    return [(day.day, day.principal, *day[4:]) for day in store.days(first, last)]
+
+
+class TestDays:
+    def test_what_a_lease_used_is_a_sum_of_its_day(self, store: LedgerStore) -> None:
+        store.flush([make_lease(label="nightly")])
+        [day] = store.days(TODAY, TODAY)
+        assert day._asdict() == {
+            "day": TODAY,
+            "principal": "alice",
+            "host": HOST,
+            "label": "nightly",
+            "leases": 1,
+            "cpu_us": 500_000,
+            "byte_ms": 10_000,
+            "fuel": 100,
+            "refused_growths": 1,
+            "peak_bytes": 2 * MIB,
+        }
+
+    def test_leases_of_one_principal_host_and_label_are_one_sum(self, store: LedgerStore) -> None:
+        store.flush(make_lease(id=f"l{n}", peak_bytes=n) for n in range(5))
+        store.flush(finish(make_lease(id=f"l{n}", peak_bytes=n)) for n in range(5))
+        assert used(store) == [(TODAY, "alice", 5, 2_500_000, 50_000, 500, 5, 4)]
+
+    def test_others_have_sums_of_their_own(self, store: LedgerStore) -> None:
+        store.flush(
+            [
+                make_lease(id="a"),
+                make_lease(id="b", label="x"),
+                make_lease(id="c", host="host-b"),
+                make_lease(id="d", principal="bob"),
+            ]
+        )
+        found = [(day.principal, day.host, day.label) for day in store.days(TODAY, TODAY)]
+        assert found == [
+            ("alice", HOST, ""), ("alice", HOST, "x"), ("alice", "host-b", ""), ("bob", HOST, ""),
+        ]  # fmt: skip
+
+    def test_a_repeated_flush_counts_nothing_twice(self, store: LedgerStore) -> None:
+        store.flush([make_lease()])
+        once = used(store)
+        store.flush([make_lease(), make_lease()])
+        assert used(store) == once
+
+    def test_a_lease_that_spans_midnight_is_split_by_time(self, store: LedgerStore) -> None:
+        store.flush([make_lease(started_at=MIDNIGHT - 10, updated_at=MIDNIGHT + 30, cpu_s=4.0)])
+        assert used(store) == [
+            (TODAY - 1, "alice", 1, 1_000_000, 2500, 25, 0, 2 * MIB),
+            (TODAY, "alice", 0, 3_000_000, 7500, 75, 1, 2 * MIB),
+        ]
+
+    def test_only_the_time_since_the_last_flush_is_split(self, store: LedgerStore) -> None:
+        store.flush([make_lease(started_at=MIDNIGHT - 900, updated_at=MIDNIGHT - 10, fuel=100)])
+        store.flush([make_lease(started_at=MIDNIGHT - 900, updated_at=MIDNIGHT + 10, fuel=300)])
+        assert [row[5] for row in used(store)] == [200, 100]
+
+    def test_a_clock_that_is_ahead_uses_nothing_of_days_to_come(self, store: LedgerStore) -> None:
+        store.flush([make_lease(updated_at=NOW + 9 * DAY_S)])
+        assert [row[0] for row in used(store, TODAY - 9, TODAY + 9)] == [TODAY]
+
+    def test_they_count_what_no_account_is_kept_of(self, store: LedgerStore) -> None:
+        fill(store)
+        store.flush([make_lease(id="new", principal="newcomer", peak_bytes=1)])
+        assert store.account("newcomer") is None
+        assert sum(day.leases for day in store.days(TODAY, TODAY)) == MAX_PRINCIPALS + 1
+
+    def test_they_can_be_asked_for_by_day_and_principal(self, store: LedgerStore) -> None:
+        for number in range(4):
+            moment = MIDNIGHT - number * DAY_S
+            store.flush(
+                make_lease(
+                    id=f"{name}{number}", principal=name, started_at=moment, updated_at=moment
+                )
+                for name in ("alice", "bob")
+            )
+        asked = store.days(TODAY - 2, TODAY - 1, "bob")
+        assert [(day.day, day.principal) for day in asked] == [
+            (TODAY - 2, "bob"), (TODAY - 1, "bob"),
+        ]  # fmt: skip
+
+    def test_labels_without_end_are_one_sum_from_some_number_on(self, store: LedgerStore) -> None:
+        store.flush(make_lease(id=f"l{n}", label=f"job {n}") for n in range(MAX_OWN_SUMS + 9))
+        found = store.days(TODAY, TODAY)
+        assert len(found) == MAX_OWN_SUMS + 1
+        assert [day.leases for day in found if day.label == OTHERS] == [9]
+
+    def test_a_day_older_than_four_hundred_is_forgotten(self, store: LedgerStore) -> None:
+        moment = NOW - PERIOD_DAYS * DAY_S
+        store.flush([make_lease(id="old", started_at=moment, updated_at=moment)])
+        store.flush([make_lease(id="new")])
+        assert [row[0] for row in used(store, 0, TODAY)] == [TODAY]
+
+
 class TestReset:
     @pytest.fixture
     def filled(self, store: LedgerStore) -> LedgerStore:
@@ -369,6 +468,14 @@ class TestReset:
     def test_all_accounts_are_forgotten(self, filled: LedgerStore) -> None:
         assert filled.reset() == 2
         assert filled.accounts() == filled.history() == []
+
+    def test_what_was_used_on_each_day_is_forgotten_with_an_account(
+        self, filled: LedgerStore
+    ) -> None:
+        filled.reset("alice")
+        assert {day.principal for day in filled.days(TODAY, TODAY)} == {"bob"}
+        filled.reset()
+        assert filled.days(TODAY, TODAY) == []
 
     def test_an_unknown_principal_has_nothing_to_forget(self, filled: LedgerStore) -> None:
         assert filled.reset("nobody") == 0

@@ -1,4 +1,4 @@
-"""A store and the ledger in memory keep the same accounts, since both go by accounting's rules."""
+"""A store and memory have the same accounts and sums of days, as both go by accounting's rules."""
 
 import tempfile
 from collections.abc import Callable, Sequence
@@ -10,14 +10,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl import accounting
-from atectl.accounting import MAX_TOTAL, Account, Counted, Ledger, Observation, Usage
+from atectl.accounting import (
+    DAY_S,
+    MAX_TOTAL,
+    Account,
+    Counted,
+    Ledger,
+    Observation,
+    Periods,
+    Spender,
+    Sums,
+    Usage,
+)
 from atectl.ledger_store.records import LeaseRecord
-from tests.support.lease_records import finish, make_lease
+from tests.support.lease_records import NOW, finish, make_lease
 from tests.support.ledger_places import PLACES, Place
 
 SMALL = st.integers(0, 4)
 TOTALS = SMALL | st.just(MAX_TOTAL)
 SECONDS = st.floats(0, 100)
+MIDNIGHT = NOW - NOW % DAY_S
+MOMENTS = st.floats(-10, 3 * DAY_S).map(lambda moment: round(moment, 3))
 
 
 @st.composite
@@ -38,6 +51,10 @@ def histories(draw: st.DrawFn) -> list[list[LeaseRecord]]:
                 byte_seconds=draw(SECONDS),
                 refused_growths=draw(TOTALS),
                 trapped=draw(st.integers(0, 1)),
+                host=draw(st.sampled_from(["host-a", "host-b"])),
+                label=draw(st.sampled_from(["", "x", "y", "z"])),
+                started_at=MIDNIGHT - draw(MOMENTS),
+                updated_at=MIDNIGHT - draw(MOMENTS),
             )
             if draw(st.booleans()):
                 generations[place] += 1
@@ -91,6 +108,36 @@ def test_any_history_leaves_the_same_accounts(
 ) -> None:
     expected = accounts_of_core(history, capacity)
     assert accounts_of_store(kind, history, capacity) == expected
+
+
+def sums_of_core(history: Sequence[Sequence[LeaseRecord]]) -> dict[int, dict[Spender, Sums]]:
+    periods = Periods()
+    counted: dict[str, tuple[Usage, float]] = {}
+    for told in history:
+        for lease in told:
+            usage, since = counted.get(lease.id, (Usage(), lease.started_at))
+            new = accounting.new_sums(lease.observation.usage, usage, lease.peak_bytes)
+            spender = Spender(lease.principal, lease.host, lease.label)
+            periods.add(spender, new, since, lease.updated_at)
+            counted[lease.id] = lease.observation.usage, lease.updated_at
+    return periods.sums()
+
+
+@pytest.mark.parametrize("kind", PLACES)
+@given(histories())
+def test_any_history_leaves_the_same_sums_of_days(
+    kind: type[Place], history: list[list[LeaseRecord]]
+) -> None:
+    with pytest.MonkeyPatch.context() as smaller, tempfile.TemporaryDirectory() as folder:
+        smaller.setattr(accounting, "MAX_NAMED_SUMS", 4)
+        smaller.setattr(accounting, "MAX_OWN_SUMS", 2)
+        with closing(kind(Path(folder)).open()) as store:
+            for told in history:
+                store.flush(told)
+            found: dict[int, dict[Spender, Sums]] = {}
+            for day in store.days(0, int(NOW // DAY_S) + 9):
+                found.setdefault(day.day, {})[Spender(*day[1:4])] = Sums(*day[4:])
+        assert found == sums_of_core(history)
 
 
 KEEPERS = [None, *PLACES]

@@ -7,6 +7,7 @@ from rich.console import Console
 
 from atectl.commands.ledger.top_state import Sampled, SampleFailed, TopState, reduce
 from atectl.commands.ledger.top_view import top_screen, top_snapshot
+from atectl.commands.ledger.usage_view import usage_table
 from atectl.commands.ledger.view import (
     account_view,
     accounts_table,
@@ -17,6 +18,7 @@ from atectl.commands.ledger.view import (
 )
 from atectl.commands.terminal.events import Key
 from atectl.ledger_store.overview import AccountDetails
+from atectl.ledger_store.usage import UsageBy, UsageEntry
 from tests.support.golden import WIDTHS, assert_looks_like, drawn
 from tests.support.ledger_records import GIB, HOST, MIB, NOW, account, finished, lease, overview
 
@@ -96,6 +98,20 @@ def test_running_leases(width: int) -> None:
 @pytest.mark.parametrize("width", WIDTHS)
 def test_history(width: int) -> None:
     assert_looks_like(f"history-{width}", drawn(history_table(HISTORY, NOW), width))
+
+
+USAGE = [
+    UsageEntry("2026-11", UsageBy.principal, "render-farm", False, 1234, 5e4, 9e13, 7, 48 * MIB, 2),
+    UsageEntry("2026-11", UsageBy.principal, "\x1b[31m", False, 1, 0.5, 1e6, 0, MIB, 0),
+    UsageEntry("2026-10", UsageBy.principal, "", False, 3, 0.5, 1e6, 0, MIB, 0),
+    UsageEntry("2026-10", UsageBy.principal, "*", True, 99_999_999, 9e9, 9e18, 2**63, 4 * GIB, 5),
+]
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_usage(width: int) -> None:
+    table = usage_table(USAGE, UsageBy.principal)
+    assert_looks_like(f"usage-{width}", drawn(table, width))
 
 
 @pytest.mark.parametrize("width", WIDTHS)

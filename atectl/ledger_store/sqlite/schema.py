@@ -76,6 +76,24 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE leases ADD COLUMN compile_cpu_s REAL NOT NULL DEFAULT 0.0",
         "ALTER TABLE leases ADD COLUMN compile_peak_bytes INTEGER NOT NULL DEFAULT 0",
     ),
+    # What was used on each day of UTC, counted from 1970: sums, never a row a lease.
+    (
+        """
+        CREATE TABLE days (
+            day INTEGER NOT NULL,
+            principal TEXT NOT NULL,
+            host TEXT NOT NULL,
+            label TEXT NOT NULL,
+            leases INTEGER NOT NULL,
+            cpu_us INTEGER NOT NULL,
+            byte_ms INTEGER NOT NULL,
+            fuel INTEGER NOT NULL,
+            refused_growths INTEGER NOT NULL,
+            peak_bytes INTEGER NOT NULL,
+            PRIMARY KEY (day, principal, host, label)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 """Each entry brings a ledger from the version that is its index to the next."""
 

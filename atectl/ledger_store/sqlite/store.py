@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from atectl import accounting
-from atectl.accounting import MAX_PRINCIPALS, Account, Counted, Observation, Usage
+from atectl.accounting import DAY_S, MAX_PRINCIPALS, Account, Counted, Observation, Usage
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
     HISTORY_SHOWN,
     LOST,
     AccountRecord,
+    DayRecord,
     LeaseRecord,
     cleared,
 )
@@ -21,6 +22,12 @@ from atectl.ledger_store.sqlite.connection import (
     named_errors,
     open_readable,
     open_writable,
+)
+from atectl.ledger_store.sqlite.days import (
+    NewDays,
+    forget_days_of,
+    forget_old_days,
+    read_days,
 )
 from atectl.ledger_store.sqlite.schema import transaction
 from atectl.system import processes
@@ -81,8 +88,8 @@ ORDER BY peak_bytes DESC, principal
 """
 
 _COUNTED = """
-SELECT account, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths, trapped,
-    compile_cpu_s
+SELECT account, updated_at, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths,
+    trapped, compile_cpu_s
 FROM leases WHERE id = ?
 """
 
@@ -125,7 +132,7 @@ _COMPILE_TYPES = (float, float, int)
 
 
 class SqliteLedgerStore:
-    """A `LedgerStore` in one file, with a write-ahead log: readers and the writer do not wait.
+    """A `LedgerStore` in one file, with a write-ahead log: no reader waits for the writer.
 
     Text that UTF-8 cannot carry (a file name of other bytes) is stored with its escapes
     written out; whole numbers are cut off at 2**63 - 1.
@@ -166,6 +173,7 @@ class SqliteLedgerStore:
         self._clock = clock
         self._is_gone = is_gone
         self._judged: dict[tuple[int, str], bool] = {}
+        self._flushed: dict[str, Account] = {}  # accounts as this flush has left them so far
         self._retire_at = clock()
         if not read_only:
             self._connection = open_writable(
@@ -183,9 +191,12 @@ class SqliteLedgerStore:
         if not told:
             return
         self._judged.clear()
+        self._flushed.clear()
         with named_errors(self._path), transaction(self._connection):
+            days = NewDays(self._clock())
             for lease in told:
-                self._take(lease)
+                self._take(lease, days)
+            days.store(self._connection)
             self._tidy(has_finished=any(lease.finished_at is not None for lease in told))
 
     def accounts(self) -> list[AccountRecord]:
@@ -212,6 +223,11 @@ class SqliteLedgerStore:
         rows = self._read(_HISTORY, principal=principal, limit=limit)
         return [self._lease_record(row) for row in rows]
 
+    def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
+        """What was used on the days from `first` to `last`; days are counted from 1970."""
+        with named_errors(self._path):
+            return read_days(self._connection, first, last, principal)
+
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
         chosen = "(:principal IS NULL OR principal = :principal)"
@@ -226,6 +242,7 @@ class SqliteLedgerStore:
                 about,
             )
             execute(f"UPDATE leases SET account = 0 WHERE {chosen}", about)  # noqa: S608
+            forget_days_of(self._connection, principal)
         return forgotten
 
     def close(self) -> None:
@@ -233,27 +250,34 @@ class SqliteLedgerStore:
         with named_errors(self._path):
             self._connection.close()
 
-    def _take(self, lease: LeaseRecord) -> None:
-        """Store one lease, and count in its account what is new of it."""
-        seen, counted = lease.observation, self._counted(lease.id)
+    def _take(self, lease: LeaseRecord, days: NewDays) -> None:
+        """Store one lease, and count in its account and on its days what is new of it."""
+        seen = lease.observation
+        counted, heard_at = self._counted(lease.id)
+        days.add(lease, seen.usage, counted.usage, heard_at)
         account = self._account_for(seen)
         if account is None:
             counted = accounting.count_nowhere(seen, counted)
         else:
             account, counted = accounting.count(account, seen, counted)
             self._put_account(account, lease)
+            self._flushed[account.principal] = account
         self._connection.execute(_PUT_LEASE, (*lease, counted.account, lease.finished_at))
 
-    def _counted(self, lease_id: str) -> Counted:
+    def _counted(self, lease_id: str) -> tuple[Counted, float | None]:
+        """What was counted of a lease, and when it was last heard of; None if it never was."""
         row = self._connection.execute(_COUNTED, (lease_id,)).fetchone()
         if row is None:
-            return Counted()
+            return Counted(), None
+        account, heard_at, *usage = row
         # Of a damaged lease nothing is known but that it was counted.
-        is_sound = tuple(map(type, row[1:])) == _USAGE_TYPES
-        return Counted(Usage._make(row[1:]) if is_sound else Usage(), row[0])
+        is_sound = tuple(map(type, usage)) == _USAGE_TYPES and type(heard_at) is float
+        return Counted(Usage._make(usage) if is_sound else Usage(), account), heard_at
 
     def _account_for(self, seen: Observation) -> Account | None:
         """The account of a lease's principal, opened if it may be; None if it may not."""
+        if (flushed := self._flushed.get(seen.principal)) is not None:
+            return flushed
         row = self._connection.execute(_ACCOUNT, (seen.principal,)).fetchone()
         if row is None:
             return self._open_account(seen)
@@ -268,6 +292,8 @@ class SqliteLedgerStore:
             lowest_peak_bytes, lowest = execute(_LOWEST).fetchone()
             if not accounting.may_displace(seen.peak_bytes, lowest_peak_bytes):
                 return None
+            displaced = execute("SELECT principal FROM accounts WHERE serial = ?", (lowest,))
+            self._flushed.pop(displaced.fetchone()[0], None)
             execute("DELETE FROM accounts WHERE serial = ?", (lowest,))
         opened = execute(
             "INSERT INTO accounts VALUES (NULL, ?, 0, 0, 0, 0, 0, 0, 0, 0, 0, '', 0, ?, 0, 0)",
@@ -295,6 +321,7 @@ class SqliteLedgerStore:
         if now >= self._retire_at:
             self._retire_at = now + RETIRE_EVERY_S
             self._retire_lost(now)
+            forget_old_days(self._connection, int(now // DAY_S))
         elif not has_finished:
             return
         self._connection.execute(

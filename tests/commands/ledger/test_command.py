@@ -1,5 +1,6 @@
 """`atectl ledger` as its users and their scripts meet it, on a real ledger."""
 
+import csv
 import json
 import os
 import re
@@ -217,7 +218,7 @@ def test_reset_without_a_terminal_forgets_nothing_and_says_what_it_would() -> No
     shown = atectl("ledger", "reset", "--all")
     assert shown.status == 2
     assert shown.stderr.startswith(
-        "error[E111]: this would forget 3 accounts and 3 finished leases "
+        "error[E111]: this would forget 3 accounts, 3 finished leases and the usage by period "
         "(1 running lease will be kept)\n"
     )
     assert accounts() == {"alpha", "beta", "gamma"}
@@ -230,7 +231,7 @@ def test_reset_without_a_terminal_forgets_nothing_and_says_what_it_would() -> No
 )
 def test_reset_asks_on_a_terminal(answer: str, status: int, left: set[str]) -> None:
     with PtyScreen([ATECTL, "ledger", "reset", "gamma"], dict(os.environ)) as screen:
-        screen.until_shown("Forget the account of gamma and 1 finished lease?")
+        screen.until_shown("Forget the account of gamma, 1 finished lease and the usage by period?")
         screen.send(f"{answer}\r")
         assert screen.end() == status
     assert accounts() == left
@@ -347,3 +348,50 @@ def test_a_listing_as_json_imports_nothing_that_it_does_not_need() -> None:
         "assert not found, found"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+def yesterday(principal: str, number: int, **changes: Any) -> LeaseRecord:
+    """A lease that ended an hour before the end of yesterday."""
+    moment = time.time() // 86_400 * 86_400 - 3600
+    return finish(fresh(principal, number, started_at=moment - 60, updated_at=moment, **changes))
+
+
+def test_usage_tells_what_was_used_by_day_and_month() -> None:
+    write(yesterday("alpha", 1, cpu_s=2.0), yesterday("alpha", 2), yesterday("beta", 3))
+    body = listed("usage", "--period", "day")
+    assert [(row["name"], row["leases"], row["by"]) for row in body["usage"]] == [
+        ("alpha", 2, "principal"), ("beta", 1, "principal"),
+    ]  # fmt: skip
+    [day] = {row["period"] for row in body["usage"]}
+    assert listed("usage", "--period", day)["usage"] == body["usage"]
+    assert listed("usage", "--period", day[:7], "--principal", "beta")["usage"][0]["leases"] == 1
+    table = atectl("ledger", "usage", "--by", "host").stdout
+    assert table.splitlines()[0].split()[:3] == ["PERIOD", "HOST", "LEASES"]
+
+
+def test_usage_of_nothing_says_so() -> None:
+    shown = atectl("ledger", "usage", "--period", "1999-12")
+    assert (shown.status, shown.stdout) == (0, "")
+    assert "nothing was used" in shown.stderr
+
+
+def test_usage_refuses_what_is_no_period() -> None:
+    shown = atectl("ledger", "usage", "--period", "october")
+    assert (shown.status, shown.stdout) == (2, "")
+    assert "is no period" in shown.stderr
+    assert "2026-11" in shown.stderr
+
+
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(("command", "name"), [("ls", "accounts"), ("history", "leases")])
+def test_csv_has_the_rows_and_names_of_json(command: str, name: str) -> None:
+    rows = listed(command)[name]
+    lines = list(csv.reader(atectl("ledger", command, "-o", "csv").stdout.splitlines()))
+    assert lines[0] == list(rows[0])
+    assert [line[1] for line in lines[1:]] == [str(list(row.values())[1]) for row in rows]
+
+
+def test_csv_of_nothing_is_a_header() -> None:
+    shown = atectl("ledger", "usage", "-o", "csv")
+    assert shown.stdout.startswith("period,by,name,")
+    assert shown.stdout.count("\n") == 1

@@ -144,6 +144,9 @@ def test_the_listings_of_a_ledger(ledger: Path) -> None:
     require_valid("ledger-ps", running)
     require_valid("ledger-history", history)
     require_valid("ledger-show", details)
+    usage = body_of("ledger", "usage", "--ledger", ledger)
+    assert len(usage["usage"]) >= 1
+    require_valid("ledger-usage", usage)
 
 
 def test_plans(ledger: Path) -> None:
