@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.benchmarks.measuring import Row, in_turn
-from tests.benchmarks.processes import cpython
+from tests.benchmarks.processes import cpu_ratio, cpython, wasmtime_binary
 
 COUNT = 12
 LIMIT = "1GiB"
@@ -77,18 +77,35 @@ def beside_naive(atectl: str, environment: Mapping[str, str], folder: Path) -> l
 
 
 def cold_run(atectl: str, environment: Mapping[str, str]) -> list[Row]:
-    """A cold `atectl run` of CPython beside compiling it in one process."""
-    ours, theirs = in_turn(
+    """A cold `atectl run` of CPython beside the wasmtime command, and beside compiling it whole."""
+    program = [cpython(), "-c", "pass"]
+    ours, command, whole = in_turn(
         [
-            [atectl, "run", "--no-cache", "--ledger", "none", cpython(), "-c", "pass"],
+            [atectl, "run", "--no-cache", "--ledger", "none", *program],
+            [wasmtime_binary(), "run", "-C", "cache=n", *program],
             [sys.executable, "-c", _COMPILES, cpython()],
         ],
         environment,
         3,
     )
-    ratio = ours.wall_s / theirs.wall_s
-    detail = f"{ours.wall_s:.1f} s / {theirs.wall_s:.1f} s"
-    return [Row("CPython, cold / compiled in one process: wall", ratio, "×", 1.1, detail)]
+    peak, command_peak = ours.resident_bytes, command.resident_bytes
+    return [
+        cpu_ratio("CPython, cold / the wasmtime command", ours, command, 1.0),
+        Row(
+            "the same: peak resident",
+            peak / command_peak,
+            "×",
+            1.0,
+            f"{peak // MIB} MiB / {command_peak // MIB} MiB",
+        ),
+        Row(
+            "CPython, cold / compiled with its data: wall",
+            ours.wall_s / whole.wall_s,
+            "×",
+            1.1,
+            f"{ours.wall_s:.1f} s / {whole.wall_s:.1f} s",
+        ),
+    ]
 
 
 if __name__ == "__main__":
