@@ -132,12 +132,10 @@ def take_data(module: Reader, area: ImageArea) -> Taken:
     edits: tuple[Edit, ...] = ()
     data = sections.get(_DATA)
     if data is not None and memories and is_much_data(data.contents):
-        count = sections.get(_DATA_COUNT)
         segments = _segments(data.read())
-        if count is None or count.read().number() == len(segments):
-            images = dict(_images(segments, imported, memories, module.data, area))
+        images = dict(_images(segments, imported, memories, module.data, area))
         if images:
-            kept = _kept(segments, images, module.data, are_named=count is not None)
+            kept = _kept(segments, images, module.data, are_named=_DATA_COUNT in sections)
             edits = tuple(sorted((*_replaced(data, kept), *_without(debugging))))
     made = (
         InitialMemory(memory.size_bytes, images.get(imported + number))

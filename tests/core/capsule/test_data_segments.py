@@ -160,7 +160,7 @@ def test_the_start_function_and_element_segments_see_the_data(engine: Engine) ->
 
 def test_an_invalid_module_stays_invalid(engine: Engine) -> None:
     memory, fits = section(5, vector(b"\0\1")), section(11, vector(b"\0\x41\0\x0b\1x"))
-    too_wide = section(11, vector(b"\0\x41\xff\xff\xff\xff\x4f\x0b\1x"))
+    too_wide = section(11, vector(b"\0\x41\x80\x80\x80\x80\x10\x0b\1x"))
     of_64 = section(11, vector(b"\0\x42\0\x0b\1x"))
     for parts in (
         [memory, section(12, leb(2)), fits],  # another count

@@ -115,11 +115,13 @@ def test_random_components_begin_as_the_engine_has_them(engine: Engine, seed: in
 
 GIVEN = """(component {a}
   (component $taker (import "m" (core module $m)) (core instance (instantiate $m)))
+  (core instance (instantiate $a))
   (instance (instantiate $taker (with "m" (core module $a)))))""".format(a=module("a", "a"))
 EXPORTED = """(component
   (component $n {a} (export "m" (core module $a)))
   (instance $i (instantiate $n)) (alias export $i "m" (core module $m))
-  (core instance (instantiate $m)))""".format(a=module("a", "a"))
+  (core instance (instantiate $m))
+  {b} (core instance (instantiate $b)))""".format(a=module("a", "a"), b=module("b", "b"))
 
 
 @pytest.mark.parametrize("text", [GIVEN, EXPORTED], ids=["given", "exported"])
@@ -146,11 +148,12 @@ def test_nothing_is_taken_out_of_a_component_with_very_many_memories(
 
 
 def test_steps_without_end_are_not_followed() -> None:
-    levels = f"(component $l0 {module('a', 'a')} (core instance (instantiate $a)))"
+    levels = "(component $l0 (core module $e) (core instance (instantiate $e)))"
     for level in range(1, 30):
         again = f"(instance (instantiate $l{level - 1}))"
         levels = f"(component $l{level} {levels} {again} {again})"
-    binary = binary_of(f"(component {levels} (instance (instantiate $l29)))")
+    first = f"{module('a', 'a')} (core instance (instantiate $a))"
+    binary = binary_of(f"(component {first} {levels} (instance (instantiate $l29)))")
     with however_little_data():
         assert separate(binary, "component") is None
 

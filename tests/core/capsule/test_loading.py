@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -9,7 +10,8 @@ from pathlib import Path
 from typing import Any, Never
 
 import pytest
-from wasmtime import Module, wat2wasm
+from wasmtime import Module, WasmtimeError, wat2wasm
+from wasmtime.component import Component
 
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compilation import Compilation
@@ -35,6 +37,7 @@ from atectl.errors import (
 )
 from tests.support.bombs import merge_bomb
 from tests.support.loading import load
+from tests.support.wasm_bytes import binary_of
 
 MIB = 1 << 20
 MODULE = '(module (table 1 funcref) (table 1 funcref) (func (export "run")))'
@@ -441,3 +444,18 @@ def test_without_a_cache_the_artifact_is_in_no_file(engine: Engine, tmp_path: Pa
     mapped = set(Path("/proc/self/maps").read_text().splitlines()) - before
     assert any("/memfd:capsule" in line for line in mapped)
     assert capsule.kind == "module"
+
+
+def test_where_a_component_is_not_valid_is_told_of_its_own_file(
+    engine: Engine, tmp_path: Path
+) -> None:
+    data = "".join(f'(data (i32.const {each}) "x")' for each in range(3000))
+    text = f"""(component (core module $m (memory 1) {data}) (core instance (instantiate $m))
+      (core module (global i32 (i64.const 1))))"""
+    path = tmp_path / "invalid.wasm"
+    path.write_bytes(binary_of(text))
+    with pytest.raises(WasmtimeError) as told:
+        Component(engine.native, path.read_bytes())
+    [place] = re.findall(r"at offset 0x[0-9a-f]+", str(told.value))
+    with pytest.raises(InvalidCapsule, match=place):
+        load(engine, path)

@@ -4,14 +4,17 @@ import time
 from pathlib import Path
 
 from atectl.accounting import Principal, Quota
+from atectl.engine.images import InitialMemories, InitialMemory
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
+from atectl.errors import EngineFailure
 from atectl.lease.lease import Lease
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import FINISHED, RUNNING
 from tests.conftest import CAPSULES
 from tests.support.loading import load
+from tests.support.waiting import wait_until
 
 MIB = 1 << 20
 LONG_S = 30.0
@@ -145,3 +148,30 @@ def test_an_exit_in_the_start_function_is_the_guests_status(engine: Engine, tmp_
     )
     run.start()
     assert run.join().exit_status == 7
+
+
+def test_a_guest_without_all_its_data_does_not_run(engine: Engine, tmp_path: Path) -> None:
+    path = written(tmp_path, '(module (memory 1) (func (export "_start")))')
+    memories = (InitialMemory(65_536, None), InitialMemory(65_536, None))
+    images = InitialMemories(-1, memories, is_owned=False)
+    capsule = load(engine, path)._replace(images=images)
+    terms = Terms(Principal("tenant"), Quota(MIB, LONG_S), WasiSettings((path.name,)))
+    run = Lease(engine, capsule, terms, ProcessLedger())
+    run.start()
+    outcome = run.join()
+    assert (outcome.exit_status, type(outcome.error)) == (125, EngineFailure)
+
+
+def test_unchanged_data_is_resident_and_nobodys_own(engine: Engine, tmp_path: Path) -> None:
+    reads = """(local $at i32) (loop $next
+      (drop (i32.load (local.get $at))) (local.set $at (i32.add (local.get $at) (i32.const 4096)))
+      (br_if $next (i32.lt_u (local.get $at) (i32.const 1048576)))) (loop $on (br $on))"""
+    text = f"""(module (memory 16) (data (i32.const 0) "{"x" * MIB}")
+      (func (export "_start") {reads}))"""
+    run = lease(engine, written(tmp_path, text))
+    run.start()
+    wait_until(lambda: run.resident_bytes() == MIB)
+    assert run.own_bytes() == 0
+    run.end("terminated")
+    run.join()
+    assert run.capsule.image_bytes == MIB
