@@ -41,7 +41,7 @@ class JobResult(NamedTuple):
 
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
-    is run again, and the rest tells of the last time.
+    is run again, and the rest tells of the last time. `host_bytes` is as in `CellLease`.
     """
 
     job: int
@@ -53,6 +53,7 @@ class JobResult(NamedTuple):
     rulings: tuple[Ruling, ...]
     loading: Loading = NOT_LOADED
     attempts: int = 1
+    host_bytes: int = 0
 
 
 class JobRun:
@@ -88,4 +89,5 @@ class JobRun:
             () if seat is None else tuple(seat.rulings),
             loading_of(lease.capsule),
             self.attempt,
+            lease.host_bytes,
         )

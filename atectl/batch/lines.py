@@ -59,6 +59,9 @@ class ResultLine(NamedTuple):
     attempts: int = 1
     """How often it was run. A job that the arbiter ended, and that would fit alone, is run again;
     all else tells of the last time."""
+    host_bytes: int = 0
+    """The most that its process was seen to hold beside what the jobs in it are charged: what the
+    engine and the host keep for them. 0 if it ended before it was looked at."""
 
     @property
     def is_success(self) -> bool:
@@ -83,6 +86,7 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         error=None if outcome.error is None else _facts(outcome.error),
         decisions=tuple(map(_decision, result.rulings)),
         attempts=result.attempts,
+        host_bytes=result.host_bytes,
     )
 
 

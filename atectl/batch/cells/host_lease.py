@@ -104,6 +104,8 @@ class CellLease:
         self._cpu_s = 0.0
         self._fuel = 0
         self._outcome: Outcome | None = None
+        self.host_bytes = 0
+        """The most that its cell was seen to hold beside what the leases in it are charged."""
 
     # For whoever runs it
 

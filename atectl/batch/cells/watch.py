@@ -27,6 +27,8 @@ class CellWatch:
         self._looks += 1
         for cell, inside in _by_cell(leases).items():
             _measure(cell, inside)
+            for lease in inside:
+                lease.host_bytes = max(lease.host_bytes, cell.held_more_bytes)
             if cell.held_more_bytes > SLACK_BYTES:
                 cell.trim()  # it may be what earlier leases left
                 _measure(cell, inside)
