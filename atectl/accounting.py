@@ -299,20 +299,20 @@ def new_sums(seen: Usage, counted: Usage, peak_bytes: int) -> Sums:
 
     It does not depend on accounts: what a lease used is counted, even if it has none.
     """
-    cpu_us, byte_ms = _whole(seen.cpu_s, 1_000_000), _whole(seen.byte_seconds, 1000)
+    cpu_us, byte_ms = whole_units(seen.cpu_s, 1_000_000), whole_units(seen.byte_seconds, 1000)
     if counted is NOTHING_USED:  # so for most: a lease that is told once, as it ends
         return Sums(seen.leases, cpu_us, byte_ms, seen.fuel, seen.refused_growths, peak_bytes)
     return Sums(
         max(seen.leases - counted.leases, 0),
-        max(cpu_us - _whole(counted.cpu_s, 1_000_000), 0),
-        max(byte_ms - _whole(counted.byte_seconds, 1000), 0),
+        max(cpu_us - whole_units(counted.cpu_s, 1_000_000), 0),
+        max(byte_ms - whole_units(counted.byte_seconds, 1000), 0),
         max(seen.fuel - counted.fuel, 0),
         max(seen.refused_growths - counted.refused_growths, 0),
         peak_bytes,
     )
 
 
-def _whole(amount: float, units: int) -> int:
+def whole_units(amount: float, units: int) -> int:
     """An amount in whole units; 0 for a damaged one."""
     return min(int(amount * units + 0.5), MAX_TOTAL) if 0 <= amount < MAX_TOTAL else 0
 

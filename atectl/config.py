@@ -24,7 +24,7 @@ class Settings(NamedTuple):
     """What atectl.toml says. None where it says nothing."""
 
     ledger_path: str | None = None
-    """The file of the stored ledger, or `none` to keep none."""
+    """The file or the server of the stored ledger, or `none` to keep none."""
     cache_dir: str | None = None
     """The folder of compiled capsules."""
     cache_max_bytes: int | None = None
@@ -45,8 +45,8 @@ class Settings(NamedTuple):
     """How long to wait for a connection, and for each answer."""
 
 
-def ledger_path(flag: str | None = None) -> Path | None:
-    """Where the stored ledger is; None if none is to be kept (`none`).
+def ledger_place(flag: str | None = None) -> Path | str | None:
+    """Where the stored ledger is: a file, or the URL of a server; None if none is kept (`none`).
 
     Raises:
         BadConfiguration: atectl.toml cannot be used (exit 2).
@@ -54,12 +54,19 @@ def ledger_path(flag: str | None = None) -> Path | None:
     chosen = flag or os.environ.get("ATECTL_LEDGER") or load_settings().ledger_path
     if chosen == NO_LEDGER:
         return None
+    if chosen and "://" in chosen:
+        return chosen
     return _expanded(chosen) if chosen else default_ledger_path()
 
 
 def default_ledger_path() -> Path:
     """Where the stored ledger is unless something else is said."""
     return _xdg("XDG_STATE_HOME", ".local/state") / "ledger.db"
+
+
+def ledger_spool_path(name: str) -> Path:
+    """Where leases wait for the server of the ledger; `name` is of that server."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / f"ledger-spool-{name}.db"
 
 
 def lock_audit_path() -> Path:

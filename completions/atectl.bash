@@ -43,6 +43,7 @@ _atectl_grammar() {
             '--max-fds=nothing'
             '--label=candidates label'
             '--ledger=files'
+            '--host-name=nothing'
             '--actor=nothing'
             '--lock-wait=nothing'
             '--lock-ttl=nothing'
@@ -98,6 +99,7 @@ _atectl_grammar() {
             '--trace=files'
             '--chart=files'
             '--ledger=files'
+            '--host-name=nothing'
             '--output=choices table json'
             '-o=choices table json'
         )
@@ -192,6 +194,8 @@ _atectl_grammar() {
             '-o=choices table json csv'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
+            '--host=nothing'
+            '--by=choices principal host capsule'
         )
         ;;
     'ledger ps')
@@ -202,6 +206,7 @@ _atectl_grammar() {
             '-o=choices table json'
             '--sort=choices started principal memory peak refused cpu'
             '--limit=nothing'
+            '--host=nothing'
         )
         ;;
     'ledger show')
@@ -222,6 +227,7 @@ _atectl_grammar() {
             '--output=choices table json csv'
             '-o=choices table json csv'
             '--limit=nothing'
+            '--host=nothing'
         )
         ;;
     'ledger top')
@@ -233,6 +239,7 @@ _atectl_grammar() {
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
             '--principal=candidates principal'
+            '--host=nothing'
         )
         ;;
     'ledger usage')

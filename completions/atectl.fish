@@ -58,6 +58,7 @@ set -g __atectl_valued \
     'run --max-fds' \
     'run --label' \
     'run --ledger' \
+    'run --host-name' \
     'run --actor' \
     'run --lock-wait' \
     'run --lock-ttl' \
@@ -96,6 +97,7 @@ set -g __atectl_valued \
     'batch --trace' \
     'batch --chart' \
     'batch --ledger' \
+    'batch --host-name' \
     'batch --output' \
     'batch -o' \
     'load --concurrency' \
@@ -145,11 +147,14 @@ set -g __atectl_valued \
     'ledger ls -o' \
     'ledger ls --sort' \
     'ledger ls --limit' \
+    'ledger ls --host' \
+    'ledger ls --by' \
     'ledger ps --ledger' \
     'ledger ps --output' \
     'ledger ps -o' \
     'ledger ps --sort' \
     'ledger ps --limit' \
+    'ledger ps --host' \
     'ledger show --ledger' \
     'ledger show --output' \
     'ledger show -o' \
@@ -159,12 +164,14 @@ set -g __atectl_valued \
     'ledger history --output' \
     'ledger history -o' \
     'ledger history --limit' \
+    'ledger history --host' \
     'ledger top --ledger' \
     'ledger top --interval' \
     'ledger top -n' \
     'ledger top --sort' \
     'ledger top --limit' \
     'ledger top --principal' \
+    'ledger top --host' \
     'ledger usage --period' \
     'ledger usage --by' \
     'ledger usage --principal' \
@@ -448,7 +455,8 @@ complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail tr
 complete -c atectl -n '__atectl_at "run"' -l max-output -r -f -d 'Most that the guest may write to stdout and stderr'
 complete -c atectl -n '__atectl_at "run"' -l max-fds -r -f -d 'Most descriptors that the guest may have open'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
-complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "run"' -l host-name -r -f -d 'What the ledger calls this host'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
 complete -c atectl -n '__atectl_at "run"' -l lock-wait -r -f -d 'How long to wait for a lock that is held, or a server that does not answer'
 complete -c atectl -n '__atectl_at "run"' -l lock-strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
@@ -497,7 +505,8 @@ complete -c atectl -n '__atectl_at "batch"' -l requeue -r -f -d 'How often a job
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
-complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "batch"' -l host-name -r -f -d 'What the ledger calls this host'
 complete -c atectl -n '__atectl_at "batch"' -l live -d 'Show the live table, on a terminal'
 complete -c atectl -n '__atectl_at "batch"' -l no-live -d 'Not --live'
 complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
@@ -537,7 +546,7 @@ complete -c atectl -n '__atectl_at "budget init" 0' -F
 
 complete -c atectl -n '__atectl_at "budget check"' -l pid -r -f -d 'Take the size of this running host, without its leases in the ledger, as the baseline'
 complete -c atectl -n '__atectl_at "budget check"' -l baseline -r -f -d 'Take this baseline, instead of measuring'
-complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "budget check"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "budget check"' -l limit -r -f -d 'Maximum memory of all processes of the host'
 complete -c atectl -n '__atectl_at "budget check"' -l soft -r -f -d 'Share of the limit from which leases are held back'
 complete -c atectl -n '__atectl_at "budget check"' -l resume -r -f -d 'Share of the limit below which they go on'
@@ -554,7 +563,7 @@ complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'tabl
 complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget check" 0' -F
 
-complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "budget plan"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "budget plan"' -l headroom -r -f -d 'What to add to a peak, in whole percent'
 complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as a budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace an existing file'
@@ -581,50 +590,55 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a usage -d 'Show what was used b
 complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases and usage by period'
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
 complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger ls"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger ls"' -l by -r -f -a 'principal host capsule' -d 'List accounts, or what runs by host or by capsule'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
 complete -c atectl -n '__atectl_at "ledger ps"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "ledger show"' -l limit -r -f -d 'Show at most N recent leases'
 complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
 
 complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Show only this principal'
-complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most N leases'
+complete -c atectl -n '__atectl_at "ledger history"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger top"' -l interval -r -f -d 'Time between two samples, at least 100ms'
 complete -c atectl -n '__atectl_at "ledger top"' -l once -d 'Print one snapshot and exit'
 complete -c atectl -n '__atectl_at "ledger top"' -s n -r -f -d 'Exit after N samples'
 complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
 complete -c atectl -n '__atectl_at "ledger top"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Show only this principal'
+complete -c atectl -n '__atectl_at "ledger top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger usage"' -l period -r -f -d 'By day, by month, or in one month or day only'
 complete -c atectl -n '__atectl_at "ledger usage"' -l by -r -f -a 'principal host label' -d 'Sum by this'
 complete -c atectl -n '__atectl_at "ledger usage"' -l principal -r -f -a '(__atectl_ask "ledger usage" principal)' -d 'Count only this principal'
-complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Do not ask for confirmation'
-complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger reset"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger reset" 0' -f -a '(__atectl_ask "ledger reset" principal)'
 
@@ -646,7 +660,7 @@ complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table js
 complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewing held finishing expiring stuck foreign stranded' -d 'Exit with status 1 if any lock has this verdict'
 complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
@@ -660,7 +674,7 @@ complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Time between
 complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
@@ -678,7 +692,7 @@ complete -c atectl -n '__atectl_at "locks release"' -l token -r -f -d 'Only the 
 complete -c atectl -n '__atectl_at "locks release"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
 complete -c atectl -n '__atectl_at "locks release"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks release"' -l ttl -r -f -d 'The TTL that holders give their locks'
-complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'Where the ledger is stored, or `none`'
+complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'

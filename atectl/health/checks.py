@@ -200,9 +200,11 @@ def check_ledger() -> Finding:
         LedgerError: it is damaged, or cannot be opened, read or written (exit 125).
         BadConfiguration: atectl.toml cannot be used (exit 2).
     """
-    path = config.ledger_path()
+    path = config.ledger_place()
     if path is None:
         return Finding(Verdict.SKIPPED, "no ledger is kept: its place is given as 'none'")
+    if isinstance(path, str):
+        return _check_server(path)
     if not _is_there(path):
         if path == config.default_ledger_path():
             return _not_there_yet(path)
@@ -213,6 +215,16 @@ def check_ledger() -> Finding:
     seen = inspect_ledger(path)
     accounts = counted(seen.accounts, "account")
     return Finding(Verdict.OK, f"{path}: schema version {seen.schema_version}, {accounts}, sound")
+
+
+def _check_server(url: str) -> Finding:
+    from contextlib import closing
+
+    from atectl.ledger_store.opening import open_for_reading
+
+    with closing(open_for_reading(url)) as store:
+        accounts = counted(len(store.accounts()), "account")
+    return Finding(Verdict.OK, f"the server of the ledger answers: {accounts}")
 
 
 def _is_there(path: Path) -> bool:

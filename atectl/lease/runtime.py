@@ -39,6 +39,7 @@ class Runtime:
     Attributes:
         engine: what the leases run on.
         cache: where compiled capsules are kept; None if each is compiled anew.
+        uses_network: whether the ledger is stored on a server.
         ledger: what is known about the leases; it exists even if no ledger is stored.
         warnings: what went wrong without hindering a lease.
     """
@@ -52,14 +53,18 @@ class Runtime:
         max_stack_bytes: int = DEFAULT_STACK_BYTES,
         bounds: StoreBounds = DEFAULT_BOUNDS,
         compiling: CompileLimits = DEFAULT_LIMITS,
+        host_name: str | None = None,
     ) -> None:
         raise_limit()
         self.compiling = compiling
         self._ledger_flag = ledger_flag
-        self._is_stored = config.ledger_path(ledger_flag) is not None
+        place = config.ledger_place(ledger_flag)
+        self._is_stored = place is not None
+        self.uses_network = isinstance(place, str)
         self._flusher: LeaseFlusher | None = None
         self.warnings: list[AtectlError] = []
-        self.ledger = ProcessLedger(ended_kept=HISTORY_LEASES if self._is_stored else 0)
+        ended_kept = HISTORY_LEASES if self._is_stored else 0
+        self.ledger = ProcessLedger(ended_kept=ended_kept, host_name=host_name)
         self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes, bounds=bounds)
         self.cache = self._open_cache() if uses_cache else None
 
@@ -118,9 +123,10 @@ class Runtime:
         """Store the ledger from now on, if it is to be stored. Best called once a guest runs."""
         if not self._is_stored:
             return
-        from atectl.ledger_store.flusher import LeaseFlusher
+        from atectl.ledger_store.flusher import FAR_INTERVAL_S, INTERVAL_S, LeaseFlusher
 
-        self._flusher = LeaseFlusher(self._open_store, self.ledger)
+        interval_s = FAR_INTERVAL_S if self.uses_network else INTERVAL_S
+        self._flusher = LeaseFlusher(self._open_store, self.ledger, interval_s=interval_s)
         self._flusher.start()
 
     def close(self) -> AtectlError | None:

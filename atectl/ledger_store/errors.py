@@ -1,4 +1,4 @@
-"""Errors of the ledger's file that a sound machine does not show: E406, E407 and E408."""
+"""Errors of the ledger's file or server that a sound machine does not show: E406 to E410."""
 
 from atectl.errors import LedgerError
 
@@ -30,3 +30,19 @@ class LedgerLogUnreadable(LedgerError):
     default_remedy = (
         "copy the ledger and its -wal file into a folder that you can write, and read it there"
     )
+
+
+class LedgerLeasesWait(LedgerError):
+    """The server of the ledger cannot be reached: what leases used waits in a file here."""
+
+    code = "E409"
+    example = "the server of ATECTL_LEDGER=redis://... is down while `atectl run` ends"
+    default_remedy = "nothing: the next run or batch with this ledger tells the server"
+
+
+class LedgerLeasesDropped(LedgerError):
+    """The server of the ledger could not be reached for long: the oldest leases were dropped."""
+
+    code = "E410"
+    example = "the server is down while more than 10,000 leases end on one machine"
+    default_remedy = "have the server reached again; what waits is told then"

@@ -11,6 +11,9 @@ from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord, LedgerStore
 INTERVAL_S = 0.2
 """Between two looks at the leases."""
 
+FAR_INTERVAL_S = 1.0
+"""The same where many hosts share one server."""
+
 REFRESH_S = 2.0
 """Between two writes of a lease of which only time has passed."""
 

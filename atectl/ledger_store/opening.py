@@ -1,11 +1,18 @@
-"""Opening the stored ledger that the flag, the environment or atectl.toml names."""
+"""Opening the stored ledger that the flag, the environment or atectl.toml names.
+
+What kind of store that is, its scheme says: `_STORES` is the one list of them.
+"""
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from atectl import config
-from atectl.errors import LedgerUnavailable
+from atectl.errors import LedgerError, LedgerUnavailable, UsageError, nearest
 from atectl.ledger_store.records import LedgerStore
+
+FILE = "file"
 
 
 def open_for_reading(flag: str | None = None) -> LedgerStore:
@@ -15,14 +22,18 @@ def open_for_reading(flag: str | None = None) -> LedgerStore:
         flag: what `--ledger` said.
 
     Raises:
-        LedgerError: it cannot be opened; one that was named must exist (exit 125).
+        LedgerError: it cannot be opened; a file that was named must exist (exit 125).
         BadConfiguration: atectl.toml cannot be used (exit 2).
+        UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
     """
-    return _open(_place(flag), read_only=True)
+    place = _place(flag)
+    return _STORES[scheme_of(place)](place, False)
 
 
 def open_for_writing(flag: str | None = None) -> LedgerStore:
-    """The ledger, created if it does not exist.
+    """The ledger, for what a host tells or an operator forgets; a file is created.
+
+    What a host tells a server that cannot be reached waits in a file of this machine.
 
     Args:
         flag: what `--ledger` said.
@@ -30,26 +41,95 @@ def open_for_writing(flag: str | None = None) -> LedgerStore:
     Raises:
         LedgerError: it cannot be opened or created (exit 125).
         BadConfiguration: atectl.toml cannot be used (exit 2).
+        UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
     """
-    return _open(_place(flag), read_only=False)
+    place = _place(flag)
+    return _STORES[scheme_of(place)](place, True)
 
 
-def _place(flag: str | None) -> Path:
-    path = config.ledger_path(flag)
-    if path is None:
+class LedgerReader:
+    """A ledger that is looked at again and again. The connection to a server is kept.
+
+    A file is opened anew each time: it may be another by then.
+    """
+
+    def __init__(self, flag: str | None = None) -> None:
+        self._flag = flag
+        self._kept: LedgerStore | None = None
+
+    @contextmanager
+    def store(self) -> Iterator[LedgerStore]:
+        """The ledger, to be read only; raises as `open_for_reading`."""
+        if scheme_of(_place(self._flag)) == FILE:
+            with closing(open_for_reading(self._flag)) as store:
+                yield store
+            return
+        if self._kept is None:
+            self._kept = open_for_reading(self._flag)
+        try:
+            yield self._kept
+        except LedgerError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of it; idempotent."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
+
+
+def scheme_of(place: Path | str) -> str:
+    """What kind of store is at a place: `file`, or the scheme of a URL.
+
+    Raises:
+        UsageError: there is no such kind (exit 2).
+    """
+    if isinstance(place, Path):
+        return FILE
+    scheme = place.partition("://")[0]
+    if scheme not in _STORES:
+        raise UsageError(
+            f"no ledger can be kept at {scheme}://{nearest(scheme, list(_STORES))}",
+            remedy="name a file, or a server by redis://HOST:PORT or rediss://HOST:PORT",
+        )
+    return scheme
+
+
+def _place(flag: str | None) -> Path | str:
+    place = config.ledger_place(flag)
+    if place is None:
         raise LedgerUnavailable(
             "no ledger is kept: its place is given as 'none'",
             remedy="name a ledger with --ledger",
         )
-    return path
+    return place
 
 
-def _open(path: Path, *, read_only: bool) -> LedgerStore:
+def _file(place: Path | str, writes: bool) -> LedgerStore:
     from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 
+    path = Path(place)
     return SqliteLedgerStore(
         path,
         host=os.uname().nodename,
-        read_only=read_only,
+        read_only=not writes,
         at_default_place=path == config.default_ledger_path(),
     )
+
+
+def _server(place: Path | str, writes: bool) -> LedgerStore:
+    from atectl.ledger_store.redis import opening
+
+    return opening.open_for_hosts(str(place)) if writes else opening.open_store(str(place))
+
+
+_STORES: dict[str, Callable[[Path | str, bool], LedgerStore]] = {
+    FILE: _file,
+    "redis": _server,
+    "rediss": _server,
+    "valkey": _server,
+    "valkeys": _server,
+    "unix": _server,
+}
+"""What opens a store, by the scheme of its place: for reading, or for writing if told so."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
 from atectl.errors import UnknownPrincipal, nearest
@@ -15,6 +16,7 @@ from atectl.ledger_store.records import (
 from atectl.ledger_store.results import LeaseEntry
 from atectl.system.memory import HostMemory, host_memory, resident_bytes
 from atectl.system.processes import process_identity
+from atectl.units import Stored
 
 
 class Overview(NamedTuple):
@@ -51,13 +53,78 @@ class ResetEffect(NamedTuple):
     running_leases: int
 
 
-def take_overview(store: LedgerStore, principal: str | None = None) -> Overview:
-    """The ledger and this machine now; of one principal only, if one is given.
+class GroupBy(StrEnum):
+    """What accounts, or the leases that run, are listed by."""
+
+    principal = "principal"
+    host = "host"
+    capsule = "capsule"
+
+
+class RunningGroup(NamedTuple):
+    """What runs on one host, or of one capsule."""
+
+    name: str
+    """The name of the host, or of the capsule."""
+    principals: int
+    """How many principals these leases are of."""
+    running_leases: int
+    """How many leases run."""
+    current_bytes: int
+    """The memory that they hold now, together."""
+    quota_bytes: int
+    """Their quotas together."""
+    peak_bytes: int
+    """The most that one of them was charged."""
+    refused_growths: int
+    """How often a growth was refused."""
+    cpu_s: Stored
+    """CPU time of their guests."""
+
+
+class GroupList(NamedTuple):
+    """What runs now, by host or by capsule."""
+
+    groups: tuple[RunningGroup, ...]
+    """Those that hold the most memory first."""
+
+
+def running_by(store: LedgerStore, by: GroupBy, host: str | None = None) -> GroupList:
+    """What runs now by host or by capsule; on one host only, if one is given.
 
     Raises:
         LedgerError: the store cannot be read (exit 125).
     """
-    accounts, running = store.accounts(), _alive(store)
+    found: dict[str, list[LeaseRecord]] = {}
+    for lease in _alive(store, host):
+        found.setdefault(lease.host if by is GroupBy.host else lease.capsule, []).append(lease)
+    groups = [_group(name, leases) for name, leases in found.items()]
+    return GroupList(tuple(sorted(groups, key=lambda group: (-group.current_bytes, group.name))))
+
+
+def _group(name: str, leases: list[LeaseRecord]) -> RunningGroup:
+    return RunningGroup(
+        name=name,
+        principals=len({lease.principal for lease in leases}),
+        running_leases=len(leases),
+        current_bytes=sum(lease.current_bytes for lease in leases),
+        quota_bytes=sum(lease.quota_bytes for lease in leases),
+        peak_bytes=max(lease.peak_bytes for lease in leases),
+        refused_growths=sum(lease.refused_growths for lease in leases),
+        cpu_s=sum(lease.cpu_s for lease in leases),
+    )
+
+
+def take_overview(
+    store: LedgerStore, principal: str | None = None, host: str | None = None
+) -> Overview:
+    """The ledger and this machine now; of one principal or host only, if one is given.
+
+    Raises:
+        LedgerError: the store cannot be read (exit 125).
+    """
+    accounts, running = store.accounts(), _alive(store, host)
+    accounts = accounts if host is None else _on_one_host(accounts, running)
     resident = resident_of_hosts(running)
     if principal is not None:
         accounts = [account for account in accounts if account.principal == principal]
@@ -65,14 +132,33 @@ def take_overview(store: LedgerStore, principal: str | None = None) -> Overview:
     return Overview(live_accounts(accounts, running), running, host_memory(), resident, time.time())
 
 
-def accounts_now(store: LedgerStore) -> list[AccountRecord]:
-    """The accounts of `live_accounts`, for what runs now.
+def accounts_now(store: LedgerStore, host: str | None = None) -> list[AccountRecord]:
+    """The accounts of `live_accounts`, for what runs now; if a host is given, what runs there.
 
     Raises:
         LedgerError: the store cannot be read (exit 125).
     """
-    running = _alive(store)
-    return live_accounts(store.accounts(), running)
+    running = _alive(store, host)
+    accounts = store.accounts()
+    if host is not None:
+        accounts = _on_one_host(accounts, running)
+    return live_accounts(accounts, running)
+
+
+def _on_one_host(
+    accounts: Iterable[AccountRecord], running: Iterable[LeaseRecord]
+) -> list[AccountRecord]:
+    """The accounts of which leases run there, with what these hold. Totals are of all hosts."""
+    held: dict[str, list[int]] = {}
+    for lease in running:
+        held.setdefault(lease.principal, []).append(lease.current_bytes)
+    return [
+        account._replace(
+            running_leases=len(held[account.principal]), current_bytes=sum(held[account.principal])
+        )
+        for account in accounts
+        if account.principal in held
+    ]
 
 
 def account_details(store: LedgerStore, principal: str, recent: int) -> AccountDetails:
@@ -145,9 +231,11 @@ def resident_of_hosts(
     return sum(known) if known else None
 
 
-def _alive(store: LedgerStore) -> list[LeaseRecord]:
+def _alive(store: LedgerStore, host: str | None = None) -> list[LeaseRecord]:
     """The leases that run: an unfinished lease whose process has ended does not."""
-    return [lease for lease in store.running() if lease.state != LOST]
+    return [
+        lease for lease in store.running() if lease.state != LOST and host in (None, lease.host)
+    ]
 
 
 def _known_account(store: LedgerStore, principal: str) -> AccountRecord:

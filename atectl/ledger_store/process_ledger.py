@@ -32,10 +32,14 @@ class ProcessLedger(Ledger):
     Args:
         ended_kept: how many of the leases that ended last are kept until they are taken.
         capacity: the most accounts it holds.
+        host_name: the name of this host in the records of its leases; None for the machine's.
     """
 
-    def __init__(self, ended_kept: int = 0, capacity: int = MAX_PRINCIPALS) -> None:
+    def __init__(
+        self, ended_kept: int = 0, capacity: int = MAX_PRINCIPALS, host_name: str | None = None
+    ) -> None:
         super().__init__(capacity)
+        self._host_name = host_name
         self._running: dict[str, OpenLease] = {}
         self._ended: deque[LeaseRecord] = deque(maxlen=ended_kept)
         # One look at a time: an older one that came in after a newer would count a piece twice.
@@ -55,15 +59,19 @@ class ProcessLedger(Ledger):
     def amend(self, lease: OpenLease) -> None:
         """A lease that has ended is to be listed as it is now; what it used was counted."""
         if self._ended.maxlen:
-            self._ended.append(lease.record())
+            self._ended.append(self._record(lease))
 
     def running(self) -> list[LeaseRecord]:
         """The leases that run, as they are now, in the order in which they began."""
         with self._looking:
-            found = [lease.record() for lease in list(self._running.values())]
+            found = [self._record(lease) for lease in list(self._running.values())]
             for record in found:
                 self.observe(record.observation)
         return found
+
+    def _record(self, lease: OpenLease) -> LeaseRecord:
+        record = lease.record()
+        return record if self._host_name is None else record._replace(host=self._host_name)
 
     def take_ended(self) -> list[LeaseRecord]:
         """The leases that have ended since this was last asked, in the order in which they did."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from math import isfinite, nan
 from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
-from atectl.accounting import Observation, Usage
+from atectl.accounting import MAX_TOTAL, Observation, Usage
 from atectl.units import END_OF_TIME_S, Stored, StoredMoment
 
 HISTORY_LEASES = 10_000
@@ -179,6 +179,26 @@ def cleared(record: _Told) -> _Told:
 
 def _can_be(name: str, value: float) -> bool:
     return 0 <= value < END_OF_TIME_S if name in _TIMES else isfinite(value)
+
+
+def storable(lease: LeaseRecord) -> LeaseRecord:
+    """The lease as a store can hold it: with text that is UTF-8, and numbers up to `MAX_TOTAL`."""
+    texts = (lease.capsule, lease.label, lease.host)
+    # A guest may ask a 64-bit memory for more than a column can hold.
+    fuel, refused_bytes = lease.fuel, lease.largest_refused_bytes
+    is_small = fuel <= MAX_TOTAL and refused_bytes <= MAX_TOTAL
+    if is_small and "".join(texts).isascii():
+        return lease
+    capsule, label, host = (
+        text.encode("utf-8", "backslashreplace").decode("utf-8") for text in texts
+    )
+    return lease._replace(
+        capsule=capsule,
+        label=label,
+        host=host,
+        fuel=min(fuel, MAX_TOTAL),
+        largest_refused_bytes=min(refused_bytes, MAX_TOTAL),
+    )
 
 
 class LedgerStore(Protocol):

@@ -61,7 +61,7 @@ class Charges:
     @cached_property
     def _by_principal(self) -> dict[str, tuple[int, int]]:
         try:
-            if config.ledger_path(self._ledger) is None:
+            if config.ledger_place(self._ledger) is None:
                 return {}
             with closing(open_for_reading(self._ledger)) as store:
                 return {x.principal: (x.current_bytes, x.peak_bytes) for x in store.accounts()}

@@ -127,6 +127,31 @@ def redis_settings(
     return settings
 
 
+def settings_of_url(url: str) -> RedisSettings:
+    """How to reach the server of this URL, which nothing else was said of.
+
+    If `[redis]` in atectl.toml describes the same servers, its password file, certificates and
+    timeout are used.
+
+    Raises:
+        BadRedisUrl: the URL cannot be used (exit 2).
+        BadRedisFile: the password file cannot be used (exit 2).
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+    """
+    stored, named = load_settings(), parse_redis_url(url)
+    is_described = stored.redis_url and parse_redis_url(stored.redis_url).servers == named.servers
+    if not is_described:
+        return named
+    return redis_settings(
+        url,
+        password_file=stored.redis_password_file,
+        ca=stored.redis_ca,
+        cert=stored.redis_cert,
+        key=stored.redis_key,
+        server_name=stored.redis_server_name,
+    )
+
+
 def _named(url: str | Sequence[str] | None) -> tuple[tuple[str, ...], Settings]:
     """The URLs that are to be used, and the stored settings that go with them.
 

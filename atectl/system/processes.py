@@ -29,6 +29,14 @@ def _identity_for_life(pid: int) -> str:
     return process_identity(pid) or ""
 
 
+def is_of_this_boot(identity: str) -> bool:
+    """Whether a process is one of this machine, since that was started."""
+    try:
+        return identity.partition(":")[0] == _boot()
+    except OSError:
+        return False
+
+
 def is_gone(pid: int, identity: str) -> bool:
     """Whether the process with this pid and identity has certainly ended.
 

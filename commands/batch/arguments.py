@@ -18,7 +18,7 @@ from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
-from ..options.places import LEDGER
+from ..options.places import HOST_NAME, LEDGER, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -48,6 +48,7 @@ class BatchRequest(NamedTuple):
     trace: Path | None
     chart: Path | None
     ledger: str | None
+    host_name: str | None
     live: bool | None
     uses_cache: bool
     compiling: CompileLimits
@@ -116,6 +117,7 @@ TABLE = OptionTable(
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
         LEDGER,
+        HOST_NAME,
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
         OUTPUT._replace(help="JSON lines, or a table.", default=Output.json),
@@ -149,6 +151,7 @@ def parse(words: list[str]) -> BatchRequest:
         trace=given.read("--trace", Path),
         chart=given.read("--chart", Path),
         ledger=given.last("--ledger"),
+        host_name=given.read("--host-name", read_host_name),
         live=given.is_on("--live"),
         uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),

@@ -91,14 +91,14 @@ def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
 
 def _own_files(request: BatchRequest) -> "list[tuple[str, Place]]":
     """The files that the batch itself reads and writes, and what each is."""
-    from atectl.config import ledger_path
+    from atectl.config import ledger_place
 
     reads_stdin = request.source == STDIN
     return [
         ("where the results go", 1),
         ("where the jobs come from", 0 if reads_stdin else request.source),
         _earlier_results(request),
-        ("the ledger", ledger_path(request.ledger)),
+        ("the ledger", ledger_place(request.ledger)),
     ]
 
 
@@ -220,6 +220,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         uses_cache=request.uses_cache,
         compiling=request.compiling,
         bounds=request.bounds,
+        host_name=request.host_name,
     )
     for warning in runtime.warnings:
         report_warning(warning)

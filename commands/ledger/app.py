@@ -10,8 +10,8 @@ import typer
 from atectl.inert import inert_line
 from atectl.ledger_store.damage import damage_of
 from atectl.ledger_store.opening import open_for_reading
-from atectl.ledger_store.overview import account_details, accounts_now
-from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, LeaseRecord
+from atectl.ledger_store.overview import GroupBy, account_details, accounts_now, running_by
+from atectl.ledger_store.records import HISTORY_LEASES, HISTORY_SHOWN, AccountRecord, LeaseRecord
 from atectl.ledger_store.results import AccountList, LeaseList
 
 from ..options.single import LedgerOption, LimitOption, ListOutputOption, OutputOption
@@ -24,7 +24,8 @@ from ..output.stdout import (
     print_view,
     stdout_console,
 )
-from .options import PrincipalArgument, PrincipalOption, SortOption
+from .groups import show_groups
+from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption
 from .reset import reset
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top
@@ -43,10 +44,19 @@ def ls(
     output: ListOutputOption = ListOutput.table,
     sort: SortOption = SortBy.peak,
     limit: LimitOption = None,
+    host: HostOption = None,
+    by: Annotated[
+        GroupBy, typer.Option(help="List accounts, or what runs by host or by capsule.")
+    ] = GroupBy.principal,
 ) -> None:
     """List the accounts: what each principal has used, and what it uses now."""
     with closing(open_for_reading(ledger)) as store:
-        found = AccountList(tuple(sort_accounts(accounts_now(store), ORDER_OF[sort])[:limit]))
+        if by is not GroupBy.principal:
+            found_by = running_by(store, by, host)
+            show_groups(found_by._replace(groups=found_by.groups[:limit]), by, output)
+            return
+        accounts = sort_accounts(accounts_now(store, host), ORDER_OF[sort])
+    found = AccountList(tuple(accounts[:limit]))
     _tell_damage(found.accounts)
     if output is ListOutput.json:
         print_json(found)
@@ -70,10 +80,12 @@ def ps(
         SortLeasesBy, typer.Option(help="Sort the leases by this.")
     ] = SortLeasesBy.started,
     limit: LimitOption = None,
+    host: HostOption = None,
 ) -> None:
     """List the unfinished leases. If its process has ended, a lease is `lost`."""
     with closing(open_for_reading(ledger)) as store:
-        found = LeaseList(tuple(sort_leases(store.running(), sort)[:limit]))
+        running = [lease for lease in store.running() if host in (None, lease.host)]
+    found = LeaseList(tuple(sort_leases(running, sort)[:limit]))
     _tell_damage(found.leases)
     if output is Output.json:
         print_json(found)
@@ -114,10 +126,13 @@ def history(
     limit: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show at most N leases.")
     ] = HISTORY_SHOWN,
+    host: HostOption = None,
 ) -> None:
     """List the finished and the lost leases, the newest first."""
     with closing(open_for_reading(ledger)) as store:
-        found = LeaseList(tuple(store.history(principal, limit)))
+        ended = store.history(principal, limit if host is None else HISTORY_LEASES)
+    ended = [lease for lease in ended if host in (None, lease.host)]
+    found = LeaseList(tuple(ended[:limit]))
     _tell_damage(found.leases)
     if output is ListOutput.json:
         print_json(found)

@@ -14,4 +14,7 @@ PrincipalOption = Annotated[
     str | None,
     typer.Option(metavar="ID", help="Show only this principal.", autocompletion=complete_principal),
 ]
+HostOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Show only what runs, or ran, on this host.")
+]
 SortOption = Annotated[SortBy, typer.Option(help="Sort the accounts by this.")]

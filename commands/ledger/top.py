@@ -1,18 +1,17 @@
 """`atectl ledger top`: a live screen on a terminal, plain snapshots elsewhere."""
 
 import sys
-from contextlib import closing
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from atectl.errors import BadDuration
-from atectl.ledger_store.opening import open_for_reading
+from atectl.ledger_store.opening import LedgerReader
 from atectl.units import parse_duration
 
 from ..options.single import LedgerOption, LimitOption
 from ..terminal.frames import can_draw
-from .options import PrincipalOption, SortOption
+from .options import HostOption, PrincipalOption, SortOption
 from .sorting import ORDER_OF, SortBy
 
 if TYPE_CHECKING:
@@ -33,17 +32,19 @@ def top(
     sort: SortOption = SortBy.memory,
     limit: LimitOption = None,
     principal: PrincipalOption = None,
+    host: HostOption = None,
 ) -> None:
     """Watch accounts and running leases live. In a pipe, print snapshots."""
     from .top_state import Sampled, TopState, reduce
 
     interval_s = _parse_interval(interval)
+    reader = LedgerReader(ledger)
 
     def sample() -> "Overview":
         from atectl.ledger_store.overview import take_overview
 
-        with closing(open_for_reading(ledger)) as store:
-            return take_overview(store, principal)
+        with reader.store() as store:
+            return take_overview(store, principal, host)
 
     # The first sample is taken here: a ledger that cannot be opened is an error, not a red line.
     state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=limit)

@@ -6,6 +6,7 @@
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from atectl.config import DEFAULT_REDIS_TIMEOUT_S
+from atectl.errors import UsageError, quoted
 from atectl.units import duration_text
 
 from .table import Option
@@ -13,7 +14,33 @@ from .table import Option
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
 
-LEDGER = Option("--ledger", "WHERE", "Where the ledger is stored, or `none`.")
+LEDGER = Option(
+    "--ledger",
+    "WHERE",
+    "Where the ledger is stored: a file, redis://HOST:PORT (rediss:// for TLS), or `none`.",
+)
+
+HOST_NAME = Option("--host-name", "NAME", "What the ledger calls this host; its own name if not.")
+
+_HOST_NAME_PATTERN = "[A-Za-z0-9._-]{1,253}"
+
+
+def read_host_name(text: str) -> str:
+    """The name of a host, as it was given.
+
+    Raises:
+        UsageError: it has other characters, or too many or none (exit 2).
+    """
+    # Compiled here: few give one, and every run would pay for it.
+    import re
+
+    if re.fullmatch(_HOST_NAME_PATTERN, text, re.ASCII) is None:
+        raise UsageError(
+            f"{quoted(text)} is no name of a host",
+            remedy="1 to 253 of A-Z a-z 0-9 . _ and - are taken",
+        )
+    return text
+
 
 _PANEL = "Redis"
 

@@ -30,7 +30,7 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size,
 
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
-from ..options.places import LEDGER, RedisOptions
+from ..options.places import HOST_NAME, LEDGER, RedisOptions, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -113,6 +113,7 @@ TABLE = OptionTable(
         ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
         LEDGER,
+        HOST_NAME,
         Option(
             "--actor", "ATESPACE/NAME", "Hold this actor's lock in Redis for as long as it runs."
         ),
@@ -174,6 +175,7 @@ class RunRequest(NamedTuple):
     max_fds: int
     label: str
     ledger: str | None
+    host_name: str | None
     live: bool | None
     report: str | None
     raw_output: bool
@@ -271,6 +273,7 @@ def _request(
         max_fds=given.read("--max-fds", int),
         label=given.read("--label", _label) or "",
         ledger=given.last("--ledger"),
+        host_name=given.read("--host-name", read_host_name),
         live=False if "--no-live" in given else True if "--live" in given else None,
         report=given.last("--report"),
         raw_output="--raw-output" in given,

@@ -40,7 +40,7 @@ class Reporting:
     """
 
     def __init__(self, path: str, request: RunRequest) -> None:
-        from atectl.config import ledger_path
+        from atectl.config import ledger_place
 
         self._request = request
         self._place: OutputPlace | None = None
@@ -48,7 +48,7 @@ class Reporting:
             return
         others = (
             ("the capsule", request.capsule),
-            ("the ledger", ledger_path(request.ledger)),
+            ("the ledger", ledger_place(request.ledger)),
             ("what the guest reads", 0),
             ("what the guest writes", 1),
             ("where messages go", 2),

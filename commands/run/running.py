@@ -92,7 +92,7 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         waited_s = time.monotonic() - waits_s
         for screen in screens:
             screen.start()
-        walls = _walls(request, lease, has_screen=bool(screens))
+        walls = _walls(request, runtime, lease, has_screen=bool(screens))
         try:
             lease.start(waited_s, walls)
             runtime.store_ledger()
@@ -107,11 +107,13 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
     return FinishedRun(request, lease, lease.outcome, warnings, lock, walls.walls)
 
 
-def _walls(request: RunRequest, lease: "Lease", *, has_screen: bool) -> "RunWalls":
+def _walls(
+    request: RunRequest, runtime: "Runtime", lease: "Lease", *, has_screen: bool
+) -> "RunWalls":
     """The walls around the guest; those of this process stand then."""
     from atectl.lease.walled import RunWalls
 
-    has_network = request.lock is not None
+    has_network = request.lock is not None or runtime.uses_network
     walls = RunWalls(lease, request.max_fds, has_network=has_network, has_screen=has_screen)
     walls.around_process()
     return walls
@@ -129,6 +131,7 @@ def _runtime(request: RunRequest) -> "Runtime":
         max_stack_bytes=request.max_stack_bytes,
         compiling=request.compiling,
         bounds=request.bounds,
+        host_name=request.host_name,
     )
 
 

@@ -31,6 +31,7 @@ DOCUMENTS = (
     Document("ledger-ls", "atectl ledger ls -o json", "ledger_store.results:AccountList"),
     Document("ledger-ps", "atectl ledger ps -o json", "ledger_store.results:LeaseList"),
     Document("ledger-history", "atectl ledger history -o json", "ledger_store.results:LeaseList"),
+    Document("ledger-ls-by", "atectl ledger ls --by -o json", "ledger_store.overview:GroupList"),
     Document("ledger-usage", "atectl ledger usage -o json", "ledger_store.usage:UsageList"),
     Document("ledger-show", "atectl ledger show -o json", "ledger_store.overview:AccountDetails"),
     Document("locks-ls", "atectl locks ls -o json", "locks.results:LockList"),

@@ -24,11 +24,13 @@ from atectl.accounting import (
 )
 from atectl.ledger_store.records import LeaseRecord
 from tests.support.lease_records import NOW, finish, make_lease
-from tests.support.ledger_places import PLACES, Place
+from tests.support.ledger_places import LOCAL_PLACES, PLACES, Place
 
 SMALL = st.integers(0, 4)
 TOTALS = SMALL | st.just(MAX_TOTAL)
-SECONDS = st.floats(0, 100)
+SECONDS = st.integers(0, 800).map(lambda eighths: eighths / 8)
+"""Whole numbers of the units that stores count in."""
+
 MIDNIGHT = NOW - NOW % DAY_S
 MOMENTS = st.floats(-10, 3 * DAY_S).map(lambda moment: round(moment, 3))
 
@@ -140,7 +142,7 @@ def test_any_history_leaves_the_same_sums_of_days(
         assert found == sums_of_core(history)
 
 
-KEEPERS = [None, *PLACES]
+KEEPERS = [None, *LOCAL_PLACES]
 
 Keeper = type[Place] | None
 

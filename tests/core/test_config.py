@@ -14,7 +14,7 @@ from atectl.config import (
     cache_max_bytes,
     config_path,
     default_ledger_path,
-    ledger_path,
+    ledger_place,
     load_settings,
     settings_table,
 )
@@ -31,47 +31,47 @@ def toml(private_homes: Path) -> Path:
 
 class TestLedgerPath:
     def test_is_in_the_state_folder_by_default(self, private_homes: Path) -> None:
-        assert ledger_path() == private_homes / "xdg_state_home" / "atectl" / "ledger.db"
-        assert ledger_path() == default_ledger_path()
+        assert ledger_place() == private_homes / "xdg_state_home" / "atectl" / "ledger.db"
+        assert ledger_place() == default_ledger_path()
 
     def test_comes_from_the_file_before_the_default(self, toml: Path) -> None:
         toml.write_text("[ledger]\npath = '/from/file.db'\n")
-        assert ledger_path() == Path("/from/file.db")
+        assert ledger_place() == Path("/from/file.db")
 
     def test_comes_from_the_environment_before_the_file(
         self, toml: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         toml.write_text("[ledger]\npath = '/from/file.db'\n")
         monkeypatch.setenv("ATECTL_LEDGER", "/from/environment.db")
-        assert ledger_path() == Path("/from/environment.db")
+        assert ledger_place() == Path("/from/environment.db")
 
     def test_comes_from_the_flag_before_everything(
         self, toml: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         toml.write_text("not even TOML")
         monkeypatch.setenv("ATECTL_LEDGER", "/from/environment.db")
-        assert ledger_path("/from/flag.db") == Path("/from/flag.db")
+        assert ledger_place("/from/flag.db") == Path("/from/flag.db")
 
     def test_empty_says_nothing(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("ATECTL_LEDGER", "")
-        assert ledger_path("") == default_ledger_path()
+        assert ledger_place("") == default_ledger_path()
 
     def test_none_keeps_no_ledger_wherever_it_is_said(
         self, toml: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        assert ledger_path("none") is None
+        assert ledger_place("none") is None
         toml.write_text("[ledger]\npath = 'none'\n")
-        assert ledger_path() is None
+        assert ledger_place() is None
         toml.unlink()
         monkeypatch.setenv("ATECTL_LEDGER", "none")
-        assert ledger_path() is None
+        assert ledger_place() is None
 
     def test_a_tilde_is_the_home_folder(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HOME", "/home/someone")
-        assert ledger_path("~/l.db") == Path("/home/someone/l.db")
+        assert ledger_place("~/l.db") == Path("/home/someone/l.db")
 
     def test_the_tilde_of_nobody_known_stays(self) -> None:
-        assert ledger_path("~no-such-user/l.db") == Path("~no-such-user/l.db")
+        assert ledger_place("~no-such-user/l.db") == Path("~no-such-user/l.db")
 
 
 class TestFolders:
@@ -83,7 +83,7 @@ class TestFolders:
         for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
             monkeypatch.setenv(variable, value)
         home = Path("/home/someone")
-        assert ledger_path() == home / ".local/state/atectl/ledger.db"
+        assert ledger_place() == home / ".local/state/atectl/ledger.db"
         assert cache_dir() == home / ".cache/atectl"
         assert config_path() == home / ".config/atectl/atectl.toml"
 
@@ -94,7 +94,7 @@ class TestFolders:
         monkeypatch.setattr(os.path, "expanduser", no_home)
         monkeypatch.delenv("XDG_STATE_HOME")
         with pytest.raises(BadConfiguration, match="home folder") as caught:
-            ledger_path()
+            ledger_place()
         assert caught.value.remedy == "set HOME"
 
     def test_the_cache_may_be_elsewhere_and_of_another_size(self, toml: Path) -> None:
@@ -134,12 +134,16 @@ class TestFile:
         path = tmp_path / "mine.toml"
         path.write_text("[ledger]\npath = '/mine.db'\n")
         monkeypatch.setenv("ATECTL_CONFIG", str(path))
-        assert ledger_path() == Path("/mine.db")
+        assert ledger_place() == Path("/mine.db")
 
     def test_it_is_utf_8_whatever_the_locale(self, toml: Path) -> None:
         toml.write_bytes("[ledger]\npath = '/läger.db'\n".encode())
         found = subprocess.run(
-            [sys.executable, "-c", "from atectl import config; print(ascii(config.ledger_path()))"],
+            [
+                sys.executable,
+                "-c",
+                "from atectl import config; print(ascii(config.ledger_place()))",
+            ],
             env=os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
             capture_output=True,
             text=True,

@@ -16,6 +16,7 @@ from atectl.ledger_store.records import (
     DayRecord,
     LeaseRecord,
     cleared,
+    storable,
 )
 from atectl.ledger_store.sqlite.connection import (
     empty_ledger,
@@ -187,7 +188,7 @@ class SqliteLedgerStore:
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
         """Take the state of these leases in one transaction: all of it or none."""
-        told = [_storable(lease) for lease in leases]
+        told = [storable(lease) for lease in leases]
         if not told:
             return
         self._judged.clear()
@@ -347,7 +348,7 @@ class SqliteLedgerStore:
             return self._connection.execute(query, parameters).fetchall()
 
     def _is_lost(self, host: str, pid: int, process: str) -> bool:
-        if host != self._host:
+        if host != self._host and not processes.is_of_this_boot(process):
             return False
         key = pid, process
         if key not in self._judged:
@@ -379,23 +380,3 @@ class SqliteLedgerStore:
 
     def _damaged(self, what: str) -> LedgerCorrupt:
         return LedgerCorrupt(f"{self._path}: {what} is damaged")
-
-
-def _storable(lease: LeaseRecord) -> LeaseRecord:
-    """The lease as the columns can hold it, which is nearly always as it is."""
-    texts = (lease.capsule, lease.label, lease.host)
-    # A guest may ask a 64-bit memory for more than a column can hold.
-    fuel, refused_bytes = lease.fuel, lease.largest_refused_bytes
-    is_small = fuel <= accounting.MAX_TOTAL and refused_bytes <= accounting.MAX_TOTAL
-    if is_small and "".join(texts).isascii():
-        return lease
-    capsule, label, host = (
-        text.encode("utf-8", "backslashreplace").decode("utf-8") for text in texts
-    )
-    return lease._replace(
-        capsule=capsule,
-        label=label,
-        host=host,
-        fuel=min(fuel, accounting.MAX_TOTAL),
-        largest_refused_bytes=min(refused_bytes, accounting.MAX_TOTAL),
-    )

@@ -16,7 +16,7 @@ import pytest
 
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from atectl.ledger_store.records import LeaseRecord
-from tests.support.lease_records import finish
+from tests.support.lease_records import finish, own_process
 from tests.support.ledger_records import GONE, MIB, just_now, lease
 from tests.support.program import ATECTL, atectl
 from tests.support.pty_screen import PtyScreen
@@ -395,3 +395,43 @@ def test_csv_of_nothing_is_a_header() -> None:
     shown = atectl("ledger", "usage", "-o", "csv")
     assert shown.stdout.startswith("period,by,name,")
     assert shown.stdout.count("\n") == 1
+
+
+def test_what_runs_can_be_listed_by_host_and_by_capsule() -> None:
+    write(
+        fresh("alpha", 1, current_bytes=5 * MIB, host="east", **own_process()),
+        fresh("beta", 2, current_bytes=3 * MIB, host="east", capsule="x.wasm", **own_process()),
+        fresh("beta", 3, current_bytes=1 * MIB, host="west", **own_process()),
+        fresh("beta", 4, process=GONE),
+    )
+    by_host = listed("ls", "--by", "host")["groups"]
+    assert [(row["name"], row["running_leases"], row["principals"]) for row in by_host] == [
+        ("east", 2, 2), ("west", 1, 1),
+    ]  # fmt: skip
+    by_capsule = listed("ls", "--by", "capsule")["groups"]
+    assert {row["name"]: row["current_bytes"] for row in by_capsule} == {
+        "hello.wasm": 6 * MIB, "x.wasm": 3 * MIB,
+    }  # fmt: skip
+    assert atectl("ledger", "ls", "--by", "host").stdout.startswith("HOST ")
+
+
+def test_each_listing_can_be_of_one_host() -> None:
+    write(
+        fresh("alpha", 1, host="east", **own_process()),
+        fresh("alpha", 2, host="west", current_bytes=MIB, **own_process()),
+        fresh("beta", 3, host="east", **own_process()),
+        ended("gamma", 4, host="west"),
+        ended("gamma", 5, host="east"),
+    )
+    west = ("--host", "west")
+    [alpha] = listed("ls", *west)["accounts"]
+    assert (alpha["principal"], alpha["running_leases"], alpha["current_bytes"]) == (
+        "alpha",
+        1,
+        MIB,
+    )
+    assert [lease["id"] for lease in listed("ps", *west)["leases"]] == ["lease-2"]
+    assert [lease["id"] for lease in listed("history", *west)["leases"]] == ["lease-4"]
+    shown = atectl("ledger", "top", "--once", *west).stdout
+    assert "alpha" in shown
+    assert "beta" not in shown

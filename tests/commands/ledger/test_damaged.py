@@ -32,7 +32,7 @@ def two_accounts() -> None:
 
 
 def damage(table: str, column: str, value: str) -> None:
-    path = config.ledger_path()
+    path = config.ledger_place()
     assert path is not None
     with closing(sqlite3.connect(path)) as damaged, damaged:
         words = f"UPDATE {table} SET {column} = {value} WHERE principal = 'alpha'"

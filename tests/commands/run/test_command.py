@@ -246,7 +246,7 @@ def test_a_second_interrupt_leaves_at_once(tmp_path: Path) -> None:
     report = tmp_path / "report.json"
     with started("run", "--report", report, capsule("sleep")) as process:
         wait_until(is_running)
-        with closing(sqlite3.connect(config.ledger_path(None), isolation_level=None)) as ledger:
+        with closing(sqlite3.connect(config.ledger_place(None), isolation_level=None)) as ledger:
             # An orderly end waits for seconds to write to the ledger, and then writes the report.
             ledger.execute("BEGIN EXCLUSIVE")
             wait_until(lambda: process.send_signal(signal.SIGINT) or process.poll() is not None)
@@ -379,7 +379,7 @@ def started(*words: str | Path) -> "Iterator[subprocess.Popen[bytes]]":
 
 def is_running() -> bool:
     """Whether the ledger, once there is one, has a lease that runs."""
-    if not config.ledger_path(None).exists():
+    if not config.ledger_place(None).exists():
         return False
     with closing(open_for_reading()) as store:
         return bool(store.running())

@@ -1,0 +1,1 @@
+"""The ledger of many hosts, in one Redis or Valkey."""

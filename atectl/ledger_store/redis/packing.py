@@ -1,0 +1,151 @@
+"""How leases, accounts and sums of days are written in Redis; `lua/flush.lua` has the other half.
+
+Whole numbers have eight bytes, the highest first: the server adds them without loss.
+"""
+
+import json
+import struct
+from typing import Any
+
+from atectl.accounting import Sums, Usage, whole_units
+from atectl.ledger_store.records import LOST, AccountRecord, DayRecord, LeaseRecord
+
+_NUMBERS = struct.Struct(">B10Q2d")
+_ACCOUNT = struct.Struct(">8s10Q8sdd")
+_LEASE = struct.Struct(">9s8s16s64sdd")
+_SUMS = struct.Struct(">6Q")
+
+_US, _MS = 1_000_000, 1000
+
+_TEXTS = frozenset({"id", "principal", "capsule", "label", "host", "process", "state"})
+_MAYBE_TEXTS = frozenset({"reason", "sha256"})
+
+
+class Damaged(ValueError):
+    """What is there was not written by an atectl."""
+
+
+def numbers_of(lease: LeaseRecord) -> bytes:
+    """What the server counts of a lease."""
+    return _NUMBERS.pack(
+        lease.finished_at is not None,
+        lease.peak_bytes,
+        *_whole(lease.observation.usage),
+        lease.quota_bytes,
+        lease.started_at,
+        lease.updated_at,
+    )
+
+
+def _whole(usage: Usage) -> tuple[int, ...]:
+    return (
+        usage.high_water_bytes,
+        usage.fuel,
+        whole_units(usage.cpu_s, _US),
+        whole_units(usage.byte_seconds, _MS),
+        usage.leases,
+        usage.refused_growths,
+        usage.traps,
+        whole_units(usage.compile_cpu_s, _US),
+    )
+
+
+def record_of(lease: LeaseRecord) -> bytes:
+    """A lease, to be read back as it is."""
+    return json.dumps(lease, separators=(",", ":")).encode()
+
+
+def lease_of(stored: bytes) -> tuple[LeaseRecord, int, str]:
+    """A lease, its number among all that the server has heard of, and its session.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    try:
+        _, born, session, *_ = _LEASE.unpack_from(stored)
+        _, _, record = stored[_LEASE.size :].partition(b"\0")
+        fields = json.loads(record)
+        lease = LeaseRecord._make(fields)
+    except (struct.error, ValueError, TypeError, RecursionError):
+        raise Damaged("a lease") from None
+    if not all(_is_sound(*each) for each in zip(lease._fields, lease, strict=True)):
+        raise Damaged("a lease")
+    return lease, int.from_bytes(born), session.decode("ascii", "replace")
+
+
+def _is_sound(name: str, value: Any) -> bool:
+    if name in _TEXTS:
+        return isinstance(value, str)
+    if name in _MAYBE_TEXTS:
+        return isinstance(value, str | None)
+    if name in ("finished_at", "exit_status", "cached"):
+        return isinstance(value, int | float | None)
+    return isinstance(value, int | float)
+
+
+def as_lost(lease: LeaseRecord) -> LeaseRecord:
+    """A lease whose host is gone."""
+    return lease._replace(state=LOST, reason=LOST)
+
+
+def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> AccountRecord:
+    """An account, with what its running leases hold.
+
+    Raises:
+        Damaged: it cannot be read.
+    """
+    try:
+        (
+            _,
+            peak,
+            high,
+            fuel,
+            cpu,
+            byte_ms,
+            leases,
+            refused,
+            traps,
+            compiling,
+            quota,
+            _,
+            since,
+            at,
+        ) = _ACCOUNT.unpack_from(stored)
+    except struct.error:
+        raise Damaged("an account") from None
+    return AccountRecord(
+        principal=principal.decode("utf-8", "replace"),
+        peak_bytes=peak,
+        high_water_bytes=high,
+        quota_bytes=quota,
+        running_leases=len(running),
+        current_bytes=sum(lease.current_bytes for lease in running),
+        refused_growths=refused,
+        leases=leases,
+        cpu_s=cpu / _US,
+        compile_cpu_s=compiling / _US,
+        byte_seconds=byte_ms / _MS,
+        fuel=fuel,
+        traps=traps,
+        last_capsule=stored[_ACCOUNT.size :].decode("utf-8", "replace"),
+        since=since,
+        updated_at=at,
+    )
+
+
+def day_of(day: int, stored: dict[bytes, bytes]) -> list[DayRecord]:
+    """The sums of one day, in the order of their spenders.
+
+    Raises:
+        Damaged: they cannot be read.
+    """
+    found = []
+    for field, packed in stored.items():
+        if field[:1] == b"\0":  # how many sums there are
+            continue
+        try:
+            principal, host, label = field.decode("utf-8", "replace").split("\0", 2)
+            found.append(DayRecord(day, principal, host, label, *Sums(*_SUMS.unpack(packed))))
+        except (struct.error, ValueError):
+            raise Damaged("a sum of a day") from None
+    return sorted(found)

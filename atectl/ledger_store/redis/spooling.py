@@ -1,0 +1,147 @@
+"""What a host tells a server: at once, or later if the server cannot be reached."""
+
+import time
+from collections.abc import Callable, Iterable
+
+from atectl.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
+from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, DayRecord, LeaseRecord
+from atectl.ledger_store.redis.store import RedisLedgerStore
+from atectl.ledger_store.sqlite.spool import Spool
+from atectl.units import counted
+
+RETRY_S = 2.0
+"""Between two attempts to reach a server."""
+
+_AT_ONCE = 500
+"""How many leases that waited are told between two states of what runs."""
+
+_OFFLINE = (LedgerUnavailable, LedgerBusy)
+
+
+class SpoolingStore:
+    """A `LedgerStore` on a server. What is flushed while that cannot be reached waits in a file.
+
+    It is told afterwards, in the order in which it happened, by this process or any later one.
+
+    Args:
+        connect: reaches the server.
+        spool: the file.
+        address: of the server, for messages.
+        clock: seconds that never go back.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], RedisLedgerStore],
+        spool: Spool,
+        address: str,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._connect = connect
+        self._spool = spool
+        self._address = address
+        self._clock = clock
+        self._store: RedisLedgerStore | None = None
+        self._retry_at = clock()
+
+    def flush(self, leases: Iterable[LeaseRecord]) -> None:
+        """Tell the server of these leases, or have them wait.
+
+        Raises:
+            LedgerError: the server has no ledger that can be used, or the file cannot (exit 125).
+                If it is the server, they wait all the same.
+        """
+        told = list(leases)
+        if not told:
+            return
+        if self._store is None and self._clock() < self._retry_at:
+            self._spool.keep(told)
+            return
+        try:
+            store = self._server()
+            if self._deliver(store):
+                store.flush(told)
+            else:
+                # The server hears of each lease in the order in which things happened.
+                self._spool.keep(told)
+        except LedgerError as error:
+            self._give_up()
+            self._spool.keep(told)
+            if not isinstance(error, _OFFLINE):
+                raise
+
+    def accounts(self) -> list[AccountRecord]:
+        """See `RedisLedgerStore`."""
+        return self._server().accounts()
+
+    def account(self, principal: str) -> AccountRecord | None:
+        """See `RedisLedgerStore`."""
+        return self._server().account(principal)
+
+    def running(self) -> list[LeaseRecord]:
+        """See `RedisLedgerStore`."""
+        return self._server().running()
+
+    def history(
+        self, principal: str | None = None, limit: int = HISTORY_SHOWN
+    ) -> list[LeaseRecord]:
+        """See `RedisLedgerStore`."""
+        return self._server().history(principal, limit)
+
+    def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
+        """See `RedisLedgerStore`."""
+        return self._server().days(first, last, principal)
+
+    def reset(self, principal: str | None = None) -> int:
+        """See `RedisLedgerStore`. What waits is told first, so that it is forgotten, too."""
+        store = self._server()
+        while not self._deliver(store):
+            pass
+        return store.reset(principal)
+
+    def close(self) -> None:
+        """Let go of the server and the file.
+
+        Raises:
+            LedgerLeasesWait: leases wait for the server (exit 125).
+            LedgerLeasesDropped: so many have waited that some were dropped (exit 125).
+        """
+        self._give_up()
+        try:
+            waiting, dropped = self._spool.count(), self._spool.dropped()
+            if dropped:
+                self._spool.forget_dropped()
+        finally:
+            self._spool.close()
+        if dropped:
+            raise LedgerLeasesDropped(
+                f"{self._address} could not be reached for so long that {self._spool.path} was "
+                f"full: {counted(dropped, 'lease')} dropped"
+            )
+        if waiting:
+            raise LedgerLeasesWait(
+                f"{self._address} could not be reached: {counted(waiting, 'lease')} for its ledger "
+                f"kept in {self._spool.path}"
+            )
+
+    def _server(self) -> RedisLedgerStore:
+        if self._store is None:
+            self._retry_at = self._clock() + RETRY_S
+            self._store = self._connect()
+        return self._store
+
+    def _deliver(self, store: RedisLedgerStore) -> bool:
+        """Tell the server of leases that wait; returns whether none waits any more."""
+        waiting = self._spool.first(_AT_ONCE)
+        if waiting:
+            store.flush(lease for _, lease in waiting)
+            self._spool.delivered(number for number, _ in waiting)
+        return len(waiting) < _AT_ONCE
+
+    def _give_up(self) -> None:
+        store, self._store = self._store, None
+        self._retry_at = self._clock() + RETRY_S
+        if store is not None:
+            store.close()

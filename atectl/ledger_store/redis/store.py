@@ -1,0 +1,282 @@
+"""The ledger in one Redis or Valkey, shared by many hosts."""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from atectl import accounting
+from atectl.accounting import DAY_S, MAX_PRINCIPALS, PERIOD_DAYS
+from atectl.errors import AtectlError, LedgerBusy, LedgerCorrupt, LedgerTooNew, LedgerUnavailable
+from atectl.ledger_store.records import (
+    HISTORY_LEASES,
+    HISTORY_SHOWN,
+    AccountRecord,
+    DayRecord,
+    LeaseRecord,
+    storable,
+)
+from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis.packing import (
+    Damaged,
+    account_of,
+    as_lost,
+    day_of,
+    lease_of,
+    numbers_of,
+    record_of,
+)
+from atectl.ledger_store.redis.scripts import source_of
+from atectl.ledger_store.redis.sent import Sent
+from atectl.redis.connection import RedisConnection
+from atectl.redis.errors import RedisFailure, RedisWrongType
+
+LEASES_AT_ONCE = 100
+"""How many leases one script takes at most: while it runs, the server does nothing else."""
+
+_PAGE = 1_000
+
+_TAKEN, _DAY_AHEAD = 1, 2
+_TIME = "return redis.call('TIME')"
+
+
+class _Alive(NamedTuple):
+    """What was read of the unfinished leases: each with its number, and whether it is lost."""
+
+    leases: list[tuple[int, LeaseRecord, float | None]]
+
+    def running(self) -> list[LeaseRecord]:
+        """The leases that are not lost."""
+        return [lease for _, lease, lost_at in self.leases if lost_at is None]
+
+
+class RedisLedgerStore:
+    """A `LedgerStore` for many hosts. Time and order are the server's; a host's clock decides none.
+
+    Each store is one session: a host process, as the server knows it. Leases of a session that was
+    silent for `keys.LOST_AFTER_S` are lost.
+
+    Args:
+        connection: to the server, which the store closes.
+        capacity: the most accounts.
+        clock: seconds since 1970, in place of the server's time.
+    """
+
+    def __init__(
+        self,
+        connection: RedisConnection,
+        *,
+        capacity: int = MAX_PRINCIPALS,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        self._connection = connection
+        self._capacity = capacity
+        self._clock = clock
+        self._session = os.urandom(8).hex()
+        self._sequence = 0
+        self._acknowledged = 0
+        self._sent = Sent()
+
+    def flush(self, leases: Iterable[LeaseRecord]) -> None:
+        """Take the state of these leases, a hundred at a time: all of these or none.
+
+        If the server has lost what it had taken before, it is told that again.
+        """
+        told = [storable(lease) for lease in leases]
+        with self._named():
+            has_lost = self._tell(told)
+            if has_lost:
+                self._tell(self._sent.all())
+
+    def accounts(self) -> list[AccountRecord]:
+        """Every account, the highest peak first."""
+        stored, *alive = self._read(("HGETALL", keys.ACCOUNTS), *self._of_running())
+        return self._accounts(stored, self._alive(*alive))
+
+    def account(self, principal: str) -> AccountRecord | None:
+        """One account; None if the ledger has none of this principal."""
+        name = principal.encode("utf-8", "backslashreplace")
+        stored, *alive = self._read(("HGET", keys.ACCOUNTS, name), *self._of_running())
+        if stored is None:
+            return None
+        [found] = self._accounts({name: stored}, self._alive(*alive))
+        return found
+
+    def running(self) -> list[LeaseRecord]:
+        """Leases that have not finished, in the order in which the server first heard of them."""
+        alive = self._alive(*self._read(*self._of_running()))
+        return [lease if lost_at is None else as_lost(lease) for _, lease, lost_at in alive.leases]
+
+    def history(
+        self, principal: str | None = None, limit: int = HISTORY_SHOWN
+    ) -> list[LeaseRecord]:
+        """Leases that have finished or were lost, the newest first by the server's time."""
+        limit = max(0, min(limit, HISTORY_LEASES))
+        alive = self._alive(*self._read(*self._of_running()))
+        ended = [
+            (lost_at, born, as_lost(lease))
+            for born, lease, lost_at in alive.leases
+            if lost_at is not None and principal in (None, lease.principal)
+        ]
+        ended += self._finished(principal, limit)
+        ended.sort(key=lambda each: each[:2], reverse=True)
+        return [lease for _, _, lease in ended[:limit]]
+
+    def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
+        """What was used on the days from `first` to `last`; days are counted from 1970."""
+        first = max(first, last - PERIOD_DAYS + 1)
+        answers = self._read(*(("HGETALL", key) for key in keys.day_keys(first, last)))
+        with self._named():
+            found = [each for day, told in enumerate(answers, first) for each in day_of(day, told)]
+        return [each for each in found if principal in (None, each.principal)]
+
+    def reset(self, principal: str | None = None) -> int:
+        """Forget one account, or all, with the finished and lost leases; the number of accounts."""
+        self._read()
+        today = int(self._now() // DAY_S)
+        # The server's day may be another by now.
+        days = keys.day_keys(today - PERIOD_DAYS, today + 1)
+        with self._named():
+            script = self._connection.script(source_of("reset"))
+            words = (principal or "", self._moment(), str(keys.LOST_AFTER_S))
+            return int(script([*keys.FOR_RESET, *days], words))
+
+    def close(self) -> None:
+        """Let go of the server; idempotent."""
+        self._connection.close()
+
+    def _tell(self, told: list[LeaseRecord]) -> bool:
+        """Send leases; returns whether the server has lost something that it had."""
+        has_lost = False
+        for begin in range(0, len(told), LEASES_AT_ONCE):
+            chunk = told[begin : begin + LEASES_AT_ONCE]
+            first = self._sent.earliest(chunk)
+            status, known, today = self._take(chunk, int(first // DAY_S))
+            if status == _DAY_AHEAD:
+                status, known, today = self._take(chunk, today)
+            if status != _TAKEN:
+                raise LedgerBusy(
+                    f"{self._connection.address} has taken a later state of this process already"
+                )
+            has_lost |= known < self._acknowledged
+            self._acknowledged = self._sequence
+            self._sent.add(chunk)
+        return has_lost
+
+    def _take(self, chunk: list[LeaseRecord], first_day: int) -> tuple[int, int, int]:
+        self._sequence += 1
+        last_day = max(int(max(lease.updated_at for lease in chunk) // DAY_S), first_day)
+        first_day = max(first_day, last_day - PERIOD_DAYS + 1)
+        words: list[str | bytes | int] = [
+            *(keys.SCHEMA_VERSION, self._session, self._sequence, self._moment()),
+            *(self._capacity, first_day, accounting.MAX_NAMED_SUMS, accounting.MAX_OWN_SUMS),
+            *(HISTORY_LEASES, keys.LOST_LEASES, str(keys.LOST_AFTER_S), str(keys.SILENCE_S)),
+            *(str(keys.FORGET_AFTER_S), PERIOD_DAYS),
+        ]
+        for lease in chunk:
+            words += (lease.id, lease.principal, lease.host, lease.label, lease.capsule)
+            words += (numbers_of(lease), record_of(lease))
+        script = self._connection.script(source_of("flush"))
+        names = [*keys.FOR_FLUSH, *keys.day_keys(first_day, last_day)]
+        status, known, schema, today = script(names, words)
+        self._check_schema(schema)
+        return status, known, today
+
+    def _of_running(self) -> list[tuple[Any, ...]]:
+        return [
+            ("HGETALL", keys.RUNNING),
+            ("ZRANGE", keys.SESSIONS, 0, -1, "WITHSCORES"),
+            ("EVAL", _TIME, 1, keys.META),
+        ]
+
+    def _alive(self, stored: dict[bytes, bytes], sessions: list[bytes], now: Any) -> _Alive:
+        heard = {
+            name.decode("ascii", "replace"): float(score)
+            for name, score in zip(sessions[::2], sessions[1::2], strict=True)
+        }
+        seconds = int(now[0]) + int(now[1]) / 1e6 if self._clock is None else self._clock()
+        found = []
+        with self._named():
+            for text in stored.values():
+                lease, born, session = lease_of(text)
+                heard_at = heard.get(session, 0.0)
+                is_lost = seconds - heard_at > keys.LOST_AFTER_S
+                found.append((born, lease, heard_at if is_lost else None))
+        return _Alive(sorted(found, key=lambda each: each[0]))
+
+    def _accounts(self, stored: dict[bytes, bytes], alive: _Alive) -> list[AccountRecord]:
+        running: dict[str, list[LeaseRecord]] = {}
+        for lease in alive.running():
+            running.setdefault(lease.principal, []).append(lease)
+        with self._named():
+            found = [
+                account_of(name, text, running.get(name.decode("utf-8", "replace"), []))
+                for name, text in stored.items()
+            ]
+        return sorted(found, key=lambda account: (-account.peak_bytes, account.principal))
+
+    def _finished(self, principal: str | None, limit: int) -> list[tuple[float, int, LeaseRecord]]:
+        """The leases that ended last: each with when, and its number among the ended ones."""
+        found: list[tuple[float, int, LeaseRecord]] = []
+        page = _PAGE if principal else max(min(limit, _PAGE), 1)
+        for begin in range(0, HISTORY_LEASES, page):
+            if len(found) >= limit:
+                break
+            [members] = self._read(("ZREVRANGE", keys.ENDED, begin, begin + page - 1, "WITHSCORES"))
+            if not members:
+                break
+            ids = [member[8:] for member in members[::2]]
+            [texts] = self._read(("HMGET", keys.FINISHED, *ids))
+            with self._named():
+                for member, score, text in zip(members[::2], members[1::2], texts, strict=True):
+                    if text is None:  # forgotten meanwhile
+                        continue
+                    lease, _, _ = lease_of(text)
+                    if principal in (None, lease.principal):
+                        lease = as_lost(lease) if lease.finished_at is None else lease
+                        found.append((float(score), int.from_bytes(member[:8]), lease))
+        return found
+
+    def _read(self, *commands: tuple[Any, ...]) -> list[Any]:
+        """The answers to commands that read, in one round trip, and that of the schema."""
+        asked = (("HGET", keys.META, "schema"), *commands)
+        schema, *answers = self._connection.client.answers(asked)
+        with self._named():
+            for answer in (schema, *answers):
+                if isinstance(answer, AtectlError):
+                    raise answer
+            self._check_schema(keys.SCHEMA_VERSION if schema is None else schema)
+        return answers
+
+    def _check_schema(self, told: Any) -> None:
+        try:
+            version = int(told)
+        except ValueError:
+            raise Damaged("the version of the schema") from None
+        if version != keys.SCHEMA_VERSION:
+            raise LedgerTooNew(
+                f"the ledger at {self._connection.address} has schema version {version}; "
+                f"this atectl knows up to {keys.SCHEMA_VERSION}"
+            )
+
+    def _now(self) -> float:
+        return time.time() if self._clock is None else self._clock()
+
+    def _moment(self) -> str:
+        return "" if self._clock is None else repr(self._clock())
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Turn what a server does wrong into errors of the ledger."""
+        try:
+            yield
+        except RedisWrongType as error:
+            raise LedgerCorrupt(str(error), remedy=error.remedy) from error
+        except RedisFailure as error:
+            raise LedgerUnavailable(f"the ledger: {error}", remedy=error.remedy) from error
+        except Damaged as what:
+            raise LedgerCorrupt(
+                f"{what} in the ledger at {self._connection.address} is damaged",
+                remedy="find out which program writes the keys {atectl-ledger}:*",
+            ) from None

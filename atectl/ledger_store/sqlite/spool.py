@@ -1,0 +1,116 @@
+"""Leases that wait in a file of this machine until the server of the ledger can be reached."""
+
+import json
+import sqlite3  # noqa: TID253
+from collections.abc import Iterable
+from pathlib import Path
+
+from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
+from atectl.ledger_store.sqlite.connection import named_errors
+from atectl.ledger_store.sqlite.schema import transaction
+
+_TABLES = (
+    "PRAGMA journal_mode = WAL",
+    "CREATE TABLE IF NOT EXISTS waiting ("
+    "number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL)",
+    "CREATE TABLE IF NOT EXISTS dropped (leases INTEGER NOT NULL)",
+)
+
+BUSY_TIMEOUT_S = 1.0
+
+
+class Spool:
+    """The last state of each lease, in the order in which it was told. It is made when needed.
+
+    It may be used by several processes at once. Every method raises a `LedgerError` for whatever
+    is wrong with the file (exit 125).
+
+    Args:
+        path: the file; its folder is created with mode 0700.
+        capacity: how many leases it has at most. Those that were told first are dropped.
+    """
+
+    def __init__(self, path: Path, *, capacity: int = HISTORY_LEASES) -> None:
+        self.path = path
+        self._capacity = capacity
+        self._connection: sqlite3.Connection | None = None
+
+    def keep(self, leases: Iterable[LeaseRecord]) -> None:
+        """Have these leases wait: all of them or none."""
+        rows = [(lease.id, json.dumps(lease, separators=(",", ":"))) for lease in leases]
+        with named_errors(self.path):
+            connection = self._opened()
+            with transaction(connection):
+                connection.executemany(
+                    "INSERT OR REPLACE INTO waiting (id, record) VALUES (?, ?)", rows
+                )
+                gone = connection.execute(
+                    "DELETE FROM waiting WHERE number IN ("
+                    "SELECT number FROM waiting ORDER BY number DESC LIMIT -1 OFFSET ?)",
+                    (self._capacity,),
+                ).rowcount
+                if gone:
+                    connection.execute("INSERT INTO dropped VALUES (?)", (gone,))
+
+    def first(self, count: int) -> list[tuple[int, LeaseRecord]]:
+        """The leases that wait for longest, each with its number."""
+        if not self._is_there():
+            return []
+        with named_errors(self.path):
+            rows = self._opened().execute(
+                "SELECT number, record FROM waiting ORDER BY number LIMIT ?", (count,)
+            )
+            return [(number, LeaseRecord._make(json.loads(record))) for number, record in rows]
+
+    def delivered(self, numbers: Iterable[int]) -> None:
+        """These wait no longer. One that was told anew meanwhile has another number, and does."""
+        with named_errors(self.path):
+            connection = self._opened()
+            with transaction(connection):
+                connection.executemany(
+                    "DELETE FROM waiting WHERE number = ?", [(number,) for number in numbers]
+                )
+
+    def count(self) -> int:
+        """How many leases wait."""
+        return self._number("SELECT count(*) FROM waiting")
+
+    def dropped(self) -> int:
+        """How many leases were dropped since this was last told."""
+        return self._number("SELECT ifnull(sum(leases), 0) FROM dropped")
+
+    def forget_dropped(self) -> None:
+        """The number of dropped leases has been told."""
+        with named_errors(self.path):
+            self._opened().execute("DELETE FROM dropped")
+
+    def close(self) -> None:
+        """Let go of the file; idempotent."""
+        if self._connection is not None:
+            with named_errors(self.path):
+                self._connection.close()
+
+    def _number(self, query: str) -> int:
+        if not self._is_there():
+            return 0
+        with named_errors(self.path):
+            return int(self._opened().execute(query).fetchone()[0])
+
+    def _is_there(self) -> bool:
+        return self._connection is not None or self.path.exists()
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.path.touch(mode=0o600)
+            connection = sqlite3.connect(
+                self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
+            )
+            try:
+                for statement in _TABLES:
+                    connection.execute(statement)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+        return self._connection

@@ -1,0 +1,193 @@
+"""The ledger on a server: its sequence, what it lost, and keys that are not its own.
+
+What any store does is in contract/.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from atectl.errors import LedgerCorrupt, LedgerTooNew, LedgerUnavailable
+from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis.scripts import source_of
+from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
+from atectl.redis.connection import connect
+from atectl.redis.settings import parse_redis_url
+from tests.support.lease_records import NOW, finish, make_lease
+from tests.support.redis_gate import RedisGate
+from tests.support.redis_servers import Server
+
+
+def opened(url: str, now: float = NOW + 1) -> RedisLedgerStore:
+    settings = parse_redis_url(url)._replace(timeout_s=2.0, retries=0)
+    return RedisLedgerStore(connect(settings), clock=lambda: now)
+
+
+@pytest.fixture
+def store(any_server: Server) -> Iterator[RedisLedgerStore]:
+    with closing(opened(any_server.url)) as store:
+        yield store
+
+
+def totals(store: RedisLedgerStore) -> dict[str, tuple[int, int]]:
+    return {account.principal: (account.leases, account.fuel) for account in store.accounts()}
+
+
+class TestSequence:
+    def test_an_older_flush_that_arrives_late_is_refused(
+        self, any_server: Server, store: RedisLedgerStore
+    ) -> None:
+        sent: list[bytes] = []
+        with RedisGate(any_server, {}, question=b"EVALSHA") as gate:
+            pass_on = gate._pass_on
+
+            def keep(source, target, is_asking):  # type: ignore[no-untyped-def]
+                pass_on(_Kept(source, sent) if is_asking else source, target, is_asking)
+
+            gate._pass_on = keep  # type: ignore[method-assign]
+            with closing(opened(gate.url)) as late:
+                late.flush([make_lease(fuel=100)])
+                late.flush([make_lease(fuel=300)])
+        first = next(each for each in sent if b"EVAL" in each and b"fuel" not in each)
+        with closing(any_server.client()) as client:
+            connection = client.connection_pool.get_connection()
+            connection.send_packed_command([first])
+            answer = connection.read_response()
+        assert answer[0] == 0
+        store.flush([finish(make_lease(id="other", fuel=1))])
+        assert totals(store) == {"alice": (2, 301)}
+
+    def test_more_leases_than_one_script_takes_are_all_taken(self, store: RedisLedgerStore) -> None:
+        store.flush(make_lease(id=f"l{n}", fuel=1) for n in range(2 * LEASES_AT_ONCE + 1))
+        assert totals(store) == {"alice": (2 * LEASES_AT_ONCE + 1, 2 * LEASES_AT_ONCE + 1)}
+
+
+class _Kept:
+    """A socket whose data are kept as they are received."""
+
+    def __init__(self, source, kept) -> None:  # type: ignore[no-untyped-def]
+        self._source, self._kept = source, kept
+
+    def recv(self, size: int) -> bytes:
+        data: bytes = self._source.recv(size)
+        self._kept.append(data)
+        return data
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._source, name)
+
+
+class TestLoss:
+    def test_a_server_that_has_forgotten_its_scripts_is_sent_them(
+        self, any_server: Server, store: RedisLedgerStore
+    ) -> None:
+        store.flush([make_lease()])
+        with closing(any_server.client()) as client:
+            client.script_flush()
+        store.flush([make_lease(fuel=200)])
+        assert totals(store) == {"alice": (1, 200)}
+
+    def test_a_server_that_lost_everything_is_told_everything_again(
+        self, any_server: Server, store: RedisLedgerStore
+    ) -> None:
+        store.flush([make_lease(id="a", fuel=5), finish(make_lease(id="b", fuel=7))])
+        store.flush([make_lease(id="c", principal="bob", fuel=9)])
+        with closing(any_server.client()) as client:
+            client.flushall()
+        store.flush([make_lease(id="d", principal="carol", fuel=11)])
+        assert totals(store) == {"alice": (2, 12), "bob": (1, 9), "carol": (1, 11)}
+        assert [lease.id for lease in store.history()] == ["b"]
+        assert sum(day.leases for day in store.days(0, int(NOW // 86_400))) == 4
+
+    def test_a_server_that_went_back_is_brought_up_to_date(
+        self, any_server: Server, store: RedisLedgerStore
+    ) -> None:
+        store.flush([make_lease(fuel=5)])
+        with closing(any_server.client()) as client:
+            before = {key: client.dump(key) for key in client.scan_iter()}
+            store.flush([make_lease(fuel=50), finish(make_lease(id="b", fuel=7))])
+            client.flushall()
+            for key, dump in before.items():
+                client.restore(key, 0, dump)
+        store.flush([make_lease(id="c", fuel=1)])
+        assert totals(store) == {"alice": (3, 58)}
+
+
+class TestBounds:
+    def test_too_many_lost_leases_join_the_finished(
+        self, any_server: Server, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keys, "LOST_LEASES", 3)
+        with closing(opened(any_server.url, NOW)) as gone:
+            gone.flush(make_lease(id=f"l{n}") for n in range(8))
+        with closing(opened(any_server.url, NOW + 600)) as store:
+            store.flush([make_lease(id="new")])
+            assert len(store.running()) == 3 + 1
+            assert {lease.state for lease in store.history()} == {"lost"}
+            assert len(store.history()) == 8
+
+    def test_sessions_that_are_silent_for_long_are_forgotten(self, any_server: Server) -> None:
+        for number in range(5):
+            with closing(opened(any_server.url, NOW + number * 2000)) as store:
+                store.flush([finish(make_lease(id=f"l{number}"))])
+        with closing(any_server.client()) as client:
+            assert client.zcard(keys.SESSIONS) == client.hlen(keys.SEQUENCES) == 2
+
+    def test_all_keys_are_in_one_slot(self, any_server: Server, store: RedisLedgerStore) -> None:
+        store.flush([make_lease(), finish(make_lease(id="b"))])
+        with closing(any_server.client()) as client:
+            assert {key.split(b"}")[0] for key in client.scan_iter()} == {b"{atectl-ledger"}
+
+    def test_the_sums_of_a_day_are_gone_after_four_hundred(self, any_server: Server) -> None:
+        with closing(opened(any_server.url, NOW + 1)) as store:
+            store.flush([make_lease()])
+        [day] = keys.day_keys(int(NOW // 86_400), int(NOW // 86_400))
+        with closing(any_server.client()) as client:
+            assert 399 * 86_400 < client.ttl(day) <= 400 * 86_400
+
+
+class TestForeign:
+    """Whatever is no ledger is named, and stays as it is."""
+
+    @pytest.mark.parametrize("key", [*keys.FOR_FLUSH, *keys.day_keys(19675, 19675)])
+    def test_a_key_of_another_type_is_named_before_anything_is_written(
+        self, any_server: Server, store: RedisLedgerStore, key: str
+    ) -> None:
+        with closing(any_server.client()) as client:
+            client.set(key, "mine")
+            with pytest.raises(LedgerCorrupt, match=re.escape(key)):
+                store.flush([make_lease()])
+            assert (client.get(key), client.dbsize()) == (b"mine", 1)
+
+    def test_a_schema_of_a_later_atectl(self, any_server: Server, store: RedisLedgerStore) -> None:
+        with closing(any_server.client()) as client:
+            client.hset(keys.META, "schema", 99)
+            for use in (store.accounts, store.running, store.history, store.reset):
+                with pytest.raises(LedgerTooNew, match="schema version 99"):
+                    use()
+            with pytest.raises(LedgerTooNew, match="schema version 99"):
+                store.flush([make_lease()])
+            assert client.keys() == [keys.META.encode()]
+
+    @pytest.mark.parametrize("key", [keys.RUNNING, keys.ACCOUNTS])
+    def test_a_record_that_nobody_of_ours_wrote(
+        self, any_server: Server, store: RedisLedgerStore, key: str
+    ) -> None:
+        with closing(any_server.client()) as client:
+            client.hset(key, "x", "y")
+        with pytest.raises(LedgerCorrupt, match="is damaged"):
+            store.accounts()
+
+
+def test_a_server_that_is_gone_is_unavailable(any_server: Server, store: RedisLedgerStore) -> None:
+    any_server.kill()
+    with pytest.raises(LedgerUnavailable, match="cannot be reached"):
+        store.accounts()
+    with pytest.raises(LedgerUnavailable, match="cannot be reached"):
+        store.flush([make_lease()])
+
+
+def test_the_scripts_are_those_of_the_package() -> None:
+    assert source_of("flush").startswith("-- Take the state of some leases")
