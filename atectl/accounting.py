@@ -36,6 +36,9 @@ OTHERS = "*"
 """Stands for the hosts, labels and principals that have no sum of their own. No principal is
 called that."""
 
+ALL_TIME = -1
+"""In place of a day: the sums of all days that ever were, by host. They never fall."""
+
 DAY_S = 86_400
 """A day of UTC."""
 
@@ -340,6 +343,11 @@ def by_day(new: Sums, since_s: float, until_s: float) -> list[tuple[int, Sums]]:
     return [*parts, (last, left)]
 
 
+def total_of(host: str) -> Spender:
+    """Whose sum of all time is that of a host."""
+    return Spender(OTHERS, host, OTHERS)
+
+
 class DaySums(Protocol):
     """The sums of one day, wherever they are kept."""
 
@@ -398,9 +406,11 @@ class Periods:
 
     def __init__(self) -> None:
         self._days: dict[int, _MemoryDay] = {}
+        self._totals = _MemoryDay()
 
     def add(self, spender: Spender, new: Sums, since_s: float, until_s: float) -> None:
         """Add what a spender used between two moments, in seconds since 1970."""
+        self._totals.add(total_of(spender.host), new)
         for day, part in by_day(new, since_s, until_s):
             if day not in self._days:
                 self._days[day] = _MemoryDay()
@@ -412,6 +422,10 @@ class Periods:
     def sums(self) -> dict[int, dict[Spender, Sums]]:
         """The sums by day and spender; days are counted from 1970."""
         return {day: dict(kept.sums) for day, kept in self._days.items()}
+
+    def totals(self) -> dict[Spender, Sums]:
+        """The sums of all time, by host."""
+        return dict(self._totals.sums)
 
 
 class _Row:

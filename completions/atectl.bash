@@ -183,7 +183,7 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'ledger')
-        commands=('ls' 'ps' 'show' 'history' 'top' 'usage' 'reset')
+        commands=('ls' 'ps' 'show' 'history' 'top' 'usage' 'export' 'report' 'serve' 'reset')
         flags=('--help' '-h')
         ;;
     'ledger ls')
@@ -253,6 +253,25 @@ _atectl_grammar() {
             '-o=choices table json csv'
             '--limit=nothing'
         )
+        ;;
+    'ledger export')
+        flags=('--help' '-h')
+        values=(
+            '--format=choices prometheus openmetrics json csv'
+            '--per-principal=nothing'
+            '--textfile=files'
+            '--ledger=files'
+        )
+        ;;
+    'ledger report')
+        flags=('--help' '-h')
+        values=('--svg=files' '--html=files' '--last=nothing' '--ledger=files')
+        arguments=('candidates principals')
+        repeats=yes
+        ;;
+    'ledger serve')
+        flags=('--help' '-h')
+        values=('--listen=folders' '--token-file=files' '--per-principal=nothing' '--ledger=files')
         ;;
     'ledger reset')
         flags=('--all' '--yes' '-y' '--help' '-h')

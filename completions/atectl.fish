@@ -17,6 +17,9 @@ set -g __atectl_commands \
     'ledger history' \
     'ledger top' \
     'ledger usage' \
+    'ledger export' \
+    'ledger report' \
+    'ledger serve' \
     'ledger reset' \
     'locks' \
     'locks ls' \
@@ -179,6 +182,18 @@ set -g __atectl_valued \
     'ledger usage --output' \
     'ledger usage -o' \
     'ledger usage --limit' \
+    'ledger export --format' \
+    'ledger export --per-principal' \
+    'ledger export --textfile' \
+    'ledger export --ledger' \
+    'ledger report --svg' \
+    'ledger report --html' \
+    'ledger report --last' \
+    'ledger report --ledger' \
+    'ledger serve --listen' \
+    'ledger serve --token-file' \
+    'ledger serve --per-principal' \
+    'ledger serve --ledger' \
     'ledger reset --ledger' \
     'locks ls --probe' \
     'locks ls --atespace' \
@@ -312,6 +327,12 @@ set -g __atectl_flags \
     'ledger top -h' \
     'ledger usage --help' \
     'ledger usage -h' \
+    'ledger export --help' \
+    'ledger export -h' \
+    'ledger report --help' \
+    'ledger report -h' \
+    'ledger serve --help' \
+    'ledger serve -h' \
     'ledger reset --all' \
     'ledger reset --yes' \
     'ledger reset -y' \
@@ -587,6 +608,9 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a show -d 'Show one account in f
 complete -c atectl -n '__atectl_at "ledger" 0' -a history -d 'List the finished and the lost leases, the newest first'
 complete -c atectl -n '__atectl_at "ledger" 0' -a top -d 'Watch accounts and running leases live'
 complete -c atectl -n '__atectl_at "ledger" 0' -a usage -d 'Show what was used by day or month, for the last 400 days'
+complete -c atectl -n '__atectl_at "ledger" 0' -a export -d 'Print what dashboards show'
+complete -c atectl -n '__atectl_at "ledger" 0' -a report -d 'Write a table of principals and their memory over time to a file'
+complete -c atectl -n '__atectl_at "ledger" 0' -a serve -d 'Serve a page of the ledger at /, and metrics for Prometheus at /metrics'
 complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases and usage by period'
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
@@ -635,6 +659,25 @@ complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the
 complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger export"' -l format -r -f -a 'prometheus openmetrics json csv' -d 'How to write the metrics'
+complete -c atectl -n '__atectl_at "ledger export"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'
+complete -c atectl -n '__atectl_at "ledger export"' -l textfile -r -F -d 'Write atectl.prom into this folder, for node_exporter to find'
+complete -c atectl -n '__atectl_at "ledger export"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger export"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger report"' -l svg -r -F -d 'Write an SVG file'
+complete -c atectl -n '__atectl_at "ledger report"' -l html -r -F -d 'Write an HTML file'
+complete -c atectl -n '__atectl_at "ledger report"' -l last -r -f -d 'How much time before now to show'
+complete -c atectl -n '__atectl_at "ledger report"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger report"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "ledger report"' -f -a '(__atectl_ask "ledger report" principals)'
+
+complete -c atectl -n '__atectl_at "ledger serve"' -l listen -r -f -a '(__atectl_folders)' -d 'Where to listen'
+complete -c atectl -n '__atectl_at "ledger serve"' -l token-file -r -F -d 'File with a bearer token that everybody has to show'
+complete -c atectl -n '__atectl_at "ledger serve"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'
+complete -c atectl -n '__atectl_at "ledger serve"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger serve"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Do not ask for confirmation'

@@ -1,4 +1,4 @@
-"""Errors of the ledger's file or server that a sound machine does not show: E406 to E410."""
+"""Errors of the ledger that a sound machine does not show: E406 to E412."""
 
 from atectl.errors import LedgerError
 
@@ -46,3 +46,19 @@ class LedgerLeasesDropped(LedgerError):
     code = "E410"
     example = "the server is down while more than 10,000 leases end on one machine"
     default_remedy = "have the server reached again; what waits is told then"
+
+
+class MetricsMissing(LedgerError):
+    """What writes metrics for Prometheus is not installed."""
+
+    code = "E411"
+    example = "atectl ledger export, where prometheus_client is not installed"
+    default_remedy = "pip install 'atectl[metrics]', or take --format json or csv"
+
+
+class CannotListen(LedgerError):
+    """The address to serve the ledger at cannot be used."""
+
+    code = "E412"
+    example = "atectl ledger serve --listen 127.0.0.1:9464, where another program listens"
+    default_remedy = "name another address with --listen HOST:PORT or unix:PATH"

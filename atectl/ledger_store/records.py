@@ -150,7 +150,7 @@ class DayRecord(NamedTuple):
     """
 
     day: int
-    """The day of UTC, counted from 1970."""
+    """The day of UTC, counted from 1970; `accounting.ALL_TIME` for sums of all days."""
     principal: str
     host: str
     label: str
@@ -232,6 +232,12 @@ class LedgerStore(Protocol):
         """What was used on the days from `first` to `last`, by the rules of `accounting.Periods`.
 
         Each day has at most twice `accounting.MAX_NAMED_SUMS` sums, and one for all others.
+        """
+
+    def totals(self) -> list[DayRecord]:
+        """What was used in all time, by host: sums that never fall, until all is forgotten.
+
+        Accounts may be displaced, and days are forgotten; this is what counters are made of.
         """
 
     def reset(self, principal: str | None = None) -> int:

@@ -24,9 +24,12 @@ from ..output.stdout import (
     print_view,
     stdout_console,
 )
+from .export import export
 from .groups import show_groups
 from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption
+from .report import report
 from .reset import reset
+from .serve import serve
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top
 from .usage import usage
@@ -149,6 +152,9 @@ def history(
 
 app.command()(top)
 app.command()(usage)
+app.command()(export)
+app.command()(report)
+app.command()(serve)
 app.command()(reset)
 
 

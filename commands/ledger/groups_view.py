@@ -9,7 +9,7 @@ from atectl.units import format_duration, show_size
 
 from ..drawing.bars import percent
 from ..drawing.columns import Column, LineTable
-from .view import show_count
+from .numbers import show_count
 
 
 def groups_table(groups: Sequence[RunningGroup], by: GroupBy) -> RenderableType:

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from atectl.accounting import MAX_PRINCIPALS
+
 from ..options.candidates import complete_principal
 from .sorting import SortBy
 
@@ -16,5 +18,14 @@ PrincipalOption = Annotated[
 ]
 HostOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Show only what runs, or ran, on this host.")
+]
+PerPrincipalOption = Annotated[
+    int,
+    typer.Option(
+        min=0,
+        max=MAX_PRINCIPALS,
+        metavar="N",
+        help="Name the N principals of the highest peaks; 0 names none.",
+    ),
 ]
 SortOption = Annotated[SortBy, typer.Option(help="Sort the accounts by this.")]

@@ -9,9 +9,10 @@ from atectl.ledger_store.records import AccountRecord, LeaseRecord
 
 from ..drawing.columns import Column, Fitted, LineTable, fit
 from ..drawing.screen import filled, key_line, whole_screen
+from .numbers import show_age
 from .sorting import SORT_ORDERS
 from .top_state import TopState
-from .view import account_columns, host_line, running_columns, show_age
+from .view import account_columns, host_line, running_columns
 
 NO_ACCOUNTS = "no accounts yet: `atectl run --principal NAME CAPSULE` opens one"
 

@@ -9,7 +9,7 @@ from atectl.ledger_store.usage import UsageBy, UsageEntry
 from atectl.units import format_duration, show_size
 
 from ..drawing.columns import Column, LineTable
-from .view import show_count, show_gib_seconds
+from .numbers import show_count, show_gib_seconds
 
 
 def usage_table(entries: Sequence[UsageEntry], by: UsageBy) -> RenderableType:

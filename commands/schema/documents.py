@@ -32,6 +32,11 @@ DOCUMENTS = (
     Document("ledger-ps", "atectl ledger ps -o json", "ledger_store.results:LeaseList"),
     Document("ledger-history", "atectl ledger history -o json", "ledger_store.results:LeaseList"),
     Document("ledger-ls-by", "atectl ledger ls --by -o json", "ledger_store.overview:GroupList"),
+    Document(
+        "ledger-export",
+        "atectl ledger export --format json",
+        "ledger_store.export.metrics:MetricList",
+    ),
     Document("ledger-usage", "atectl ledger usage -o json", "ledger_store.usage:UsageList"),
     Document("ledger-show", "atectl ledger show -o json", "ledger_store.overview:AccountDetails"),
     Document("locks-ls", "atectl locks ls -o json", "locks.results:LockList"),

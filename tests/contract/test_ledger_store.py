@@ -475,6 +475,29 @@ class TestDays:
         assert [row[0] for row in used(store, 0, TODAY)] == [TODAY]
 
 
+class TestTotals:
+    def test_what_each_host_used_is_a_sum_that_no_bound_lowers(self, store: LedgerStore) -> None:
+        long_ago = NOW - 2 * PERIOD_DAYS * DAY_S
+        store.flush([make_lease(id="old", started_at=long_ago, updated_at=long_ago)])
+        store.flush([make_lease(id="a"), make_lease(id="b", host="host-b", peak_bytes=7)])
+        store.flush([finish(make_lease(id="a", fuel=150))])
+        found = [(each.host, each.leases, each.fuel, each.peak_bytes) for each in store.totals()]
+        assert found == [(HOST, 2, 250, 2 * MIB), ("host-b", 1, 100, 7)]
+
+    def test_hosts_past_the_bound_are_one_sum(self, store: LedgerStore) -> None:
+        store.flush(make_lease(id=f"l{n}", host=f"h{n:03}") for n in range(MAX_OWN_SUMS + 5))
+        found = {each.host: each.leases for each in store.totals()}
+        assert len(found) == MAX_OWN_SUMS + 1
+        assert found[OTHERS] == 5
+
+    def test_they_outlive_the_reset_of_one_principal(self, store: LedgerStore) -> None:
+        store.flush([make_lease()])
+        store.reset("alice")
+        assert [each.leases for each in store.totals()] == [1]
+        store.reset()
+        assert store.totals() == []
+
+
 class TestReset:
     @pytest.fixture
     def filled(self, place: Place, store: LedgerStore) -> LedgerStore:

@@ -112,7 +112,7 @@ def test_any_history_leaves_the_same_accounts(
     assert accounts_of_store(kind, history, capacity) == expected
 
 
-def sums_of_core(history: Sequence[Sequence[LeaseRecord]]) -> dict[int, dict[Spender, Sums]]:
+def sums_of_core(history: Sequence[Sequence[LeaseRecord]]) -> Periods:
     periods = Periods()
     counted: dict[str, tuple[Usage, float]] = {}
     for told in history:
@@ -122,7 +122,7 @@ def sums_of_core(history: Sequence[Sequence[LeaseRecord]]) -> dict[int, dict[Spe
             spender = Spender(lease.principal, lease.host, lease.label)
             periods.add(spender, new, since, lease.updated_at)
             counted[lease.id] = lease.observation.usage, lease.updated_at
-    return periods.sums()
+    return periods
 
 
 @pytest.mark.parametrize("kind", PLACES)
@@ -139,7 +139,10 @@ def test_any_history_leaves_the_same_sums_of_days(
             found: dict[int, dict[Spender, Sums]] = {}
             for day in store.days(0, int(NOW // DAY_S) + 9):
                 found.setdefault(day.day, {})[Spender(*day[1:4])] = Sums(*day[4:])
-        assert found == sums_of_core(history)
+            totals = {Spender(*each[1:4]): Sums(*each[4:]) for each in store.totals()}
+        expected = sums_of_core(history)
+        assert found == expected.sums()
+        assert totals == expected.totals()
 
 
 KEEPERS = [None, *LOCAL_PLACES]

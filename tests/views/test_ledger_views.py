@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 
+from atectl.commands.ledger.numbers import show_count
 from atectl.commands.ledger.top_state import Sampled, SampleFailed, TopState, reduce
 from atectl.commands.ledger.top_view import top_screen, top_snapshot
 from atectl.commands.ledger.usage_view import usage_table
@@ -14,7 +15,6 @@ from atectl.commands.ledger.view import (
     history_table,
     host_line,
     running_table,
-    show_count,
 )
 from atectl.commands.terminal.events import Key
 from atectl.ledger_store.overview import AccountDetails

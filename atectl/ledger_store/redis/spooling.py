@@ -94,6 +94,10 @@ class SpoolingStore:
         """See `RedisLedgerStore`."""
         return self._server().days(first, last, principal)
 
+    def totals(self) -> list[DayRecord]:
+        """See `RedisLedgerStore`."""
+        return self._server().totals()
+
     def reset(self, principal: str | None = None) -> int:
         """See `RedisLedgerStore`. What waits is told first, so that it is forgotten, too."""
         store = self._server()

@@ -131,6 +131,12 @@ class RedisLedgerStore:
             found = [each for day, told in enumerate(answers, first) for each in day_of(day, told)]
         return [each for each in found if principal in (None, each.principal)]
 
+    def totals(self) -> list[DayRecord]:
+        """What was used in all time, by host."""
+        [told] = self._read(("HGETALL", keys.TOTALS))
+        with self._named():
+            return day_of(accounting.ALL_TIME, told)
+
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
         self._read()
@@ -140,7 +146,7 @@ class RedisLedgerStore:
         with self._named():
             script = self._connection.script(source_of("reset"))
             words = (principal or "", self._moment(), str(keys.LOST_AFTER_S))
-            return int(script([*keys.FOR_RESET, *days], words))
+            return int(script([*keys.FOR_RESET, keys.TOTALS, *days], words))
 
     def close(self) -> None:
         """Let go of the server; idempotent."""

@@ -17,6 +17,7 @@ _PRIMARY = 0xFF
 """The bits of a result of SQLite that say what it is; the others say more about it."""
 
 _SMALLEST_PAGE_BYTES = 512
+_MAGIC = b"SQLite format 3\0"
 
 _UNCLEAR = frozenset(
     {
@@ -163,6 +164,11 @@ def _require_file(path: Path) -> None:
     # SQLite would take so little for nothing, and write over it.
     if 0 < found.st_size < _SMALLEST_PAGE_BYTES:
         raise LedgerCorrupt(f"{path}: file is not a database")
+    # SQLite would take what is missing of a page for nothing. While it writes one, there is a log.
+    if found.st_size % _SMALLEST_PAGE_BYTES and not _has_log(path):
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) == _MAGIC:
+                raise LedgerCorrupt(f"{path}: the file was cut short")
 
 
 def _connect(path: Path, mode: str, busy_timeout_s: float) -> sqlite3.Connection:

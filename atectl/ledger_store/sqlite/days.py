@@ -4,7 +4,7 @@ import sqlite3  # noqa: TID253
 from typing import Any
 
 from atectl import accounting
-from atectl.accounting import PERIOD_DAYS, Spender, Sums, Usage
+from atectl.accounting import ALL_TIME, PERIOD_DAYS, Spender, Sums, Usage
 from atectl.ledger_store.records import DayRecord, LeaseRecord
 
 _HAS = "SELECT 1 FROM days WHERE day = ? AND principal = ? AND host = ? AND label = ?"
@@ -21,6 +21,9 @@ SELECT {", ".join(DayRecord._fields)} FROM days
 WHERE day BETWEEN ? AND ? AND (? IS NULL OR principal = ?)
 ORDER BY day, principal, host, label
 """  # noqa: S608
+
+
+_TYPES = (int, str, str, str, *(int,) * len(Sums._fields))
 
 
 class StoredDay:
@@ -82,6 +85,9 @@ class NewDays:
 
     def store(self, connection: sqlite3.Connection) -> None:
         """Add it to the sums that are stored, within a transaction."""
+        for (_, spender), sums in list(self._sums.items()):
+            total = ALL_TIME, accounting.total_of(spender.host)
+            self._sums[total] = self._sums.get(total, Sums()).plus(sums)
         days: dict[int, StoredDay] = {}
         for (day, spender), sums in self._sums.items():
             if day not in days:
@@ -91,7 +97,7 @@ class NewDays:
 
 def forget_old_days(connection: sqlite3.Connection, today: int) -> None:
     """Forget the days that are no longer kept."""
-    connection.execute("DELETE FROM days WHERE day <= ?", (today - PERIOD_DAYS,))
+    connection.execute("DELETE FROM days WHERE day BETWEEN 0 AND ?", (today - PERIOD_DAYS,))
 
 
 def forget_days_of(connection: sqlite3.Connection, principal: str | None) -> None:
@@ -102,9 +108,15 @@ def forget_days_of(connection: sqlite3.Connection, principal: str | None) -> Non
 def read_days(
     connection: sqlite3.Connection, first: int, last: int, principal: str | None
 ) -> list[DayRecord]:
-    """The sums of some days, in the order of their days and spenders."""
-    rows = connection.execute(_READ, (first, last, principal, principal))
-    return [DayRecord._make((*row[:4], *_sound(row[4:]))) for row in rows]
+    """The sums of some days, in the order of their days and spenders.
+
+    Raises:
+        ValueError: one of them is damaged.
+    """
+    rows = connection.execute(_READ, (first, last, principal, principal)).fetchall()
+    if any(tuple(map(type, row)) != _TYPES for row in rows):
+        raise ValueError("a sum of a day")
+    return [DayRecord._make(row) for row in rows]
 
 
 def _sound(row: tuple[Any, ...] | None) -> Sums:

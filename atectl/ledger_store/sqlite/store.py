@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from atectl import accounting
-from atectl.accounting import DAY_S, MAX_PRINCIPALS, Account, Counted, Observation, Usage
+from atectl.accounting import ALL_TIME, DAY_S, MAX_PRINCIPALS, Account, Counted, Observation, Usage
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
@@ -226,8 +226,11 @@ class SqliteLedgerStore:
 
     def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
         """What was used on the days from `first` to `last`; days are counted from 1970."""
-        with named_errors(self._path):
-            return read_days(self._connection, first, last, principal)
+        return self._days(max(first, 0), last, principal)
+
+    def totals(self) -> list[DayRecord]:
+        """What was used in all time, by host."""
+        return self._days(ALL_TIME, ALL_TIME, None)
 
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
@@ -341,6 +344,13 @@ class SqliteLedgerStore:
         # Each is judged by what the system says of its process: not done without need.
         if unfinished > LOST_LEASES:
             execute(_JOIN_FINISHED_BEYOND, (LOST_LEASES,))
+
+    def _days(self, first: int, last: int, principal: str | None) -> list[DayRecord]:
+        with named_errors(self._path):
+            try:
+                return read_days(self._connection, first, last, principal)
+            except ValueError as what:
+                raise self._damaged(str(what)) from None
 
     def _read(self, query: str, **parameters: str | int | None) -> list[tuple[Any, ...]]:
         self._judged.clear()

@@ -147,6 +147,12 @@ def test_the_listings_of_a_ledger(ledger: Path) -> None:
     usage = body_of("ledger", "usage", "--ledger", ledger)
     assert len(usage["usage"]) >= 1
     require_valid("ledger-usage", usage)
+    hosts = body_of("ledger", "ls", "--by", "host", "--ledger", ledger)
+    assert len(hosts["groups"]) == 1
+    require_valid("ledger-ls-by", hosts)
+    export = ("export", "--format", "json", "--per-principal", "1")
+    exported = json.loads(atectl("ledger", *export, "--ledger", ledger).stdout)
+    require_valid("ledger-export", exported)
 
 
 def test_plans(ledger: Path) -> None:

@@ -421,6 +421,7 @@ class TestForeignAndDamaged:
             store.accounts()
             store.running()
             store.history()
+            store.days(0, 99_999)
             store.flush([make_lease(id="more", principal="more")])
 
 

@@ -3,8 +3,8 @@
 -- The rules are those of atectl/accounting.py, and a test holds both to one another. Numbers are
 -- eight bytes, the highest first, since Lua's own are exact to 2^53 only; they stop at 2^63 - 1.
 --
--- KEYS: meta, accounts, peaks, running, heard, finished, ended, sessions, sequences, then the days
---   from the first one on, one key a day.
+-- KEYS: meta, accounts, peaks, running, heard, finished, ended, sessions, sequences, totals,
+--   then the days from the first one on, one key a day.
 -- ARGV: the schema's version; the session, which is one host process; its sequence number; the
 --   time in seconds, or '' for the server's; the most accounts; the first day; the most named sums
 --   of a day; the most sums of one principal; the most finished leases; the most lost ones; after
@@ -15,7 +15,7 @@
 --   sequence number known until then, 0 if none was; the version of the schema there; today}.
 local META, ACCOUNTS, PEAKS, RUNNING, HEARD = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local FINISHED, ENDED, SESSIONS, SEQUENCES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local FIRST_DAY_KEY, FIRST_LEASE, WORDS = 10, 15, 7
+local TOTALS, FIRST_DAY_KEY, FIRST_LEASE, WORDS = KEYS[10], 11, 15, 7
 local SCHEMA, SESSION, SEQUENCE = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local CAPACITY, FIRST_DAY = tonumber(ARGV[5]), tonumber(ARGV[6])
 local MAX_NAMED, MAX_OWN = tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -187,7 +187,10 @@ end
 local function new_sums(key, kept, principal, field)
   redis.call('HINCRBY', key, '\0', 1)
   redis.call('HINCRBY', key, '\0' .. principal, 1)
-  redis.call('PEXPIRE', key, math.max(math.floor((kept.day + KEPT_DAYS) * DAY_S - now), 1) * 1000)
+  if kept.day then
+    local left_s = math.max(math.floor((kept.day + KEPT_DAYS) * DAY_S - now), 1)
+    redis.call('PEXPIRE', key, left_s * 1000)
+  end
   kept[field] = {0, 0, 0, 0, 0, 0}
   return kept[field]
 end
@@ -217,6 +220,16 @@ local function add_to_day(day, lease, new)
   local sums = sums_for(key, days[key], lease.principal, lease.host, lease.label)
   for place = 1, 5 do sums[place] = plus(sums[place], new[place]) end
   sums[6] = max(sums[6], lease.peak)
+end
+
+-- The sums of all time, by host.
+local function add_to_totals(host, new, peak)
+  days[TOTALS] = days[TOTALS] or {}
+  local sums = sums_for(TOTALS, days[TOTALS], OTHERS, host, OTHERS)
+  for place, field in ipairs({LEASES, CPU, BYTE_MS, FUEL, REFUSED}) do
+    sums[place] = plus(sums[place], new[field])
+  end
+  sums[6] = max(sums[6], peak)
 end
 
 local function put_days()
@@ -319,6 +332,8 @@ local function take(at)
   end
   local new = since(lease.usage, before and before.usage or NOTHING)
   add_to_days(lease, new, before and before.heard or started, math.min(now, updated))
+
+  add_to_totals(lease.host, new, lease.peak)
 
   local born = before and before.born or redis.call('HINCRBY', META, 'leases', 1)
   local has_account, serial = before and before.has_account, before and before.account or 0
