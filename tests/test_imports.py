@@ -18,6 +18,7 @@ REMOTE = {"redis"}
 DRAWING = {"rich"}
 STORING = {"sqlite3"}
 PROCESSES = {"psutil"}
+METRICS = {"prometheus_client"}
 
 _AT_THE_END = """
 import sys
@@ -73,7 +74,7 @@ def _imported(*arguments: str, program: str = _AT_THE_END, stdin: str = "") -> s
     return set(modules)
 
 
-HEAVY = ENGINE | REMOTE | PROCESSES
+HEAVY = ENGINE | REMOTE | PROCESSES | METRICS
 
 
 @pytest.mark.parametrize(
@@ -87,6 +88,8 @@ HEAVY = ENGINE | REMOTE | PROCESSES
         (("schema", "-o", "json"), HEAVY | STORING | DRAWING),
         (("completions", "candidates", "--", "schema", "name", ""), HEAVY | STORING | DRAWING),
         (("ledger", "ls", "-o", "json"), HEAVY | DRAWING),
+        (("ledger", "usage", "-o", "csv"), HEAVY | DRAWING),
+        (("ledger", "export", "--format", "json"), HEAVY | DRAWING),
         (("completions", "show", "bash"), HEAVY | STORING | DRAWING),
         (("inspect", str(HELLO), "-o", "json"), REMOTE | PROCESSES | STORING | DRAWING),
         (("budget", "init", "-"), HEAVY | STORING | DRAWING),
@@ -126,7 +129,7 @@ def test_a_tab_imports_no_typer(parameter: tuple[str, str]) -> None:
 def test_a_guest_off_a_terminal_waits_for_no_import_it_does_not_need() -> None:
     imported = _imported("run", str(HELLO), program=_AS_THE_GUEST_STARTS)
     assert imported >= ENGINE
-    spared = {"typer", "dataclasses", "inspect", "json"} | DRAWING | REMOTE | PROCESSES
+    spared = {"typer", "dataclasses", "inspect", "json"} | DRAWING | REMOTE | PROCESSES | METRICS
     assert not imported & spared
 
 

@@ -205,9 +205,11 @@ def live_accounts(
         by_principal.setdefault(lease.principal, []).append(lease)
     live = []
     for account in accounts:
-        leases = by_principal.pop(account.principal, [])
-        quota_bytes = sum(lease.quota_bytes for lease in leases) or account.quota_bytes
-        live.append(account._replace(quota_bytes=quota_bytes))
+        leases = by_principal.pop(account.principal, None)
+        if leases is not None:
+            quota_bytes = sum(lease.quota_bytes for lease in leases) or account.quota_bytes
+            account = account._replace(quota_bytes=quota_bytes)
+        live.append(account)
     return live + [_account_of(leases) for leases in by_principal.values()]
 
 

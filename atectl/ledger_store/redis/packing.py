@@ -5,7 +5,7 @@ Whole numbers have eight bytes, the highest first: the server adds them without 
 
 import json
 import struct
-from typing import Any
+from types import NoneType
 
 from atectl.accounting import Sums, Usage, whole_units
 from atectl.ledger_store.records import LOST, AccountRecord, DayRecord, LeaseRecord
@@ -19,6 +19,19 @@ _US, _MS = 1_000_000, 1000
 
 _TEXTS = frozenset({"id", "principal", "capsule", "label", "host", "process", "state"})
 _MAYBE_TEXTS = frozenset({"reason", "sha256"})
+_MAYBE_NUMBERS = frozenset({"finished_at", "exit_status", "cached"})
+
+
+def _kinds_of(name: str) -> tuple[type, ...]:
+    if name in _TEXTS:
+        return (str,)
+    if name in _MAYBE_TEXTS:
+        return (str, NoneType)
+    return (int, float, NoneType) if name in _MAYBE_NUMBERS else (int, float)
+
+
+_KINDS = tuple(map(_kinds_of, LeaseRecord._fields))
+"""What each field of a lease may be."""
 
 
 class Damaged(ValueError):
@@ -68,19 +81,9 @@ def lease_of(stored: bytes) -> tuple[LeaseRecord, int, str]:
         lease = LeaseRecord._make(fields)
     except (struct.error, ValueError, TypeError, RecursionError):
         raise Damaged("a lease") from None
-    if not all(_is_sound(*each) for each in zip(lease._fields, lease, strict=True)):
+    if not all(map(isinstance, lease, _KINDS)):
         raise Damaged("a lease")
     return lease, int.from_bytes(born), session.decode("ascii", "replace")
-
-
-def _is_sound(name: str, value: Any) -> bool:
-    if name in _TEXTS:
-        return isinstance(value, str)
-    if name in _MAYBE_TEXTS:
-        return isinstance(value, str | None)
-    if name in ("finished_at", "exit_status", "cached"):
-        return isinstance(value, int | float | None)
-    return isinstance(value, int | float)
 
 
 def as_lost(lease: LeaseRecord) -> LeaseRecord:
@@ -119,7 +122,7 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
         high_water_bytes=high,
         quota_bytes=quota,
         running_leases=len(running),
-        current_bytes=sum(lease.current_bytes for lease in running),
+        current_bytes=sum(lease.current_bytes for lease in running) if running else 0,
         refused_growths=refused,
         leases=leases,
         cpu_s=cpu / _US,
