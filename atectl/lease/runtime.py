@@ -61,6 +61,10 @@ class Runtime:
         place = config.ledger_place(ledger_flag)
         self._is_stored = place is not None
         self.uses_network = isinstance(place, str)
+        if isinstance(place, str):
+            from atectl.ledger_store.opening import require_place
+
+            require_place(place)
         self._flusher: LeaseFlusher | None = None
         self.warnings: list[AtectlError] = []
         ended_kept = HISTORY_LEASES if self._is_stored else 0

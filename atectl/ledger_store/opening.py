@@ -79,6 +79,18 @@ class LedgerReader:
             kept.close()
 
 
+def require_place(place: Path | str) -> None:
+    """See, before anything runs, that a ledger may be at a place. Nobody is asked.
+
+    Raises:
+        UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
+    """
+    if scheme_of(place) != FILE:
+        from atectl.redis.settings import settings_of_url
+
+        settings_of_url(str(place))
+
+
 def scheme_of(place: Path | str) -> str:
     """What kind of store is at a place: `file`, or the scheme of a URL.
 

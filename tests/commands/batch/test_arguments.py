@@ -29,6 +29,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         trace=None,
         chart=None,
         ledger=None,
+        host_name=None,
         live=None,
         uses_cache=True,
         compiling=CompileLimits(),
@@ -46,6 +47,7 @@ def test_every_option_reaches_the_request() -> None:
     host = "-j 3 --limit 1GiB --soft 0.9 --resume 0.8 --backpressure park --policy park-first"
     spill = "--spill-dir /spill --spill-cap 2GiB"
     rest = "--pool 2 --fail-fast --resume-from done --grace 9s --trace t --chart c --ledger none"
+    rest += " --host-name east-1"
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live --no-cache -o table --max-output none"
@@ -71,6 +73,7 @@ def test_every_option_reaches_the_request() -> None:
         trace=Path("t"),
         chart=Path("c"),
         ledger="none",
+        host_name="east-1",
         live=False,
         uses_cache=False,
         compiling=CompileLimits(1 << 20, 64 << 20, 30.0),
