@@ -183,7 +183,19 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'ledger')
-        commands=('ls' 'ps' 'show' 'history' 'top' 'usage' 'export' 'report' 'serve' 'reset')
+        commands=(
+            'ls'
+            'ps'
+            'show'
+            'history'
+            'top'
+            'usage'
+            'merge'
+            'export'
+            'report'
+            'serve'
+            'reset'
+        )
         flags=('--help' '-h')
         ;;
     'ledger ls')
@@ -253,6 +265,12 @@ _atectl_grammar() {
             '-o=choices table json csv'
             '--limit=nothing'
         )
+        ;;
+    'ledger merge')
+        flags=('--help' '-h')
+        values=('--ledger=files')
+        arguments=('files')
+        repeats=yes
         ;;
     'ledger export')
         flags=('--help' '-h')

@@ -17,6 +17,7 @@ set -g __atectl_commands \
     'ledger history' \
     'ledger top' \
     'ledger usage' \
+    'ledger merge' \
     'ledger export' \
     'ledger report' \
     'ledger serve' \
@@ -182,6 +183,7 @@ set -g __atectl_valued \
     'ledger usage --output' \
     'ledger usage -o' \
     'ledger usage --limit' \
+    'ledger merge --ledger' \
     'ledger export --format' \
     'ledger export --per-principal' \
     'ledger export --textfile' \
@@ -327,6 +329,8 @@ set -g __atectl_flags \
     'ledger top -h' \
     'ledger usage --help' \
     'ledger usage -h' \
+    'ledger merge --help' \
+    'ledger merge -h' \
     'ledger export --help' \
     'ledger export -h' \
     'ledger report --help' \
@@ -608,6 +612,7 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a show -d 'Show one account in f
 complete -c atectl -n '__atectl_at "ledger" 0' -a history -d 'List the finished and the lost leases, the newest first'
 complete -c atectl -n '__atectl_at "ledger" 0' -a top -d 'Watch accounts and running leases live'
 complete -c atectl -n '__atectl_at "ledger" 0' -a usage -d 'Show what was used by day or month, for the last 400 days'
+complete -c atectl -n '__atectl_at "ledger" 0' -a merge -d 'Add what ledgers in files have counted to the one on a server'
 complete -c atectl -n '__atectl_at "ledger" 0' -a export -d 'Print what dashboards show'
 complete -c atectl -n '__atectl_at "ledger" 0' -a report -d 'Write a table of principals and their memory over time to a file'
 complete -c atectl -n '__atectl_at "ledger" 0' -a serve -d 'Serve a page of the ledger at /, and metrics for Prometheus at /metrics'
@@ -659,6 +664,10 @@ complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the
 complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
 complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger merge"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger merge"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "ledger merge"' -F
 
 complete -c atectl -n '__atectl_at "ledger export"' -l format -r -f -a 'prometheus openmetrics json csv' -d 'How to write the metrics'
 complete -c atectl -n '__atectl_at "ledger export"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'

@@ -26,6 +26,7 @@ from ..output.stdout import (
 )
 from .export import export
 from .groups import show_groups
+from .merge import merge
 from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption
 from .report import report
 from .reset import reset
@@ -152,6 +153,7 @@ def history(
 
 app.command()(top)
 app.command()(usage)
+app.command()(merge)
 app.command()(export)
 app.command()(report)
 app.command()(serve)

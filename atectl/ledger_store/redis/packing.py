@@ -7,13 +7,14 @@ import json
 import struct
 from types import NoneType
 
-from atectl.accounting import Sums, Usage, whole_units
+from atectl.accounting import ALL_TIME, Sums, Usage, whole_units
 from atectl.ledger_store.records import LOST, AccountRecord, DayRecord, LeaseRecord
 
 _NUMBERS = struct.Struct(">B10Q2d")
 _ACCOUNT = struct.Struct(">8s10Q8sdd")
 _LEASE = struct.Struct(">9s8s16s64sdd")
 _SUMS = struct.Struct(">6Q")
+_ACCOUNT_NUMBERS = struct.Struct(">10Q")
 
 _US, _MS = 1_000_000, 1000
 
@@ -134,6 +135,32 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
         since=since,
         updated_at=at,
     )
+
+
+def merged_account(source: str, account: AccountRecord) -> tuple[str | bytes | int, ...]:
+    """The words of an account of another ledger, for `lua/merge.lua`."""
+    usage = Usage(
+        account.high_water_bytes,
+        account.fuel,
+        account.cpu_s,
+        account.byte_seconds,
+        account.leases,
+        account.refused_growths,
+        account.traps,
+        account.compile_cpu_s,
+    )
+    # An account that was opened anew is another.
+    name = f"{source}:account:{account.principal}:{account.since!r}"
+    numbers = _ACCOUNT_NUMBERS.pack(account.peak_bytes, *_whole(usage), account.quota_bytes)
+    return name, "account", 0, account.principal, "", "", account.last_capsule, numbers
+
+
+def merged_day(source: str, day: DayRecord) -> tuple[str | bytes | int, ...]:
+    """The words of a sum of another ledger, for `lua/merge.lua`."""
+    name = f"{source}:{day.day}:{day.principal}\0{day.host}\0{day.label}"
+    kind = "total" if day.day == ALL_TIME else "day"
+    sums = _SUMS.pack(*day[-len(Sums._fields) :])
+    return name, kind, day.day, day.principal, day.host, day.label, "", sums
 
 
 def day_of(day: int, stored: dict[bytes, bytes]) -> list[DayRecord]:

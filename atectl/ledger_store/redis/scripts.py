@@ -6,10 +6,11 @@ from typing import Literal, TypeAlias
 
 _FOLDER = Path(__file__).parent / "lua"
 
-ScriptName: TypeAlias = Literal["flush", "reset"]
+ScriptName: TypeAlias = Literal["flush", "merge", "reset"]
 
 
 @cache
 def source_of(script: ScriptName) -> str:
     """The text of a script. Each file is read once, when its script is first needed."""
-    return (_FOLDER / f"{script}.lua").read_text(encoding="utf-8")
+    names = (script,) if script == "reset" else ("counting", script)
+    return "\n".join((_FOLDER / f"{name}.lua").read_text(encoding="utf-8") for name in names)

@@ -24,13 +24,16 @@ from atectl.ledger_store.redis.packing import (
     as_lost,
     day_of,
     lease_of,
+    merged_account,
+    merged_day,
     numbers_of,
     record_of,
 )
-from atectl.ledger_store.redis.scripts import source_of
+from atectl.ledger_store.redis.scripts import ScriptName, source_of
 from atectl.ledger_store.redis.sent import Sent
 from atectl.redis.connection import RedisConnection
 from atectl.redis.errors import RedisFailure, RedisWrongType
+from atectl.redis.script import Word
 
 LEASES_AT_ONCE = 100
 """How many leases one script takes at most: while it runs, the server does nothing else."""
@@ -146,7 +149,7 @@ class RedisLedgerStore:
         with self._named():
             script = self._connection.script(source_of("reset"))
             words = (principal or "", self._moment(), str(keys.LOST_AFTER_S))
-            return int(script([*keys.FOR_RESET, keys.TOTALS, *days], words))
+            return int(script([*keys.FOR_RESET, keys.TOTALS, keys.MERGED, *days], words))
 
     def close(self) -> None:
         """Let go of the server; idempotent."""
@@ -174,18 +177,43 @@ class RedisLedgerStore:
         self._sequence += 1
         last_day = max(int(max(lease.updated_at for lease in chunk) // DAY_S), first_day)
         first_day = max(first_day, last_day - PERIOD_DAYS + 1)
-        words: list[str | bytes | int] = [
-            *(keys.SCHEMA_VERSION, self._session, self._sequence, self._moment()),
-            *(self._capacity, first_day, accounting.MAX_NAMED_SUMS, accounting.MAX_OWN_SUMS),
-            *(HISTORY_LEASES, keys.LOST_LEASES, str(keys.LOST_AFTER_S), str(keys.SILENCE_S)),
-            *(str(keys.FORGET_AFTER_S), PERIOD_DAYS),
-        ]
+        words: list[Word] = []
         for lease in chunk:
             words += (lease.id, lease.principal, lease.host, lease.label, lease.capsule)
             words += (numbers_of(lease), record_of(lease))
-        script = self._connection.script(source_of("flush"))
+        return self._call("flush", first_day, last_day, words)
+
+    def merge(self, source: str, accounts: list[AccountRecord], days: list[DayRecord]) -> None:
+        """Take what another ledger has counted; taken again, only what is new.
+
+        Args:
+            source: what identifies that ledger.
+            accounts: its accounts.
+            days: its sums of days and of all time.
+        """
+        told = [merged_account(source, account) for account in accounts]
+        told += [merged_day(source, day) for day in days]
+        today = int(self._now() // DAY_S)
+        with self._named():
+            for begin in range(0, len(told), LEASES_AT_ONCE):
+                self._sequence += 1
+                words = [word for each in told[begin : begin + LEASES_AT_ONCE] for word in each]
+                status, _, _ = self._call("merge", today - PERIOD_DAYS + 1, today, words)
+                if status != _TAKEN:
+                    raise LedgerBusy(f"{self._connection.address} did not take all of {source}")
+
+    def _call(
+        self, script: ScriptName, first_day: int, last_day: int, told: list[Word]
+    ) -> tuple[int, int, int]:
+        """Run a script that counts: its status, the sequence known until then, and the day."""
+        words: list[Word] = [
+            *(keys.SCHEMA_VERSION, self._session, self._sequence, self._moment()),
+            *(self._capacity, first_day, accounting.MAX_NAMED_SUMS, accounting.MAX_OWN_SUMS),
+            *(HISTORY_LEASES, keys.LOST_LEASES, str(keys.LOST_AFTER_S), str(keys.SILENCE_S)),
+            *(str(keys.FORGET_AFTER_S), PERIOD_DAYS, *told),
+        ]
         names = [*keys.FOR_FLUSH, *keys.day_keys(first_day, last_day)]
-        status, known, schema, today = script(names, words)
+        status, known, schema, today = self._connection.script(source_of(script))(names, words)
         self._check_schema(schema)
         return status, known, today
 

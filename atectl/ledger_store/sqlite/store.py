@@ -232,6 +232,11 @@ class SqliteLedgerStore:
         """What was used in all time, by host."""
         return self._days(ALL_TIME, ALL_TIME, None)
 
+    def identity(self) -> str:
+        """What tells this ledger from all others, and from itself before all was forgotten."""
+        [(identity,)] = self._read("SELECT id FROM identity")
+        return str(identity)
+
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
         chosen = "(:principal IS NULL OR principal = :principal)"
@@ -247,6 +252,8 @@ class SqliteLedgerStore:
             )
             execute(f"UPDATE leases SET account = 0 WHERE {chosen}", about)  # noqa: S608
             forget_days_of(self._connection, principal)
+            if principal is None:
+                execute("UPDATE identity SET id = lower(hex(randomblob(16)))")
         return forgotten
 
     def close(self) -> None:

@@ -269,7 +269,7 @@ with tempfile.TemporaryDirectory(dir="/tmp") as home:
 
 def test_a_ledger_is_told_with_its_schema_and_accounts(ledger: Path) -> None:
     finding = health.check_ledger()
-    assert finding == Finding(Verdict.OK, f"{ledger}: schema version 3, 2 accounts, sound")
+    assert finding == Finding(Verdict.OK, f"{ledger}: schema version 4, 2 accounts, sound")
 
 
 def test_a_default_ledger_that_is_not_there_yet_is_fine() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from atectl.errors import LedgerCorrupt, LedgerTooNew, LedgerUnavailable
 from atectl.ledger_store.redis import keys
-from atectl.ledger_store.redis.scripts import source_of
 from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
 from atectl.redis.connection import connect
 from atectl.redis.settings import parse_redis_url
@@ -187,7 +186,3 @@ def test_a_server_that_is_gone_is_unavailable(any_server: Server, store: RedisLe
         store.accounts()
     with pytest.raises(LedgerUnavailable, match="cannot be reached"):
         store.flush([make_lease()])
-
-
-def test_the_scripts_are_those_of_the_package() -> None:
-    assert source_of("flush").startswith("-- Take the state of some leases")

@@ -2,12 +2,12 @@
 --
 -- Running leases stay. What they have used so far belongs to the account that was forgotten.
 --
--- KEYS: meta, accounts, peaks, running, heard, finished, ended, sessions, totals, then all days.
+-- KEYS: meta, accounts, peaks, running, heard, finished, ended, sessions, totals, merged, then all days.
 -- ARGV: the principal, or '' for all; the time in seconds, or '' for the server's; after how many
 --   seconds without a word of its host a lease is lost.
 -- Returns the number of accounts.
 local ACCOUNTS, PEAKS, RUNNING, HEARD = KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local FINISHED, ENDED, SESSIONS, FIRST_DAY_KEY = KEYS[6], KEYS[7], KEYS[8], 10
+local FINISHED, ENDED, SESSIONS, FIRST_DAY_KEY = KEYS[6], KEYS[7], KEYS[8], 11
 local PRINCIPAL, LOST_S = ARGV[1], tonumber(ARGV[3])
 local now = tonumber(ARGV[2])
 if not now then
@@ -32,7 +32,7 @@ end
 local forgotten
 if PRINCIPAL == '' then
   forgotten = redis.call('HLEN', ACCOUNTS)
-  redis.call('DEL', ACCOUNTS, PEAKS, FINISHED, ENDED, KEYS[9])
+  redis.call('DEL', ACCOUNTS, PEAKS, FINISHED, ENDED, KEYS[9], KEYS[10])
   for place = FIRST_DAY_KEY, #KEYS do redis.call('DEL', KEYS[place]) end
 else
   local account = redis.call('HGET', ACCOUNTS, PRINCIPAL)
