@@ -17,6 +17,7 @@ from tests.benchmarks import (
     arbitration,
     batch,
     cells,
+    fleet,
     load,
     locks,
     processes,
@@ -75,6 +76,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *arbitration.decisions(),
             *arbitration.spilling(folder),
         ],
+        "One ledger for many hosts": fleet.rows,
         "Loading, `atectl load` / everything held": lambda: [
             *load.beside_naive(atectl, environment, folder),
             *load.cold_run(atectl, environment),
