@@ -542,6 +542,12 @@ class Reading(NamedTuple):
     byte_seconds: float
 
 
+class PeakRecorder(Protocol):
+    """Where the peaks of principals are recorded as they rise."""
+
+    def record_peak(self, principal: str, peak_bytes: int) -> None: ...
+
+
 class Meter:
     """The limiter of one lease: told of every growth, it allows or refuses, and records.
 
@@ -560,7 +566,7 @@ class Meter:
         self,
         principal: Principal,
         quota: Quota,
-        ledger: Ledger,
+        ledger: PeakRecorder,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger

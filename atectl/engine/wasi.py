@@ -176,7 +176,8 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
     config = wasmtime.WasiConfig()
     try:
         config.argv = list(settings.arguments)
-        config.env = settings.environment
+        if settings.environment:
+            config.env = settings.environment
     except UnicodeEncodeError as error:
         raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
     if settings.streams is None:

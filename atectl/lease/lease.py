@@ -14,7 +14,7 @@ from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
-from atectl.ledger_store.process_ledger import ProcessLedger
+from atectl.ledger_store.process_ledger import LeaseBook
 from atectl.ledger_store.records import RUNNING, LeaseRecord
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ class Lease:
         engine: Engine,
         capsule: Capsule,
         terms: Terms,
-        ledger: ProcessLedger,
+        ledger: LeaseBook,
         tenancy: "Tenancy | None" = None,
         began_s: float | None = None,
     ) -> None:
         self.capsule = capsule
         self.terms = terms
-        self.id = new_id()
+        self._id = ""
         self.started_at = time.time()
         self._engine = engine
         self._ledger = ledger
@@ -170,6 +170,13 @@ class Lease:
         self._ledger.amend(self)
 
     # How it is
+
+    @property
+    def id(self) -> str:
+        """Its own among all leases of all hosts."""
+        if not self._id:  # in a cell nobody asks
+            self._id = new_id()
+        return self._id
 
     @property
     def is_done(self) -> bool:

@@ -4,7 +4,7 @@ import threading
 from collections import deque
 from typing import Protocol
 
-from atectl.accounting import MAX_PRINCIPALS, Account, Ledger, Observation
+from atectl.accounting import MAX_PRINCIPALS, Account, Ledger, Observation, PeakRecorder
 from atectl.ledger_store.records import LeaseRecord
 
 
@@ -21,6 +21,14 @@ class OpenLease(Protocol):
     def record(self) -> LeaseRecord:
         """The lease as it is listed, with the same observation."""
         ...
+
+
+class LeaseBook(PeakRecorder, Protocol):
+    """Where a lease is listed, and what it uses recorded."""
+
+    def open(self, lease: OpenLease) -> None: ...
+    def close(self, lease: OpenLease) -> None: ...
+    def amend(self, lease: OpenLease) -> None: ...
 
 
 class ProcessLedger(Ledger):

@@ -120,9 +120,7 @@ class Cells:
         """A lease has ended. Its line can be used again, unless that is closed."""
         cell.running.pop(job, None)
         cell.given_up.discard(job)
-        if line.is_closed:
-            cell.is_doomed |= cell.has_ended
-        else:
+        if not line.is_closed:
             cell.lines.append(line)
         cell.kill_if_given_up()
         is_over = cell.is_doomed or self._isolation == "job"
@@ -161,11 +159,12 @@ class Cells:
         """A cell for a lease, or whether one is to be made for it."""
         if self._is_closed:
             return None, True
-        self._drop_ended()
-        own = [each for each in self._cells if each.key == key and not each.is_doomed]
-        free = next((each for each in own if not each.running), None)
-        if free is not None:
-            return free, False
+        own = []
+        for each in self._cells:
+            if each.key == key and not each.is_doomed:
+                if not each.running:
+                    return each, False
+                own.append(each)
         busy = sum(bool(each.running) for each in self._cells) + self._making
         may_share = bool(own) and self._isolation != "job"
         if may_share and (busy >= self._cores or len(own) >= self._most):
@@ -187,7 +186,7 @@ class Cells:
             line = self._line_in(cell)
         except Gone:
             cell.running.pop(lease.number)
-            cell.kill()
+            self._lost(cell)
             self.enter(lease)
         except OSError as error:
             cell.running.pop(lease.number)
@@ -200,7 +199,8 @@ class Cells:
             line = cell.lines.pop()
             if not line.is_closed:
                 return line
-        line = HostLine(cell.new_line(), self._loop, cell.condemn)
+        gone = partial(self._lost, cell)
+        line = HostLine(cell.new_line(), self._loop, cell.condemn, gone)
         cell.every_line = [*(each for each in cell.every_line if not each.is_closed), line]
         return line
 
@@ -248,10 +248,11 @@ class Cells:
             cell.kill()
         self._enter(cell, lease)
 
-    def _drop_ended(self) -> None:
-        for cell in tuple(self._cells):
-            if not cell.running and cell.has_ended:
-                self._bury(cell)
+    def _lost(self, cell: Cell) -> None:
+        """A cell has ended, or is about to."""
+        cell.is_doomed = True
+        if not cell.running and cell in self._cells:
+            self._bury(cell)
 
     def _bury(self, cell: Cell) -> None:
         """End a cell in which nothing runs."""

@@ -74,12 +74,20 @@ class HostLine:
         stream: its end of the socket.
         loop: watches it, and calls all of this.
         condemn: called if what came over it is what no cell says.
+        when_gone: called if the cell has ended, or was condemned.
     """
 
-    def __init__(self, stream: socket.socket, loop: "Loop", condemn: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        loop: "Loop",
+        condemn: Callable[[], None],
+        when_gone: Callable[[], None],
+    ) -> None:
         self.stored_bytes = 0
         """What of the lease's memory lies on disk."""
         self._condemn = condemn
+        self._when_gone = when_gone
         self._lease: Lessee | None = None
         self._area: SpillArea | None = None
         self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
@@ -148,11 +156,15 @@ class HostLine:
                 self._take(told)
         except Malformed:
             self._condemn()
-            self._end(self._lease)
+            self._lose_cell()
         except Gone:
-            self._end(self._lease)
+            self._lose_cell()
         except Exception as error:
             self._end(lease, error)
+
+    def _lose_cell(self) -> None:
+        self._when_gone()
+        self._end(self._lease)
 
     def _end(self, lease: Lessee | None, error: Exception | None = None) -> None:
         self._channel.close()

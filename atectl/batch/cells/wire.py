@@ -21,6 +21,7 @@ _HEADER_BYTES = _SIZE_BYTES + 1
 _MOST_DESCRIPTORS = 8
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_MOST_DESCRIPTORS * array.array("i").itemsize)
 _PIECE_BYTES = 65_536
+_encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class Malformed(Exception):
@@ -85,7 +86,7 @@ class Frames:
         if len(self._received) < ends:
             return None
         try:
-            content = json.loads(self._received[_HEADER_BYTES:ends])
+            content = json.loads(self._received[_HEADER_BYTES:ends].decode())
         except (ValueError, RecursionError):
             raise Malformed("a message is no JSON") from None
         if not isinstance(content, dict):
@@ -114,7 +115,7 @@ def framed(content: dict[str, Any], descriptors: int) -> bytes:
     Raises:
         Malformed: it is too large.
     """
-    body = json.dumps(content, separators=(",", ":")).encode()
+    body = _encode(content).encode()
     if len(body) > MAX_MESSAGE_BYTES:
         raise Malformed("a message is too large")
     return len(body).to_bytes(_SIZE_BYTES, "big") + bytes([descriptors]) + body

@@ -65,7 +65,8 @@ class Talk:
         self.is_condemned = False
         ours, its = socket.socketpair()
         self.loop = Loop()
-        self.line = HostLine(ours, self.loop, self._condemn)
+        self.is_gone = False
+        self.line = HostLine(ours, self.loop, self._condemn, self._go)
         self.cell = Wire(its)
         self.line.begin(self.lease, {"job": 1}, ())
         assert self.cell.receive().content == {"job": 1}
@@ -77,6 +78,9 @@ class Talk:
         self.line.close()
         self.loop.close()
         self.cell.close()
+
+    def _go(self) -> None:
+        self.is_gone = True
 
     def _condemn(self) -> None:
         self.is_condemned = True
@@ -134,6 +138,7 @@ def test_a_lease_whose_cell_hangs_up_is_lost() -> None:
         talk.cell.close()
         talk.loop.run(lambda: not talk.lease.is_lost)
         assert talk.line.is_closed
+        assert talk.is_gone
         assert not talk.is_condemned
 
 
