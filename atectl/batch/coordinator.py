@@ -187,12 +187,17 @@ class Coordinator:
             capsule = self._capsules.at_hand(
                 job.capsule, job.terms.principal, as_command=job.terms.invoke is None
             )
-            if capsule is None:
-                threading.Thread(target=self._load, args=(run,), daemon=True).start()
-            else:
-                self._begin(run, capsule)
         except AtectlError as error:
             self._refuse(run, error)
+            return
+        if capsule is None:
+            self._load_apart(run)
+        else:
+            self._begin(run, capsule)
+
+    def _load_apart(self, run: JobRun) -> None:
+        try:
+            threading.Thread(target=self._load, args=(run,), daemon=True).start()
         except RuntimeError as error:  # there is no room for another thread
             self._refuse(run, HostExhausted(str(error)))
 
@@ -254,7 +259,6 @@ class Coordinator:
         if run is self._alone:
             self._alone = None
         del self._runs[job]
-        self._intake.end(job)
         over = self._files.close(job)
         if over is not None and outcome is None and run.lease is not None:
             # It may have written too much just before its end, so that nobody ended it for that.
@@ -263,6 +267,7 @@ class Coordinator:
         if self._fails_fast and result.outcome[:2] != outcomes.SUCCESS:
             self._intake.stop()
         self._results.put(result)
+        self._intake.end(job)
         self._start_soon()
 
     def _may_run_again(self, run: JobRun) -> bool:
@@ -271,6 +276,7 @@ class Coordinator:
         return (
             lease is not None
             and lease.outcome.reason == outcomes.ARBITER
+            and lease.cell is None  # or its guest was given up, and keeps its memory
             and lease.abortion is not None
             and lease.abortion.fits_alone
             and run.attempt <= self._requeue

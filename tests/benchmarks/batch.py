@@ -13,7 +13,8 @@ PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
 FEW_JOBS, MANY_JOBS = 1_000, 10_000
 RUNS = 5
 CALM_RUNS = 11  # two hundredths are to be told apart
-FEW_AT_ONCE, MANY_AT_ONCE = 100, 1_000
+FEW_AT_ONCE, MANY_AT_ONCE, MOST_AT_ONCE = 100, 1_000, 4_000
+PRINCIPALS = 40
 HEADLINE = Path(__file__).resolve().parents[2] / "fixtures" / "budgets" / "headline.toml"
 
 # Twelve growths of 512 KiB, with a sleep of 10 ms after each.
@@ -152,20 +153,36 @@ def many_at_once(atectl: str, environment: Mapping[str, str], folder: Path) -> l
     """The same jobs, whose memory is many times the limit, with more of them begun at once."""
     capsule = folder / "steps.wat"
     capsule.write_text(_STEPS)
-    jobs = _write_jobs(folder / "steps.jsonl", [str(capsule)], MANY_AT_ONCE)
-    few, many = in_turn(
-        [
-            _batch(atectl, jobs, "--limit", "512MiB", "--jobs", str(count))
-            for count in (FEW_AT_ONCE, MANY_AT_ONCE)
-        ],
-        environment,
-        3,
-    )
-    what = f"{MANY_AT_ONCE:,} leases at once / {FEW_AT_ONCE}"
-    return [
-        _ratio(f"{what}: wall", many, few, 1.5),
-        cpu_ratio(what, many, few, 1.5),
-    ]
+    one_cell = ("--isolate", "none", "--limit", "512MiB", "--jobs")
+
+    def beside_few(jobs: Path, *flags: str) -> list[ProcessFigures]:
+        few = _batch(atectl, jobs, *one_cell, str(FEW_AT_ONCE))
+        return in_turn([few, _batch(atectl, jobs, *flags)], environment, 3)
+
+    words = [str(capsule)]
+    jobs = _write_jobs(folder / "steps.jsonl", words, MANY_AT_ONCE)
+    shared = _write_jobs(folder / "shared.jsonl", words, MANY_AT_ONCE, PRINCIPALS)
+    all_jobs = _write_jobs(folder / "all.jsonl", words, MOST_AT_ONCE)
+    rows = []
+    for what, bound, (few, many) in (
+        (
+            f"{MANY_AT_ONCE:,} leases at once / {FEW_AT_ONCE}",
+            1.5,
+            beside_few(jobs, *one_cell, str(MANY_AT_ONCE)),
+        ),
+        (
+            f"the same of {PRINCIPALS} principals in cells",
+            2,
+            beside_few(shared, "--limit", "512MiB", "--jobs", str(MANY_AT_ONCE)),
+        ),
+        (
+            f"{MOST_AT_ONCE:,} leases at once / {FEW_AT_ONCE}",
+            2.5,
+            beside_few(all_jobs, *one_cell, str(MOST_AT_ONCE)),
+        ),
+    ):
+        rows += [_ratio(f"{what}: wall", many, few, bound), cpu_ratio(what, many, few, bound)]
+    return rows
 
 
 def _headline(
@@ -184,8 +201,9 @@ def _batch(atectl: str, jobs: Path, *flags: str) -> list[str]:
     return ["/bin/sh", "-c", f"exec {command} < {shlex.quote(str(jobs))}"]
 
 
-def _write_jobs(path: Path, words: list[str], count: int) -> Path:
-    """The same job `count` times: a capsule and its arguments."""
+def _write_jobs(path: Path, words: list[str], count: int, principals: int = 1) -> Path:
+    """The same job `count` times, of so many principals in turn: a capsule and its arguments."""
     job = {"capsule": words[0], "args": words[1:], "max_mem": "128MiB"}
-    path.write_text((json.dumps(job) + "\n") * count)
+    lines = [json.dumps({**job, "principal": f"p{number}"}) for number in range(principals)]
+    path.write_text("".join(f"{lines[number % principals]}\n" for number in range(count)))
     return path
