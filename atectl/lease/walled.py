@@ -110,6 +110,8 @@ class RunWalls:
         if self._has_network:
             self.walls += (system_calls.deny_network(),)
         self._guest_thread = threading.get_native_id()
+        # Where the engine told how it came to an abort, the cause would be gone from `errno`.
+        os.environ["RUST_BACKTRACE"] = "0"
         libc.signal(int(signal.SIGABRT), self._on_abort)
 
     def passed(self) -> AtectlError | None:

@@ -116,7 +116,7 @@ def test_what_has_no_entry_point_is_not_compiled_to_find_that_out(
         assert "error[E208]: library.wat has no _start to run; it exports other" in ended.stderr
     else:
         jobs = [{"capsule": str(library)}, {"capsule": str(library), "invoke": "other"}]
-        ended, results = batch(jobs, "--compile-mem", "64MiB")
+        ended, results = batch(jobs, "--compile-mem", "64MiB", "--jobs", "1")
         assert [ended_as(each)[2] for each in results] == ["E208", "E210"]
 
 

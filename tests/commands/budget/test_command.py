@@ -470,7 +470,10 @@ def test_a_plan_without_a_budget_in_use_says_that_no_capsule_is_in_its_baseline(
 @pytest.mark.usefixtures("seen")
 def test_the_limit_of_a_plan_has_room_for_the_capsules_of_the_budget_in_use(tmp_path: Path) -> None:
     filled = tmp_path / "filled.wat"
-    filled.write_text(f'(module (memory 257) (data (i32.const 0) "{"x" * (16 * MIB)}"))')
+    filled.write_text(
+        "(module (memory 257) (start $fill) (func $fill"
+        " (memory.fill (i32.const 0) (i32.const 7) (i32.const 16777216))))"
+    )
     in_use = tmp_path / "in-use.toml"
     in_use.write_text(f'[[capsule]]\npath = "{filled}"\n')
     without, with_it = planned(), planned("--diff", in_use)

@@ -96,8 +96,9 @@ DECLARED = Counter(
 )
 """How often each option is declared, by its names."""
 
-TWO_MEANINGS = {"--limit": 2}
-"""That of a host, and that of the rows of a listing."""
+TWO_MEANINGS = {"--limit": 2, "--output": 2}
+"""The limit of a host, and that of the rows of a listing; and the forms of a listing, which have one
+more."""
 
 
 @pytest.mark.parametrize("name", sorted({*REDIS, *HOST, LEDGER.name, OUTPUT.name, LIMIT.name}))
