@@ -474,7 +474,7 @@ def test_who_asks_waits_until_its_deadline_and_others_go_on_waiting(
     wait_until(lambda: compiler.begun)
     with pytest.raises(DeadlinePassed, match=r"slow\.wat was still being compiled"):
         shelf.get(slow, until=time.monotonic() + 0.2)
-    assert compiler.begun == 1
+    assert len(shelf._loading) == 1  # it may have begun again since, with more memory
     assert patient.is_alive()
     shelf.close()
     patient.join()
