@@ -175,7 +175,9 @@ def _spill_and_touch(folder: Path) -> _Spilled:
         exports = wasmtime.Instance(store, module, []).exports(store)
         exports["fill"](store)  # type: ignore[operator]
         [freed_s] = seconds(lambda: memory.spill(SpillArea(folder)), 1)
-        [file] = [each.file.descriptor for each in memory._memories if each.file]
+        [made] = [each.mapped for each in memory._memories]
+        assert made._file is not None
+        file = made._file.descriptor
         [synced_s] = seconds(lambda: os.fdatasync(file), 1)
         os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
         [touched_s] = seconds(lambda: exports["touch"](store), 1)  # type: ignore[operator]
