@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Never
 
 from atectl.capsule.artifact_file import file_parts
 from atectl.capsule.compiling import binary_form, compile_judged, judge, without_data
+from atectl.capsule.phase import show_phase
 from atectl.capsule.records import encode, escape
-from atectl.capsule.task import COMMAND, NAME_PREFIX, Task
+from atectl.capsule.task import COMMAND, Task
 from atectl.errors import AtectlError
 from atectl.system.memory import give_back_at_once
 
@@ -38,7 +39,7 @@ NEXT, SIZES, PEAK = range(5, 8)
 MARK = b"\0"
 """Delimits each record of the answer. Text outside of records is from the engine, as of a panic."""
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_NO_NEW_PRIVS = 1, 15, 38
+_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 _LOOK_BYTES = 65_536
 _UNENCODED, _BLANKS, _TEXT = (b"\0asm", b"\x7fELF"), b" \t\r\n", (b"(", b";;")
 """What content without an encoding begins with; text may have blanks before it."""
@@ -216,12 +217,6 @@ def reading(task: Task) -> Iterator["HashedPart"]:
             while read.read(_LOOK_BYTES):
                 pass
             tell({"sha256": read.sha256})
-
-
-def show_phase(phase: str) -> None:
-    """Let this process be named for what it does, which whoever watches it can see."""
-    if _prctl is not None:
-        _prctl(_PR_SET_NAME, NAME_PREFIX.encode() + phase.encode())
 
 
 def decoded(file: "HashedPart", task: Task) -> "tuple[bytes, tuple[Encoding, ...]]":

@@ -9,7 +9,7 @@ from atectl.capsule.binary import (
     MalformedBinary,
     kind_of,
 )
-from atectl.capsule.compile_child import decoded, reading, show_phase
+from atectl.capsule.compile_child import decoded, reading
 from atectl.capsule.compiling import binary_form
 from atectl.capsule.component_facts import ComponentFacts
 from atectl.capsule.encodings import Encoding
@@ -17,6 +17,7 @@ from atectl.capsule.estimate import CodeSizes, code_sizes
 from atectl.capsule.inspection import facts_of
 from atectl.capsule.module_facts import Memory, ModuleFacts, Table
 from atectl.capsule.names import Producer
+from atectl.capsule.phase import show_phase
 from atectl.capsule.sections import MAX_LISTED, Faults
 from atectl.capsule.task import Task
 from atectl.errors import InvalidCapsule, TruncatedCapsule

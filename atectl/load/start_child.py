@@ -12,9 +12,10 @@ import atectl.capsule.interface
 import atectl.engine.traps  # noqa: F401 - these two may be needed where nothing can be opened
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.artifact_file import copy_code, map_code
-from atectl.capsule.compile_child import CAPSULE, close_the_door, show_phase
+from atectl.capsule.compile_child import CAPSULE, close_the_door
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
+from atectl.capsule.phase import show_phase
 from atectl.capsule.task import Task
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl

@@ -23,7 +23,7 @@ from atectl.batch.cells.orders import (
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.artifact_file import MappedCode, map_code
-from atectl.capsule.compile_child import show_phase
+from atectl.capsule.phase import show_phase
 from atectl.capsule.source import exhausted
 from atectl.capsule.task import CONTROL
 from atectl.engine.wasi import close_streams

@@ -1,0 +1,14 @@
+"""What a process of ours does, as its name tells whoever watches it."""
+
+import ctypes
+
+from atectl.capsule.task import NAME_PREFIX
+
+_PR_SET_NAME = 15
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+
+
+def show_phase(phase: str) -> None:
+    """Name this process for what it does."""
+    if _prctl is not None:
+        _prctl(_PR_SET_NAME, NAME_PREFIX.encode() + phase.encode())
