@@ -97,8 +97,8 @@ DECLARED = Counter(
 """How often each option is declared, by its names."""
 
 TWO_MEANINGS = {"--limit": 2, "--output": 2}
-"""The limit of a host, and that of the rows of a listing; and the forms of a listing, which have one
-more."""
+"""The limit of a host, and that of the rows of a listing; the forms of most output, and those of a
+listing."""
 
 
 @pytest.mark.parametrize("name", sorted({*REDIS, *HOST, LEDGER.name, OUTPUT.name, LIMIT.name}))
