@@ -64,5 +64,5 @@ def _legend(panel: Panel) -> list[str]:
             parts.append(
                 f'<text class="quiet" x="{x + 17}" y="50">{inert(panel.names[phase])}</text>'
             )
-            x += _LEGEND_STEP if phase != "host" else _LEGEND_STEP + 24
+            x += _LEGEND_STEP if phase != "host" else _LEGEND_STEP + 36
     return parts
