@@ -29,7 +29,7 @@ class CellLeases:
         runtime: has the cache of artifacts, and the ledger.
         compiler: has the process that forks cells.
         arbiter: decides about the leases.
-        loop: calls all of this, but for `tick`, `trim`, `own_bytes` and dropping idle stores.
+        loop: calls all of this, but for `tick`, `trim` and `own_bytes`.
     """
 
     def __init__(
@@ -79,10 +79,6 @@ class CellLeases:
     def tick(self) -> None:
         """Have every running guest reach a checkpoint."""
         self._cells.tick()
-
-    def drop_idle(self) -> None:
-        """Drop all idle stores."""
-        self._cells.drop_idle()
 
     def trim(self) -> None:
         """Have cells give freed memory back that their allocators keep."""

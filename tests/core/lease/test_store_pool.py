@@ -123,7 +123,7 @@ def test_a_command_is_never_kept(batch: Batch) -> None:
 def test_what_idle_stores_hold_counts_until_they_are_dropped(batch: Batch, counts: Path) -> None:
     run(batch, [call(1, counts, "grow 100")])
     assert batch.overview().pressure.charged_bytes == 101 * PAGE
-    batch._cells.drop_idle()
+    batch._cells._cells.drop_idle()
     assert batch.overview().pressure.charged_bytes == 0
 
 
