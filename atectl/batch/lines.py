@@ -39,7 +39,8 @@ class ResultLine(NamedTuple):
     job: int
     """Its place in the input, from 1 on."""
     digest: str
-    """Identifies the job, whatever its place; empty if the job could not be read."""
+    """Identifies the line of the job, whatever its place; empty if that could not be read. With
+    `sha256` it identifies the job: the same line with another capsule is another job."""
     label: str
     """The note that its input gave it; may be empty."""
     ending: Annotated[Ending, Mark.INLINE]

@@ -11,10 +11,12 @@ from typing import NamedTuple
 
 from atectl.batch.lines import ResultLine
 from atectl.budget.errors import BadJob, BadResults
-from atectl.budget.jobs import Submission
+from atectl.budget.jobs import Job, Submission
+from atectl.capsule.content import Contents
+from atectl.errors import AtectlError
 from atectl.lease.outcome import SUCCESS
 from atectl.records.lines import json_of
-from atectl.records.readers import text, whole
+from atectl.records.readers import optional, text, whole
 from atectl.records.reading import Fault, Field, Table
 
 from .output import Tell
@@ -26,6 +28,8 @@ class ToldResult(NamedTuple):
     reason: str
     exit_status: int
     digest: str
+    sha256: str | None = None
+    """Of the capsule that ran; None if the result does not say, so that its job is run again."""
 
 
 RESULT = Table(
@@ -34,6 +38,7 @@ RESULT = Table(
         Field("reason", text, is_required=True),
         Field("exit_status", whole(0, 255), is_required=True),
         Field("digest", text, is_required=True),
+        Field("sha256", optional(text)),
     ),
     takes_others=True,
 )
@@ -42,17 +47,30 @@ RESULT = Table(
 class DoneBefore:
     """The jobs that succeeded in an earlier batch, and how often each did.
 
-    A job is recognised by its digest, so neither its place nor the order of its keys matters.
+    A job is recognised by its digest and by the content of its capsule: neither its place nor the
+    order of its keys matters, and a job whose capsule has changed is another one.
+
+    Args:
+        done: the digest of each job, and the SHA-256 of the capsule that it ran.
+        contents: of the capsules as they are now.
     """
 
-    def __init__(self, digests: Iterable[str] = ()) -> None:
-        self._left = Counter(digests)
+    def __init__(self, done: Iterable[tuple[str, str]], contents: Contents) -> None:
+        self._left = Counter(done)
+        self._contents = contents
 
     def take(self, submission: Submission) -> bool:
         """Whether this job was done; each success counts for one job."""
-        if self._left[submission.digest] <= 0:
+        if not isinstance(submission.job, Job):
             return False
-        self._left[submission.digest] -= 1
+        try:
+            sha256 = self._contents.at(submission.job.capsule).sha256
+        except AtectlError:  # running it tells what is wrong with its capsule
+            return False
+        job = (submission.digest, sha256)
+        if self._left[job] <= 0:
+            return False
+        self._left[job] -= 1
         return True
 
 
@@ -68,21 +86,24 @@ class Earlier(NamedTuple):
     is_cut_off: bool = False
 
 
-def read_done(path: Path) -> Earlier:
+def read_done(path: Path, contents: Contents) -> Earlier:
     """The successes among the result lines of a file.
+
+    Args:
+        contents: of the capsules as they are now, to see which have changed.
 
     Raises:
         BadResults: it cannot be read, or has whole lines and none of them is a result (exit 2).
     """
     try:
         with path.open("rb") as file:
-            return _read(path, file)
+            return _read(path, file, contents)
     except OSError as error:
         raise BadResults(f"{path}: {error.strerror}") from None
 
 
-def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
-    successes: list[str] = []
+def _read(path: Path, lines: Iterable[bytes], contents: Contents) -> Earlier:
+    successes: list[tuple[str, str]] = []
     results = others = 0
     line = b"\n"
     for line in lines:
@@ -92,8 +113,8 @@ def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
             others += 1
             continue
         results += 1
-        if told[:2] == SUCCESS and told.digest:
-            successes.append(told.digest)
+        if told[:2] == SUCCESS and told.digest and told.sha256:
+            successes.append((told.digest, told.sha256))
     is_cut_off = not line.endswith(b"\n")
     if not results and others > is_cut_off:
         raise BadResults(f"{path}: none of its lines is a result of a batch")
@@ -105,7 +126,7 @@ def _read(path: Path, lines: Iterable[bytes]) -> Earlier:
             else f"{others} lines of {path} are not results, and are"
         )
         doubt = BadResults(f"{what} ignored", remedy="")
-    return Earlier(DoneBefore(successes), doubt, is_cut_off)
+    return Earlier(DoneBefore(successes, contents), doubt, is_cut_off)
 
 
 def refuse_replacing(path: Path) -> None:

@@ -125,10 +125,13 @@ def _results(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]
     if request.resume_from is None:
         return lambda _: False, tell
     # Few batches go on with another; the others should not pay for this import.
+    from atectl.capsule.content import Contents
+
     from .resuming import going_on_in, read_done, refuse_replacing
 
     refuse_replacing(request.resume_from)
-    earlier = read_done(request.resume_from)
+    contents = Contents(request.compiling.max_capsule_bytes)
+    earlier = read_done(request.resume_from, contents)
     if earlier.doubt is not None:
         report_warning(earlier.doubt)
     if earlier.is_cut_off:

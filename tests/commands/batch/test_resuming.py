@@ -1,6 +1,8 @@
 """How a later batch knows what is done, and goes on in the file where the earlier was cut off."""
 
+import hashlib
 import json
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,12 @@ from atectl.batch.job import JobResult
 from atectl.batch.lines import result_of_job
 from atectl.budget.errors import BadResults
 from atectl.budget.jobs import JobDefaults, Submission, submit
-from atectl.commands.batch.resuming import DoneBefore, read_done
+from atectl.capsule.content import Contents
+from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
+from atectl.commands.batch.resuming import DoneBefore, Earlier
+from atectl.commands.batch.resuming import read_done as read_done_of
 from atectl.lease.outcome import exited
+from atectl.lease.report import NOT_LOADED
 from atectl.records.as_json import document
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL
@@ -21,12 +27,25 @@ from tests.support.program import ATECTL
 NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
 
 
+HELLO = CAPSULES / "hello.wat"
+SHA256 = hashlib.sha256(HELLO.read_bytes()).hexdigest()
+
+
+def contents() -> Contents:
+    return Contents(DEFAULT_MAX_CAPSULE_BYTES)
+
+
+def read_done(path: Path) -> Earlier:
+    return read_done_of(path, contents())
+
+
 def submission(number: int = 1, **table: Any) -> Submission:
-    return submit(number, {"capsule": "a.wasm", **table}, JobDefaults())
+    return submit(number, {"capsule": str(HELLO), **table}, JobDefaults())
 
 
-def line_of(job: Submission, status: int = 0) -> str:
-    result = JobResult(job.number, exited(status), NOTHING_USED, 0.5, 0.75, 0, ())
+def line_of(job: Submission, status: int = 0, sha256: str | None = SHA256) -> str:
+    loading = NOT_LOADED._replace(sha256=sha256)
+    result = JobResult(job.number, exited(status), NOTHING_USED, 0.5, 0.75, 0, (), loading)
     return json.dumps(document(result_of_job(job, result, 0))) + "\n"
 
 
@@ -46,8 +65,32 @@ def test_a_job_is_known_again_at_another_place(tmp_path: Path) -> None:
 
 
 def test_each_success_stands_for_one_of_several_equal_jobs() -> None:
-    done = DoneBefore([submission().digest, submission().digest])
+    done = DoneBefore([(submission().digest, SHA256)] * 2, contents())
     assert [done.take(submission(n)) for n in range(3)] == [True, True, False]
+
+
+def test_a_job_whose_capsule_has_changed_since_is_another_one(tmp_path: Path) -> None:
+    path, capsule = tmp_path / "results.jsonl", tmp_path / "capsule.wat"
+    shutil.copy(HELLO, capsule)
+    path.write_text(line_of(submission(capsule=str(capsule))))
+    assert read_done(path).done.take(submission(capsule=str(capsule)))
+    shutil.copy(CAPSULES / "exit-status.wat", capsule)
+    assert not read_done(path).done.take(submission(capsule=str(capsule)))
+
+
+@pytest.mark.parametrize("capsule", ["gone.wat", "."])
+def test_a_job_whose_capsule_cannot_be_read_is_run_to_tell_why(
+    tmp_path: Path, capsule: str
+) -> None:
+    path, job = tmp_path / "results.jsonl", submission(capsule=str(tmp_path / capsule))
+    path.write_text(line_of(job))
+    assert not read_done(path).done.take(job)
+
+
+def test_a_result_that_does_not_say_which_content_ran_does_not_count(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    path.write_text(line_of(submission(), sha256=None))
+    assert not read_done(path).done.take(submission())
 
 
 def test_a_last_line_that_was_cut_off_is_no_result(tmp_path: Path) -> None:
@@ -146,6 +189,19 @@ def test_results_that_were_cut_off_can_be_gone_on_in_and_resumed_from_again(
     assert second.returncode == 0, second.stderr
     assert "0 done, 0 failed, 3 done before" in second.stderr
     assert path.read_text().splitlines() == lines
+
+
+def test_a_batch_runs_a_job_again_whose_capsule_has_changed(tmp_path: Path) -> None:
+    path, capsule = tmp_path / "results.jsonl", tmp_path / "capsule.wat"
+    path.touch()
+    shutil.copy(HELLO, capsule)
+    jobs = [{"capsule": str(capsule)}]
+    assert resumed(path, jobs, path).returncode == 0
+    shutil.copy(CAPSULES / "exit-status.wat", capsule)
+    again = resumed(path, jobs, path)
+    assert again.returncode == 1, again.stderr
+    assert "0 done, 1 failed" in again.stderr
+    assert len(path.read_text().splitlines()) == 2
 
 
 def test_results_that_go_elsewhere_begin_with_no_empty_line(tmp_path: Path) -> None:
