@@ -14,6 +14,7 @@ from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.ledger_store.records import LOST, SPILLED, LeaseRecord
 from atectl.system.apart import Apart, ApartFailed
 from atectl.system.memory import resident_bytes
+from atectl.system.processes import process_identity
 from atectl.units import show_size
 
 TIMEOUT_S = 120.0
@@ -98,8 +99,12 @@ def of_process(pid: int, running: Iterable[LeaseRecord] | None) -> Baseline:
 
 
 def _is_run_by(pid: int, lease: LeaseRecord) -> bool:
-    # Processes of other hosts, and processes that have ended, may have the same pid.
-    return lease.pid == pid and lease.host == os.uname().nodename and lease.state != LOST
+    if lease.pid != pid or lease.state == LOST:
+        return False
+    # Processes of other hosts, and processes that have ended, may have the same pid. A host may go
+    # by any name in the ledger; what identifies a process is unique.
+    identity = process_identity(pid)
+    return lease.host == os.uname().nodename if identity is None else lease.process == identity
 
 
 def not_below(baseline: Baseline, measured: Baseline) -> Baseline:

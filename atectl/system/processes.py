@@ -29,12 +29,18 @@ def _identity_for_life(pid: int) -> str:
     return process_identity(pid) or ""
 
 
-def is_of_this_boot(identity: str) -> bool:
-    """Whether a process is one of this machine, since that was started."""
+def boot_of(identity: str) -> str:
+    """The boot in which the process with this identity ran; empty if it does not tell."""
+    boot, _, rest = identity.partition(":")
+    return boot if rest else ""
+
+
+def own_boot() -> str | None:
+    """What identifies the time since this machine was started; None if the system does not tell."""
     try:
-        return identity.partition(":")[0] == _boot()
+        return _boot()
     except OSError:
-        return False
+        return None
 
 
 def is_gone(pid: int, identity: str) -> bool:

@@ -179,34 +179,3 @@ def test_sums_are_exact_once_hosts_have_told_a_server_that_lost_all_of_it_again(
         assert kept_by(server) == told
         for host in hosts:
             host.close()
-
-
-@pytest.mark.slow
-def test_principals_that_churn_through_the_bound_leave_the_accounts_of_a_naive_model(
-    valkey: Server,
-) -> None:
-    from atectl.accounting import Ledger
-
-    chance = random.Random(3)
-    naive = Ledger(64)
-    connection = connect(parse_redis_url(valkey.url))
-    with closing(RedisLedgerStore(connection, capacity=64)) as store:
-        for flush in range(60):
-            leases = [
-                finish(
-                    make_lease(
-                        id=f"{flush}-{place}",
-                        principal=f"p{chance.randrange(3000)}",
-                        peak_bytes=chance.randrange(1, 5000),
-                        fuel=chance.randrange(100),
-                        started_at=time.time(),
-                        updated_at=time.time(),
-                    )
-                )
-                for place in range(100)
-            ]
-            store.flush(leases)
-            for lease in leases:
-                naive.observe(lease.observation, is_last=True)
-        expected = [(a.principal, a.peak_bytes, a.usage.fuel) for a in naive.accounts()]
-        assert [(a.principal, a.peak_bytes, a.fuel) for a in store.accounts()] == expected

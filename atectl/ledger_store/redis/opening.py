@@ -4,7 +4,7 @@ import hashlib
 from functools import partial
 
 from atectl import config
-from atectl.errors import LedgerUnavailable
+from atectl.ledger_store.redis.failures import unavailable
 from atectl.ledger_store.redis.spooling import SpoolingStore
 from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.ledger_store.sqlite.spool import Spool
@@ -44,4 +44,4 @@ def _connected(settings: RedisSettings) -> RedisLedgerStore:
     try:
         return RedisLedgerStore(connect(settings))
     except RedisFailure as error:
-        raise LedgerUnavailable(f"the ledger: {error}", remedy=error.remedy) from error
+        raise unavailable(error) from error

@@ -8,6 +8,7 @@ from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
 from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, DayRecord, LeaseRecord
 from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.ledger_store.sqlite.spool import Spool
+from atectl.redis.errors import RedisBusy, RedisReadOnly, RedisUnreachable
 from atectl.units import counted
 
 RETRY_S = 2.0
@@ -17,6 +18,9 @@ _AT_ONCE = 500
 """How many leases that waited are told between two states of what runs."""
 
 _OFFLINE = (LedgerUnavailable, LedgerBusy)
+
+_PASSING = (RedisBusy, RedisReadOnly, RedisUnreachable)
+"""What keeps a server from answering and passes by itself."""
 
 
 class SpoolingStore:
@@ -45,6 +49,7 @@ class SpoolingStore:
         self._clock = clock
         self._store: RedisLedgerStore | None = None
         self._retry_at = clock()
+        self._why: LedgerError | None = None
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
         """Tell the server of these leases, or have them wait.
@@ -67,6 +72,7 @@ class SpoolingStore:
                 # The server hears of each lease in the order in which things happened.
                 self._spool.keep(told)
         except LedgerError as error:
+            self._why = error
             self._give_up()
             self._spool.keep(told)
             if not isinstance(error, _OFFLINE):
@@ -125,10 +131,17 @@ class SpoolingStore:
                 f"full: {counted(dropped, 'lease')} dropped"
             )
         if waiting:
+            why = f"{self._address} could not be reached" if self._why is None else str(self._why)
             raise LedgerLeasesWait(
-                f"{self._address} could not be reached: {counted(waiting, 'lease')} for its ledger "
-                f"kept in {self._spool.path}"
+                f"{why}; {counted(waiting, 'lease')} for its ledger kept in {self._spool.path}",
+                remedy=self._remedy(),
             )
+
+    def _remedy(self) -> str | None:
+        """What to do so that they are told; None if nothing need be done."""
+        if self._why is None or type(self._why.__cause__) in _PASSING:
+            return None
+        return f"{self._why.remedy}; the next run or batch with this ledger tells the server"
 
     def _server(self) -> RedisLedgerStore:
         if self._store is None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from atectl import accounting
 from atectl.accounting import DAY_S, MAX_PRINCIPALS, PERIOD_DAYS
-from atectl.errors import AtectlError, LedgerBusy, LedgerCorrupt, LedgerTooNew, LedgerUnavailable
+from atectl.errors import AtectlError, LedgerBusy, LedgerCorrupt, LedgerTooNew
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
     HISTORY_SHOWN,
@@ -18,6 +18,7 @@ from atectl.ledger_store.records import (
     storable,
 )
 from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis.failures import unavailable
 from atectl.ledger_store.redis.packing import (
     Damaged,
     account_of,
@@ -308,7 +309,7 @@ class RedisLedgerStore:
         except RedisWrongType as error:
             raise LedgerCorrupt(str(error), remedy=error.remedy) from error
         except RedisFailure as error:
-            raise LedgerUnavailable(f"the ledger: {error}", remedy=error.remedy) from error
+            raise unavailable(error) from error
         except Damaged as what:
             raise LedgerCorrupt(
                 f"{what} in the ledger at {self._connection.address} is damaged",

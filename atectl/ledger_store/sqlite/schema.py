@@ -99,6 +99,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE identity (id TEXT NOT NULL)",
         "INSERT INTO identity VALUES (lower(hex(randomblob(16))))",
     ),
+    # The boots of each machine that writes the ledger, the newest last.
+    (
+        """
+        CREATE TABLE boots (
+            serial INTEGER PRIMARY KEY AUTOINCREMENT,
+            id TEXT NOT NULL,
+            machine TEXT NOT NULL,
+            UNIQUE (machine, id)
+        )
+        """,
+    ),
 )
 """Each entry brings a ledger from the version that is its index to the next."""
 

@@ -30,6 +30,7 @@ from atectl.ledger_store.sqlite.days import (
     forget_old_days,
     read_days,
 )
+from atectl.ledger_store.sqlite.lost import LostLeases
 from atectl.ledger_store.sqlite.schema import transaction
 from atectl.system import processes
 
@@ -140,7 +141,7 @@ class SqliteLedgerStore:
 
     Args:
         path: the file.
-        host: the name of this machine. Only its own leases can be told to be lost.
+        host: the name of this machine. Only leases that ran on it can be told to be lost.
         read_only: open an existing ledger without writing; `flush` and `reset` then fail.
         at_default_place: nobody named this path. Its folder is created for writing, with mode
             0700, and a ledger that does not exist yet reads as an empty one.
@@ -169,11 +170,8 @@ class SqliteLedgerStore:
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self._path = path
-        self._host = host
         self._capacity = capacity
         self._clock = clock
-        self._is_gone = is_gone
-        self._judged: dict[tuple[int, str], bool] = {}
         self._flushed: dict[str, Account] = {}  # accounts as this flush has left them so far
         self._retire_at = clock()
         if not read_only:
@@ -184,20 +182,21 @@ class SqliteLedgerStore:
             self._connection = empty_ledger()
         else:
             self._connection = open_readable(path, busy_timeout_s=busy_timeout_s)
-        self._connection.create_function("is_lost", 3, self._is_lost)
+        self._lost = LostLeases(self._connection, host, is_gone)
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
         """Take the state of these leases in one transaction: all of it or none."""
         told = [storable(lease) for lease in leases]
         if not told:
             return
-        self._judged.clear()
+        self._lost.look_anew()
         self._flushed.clear()
         with named_errors(self._path), transaction(self._connection):
             days = NewDays(self._clock())
             for lease in told:
                 self._take(lease, days)
             days.store(self._connection)
+            self._lost.note_boot()
             self._tidy(has_finished=any(lease.finished_at is not None for lease in told))
 
     def accounts(self) -> list[AccountRecord]:
@@ -241,7 +240,7 @@ class SqliteLedgerStore:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
         chosen = "(:principal IS NULL OR principal = :principal)"
         about = {"principal": principal}
-        self._judged.clear()
+        self._lost.look_anew()
         with named_errors(self._path), transaction(self._connection):
             execute = self._connection.execute
             forgotten = execute(f"DELETE FROM accounts WHERE {chosen}", about).rowcount  # noqa: S608
@@ -360,17 +359,9 @@ class SqliteLedgerStore:
                 raise self._damaged(str(what)) from None
 
     def _read(self, query: str, **parameters: str | int | None) -> list[tuple[Any, ...]]:
-        self._judged.clear()
+        self._lost.look_anew()
         with named_errors(self._path):
             return self._connection.execute(query, parameters).fetchall()
-
-    def _is_lost(self, host: str, pid: int, process: str) -> bool:
-        if host != self._host and not processes.is_of_this_boot(process):
-            return False
-        key = pid, process
-        if key not in self._judged:
-            self._judged[key] = self._is_gone(pid, process)
-        return self._judged[key]
 
     def _account_record(self, row: tuple[Any, ...]) -> AccountRecord:
         if tuple(map(type, row)) != _ACCOUNT_TYPES:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, atectl
-from tests.support.redis_servers import Server
+from tests.support.redis_servers import Server, TlsServer
 from tests.support.waiting import wait_until
 
 SLEEP, HELLO = CAPSULES / "sleep.wat", CAPSULES / "hello.wat"
@@ -110,3 +110,30 @@ def test_doctor_asks_the_server(fleet: dict[str, str], valkey: Server) -> None:
     shown = atectl("doctor", "-o", "json", environment=fleet)
     checks = {check["name"]: check for check in json.loads(shown.stdout)["checks"]}
     assert checks["ledger"]["verdict"] == "problem"
+
+
+def test_a_run_tells_a_server_by_tls_and_the_ledger_is_read_there(tls_server: TlsServer) -> None:
+    environment = {
+        "ATECTL_LEDGER": tls_server.url,
+        "ATECTL_CONFIG": str(tls_server.folder / "atectl.toml"),
+    }
+    (tls_server.folder / "atectl.toml").write_text(
+        f'[redis]\nurl = "{tls_server.url}"\nca = "{tls_server.ca_file}"\n'
+        f'cert = "{tls_server.client_pem}"\nserver_name = "{tls_server.server_name}"\n'
+    )
+    ended = atectl("run", "--principal", "alice", HELLO, environment=environment)
+    assert (ended.status, ended.stderr) == (0, "")
+    assert [row["principal"] for row in listed(environment, "ls")["accounts"]] == ["alice"]
+
+
+def test_a_server_whose_certificate_is_of_an_unknown_authority_is_told_nothing(
+    tls_server: TlsServer,
+) -> None:
+    environment = {"ATECTL_LEDGER": tls_server.url}
+    ended = atectl("run", "--principal", "alice", HELLO, environment=environment)
+    assert (ended.status, ended.stdout) == (0, "hello from a capsule\n")
+    assert "of an unknown authority; 1 lease for its ledger kept in" in ended.stderr
+    assert "check ca under [redis] in atectl.toml" in ended.stderr
+    shown = atectl("ledger", "ls", environment=environment)
+    assert shown.status == 125
+    assert "certificate" in shown.stderr

@@ -29,6 +29,7 @@ from atectl.engine.metered import Engine
 from atectl.errors import DeadlinePassed
 from atectl.ledger_store.records import LOST, PARKED, SPILLED, LeaseRecord
 from atectl.system.apart import Apart
+from atectl.system.processes import own_identity
 from tests.conftest import CAPSULES
 from tests.support.bombs import merge_bomb
 from tests.support.ledger_records import HOST, lease
@@ -249,8 +250,15 @@ def test_what_leases_of_a_running_host_hold_is_no_part_of_its_baseline() -> None
     assert less.source.endswith(", less the 7 MiB of its 3 leases")
 
 
+def test_leases_of_a_host_that_goes_by_another_name_are_found_by_its_process() -> None:
+    lease = held(4, host="east", process=own_identity())
+    assert "its 1 lease" in of_process(os.getpid(), [lease]).source
+
+
 @pytest.mark.parametrize(
-    "changes", [{"pid": 1}, {"host": "another"}, {"state": LOST}], ids=lambda each: next(iter(each))
+    "changes",
+    [{"pid": 1}, {"process": "another"}, {"state": LOST}],
+    ids=lambda each: next(iter(each)),
 )
 def test_leases_of_others_are_not_subtracted(changes: dict[str, object]) -> None:
     assert "knows no lease of it" in of_process(os.getpid(), [held(4, **changes)]).source

@@ -25,6 +25,7 @@ from atectl.ledger_store.sqlite.store import (
     SILENCE_S,
     SqliteLedgerStore,
 )
+from atectl.system import processes
 from tests.support.lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
 
 
@@ -641,3 +642,35 @@ def test_listing_a_full_ledger_is_quick(store: SqliteLedgerStore) -> None:
     accounts = store.accounts()
     assert time.process_time() - began < 0.5
     assert sum(account.current_bytes for account in accounts) == MAX_PRINCIPALS * MIB
+
+
+class TestAfterTheMachineWasStartedAnew:
+    """A host may go by another name in the ledger than its machine has (`--host-name`)."""
+
+    EARLIER = "boot-1:1:5"
+
+    @pytest.fixture
+    def from_before(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        """A ledger that this machine wrote in an earlier boot, under another name."""
+        with monkeypatch.context() as earlier:
+            earlier.setattr(processes, "_boot", lambda: "boot-1")
+            with closing(open_store(path)) as store:
+                store.flush([make_lease(host="east", process=self.EARLIER)])
+        return path
+
+    def states(self, path: Path, **options: object) -> list[str]:
+        with closing(open_store(path, is_gone=processes.is_gone, **options)) as store:
+            return [lease.state for lease in store.running()]
+
+    def test_its_leases_of_the_earlier_boot_are_lost_at_once(self, from_before: Path) -> None:
+        assert self.states(from_before, read_only=True) == [LOST]
+
+    def test_another_machine_cannot_tell(self, from_before: Path) -> None:
+        assert self.states(from_before, host="host-b", read_only=True) == ["running"]
+
+    def test_a_boot_is_noted_once(self, path: Path) -> None:
+        for _ in range(3):
+            with closing(open_store(path)) as store:
+                store.flush([make_lease()])
+                store.flush([make_lease()])
+        assert fetch(path, "SELECT count(*), max(machine) FROM boots") == (1, HOST)
