@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Self
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.cells.cell_leases import CellLeases
 from atectl.batch.coordinator import SUPERVISION_S, Coordinator
+from atectl.batch.intake import JobSource
 from atectl.batch.job import JobResult, JobTerms, Wanted
+from atectl.batch.job_reader import JobReader
 from atectl.batch.loop import Loop
 from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
@@ -143,9 +145,18 @@ class Batch:
         `jobs` is iterated on another thread, and only a few are read ahead.
 
         Raises:
+            UnsatisfiableBudget, Exception: see `serve`, and what iterating over `jobs` raised,
+                after the results of all that ran.
+        """
+        return self.serve(JobReader(jobs))
+
+    def serve(self, jobs: JobSource) -> Iterator[JobResult]:
+        """Run the jobs that come, and yield the result of each as it ends, until it is over.
+
+        Raises:
             UnsatisfiableBudget: the limit is below what the process itself holds, and the rules
                 park or spill (exit 125). Nothing was run.
-            Exception: what iterating over `jobs` raised, after the results of all that ran.
+            Exception: what kept jobs from coming, after the results of all that ran.
         """
         from atectl.budget.file import refuse_unsatisfiable
 
@@ -197,6 +208,10 @@ class Batch:
     def end_all(self, reason: str) -> None:
         """Start no more jobs, and end those that run, for `reason`. Safe in a signal handler."""
         self._coordinator.end_all(reason)
+
+    def end_one(self, job: int, reason: str) -> None:
+        """End one job, if it runs, for `reason`; the others go on."""
+        self._coordinator.end_one(job, reason)
 
     def close(self) -> AtectlError | None:
         """End what still runs and store the ledger; idempotent.

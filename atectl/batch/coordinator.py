@@ -8,13 +8,13 @@ has a thread of its own.
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.cells.cell_leases import CellLeases
-from atectl.batch.intake import Intake
+from atectl.batch.intake import Intake, JobSource
 from atectl.batch.job import JobRun, JobTerms
 from atectl.batch.job_files import JobFiles
 from atectl.batch.loop import Loop
@@ -85,8 +85,8 @@ class Coordinator:
         self._thread = threading.Thread(target=self._serve, name="batch-coordinator", daemon=True)
         self._failure: AtectlError | None = None
 
-    def open(self, jobs: Iterable[JobTerms]) -> None:
-        """Begin to run jobs; `jobs` is iterated on a thread of its own."""
+    def open(self, jobs: JobSource) -> None:
+        """Begin to run jobs."""
         self._thread.start()
         self._intake.open(jobs)
 
@@ -107,6 +107,10 @@ class Coordinator:
         """Start no more jobs, and end those that run, for `reason`."""
         self._intake.stop()
         self._ending = reason
+
+    def end_one(self, job: int, reason: str) -> None:
+        """End a job, if it runs, for `reason`."""
+        self._loop.post(partial(self._end_one, job, reason))
 
     def close(self, timeout_s: float) -> None:
         """Wait so long for the jobs that run, which were told to end, and end the loop."""
@@ -218,8 +222,9 @@ class Coordinator:
             self._loop.post(partial(self._begin, run, capsule))
 
     def _begin(self, run: JobRun, capsule: "Capsule") -> None:
-        if self._ending is not None:
-            self._conclude(run, outcomes.told_to_end(self._ending, run.job.terms.quota, 0))
+        ending = self._ending or run.ending
+        if ending is not None:
+            self._conclude(run, outcomes.told_to_end(ending, run.job.terms.quota, 0))
             return
         done = partial(self._end_run, run)
         run.lease = self._cells.lease(capsule, self._terms(run.job), run.job, run.began_s, done)
@@ -238,7 +243,7 @@ class Coordinator:
         job = run.job
         self._runtime.charge_for_refusal(job.capsule.name, job.terms, refusal)
         was_cut = self._is_winding_up and isinstance(refusal, CompilerGone)
-        ending = self._ending or (outcomes.TERMINATED if was_cut else None)
+        ending = self._ending or run.ending or (outcomes.TERMINATED if was_cut else None)
         if ending is not None:
             self._conclude(run, outcomes.told_to_end(ending, job.terms.quota, 0))
         else:
@@ -281,7 +286,19 @@ class Coordinator:
             and lease.abortion.fits_alone
             and run.attempt <= self._requeue
             and self._intake.may_start
+            and run.ending is None
         )
+
+    def _end_one(self, job: int, reason: str) -> None:
+        run = self._runs.get(job)
+        if run is None or run.ending is not None:
+            return
+        run.ending = reason
+        if run in self._put_back:
+            self._put_back.remove(run)
+            self._conclude(run)
+        elif run.lease is not None:
+            run.lease.end(reason)
 
     def _end_put_back(self) -> None:
         """No job is to be started any more, so none once more."""

@@ -1,10 +1,9 @@
 """Which job starts next and when, and whether more are to come."""
 
 import os
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from typing import Protocol
 
 from atectl.batch.job import JobTerms
 
@@ -18,48 +17,63 @@ other down. Those that take longer run all beside each other.
 _MOST_UNREAD = 64
 """How many results may be unread, on top of one for each slot, before no more jobs start."""
 
-_MOST_AHEAD = 8
-"""How many jobs are read before they can start."""
+
+class JobSource(Protocol):
+    """Where the jobs of a batch come from."""
+
+    failure: BaseException | None
+    """What keeps more jobs from coming."""
+
+    def open(self, when_more: Callable[[], None]) -> None:
+        """Begin; `when_more` is called, on any thread, once there is a job after there was none,
+        and once it is over."""
+
+    def take(self) -> JobTerms | None:
+        """The next job; None if it was withdrawn just now. To be called if it `has_more`."""
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there is a job now."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is none, and none will come."""
+
+    def close(self) -> None:
+        """No job is taken any more."""
 
 
 class Intake:
-    """Reads the jobs of a batch on a thread of its own, and says which starts next, and when.
+    """Says which job starts next, and when.
 
     Args:
         slots: how many jobs run at once.
-        when_more: called, on that thread, once there is a job after there was none, or no more.
+        when_more: called, on any thread, once there is a job after there was none, or no more.
     """
 
     def __init__(self, slots: int, when_more: Callable[[], None]) -> None:
         self._slots = slots
         self._when_more = when_more
         self._cores = len(os.sched_getaffinity(0))
-        self._ahead: deque[JobTerms] = deque()
-        self._changed = threading.Condition()
-        self._are_all_read = False
+        self._source: JobSource | None = None
         self._is_stopping = False
         self._began: dict[int, float] = {}  # when each running job was started
         self._started = self._read = 0  # jobs; and results, counted on another thread
-        self.failure: BaseException | None = None
-        """What iterating over the jobs raised."""
 
-    def open(self, jobs: Iterable[JobTerms]) -> None:
-        """Read jobs from here; `jobs` is iterated on a thread, and only a few are read ahead."""
-        reading = threading.Thread(
-            target=self._read_jobs, args=(iter(jobs),), name="batch-intake", daemon=True
-        )
-        reading.start()
+    def open(self, source: JobSource) -> None:
+        """Take jobs from here."""
+        self._source = source
+        source.open(self._when_more)
 
     def next(self) -> JobTerms | None:
         """The job that starts now; None if none can. See `not_before_s`."""
-        if self._is_stopping or not self._ahead or self.not_before_s() > 0:
+        source = self._source
+        if self._is_stopping or source is None or not source.has_more or self.not_before_s() > 0:
             return None
-        job = self._ahead.popleft()
-        if len(self._ahead) <= _MOST_AHEAD // 2:
-            with self._changed:
-                self._changed.notify()
-        self._started += 1
-        self._began[job.job] = time.monotonic()
+        job = source.take()
+        if job is not None:
+            self._started += 1
+            self._began[job.job] = time.monotonic()
         return job
 
     def not_before_s(self) -> float:
@@ -90,7 +104,12 @@ class Intake:
     @property
     def waits(self) -> bool:
         """Whether there is a job that has yet to start."""
-        return bool(self._ahead) and not self._is_stopping
+        return self._source is not None and self._source.has_more and not self._is_stopping
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What keeps more jobs from coming."""
+        return None if self._source is None else self._source.failure
 
     @property
     def may_start(self) -> bool:
@@ -105,8 +124,7 @@ class Intake:
     @property
     def is_over(self) -> bool:
         """Whether no job is running and no more start."""
-        # In this order: a job is there before they are all read.
-        are_all_taken = self._are_all_read and not self._ahead
+        are_all_taken = self._source is not None and self._source.is_over
         return not self._began and (are_all_taken or self._is_stopping)
 
     @property
@@ -114,29 +132,7 @@ class Intake:
         return self._started - self._read >= self._slots + _MOST_UNREAD
 
     def close(self) -> None:
-        """Read no more jobs."""
+        """Take no more jobs."""
         self._is_stopping = True
-        with self._changed:
-            self._changed.notify()
-
-    # On the thread that reads jobs
-
-    def _read_jobs(self, jobs: Iterator[JobTerms]) -> None:
-        try:
-            for job in jobs:
-                if self._is_stopping:
-                    break
-                self._ahead.append(job)
-                if len(self._ahead) == 1:
-                    self._when_more()
-                self._await_room()
-        except BaseException as error:
-            self.failure = error
-        self._are_all_read = True
-        self._when_more()
-
-    def _await_room(self) -> None:
-        if len(self._ahead) < _MOST_AHEAD:
-            return
-        with self._changed:
-            self._changed.wait_for(lambda: len(self._ahead) < _MOST_AHEAD or self._is_stopping)
+        if self._source is not None:
+            self._source.close()

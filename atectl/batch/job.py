@@ -67,6 +67,8 @@ class JobRun:
         self.job = job
         self.attempt = attempt
         self.lease: CellLease | None = None
+        self.ending: str | None = None
+        """The reason for which it was told to end by itself; None if it was not."""
         self.began_s = time.monotonic()
 
     def result(self, outcome: Outcome | None) -> JobResult:

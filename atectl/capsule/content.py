@@ -1,4 +1,4 @@
-"""What a capsule's file holds, by its hash: a file is read once for as long as it stays the same."""
+"""What a capsule's file holds, by its hash: a file is read once while it stays as it is."""
 
 import time
 from pathlib import Path

@@ -16,11 +16,13 @@ from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
+from atectl.batch.inbox import Inbox
 from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
+from atectl.capsule.shelf import CapsuleShelf
 from atectl.engine.wasi import Folder, Streams, WasiSettings
 from atectl.errors import CapsuleNotFound, StreamUnusable
 from atectl.lease.terms import Terms
@@ -103,6 +105,74 @@ def test_of_short_jobs_no_more_run_beside_each_other_than_there_are_cores(
         beside = [len(batch._coordinator.runs) for _ in batch.run(hellos(200))]
     assert len(beside) == 200
     assert sum(each <= CORES for each in beside) > 150
+
+
+@contextmanager
+def serving(batch: Batch, inbox: Inbox) -> Iterator[list[JobResult]]:
+    """The results of jobs that are submitted meanwhile."""
+    told: list[JobResult] = []
+    served = batch.serve(inbox)
+    thread = threading.Thread(target=lambda: told.extend(served))
+    thread.start()
+    try:
+        yield told
+    finally:
+        inbox.close()
+        thread.join()
+
+
+def test_jobs_that_are_submitted_meanwhile_run_until_no_more_are_to_come(batch: Batch) -> None:
+    inbox = Inbox()
+    with serving(batch, inbox) as told:
+        for number in (1, 2):
+            assert inbox.submit(job(number, CAPSULES / "hello.wat"))
+            wait_until(lambda: len(told) == number)  # noqa: B023 - it is waited for here
+    assert [each.job for each in told] == [1, 2]
+
+
+def test_one_job_is_ended_and_the_others_go_on(batch: Batch) -> None:
+    inbox = Inbox()
+    with serving(batch, inbox) as told:
+        for number in (1, 2):
+            inbox.submit(job(number, CAPSULES / "spin.wat"))
+        wait_until(lambda: len(batch.overview().rows) == 2)
+        batch.end_one(2, "terminated")
+        wait_until(lambda: told)
+        assert [row.job for row in batch.overview().rows] == [1]
+        batch.end_one(1, "interrupted")
+    assert [(each.job, each.outcome.reason) for each in told] == [
+        (2, "terminated"),
+        (1, "interrupted"),
+    ]
+
+
+def test_a_job_that_still_waits_for_its_capsule_can_be_ended(
+    batch: Batch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_load = threading.Event()
+    load = CapsuleShelf.get
+
+    def slowly(*arguments: Any, **named: Any) -> Any:
+        assert may_load.wait(LONG_S)
+        return load(*arguments, **named)
+
+    monkeypatch.setattr(CapsuleShelf, "get", slowly)
+    inbox = Inbox()
+    with serving(batch, inbox) as told:
+        inbox.submit(job(1, CAPSULES / "spin.wat"))
+        wait_until(lambda: batch._coordinator.runs)
+        batch.end_one(1, "terminated")
+        wait_until(lambda: batch._coordinator.runs[0].ending)
+        may_load.set()
+    assert [each.outcome.reason for each in told] == ["terminated"]
+
+
+def test_ending_a_job_that_is_not_there_does_nothing(batch: Batch) -> None:
+    inbox = Inbox()
+    with serving(batch, inbox) as told:
+        batch.end_one(7, "terminated")
+        inbox.submit(job(1, CAPSULES / "hello.wat"))
+    assert [each.outcome.reason for each in told] == ["exited"]
 
 
 def test_long_jobs_are_run_beside_each_other(batch: Batch) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from atectl.accounting import Principal, Quota
-from atectl.batch.intake import _MOST_AHEAD, _MOST_UNREAD, Intake
+from atectl.batch.intake import _MOST_UNREAD, Intake
 from atectl.batch.job import JobTerms
+from atectl.batch.job_reader import MOST_AHEAD, JobReader
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.terms import Terms
 from tests.support.waiting import wait_until
@@ -35,9 +36,14 @@ def jobs(count: int) -> Iterator[JobTerms]:
     return (JobTerms(number, Path("c.wat"), TERMS) for number in range(1, count + 1))
 
 
+def is_all_read(intake: Intake) -> bool:
+    assert isinstance(intake._source, JobReader)
+    return intake._source._are_all_read
+
+
 def start(intake: Intake) -> int | None:
     """Start the next job, waiting for it to be read; None if none starts."""
-    wait_until(lambda: intake.waits or intake._are_all_read or intake._is_stopping)
+    wait_until(lambda: intake.waits or is_all_read(intake) or intake._is_stopping)
     job = intake.next()
     return None if job is None else job.job
 
@@ -51,15 +57,15 @@ def start_and_end(intake: Intake) -> int | None:
 
 
 def test_jobs_come_in_their_order_and_then_none(intake: Intake) -> None:
-    intake.open(jobs(30))
+    intake.open(JobReader(jobs(30)))
     assert [start_and_end(intake) for _ in range(31)] == [*range(1, 31), None]
 
 
 def test_whoever_waits_is_told_of_the_first_job_and_of_the_end(
     intake: Intake, told: list[str]
 ) -> None:
-    intake.open(jobs(1))
-    wait_until(lambda: intake._are_all_read)
+    intake.open(JobReader(jobs(1)))
+    wait_until(lambda: is_all_read(intake))
     wait_until(lambda: told == ["more", "more"])
 
 
@@ -73,25 +79,25 @@ def test_only_a_few_jobs_are_read_before_they_can_start(intake: Intake) -> None:
             has_taken.set()
             yield job
 
-    intake.open(counted())
-    wait_until(lambda: len(taken) == _MOST_AHEAD)
-    for _ in range(_MOST_AHEAD):
+    intake.open(JobReader(counted()))
+    wait_until(lambda: len(taken) == MOST_AHEAD)
+    for _ in range(MOST_AHEAD):
         start_and_end(intake)
-        assert len(taken) <= 2 * _MOST_AHEAD
+        assert len(taken) <= 2 * MOST_AHEAD
 
 
 def test_it_is_over_when_every_job_has_ended(intake: Intake) -> None:
-    intake.open(jobs(1))
+    intake.open(JobReader(jobs(1)))
     assert not intake.is_over
     assert start(intake) == 1
-    wait_until(lambda: intake._are_all_read)
+    wait_until(lambda: is_all_read(intake))
     assert not intake.is_over
     intake.end(1)
     assert intake.is_over
 
 
 def test_it_is_idle_when_no_job_runs(intake: Intake) -> None:
-    intake.open(jobs(1))
+    intake.open(JobReader(jobs(1)))
     assert intake.is_idle
     assert start(intake) == 1
     assert not intake.is_idle
@@ -102,7 +108,7 @@ def test_it_is_idle_when_no_job_runs(intake: Intake) -> None:
 def test_after_a_stop_nothing_more_starts_and_it_is_over_with_what_was_begun(
     intake: Intake,
 ) -> None:
-    intake.open(jobs(9))
+    intake.open(JobReader(jobs(9)))
     assert start(intake) == 1
     intake.stop()
     assert intake.next() is None
@@ -117,7 +123,7 @@ def test_what_iterating_raises_is_kept_and_ends_the_jobs(intake: Intake) -> None
         yield from jobs(1)
         raise OSError("the pipe broke")
 
-    intake.open(failing())
+    intake.open(JobReader(failing()))
     assert start_and_end(intake) == 1
     wait_until(lambda: intake.is_over)
     assert isinstance(intake.failure, OSError)
@@ -127,7 +133,7 @@ def test_no_more_start_than_there_are_slots(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atectl.batch.intake._FRESH_S", 0.0)
-    intake.open(jobs(SLOTS + 1))
+    intake.open(JobReader(jobs(SLOTS + 1)))
     assert [start(intake) for _ in range(SLOTS)] == list(range(1, SLOTS + 1))
     assert intake.next() is None
     assert intake.not_before_s() == float("inf")
@@ -139,7 +145,7 @@ def test_none_starts_while_as_many_have_just_started_as_there_are_cores(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("atectl.batch.intake._FRESH_S", 60.0)
-    intake.open(jobs(CORES + 1))
+    intake.open(JobReader(jobs(CORES + 1)))
     for _ in range(CORES):
         assert start(intake) is not None
     wait_until(lambda: intake.waits)
@@ -151,7 +157,7 @@ def test_none_starts_while_as_many_have_just_started_as_there_are_cores(
 
 def test_none_starts_while_its_reader_is_too_far_behind(intake: Intake) -> None:
     most = SLOTS + _MOST_UNREAD
-    intake.open(jobs(most + 1))
+    intake.open(JobReader(jobs(most + 1)))
     for number in range(1, most + 1):
         assert start(intake) == number
         intake.end(number)
