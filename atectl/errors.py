@@ -105,14 +105,18 @@ def error_classes() -> Iterator[type[AtectlError]]:
     return (found[code] for code in sorted(found))
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """`; did you mean …?` for the known word nearest to `word`, or nothing."""
+def nearest(word: str, known: list[str], likeness: float = 0.6) -> str:
+    """`; did you mean …?` for the known word nearest to `word`, or nothing.
+
+    Args:
+        likeness: how near it has to be, from 0 to 1: the same.
+    """
     # Only a mistake needs it, and every command would pay for its import.
     from difflib import get_close_matches
 
     if len(word) > _MOST_COMPARED:
         return ""
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    close = get_close_matches(word, known, n=1, cutoff=likeness)
     return f"; did you mean {close[0]}?" if close else ""
 
 

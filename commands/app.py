@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 import typer
 from typer._click import Command, Context
-from typer._click.exceptions import ClickException, NoArgsIsHelpError
+from typer._click.exceptions import ClickException, NoArgsIsHelpError, NoSuchOption
 from typer.core import TyperGroup
 
 from atectl import __version__
-from atectl.errors import INTERRUPTED_STATUS, UsageError, nearest
+from atectl.errors import INTERRUPTED_STATUS, UsageError
 
 COMMANDS = {
     "run": "run.app",
@@ -45,10 +45,9 @@ class LazyGroup(TyperGroup):
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
-            raise UsageError(
-                f"there is no command {args[0]!r}{nearest(args[0], list(COMMANDS))}",
-                remedy="`atectl --help` lists the commands",
-            )
+            from .options.habits import unknown_command
+
+            raise unknown_command(args, "atectl", COMMANDS)
         return super().resolve_command(ctx, args)
 
 
@@ -89,11 +88,35 @@ def invoke(arguments: list[str]) -> int:
     except NoArgsIsHelpError:  # the help has been shown
         return UsageError.exit_status
     except ClickException as error:
-        raise _usage_error(error) from None
+        raise _usage_error(error, arguments) from None
     return result if isinstance(result, int) else 0
 
 
-def _usage_error(error: ClickException) -> UsageError:
-    ctx = getattr(error, "ctx", None)
-    remedy = f"`{ctx.command_path} --help` shows how it is used" if ctx else None
+def _usage_error(error: ClickException, arguments: list[str]) -> UsageError:
+    ctx: Context | None = getattr(error, "ctx", None)
+    if ctx is None:
+        return UsageError(error.format_message().rstrip("."))
+    remedy = f"`{ctx.command_path} --help` shows how it is used"
+    if isinstance(error, NoSuchOption):
+        return _unknown_option(error.option_name, ctx, arguments, remedy)
+    depth = len(ctx.command_path.split()) - 1
+    if isinstance(ctx.command, TyperGroup) and len(arguments) > depth:
+        # A group has no other mistake: each of ours takes nothing but one of its commands.
+        from .options.habits import unknown_command
+
+        names = ctx.command.list_commands(ctx)
+        return unknown_command(arguments[depth:], ctx.command_path, names)
     return UsageError(error.format_message().rstrip("."), remedy=remedy)
+
+
+def _unknown_option(name: str, ctx: Context, arguments: list[str], remedy: str) -> UsageError:
+    from .options.habits import unknown_option
+
+    parameters = ctx.command.get_params(ctx)
+    names = [name for each in parameters for name in (*each.opts, *each.secondary_opts)]
+    place = next((at for at, word in enumerate(arguments) if word.startswith(name)), -1)
+    word, following = name, ""
+    if place >= 0:
+        word, following = arguments[place], "".join(arguments[place + 1 : place + 2])
+    command = " ".join(ctx.command_path.split()[1:])
+    return unknown_option(word, command, names, remedy, following)

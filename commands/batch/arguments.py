@@ -64,6 +64,7 @@ class BatchRequest(NamedTuple):
 _HOST = options_of(HostOptions)
 
 TABLE = OptionTable(
+    "batch",
     (
         _HOST.pop("jobs"),
         *_HOST.values(),
@@ -178,7 +179,7 @@ def _take_all(words: list[str], given: Given) -> list[str]:
         behind = TABLE.take(words, place, given)
         if behind == place:
             if looks_like_option(word):
-                raise TABLE.unknown(word)
+                raise TABLE.unknown(words, place)
             arguments.append(word)
             behind += 1
         place = behind

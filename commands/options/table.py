@@ -80,11 +80,13 @@ class OptionTable:
     """The options of one command, to be looked up by name.
 
     Args:
+        command: its name.
         options: in the order in which help lists them.
         remedy: the remedy of errors in a command line.
     """
 
-    def __init__(self, options: tuple[Option, ...], *, remedy: str) -> None:
+    def __init__(self, command: str, options: tuple[Option, ...], *, remedy: str) -> None:
+        self.command = command
         self.options = options
         self.remedy = remedy
         self._by_name = {
@@ -124,52 +126,19 @@ class OptionTable:
         return place
 
     def mistaken(self, word: str) -> str | None:
-        """The option whose mistyped name a word looks like; None if there is none.
+        """The option whose mistyped name a word looks like; None if there is none."""
+        # Most command lines have no such word, and need no import for it.
+        from .slips import mistaken
 
-        Its capitals and underscores count as slips, too.
-        """
-        given = word.partition("=")[0].lower().replace("_", "-")
-        if len(given) > _MOST_NAME:
-            return None
-        names = [name for name in self._by_name if name.startswith("--")]
-        slips = [name for name in names if _is_slip(given, name)]
-        return min(slips, key=lambda name: _edits(given, name), default=None)
+        return mistaken(word, self._by_name)
 
-    def unknown(self, word: str) -> UsageError:
-        """The error for a word that looks like an option but is none. It names the nearest one."""
-        name = word.partition("=")[0]
-        if name in HELP_NAMES:
-            return UsageError(f"{name} takes no value", remedy=self.remedy)
-        near = nearest(name, [*self._by_name, *HELP_NAMES])
-        return UsageError(f"there is no option {name}{near}", remedy=self.remedy)
+    def unknown(self, words: list[str], place: int) -> UsageError:
+        """The error for the word at `place`, which looks like an option but is none."""
+        from .habits import unknown_option
 
-
-_MOST_NAME = 40
-"""How long a word can be that is a mistyped name of an option."""
-_LEAST_FOR_TWO = 10
-"""How long a name is, with its dashes, from which on two letters may be wrong in it."""
-_LEAST_BEGUN = 7
-"""How long a name is, with its dashes, that a longer word may begin with by mistake."""
-
-
-def _is_slip(word: str, name: str) -> bool:
-    """Whether `word` is what a slip of the hand makes of `name`, which is longer than a letter."""
-    if abs(len(word) - len(name)) > 2:
-        return len(name) >= _LEAST_BEGUN and word.startswith(name)
-    return _edits(word, name) <= (1 if len(name) < _LEAST_FOR_TWO else 2)
-
-
-def _edits(word: str, name: str) -> int:
-    """How many letters to add, drop, change or swap with the next, to make `name` of `word`."""
-    before: list[int] = []
-    row = list(range(len(name) + 1))
-    for place, letter in enumerate(word):
-        earlier, before, row = before, row, [place + 1]
-        for at, other in enumerate(name):
-            edits = min(before[at] + (letter != other), before[at + 1] + 1, row[at] + 1)
-            is_exchange = at and place and letter == name[at - 1] and other == word[place - 1]
-            row.append(min(edits, earlier[at - 1] + 1) if is_exchange else edits)
-    return row[-1]
+        following = words[place + 1] if place + 1 < len(words) else ""
+        known = (*self._by_name, *HELP_NAMES)
+        return unknown_option(words[place], self.command, known, self.remedy, following)
 
 
 def looks_like_option(word: str) -> bool:

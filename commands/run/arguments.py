@@ -67,6 +67,7 @@ def _default_lock_prefix() -> str:
 
 
 TABLE = OptionTable(
+    "run",
     (
         Option(
             "--max-mem",
@@ -220,7 +221,7 @@ def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -
         behind = TABLE.take(words, place, given)
         if behind == place:
             if strict and looks_like_option(word):
-                raise TABLE.unknown(word)
+                raise TABLE.unknown(words, place)
             return place, False
         place = behind
     return place, False

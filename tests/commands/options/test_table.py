@@ -9,6 +9,7 @@ from atectl.commands.options.table import Given, Option, OptionTable, options_of
 from atectl.errors import UsageError
 
 TABLE = OptionTable(
+    "try",
     (
         Option("--size", "SIZE", "A value.", "1MiB"),
         Option("--jobs", "N", "A whole number.", short="-j", lowest=1, highest=9),
@@ -122,7 +123,7 @@ def test_a_value_that_cannot_be_is_refused_with_what_can(
     ],
 )
 def test_an_unknown_option_is_answered_with_the_nearest(word: str, message: str) -> None:
-    assert message in str(TABLE.unknown(word))
+    assert message in str(TABLE.unknown([word], 0))
 
 
 # Groups
@@ -134,7 +135,7 @@ class Place(NamedTuple):
 
 
 def place(*words: str) -> Place:
-    table = OptionTable(tuple(options_of(Place).values()), remedy="read the help")
+    table = OptionTable("try", tuple(options_of(Place).values()), remedy="read the help")
     found = Given(table)
     position = 0
     while position < len(words):
