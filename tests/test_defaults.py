@@ -172,15 +172,13 @@ def test_schemas_say_the_defaults_that_hold(changed: Run) -> None:
     assert host["properties"]["spill_dir"]["default"] == "/spilled"
 
 
-def test_the_defaults_of_a_host_are_in_the_readme() -> None:
+def test_the_defaults_of_a_host_are_on_the_page_of_batch() -> None:
     from atectl.accounting import DEFAULT_RESUME, DEFAULT_SOFT
     from atectl.system.ceilings import DEFAULT_SHARE
 
-    readme = (ROOT / "README.md").read_text()
+    page = (ROOT / "commands/batch/README.md").read_text()
     assert (
         f"{DEFAULT_SOFT:g} and {DEFAULT_RESUME:g}, or {DEFAULT_RESUME / DEFAULT_SOFT:g} of a lower"
-        in readme
+        in page
     )
-    assert (
-        f"maximum memory of all its processes together; by default {DEFAULT_SHARE:g} of" in readme
-    )
+    assert f"maximum memory of all its processes together; by default {DEFAULT_SHARE:g} of" in page

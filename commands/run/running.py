@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def run(words: list[str]) -> int:
-    """Run the words after `atectl run`; the exit status, as in the table of the README.
+    """Run the words after `atectl run`; its exit status: see commands/output/README.md.
 
     Raises:
         AtectlError: nothing was run.

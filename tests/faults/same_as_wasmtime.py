@@ -37,7 +37,7 @@ RUN_TO_AN_END = (
     "--max-imports=0", "--threads-enabled=false", "--ensure-termination", "--fuel=10000",
     f"--max-memory32-bytes={4 << 20}", f"--max-memory64-bytes={4 << 20}",
 )  # fmt: skip
-"""So that most modules run, as others would only show again what the README's table says."""
+"""So that most modules run, as others would only show the differences of commands/run/README.md."""
 ADAPTER = "wasi_snapshot_preview1.command.wasm"
 
 NOT_RUN, ENDED_LATE, ANY_STATUS, OVER_QUOTA, UNCAUGHT = (
@@ -47,7 +47,7 @@ NOT_RUN, ENDED_LATE, ANY_STATUS, OVER_QUOTA, UNCAUGHT = (
     "memory or tables over the quota",
     "an exception that it does not catch",
 )
-"""Rows of the README's table of differences."""
+"""Rows of the table of differences in commands/run/README.md."""
 
 FIXTURES_BY_DESIGN = {
     "component-functions": NOT_RUN,
@@ -101,7 +101,7 @@ class Ends(NamedTuple):
 
     @property
     def why_not(self) -> str | None:
-        """The row of the README's table that explains a difference; None if none does."""
+        """The row of commands/run/README.md that explains a difference; None if none does."""
         if self.run != self.batch:
             return None
         if self.reason == "deadline":

@@ -1,4 +1,4 @@
-"""`run` and `batch` end as the wasmtime command does, but for what the README's table says."""
+"""`run` and `batch` end as the wasmtime command does, but for what its page says."""
 
 import json
 import os
@@ -20,12 +20,12 @@ def test_a_fixture_ends_alike_in_run_in_batch_and_by_wasmtime(tmp_path: Path) ->
         assert each.run == each.batch == each.wasmtime, each.case.name
 
 
-def test_every_difference_by_design_is_in_the_readme() -> None:
-    readme = (ROOT / "README.md").read_text()
+def test_every_difference_by_design_is_on_the_page_of_run() -> None:
+    page = (ROOT / "commands/run/README.md").read_text()
     designed = same_as_wasmtime.FIXTURES_BY_DESIGN
     assert set(designed) <= {path.stem for path in CAPSULES.glob("*.wat")}
     for row in set(designed.values()):
-        assert f"| {row} |" in readme
+        assert f"| {row} |" in page
 
 
 @pytest.mark.slow

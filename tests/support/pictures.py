@@ -1,4 +1,4 @@
-"""Takes the README's pictures, of the real program on a real terminal.
+"""Takes the pictures of the pages, of the real program on a real terminal.
 
 python -m tests.support.pictures
 """

@@ -131,8 +131,8 @@ def test_whatever_the_schema_of_jobs_refuses_is_no_job(job: dict[str, Any]) -> N
 
 
 def test_settings(private_homes: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    readme = (ROOT / "README.md").read_text()
-    [example] = re.findall(r"^```toml\n(\[ledger\].*?)^```$", readme, re.DOTALL | re.MULTILINE)
+    page = (ROOT / "commands/options/README.md").read_text()
+    [example] = re.findall(r"^```toml\n(\[ledger\].*?)^```$", page, re.DOTALL | re.MULTILINE)
     (tmp_path / "atectl.toml").write_text(example)
     monkeypatch.setenv("ATECTL_CONFIG", str(tmp_path / "atectl.toml"))
     assert load_settings().redis_url
