@@ -297,7 +297,7 @@ _atectl_grammar() {
         arguments=('candidates principal')
         ;;
     'locks')
-        commands=('ls' 'show' 'release' 'hold' 'audit' 'acl')
+        commands=('ls' 'show' 'release' 'hold' 'audit' 'acl' 'demo')
         flags=('--help' '-h')
         ;;
     'locks ls')
@@ -397,6 +397,18 @@ _atectl_grammar() {
     'locks acl')
         flags=('--cluster' '--help' '-h')
         values=('--prefix=nothing' '--output=choices table json' '-o=choices table json')
+        ;;
+    'locks demo')
+        flags=('--remove' '--force' '--help' '-h')
+        values=(
+            '--redis=nothing'
+            '--redis-password-file=files'
+            '--redis-ca=files'
+            '--redis-cert=files'
+            '--redis-key=files'
+            '--redis-server-name=nothing'
+            '--redis-timeout=nothing'
+        )
         ;;
     'cache')
         commands=('ls' 'prune' 'clear')

@@ -29,6 +29,7 @@ set -g __atectl_commands \
     'locks hold' \
     'locks audit' \
     'locks acl' \
+    'locks demo' \
     'cache' \
     'cache ls' \
     'cache prune' \
@@ -264,6 +265,13 @@ set -g __atectl_valued \
     'locks acl --prefix' \
     'locks acl --output' \
     'locks acl -o' \
+    'locks demo --redis' \
+    'locks demo --redis-password-file' \
+    'locks demo --redis-ca' \
+    'locks demo --redis-cert' \
+    'locks demo --redis-key' \
+    'locks demo --redis-server-name' \
+    'locks demo --redis-timeout' \
     'cache ls --output' \
     'cache ls -o' \
     'cache prune --max-size' \
@@ -366,6 +374,10 @@ set -g __atectl_flags \
     'locks acl --cluster' \
     'locks acl --help' \
     'locks acl -h' \
+    'locks demo --remove' \
+    'locks demo --force' \
+    'locks demo --help' \
+    'locks demo -h' \
     'cache --help' \
     'cache -h' \
     'cache ls --help' \
@@ -700,6 +712,7 @@ complete -c atectl -n '__atectl_at "locks" 0' -a release -d 'Release a lock that
 complete -c atectl -n '__atectl_at "locks" 0' -a hold -d 'Run a command while holding an actor\'s lock'
 complete -c atectl -n '__atectl_at "locks" 0' -a audit -d 'List the attempts to release a lock, the newest first, from your file and from Redis'
 complete -c atectl -n '__atectl_at "locks" 0' -a acl -d 'Print the least that users need who read, hold or release locks, a line for each'
+complete -c atectl -n '__atectl_at "locks" 0' -a demo -d 'Lay sample locks into a test server, to try the other commands'
 complete -c atectl -n '__atectl_at "locks"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks ls"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
@@ -785,6 +798,17 @@ complete -c atectl -n '__atectl_at "locks acl"' -l cluster -d 'The users are tho
 complete -c atectl -n '__atectl_at "locks acl"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
 complete -c atectl -n '__atectl_at "locks acl"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "locks demo"' -l remove -d 'Remove the samples that are as they were laid'
+complete -c atectl -n '__atectl_at "locks demo"' -l force -d 'Lay them beside other keys, or on another machine'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-cert -r -F -d 'The client certificate (PEM)'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
+complete -c atectl -n '__atectl_at "locks demo"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks demo"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "cache" 0' -a ls -d 'List the compiled capsules, most recently used first'
 complete -c atectl -n '__atectl_at "cache" 0' -a prune -d 'Remove the least recently used capsules, and leftovers of killed runs'

@@ -97,6 +97,15 @@ class Incomplete(AtectlError):
     )
 
 
+class SamplesRefused(AtectlError):
+    """Sample locks would be in the way of others, so none was laid."""
+
+    code = "E527"
+    exit_status = 1
+    example = "atectl locks demo, with the server of a team in ATECTL_REDIS_URL"
+    default_remedy = "name an empty server on this machine; --force lays them all the same"
+
+
 # Holding a lock
 
 

@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 FOLDER = Path(__file__).parent / "lua"
 
-ScriptName: TypeAlias = Literal["acquire", "look", "release", "release_seen", "renew"]
+ScriptName: TypeAlias = Literal["acquire", "look", "release", "release_seen", "renew", "sample"]
 
 
 @cache

@@ -5,6 +5,7 @@ import typer
 from .acl import acl
 from .audit import audit
 from .command_words import HoldingCommand
+from .demo import demo
 from .hold import HELP as HOLD_HELP
 from .hold import hold
 from .ls import ls
@@ -20,3 +21,4 @@ app.command()(release)
 app.command(help=HOLD_HELP, cls=HoldingCommand)(hold)
 app.command()(audit)
 app.command()(acl)
+app.command()(demo)

@@ -1,39 +1,28 @@
-"""The locks, actors and workers under fixtures/locks, in a server or as they stand."""
+"""The sample locks, actors and workers, in a server or as they stand."""
 
-import importlib.util
 import json
-from types import ModuleType
 from typing import Any
 
-from tests.conftest import ROOT
-
-
-def _loader() -> ModuleType:
-    path = ROOT / "fixtures" / "locks" / "load.py"
-    spec = importlib.util.spec_from_file_location("load_lock_examples", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-_LOADER = _loader()
+from atectl.locks.samples import samples
 
 
 def load_examples(client: Any) -> None:
-    """Put every example into a server."""
-    _LOADER.load(client)
+    """Put every sample into a server, whatever is in it."""
+    for sample in samples():
+        client.delete(sample.key)
+        if sample.kind == "hash":
+            fields = dict(zip(sample.words[::2], sample.words[1::2], strict=True))
+            client.hset(sample.key, mapping=fields)
+        else:
+            client.set(sample.key, sample.words[0])
+        if sample.ttl_ms:
+            client.pexpire(sample.key, sample.ttl_ms)
 
 
 def example_value(key: str) -> bytes:
-    """What an example key holds."""
-    [example] = [each for each in _LOADER.examples() if each["key"] == key]
-    return (
-        _LOADER.base64.b64decode(example["base64"])
-        if "base64" in example
-        else (example["value"].encode())
-    )
+    """What a sample key holds."""
+    [text] = [sample.words[0] for sample in samples() if sample.key == key]
+    return text if isinstance(text, bytes) else text.encode()
 
 
 def token(number: int) -> str:
