@@ -95,6 +95,7 @@ _atectl_grammar() {
             '--cells=nothing'
             '--max-fds=nothing'
             '--requeue=nothing'
+            '--capture=nothing'
             '--grace=nothing'
             '--trace=files'
             '--chart=files'

@@ -98,6 +98,7 @@ set -g __atectl_valued \
     'batch --cells' \
     'batch --max-fds' \
     'batch --requeue' \
+    'batch --capture' \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
@@ -539,6 +540,7 @@ complete -c atectl -n '__atectl_at "batch"' -l isolate -r -f -a 'none principal 
 complete -c atectl -n '__atectl_at "batch"' -l cells -r -f -d 'Most processes for isolated jobs that are alive at once'
 complete -c atectl -n '__atectl_at "batch"' -l max-fds -r -f -d 'Most descriptors of a process for isolated jobs'
 complete -c atectl -n '__atectl_at "batch"' -l requeue -r -f -d 'How often a job is run again that was ended for want of memory, and would fit alone'
+complete -c atectl -n '__atectl_at "batch"' -l capture -r -f -d 'Keep the last SIZE that each job writes to stdout and to stderr, in its result'
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'

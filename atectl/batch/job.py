@@ -7,6 +7,7 @@ from typing import NamedTuple
 from atectl.accounting import Reading
 from atectl.arbitration.seat import Ruling
 from atectl.batch.cells.host_lease import CellLease
+from atectl.batch.cells.outputs import NO_OUTPUT, Output
 from atectl.errors import InternalError
 from atectl.lease import outcome as outcomes
 from atectl.lease.outcome import Outcome
@@ -41,7 +42,8 @@ class JobResult(NamedTuple):
 
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
-    is run again, and the rest tells of the last time. `host_bytes` is as in `CellLease`.
+    is run again, and the rest tells of the last time. `host_bytes` and `output` are as in
+    `CellLease`.
     """
 
     job: int
@@ -54,6 +56,7 @@ class JobResult(NamedTuple):
     loading: Loading = NOT_LOADED
     attempts: int = 1
     host_bytes: int = 0
+    output: Output = NO_OUTPUT
 
 
 class JobRun:
@@ -92,4 +95,5 @@ class JobRun:
             loading_of(lease.capsule),
             self.attempt,
             lease.host_bytes,
+            lease.output,
         )

@@ -1,5 +1,6 @@
 """The result line of a job: the facts of a run's report, and those that only a batch has."""
 
+from binascii import b2a_base64
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from atectl.arbitration.view import Action
@@ -13,6 +14,7 @@ from atectl.records.types import Mark
 
 if TYPE_CHECKING:
     from atectl.arbitration.seat import Ruling
+    from atectl.batch.cells.outputs import Captured
     from atectl.batch.job import JobResult
 
 
@@ -31,6 +33,17 @@ class DecisionFacts(NamedTuple):
     """What the whole host used at that time."""
     reason: str
     """Why."""
+
+
+class OutputFacts(NamedTuple):
+    """The end of what a job wrote to one of its outputs."""
+
+    text: str | None
+    """As text; null if it is not UTF-8."""
+    base64: str | None
+    """The bytes, if they are not UTF-8, else null."""
+    written_bytes: int
+    """How much was written in all. What is here is the end of that."""
 
 
 class ResultLine(NamedTuple):
@@ -63,6 +76,11 @@ class ResultLine(NamedTuple):
     host_bytes: int = 0
     """The most that its process was seen to hold beside what the jobs in it are charged: what the
     engine and the host keep for them. 0 if it ended before it was looked at."""
+    stdout: OutputFacts | None = None
+    """What it wrote to stdout, with `--capture`; null if it wrote nothing there, or to a file."""
+    stderr: OutputFacts | None = None
+    """What it wrote to stderr: with `--capture`, and the last 4 KiB if it failed; null if it wrote
+    nothing there, or to a file."""
 
     @property
     def is_success(self) -> bool:
@@ -88,6 +106,8 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         decisions=tuple(map(_decision, result.rulings)),
         attempts=result.attempts,
         host_bytes=result.host_bytes,
+        stdout=_output(result.output.stdout),
+        stderr=_output(result.output.stderr),
     )
 
 
@@ -122,6 +142,26 @@ def _facts(error: AtectlError) -> ErrorFacts:
     """The error. Its remedy names keys of a job instead of options of `run`."""
     told = facts_of(error)
     return told._replace(remedy=in_words_of_a_job(told.remedy))
+
+
+def _output(captured: "Captured | None") -> OutputFacts | None:
+    if captured is None:
+        return None
+    data, written_bytes = captured
+    if len(data) < written_bytes:
+        data = _from_a_character_on(data)
+    try:
+        return OutputFacts(data.decode(), None, written_bytes)
+    except UnicodeDecodeError:
+        return OutputFacts(None, b2a_base64(data, newline=False).decode(), written_bytes)
+
+
+def _from_a_character_on(data: bytes) -> bytes:
+    """The end of a text in UTF-8 that was cut anywhere, without the rest of a character."""
+    begin = 0
+    while begin < min(len(data), 3) and data[begin] & 0xC0 == 0x80:
+        begin += 1
+    return data[begin:]
 
 
 def _decision(ruling: "Ruling") -> DecisionFacts:

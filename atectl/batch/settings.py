@@ -24,7 +24,8 @@ class BatchSettings(NamedTuple):
     may write to its stdout and stderr together; None is no limit. `isolation` says which jobs share
     no process; `cells` is how many processes for them are alive at once, and `max_fds` how many
     descriptors each may have open. `requeue` is how often a job is run again that was aborted for
-    want of memory, and would fit alone.
+    want of memory, and would fit alone. `capture_bytes` is how much is kept of each output of a job
+    that goes to no file; None keeps the end of stderr of one that fails.
     """
 
     jobs: int
@@ -41,3 +42,4 @@ class BatchSettings(NamedTuple):
     requeue: int = 0
     cells: int | None = None
     max_fds: int = DEFAULT_MAX_FDS
+    capture_bytes: int | None = None

@@ -48,6 +48,8 @@ class Streams(NamedTuple):
     It raises what keeps the file from being used."""
     opened: tuple[OpenStream, ...] | None = None
     """The files, where they are open already."""
+    inherited: tuple[str, ...] = ()
+    """The streams that are those of this process, where no file is named for them."""
 
 
 NO_FILES = Streams()
@@ -278,6 +280,8 @@ def close_streams(opened: Iterable[OpenStream]) -> None:
 def _connect(config: "WasiConfig", streams: Streams) -> None:
     if streams.opened is not None:
         _connect_opened(config, streams.opened)
+        for name in streams.inherited:
+            getattr(config, f"inherit_{name}")()
         return
     opened = open_streams(streams)
     try:

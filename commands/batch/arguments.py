@@ -12,7 +12,7 @@ from atectl.batch.settings import Isolation
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
 from atectl.system.walls.amounts import DEFAULT_MAX_FDS
-from atectl.units import format_size, size_or_none
+from atectl.units import format_size, parse_size, size_or_none
 
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
@@ -59,6 +59,7 @@ class BatchRequest(NamedTuple):
     cells: int | None
     max_fds: int
     requeue: int
+    capture_bytes: int | None
 
 
 _HOST = options_of(HostOptions)
@@ -114,6 +115,11 @@ TABLE = OptionTable(
             str(DEFAULT_REQUEUE),
             lowest=0,
         ),
+        Option(
+            "--capture",
+            "SIZE",
+            "Keep the last SIZE that each job writes to stdout and to stderr, in its result.",
+        ),
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
@@ -163,7 +169,20 @@ def parse(words: list[str]) -> BatchRequest:
         cells=given.read("--cells", int),
         max_fds=given.read("--max-fds", int),
         requeue=given.read("--requeue", int),
+        capture_bytes=given.read("--capture", _read_capture),
     )
+
+
+def _read_capture(text: str) -> int:
+    from atectl.batch.cells.outputs import MAX_CAPTURE_BYTES
+
+    size_bytes = parse_size(text)
+    if not 0 < size_bytes <= MAX_CAPTURE_BYTES:
+        raise UsageError(
+            f"--capture {text} is not from 1 byte to {format_size(MAX_CAPTURE_BYTES)}",
+            remedy="name files for larger outputs: stdout and stderr of a job",
+        )
+    return size_bytes
 
 
 def _take_all(words: list[str], given: Given) -> list[str]:

@@ -217,6 +217,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         cells=request.cells,
         max_fds=request.max_fds,
         requeue=request.requeue,
+        capture_bytes=request.capture_bytes,
     )
     runtime = Runtime(
         request.ledger,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from atectl.batch.cells.artifacts import Artifacts
 from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
 from atectl.batch.cells.host_lease import CellHost, CellLease
+from atectl.batch.cells.outputs import FILES_OF_LINE
 from atectl.batch.cells.settings import FILES_OF_CODE, MAX_CODES, CellSettings
 from atectl.batch.cells.watch import CellWatch
 
@@ -44,9 +45,11 @@ class CellLeases:
             compiler,
             loop,
             settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
-            # Each lease has a line, which takes a descriptor, as does the code of each capsule.
+            # Each lease has a line, which takes descriptors, as does the code of each capsule.
             CellSettings(
-                settings.max_fds + settings.jobs + FILES_OF_CODE * MAX_CODES, settings.pool
+                settings.max_fds + FILES_OF_LINE * settings.jobs + FILES_OF_CODE * MAX_CODES,
+                settings.pool,
+                settings.capture_bytes,
             ),
             arbiter.forget_idle,
             arbiter.expect,
@@ -55,7 +58,13 @@ class CellLeases:
         self._artifacts = Artifacts(runtime.engine, runtime.cache)
         is_pooled = settings.pool > 0
         self._host = CellHost(
-            loop, self._cells, self._artifacts, arbiter, runtime.ledger, is_pooled
+            loop,
+            self._cells,
+            self._artifacts,
+            arbiter,
+            runtime.ledger,
+            is_pooled,
+            settings.capture_bytes,
         )
         self._arbiter = arbiter
         self._watch = CellWatch()

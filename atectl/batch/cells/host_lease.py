@@ -18,6 +18,7 @@ from atectl.batch.cells.orders import (
     told_capsule,
     told_terms,
 )
+from atectl.batch.cells.outputs import NO_OUTPUT, read_output
 from atectl.batch.cells.wire import Malformed, whole
 from atectl.capsule.loading import Capsule
 from atectl.capsule.source import WANTS, exhausted
@@ -56,6 +57,8 @@ class CellHost(NamedTuple):
     ledger: ProcessLedger
     is_pooled: bool
     """Whether cells keep stores for later leases."""
+    capture_bytes: int | None
+    """How much cells keep of each output of a job; see `outputs.LineOutputs`."""
 
 
 class CellLease:
@@ -106,6 +109,8 @@ class CellLease:
         self._outcome: Outcome | None = None
         self.host_bytes = 0
         """The most that its cell was seen to hold beside what the leases in it are charged."""
+        self.output = NO_OUTPUT
+        """What its guest wrote that went to no file, as its cell told at its end."""
 
     # For whoever runs it
 
@@ -349,6 +354,7 @@ class CellLease:
         outcome = read_outcome(told["outcome"])
         self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
         self._fuel = whole(told.get("fuel"), MAX_TOTAL)
+        self.output = read_output(told.get("output"), self._host.capture_bytes)
         kept_bytes = whole(told.get("kept"), self.held_bytes)
         dropped_bytes = self._cell.change_idle(kept_bytes, told.get("dropped"))
         if dropped_bytes:

@@ -40,15 +40,20 @@ def told_terms(terms: Terms, opened: Iterable[OpenStream]) -> dict[str, Any]:
     }
 
 
-def read_terms(told: dict[str, Any], descriptors: tuple[int, ...]) -> Terms:
-    """The terms that `told_terms` was given, with the descriptors of its streams in order."""
-    named = zip(told["streams"], descriptors, strict=True)
-    opened = tuple(OpenStream(stream, path, each) for (stream, path), each in named)
+def read_terms(
+    told: dict[str, Any], opened: tuple[OpenStream, ...], inherited: tuple[str, ...] = ()
+) -> Terms:
+    """The terms that `told_terms` was given.
+
+    Args:
+        opened: the streams that it has files for.
+        inherited: those that are those of this process.
+    """
     wasi = WasiSettings(
         tuple(told["arguments"]),
         tuple((name, value) for name, value in told["environment"]),
         tuple(Folder(*folder) for folder in told["folders"]),
-        Streams(opened=opened),
+        Streams(opened=opened, inherited=inherited),
     )
     return Terms(
         Principal(told["principal"]),
@@ -58,6 +63,12 @@ def read_terms(told: dict[str, Any], descriptors: tuple[int, ...]) -> Terms:
         told["label"],
         told["traps"],
     )
+
+
+def read_streams(told: dict[str, Any], descriptors: tuple[int, ...]) -> tuple[OpenStream, ...]:
+    """The streams that `told_terms` was given, with their descriptors in order."""
+    named = zip(told["streams"], descriptors, strict=True)
+    return tuple(OpenStream(stream, path, each) for (stream, path), each in named)
 
 
 def told_capsule(capsule: Capsule) -> dict[str, Any]:

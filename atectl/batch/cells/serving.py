@@ -7,7 +7,9 @@ as a whole comes on its control stream, and is done by its first thread.
 
 import gc
 import os
+import select
 import threading
+from contextlib import suppress
 from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING, Any
@@ -15,11 +17,13 @@ from typing import TYPE_CHECKING, Any
 from atectl.batch.cells.guest_line import GuestLine
 from atectl.batch.cells.orders import (
     read_capsule,
+    read_streams,
     read_terms,
     told_error,
     told_outcome,
     told_reading,
 )
+from atectl.batch.cells.outputs import LineOutputs, OutputPipe
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.artifact_file import MappedCode, map_code
@@ -64,11 +68,8 @@ def serve(engine: "Engine", told: str) -> None:
     system_calls.deny_in_process(network=False)
     cell = _Cell(engine, settings)
     control = Wire(socket(fileno=CONTROL))
-    try:
-        while True:
-            cell.obey(control, *control.receive())
-    except Gone:
-        pass
+    with suppress(Gone):
+        cell.serve(control)
 
 
 class _NoLedger:
@@ -91,6 +92,25 @@ class _Cell:
         self._codes: dict[str, MappedCode] = {}
         self._pool = self._new_pool(settings.pool) if settings.pool else None
         self._dropped_bytes = 0
+        self._capture_bytes = settings.capture_bytes
+        self._has_lines = False
+        self._pipes: dict[int, OutputPipe] = {}  # by the descriptor to read
+        self._watched = select.epoll()
+
+    def serve(self, control: Wire) -> None:
+        """Do what the host says, and drain what guests write.
+
+        Raises:
+            Gone: the host is gone.
+        """
+        self._watched.register(CONTROL, select.EPOLLIN)
+        while True:
+            for descriptor, _ in self._watched.poll():
+                if descriptor == CONTROL:
+                    while (message := control.receive_now()) is not None:
+                        self.obey(control, *message)
+                elif (pipe := self._pipes.get(descriptor)) is not None:
+                    pipe.drain()
 
     def obey(self, control: Wire, order: dict[str, Any], descriptors: tuple[int, ...]) -> None:
         """Do what the host says, on the first thread."""
@@ -151,12 +171,21 @@ class _Cell:
 
     def _serve_line(self, wire: Wire) -> None:
         """Run one lease after another."""
+        with self._lock:
+            is_first, self._has_lines = not self._has_lines, True
+        outputs = LineOutputs(self._capture_bytes, is_first=is_first)
+        for pipe in outputs.pipes:
+            self._pipes[pipe.reader] = pipe
+            self._watched.register(pipe.reader, select.EPOLLIN)
         try:
             while True:
                 order, descriptors = wire.receive()
-                self._answer(wire, self._run(wire, order, descriptors))
+                self._answer(wire, self._run(wire, outputs, order, descriptors))
         except Gone:
             wire.close()
+            for pipe in outputs.pipes:
+                del self._pipes[pipe.reader]
+            outputs.close()
 
     def _answer(self, wire: Wire, result: dict[str, Any]) -> None:
         try:
@@ -166,12 +195,17 @@ class _Cell:
             wire.send({**result, "outcome": told_outcome(outcomes.refused(error))})
 
     def _run(
-        self, wire: Wire, order: dict[str, Any], descriptors: tuple[int, ...]
+        self,
+        wire: Wire,
+        outputs: LineOutputs,
+        order: dict[str, Any],
+        descriptors: tuple[int, ...],
     ) -> dict[str, Any]:
         """Run a lease; what came of it."""
         try:
-            terms = read_terms(order["terms"], descriptors)
+            files = read_streams(order["terms"], descriptors)
             try:
+                terms = read_terms(order["terms"], *outputs.beside(files))
                 capsule = read_capsule(order["capsule"], self._code(wire, order["capsule"]))
                 line = GuestLine(wire, order["credit"], tells_begin=self._pool is not None)
                 tenancy = Tenancy(line, order["job"], order["priority"], self._pool)
@@ -184,7 +218,7 @@ class _Cell:
                     with self._lock:
                         del self._leases[order["job"]]
             finally:
-                close_streams((terms.wasi.streams and terms.wasi.streams.opened) or ())
+                close_streams(files)
         except AtectlError as error:
             return {"failed": told_error(error)}
         except OSError as error:
@@ -196,6 +230,7 @@ class _Cell:
             "fuel": lease.fuel,
             "kept": line.kept_bytes,
             "dropped": self._take_dropped(),
+            **outputs.told(has_failed=lease.outcome[:2] != outcomes.SUCCESS),
         }
 
     def _code(self, wire: Wire, told: dict[str, Any]) -> MappedCode:

@@ -11,11 +11,12 @@ FILES_OF_CODE = 2
 
 
 class CellSettings(NamedTuple):
-    """How many descriptors a cell may have open, and how many idle stores it keeps for each
-    reactor."""
+    """How many descriptors a cell may have open, how many idle stores it keeps for each reactor,
+    and how much of each output of a job; see `outputs.LineOutputs`."""
 
     max_fds: int
     pool: int
+    capture_bytes: int | None = None
 
     def as_text(self) -> str:
         """One line of text."""

@@ -12,6 +12,7 @@ from atectl.commands.batch.arguments import BatchRequest, parse
 from atectl.commands.options.host import HostOptions, settle
 from atectl.commands.options.table import HelpWanted
 from atectl.commands.output.stdout import Output
+from atectl.errors import UsageError
 
 
 def read(*words: str) -> BatchRequest:
@@ -40,6 +41,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         cells=None,
         max_fds=256,
         requeue=2,
+        capture_bytes=None,
     )
 
 
@@ -51,7 +53,7 @@ def test_every_option_reaches_the_request() -> None:
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live --no-cache -o table --max-output none"
-    walls = "--isolate job --cells 5 --max-fds 64 --requeue 5"
+    walls = "--isolate job --cells 5 --max-fds 64 --requeue 5 --capture 64K"
     assert read(
         "-", *f"{host} {spill} {compiling} {made} {rest} {walls} {shown}".split()
     ) == BatchRequest(
@@ -84,6 +86,7 @@ def test_every_option_reaches_the_request() -> None:
         cells=5,
         max_fds=64,
         requeue=5,
+        capture_bytes=1 << 16,
     )
 
 
@@ -135,3 +138,9 @@ def test_a_bad_command_line_of_a_batch_is_refused(words: list[str], says: str) -
 def test_the_folder_for_spilled_memory_is_a_path_to_the_host() -> None:
     settled = settle(HostSettings(), read("-", "--spill-dir", "/spill").options)
     assert settled.spill_dir == Path("/spill")
+
+
+@pytest.mark.parametrize("size", ["0", "5MiB", "much"])
+def test_what_can_not_be_captured_is_refused(size: str) -> None:
+    with pytest.raises(UsageError):
+        read("-", "--capture", size)

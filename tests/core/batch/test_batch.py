@@ -16,6 +16,7 @@ from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
 from atectl.arbitration.view import Action
 from atectl.batch.batch import Batch
+from atectl.batch.cells.outputs import NO_OUTPUT, Captured, Output
 from atectl.batch.inbox import Inbox
 from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
@@ -335,6 +336,70 @@ def test_what_a_job_writes_without_a_file_is_discarded(
 ) -> None:
     results(batch, hellos(3))
     assert capfd.readouterr() == ("", "")
+
+
+def test_the_end_of_its_stderr_tells_why_a_job_failed(batch: Batch) -> None:
+    told = results(batch, [job(1, CAPSULES / "complains.wat"), job(2, CAPSULES / "hello.wat")])
+    assert told[1].outcome.exit_status == 3
+    assert told[1].output == Output(None, Captured(b"reading input\nerror: no such input\n", 35))
+    assert told[2].output == NO_OUTPUT
+
+
+def test_both_outputs_are_captured_if_that_is_asked_for(tmp_path: Path) -> None:
+    hello = b"hello from a capsule\n"
+    with Batch(settings(tmp_path, capture_bytes=1000), bare()) as batch:
+        told = results(batch, hellos(20))
+    assert {each.output for each in told.values()} == {Output(Captured(hello, len(hello)), None)}
+
+
+def test_jobs_beside_each_other_in_one_cell_are_captured_apart(tmp_path: Path) -> None:
+    capsules = [CAPSULES / "complains.wat", CAPSULES / "hello.wat"]
+    several = settings(tmp_path, capture_bytes=1000, isolation="none", cells=1, jobs=4)
+    with Batch(several, bare()) as batch:
+        told = results(batch, [job(n, capsules[n % 2]) for n in range(40)])
+    for number, result in told.items():
+        begins = b"hello" if number % 2 else b"half"
+        assert result.output.stdout is not None
+        assert result.output.stdout.data.startswith(begins)
+        assert (result.output.stderr is None) == bool(number % 2)
+
+
+def test_what_goes_to_a_file_is_not_captured(tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    with Batch(settings(tmp_path, capture_bytes=1000), bare()) as batch:
+        told = results(batch, [job(1, CAPSULES / "complains.wat", stdout=out)])
+    assert out.read_text() == "half a result\n"
+    assert told[1].output.stdout is None
+    assert told[1].output.stderr is not None
+
+
+@pytest.mark.parametrize("capture_bytes", [None, 100])
+def test_a_guest_that_writes_more_than_a_pipe_holds_is_not_held_up(
+    tmp_path: Path, capture_bytes: int | None
+) -> None:
+    capsule = tmp_path / "talks.wat"
+    capsule.write_text(_TALKS)
+    with Batch(settings(tmp_path, capture_bytes=capture_bytes), bare()) as batch:
+        told = results(batch, [job(1, capsule), job(2, capsule)])
+    for result in told.values():
+        assert (result.outcome.reason, result.outcome.exit_status) == ("exited", 1)
+        assert result.output.stderr == Captured(b"." * (capture_bytes or 4096), 8 * MIB)
+
+
+_TALKS = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $left i32)
+    (memory.fill (i32.const 1024) (i32.const 46) (i32.const 32768))
+    (i32.store (i32.const 0) (i32.const 1024))
+    (i32.store (i32.const 4) (i32.const 32768))
+    (local.set $left (i32.const 256))
+    (loop $next
+      (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+      (br_if $next (local.get $left)))
+    (call $exit (i32.const 1))))"""
 
 
 def test_a_deadline_ends_its_job_alone(batch: Batch) -> None:

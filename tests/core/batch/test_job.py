@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from atectl.accounting import Principal, Quota, Reading
+from atectl.batch.cells.outputs import Captured, Output
 from atectl.batch.job import JobRun, JobTerms
 from atectl.engine.wasi import WasiSettings
 from atectl.lease.outcome import Outcome, exited
@@ -13,6 +14,7 @@ from atectl.lease.terms import Terms
 
 JOB = JobTerms(7, Path("c.wat"), Terms(Principal(), Quota(1 << 20), WasiSettings(())))
 LOADING = Loading("ab", False, 1.5, 2.5, 8, 9)
+OUTPUT = Output(stderr=Captured(b"why", 3))
 READING = Reading(0, 5, 4, 3, 2, 1.5)
 
 
@@ -21,6 +23,7 @@ def run_with(seat: object = None) -> JobRun:
     lease: Any = SimpleNamespace(
         seat=seat, outcome=exited(3), read=lambda: READING, cpu_s=0.5, wall_s=2.0, fuel=9,
         host_bytes=7,
+        output=OUTPUT,
         capsule=SimpleNamespace(was_cached=False, sha256="ab", compile_s=1.5, compile_cpu_s=2.5,
             compile_peak_bytes=8, image_bytes=9),
     )  # fmt: skip
@@ -30,7 +33,7 @@ def run_with(seat: object = None) -> JobRun:
 
 def test_its_result_is_what_its_lease_came_to() -> None:
     result = run_with().result(None)
-    assert result == (7, exited(3), READING, 0.5, 2.0, 9, (), LOADING, 1, 7)
+    assert result == (7, exited(3), READING, 0.5, 2.0, 9, (), LOADING, 1, 7, OUTPUT)
 
 
 def test_what_was_ruled_of_it_is_part_of_its_result() -> None:

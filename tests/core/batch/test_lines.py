@@ -5,6 +5,7 @@ from typing import Any
 from atectl.accounting import Quota, Reading
 from atectl.arbitration.seat import Ruling
 from atectl.arbitration.view import Action
+from atectl.batch.cells.outputs import Captured, Output
 from atectl.batch.job import JobResult
 from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.errors import BadJob
@@ -74,3 +75,22 @@ def test_a_remedy_names_keys_of_a_job() -> None:
     result = result_of_job(submission(), finished()._replace(outcome=deadline), 0)
     assert result.error is not None
     assert result.error.remedy == 'raise deadline, or lift it with deadline "none"'
+
+
+def output_facts(data: bytes, written_bytes: int | None = None) -> Any:
+    output = Output(stderr=Captured(data, written_bytes or len(data)))
+    line = result_of_job(submission(), finished(status=1)._replace(output=output), 0)
+    return document(line)["stderr"]
+
+
+def test_what_a_job_wrote_is_text() -> None:
+    told = output_facts("grüße\n".encode())
+    assert told == {"text": "grüße\n", "base64": None, "written_bytes": 8}
+
+
+def test_what_is_no_text_is_told_in_base64() -> None:
+    assert output_facts(b"\xff\x00") == {"text": None, "base64": "/wA=", "written_bytes": 2}
+
+
+def test_a_text_that_was_cut_begins_with_a_whole_character() -> None:
+    assert output_facts("€uro".encode()[1:], 6)["text"] == "uro"

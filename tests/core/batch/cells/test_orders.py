@@ -13,6 +13,7 @@ from atectl.batch.cells.orders import (
     read_outcome,
     read_reading,
     read_seconds,
+    read_streams,
     read_terms,
     told_capsule,
     told_error,
@@ -47,7 +48,8 @@ def test_terms_are_the_same_in_a_cell() -> None:
         Streams(opened=opened),
     )
     terms = Terms(Principal("blue"), Quota(1 << 20, 2.5, 99), wasi, "add", "label", True)
-    assert read_terms(sent(told_terms(terms, opened)), (40, 41)) == terms
+    told = sent(told_terms(terms, opened))
+    assert read_terms(told, read_streams(told, (40, 41))) == terms
 
 
 def test_without_streams_a_guest_has_none_of_a_cells() -> None:

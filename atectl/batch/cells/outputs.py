@@ -1,0 +1,169 @@
+"""What the jobs of a batch write to outputs that no file takes: it is kept, and the host told.
+
+In a cell each line has a pipe for each such output. It is drained by the cell's first thread as it
+fills, so that no guest waits, and read to its end when the lease has ended. Those of the first line
+are the outputs of the cell's process, which cost a guest nothing to have; others are opened.
+"""
+
+import os
+import threading
+from binascii import a2b_base64, b2a_base64
+from typing import Any, NamedTuple
+
+from atectl.accounting import MAX_TOTAL
+from atectl.batch.cells.wire import Malformed, items, text, whole
+from atectl.engine.wasi import OpenStream
+
+TAIL_BYTES = 4096
+"""How much of the end of its stderr is told of a job that fails, where nothing else is kept."""
+
+MAX_CAPTURE_BYTES = 4 << 20
+"""The most that can be kept of each output: both are told in one message."""
+
+FILES_OF_LINE = 7
+"""How many descriptors a line takes: its own, two pipes, and what the engine opens of these."""
+
+_DESCRIPTORS = {"stdout": 1, "stderr": 2}
+_NAMES = tuple(_DESCRIPTORS)
+_PIECE_BYTES = 65_536
+
+
+class Captured(NamedTuple):
+    """The end of what was written to an output."""
+
+    data: bytes
+    written_bytes: int
+    """How much was written in all."""
+
+
+class Output(NamedTuple):
+    """What a job wrote that went to no file; None where nothing was, or nothing is told."""
+
+    stdout: Captured | None = None
+    stderr: Captured | None = None
+
+
+NO_OUTPUT = Output()
+
+
+class OutputPipe:
+    """Takes one output of the leases on a line, one after another, and keeps the end of each.
+
+    Args:
+        most_bytes: how much it keeps.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self._most_bytes = most_bytes
+        self._kept = bytearray()
+        self._written_bytes = 0
+        self._draining = threading.Lock()
+
+    def drain(self) -> None:
+        """Take what is there. Any thread may call it."""
+        with self._draining:
+            while True:
+                try:
+                    data = os.read(self.reader, _PIECE_BYTES)
+                except BlockingIOError:
+                    return
+                self._written_bytes += len(data)
+                self._kept += data[-self._most_bytes :]
+                # Twice as much, so that not each piece moves what is kept.
+                if len(self._kept) > 2 * self._most_bytes:
+                    del self._kept[: -self._most_bytes]
+
+    def take(self) -> Captured | None:
+        """What the lease that has ended wrote; None if that is nothing."""
+        self.drain()
+        if not self._written_bytes:
+            return None
+        taken = Captured(bytes(self._kept[-self._most_bytes :]), self._written_bytes)
+        self._kept.clear()
+        self._written_bytes = 0
+        return taken
+
+    def close(self) -> None:
+        os.close(self.reader)
+        os.close(self.writer)
+
+
+class LineOutputs:
+    """The outputs of the leases on one line that go to no file. To be closed.
+
+    Args:
+        capture_bytes: how much to keep of each output; None keeps the end of stderr alone, which
+            is told of a lease that fails.
+        is_first: whether the outputs of this process become its own.
+    """
+
+    def __init__(self, capture_bytes: int | None, *, is_first: bool) -> None:
+        self._is_captured = capture_bytes is not None
+        most_bytes = TAIL_BYTES if capture_bytes is None else capture_bytes
+        names = _NAMES if self._is_captured else ("stderr",)
+        self._pipes = {name: OutputPipe(most_bytes) for name in names}
+        self._inherited = names if is_first else ()
+        self._opened = tuple(
+            OpenStream(name, name, pipe.writer)
+            for name, pipe in self._pipes.items()
+            if name not in self._inherited
+        )
+        for name in self._inherited:
+            os.dup2(self._pipes[name].writer, _DESCRIPTORS[name])
+
+    @property
+    def pipes(self) -> tuple[OutputPipe, ...]:
+        return tuple(self._pipes.values())
+
+    def beside(
+        self, files: tuple[OpenStream, ...]
+    ) -> tuple[tuple[OpenStream, ...], tuple[str, ...]]:
+        """The streams of a lease that has these files: those to open, and those to inherit."""
+        if not files:
+            return self._opened, self._inherited
+        named = {each.stream for each in files}
+        opened = (each for each in self._opened if each.stream not in named)
+        return (*files, *opened), tuple(name for name in self._inherited if name not in named)
+
+    def told(self, *, has_failed: bool) -> dict[str, Any]:
+        """What to add to the message that the lease has ended."""
+        told = {}
+        for name, pipe in self._pipes.items():
+            taken = pipe.take()
+            if taken is not None and (has_failed or self._is_captured):
+                encoded = b2a_base64(taken.data, newline=False).decode()
+                told[name] = [taken.written_bytes, encoded]
+        return {"output": told} if told else {}
+
+    def close(self) -> None:
+        for pipe in self._pipes.values():
+            pipe.close()
+
+
+def read_output(told: object, capture_bytes: int | None) -> Output:
+    """The output in a message.
+
+    Raises:
+        Malformed: it is none, or is more than is kept.
+    """
+    if told is None:
+        return NO_OUTPUT
+    if not isinstance(told, dict):
+        raise Malformed("a message has no output where one belongs")
+    most_bytes = TAIL_BYTES if capture_bytes is None else capture_bytes
+    return Output(*(_read_captured(told.get(name), most_bytes) for name in _NAMES))
+
+
+def _read_captured(told: object, most_bytes: int) -> Captured | None:
+    if told is None:
+        return None
+    written_bytes, encoded = items(told, 2)
+    try:
+        data = a2b_base64(text(encoded), strict_mode=True)
+    except ValueError:
+        raise Malformed("a message has an output that is no base64") from None
+    if len(data) > most_bytes:
+        raise Malformed("a message has more of an output than is kept")
+    return Captured(data, whole(written_bytes, MAX_TOTAL))
