@@ -28,13 +28,21 @@ COMMANDS = {
 """Command or group, in the order that help lists them, and the module whose `app` it is."""
 
 
+SHORT_FORMS = {"top": ("ledger", "top"), "ps": ("ledger", "ps")}
+"""Commands of a group that can be called without the group's name."""
+
+
 class LazyGroup(TyperGroup):
     """The root: imports a command's module when it is asked for."""
 
     def list_commands(self, ctx: Context) -> list[str]:
-        return list(COMMANDS)
+        return [*COMMANDS, *SHORT_FORMS]
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+        if cmd_name in SHORT_FORMS:
+            group, name = SHORT_FORMS[cmd_name]
+            found = self.get_command(ctx, group)
+            return found.get_command(ctx, name) if isinstance(found, TyperGroup) else None
         module = COMMANDS.get(cmd_name)
         if module is None:
             return None
@@ -44,10 +52,10 @@ class LazyGroup(TyperGroup):
         return command
 
     def resolve_command(self, ctx: Context, args: list[str]) -> Any:
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
             from .options.habits import unknown_command
 
-            raise unknown_command(args, "atectl", COMMANDS)
+            raise unknown_command(args, "atectl", self.list_commands(ctx))
         return super().resolve_command(ctx, args)
 
 
@@ -69,7 +77,9 @@ def _show_version(wanted: bool) -> None:
 def root(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+        typer.Option(
+            "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
+        ),
     ] = False,
 ) -> None:
     """Run WebAssembly capsules under memory quotas that hold, and see who uses what."""

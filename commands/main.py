@@ -44,7 +44,7 @@ def _choose(arguments: list[str]) -> int:
     What has to be there at once goes past Typer, whose import takes longer than all the rest.
     """
     match arguments:
-        case ["--version"]:
+        case ["--version" | "-V"]:
             from atectl import __version__
 
             print(f"atectl {__version__}")

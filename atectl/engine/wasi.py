@@ -74,13 +74,13 @@ class WasiSettings(NamedTuple):
 def parse_folder(text: str) -> Folder:
     """A folder from `HOST[::GUEST][:ro]`. Without GUEST its name for the guest is HOST.
 
+    What docker takes is understood too: `HOST:/GUEST[:ro|:rw]`.
+
     Raises:
         BadFolder: there is no such folder, it cannot be opened, or GUEST leads out of the
             guest's own root (exit 2).
     """
-    path = text.removesuffix(":ro")
-    host, separator, guest = path.partition("::")
-    guest = guest if separator else host
+    host, guest, read_only = _parts(text)
     if not host or not guest:
         raise BadFolder(f"{text!r} names no folder")
     if ".." in PurePosixPath(guest).parts:
@@ -93,7 +93,22 @@ def parse_folder(text: str) -> Folder:
         raise BadFolder(f"{host!r} {what}")
     if not os.access(host, os.R_OK | os.X_OK):
         raise BadFolder(f"{host!r} may not be read by this user")
-    return Folder(host, guest, path != text)
+    return Folder(host, guest, read_only)
+
+
+def _parts(text: str) -> tuple[str, str, bool]:
+    """The folder of the host, its name for the guest, and whether it is only to be read."""
+    path = text.removesuffix(":ro")
+    read_only = path != text
+    path = path if read_only else path.removesuffix(":rw")
+    host, separator, guest = path.partition("::")
+    if separator:
+        return host, guest, read_only
+    host, separator, guest = path.rpartition(":/")
+    # A colon can be part of a name: what is there as it was written is meant.
+    if separator and not os.path.isdir(path):  # noqa: PTH112
+        return host, f"/{guest}", read_only
+    return path, path, read_only
 
 
 def parse_folders(texts: Iterable[str]) -> tuple[Folder, ...]:

@@ -19,6 +19,7 @@ from ..options.compiling import CompileOptions, compile_limits
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
 from ..options.places import HOST_NAME, LEDGER, read_host_name
+from ..options.quiet import QUIET
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -50,6 +51,7 @@ class BatchRequest(NamedTuple):
     ledger: str | None
     host_name: str | None
     live: bool | None
+    is_quiet: bool
     uses_cache: bool
     compiling: CompileLimits
     bounds: StoreBounds
@@ -126,6 +128,7 @@ TABLE = OptionTable(
         LEDGER,
         HOST_NAME,
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
+        QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
         OUTPUT._replace(help="JSON lines, or a table.", default=Output.json),
     ),
@@ -160,6 +163,7 @@ def parse(words: list[str]) -> BatchRequest:
         ledger=given.last("--ledger"),
         host_name=given.read("--host-name", read_host_name),
         live=given.is_on("--live"),
+        is_quiet=QUIET.name in given,
         uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),
         bounds=store_bounds(given.group(BoundOptions)),

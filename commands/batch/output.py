@@ -22,7 +22,7 @@ class ResultWriter(Protocol):
 
 def result_writer(output: Output) -> ResultWriter:
     """The writer for a form of output."""
-    return JsonLines() if output is Output.json else TableRows()
+    return JsonLines() if output is Output.json else TableRows(is_wide=output is Output.wide)
 
 
 class JsonLines:
@@ -39,10 +39,10 @@ class TableRows:
     error of a job is below its row. If the width of the terminal changes, a new header follows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_wide: bool) -> None:
         from ..output.stdout import stdout_console
 
-        self._console = stdout_console()
+        self._console = stdout_console(is_wide=is_wide)
         self._width: int | None = None
 
     def write(self, result: ResultLine) -> None:

@@ -1,7 +1,6 @@
 """`atectl batch`: one run of it, from its command line to its exit status."""
 
 import os
-import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from atectl.units import counted, format_duration, parse_duration, show_size
 
 from ..options.host import STDIN, settle
 from ..output.files import refuse_clashes, refuse_replacing_others
-from ..output.stderr import report_warning
+from ..output.stderr import is_quiet, keep_quiet, report_warning, say
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
@@ -42,6 +41,7 @@ def run_batch(request: BatchRequest) -> int:
     Raises:
         AtectlError: nothing was run, or the host could not go on.
     """
+    keep_quiet(quiet=request.is_quiet)
     source = open_source(request.source)
     host = settle(source.host, request.options)
     grace_s = _grace_s(request.grace)
@@ -64,7 +64,7 @@ def run_batch(request: BatchRequest) -> int:
     finally:
         if tally.has_begun:
             elapsed_s = time.monotonic() - began
-            print(inert_line(closing_line(tally, elapsed_s)), file=sys.stderr)
+            say(inert_line(closing_line(tally, elapsed_s)))
     return signalled or _status(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
 
 
@@ -157,7 +157,9 @@ def _run(
     """Run the jobs; the exit status of the signal that ended them, if one did."""
     try:
         what = counted(len(source.capsules), "capsule")
-        while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
+        while_user_waits(
+            f"loading {what}", lambda: batch.prepare(source.capsules), is_told=not is_quiet()
+        )
         screens = _screens(batch, tally, request)
         with ending_by_signals(batch, tally, screens, grace_s) as received:
             for screen in screens:
@@ -237,7 +239,7 @@ def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[Guest
         return []
     from .live import guest_terminals
 
-    return guest_terminals(batch, tally, request.live)
+    return guest_terminals(batch, tally, False if is_quiet() else request.live)
 
 
 def batch(words: list[str]) -> int:

@@ -81,7 +81,7 @@ def check(
     else:
         from .check_view import check_view
 
-        print_view(check_view(checked))
+        print_view(check_view(checked), output)
     if checked.code == "E312" or (strict and checked.findings):
         raise typer.Exit(1)
 

@@ -74,7 +74,7 @@ def plan(
     if output is Output.json:
         print_json(recommended if found is None else ComparedPlan(recommended, tuple(found)))
     elif recommended.principals:
-        _show(recommended, found, in_use)
+        _show(recommended, found, in_use, output)
     if not recommended.principals:
         say("the ledger has no lease yet; `atectl run` and `atectl batch` record theirs in it")
     elif write is not None:
@@ -148,9 +148,14 @@ def _baseline(in_use: "BudgetFile | None") -> "Baseline":
     return measured._replace(source=source)
 
 
-def _show(plan: "Plan", found: "list[Change] | None", in_use: "BudgetFile | None") -> None:
+def _show(
+    plan: "Plan",
+    found: "list[Change] | None",
+    in_use: "BudgetFile | None",
+    output: Output,
+) -> None:
     from .plan_view import changes_view, plan_view
 
-    print_view(plan_view(plan))
+    print_view(plan_view(plan), output)
     if found is not None and in_use is not None:
-        print_view(changes_view(found, str(in_use.path)))
+        print_view(changes_view(found, str(in_use.path)), output)

@@ -35,7 +35,8 @@ def ls(output: OutputOption = Output.table) -> None:
         return
     from .view import cache_table
 
-    print_view(cache_table(found, now=time.time(), width=stdout_console().width))
+    width = stdout_console(is_wide=output is Output.wide).width
+    print_view(cache_table(found, now=time.time(), width=width), output)
 
 
 @app.command()

@@ -23,6 +23,6 @@ def doctor(output: OutputOption = Output.table) -> None:
     else:
         from .view import checks_table
 
-        print_view(checks_table(found.checks))
+        print_view(checks_table(found.checks), output)
     if found.verdict is Verdict.PROBLEM:
         raise typer.Exit(1)

@@ -43,6 +43,6 @@ def inspect(
     else:
         from .view import inspection_view
 
-        print_view(inspection_view(inspection))
+        print_view(inspection_view(inspection), output)
     if inspection.faults:
         raise typer.Exit(SOMETHING_WRONG)

@@ -27,13 +27,14 @@ from ..output.stdout import (
 from .export import export
 from .groups import show_groups
 from .merge import merge
-from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption
+from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption, WatchOption
 from .report import report
 from .reset import reset
 from .serve import serve
 from .sorting import ORDER_OF, SortBy, SortLeasesBy, sort_accounts, sort_leases
 from .top import top
 from .usage import usage
+from .watched import watch_accounts, watch_leases
 
 RECENT_LEASES = 10
 
@@ -52,15 +53,24 @@ def ls(
     by: Annotated[
         GroupBy, typer.Option(help="List accounts, or what runs by host or by capsule.")
     ] = GroupBy.principal,
+    watch: WatchOption = False,
 ) -> None:
     """List the accounts: what each principal has used, and what it uses now."""
-    with closing(open_for_reading(ledger)) as store:
-        if by is not GroupBy.principal:
+
+    def accounts_listed() -> AccountList:
+        with closing(open_for_reading(ledger)) as store:
+            accounts = sort_accounts(accounts_now(store, host), ORDER_OF[sort])
+        return AccountList(tuple(accounts[:limit]))
+
+    if watch:
+        is_table = output in (ListOutput.table, ListOutput.wide) and by is GroupBy.principal
+        raise typer.Exit(watch_accounts(accounts_listed, is_table=is_table))
+    if by is not GroupBy.principal:
+        with closing(open_for_reading(ledger)) as store:
             found_by = running_by(store, by, host)
-            show_groups(found_by._replace(groups=found_by.groups[:limit]), by, output)
-            return
-        accounts = sort_accounts(accounts_now(store, host), ORDER_OF[sort])
-    found = AccountList(tuple(accounts[:limit]))
+        show_groups(found_by._replace(groups=found_by.groups[:limit]), by, output)
+        return
+    found = accounts_listed()
     _tell_damage(found.accounts)
     if output is ListOutput.json:
         print_json(found)
@@ -73,7 +83,7 @@ def ls(
     else:
         from .view import accounts_table
 
-        print_view(accounts_table(found.accounts, time.time()))
+        print_view(accounts_table(found.accounts, time.time()), output)
 
 
 @app.command()
@@ -85,11 +95,18 @@ def ps(
     ] = SortLeasesBy.started,
     limit: LimitOption = None,
     host: HostOption = None,
+    watch: WatchOption = False,
 ) -> None:
     """List the unfinished leases. If its process has ended, a lease is `lost`."""
-    with closing(open_for_reading(ledger)) as store:
-        running = [lease for lease in store.running() if host in (None, lease.host)]
-    found = LeaseList(tuple(sort_leases(running, sort)[:limit]))
+
+    def leases_listed() -> LeaseList:
+        with closing(open_for_reading(ledger)) as store:
+            running = [lease for lease in store.running() if host in (None, lease.host)]
+        return LeaseList(tuple(sort_leases(running, sort)[:limit]))
+
+    if watch:
+        raise typer.Exit(watch_leases(leases_listed, is_table=output is not Output.json))
+    found = leases_listed()
     _tell_damage(found.leases)
     if output is Output.json:
         print_json(found)
@@ -98,7 +115,8 @@ def ps(
     else:
         from .view import running_table
 
-        print_view(running_table(found.leases, time.time(), ascii_only=_is_ascii_only()))
+        view = running_table(found.leases, time.time(), ascii_only=_is_ascii_only())
+        print_view(view, output)
 
 
 @app.command()
@@ -119,7 +137,7 @@ def show(
     else:
         from .view import account_view
 
-        print_view(account_view(found, time.time(), ascii_only=_is_ascii_only()))
+        print_view(account_view(found, time.time(), ascii_only=_is_ascii_only()), output)
 
 
 @app.command()
@@ -148,7 +166,7 @@ def history(
     else:
         from .view import history_table
 
-        print_view(history_table(found.leases, time.time()))
+        print_view(history_table(found.leases, time.time()), output)
 
 
 app.command()(top)

@@ -17,4 +17,4 @@ def show_groups(found: GroupList, by: GroupBy, output: ListOutput) -> None:
     else:
         from .groups_view import groups_table
 
-        print_view(groups_table(found.groups, by))
+        print_view(groups_table(found.groups, by), output)

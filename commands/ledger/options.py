@@ -28,4 +28,7 @@ PerPrincipalOption = Annotated[
         help="Name the N principals of the highest peaks; 0 names none.",
     ),
 ]
+WatchOption = Annotated[
+    bool, typer.Option("--watch", "-w", help="Show it live until q is pressed.")
+]
 SortOption = Annotated[SortBy, typer.Option(help="Sort the accounts by this.")]

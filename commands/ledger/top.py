@@ -23,7 +23,13 @@ MIN_INTERVAL_S = 0.1
 def top(
     ledger: LedgerOption = None,
     interval: Annotated[
-        str, typer.Option(metavar="DURATION", help="Time between two samples, at least 100ms.")
+        str,
+        typer.Option(
+            "--interval",
+            "-d",
+            metavar="DURATION",
+            help="Time between two samples, at least 100ms.",
+        ),
     ] = "1s",
     once: Annotated[bool, typer.Option("--once", help="Print one snapshot and exit.")] = False,
     frames: Annotated[

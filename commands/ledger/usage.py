@@ -47,4 +47,4 @@ def usage(
     else:
         from .usage_view import usage_table
 
-        print_view(usage_table(found.usage, by))
+        print_view(usage_table(found.usage, by), output)

@@ -177,7 +177,7 @@ def _show(loaded: "Watched", chart: Path | None, output: Output) -> None:
         return
     from .view import load_view
 
-    print_view(load_view(loaded.report))
+    print_view(load_view(loaded.report), output)
     if chart is not None and str(chart) == BELOW:
         from .chart import panels_of
         from .chart_view import LoadChart

@@ -40,7 +40,7 @@ def audit(
     elif attempts:
         from .audit_view import attempts_table
 
-        print_view(attempts_table(attempts))
+        print_view(attempts_table(attempts), output)
     elif not faults:
         say("nobody has released a lock with `atectl locks release` yet")
     for fault in faults:

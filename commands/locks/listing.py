@@ -12,7 +12,7 @@ from atectl.locks.verdicts import Verdict
 from atectl.redis.reading import Gap
 
 from ..output.stderr import say
-from ..output.stdout import print_json_list, print_view, stdout_console
+from ..output.stdout import Output, print_json_list, print_view, stdout_console
 from ..terminal.countdown import status_line
 from ..terminal.frames import can_draw
 
@@ -48,7 +48,9 @@ def print_json_listing(connection: "RedisConnection", listing: Listing) -> Shown
     return Shown(rows.verdicts, rows.incomplete)
 
 
-def print_table(connection: "RedisConnection", listing: Listing) -> Shown:
+def print_table(
+    connection: "RedisConnection", listing: Listing, output: Output = Output.table
+) -> Shown:
     """Draw the locks as a table, on a terminal after each look at them."""
     lines = 0
 
@@ -57,7 +59,7 @@ def print_table(connection: "RedisConnection", listing: Listing) -> Shown:
         show("")
         shown = list(first)
         if sys.stdout.isatty() and shown:
-            lines = _draw(shown, listing.lock_ttl_s)
+            lines = _draw(shown, listing.lock_ttl_s, output)
 
     with status_line() as show:
         rows = survey(
@@ -69,7 +71,7 @@ def print_table(connection: "RedisConnection", listing: Listing) -> Shown:
         found = list(rows)
     _clear(lines)
     if found:
-        _draw(found, listing.lock_ttl_s)
+        _draw(found, listing.lock_ttl_s, output)
     else:
         has_missed = rows.looked_at or listing.selection.pattern
         say("no such locks" if has_missed or rows.incomplete else "no actor locks")
@@ -80,12 +82,12 @@ def _progress(count: int) -> str:
     return f"{count:,} locks …"
 
 
-def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float) -> int:
+def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float, output: Output) -> int:
     """Print the table. Returns how many lines it has."""
     from .view import locks_view
 
     ascii_only = stdout_console().options.ascii_only
-    print_view(locks_view(rows, lock_ttl_s, ascii_only=ascii_only))
+    print_view(locks_view(rows, lock_ttl_s, ascii_only=ascii_only), output)
     return len(rows) + _LINES_AROUND_ROWS
 
 

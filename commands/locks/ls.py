@@ -5,14 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from atectl.errors import UsageError
 from atectl.locks.sorting import ORDER_OF, SortBy
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..options.single import LedgerOption, LimitOption, OutputOption
 from ..output.stdout import Output
-from ..terminal.frames import can_draw
 from .options import FailOn, LockOptions, ProbeOption, counted_down, parse_probe
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ AtespaceOption = Annotated[
 ]
 SortOption = Annotated[SortBy | None, typer.Option(help="What the locks are sorted by.")]
 WatchOption = Annotated[
-    bool, typer.Option("--watch", help="Show the locks live until q is pressed.")
+    bool, typer.Option("--watch", "-w", help="Show the locks live until q is pressed.")
 ]
 FailOnOption = Annotated[
     list[FailOn] | None, typer.Option(help="Exit with status 1 if any lock has this verdict.")
@@ -60,9 +58,11 @@ def ls(
     On a terminal, locks are looked at twice, one renewal apart. Elsewhere that needs --probe, or
     --stale or --fail-on, which cannot be answered otherwise.
     """
-    is_table, failing = output is Output.table, fail_on or []
-    if watch and not (is_table and _is_live()):
-        raise _no_screen()
+    is_table, failing = output is not Output.json, fail_on or []
+    if watch:
+        from ..terminal.watching import require_screen
+
+        require_screen(is_table=is_table)
     is_seen = is_table and sys.stdout.isatty()
     is_wanted = is_seen or stale or any(each.needs_probe for each in failing)
     probe_s = parse_probe(probe, locks.ttl_s, is_wanted=is_wanted)
@@ -72,20 +72,8 @@ def ls(
         is_stale_only=stale, order=order, limit=limit, ledger=ledger
     )
     with connected(redis) as connection:
-        status = _shown(connection, listing, failing, is_table=is_table, is_live=watch)
+        status = _shown(connection, listing, failing, output, is_live=watch)
     raise typer.Exit(status)
-
-
-def _is_live() -> bool:
-    """Whether a screen can be drawn, and keys are typed at it."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and can_draw()
-
-
-def _no_screen() -> UsageError:
-    return UsageError(
-        "--watch needs a terminal, and draws a table",
-        remedy="leave --watch out: each call shows the locks as they are then",
-    )
 
 
 def _listing(
@@ -105,8 +93,8 @@ def _shown(
     connection: "RedisConnection",
     listing: "Listing",
     failing: list[FailOn],
+    output: Output,
     *,
-    is_table: bool,
     is_live: bool,
 ) -> int:
     """Show the locks. Returns the exit status: --fail-on goes before what could not be read."""
@@ -117,7 +105,9 @@ def _shown(
         from .watch import watch_locks
 
         return watch_locks(connection, listing)
-    show = print_table if is_table else print_json_listing
-    shown = show(connection, listing)
+    if output is Output.json:
+        shown = print_json_listing(connection, listing)
+    else:
+        shown = print_table(connection, listing, output)
     status = end_status(shown.incomplete, "the list")
     return 1 if any(each.verdicts & shown.verdicts for each in failing) else status

@@ -50,14 +50,19 @@ def show(
     if output is Output.json:
         print_json(lock_report(details, rows))
     else:
-        print_details(details, rows, lock_ttl_s)
+        print_details(details, rows, lock_ttl_s, output)
     if status := end_status(details.incomplete, "what is shown"):
         raise typer.Exit(status)
 
 
-def print_details(details: "LockDetails", rows: "list[ChargedLock]", lock_ttl_s: float) -> None:
+def print_details(
+    details: "LockDetails",
+    rows: "list[ChargedLock]",
+    lock_ttl_s: float,
+    output: Output = Output.table,
+) -> None:
     """Draw everything about a lock."""
     from .details_view import lock_details_view
 
     ascii_only = stdout_console().options.ascii_only
-    print_view(lock_details_view(details, rows, lock_ttl_s, ascii_only=ascii_only))
+    print_view(lock_details_view(details, rows, lock_ttl_s, ascii_only=ascii_only), output)

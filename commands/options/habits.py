@@ -12,7 +12,7 @@ from .slips import mistaken
 
 _MAX_MEM = ("--max-mem", "--limit", "--compile-mem")
 _DEADLINE = ("--deadline", "--lock-wait", "--wait", "--redis-timeout")
-_ROWS = ("--rows", "--limit")
+_ROWS = ("--limit",)
 _JSON = ("--output json", "--report FILE")
 _DIR = ("--dir",)
 _WAIT = ("--wait", "--lock-wait", "--watch")
@@ -57,14 +57,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--account": ("--principal",),
     "--tenant": ("--principal",),
     "--namespace": ("--atespace", "--principal"),
-    "-n": ("--rows", "--atespace"),
+    "-n": ("--limit", "--atespace"),
     "--name": ("--label", "--principal"),
     "--unit": ("--label",),
     "--selector": ("--label", "--principal"),
     "-l": ("--label", "--principal"),
-    "--network": ("--net",),
-    "--inherit-network": ("--net",),
-    "--allow-net": ("--net",),
     "--quiet": ("--quiet", "--no-live"),
     "-q": ("--quiet", "--no-live"),
     "--silent": ("--quiet", "--no-live"),
@@ -145,10 +142,6 @@ SETTINGS: dict[str, tuple[str, ...]] = {
     "max-memories": ("--max-memories",),
     "trap-on-grow-failure": ("--on-refused-growth trap",),
     "inherit-env": ("--inherit-env",),
-    "inherit-network": ("--net",),
-    "tcp": ("--net",),
-    "udp": ("--net",),
-    "allow-ip-name-lookup": ("--dns",),
     "cache": ("--cache", "--no-cache"),
     "limitnofile": ("--max-fds",),
     "environment": ("--env",),
@@ -169,8 +162,6 @@ ADVICE: dict[tuple[str, str], str] = {
     ("run", "--cpus"): "no option bounds cores: --deadline bounds time, and --fuel work",
     ("run", "--workdir"): "name a folder for the guest: --dir HOST::/",
     ("run", "-w"): "name a folder for the guest: --dir HOST::/",
-    ("run", "--publish"): "--net gives a component the host's own ports",
-    ("run", "-p"): "--net gives a component the host's own ports",
     ("run", "--priority"): "jobs of a batch have a priority; a run has the host to itself",
     ("batch", "--dry-run"): "`atectl budget check FILE` says whether its jobs fit",
     ("batch", "--max-mem"): "jobs say it each: max_mem, or [defaults] in the file",
@@ -181,8 +172,6 @@ ADVICE: dict[tuple[str, str], str] = {
     ("locks release", "--all"): "each lock is looked at: release them one by one",
     ("locks hold", "-n"): "without --wait it does not wait for a lock that is held",
     ("locks hold", "--nonblock"): "without --wait it does not wait for a lock that is held",
-    ("ledger ls", "--watch"): "`atectl top` shows it live",
-    ("ledger ps", "--watch"): "`atectl top` shows it live",
     ("", "--config"): "ATECTL_CONFIG names the file of settings",
     ("", "--verbose"): "ATECTL_DEBUG=1 shows the traceback of an internal error",
     ("", "--debug"): "ATECTL_DEBUG=1 shows the traceback of an internal error",

@@ -6,8 +6,20 @@
 from ..output.stdout import ListOutput, Output
 from .table import Option
 
-OUTPUT = Option("--output", "", "Table or JSON.", short="-o", choices=tuple(Output))
+OUTPUT = Option(
+    "--output",
+    "",
+    "Table (`wide`: with nothing left out) or JSON.",
+    short="-o",
+    choices=tuple(Output),
+)
 
-LIST_OUTPUT = Option("--output", "", "Table, JSON or CSV.", short="-o", choices=tuple(ListOutput))
+LIST_OUTPUT = Option(
+    "--output",
+    "",
+    "Table (`wide`: with nothing left out), JSON or CSV.",
+    short="-o",
+    choices=tuple(ListOutput),
+)
 
 LIMIT = Option("--limit", "N", "Show at most N rows.", lowest=1)

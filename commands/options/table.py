@@ -29,6 +29,7 @@ class Option(NamedTuple):
         repeatable: it may be given several times.
         short: another name, such as `-j`.
         opposite: the name that switches a flag off.
+        also: other names, which are taken but not shown: what other programs call it.
         choices: all values that it takes.
         lowest: its value is a whole number, and at least this.
         highest: the most that this number may be.
@@ -43,6 +44,7 @@ class Option(NamedTuple):
     repeatable: bool = False
     short: str = ""
     opposite: str = ""
+    also: tuple[str, ...] = ()
     choices: tuple[str, ...] = ()
     lowest: int | None = None
     highest: int | None = None
@@ -92,7 +94,7 @@ class OptionTable:
         self._by_name = {
             name: option
             for option in options
-            for name in (option.name, option.short, option.opposite)
+            for name in (option.name, option.short, option.opposite, *option.also)
             if name
         }
 
@@ -115,7 +117,7 @@ class OptionTable:
         if not option.takes_value:
             if value is not None:
                 raise UsageError(f"{name} takes no value", remedy=self.remedy)
-            value = name
+            value = name if name == option.opposite else option.name
         elif value is None:
             if place == len(words):
                 wanted = option.metavar or "|".join(option.choices)
@@ -125,12 +127,18 @@ class OptionTable:
         given.add(option, value)
         return place
 
+    def has_in_full(self, word: str) -> bool:
+        """Whether a word is one of these options, by the name that help shows for it."""
+        name = word.partition("=")[0]
+        option = self._by_name.get(name)
+        return option is not None and name in (option.name, option.opposite)
+
     def mistaken(self, word: str) -> str | None:
         """The option whose mistyped name a word looks like; None if there is none."""
         # Most command lines have no such word, and need no import for it.
         from .slips import mistaken
 
-        return mistaken(word, self._by_name)
+        return mistaken(word, [name for name in self._by_name if self.has_in_full(name)])
 
     def unknown(self, words: list[str], place: int) -> UsageError:
         """The error for the word at `place`, which looks like an option but is none."""

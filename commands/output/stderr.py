@@ -5,6 +5,20 @@ import sys
 
 from atectl.errors import AtectlError
 
+_is_quiet = False
+"""Whether nothing but errors is said: what `keep_quiet` was last told."""
+
+
+def keep_quiet(*, quiet: bool) -> None:
+    """Say nothing from now on but errors, for `--quiet`."""
+    global _is_quiet
+    _is_quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether nothing but errors is said."""
+    return _is_quiet
+
 
 def report_error(error: AtectlError) -> None:
     """Print an error and its remedy to stderr, without any terminal control the text holds."""
@@ -18,7 +32,8 @@ def report_warning(error: AtectlError) -> None:
 
 def warn(code: str, message: str, remedy: str = "") -> None:
     """Print a warning, and what to do."""
-    _report("warning", "\x1b[1;33m", code, message, remedy)
+    if not _is_quiet:
+        _report("warning", "\x1b[1;33m", code, message, remedy)
 
 
 def _report(severity: str, colour: str, code: str, message: str, remedy: str) -> None:
@@ -38,7 +53,7 @@ def _report(severity: str, colour: str, code: str, message: str, remedy: str) ->
 
 def tell_of_wait(busy: AtectlError) -> None:
     """Say on a terminal what is waited for."""
-    if sys.stderr.isatty():
+    if sys.stderr.isatty() and not _is_quiet:
         from atectl.inert import inert_line
 
         # How long the TTL still lasts would be wrong a moment later.
@@ -48,4 +63,5 @@ def tell_of_wait(busy: AtectlError) -> None:
 
 def say(note: str) -> None:
     """Tell the user something that is no result: on stderr."""
-    print(note, file=sys.stderr)
+    if not _is_quiet:
+        print(note, file=sys.stderr)

@@ -27,6 +27,7 @@ class Output(StrEnum):
     """The forms every listing takes."""
 
     table = "table"
+    wide = "wide"
     json = "json"
 
 
@@ -34,6 +35,7 @@ class ListOutput(StrEnum):
     """The forms of a listing that accountants read, too."""
 
     table = "table"
+    wide = "wide"
     json = "json"
     csv = "csv"
 
@@ -92,15 +94,21 @@ def print_json_list(
         raise failure
 
 
-def print_view(view: "RenderableType") -> None:
-    """Draw a view on stdout: as wide as the terminal, or unabridged in a pipe."""
-    stdout_console().print(view)
+def print_view(view: "RenderableType", output: Output | ListOutput = Output.table) -> None:
+    """Draw a view on stdout: as wide as the terminal, or unabridged in a pipe or if asked for."""
+    is_wide = output in (Output.wide, ListOutput.wide)
+    stdout_console(is_wide=is_wide).print(view, soft_wrap=is_wide)
 
 
-def stdout_console() -> "Console":
+def stdout_console(*, is_wide: bool = False) -> "Console":
+    """What draws on stdout.
+
+    Args:
+        is_wide: whether nothing is left out, however narrow the terminal: it wraps the lines.
+    """
     from rich.console import Console
 
-    if not sys.stdout.isatty():
+    if is_wide or not sys.stdout.isatty():
         return Console(width=PIPED_WIDTH, highlight=False)
     from ..terminal.size import drawing_width, terminal_size
 

@@ -11,10 +11,10 @@ HELP = "\n\n".join(
     (
         "Run a capsule under a quota, charged to a principal.",
         "CAPSULE is a WebAssembly module or component, or the text form of either. Options may "
-        "also follow it. The first word after it that is not an option, and all words from there "
-        "on or after --, go to the guest. With -- before CAPSULE, all words after it do. A first "
-        "word for the guest that looks like a mistyped option is refused, unless it comes after "
-        "--.",
+        "also follow it, by their long names. The first word after it that is not an option, and "
+        "all words from there on or after --, go to the guest. With -- before CAPSULE, all words "
+        "after it do. A first word for the guest that looks like a mistyped option is refused, "
+        "unless it comes after --.",
         "Exit status: the guest's own, or 2 usage, 75 its actor's lock is busy, 124 deadline, "
         "125 atectl failed or the lock was lost, 126 not a capsule, 127 no such file, "
         "130 interrupted, 134 trapped, 137 over its quota, 143 terminated.",

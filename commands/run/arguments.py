@@ -1,7 +1,8 @@
 """The command line of `atectl run`: one table of options, and the grammar around CAPSULE.
 
 Before CAPSULE every option is atectl's, and an unknown one is an error. After CAPSULE, options of
-atectl may follow, up to the first word that is not one of them. That word and all after it are the
+atectl may follow by their full names, up to the first word that is not one of them: `-m` and `-v`
+are the guest's there, as many programs have such options. That word and all after it are the
 guest's, and so is all after a `--` behind CAPSULE. With `--` before CAPSULE, all after CAPSULE is
 the guest's. A first word of the guest that looks like a mistyped option of atectl is refused.
 
@@ -31,6 +32,7 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size,
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.places import HOST_NAME, LEDGER, RedisOptions, read_host_name
+from ..options.quiet import QUIET
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -74,6 +76,7 @@ TABLE = OptionTable(
             "SIZE",
             "Maximum size of all the guest's memories together.",
             format_size(DEFAULT_MEMORY_BYTES),
+            short="-m",
         ),
         Option("--principal", "ID", "Who is charged.", DEFAULT_PRINCIPAL),
         Option(
@@ -81,6 +84,7 @@ TABLE = OptionTable(
             "DURATION",
             "Maximum run time; `none` for no limit.",
             duration_text(DEFAULT_DEADLINE_S),
+            also=("--timeout",),
         ),
         Option("--fuel", "N", "Maximum fuel, the engine's unit of work."),
         Option("--max-stack", "SIZE", "Maximum call stack.", format_size(DEFAULT_STACK_BYTES)),
@@ -90,10 +94,23 @@ TABLE = OptionTable(
             "--dir",
             "HOST[::GUEST][:ro]",
             "Let the guest use a folder; if it may write there, no quota limits how much.",
-            "",
-            True,
+            repeatable=True,
+            short="-v",
         ),
-        Option("--env", "K=V|K", "Set a variable for the guest, or pass it on.", repeatable=True),
+        Option(
+            "--env",
+            "K=V|K",
+            "Set a variable for the guest, or pass it on.",
+            repeatable=True,
+            short="-e",
+        ),
+        Option(
+            "--env-file",
+            "FILE",
+            "Set the variables in a file, one K=V or K a line.",
+            repeatable=True,
+        ),
+        Option("--inherit-env", "", "Pass on all variables, but those of atectl itself."),
         Option("--invoke", "NAME", "Call this export; ARGS are its typed arguments."),
         Option(
             "--on-refused-growth",
@@ -141,11 +158,11 @@ TABLE = OptionTable(
             _default_lock_prefix,
         ),
         *_REDIS,
-        Option("--live", "", "Show the live table, on a terminal only (the default there)."),
-        Option("--no-live", "", "Show no live table."),
+        Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
+        QUIET,
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
         Option("--raw-output", "", "Pass the guest's terminal controls on."),
-        Option("--no-cache", "", "Neither read nor write the cache of compiled artifacts."),
+        Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
     ),
     remedy="`atectl run --help` lists the options; those of the guest come after CAPSULE",
 )
@@ -180,6 +197,7 @@ class RunRequest(NamedTuple):
     live: bool | None
     report: str | None
     raw_output: bool
+    is_quiet: bool
     uses_cache: bool
     compiling: "CompileLimits"
     bounds: StoreBounds
@@ -218,7 +236,9 @@ def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -
             return place + 1, True
         if strict and word in HELP_NAMES:
             raise HelpWanted
-        behind = TABLE.take(words, place, given)
+        behind = place
+        if strict or TABLE.has_in_full(word):
+            behind = TABLE.take(words, place, given)
         if behind == place:
             if strict and looks_like_option(word):
                 raise TABLE.unknown(words, place)
@@ -259,7 +279,7 @@ def _request(
     )
     wasi = WasiSettings(
         arguments=(capsule.rpartition("/")[2], *arguments),
-        environment=parse_variables(given.every("--env"), environment),
+        environment=_environment(given, environment),
         folders=parse_folders(given.every("--dir")),
         max_output_bytes=given.read("--max-output", size_or_none),
     )
@@ -275,14 +295,28 @@ def _request(
         label=given.read("--label", _label) or "",
         ledger=given.last("--ledger"),
         host_name=given.read("--host-name", read_host_name),
-        live=False if "--no-live" in given else True if "--live" in given else None,
+        live=given.is_on("--live"),
         report=given.last("--report"),
         raw_output="--raw-output" in given,
-        uses_cache="--no-cache" not in given,
+        is_quiet=QUIET.name in given,
+        uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),
         bounds=store_bounds(given.group(BoundOptions)),
         lock=_lock(given),
     )
+
+
+def _environment(given: Given, inherited: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    """The variables of the guest. Of two with one name, the one that was named more closely."""
+    texts = given.every("--env")
+    if "--inherit-env" in given or "--env-file" in given:
+        # Few runs do; the others should not pay for this import.
+        from atectl.engine.variables import passed_on, variables_in
+
+        everything = passed_on(inherited) if "--inherit-env" in given else ()
+        files = (variables_in(path, inherited) for path in given.every("--env-file"))
+        texts = [*everything, *(line for lines in files for line in lines), *texts]
+    return parse_variables(texts, inherited)
 
 
 def _lock(given: Given) -> LockRequest | None:

@@ -22,7 +22,8 @@ def guest_terminals(
     ledger: "ProcessLedger", lease: "Lease", request: RunRequest
 ) -> list[GuestTerminal]:
     """The terminals that the guest's output goes to, except those that get it unchanged."""
-    wanted = False if request.live is None and request.raw_output else request.live
+    is_unwanted = request.is_quiet or (request.live is None and request.raw_output)
+    wanted = False if is_unwanted else request.live
     has_table = has_place_for_table(wanted)
     found = []
     for descriptors in terminals():

@@ -7,7 +7,7 @@ from atectl.errors import EngineFailure, InitialMemoryOverQuota
 from atectl.inert import inert_line
 from atectl.units import format_duration, format_size, show_size
 
-from ..output.stderr import report_error, report_warning
+from ..output.stderr import report_error, report_warning, say
 
 if TYPE_CHECKING:
     from .finished import FinishedRun
@@ -21,11 +21,11 @@ def print_summary(finished: "FinishedRun") -> None:
         for frame in finished.outcome.trap.frames:
             print(f"  {inert_line(frame)}", file=sys.stderr)
     for note in notes(finished):
-        print(f"note: {inert_line(note)}", file=sys.stderr)
+        say(f"note: {inert_line(note)}")
     if finished.outcome.error is not None:
         report_error(finished.outcome.error)
     if sys.stderr.isatty():
-        print(inert_line(closing_line(finished)), file=sys.stderr)
+        say(inert_line(closing_line(finished)))
 
 
 def notes(finished: "FinishedRun") -> list[str]:

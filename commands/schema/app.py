@@ -43,4 +43,4 @@ def schema(
     else:
         from .view import documents_table
 
-        print_view(documents_table(list_documents()))
+        print_view(documents_table(list_documents()), output)

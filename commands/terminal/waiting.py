@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 QUIET_S = 0.4
@@ -21,7 +21,7 @@ def telling(doing: str) -> Iterator[None]:
         yield
 
 
-def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
+def while_user_waits(doing: str, work: Callable[[], Result], *, is_told: bool = True) -> Result:
     """Do `work` on another thread; return its result, or raise what it raised.
 
     Python handles a signal only between two steps of this thread, and native code is one step:
@@ -41,7 +41,7 @@ def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
     thread.start()
     thread.join(QUIET_S)
     if thread.is_alive():
-        with telling(doing):
+        with telling(doing) if is_told else nullcontext():
             thread.join()
     if failures:
         raise failures[0]

@@ -7,11 +7,12 @@ import pytest
 
 from atectl.commands.completions.tree import CommandLine, read_tree
 from atectl.commands.main import dispatch
-from atectl.commands.options.habits import ADVICE, COMMANDS
+from atectl.commands.options.habits import ADVICE, COMMANDS, OPTIONS, SETTINGS
 from tests.support.lock_examples import load_examples
 from tests.support.mistakes import Mistake, is_as_told, lay_out, mistakes, type_it
 from tests.support.redis_servers import Server
 
+NAMES = {name for line in read_tree().walk() for each in line.options for name in each.names}
 COMMAND_LINES = [line for line in read_tree().walk() if not line.subcommands]
 
 
@@ -45,6 +46,12 @@ def test_every_command_answers_an_unknown_option_alike(
     first, remedy = capsys.readouterr().err.splitlines()
     assert first == "error[E101]: there is no option --no-such-thing"
     assert remedy.startswith(f"  try: `atectl {' '.join(path)} --help` ")
+
+
+def test_every_habit_leads_to_an_option_that_some_command_has() -> None:
+    meant = {each.partition(" ")[0] for names in OPTIONS.values() for each in names}
+    meant |= {each.partition(" ")[0] for names in SETTINGS.values() for each in names}
+    assert meant <= NAMES
 
 
 def test_advice_is_for_commands_that_there_are_and_options_that_they_lack() -> None:

@@ -32,6 +32,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         ledger=None,
         host_name=None,
         live=None,
+        is_quiet=False,
         uses_cache=True,
         compiling=CompileLimits(),
         bounds=StoreBounds(10_000, 16, 128 << 30),
@@ -52,7 +53,7 @@ def test_every_option_reaches_the_request() -> None:
     rest += " --host-name east-1"
     compiling = "--max-capsule 1MiB --compile-mem 64MiB --compile-deadline 30s"
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
-    shown = "--no-live --no-cache -o table --max-output none"
+    shown = "--no-live -q --no-cache -o table --max-output none"
     walls = "--isolate job --cells 5 --max-fds 64 --requeue 5 --capture 64K"
     assert read(
         "-", *f"{host} {spill} {compiling} {made} {rest} {walls} {shown}".split()
@@ -77,6 +78,7 @@ def test_every_option_reaches_the_request() -> None:
         ledger="none",
         host_name="east-1",
         live=False,
+        is_quiet=True,
         uses_cache=False,
         compiling=CompileLimits(1 << 20, 64 << 20, 30.0),
         bounds=StoreBounds(5, 2, 8 << 30),
@@ -118,7 +120,7 @@ def test_help_is_ours_before_and_behind_the_source(words: tuple[str, ...]) -> No
         (["-", "-x"], "there is no option -x"),
         (["-", "--policy", "larges"], "did you mean largest?"),
         (["-", "--backpressure", "BOTH"], "is none of both, park, spill, none"),
-        (["-", "-o", "yaml"], "is none of table, json"),
+        (["-", "-o", "yaml"], "is none of table, wide, json"),
         (["-", "--jobs", "4097"], "from 1 to 4096"),
         (["-", "--pool", "-1"], "from 0 on"),
         (["-", "--soft", "most"], "--soft 'most' is no fraction"),

@@ -532,3 +532,9 @@ def spill_files(pid: int, folder: Path) -> list[str]:
                 with suppress(OSError):
                     found.append(str(descriptor.readlink()))
     return [name for name in found if name.startswith(f"{folder}/")]
+
+
+def test_quiet_leaves_only_errors_on_stderr() -> None:
+    job = json.dumps({"capsule": str(CAPSULES / "hello.wat")}).encode()
+    assert atectl("batch", "-", stdin=job).stderr.startswith("1 done, 0 failed")
+    assert atectl("batch", "-q", "-", stdin=job).stderr == ""

@@ -1,11 +1,14 @@
 """The grammar of `atectl run` around CAPSULE."""
 
+from pathlib import Path
+
 import pytest
 
 from atectl import errors
 from atectl.commands.options.places import RedisOptions
 from atectl.commands.options.table import HelpWanted, options_of
 from atectl.commands.run.arguments import RunRequest, parse
+from atectl.engine.wasi import Folder
 
 
 def read(*words: str, **environment: str) -> RunRequest:
@@ -35,6 +38,57 @@ def test_everything_behind_two_dashes_is_the_guests() -> None:
     request = read("capsule.wasm", "--fuel", "7", "--", "--max-mem", "--")
     assert request.quota.fuel == 7
     assert request.wasi.arguments[1:] == ("--max-mem", "--")
+
+
+def test_the_habitual_short_names_are_taken_before_the_capsule(tmp_path: Path) -> None:
+    request = read("-m", "1MiB", "-e", "A=1", "-v", f"{tmp_path}:/data:ro", "-q", "capsule.wasm")
+    assert request.quota.memory_bytes == 1 << 20
+    assert request.wasi.environment == (("A", "1"),)
+    assert request.wasi.folders == (Folder(str(tmp_path), "/data", True),)
+    assert request.is_quiet
+
+
+@pytest.mark.parametrize("word", ["-m", "-e", "-v", "-q", "--timeout"])
+def test_a_short_or_other_name_behind_the_capsule_is_the_guests(word: str) -> None:
+    request = read("python.wasm", word, "5")
+    assert request.wasi.arguments[1:] == (word, "5")
+
+
+def test_timeout_is_another_name_of_deadline() -> None:
+    assert read("--timeout", "5s", "capsule.wasm").quota.deadline_s == 5
+
+
+def test_variables_named_more_closely_go_before_those_of_a_file_and_those_inherited(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "variables"
+    file.write_text("# colours\n\nA=file\nB=file\nFROM_HERE\n")
+    request = read(
+        *("--env", "A=word", "--env-file", str(file), "--inherit-env", "capsule.wasm"),
+        A="here",
+        B="here",
+        C="here",
+        FROM_HERE="x",
+        ATECTL_REDIS_URL="secret",
+    )
+    assert dict(request.wasi.environment) == {
+        "A": "word",
+        "B": "file",
+        "C": "here",
+        "FROM_HERE": "x",
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(b"A=1\nNOPE\n", "line 2: 'NOPE' is not set"), (b"\xff", "not UTF-8")]
+)
+def test_a_file_of_variables_is_refused_with_its_name(
+    content: bytes, says: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "variables"
+    file.write_bytes(content)
+    with pytest.raises(errors.BadEnvironment, match=f"variables.*{says}"):
+        read("--env-file", str(file), "capsule.wasm")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +194,7 @@ def test_an_option_of_redis_is_of_no_use_without_an_actor(name: str) -> None:
     ("words", "error", "says"),
     [
         (["--max-men", "1MiB", "capsule.wasm"], errors.UsageError, "did you mean --max-mem?"),
-        (["-v", "capsule.wasm"], errors.UsageError, "there is no option -v"),
+        (["-z", "capsule.wasm"], errors.UsageError, "there is no option -z"),
         ([], errors.UsageError, "no CAPSULE"),
         (["--max-mem"], errors.UsageError, "needs a value"),
         (["capsule.wasm", "--env"], errors.UsageError, "needs a value"),

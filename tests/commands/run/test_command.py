@@ -432,3 +432,11 @@ def test_a_run_that_is_ended_while_its_capsule_is_compiled_has_a_report(
     found = json.loads(report.read_text())
     assert (found["reason"], found["exit_status"]) == (reason, status)
     assert found["error"]["code"] == "E307"
+
+
+def test_quiet_leaves_only_errors_on_stderr() -> None:
+    words = ("--max-mem", "128KiB", CAPSULES / "never-stops-growing.wat")
+    assert "note: " in atectl("run", *words).stderr
+    assert atectl("run", "-q", *words).stderr == ""
+    failed = atectl("run", "-q", CAPSULES / "trap.wat")
+    assert failed.stderr.splitlines()[-2].startswith("error[E303]: ")

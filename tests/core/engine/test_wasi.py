@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from atectl.engine.wasi import Streams, WasiSettings, wasi_config
+from atectl.engine.wasi import Folder, Streams, WasiSettings, parse_folder, wasi_config
 from atectl.errors import StreamUnusable
 from tests.support.python_child import AS_NOBODY, in_child
 
@@ -13,7 +13,7 @@ STREAMS = ("stdin", "stdout", "stderr")
 REFUSED_TO_NOBODY = f"""
 import wasmtime
 from atectl.errors import StreamUnusable
-from atectl.engine.wasi import Streams, WasiSettings, wasi_config
+from atectl.engine.wasi import Folder, Streams, WasiSettings, parse_folder, wasi_config
 import atectl.system.opening  # before it cannot be read any more
 {AS_NOBODY}
 try:
@@ -61,3 +61,26 @@ def test_output_that_nothing_can_be_named_is_refused(tmp_path: Path) -> None:
     assert refused(stdout=f"{tmp_path}/{'x' * 300}").endswith(
         "cannot be opened: File name too long"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "folder"),
+    [
+        ("{}:/data", Folder("{}", "/data", False)),
+        ("{}:/data:ro", Folder("{}", "/data", True)),
+        ("{}:/data:rw", Folder("{}", "/data", False)),
+        ("{}::/data:rw", Folder("{}", "/data", False)),
+        ("{}::data", Folder("{}", "data", False)),
+    ],
+)
+def test_a_folder_can_be_written_as_docker_takes_it(
+    text: str, folder: Folder, tmp_path: Path
+) -> None:
+    expected = folder._replace(host=str(tmp_path))
+    assert parse_folder(text.format(tmp_path)) == expected
+
+
+def test_a_folder_with_a_colon_in_its_name_is_that_folder(tmp_path: Path) -> None:
+    odd = tmp_path / "a:" / "data"
+    odd.mkdir(parents=True)
+    assert parse_folder(str(odd)) == Folder(str(odd), str(odd), False)
