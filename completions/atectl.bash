@@ -18,13 +18,28 @@ _atectl_grammar() {
             'explain'
             'schema'
             'doctor'
+            'top'
+            'ps'
         )
-        flags=('--version' '--help' '-h')
+        flags=('--version' '-V' '--help' '-h')
         ;;
     'run')
-        flags=('--lock-strict' '--live' '--no-live' '--raw-output' '--no-cache' '--help' '-h')
+        flags=(
+            '--inherit-env'
+            '--lock-strict'
+            '--live'
+            '--no-live'
+            '--quiet'
+            '-q'
+            '--raw-output'
+            '--cache'
+            '--no-cache'
+            '--help'
+            '-h'
+        )
         values=(
             '--max-mem=nothing'
+            '-m=nothing'
             '--principal=candidates principal'
             '--deadline=nothing'
             '--fuel=nothing'
@@ -36,7 +51,10 @@ _atectl_grammar() {
             '--max-memories=nothing'
             '--max-reserved=nothing'
             '--dir=folders'
+            '-v=folders'
             '--env=nothing'
+            '-e=nothing'
+            '--env-file=files'
             '--invoke=nothing'
             '--on-refused-growth=choices fail trap'
             '--max-output=nothing'
@@ -67,6 +85,8 @@ _atectl_grammar() {
             '--fail-fast'
             '--live'
             '--no-live'
+            '--quiet'
+            '-q'
             '--cache'
             '--no-cache'
             '--help'
@@ -101,8 +121,8 @@ _atectl_grammar() {
             '--chart=files'
             '--ledger=files'
             '--host-name=nothing'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
         )
         arguments=('files')
         ;;
@@ -118,15 +138,15 @@ _atectl_grammar() {
             '--budget=files'
             '--chart=files'
             '--baseline=choices naive'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
         )
         arguments=('files')
         repeats=yes
         ;;
     'inspect')
         flags=('--help' '-h')
-        values=('--output=choices table json' '-o=choices table json')
+        values=('--output=choices table wide json' '-o=choices table wide json')
         arguments=('files')
         ;;
     'budget')
@@ -155,8 +175,8 @@ _atectl_grammar() {
             '--max-capsule=nothing'
             '--compile-mem=nothing'
             '--compile-deadline=nothing'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
         )
         arguments=('files')
         ;;
@@ -167,8 +187,8 @@ _atectl_grammar() {
             '--headroom=nothing'
             '--write=files'
             '--diff=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
         )
         ;;
     'budget simulate')
@@ -178,8 +198,8 @@ _atectl_grammar() {
             '--backpressure=choices both park spill none'
             '--limit=nothing'
             '--svg=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
         )
         arguments=('files')
         ;;
@@ -200,11 +220,11 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'ledger ls')
-        flags=('--help' '-h')
+        flags=('--watch' '-w' '--help' '-h')
         values=(
             '--ledger=files'
-            '--output=choices table json csv'
-            '-o=choices table json csv'
+            '--output=choices table wide json csv'
+            '-o=choices table wide json csv'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
             '--host=nothing'
@@ -212,11 +232,11 @@ _atectl_grammar() {
         )
         ;;
     'ledger ps')
-        flags=('--help' '-h')
+        flags=('--watch' '-w' '--help' '-h')
         values=(
             '--ledger=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
             '--sort=choices started principal memory peak refused cpu'
             '--limit=nothing'
             '--host=nothing'
@@ -226,8 +246,8 @@ _atectl_grammar() {
         flags=('--help' '-h')
         values=(
             '--ledger=files'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
             '--limit=nothing'
         )
         arguments=('candidates principal')
@@ -237,8 +257,8 @@ _atectl_grammar() {
         values=(
             '--principal=candidates principal'
             '--ledger=files'
-            '--output=choices table json csv'
-            '-o=choices table json csv'
+            '--output=choices table wide json csv'
+            '-o=choices table wide json csv'
             '--limit=nothing'
             '--host=nothing'
         )
@@ -248,6 +268,7 @@ _atectl_grammar() {
         values=(
             '--ledger=files'
             '--interval=nothing'
+            '-d=nothing'
             '-n=nothing'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--limit=nothing'
@@ -262,8 +283,8 @@ _atectl_grammar() {
             '--by=choices principal host label'
             '--principal=candidates principal'
             '--ledger=files'
-            '--output=choices table json csv'
-            '-o=choices table json csv'
+            '--output=choices table wide json csv'
+            '-o=choices table wide json csv'
             '--limit=nothing'
         )
         ;;
@@ -302,14 +323,14 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'locks ls')
-        flags=('--stale' '--watch' '--help' '-h')
+        flags=('--stale' '--watch' '-w' '--help' '-h')
         values=(
             '--probe=nothing'
             '--atespace=nothing'
             '--sort=choices actor atespace ttl age status verdict memory peak'
             '--limit=nothing'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
             '--fail-on=choices stale renewing held finishing expiring stuck foreign stranded'
             '--prefix=nothing'
             '--ttl=nothing'
@@ -328,8 +349,8 @@ _atectl_grammar() {
         flags=('--help' '-h')
         values=(
             '--probe=nothing'
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
             '--prefix=nothing'
             '--ttl=nothing'
             '--ledger=files'
@@ -383,8 +404,8 @@ _atectl_grammar() {
     'locks audit')
         flags=('--help' '-h')
         values=(
-            '--output=choices table json'
-            '-o=choices table json'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
             '--limit=nothing'
             '--redis=nothing'
             '--redis-password-file=files'
@@ -397,7 +418,7 @@ _atectl_grammar() {
         ;;
     'locks acl')
         flags=('--cluster' '--help' '-h')
-        values=('--prefix=nothing' '--output=choices table json' '-o=choices table json')
+        values=('--prefix=nothing' '--output=choices table wide json' '-o=choices table wide json')
         ;;
     'locks demo')
         flags=('--remove' '--force' '--help' '-h')
@@ -417,7 +438,7 @@ _atectl_grammar() {
         ;;
     'cache ls')
         flags=('--help' '-h')
-        values=('--output=choices table json' '-o=choices table json')
+        values=('--output=choices table wide json' '-o=choices table wide json')
         ;;
     'cache prune')
         flags=('--help' '-h')
@@ -444,17 +465,41 @@ _atectl_grammar() {
         ;;
     'explain')
         flags=('--help' '-h')
-        values=('--output=choices table json' '-o=choices table json')
+        values=('--output=choices table wide json' '-o=choices table wide json')
         arguments=('candidates code')
         ;;
     'schema')
         flags=('--help' '-h')
-        values=('--output=choices table json' '-o=choices table json')
+        values=('--output=choices table wide json' '-o=choices table wide json')
         arguments=('candidates name')
         ;;
     'doctor')
         flags=('--help' '-h')
-        values=('--output=choices table json' '-o=choices table json')
+        values=('--output=choices table wide json' '-o=choices table wide json')
+        ;;
+    'top')
+        flags=('--once' '--help' '-h')
+        values=(
+            '--ledger=files'
+            '--interval=nothing'
+            '-d=nothing'
+            '-n=nothing'
+            '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
+            '--limit=nothing'
+            '--principal=candidates principal'
+            '--host=nothing'
+        )
+        ;;
+    'ps')
+        flags=('--watch' '-w' '--help' '-h')
+        values=(
+            '--ledger=files'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
+            '--sort=choices started principal memory peak refused cpu'
+            '--limit=nothing'
+            '--host=nothing'
+        )
         ;;
     esac
 }

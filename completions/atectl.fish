@@ -40,11 +40,14 @@ set -g __atectl_commands \
     'completions check' \
     'explain' \
     'schema' \
-    'doctor'
+    'doctor' \
+    'top' \
+    'ps'
 set -g __atectl_passing \
     'run'
 set -g __atectl_valued \
     'run --max-mem' \
+    'run -m' \
     'run --principal' \
     'run --deadline' \
     'run --fuel' \
@@ -56,7 +59,10 @@ set -g __atectl_valued \
     'run --max-memories' \
     'run --max-reserved' \
     'run --dir' \
+    'run -v' \
     'run --env' \
+    'run -e' \
+    'run --env-file' \
     'run --invoke' \
     'run --on-refused-growth' \
     'run --max-output' \
@@ -173,6 +179,7 @@ set -g __atectl_valued \
     'ledger history --host' \
     'ledger top --ledger' \
     'ledger top --interval' \
+    'ledger top -d' \
     'ledger top -n' \
     'ledger top --sort' \
     'ledger top --limit' \
@@ -281,15 +288,34 @@ set -g __atectl_valued \
     'schema --output' \
     'schema -o' \
     'doctor --output' \
-    'doctor -o'
+    'doctor -o' \
+    'top --ledger' \
+    'top --interval' \
+    'top -d' \
+    'top -n' \
+    'top --sort' \
+    'top --limit' \
+    'top --principal' \
+    'top --host' \
+    'ps --ledger' \
+    'ps --output' \
+    'ps -o' \
+    'ps --sort' \
+    'ps --limit' \
+    'ps --host'
 set -g __atectl_flags \
     '--version' \
+    '-V' \
     '--help' \
     '-h' \
+    'run --inherit-env' \
     'run --lock-strict' \
     'run --live' \
     'run --no-live' \
+    'run --quiet' \
+    'run -q' \
     'run --raw-output' \
+    'run --cache' \
     'run --no-cache' \
     'run --help' \
     'run -h' \
@@ -297,6 +323,8 @@ set -g __atectl_flags \
     'batch --fail-fast' \
     'batch --live' \
     'batch --no-live' \
+    'batch --quiet' \
+    'batch -q' \
     'batch --cache' \
     'batch --no-cache' \
     'batch --help' \
@@ -325,8 +353,12 @@ set -g __atectl_flags \
     'budget simulate -h' \
     'ledger --help' \
     'ledger -h' \
+    'ledger ls --watch' \
+    'ledger ls -w' \
     'ledger ls --help' \
     'ledger ls -h' \
+    'ledger ps --watch' \
+    'ledger ps -w' \
     'ledger ps --help' \
     'ledger ps -h' \
     'ledger show --help' \
@@ -355,6 +387,7 @@ set -g __atectl_flags \
     'locks -h' \
     'locks ls --stale' \
     'locks ls --watch' \
+    'locks ls -w' \
     'locks ls --help' \
     'locks ls -h' \
     'locks show --help' \
@@ -402,7 +435,14 @@ set -g __atectl_flags \
     'schema --help' \
     'schema -h' \
     'doctor --help' \
-    'doctor -h'
+    'doctor -h' \
+    'top --once' \
+    'top --help' \
+    'top -h' \
+    'ps --watch' \
+    'ps -w' \
+    'ps --help' \
+    'ps -h'
 
 # Whether the cursor is in a command, given by its words, and at its argument of that number,
 # counted from 0. Behind the first argument, where a word is none of the options of a command
@@ -472,10 +512,12 @@ complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Complete commands wi
 complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
 complete -c atectl -n '__atectl_at "" 0' -a schema -d 'Print the JSON Schema of a document, or list the documents'
 complete -c atectl -n '__atectl_at "" 0' -a doctor -d 'Check the installation, the cache, the ledger, the engine and the machine'
-complete -c atectl -n '__atectl_at ""' -l version -d 'Show the version'
+complete -c atectl -n '__atectl_at "" 0' -a top -d 'Watch accounts and running leases live'
+complete -c atectl -n '__atectl_at "" 0' -a ps -d 'List the unfinished leases'
+complete -c atectl -n '__atectl_at ""' -l version -s V -d 'Show the version'
 complete -c atectl -n '__atectl_at ""' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "run"' -l max-mem -r -f -d 'Maximum size of all the guest\'s memories together'
+complete -c atectl -n '__atectl_at "run"' -l max-mem -s m -r -f -d 'Maximum size of all the guest\'s memories together'
 complete -c atectl -n '__atectl_at "run"' -l principal -r -f -a '(__atectl_ask "run" principal)' -d 'Who is charged'
 complete -c atectl -n '__atectl_at "run"' -l deadline -r -f -d 'Maximum run time'
 complete -c atectl -n '__atectl_at "run"' -l fuel -r -f -d 'Maximum fuel, the engine\'s unit of work'
@@ -486,8 +528,10 @@ complete -c atectl -n '__atectl_at "run"' -l compile-deadline -r -f -d 'Longest 
 complete -c atectl -n '__atectl_at "run"' -l max-instances -r -f -d 'Most instances of modules and components in one'
 complete -c atectl -n '__atectl_at "run"' -l max-memories -r -f -d 'Most memories of all its instances together'
 complete -c atectl -n '__atectl_at "run"' -l max-reserved -r -f -d 'Most address space that they reserve, 4GiB each and more'
-complete -c atectl -n '__atectl_at "run"' -l dir -r -f -a '(__atectl_folders)' -d 'Let the guest use a folder'
-complete -c atectl -n '__atectl_at "run"' -l env -r -f -d 'Set a variable for the guest, or pass it on'
+complete -c atectl -n '__atectl_at "run"' -l dir -s v -r -f -a '(__atectl_folders)' -d 'Let the guest use a folder'
+complete -c atectl -n '__atectl_at "run"' -l env -s e -r -f -d 'Set a variable for the guest, or pass it on'
+complete -c atectl -n '__atectl_at "run"' -l env-file -r -F -d 'Set the variables in a file, one K=V or K a line'
+complete -c atectl -n '__atectl_at "run"' -l inherit-env -d 'Pass on all variables, but those of atectl itself'
 complete -c atectl -n '__atectl_at "run"' -l invoke -r -f -d 'Call this export'
 complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail trap' -d 'Let a memory\'s growth fail, or end the guest'
 complete -c atectl -n '__atectl_at "run"' -l max-output -r -f -d 'Most that the guest may write to stdout and stderr'
@@ -507,11 +551,13 @@ complete -c atectl -n '__atectl_at "run"' -l redis-cert -r -F -d 'The client cer
 complete -c atectl -n '__atectl_at "run"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "run"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "run"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
-complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a terminal only (the default there)'
-complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Show no live table'
+complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a terminal'
+complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Not --live'
+complete -c atectl -n '__atectl_at "run"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "run"' -l report -r -F -d 'Write a JSON report'
 complete -c atectl -n '__atectl_at "run"' -l raw-output -d 'Pass the guest\'s terminal controls on'
-complete -c atectl -n '__atectl_at "run"' -l no-cache -d 'Neither read nor write the cache of compiled artifacts'
+complete -c atectl -n '__atectl_at "run"' -l cache -d 'Keep compiled capsules'
+complete -c atectl -n '__atectl_at "run"' -l no-cache -d 'Not --cache'
 complete -c atectl -n '__atectl_at "run"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "run" 0' -F
 complete -c atectl -n '__atectl_at "run"' -F
@@ -548,9 +594,10 @@ complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'Where the ledger
 complete -c atectl -n '__atectl_at "batch"' -l host-name -r -f -d 'What the ledger calls this host'
 complete -c atectl -n '__atectl_at "batch"' -l live -d 'Show the live table, on a terminal'
 complete -c atectl -n '__atectl_at "batch"' -l no-live -d 'Not --live'
+complete -c atectl -n '__atectl_at "batch"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
 complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
-complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table json' -d 'JSON lines, or a table'
+complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table wide json' -d 'JSON lines, or a table'
 complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "batch" 0' -F
 
@@ -565,11 +612,11 @@ complete -c atectl -n '__atectl_at "load"' -l budget -r -F -d 'See that each sta
 complete -c atectl -n '__atectl_at "load"' -l no-cache -d 'Load all anew, and keep nothing'
 complete -c atectl -n '__atectl_at "load"' -l chart -r -F -d 'Draw what was held over time into this SVG file'
 complete -c atectl -n '__atectl_at "load"' -l baseline -r -f -a 'naive' -d 'Load with this loader too, for comparison'
-complete -c atectl -n '__atectl_at "load"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "load"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "load"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "load"' -F
 
-complete -c atectl -n '__atectl_at "inspect"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "inspect"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "inspect"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "inspect" 0' -F
 
@@ -598,7 +645,7 @@ complete -c atectl -n '__atectl_at "budget check"' -l max-capsule -r -f -d 'Larg
 complete -c atectl -n '__atectl_at "budget check"' -l compile-mem -r -f -d 'Most memory to compile one'
 complete -c atectl -n '__atectl_at "budget check"' -l compile-deadline -r -f -d 'Longest time to compile one'
 complete -c atectl -n '__atectl_at "budget check"' -l strict -d 'Fail for warnings too'
-complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget check" 0' -F
 
@@ -608,7 +655,7 @@ complete -c atectl -n '__atectl_at "budget plan"' -l write -r -F -d 'Write it as
 complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace an existing file'
 complete -c atectl -n '__atectl_at "budget plan"' -l diff -r -F -d 'Compare it with this budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l ignore-refused -d 'Leave all refused growths out'
-complete -c atectl -n '__atectl_at "budget plan"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget plan"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "budget plan"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "budget simulate"' -l policy -r -f -a 'largest priority park-first none' -d 'Replay under this policy'
@@ -616,7 +663,7 @@ complete -c atectl -n '__atectl_at "budget simulate"' -l backpressure -r -f -a '
 complete -c atectl -n '__atectl_at "budget simulate"' -l limit -r -f -d 'Replay under this limit'
 complete -c atectl -n '__atectl_at "budget simulate"' -l svg -r -F -d 'Draw the timelines into this SVG file'
 complete -c atectl -n '__atectl_at "budget simulate"' -l decisions -d 'List every decision of every run'
-complete -c atectl -n '__atectl_at "budget simulate"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "budget simulate"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "budget simulate"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget simulate" 0' -F
 
@@ -634,35 +681,37 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, 
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
+complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
 complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ls"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger ls"' -l by -r -f -a 'principal host capsule' -d 'List accounts, or what runs by host or by capsule'
+complete -c atectl -n '__atectl_at "ledger ls"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
 complete -c atectl -n '__atectl_at "ledger ps"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger ps"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger show"' -l limit -r -f -d 'Show at most N recent leases'
 complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
 
 complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
+complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most N leases'
 complete -c atectl -n '__atectl_at "ledger history"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger top"' -l interval -r -f -d 'Time between two samples, at least 100ms'
+complete -c atectl -n '__atectl_at "ledger top"' -l interval -s d -r -f -d 'Time between two samples, at least 100ms'
 complete -c atectl -n '__atectl_at "ledger top"' -l once -d 'Print one snapshot and exit'
 complete -c atectl -n '__atectl_at "ledger top"' -s n -r -f -d 'Exit after N samples'
 complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
@@ -675,7 +724,7 @@ complete -c atectl -n '__atectl_at "ledger usage"' -l period -r -f -d 'By day, b
 complete -c atectl -n '__atectl_at "ledger usage"' -l by -r -f -a 'principal host label' -d 'Sum by this'
 complete -c atectl -n '__atectl_at "ledger usage"' -l principal -r -f -a '(__atectl_ask "ledger usage" principal)' -d 'Count only this principal'
 complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored'
-complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table json csv' -d 'Table, JSON or CSV'
+complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
 
@@ -722,8 +771,8 @@ complete -c atectl -n '__atectl_at "locks ls"' -l stale -d 'Only expiring, stuck
 complete -c atectl -n '__atectl_at "locks ls"' -l atespace -r -f -d 'Only actors of this atespace'
 complete -c atectl -n '__atectl_at "locks ls"' -l sort -r -f -a 'actor atespace ttl age status verdict memory peak' -d 'What the locks are sorted by'
 complete -c atectl -n '__atectl_at "locks ls"' -l limit -r -f -d 'Show at most N rows'
-complete -c atectl -n '__atectl_at "locks ls"' -l watch -d 'Show the locks live until q is pressed'
-complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks ls"' -l watch -s w -d 'Show the locks live until q is pressed'
+complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewing held finishing expiring stuck foreign stranded' -d 'Exit with status 1 if any lock has this verdict'
 complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
@@ -738,7 +787,7 @@ complete -c atectl -n '__atectl_at "locks ls"' -l redis-timeout -r -f -d 'How lo
 complete -c atectl -n '__atectl_at "locks ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
-complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -785,7 +834,7 @@ complete -c atectl -n '__atectl_at "locks hold"' -l redis-server-name -r -f -d '
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
 complete -c atectl -n '__atectl_at "locks hold"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks audit"' -l limit -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
@@ -798,7 +847,7 @@ complete -c atectl -n '__atectl_at "locks audit"' -l help -s h -d 'Show this mes
 
 complete -c atectl -n '__atectl_at "locks acl"' -l cluster -d 'The users are those of a cluster\'s nodes'
 complete -c atectl -n '__atectl_at "locks acl"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks acl"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks demo"' -l remove -d 'Remove the samples that are as they were laid'
@@ -817,7 +866,7 @@ complete -c atectl -n '__atectl_at "cache" 0' -a prune -d 'Remove the least rece
 complete -c atectl -n '__atectl_at "cache" 0' -a clear -d 'Remove all compiled capsules'
 complete -c atectl -n '__atectl_at "cache"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "cache ls"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "cache ls"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "cache ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "cache prune"' -l max-size -r -f -d 'Shrink the cache to this size'
@@ -840,13 +889,31 @@ complete -c atectl -n '__atectl_at "completions install" 0' -f -a 'bash zsh fish
 complete -c atectl -n '__atectl_at "completions check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "completions check" 0' -f -a '(__atectl_folders)'
 
-complete -c atectl -n '__atectl_at "explain"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "explain"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "explain"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "explain" 0' -f -a '(__atectl_ask "explain" code)'
 
-complete -c atectl -n '__atectl_at "schema"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "schema"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "schema"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "schema" 0' -f -a '(__atectl_ask "schema" name)'
 
-complete -c atectl -n '__atectl_at "doctor"' -l output -s o -r -f -a 'table json' -d 'Table or JSON'
+complete -c atectl -n '__atectl_at "doctor"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "doctor"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "top"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "top"' -l interval -s d -r -f -d 'Time between two samples, at least 100ms'
+complete -c atectl -n '__atectl_at "top"' -l once -d 'Print one snapshot and exit'
+complete -c atectl -n '__atectl_at "top"' -s n -r -f -d 'Exit after N samples'
+complete -c atectl -n '__atectl_at "top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
+complete -c atectl -n '__atectl_at "top"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "top"' -l principal -r -f -a '(__atectl_ask "top" principal)' -d 'Show only this principal'
+complete -c atectl -n '__atectl_at "top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "top"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ps"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ps"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
+complete -c atectl -n '__atectl_at "ps"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ps"' -l watch -s w -d 'Show it live until q is pressed'
+complete -c atectl -n '__atectl_at "ps"' -l help -s h -d 'Show this message and exit'
