@@ -100,7 +100,7 @@ def test_every_option_of_a_command_is_offered(shell: ShellUnderTest, path: tuple
 
 @pytest.mark.parametrize("typed", ["-o ", "--output ", "--output="])
 def test_the_values_of_a_choice_are_offered(shell: ShellUnderTest, typed: str) -> None:
-    assert sorted(shell.offers(f"atectl ledger ps {typed}")) == ["json", "table"]
+    assert sorted(shell.offers(f"atectl ledger ps {typed}")) == ["json", "table", "wide"]
 
 
 def test_alternatives_of_run_are_offered(shell: ShellUnderTest) -> None:

@@ -58,7 +58,15 @@ WITH_LEDGER = sorted(command for command, options in BY_COMMAND.items() if "--le
 
 def test_these_commands_need_redis() -> None:
     assert [
-        *("locks audit", "locks hold", "locks ls", "locks release", "locks show", "run"),
+        *(
+            "locks audit",
+            "locks demo",
+            "locks hold",
+            "locks ls",
+            "locks release",
+            "locks show",
+            "run",
+        ),
     ] == WITH_REDIS
 
 
