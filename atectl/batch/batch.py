@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Self
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.cells.cell_leases import CellLeases
+from atectl.batch.cells.settings import SERVING
 from atectl.batch.coordinator import SUPERVISION_S, Coordinator
 from atectl.batch.intake import JobSource
 from atectl.batch.job import JobResult, JobTerms, Wanted
@@ -63,9 +64,10 @@ class Batch:
         self._runtime = runtime
         cores = len(os.sched_getaffinity(0))
         limits = runtime.compiling.settled(settings.budget.limit_bytes)
-        compiler = Compiler(runtime.engine, limits, niceness=_COMPILING_NICENESS)
-        # Before all else: starting it is cheap only while this process has one thread.
-        compiler.prepare()
+        compiler = Compiler(runtime.target, limits, niceness=_COMPILING_NICENESS)
+        # Before all else: starting it is cheap only while this process has one thread. It imports
+        # the engine at once, which this process has no use for.
+        compiler.prepare(SERVING)
         self._compiler = compiler
         self._forker_bytes = 0
         self._arbiter = Arbiter(
@@ -81,7 +83,7 @@ class Batch:
         self._compiled_at_once = min(settings.jobs, cores)
         most_bytes = limits.memory_bytes or 0
         room = self._arbiter.compile_room(self._compiled_at_once, most_bytes)
-        self._capsules = CapsuleShelf(runtime.engine, runtime.cache, compiler, room)
+        self._capsules = CapsuleShelf(runtime.target, runtime.cache, compiler, room)
         self._loop = Loop()
         self._cells = CellLeases(settings, runtime, compiler, self._arbiter, self._loop)
         self.baseline_bytes: int | None = None
@@ -255,6 +257,7 @@ class Batch:
 
     def _measure_baseline(self) -> int | None:
         """Take what it holds now as its baseline; nothing compiles at that."""
+        self._compiler.wait_until_prepared()
         self._look_at_forker()
         return self._arbiter.measure_baseline()
 

@@ -251,6 +251,9 @@ class Coordinator:
 
     def _end_run(self, run: JobRun) -> None:
         """The lease of a job has ended: pass the result on, or put the job back."""
+        if self._may_be_compiled_anew(run):
+            self._begin_with_new_code(run)
+            return
         if not self._may_run_again(run):
             self._conclude(run)
             return
@@ -299,6 +302,18 @@ class Coordinator:
             self._conclude(run)
         elif run.lease is not None:
             run.lease.end(reason)
+
+    def _may_be_compiled_anew(self, run: JobRun) -> bool:
+        """Whether nothing of a job ran, since code from the cache was made for another machine."""
+        lease = run.lease
+        is_unfit = lease is not None and lease.has_unfit_code and not run.has_new_code
+        return is_unfit and self._intake.may_start and run.ending is None
+
+    def _begin_with_new_code(self, run: JobRun) -> None:
+        assert run.lease is not None  # noqa: S101 - it was told that its code is unfit
+        self._capsules.reject(run.lease.capsule)
+        self._files.forget(run.job.job)
+        self._start(JobRun(run.job, run.attempt, has_new_code=True))
 
     def _end_put_back(self) -> None:
         """No job is to be started any more, so none once more."""

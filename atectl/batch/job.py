@@ -64,11 +64,13 @@ class JobRun:
 
     Args:
         attempt: how often it was begun, this time included.
+        has_new_code: whether its capsule was compiled anew, since a cell had no use for its code.
     """
 
-    def __init__(self, job: JobTerms, attempt: int = 1) -> None:
+    def __init__(self, job: JobTerms, attempt: int = 1, *, has_new_code: bool = False) -> None:
         self.job = job
         self.attempt = attempt
+        self.has_new_code = has_new_code
         self.lease: CellLease | None = None
         self.ending: str | None = None
         """The reason for which it was told to end by itself; None if it was not."""

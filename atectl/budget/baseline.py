@@ -138,6 +138,7 @@ def measure(
     samples: Iterable[Sample],
     *,
     program: Iterable[str] = (),
+    forked: Iterable[str] = (),
     compiling: CompileLimits = DEFAULT_LIMITS,
     timeout_s: float = TIMEOUT_S,
     start_s: float = START_S,
@@ -148,11 +149,17 @@ def measure(
 
     Args:
         program: the names of other modules that the host has imported.
+        forked: those that the process has imported which forks its cells.
         compiling: what a capsule may cost that is not in the cache.
         timeout_s: how long measuring may take.
         start_s: how long each capsule may take to be instantiated.
     """
-    asked = {"program": list(program), "start_s": start_s, "compiling": list(compiling)}
+    asked = {
+        "program": list(program),
+        "forked": list(forked),
+        "start_s": start_s,
+        "compiling": list(compiling),
+    }
     wanted = list(samples)
     try:
         answer = _ask_child({**asked, "capsules": _told(wanted)}, timeout_s)

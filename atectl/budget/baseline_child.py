@@ -1,7 +1,8 @@
 """The process that is measured as a host before any guest runs: see `atectl.budget.baseline`.
 
-It reads JSON from stdin: the modules to import, how long a capsule may take to be instantiated, and
-each capsule with its smallest and largest quota. It writes one JSON object to stdout.
+It reads JSON from stdin: the modules to import, here and in the process that forks for it, how long
+a capsule may take to be instantiated, and each capsule with its smallest and largest quota. It
+writes one JSON object to stdout.
 """
 
 import json
@@ -11,18 +12,15 @@ import threading
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
-
-from wasmtime import Store, Trap, WasiConfig, WasmtimeError  # noqa: TID253
+from typing import TYPE_CHECKING, Any
 
 from atectl import config
 from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.limits import CompileLimits
-from atectl.capsule.loading import Capsule, load
-from atectl.engine.memory import LeaseMemory
-from atectl.engine.metered import Engine, GuestControl
+from atectl.capsule.loading import load
+from atectl.engine.settings import DEFAULT_SETTINGS
 from atectl.errors import (
     AtectlError,
     CacheUnusable,
@@ -31,9 +29,14 @@ from atectl.errors import (
     GuestTrapped,
     InitialMemoryOverQuota,
 )
-from atectl.lease.instantiating import instantiate, new_store
 from atectl.system.apart import end_with_parent
 from atectl.system.memory import resident_bytes
+
+if TYPE_CHECKING:
+    from wasmtime import Store
+
+    from atectl.capsule.mapped_capsule import MappedCapsule
+    from atectl.engine.metered import GuestControl
 
 _LAST_WORD_S = 1.0
 """How long to wait for a guest that was told to end; during a host call it does not end."""
@@ -44,10 +47,11 @@ def main() -> None:
     # The parent may be killed at any time, and a start function may compute for ever.
     end_with_parent()
     asked = json.load(sys.stdin)
-    for module in asked["program"]:
-        import_module(module)
-    with Compiler(Engine(), CompileLimits(*asked["compiling"])) as compiler:
-        compiler.prepare()  # before there is another thread
+    with Compiler(DEFAULT_SETTINGS, CompileLimits(*asked["compiling"])) as compiler:
+        compiler.prepare(*asked["forked"])  # before there is another thread
+        for module in asked["program"]:
+            import_module(module)
+        compiler.wait_until_prepared()
         answer = _answer(_Host(compiler, asked["start_s"]), asked["capsules"])
     json.dump(answer, sys.stdout)
     sys.stdout.flush()
@@ -71,25 +75,35 @@ def _answer(host: "_Host", capsules: list[list[Any]]) -> dict[str, Any]:
 
 
 class _Host:
-    """An engine, and an instance of each capsule that could be instantiated."""
+    """A host with nothing in it, and an instance of each capsule that could be instantiated.
+
+    A host has no engine, but the process that forks for it has one. The instances are made here,
+    by an engine that was there before, so that only what they add counts.
+    """
 
     def __init__(self, compiler: Compiler, start_s: float) -> None:
         self.stores: list[Store] = []
         self._start_s = start_s
-        self._engine = compiler.engine
         self._compiler = compiler
-        self._forker_bytes = compiler.private_bytes()
+        self._idle_bytes = _sum(resident_bytes(), compiler.private_bytes())
+        from atectl.engine.metered import Engine
+        from atectl.lease import instantiating  # noqa: F401 - it is part of the engine's side
+
+        self._engine = Engine(compiler.target)
+        self._engine_bytes = resident_bytes()
         self._cache: ArtifactCache | None = None
         with suppress(CacheUnusable):
             self._cache = ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
 
     def resident_bytes(self) -> int | None:
-        """What this process holds now, and what that which forks compilers did not share at first.
+        """What an idle host held, and the process that forks for it, and what instances added.
 
         A host, too, measures its baseline before anything is compiled.
         """
-        held = resident_bytes()
-        return None if held is None else held + self._forker_bytes
+        held, before = resident_bytes(), self._engine_bytes
+        if held is None or before is None:
+            return None
+        return _sum(self._idle_bytes, max(held - before, 0))
 
     def try_out(self, path: Path, least_mem_bytes: int, max_mem_bytes: int) -> None:
         """Load a capsule, check that it starts under its smallest quota, and keep an instance.
@@ -98,7 +112,13 @@ class _Host:
             AtectlError: it cannot be loaded or instantiated. If it starts only under its largest
                 quota, its instance is kept nevertheless.
         """
-        capsule = load(self._engine, path, self._cache, self._compiler)
+        from atectl.capsule.mapped_capsule import load_mapped
+
+        capsule = load_mapped(
+            self._engine,
+            self._cache,
+            lambda: load(self._compiler.target, path, self._cache, self._compiler),
+        )
         refusal: AtectlError | None = None
         if least_mem_bytes < max_mem_bytes:
             try:
@@ -111,10 +131,12 @@ class _Host:
         if refusal is not None:
             raise refusal
 
-    def _instantiate(self, capsule: Capsule, max_mem_bytes: int) -> Store:
+    def _instantiate(self, capsule: "MappedCapsule", max_mem_bytes: int) -> "Store":
         """Instantiate a capsule. At most its start function runs."""
         made: list[Store] = []
         failures: list[AtectlError] = []
+        from atectl.engine.metered import GuestControl
+
         control = GuestControl()
 
         def instantiate() -> None:
@@ -142,8 +164,13 @@ class _Host:
         return made[0]
 
     def _instantiate_here(
-        self, capsule: Capsule, max_mem_bytes: int, control: GuestControl
-    ) -> Store:
+        self, capsule: "MappedCapsule", max_mem_bytes: int, control: "GuestControl"
+    ) -> "Store":
+        from wasmtime import Trap, WasiConfig, WasmtimeError
+
+        from atectl.engine.memory import LeaseMemory
+        from atectl.lease.instantiating import instantiate, new_store
+
         quota = Quota(max_mem_bytes)
         memory = LeaseMemory(Meter(Principal(), quota, Ledger()))
         store = new_store(self._engine, capsule, quota, control)
@@ -157,3 +184,7 @@ class _Host:
                 remedy = error.remedy.replace("the quota: --max-mem", "its max_mem to")
                 raise InitialMemoryOverQuota(str(error), remedy=remedy) from None
         return store
+
+
+def _sum(one: int | None, other: int) -> int | None:
+    return None if one is None else one + other

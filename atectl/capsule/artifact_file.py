@@ -29,12 +29,47 @@ _END_BYTES = 16
 _MEMORIES = "memories"
 
 
-class Engine(Protocol):
-    """What has to be known of an engine whose artifacts are kept."""
+class Target(Protocol):
+    """What artifacts are made for: an engine, or the settings of one."""
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides whether an artifact can be used: wasmtime's version and configuration."""
+        ...
+
+
+class Engine(Target, Protocol):
+    """An engine that maps artifacts."""
 
     native: "wasmtime.Engine"
-    fingerprint: str
-    """What decides whether an artifact can be used: wasmtime's version and configuration."""
+
+
+class ArtifactFile:
+    """The file of a compiled capsule, open for as long as this exists.
+
+    Args:
+        descriptor: closed with this.
+    """
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @property
+    def size_bytes(self) -> int:
+        return os.fstat(self.descriptor).st_size
+
+    def duplicate(self) -> int:
+        """Another descriptor of it, to be closed.
+
+        Raises:
+            OSError: there is none left.
+        """
+        return os.dup(self.descriptor)
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
 
 
 class MappedCode(NamedTuple):
@@ -66,6 +101,14 @@ def file_parts(artifact: bytes | bytearray, images: Images | None) -> Iterator[b
     layout = encode({_MEMORIES: _told(images.memories, len(artifact) + len(padding))})
     yield layout
     yield _end(layout)
+
+
+def image_bytes_in(descriptor: int) -> int | None:
+    """The size of all images in such a file together; None if the file is damaged."""
+    memories = _read(descriptor)
+    if memories is None:
+        return None
+    return sum(image.size_bytes for _, image in memories if image is not None)
 
 
 def map_code(engine: Engine, kind: "Kind", descriptor: int) -> MappedCode | None:

@@ -26,9 +26,10 @@ def assemble_apart(name: str, text: bytes) -> bytes:
         CompilerGone, HostExhausted: it could not be assembled (exit 125).
     """
     from atectl.capsule.compiler import Compiler
-    from atectl.engine.metered import Engine
+    from atectl.engine.settings import DEFAULT_SETTINGS
 
-    with os.fdopen(os.memfd_create("text"), "w+b") as file, Compiler(Engine()) as compiler:
+    compiling = Compiler(DEFAULT_SETTINGS)
+    with os.fdopen(os.memfd_create("text"), "w+b") as file, compiling as compiler:
         file.write(text)
         file.flush()
         with compiler.begin(name, file.fileno(), work=_WORK) as begun:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.capsule.artifact_file import Engine, map_code
+from atectl.capsule.artifact_file import ArtifactFile, Target, image_bytes_in
 from atectl.capsule.cache_folder import (
     ARTIFACT,
     RECORD,
@@ -33,11 +33,9 @@ from atectl.errors import CacheUnusable
 from atectl.units import show_size
 
 if TYPE_CHECKING:
-    from atectl.capsule.artifact_file import Code
     from atectl.capsule.cache_entries import Entry, Removal
     from atectl.capsule.cache_room import CacheRoom
     from atectl.capsule.findings import Findings
-    from atectl.engine.images import InitialMemories
     from atectl.engine.kind import Kind
 
 
@@ -46,27 +44,14 @@ SETTLED_NS = 2_000_000_000
 
 
 class Artifact(NamedTuple):
-    """A compiled capsule, mapped and ready."""
+    """A compiled capsule in its file."""
 
     kind: "Kind"
     creates: Creation
     has_start: bool
-    code: "Code"
-    images: "InitialMemories | None"
-    """What its memories begin with; None if they are all zero, or filled by its code."""
-
-
-class StoredArtifact(NamedTuple):
-    """A compiled capsule in its file. The descriptor is to be closed."""
-
-    kind: "Kind"
-    creates: Creation
-    has_start: bool
-    descriptor: int
-
-    @property
-    def size_bytes(self) -> int:
-        return os.fstat(self.descriptor).st_size
+    image_bytes: int
+    """How much of the memory of a lease begins as an image in the file."""
+    file: ArtifactFile
 
 
 class Made(NamedTuple):
@@ -163,61 +148,46 @@ class ArtifactCache:
         with contextlib.suppress(OSError):
             self._folder.write_record(_source_name(status), record)
 
-    def load(self, engine: Engine, sha256: str) -> Artifact | None:
-        """The artifact of a capsule, mapped; None if there is none that can be trusted.
+    def load(self, target: Target, sha256: str) -> Artifact | None:
+        """The artifact of a capsule, open; None if there is none that can be trusted.
 
         Args:
             sha256: of the capsule's file, in hexadecimal digits.
-        """
-        stored = self.open_stored(engine, sha256)
-        if stored is None:
-            return None
-        try:
-            mapped = map_code(engine, stored.kind, stored.descriptor)
-        finally:
-            os.close(stored.descriptor)
-        if mapped is None:
-            self._remove_entry(entry_key(sha256, engine.fingerprint))
-            return None
-        return Artifact(stored.kind, stored.creates, stored.has_start, *mapped)
-
-    def open_stored(self, engine: Engine, sha256: str) -> "StoredArtifact | None":
-        """The artifact of a capsule, open; None if there is none that can be trusted.
 
         Raises:
             OSError: no more files can be opened.
         """
-        key = entry_key(sha256, engine.fingerprint)
+        key = entry_key(sha256, target.fingerprint)
         record = self._folder.read_record(key + RECORD)
-        if record is None or record["engine"] != engine.fingerprint or record["source"] != sha256:
+        if record is None or record["engine"] != target.fingerprint or record["source"] != sha256:
             return None
         if "creates" not in record:  # an earlier release kept it, and did not count that
             return None
         descriptor = self._folder.open_file(key + ARTIFACT)
         if descriptor is None:
             return None
-        try:
-            is_trusted = self._is_trusted(key, record, descriptor)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        if not is_trusted:
-            os.close(descriptor)
+        file = ArtifactFile(descriptor)
+        is_trusted = self._is_trusted(key, record, descriptor)
+        image_bytes = image_bytes_in(descriptor) if is_trusted else None
+        if image_bytes is None:
             self._remove_entry(key)
             return None
         self._folder.touch(key + RECORD)
-        return StoredArtifact(
-            _kind(record), Creation.read(record["creates"]), record["start"] == "yes", descriptor
-        )
+        creates, has_start = Creation.read(record["creates"]), record["start"] == "yes"
+        return Artifact(_kind(record), creates, has_start, image_bytes, file)
+
+    def remove(self, target: Target, sha256: str) -> None:
+        """Remove the artifact of a capsule, which was found unfit."""
+        self._remove_entry(entry_key(sha256, target.fingerprint))
 
     def turn(
-        self, engine: Engine, sha256: str, until: float
+        self, target: Target, sha256: str, until: float
     ) -> "contextlib.AbstractContextManager[None]":
         """The turn to compile a capsule, which one process has at a time: see `single_flight`."""
         # What is in the cache needs none, and should not pay for this import.
         from atectl.capsule.single_flight import turn
 
-        return turn(self._folder.descriptor, entry_key(sha256, engine.fingerprint), until)
+        return turn(self._folder.descriptor, entry_key(sha256, target.fingerprint), until)
 
     def new_artifact(self) -> NewFile | None:
         """A new file for an artifact; None if it cannot be created.
@@ -229,7 +199,7 @@ class ArtifactCache:
         except OSError:
             return None
 
-    def keep(self, engine: Engine, file: NewFile, made: Made, *, capsule: str) -> None:
+    def keep(self, target: Target, file: NewFile, made: Made, *, capsule: str) -> None:
         """Keep the artifact in `file`, and remove the least recently used if there are too many.
 
         Args:
@@ -241,7 +211,7 @@ class ArtifactCache:
         """
         from atectl.inert import inert_line
 
-        key = entry_key(made.sha256, engine.fingerprint)
+        key = entry_key(made.sha256, target.fingerprint)
         size_bytes = os.fstat(file.descriptor).st_size
         if size_bytes > self.max_bytes:
             sizes = f"{show_size(size_bytes)}, and the cache holds {show_size(self.max_bytes)}"
@@ -252,7 +222,7 @@ class ArtifactCache:
         try:
             status = file.place(key + ARTIFACT)
             record = {
-                "engine": engine.fingerprint,
+                "engine": target.fingerprint,
                 "source": made.sha256,
                 "capsule": inert_line(capsule),
                 "kind": made.kind,
@@ -274,12 +244,12 @@ class ArtifactCache:
             remedy="the run is not affected; make room, or pass --no-cache",
         )
 
-    def findings(self, engine: Engine) -> "Findings":
+    def findings(self, target: Target) -> "Findings":
         """What else was found out about capsules, for one engine."""
         # What is in the cache needs none of it, and should not pay for this import.
         from atectl.capsule.findings import Findings
 
-        return Findings(self._folder, engine.fingerprint)
+        return Findings(self._folder, target.fingerprint)
 
     def entries(self) -> "list[Entry]":
         """All kept artifacts, the most recently used first."""

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits, most_untouched
 from atectl.capsule.records import encode
 from atectl.capsule.source import exhausted
-from atectl.capsule.standby import stand_by
+from atectl.capsule.standby import PREPARED, stand_by
 from atectl.capsule.task import (
     ALL,
     COMPILE,
@@ -28,6 +28,7 @@ from atectl.capsule.task import (
     Work,
     compile_threads,
 )
+from atectl.engine.settings import EngineSettings
 from atectl.errors import CompilerGone
 from atectl.system.memory import private_bytes
 
@@ -48,26 +49,32 @@ _SHARED = (b"\0asm\1\0\0\0", b"\x7fELF")
 class Compiler:
     """Compiles capsules for one engine, each in a child process. To be closed, or used with `with`.
 
-    While this process has only one thread, it forks that child itself. Once it has more, the zygote
-    does so: a process with one thread that waits for requests.
+    While this process has an engine and only one thread, it forks that child itself. Otherwise the
+    zygote does so: a process with an engine and one thread that waits for requests.
 
     Args:
-        engine: what they are compiled for.
+        engine: what they are compiled for: the engine of this process, or how the zygote makes one
+            if this process has none.
         limits: what one may cost; if `memory_bytes` is None, it gets its default.
         niceness: how much lower than this process's the priority of compiling is.
     """
 
     def __init__(
-        self, engine: "Engine", limits: CompileLimits = DEFAULT_LIMITS, *, niceness: int = 0
+        self,
+        engine: "Engine | EngineSettings",
+        limits: CompileLimits = DEFAULT_LIMITS,
+        *,
+        niceness: int = 0,
     ) -> None:
         self.limits = limits.settled()
-        self.engine = engine
+        self.target = engine if isinstance(engine, EngineSettings) else engine.settings
+        self._engine = None if isinstance(engine, EngineSettings) else engine
         self._niceness = niceness
         self._lock = threading.Lock()
         self._control: socket | None = None
         self._zygote = 0
         self._forked: list[Child] = []
-        self._is_finished = self._is_closed = False
+        self._is_finished = self._is_closed = self._is_preparing = False
         self._numbers = count(1)
 
     def __enter__(self) -> "Compiler":
@@ -76,11 +83,24 @@ class Compiler:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def prepare(self) -> None:
-        """Fork the zygote if this process has one thread: starting it later is expensive."""
+    def prepare(self, *modules: str) -> None:
+        """Fork the zygote if this process has one thread: starting it later is expensive.
+
+        Args:
+            modules: what it imports at once, beside the engine: that of the servers which it is
+                going to fork. None if it may never be asked for anything.
+        """
         with self._lock:
             if self._control is None and _has_one_thread():
-                self._start()
+                self._start(modules)
+                self._is_preparing = bool(modules)
+
+    def wait_until_prepared(self) -> None:
+        """Wait until the zygote has imported what it was to import at once."""
+        with self._lock:
+            if self._is_preparing and self._control is not None:
+                self._control.recv(len(PREPARED))
+                self._is_preparing = False
 
     def begin(
         self,
@@ -208,10 +228,10 @@ class Compiler:
         with self._lock:
             if self._is_finished:
                 raise CompilerGone(f"{task.name} is not compiled: the host is ending")
-            if self._control is None and _has_one_thread():
+            if self._engine is not None and self._control is None and _has_one_thread():
                 from atectl.capsule.forking import fork
 
-                child = fork(self.engine, task._replace(sharing=""), capsule, memory, cache)
+                child = fork(self._engine, task._replace(sharing=""), capsule, memory, cache)
                 self._forked.append(child)
                 return child
             pipe, replies = os.pipe()
@@ -233,15 +253,15 @@ class Compiler:
             self._stop()
             self._start().sendmsg([encode(record)], [content])
 
-    def _start(self) -> "socket":
+    def _start(self, modules: tuple[str, ...] = ()) -> "socket":
         ours, its = socketpair(AF_UNIX, SOCK_SEQPACKET)
         try:
             if _has_one_thread():
                 self._zygote = os.fork()
                 if self._zygote == 0:
-                    stand_by(its.fileno(), self.engine)
+                    stand_by(its.fileno(), self._engine or self.target, modules)
             else:
-                self._zygote = _spawn(its.fileno(), self.engine)
+                self._zygote = _spawn(its.fileno(), self.target)
         except BaseException:
             ours.close()
             raise
@@ -309,13 +329,13 @@ def _has_one_thread() -> bool:
         return False
 
 
-def _spawn(control: int, engine: "Engine") -> int:
+def _spawn(control: int, target: EngineSettings) -> int:
     """Start a new process that does what a fork of this one would."""
     actions = [
         (os.POSIX_SPAWN_DUP2, control, CONTROL),
         (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_RDWR, 0),
         (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_RDWR, 0),
     ]
-    made_as = (int(engine.burns_fuel), engine.max_stack_bytes, *engine.bounds)
+    made_as = (int(target.burns_fuel), target.max_stack_bytes, *target.bounds)
     words = [sys.executable, "-P", "-c", _STARTS, *map(str, made_as)]
     return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)

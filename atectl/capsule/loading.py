@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.capsule.artifact_file import Engine, map_code
+from atectl.capsule.artifact_file import ArtifactFile, Target, image_bytes_in
 from atectl.capsule.cache import ArtifactCache, Made, announced, hash_of
 from atectl.capsule.cache_folder import NewFile
 from atectl.capsule.creation import Creation
@@ -20,23 +20,20 @@ from atectl.capsule.source import Source, exhausted
 from atectl.errors import AtectlError, CacheUnusable, CapsuleError, EngineFailure
 
 if TYPE_CHECKING:
-    from atectl.capsule.artifact_file import Code
     from atectl.capsule.compilation import Compilation
     from atectl.capsule.compiler import Compiler
     from atectl.capsule.refusal import Refusal
     from atectl.capsule.task import Work
     from atectl.capsule.verdict import Effort, Verdict
-    from atectl.engine.images import InitialMemories
     from atectl.engine.kind import Kind
 
 
 class Capsule(NamedTuple):
-    """A capsule, compiled and ready to be instantiated."""
+    """A capsule that is compiled, and may run."""
 
     name: str
     """The file's name as it is; make it inert before it is shown."""
     kind: "Kind"
-    code: "Code"
     sha256: str
     """The hash of the file, as it was read."""
     creates: Creation
@@ -57,18 +54,15 @@ class Capsule(NamedTuple):
     """The version in its Capsule.toml, likewise."""
     memory_bytes: int = 0
     """The size of its artifact where that is in memory; 0 where the cache has it in a file."""
-    images: "InitialMemories | None" = None
-    """What its memories begin with; None if they are all zero, or filled by its code."""
+    image_bytes: int = 0
+    """How much of the memory of a lease is shared, until the guest changes it."""
+    artifact: ArtifactFile | None = None
+    """The file of its code; None where that is mapped already, and not needed any more."""
 
     def as_known(self) -> "Capsule":
         """The same for everybody else than who had it compiled."""
         nothing = {"compile_s": 0.0, "compile_cpu_s": 0.0, "compile_peak_bytes": 0}
         return self._replace(was_cached=True, **nothing)  # type: ignore[arg-type]
-
-    @property
-    def image_bytes(self) -> int:
-        """How much of the memory of a lease is shared, until the guest changes it."""
-        return 0 if self.images is None else self.images.image_bytes
 
     @property
     def title(self) -> str:
@@ -80,7 +74,7 @@ class Uncompiled:
     """A capsule that is neither in the cache nor known to be refused. To be closed."""
 
     def __init__(
-        self, engine: Engine, source: Source, cache: ArtifactCache | None, sha256: str | None
+        self, target: Target, source: Source, cache: ArtifactCache | None, sha256: str | None
     ) -> None:
         self.name = source.name
         self.sha256 = sha256
@@ -89,7 +83,7 @@ class Uncompiled:
         """The result of the last compilation; None if there was none."""
         self.effort: Effort | None = None
         """What all attempts to compile it took; None if there was none."""
-        self._engine = engine
+        self._target = target
         self._source = source
         self._cache = cache
 
@@ -104,7 +98,7 @@ class Uncompiled:
 
     def with_its_own(self, source: Source) -> "Uncompiled":
         """A copy of this with another source, which the copy closes."""
-        return Uncompiled(self._engine, source, self._cache, self.sha256)
+        return Uncompiled(self._target, source, self._cache, self.sha256)
 
     def compile(
         self,
@@ -158,8 +152,8 @@ class Uncompiled:
             return None
         patience_ends = time.monotonic() + limits.deadline_s
         ends = patience_ends if until is None else min(until, patience_ends)
-        opened.enter_context(cache.turn(self._engine, sha256, ends))
-        return _kept(self._engine, self._source, cache, sha256, limits)
+        opened.enter_context(cache.turn(self._target, sha256, ends))
+        return _kept(self._target, self._source, cache, sha256, limits)
 
     def estimate_bytes(self) -> int:
         """What compiling it may be expected to take: see `capsule.estimate`."""
@@ -205,13 +199,15 @@ class Uncompiled:
         if verdict.made is None:
             return self._refused(verdict)
         place = compilation.memory if file is None or verdict.unkept else file.descriptor
-        mapped = map_code(self._engine, verdict.made.kind, place)
-        if mapped is None:
-            raise EngineFailure(f"{self.name}: the engine cannot take what it compiled")
+        artifact, image_bytes = ArtifactFile(os.dup(place)), image_bytes_in(place)
+        if image_bytes is None:
+            raise EngineFailure(f"{self.name}: what was compiled is damaged")
         error = self._keep(file, verdict.made, verdict.unkept)
         sha256, kind, creates, has_start, _ = verdict.made
-        known = (self.name, kind, mapped.code, sha256, creates, has_start)
-        capsule = Capsule(*known, False, error, *verdict.effort, images=mapped.images)
+        known = (self.name, kind, sha256, creates, has_start)
+        capsule = Capsule(
+            *known, False, error, *verdict.effort, image_bytes=image_bytes, artifact=artifact
+        )
         if place == compilation.memory:
             capsule = capsule._replace(memory_bytes=os.fstat(place).st_size)
         return _as_announced(capsule, self._source)
@@ -253,7 +249,7 @@ class Uncompiled:
         if file is None or unkept:
             return self._cache.unkept(unkept or "no file could be made")
         try:
-            self._cache.keep(self._engine, file, made, capsule=self.name)
+            self._cache.keep(self._target, file, made, capsule=self.name)
         except CacheUnusable as error:
             return error
         return None
@@ -263,13 +259,13 @@ class Uncompiled:
         refusal = verdict.refusal
         assert refusal is not None  # noqa: S101 - nothing was made
         if self._cache is not None and self.sha256 is not None and refusal.is_certain:
-            findings = self._cache.findings(self._engine)
+            findings = self._cache.findings(self._target)
             findings.remember_refusal(self.sha256, refusal, self.name)
         return refusal
 
 
 def look_up(
-    engine: Engine,
+    target: Target,
     source: Source,
     cache: ArtifactCache | None,
     limits: CompileLimits,
@@ -286,28 +282,29 @@ def look_up(
     if sha256 is None and (cache is not None or announced(source) is not None):
         sha256 = hash_of(source, cache)
     if cache is None or sha256 is None:
-        return Uncompiled(engine, source, cache, sha256)
+        return Uncompiled(target, source, cache, sha256)
     try:
-        kept = _kept(engine, source, cache, sha256, limits)
+        kept = _kept(target, source, cache, sha256, limits)
     except OSError as error:
         raise exhausted(source.name, error.errno) from None
-    return kept or Uncompiled(engine, source, cache, sha256)
+    return kept or Uncompiled(target, source, cache, sha256)
 
 
 def _kept(
-    engine: Engine, source: Source, cache: ArtifactCache, sha256: str, limits: CompileLimits
+    target: Target, source: Source, cache: ArtifactCache, sha256: str, limits: CompileLimits
 ) -> "Capsule | Refusal | None":
     """What the cache has of a content; None if that is nothing.
 
     Raises:
         OSError: no more files can be opened.
     """
-    artifact = cache.load(engine, sha256)
+    artifact = cache.load(target, sha256)
     if artifact is None:
-        return cache.findings(engine).refusal(sha256, limits, source.name)
-    kind, creates, has_start, code, images = artifact
-    known = (source.name, kind, code, sha256, creates, has_start)
-    return _as_announced(Capsule(*known, was_cached=True, images=images), source)
+        return cache.findings(target).refusal(sha256, limits, source.name)
+    kind, creates, has_start, image_bytes, file = artifact
+    known = (source.name, kind, sha256, creates, has_start)
+    capsule = Capsule(*known, was_cached=True, image_bytes=image_bytes, artifact=file)
+    return _as_announced(capsule, source)
 
 
 def _as_announced(capsule: Capsule, source: Source) -> Capsule:
@@ -319,7 +316,7 @@ def _as_announced(capsule: Capsule, source: Source) -> Capsule:
 
 
 def find(
-    engine: Engine, path: Path, cache: ArtifactCache | None, limits: CompileLimits
+    target: Target, path: Path, cache: ArtifactCache | None, limits: CompileLimits
 ) -> Capsule | Uncompiled:
     """The capsule at `path`: from the cache, or still to be compiled.
 
@@ -333,7 +330,7 @@ def find(
     source = Source.open(path, limits.max_capsule_bytes)
     found: Capsule | Refusal | Uncompiled | None = None
     try:
-        found = look_up(engine, source, cache, limits)
+        found = look_up(target, source, cache, limits)
     finally:
         if not isinstance(found, Uncompiled):
             source.close()
@@ -341,7 +338,7 @@ def find(
 
 
 def load(
-    engine: Engine,
+    target: Target,
     path: Path,
     cache: ArtifactCache | None,
     compiler: "Compiler",
@@ -353,7 +350,7 @@ def load(
         CapsuleError: it cannot be run (exit 126 or 127).
         AtectlError: see `find` and `Uncompiled.compile`.
     """
-    found = find(engine, path, cache, compiler.limits)
+    found = find(target, path, cache, compiler.limits)
     if isinstance(found, Capsule):
         return found
     with found:

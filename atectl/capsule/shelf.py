@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Ask, Grant
+from atectl.capsule.artifact_file import Target
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, hash_of, identity_of
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule, Uncompiled, look_up, required
 from atectl.capsule.source import Source
 from atectl.config import MANIFEST_NAME
-from atectl.engine.metered import Engine
 from atectl.errors import (
     AtectlError,
     DeadlinePassed,
@@ -202,7 +202,7 @@ class CapsuleShelf:
     """Loaded capsules by path and by content. To be closed.
 
     Args:
-        engine: what they are compiled for.
+        target: what they are compiled for.
         cache: where compiled capsules are kept; None to keep them only here.
         compiler: compiles those that are not in the cache; it begins nothing more once this is
             closed.
@@ -210,9 +210,9 @@ class CapsuleShelf:
     """
 
     def __init__(
-        self, engine: Engine, cache: ArtifactCache | None, compiler: Compiler, room: CompileRoom
+        self, target: Target, cache: ArtifactCache | None, compiler: Compiler, room: CompileRoom
     ) -> None:
-        self._engine = engine
+        self._target = target
         self._cache = cache
         self._compiler = compiler
         self._room = room
@@ -252,6 +252,19 @@ class CapsuleShelf:
             return None
         known = self._known_of(seen.sha256, _Ask(principal, None, as_command))
         return None if known is None else seen.named(required(known, seen.file.name, None))
+
+    def reject(self, capsule: Capsule) -> None:
+        """Forget the code of a capsule, since the engine does not take it.
+
+        What was compiled anew meanwhile stays.
+        """
+        with self._lock:
+            known = self._known.get(capsule.sha256)
+            is_newer = isinstance(known, Capsule) and known.artifact is not capsule.artifact
+            if not is_newer:
+                self._forget(capsule.sha256)
+        if self._cache is not None and not is_newer:
+            self._cache.remove(self._target, capsule.sha256)
 
     @property
     def kept_bytes(self) -> int:
@@ -340,7 +353,7 @@ class CapsuleShelf:
         """Look a content up, and have it compiled if nothing is known about it."""
         try:
             limits = self._compiler.limits
-            found = look_up(self._engine, source, self._cache, limits, loading.sha256)
+            found = look_up(self._target, source, self._cache, limits, loading.sha256)
             if isinstance(found, Uncompiled):
                 # The first caller may leave, and close its source, while others still wait.
                 found = found.with_its_own(source.duplicate())

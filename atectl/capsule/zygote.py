@@ -53,10 +53,11 @@ def main() -> Never:
     """Be a zygote in a new process. Its arguments say how its engine is made."""
     from atectl.accounting import StoreBounds
     from atectl.engine.metered import Engine
+    from atectl.engine.settings import EngineSettings
 
     leave_signals_to_parent()
     fuel, stack_bytes, *bounds = map(int, sys.argv[1:])
-    serve(Engine(fuel=bool(fuel), max_stack_bytes=stack_bytes, bounds=StoreBounds(*bounds)))
+    serve(Engine(EngineSettings(bool(fuel), stack_bytes, StoreBounds(*bounds))))
 
 
 def serve(engine: "LinkingEngine") -> Never:

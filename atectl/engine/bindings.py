@@ -6,15 +6,12 @@ these, only this module has to change; `atectl doctor` checks that they work.
 """
 
 import ctypes
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import atectl.engine.lazy_bindings  # noqa: F401
 
 # isort: split
-import wasmtime  # noqa: TID253
 from wasmtime import Config, Frame, Func, Linker, Store, WasmtimeError  # noqa: TID253
 from wasmtime import _bindings as ffi  # noqa: TID253
 from wasmtime._func import enter_wasm  # noqa: TID253
@@ -28,22 +25,6 @@ epoch_callback = ffi._wasmtime_store_epoch_deadline_callback.argtypes[1]
 finalizer_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _NO_FINALIZER = finalizer_callback()
-
-
-def wasmtime_version() -> str:
-    """The installed version of wasmtime.
-
-    Read from the name of its metadata folder: `importlib.metadata` takes longer to import than
-    a small guest takes to run.
-    """
-    package = Path(wasmtime.__file__).parent
-    with os.scandir(package.parent) as entries:
-        for entry in entries:
-            if entry.name.startswith("wasmtime-") and entry.name.endswith(".dist-info"):
-                return entry.name.removeprefix("wasmtime-").removesuffix(".dist-info")
-    from importlib.metadata import version
-
-    return version("wasmtime")
 
 
 def error_pointer(message: str) -> int:

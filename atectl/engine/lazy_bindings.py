@@ -10,13 +10,13 @@ The replacement happens when this module is imported: that must be before any `i
 """
 
 import ctypes
-import os
 import sys
 import threading
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from atectl.engine.declarations import DECLARED, VERSION
+from atectl.engine.settings import installed_version
 
 _NAME = "wasmtime._bindings"
 
@@ -49,14 +49,6 @@ _deleting: list[str] = []
 """The functions that delete objects of the types made so far, until they are declared."""
 
 _lock = threading.RLock()
-
-
-def _is_version_of_table() -> bool:
-    """Whether `import wasmtime` finds the version that the table was made from."""
-    for folder in sys.path:
-        if os.path.exists(f"{folder}/wasmtime/__init__.py"):  # noqa: PTH110
-            return os.path.exists(f"{folder}/wasmtime-{VERSION}.dist-info")  # noqa: PTH110
-    return False
 
 
 class _LazyBindings(ModuleType):
@@ -171,5 +163,5 @@ def _finish(name: str) -> None:
         _types[name]._fields_ = [(field, _type(word)) for field, word in fields]
 
 
-if "wasmtime" not in sys.modules and _is_version_of_table():
+if "wasmtime" not in sys.modules and installed_version() == VERSION:
     sys.modules[_NAME] = _LazyBindings(_NAME)

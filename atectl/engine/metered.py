@@ -10,7 +10,6 @@ import atectl.engine.lazy_bindings  # noqa: F401
 import wasmtime  # noqa: TID253
 from wasmtime import Config, FuncType, Linker, Store, ValType  # noqa: TID253
 
-from atectl.accounting import DEFAULT_BOUNDS, DEFAULT_STACK_BYTES, StoreBounds
 from atectl.engine.bindings import (
     call_at_epoch,
     define_function,
@@ -20,9 +19,9 @@ from atectl.engine.bindings import (
     leave_out_unwinding,
     set_stack_size,
     trap_pointer,
-    wasmtime_version,
 )
 from atectl.engine.memory import MemoryCreator
+from atectl.engine.settings import DEFAULT_SETTINGS, EngineSettings
 
 if TYPE_CHECKING:
     from atectl.engine.kind import Kind
@@ -61,26 +60,16 @@ class Engine:
     interruption.
 
     Args:
-        fuel: whether guests burn fuel; this changes the machine code.
-        max_stack_bytes: the maximum size of a guest's call stack.
-        bounds: what each guest may make, beside its quota.
+        settings: how it is made.
     """
 
-    def __init__(
-        self,
-        *,
-        fuel: bool = False,
-        max_stack_bytes: int = DEFAULT_STACK_BYTES,
-        bounds: StoreBounds = DEFAULT_BOUNDS,
-    ) -> None:
-        self.memories = MemoryCreator(bounds)
-        self.bounds = bounds
-        self.burns_fuel = fuel
-        self.max_stack_bytes = max_stack_bytes
+    def __init__(self, settings: EngineSettings = DEFAULT_SETTINGS) -> None:
+        self.settings = settings
+        self.memories = MemoryCreator(settings.bounds)
         config = Config()
         config.epoch_interruption = True
-        config.consume_fuel = fuel
-        set_stack_size(config, max_stack_bytes)
+        config.consume_fuel = settings.burns_fuel
+        set_stack_size(config, settings.max_stack_bytes)
         leave_out_unwinding(config)
         config.wasm_memory64 = True
         config.wasm_multi_memory = True
@@ -88,12 +77,16 @@ class Engine:
         config.wasm_function_references = True
         self.memories.install(config)
         self.native = wasmtime.Engine(config)
-        self.fingerprint = f"wasmtime-{wasmtime_version()}-images-{'fuel' if fuel else 'plain'}"
         self._local = threading.local()
         self._linkers: dict[Kind, Any] = {}
         self._on_epoch = epoch_callback(self._epoch_passed)
         self._on_exit = function_callback(self._exit_called)
         _kept_for_native_code.append((self.memories, self._on_epoch, self._on_exit))
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides whether an artifact can be used: see `EngineSettings`."""
+        return self.settings.fingerprint
 
     def tick(self) -> None:
         """Let every guest check, at its next loop or call, whether it has to end."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from atectl.capsule.entry_point import ASYNC, ASYNC_REMEDY, command_of
 from atectl.capsule.interface import exported_functions
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.bindings import is_async
 from atectl.engine.metered import Engine
 from atectl.errors import NoEntryPoint, NotInvokable
@@ -12,7 +12,7 @@ from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, unknown_export
 
 
-def command(engine: Engine, capsule: Capsule) -> Any:
+def command(engine: Engine, capsule: MappedCapsule) -> Any:
     """The index of the `run` of a WASI 0.2 command. Nothing of the component runs.
 
     Raises:
@@ -25,7 +25,7 @@ def command(engine: Engine, capsule: Capsule) -> Any:
     return component.get_export_index("run", component.get_export_index(name))
 
 
-def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> None:
+def _require_run(engine: Engine, capsule: MappedCapsule, name: str, extern: Any) -> None:
     """Check that the interface has a `run` that takes nothing and returns a bare result."""
     from wasmtime.component import ComponentInstanceType, FuncType, ResultType
 
@@ -47,7 +47,7 @@ def _require_run(engine: Engine, capsule: Capsule, name: str, extern: Any) -> No
         )
 
 
-def invoked(engine: Engine, capsule: Capsule, name: str) -> Any:
+def invoked(engine: Engine, capsule: MappedCapsule, name: str) -> Any:
     """The index of the export `name`, or `INTERFACE#NAME`. Nothing of the component runs.
 
     Raises:

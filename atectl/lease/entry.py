@@ -5,7 +5,7 @@ from typing import Any
 
 from wasmtime import Func, WasmtimeError  # noqa: TID253
 
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.bindings import call_without_values
 from atectl.engine.metered import Engine
 from atectl.lease.outcome import Outcome, exited
@@ -15,7 +15,7 @@ _OF_ANOTHER_TYPE = r"expected (\d+) (argument|result)s?, got 0"
 """What the engine says, before anything runs, if a function is called without its arguments."""
 
 
-def find(engine: Engine, capsule: Capsule, invoke: str | None) -> Any:
+def find(engine: Engine, capsule: MappedCapsule, invoke: str | None) -> Any:
     """Find what to call in a component, before anything of it runs. Returns None for a module.
 
     Raises:

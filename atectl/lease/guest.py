@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from wasmtime import ExitTrap, Store, Trap, WasmtimeError  # noqa: TID253
 
 from atectl.accounting import Reading
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.wasi import take_away, wasi_config
@@ -28,7 +28,7 @@ _LEAST_THREAD_STACK_BYTES = 8 << 20
 
 def start_guest_thread(engine: Engine, target: Callable[[], None], name: str) -> None:
     """Run `target` on a thread whose stack is large enough for a guest."""
-    stack_bytes = engine.max_stack_bytes + _HOST_STACK_BYTES
+    stack_bytes = engine.settings.max_stack_bytes + _HOST_STACK_BYTES
     previous = threading.stack_size(max(stack_bytes, _LEAST_THREAD_STACK_BYTES))
     try:
         threading.Thread(target=target, name=name, daemon=True).start()
@@ -89,7 +89,7 @@ class Guest:
     def __init__(
         self,
         engine: Engine,
-        capsule: Capsule,
+        capsule: MappedCapsule,
         terms: Terms,
         memory: LeaseMemory,
         control: GuestControl,

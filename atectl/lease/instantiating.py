@@ -6,7 +6,7 @@ from typing import Any
 from wasmtime import Store, Trap, WasmtimeError  # noqa: TID253
 
 from atectl.accounting import Quota, charged_state_bytes
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.memory import PAGE_BYTES, LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import (
@@ -25,7 +25,7 @@ _MOST_TABLES = 10_000
 _STATE = "the state of its instances, such as globals, functions and element segments"
 
 
-def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestControl) -> Store:
+def new_store(engine: Engine, capsule: MappedCapsule, quota: Quota, control: GuestControl) -> Store:
     """A store for one guest, with the quota's limits on tables and fuel. It is for this thread."""
     store = engine.new_store(control)
     elements = _elements_each(capsule, quota)
@@ -36,7 +36,7 @@ def new_store(engine: Engine, capsule: Capsule, quota: Quota, control: GuestCont
 
 
 def instantiate(
-    engine: Engine, capsule: Capsule, store: Store, memory: LeaseMemory, control: GuestControl
+    engine: Engine, capsule: MappedCapsule, store: Store, memory: LeaseMemory, control: GuestControl
 ) -> Any:
     """An instance of the capsule. Its memories and its state are charged to `memory`.
 
@@ -51,7 +51,7 @@ def instantiate(
     """
     code: Any = capsule.code
     linker = engine.shared_linker(capsule.kind)
-    if capsule.creates.instances > engine.bounds.instances:
+    if capsule.creates.instances > engine.settings.bounds.instances:
         raise _over_bounds(engine, capsule, "instances")
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     if state_bytes and not memory.hold_state(state_bytes):
@@ -74,7 +74,7 @@ def instantiate(
 
 
 def _refusal(
-    engine: Engine, capsule: Capsule, memory: LeaseMemory, error: Exception
+    engine: Engine, capsule: MappedCapsule, memory: LeaseMemory, error: Exception
 ) -> AtectlError:
     """The reason why the capsule could not be instantiated."""
     quota = memory.meter.quota
@@ -96,7 +96,7 @@ def _refusal(
     return _refusal_by_engine(capsule, memory, " ".join(str(error).split()))
 
 
-def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> AtectlError:
+def _refusal_by_engine(capsule: MappedCapsule, memory: LeaseMemory, message: str) -> AtectlError:
     """The reason why the engine could not instantiate the capsule, from its message."""
     quota = memory.meter.quota
     if "shared memory" in message:
@@ -116,10 +116,10 @@ def _refusal_by_engine(capsule: Capsule, memory: LeaseMemory, message: str) -> A
     return EngineFailure(message)
 
 
-def _over_bounds(engine: Engine, capsule: Capsule, what: str) -> AtectlError:
+def _over_bounds(engine: Engine, capsule: MappedCapsule, what: str) -> AtectlError:
     from atectl.system.walls.errors import OverBounds
 
-    bounds = engine.bounds
+    bounds = engine.settings.bounds
     if what == "reserved":
         size = format_size(bounds.reserved_bytes)
         said, remedy = f"reserves more than {size} of address space", "--max-reserved"
@@ -128,7 +128,7 @@ def _over_bounds(engine: Engine, capsule: Capsule, what: str) -> AtectlError:
     return OverBounds(f"{capsule.name} {said}, which is what a lease may", remedy=f"raise {remedy}")
 
 
-def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialTableOverQuota:
+def _tables_over_quota(capsule: MappedCapsule, quota: Quota, message: str) -> InitialTableOverQuota:
     tables, limit = _tables(capsule), format_size(quota.memory_bytes)
     shared = "" if tables < 2 else f", shared out to {tables} tables"
     return InitialTableOverQuota(
@@ -137,16 +137,16 @@ def _tables_over_quota(capsule: Capsule, quota: Quota, message: str) -> InitialT
     )
 
 
-def _elements_each(capsule: Capsule, quota: Quota) -> int:
+def _elements_each(capsule: MappedCapsule, quota: Quota) -> int:
     """How many elements each of its tables may have: an equal share of what the quota allows."""
     return quota.table_elements // max(_tables(capsule), 1)
 
 
-def _tables(capsule: Capsule) -> int:
+def _tables(capsule: MappedCapsule) -> int:
     return min(capsule.creates.tables, _MOST_TABLES)
 
 
-def _over_quota(capsule: Capsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
+def _over_quota(capsule: MappedCapsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
     needed, limit = format_size(needed_bytes), format_size(quota.memory_bytes)
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     parts = f", {show_size(state_bytes)} of it for {_STATE}" if state_bytes else ""

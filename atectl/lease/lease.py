@@ -5,7 +5,7 @@ import time
 from typing import TYPE_CHECKING, Protocol
 
 from atectl.accounting import Meter, Observation, Reading
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import AtectlError, EngineFailure
@@ -13,7 +13,7 @@ from atectl.lease import outcome as outcomes
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
-from atectl.lease.terms import Terms
+from atectl.lease.terms import GRACE_S, Terms
 from atectl.ledger_store.process_ledger import LeaseBook
 from atectl.ledger_store.records import RUNNING, LeaseRecord
 
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from atectl.lease.store_pool import KeptStore, PoolKey
     from atectl.lease.tenancy import Place, Tenancy
     from atectl.spill.area import SpillArea
-
-GRACE_S = 0.25
-"""How long a guest that was told to end may take. After that it must be asleep in a host call."""
 
 _POLL_S = 0.05
 _POLL_OF_WALLS_S = 0.02
@@ -61,13 +58,14 @@ class Lease:
     def __init__(
         self,
         engine: Engine,
-        capsule: Capsule,
+        capsule: MappedCapsule,
         terms: Terms,
         ledger: LeaseBook,
         tenancy: "Tenancy | None" = None,
         began_s: float | None = None,
     ) -> None:
-        self.capsule = capsule
+        self.capsule = capsule.capsule
+        self._mapped = capsule
         self.terms = terms
         self._id = ""
         self.started_at = time.time()
@@ -305,7 +303,7 @@ class Lease:
         on_refusal = self._cut_off if self.terms.traps_on_refusal else None
         guest = Guest(
             self._engine,
-            self.capsule,
+            self._mapped,
             self.terms,
             self._memory,
             self._control,

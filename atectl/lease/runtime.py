@@ -1,16 +1,14 @@
-"""What the leases of one process share: an engine, the cache of compiled capsules, a ledger."""
+"""What the leases of a host share: the cache of compiled capsules, and a ledger."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl import config
-from atectl.accounting import DEFAULT_BOUNDS, DEFAULT_STACK_BYTES, StoreBounds
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
-from atectl.engine.metered import Engine
+from atectl.engine.settings import DEFAULT_SETTINGS, EngineSettings
 from atectl.errors import AtectlError, CacheUnusable
-from atectl.lease.lease import Lease
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LedgerStore
@@ -19,6 +17,9 @@ from atectl.system.descriptors import raise_limit
 if TYPE_CHECKING:
     from atectl.capsule.cache import ArtifactCache
     from atectl.capsule.compilation import Compilation
+    from atectl.capsule.mapped_capsule import MappedCapsule
+    from atectl.engine.metered import Engine
+    from atectl.lease.lease import Lease
     from atectl.ledger_store.flusher import LeaseFlusher
 
 
@@ -28,16 +29,13 @@ class Runtime:
     Args:
         ledger_flag: the value of `--ledger`: the file of the ledger; "none" stores no ledger.
         uses_cache: whether compiled capsules are taken from the cache, and kept there.
-        burns_fuel: whether guests burn fuel.
-        max_stack_bytes: the maximum size of a guest's call stack.
-        bounds: what each guest may make, beside its quota.
+        target: how the engine is made that the leases run on, here or elsewhere.
         compiling: what compiling a capsule may cost.
 
     Raises:
         BadConfiguration: atectl.toml cannot be used (exit 2).
 
     Attributes:
-        engine: what the leases run on.
         cache: where compiled capsules are kept; None if each is compiled anew.
         uses_network: whether the ledger is stored on a server.
         ledger: what is known about the leases; it exists even if no ledger is stored.
@@ -49,13 +47,12 @@ class Runtime:
         ledger_flag: str | None = None,
         *,
         uses_cache: bool = True,
-        burns_fuel: bool = False,
-        max_stack_bytes: int = DEFAULT_STACK_BYTES,
-        bounds: StoreBounds = DEFAULT_BOUNDS,
+        target: EngineSettings = DEFAULT_SETTINGS,
         compiling: CompileLimits = DEFAULT_LIMITS,
         host_name: str | None = None,
     ) -> None:
         raise_limit()
+        self.target = target
         self.compiling = compiling
         self._ledger_flag = ledger_flag
         place = config.ledger_place(ledger_flag)
@@ -69,8 +66,17 @@ class Runtime:
         self.warnings: list[AtectlError] = []
         ended_kept = HISTORY_LEASES if self._is_stored else 0
         self.ledger = ProcessLedger(ended_kept=ended_kept, host_name=host_name)
-        self.engine = Engine(fuel=burns_fuel, max_stack_bytes=max_stack_bytes, bounds=bounds)
+        self._engine: Engine | None = None
         self.cache = self._open_cache() if uses_cache else None
+
+    @property
+    def engine(self) -> "Engine":
+        """The engine of leases that run in this process. One that runs none here needs none."""
+        if self._engine is None:
+            from atectl.engine.metered import Engine
+
+            self._engine = Engine(self.target)
+        return self._engine
 
     def load(
         self,
@@ -79,32 +85,38 @@ class Runtime:
         begun: "Callable[[Compilation], None] | None" = None,
         *,
         as_command: bool = False,
-    ) -> Capsule:
+    ) -> "MappedCapsule":
         """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
 
         Args:
             as_command: whether it needs an entry point, so that one without is not compiled.
         """
-        found = find(self.engine, path, self.cache, self.compiling)
-        if isinstance(found, Capsule):
-            capsule = found
-        else:
-            capsule = self._compile(found, until, begun, as_command=as_command)
-        if capsule.cache_error is not None:
-            self.warnings.append(capsule.cache_error)
-        return capsule
+        from atectl.capsule.mapped_capsule import load_mapped
+
+        def load() -> Capsule:
+            found = find(self.target, path, self.cache, self.compiling)
+            if isinstance(found, Capsule):
+                return found
+            return self._compile(found, until, begun, as_command=as_command)
+
+        mapped = load_mapped(self.engine, self.cache, load)
+        if mapped.capsule.cache_error is not None:
+            self.warnings.append(mapped.capsule.cache_error)
+        return mapped
 
     def lease(
         self,
-        capsule: Capsule,
+        capsule: "MappedCapsule",
         terms: Terms,
         began_s: float | None = None,
-    ) -> Lease:
+    ) -> "Lease":
         """A lease that has yet to be started. From its start on it is in the ledger.
 
         Args:
             began_s: when its time begins to count, by `time.monotonic`; None means from now on.
         """
+        from atectl.lease.lease import Lease
+
         return Lease(self.engine, capsule, terms, self.ledger, None, began_s)
 
     def charge_for_refusal(self, capsule: str, terms: Terms, error: AtectlError) -> bool:
@@ -134,13 +146,14 @@ class Runtime:
         self._flusher.start()
 
     def close(self) -> AtectlError | None:
-        """Store the last state of the leases, and drop the engine; idempotent.
+        """Store the last state of the leases, and drop the engine if there is one; idempotent.
 
         Returns:
             Why the ledger may not have been stored; None if it was, or if none is stored.
         """
         failure = None if self._flusher is None else self._flusher.close()
-        self.engine.close()
+        if self._engine is not None:
+            self._engine.close()
         return failure
 
     def _compile(

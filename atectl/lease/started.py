@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from wasmtime import Store  # noqa: TID253
 
-from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.metered import Engine
 from atectl.errors import UnknownExport
 
@@ -13,13 +13,13 @@ class Started(NamedTuple):
     """An instance of a capsule in its store. It `is_fresh` if it was not called before."""
 
     engine: Engine
-    capsule: Capsule
+    capsule: MappedCapsule
     store: Store
     instance: Any
     is_fresh: bool
 
 
-def unknown_export(engine: Engine, capsule: Capsule, name: str) -> UnknownExport:
+def unknown_export(engine: Engine, capsule: MappedCapsule, name: str) -> UnknownExport:
     from atectl.capsule.entry_point import listed
     from atectl.capsule.interface import exported_functions
 

@@ -5,6 +5,9 @@ from typing import NamedTuple
 from atectl.accounting import Principal, Quota
 from atectl.engine.wasi import WasiSettings
 
+GRACE_S = 0.25
+"""How long a guest that was told to end may take. After that it must be asleep in a host call."""
+
 
 class Terms(NamedTuple):
     """What a lease is granted: to whom, under which quota, and what it may use of the host.

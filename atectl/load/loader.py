@@ -14,7 +14,7 @@ from typing import NamedTuple
 from atectl.arbitration.compile_room import CompileRoom
 from atectl.arbitration.compiles import Ask, Grant
 from atectl.capsule.attending import attend
-from atectl.capsule.cache import ArtifactCache, StoredArtifact, hash_of
+from atectl.capsule.cache import Artifact, ArtifactCache, hash_of
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compile_child import is_text
 from atectl.capsule.compiler import Compiler
@@ -97,9 +97,9 @@ class Loader:
         is_wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._compiler = compiler
-        self._engine = compiler.engine
+        self._target = compiler.target
         self._cache = cache
-        self._findings = cache.findings(compiler.engine)
+        self._findings = cache.findings(compiler.target)
         self._room = room
         self._is_wanted = is_wanted
 
@@ -176,13 +176,8 @@ class Loader:
             raise refusal.error(source.name)
 
     def _artifact_bytes(self, sha256: str) -> int | None:
-        stored = self._cache.open_stored(self._engine, sha256)
-        if stored is None:
-            return None
-        try:
-            return stored.size_bytes
-        finally:
-            os.close(stored.descriptor)
+        stored = self._cache.load(self._target, sha256)
+        return None if stored is None else stored.file.size_bytes
 
     # What is found out, by processes of their own
 
@@ -211,7 +206,7 @@ class Loader:
 
     def _compile(self, source: Source, sha256: str, facts: Facts) -> Compiled:
         def compile_(grant: Grant) -> Capsule | Refusal:
-            uncompiled = Uncompiled(self._engine, source, self._cache, sha256)
+            uncompiled = Uncompiled(self._target, source, self._cache, sha256)
             found = uncompiled.compile(
                 self._compiler,
                 begun=lambda compilation: attend(compilation, self._room, grant),
@@ -230,7 +225,7 @@ class Loader:
 
     def _start(self, name: str, sha256: str, facts: Facts) -> Start:
         """What it needs to start, by trying; by its own word where that cannot be tried here."""
-        stored = self._cache.open_stored(self._engine, sha256)
+        stored = self._cache.load(self._target, sha256)
         if stored is None:
             return Start(facts.declared_bytes, is_tried=False)
         # One with a start function may take its time, and not to compute.
@@ -249,10 +244,8 @@ class Loader:
         except DeadlinePassed as late:
             said = f"{name}: its start function was still running after {duration_text(START_S)}"
             return Start(None, True, late.code, said)
-        finally:
-            os.close(stored.descriptor)
 
-    def _try_start(self, name: str, stored: StoredArtifact, facts: Facts, grant: Grant) -> Start:
+    def _try_start(self, name: str, stored: Artifact, facts: Facts, grant: Grant) -> Start:
         declared_bytes = facts.declared_bytes or 1
         if declared_bytes > grant.granted_bytes:
             return Start(facts.declared_bytes, is_tried=False)
@@ -262,7 +255,7 @@ class Loader:
         asked = Question(*stored[:3], least_bytes=declared_bytes, most_bytes=grant.granted_bytes)
         with self._compiler.begin(
             name,
-            stored.descriptor,
+            stored.file.descriptor,
             limits=self._limits(grant)._replace(memory_bytes=counted_bytes),
             work=Work(_START_WORK, json.dumps(asked)),
             sharing=_SHARING,

@@ -16,7 +16,7 @@ from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.policies import rules
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.compiler import Compiler
-from atectl.engine.metered import Engine
+from atectl.engine.settings import DEFAULT_SETTINGS
 from atectl.errors import AtectlError, CacheUnusable
 from atectl.load.inputs import Item
 from atectl.load.loader import Loader
@@ -55,12 +55,11 @@ class LoadRun:
         self._opened = ExitStack()
         self._is_stopped = threading.Event()
         self._naive = NaiveLoader()
-        self._engine = Engine()
         limits = plan.compiling.settled(self.limit_bytes)
-        self._compiler = Compiler(self._engine, limits)
+        self._compiler = Compiler(DEFAULT_SETTINGS, limits)
         # No guest is ever held here, so that what loads may take all that there is.
         budget = Budget(self.limit_bytes, soft=1.0, resume=1.0)
-        arbiter = Arbiter(budget, rules("park"), self._engine.tick, resident=_held_bytes)
+        arbiter = Arbiter(budget, rules("park"), lambda: None, resident=_held_bytes)
         arbiter.measure_baseline()
         cores = len(os.sched_getaffinity(0))
         self._room = arbiter.compile_room(cores, limits.memory_bytes or self.limit_bytes)
@@ -72,7 +71,6 @@ class LoadRun:
 
     def __exit__(self, *_: object) -> None:
         self._opened.close()
-        self._engine.close()
 
     def stop(self) -> None:
         """Begin no capsule more, and cut short those on their way. Any thread may call it."""

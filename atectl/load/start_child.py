@@ -15,6 +15,7 @@ from atectl.capsule.artifact_file import copy_code, map_code
 from atectl.capsule.compile_child import CAPSULE, close_the_door
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.capsule.phase import show_phase
 from atectl.capsule.task import Task
 from atectl.engine.memory import LeaseMemory
@@ -46,8 +47,8 @@ def work(engine: Engine, task: Task) -> bytes:
     engine.shared_linker(asked.kind)
     close_the_door()
     kind, creates, has_start = asked[:3]
-    known = (task.name, kind, mapped.code, "", Creation(*creates), has_start)
-    capsule = Capsule(*known, was_cached=True, images=mapped.images)
+    known = Capsule(task.name, kind, "", Creation(*creates), has_start, was_cached=True)
+    capsule = MappedCapsule(known, *mapped)
     try:
         start = Start(_smallest(engine, capsule, asked))
     except AtectlError as error:
@@ -55,7 +56,7 @@ def work(engine: Engine, task: Task) -> bytes:
     return json.dumps(as_json(start)).encode()
 
 
-def _smallest(engine: Engine, capsule: Capsule, asked: Question) -> int | None:
+def _smallest(engine: Engine, capsule: MappedCapsule, asked: Question) -> int | None:
     """The smallest quota that it starts under, to the byte if that is what it declares."""
     too_small, quota = 0, asked.least_bytes
     while quota <= asked.most_bytes:
@@ -78,7 +79,7 @@ def _smallest(engine: Engine, capsule: Capsule, asked: Question) -> int | None:
     return quota
 
 
-def _needed(engine: Engine, capsule: Capsule, quota_bytes: int) -> int | None:
+def _needed(engine: Engine, capsule: MappedCapsule, quota_bytes: int) -> int | None:
     """None if it starts under this quota; what it needs at least if that is more.
 
     Raises:

@@ -202,6 +202,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
     from atectl.arbitration.policies import rules
     from atectl.batch.batch import Batch
     from atectl.batch.settings import BatchSettings
+    from atectl.engine.settings import EngineSettings
     from atectl.lease.runtime import Runtime
 
     settings = BatchSettings(
@@ -224,8 +225,8 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
     runtime = Runtime(
         request.ledger,
         uses_cache=request.uses_cache,
+        target=EngineSettings(bounds=request.bounds),
         compiling=request.compiling,
-        bounds=request.bounds,
         host_name=request.host_name,
     )
     for warning in runtime.warnings:

@@ -44,6 +44,9 @@ HOST_PROGRAM = (
 )
 """The modules of `atectl batch`, which are part of its baseline."""
 
+HOST_FORKED = ("atectl.batch.cells.serving",)
+"""Those of the process that forks its cells."""
+
 
 @with_option_groups
 def check(
@@ -144,7 +147,9 @@ def _baseline(budget: "BudgetFile", told: _Told, compiling: "CompileLimits") -> 
         return known
     measured = while_user_waits(
         "measuring the baseline",
-        lambda: baseline.measure(asked, program=HOST_PROGRAM, compiling=compiling),
+        lambda: baseline.measure(
+            asked, program=HOST_PROGRAM, forked=HOST_FORKED, compiling=compiling
+        ),
     )
     if known is None:
         return measured

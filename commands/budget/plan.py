@@ -130,7 +130,7 @@ def _baseline(in_use: "BudgetFile | None") -> "Baseline":
     from atectl.budget.check import samples
 
     from ..terminal.waiting import while_user_waits
-    from .check import HOST_PROGRAM
+    from .check import HOST_FORKED, HOST_PROGRAM
 
     # Whether a capsule starts under its smallest quota, `budget check` tells.
     asked = [
@@ -138,7 +138,7 @@ def _baseline(in_use: "BudgetFile | None") -> "Baseline":
         for each in (samples(in_use) if in_use is not None else ())
     ]
     measured = while_user_waits(
-        "measuring the baseline", lambda: measure(asked, program=HOST_PROGRAM)
+        "measuring the baseline", lambda: measure(asked, program=HOST_PROGRAM, forked=HOST_FORKED)
     )
     source = measured.source
     if in_use is None:

@@ -124,15 +124,16 @@ def _walls(
 def _runtime(request: RunRequest) -> "Runtime":
     # When a guest asks to grow, its thread gets the interpreter from the others sooner.
     sys.setswitchinterval(0.0005)
+    from atectl.engine.settings import EngineSettings
     from atectl.lease.runtime import Runtime
 
     return Runtime(
         request.ledger,
         uses_cache=request.uses_cache,
-        burns_fuel=request.quota.fuel is not None,
-        max_stack_bytes=request.max_stack_bytes,
+        target=EngineSettings(
+            request.quota.fuel is not None, request.max_stack_bytes, request.bounds
+        ),
         compiling=request.compiling,
-        bounds=request.bounds,
         host_name=request.host_name,
     )
 

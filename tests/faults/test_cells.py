@@ -12,8 +12,11 @@ from typing import IO, Any
 
 import pytest
 
+from atectl.capsule.cache import ArtifactCache
+from atectl.config import cache_dir
 from tests.conftest import CAPSULES
 from tests.faults.killed_cells import VICTIMS, compile_capsule, kill_one
+from tests.support.foreign_code import keep_foreign
 from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.processes import children_of, descendants_of, is_alive
 from tests.support.program import ATECTL
@@ -137,6 +140,30 @@ def test_all_share_one_process_where_nothing_is_isolated() -> None:
             stream.submit(CAPSULES / "hello.wat", principal=principal)
         assert {stream.result()["reason"] for _ in range(3)} == {"exited"}
         assert len(stream.cells()) == 1
+
+
+def test_the_host_itself_has_no_engine() -> None:
+    with batch_of() as stream:
+        stream.submit(CAPSULES / "spin.wat")
+        wait_until(lambda: len(stream.cells()) == 1)
+        assert has_engine(stream.cells()[0])
+        assert not has_engine(stream.process.pid)
+
+
+def has_engine(pid: int) -> bool:
+    return "libwasmtime" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def test_code_that_a_cell_rejects_is_compiled_anew(tmp_path: Path) -> None:
+    capsule = tmp_path / "one.wat"
+    capsule.write_text('(module (func (export "_start")))')
+    with ArtifactCache.open(cache_dir()) as cache:
+        keep_foreign(cache, capsule)
+    ended, _ = ran([{"capsule": str(capsule)}] * 8, "--jobs", "8")
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [each["reason"] for each in told] == ["exited"] * 8
+    assert [each["attempts"] for each in told] == [1] * 8
+    assert sum(not each["cached"] for each in told) == 1
 
 
 def test_no_more_cells_are_alive_than_is_said_and_who_gets_none_waits() -> None:

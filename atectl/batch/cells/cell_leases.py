@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from atectl.batch.cells.artifacts import Artifacts
 from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
 from atectl.batch.cells.host_lease import CellHost, CellLease
 from atectl.batch.cells.outputs import FILES_OF_LINE
@@ -27,7 +26,7 @@ class CellLeases:
 
     Args:
         settings: those of the batch.
-        runtime: has the cache of artifacts, and the ledger.
+        runtime: has the ledger.
         compiler: has the process that forks cells.
         arbiter: decides about the leases.
         loop: calls all of this, but for `tick`, `trim` and `own_bytes`.
@@ -55,16 +54,9 @@ class CellLeases:
             arbiter.expect,
             settings.isolation,
         )
-        self._artifacts = Artifacts(runtime.engine, runtime.cache)
         is_pooled = settings.pool > 0
         self._host = CellHost(
-            loop,
-            self._cells,
-            self._artifacts,
-            arbiter,
-            runtime.ledger,
-            is_pooled,
-            settings.capture_bytes,
+            loop, self._cells, arbiter, runtime.ledger, is_pooled, settings.capture_bytes
         )
         self._arbiter = arbiter
         self._watch = CellWatch()
@@ -109,4 +101,3 @@ class CellLeases:
         for lease in self._running:
             lease.let_go()
         self._cells.close()
-        self._artifacts.close()

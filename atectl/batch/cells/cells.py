@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from atectl.batch.cells.cell import Cell
 from atectl.batch.cells.host_line import HostLine
-from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.settings import SERVING, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed
 from atectl.batch.loop import Loop
 from atectl.batch.settings import Isolation
@@ -21,8 +21,6 @@ from atectl.system.held import Held, held_by
 
 if TYPE_CHECKING:
     from atectl.capsule.compiler import Compiler, Server
-
-SERVING = "atectl.batch.cells.serving"
 
 LEAST_CELLS, MOST_CELLS = 8, 32
 """How many cells are alive at once: as many as jobs run at once, but within these bounds."""

@@ -25,10 +25,9 @@ from atectl.capsule.source import WANTS, exhausted
 from atectl.engine.wasi import NO_FILES, OpenStream, close_streams, open_streams
 from atectl.errors import AbortedByArbiter, AtectlError, InternalError
 from atectl.lease import outcome as outcomes
-from atectl.lease.lease import GRACE_S
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
-from atectl.lease.terms import Terms
+from atectl.lease.terms import GRACE_S, Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, LeaseRecord
 
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from atectl.arbitration.place import Place
     from atectl.arbitration.seat import Seat
     from atectl.arbitration.wording import Abortion
-    from atectl.batch.cells.artifacts import Artifacts
     from atectl.batch.cells.cell import Cell
     from atectl.batch.cells.cells import Cells
     from atectl.batch.cells.host_line import HostLine
@@ -52,7 +50,6 @@ class CellHost(NamedTuple):
 
     loop: "Loop"
     cells: "Cells"
-    artifacts: "Artifacts"
     arbiter: "Arbiter"
     ledger: ProcessLedger
     is_pooled: bool
@@ -107,6 +104,8 @@ class CellLease:
         self._cpu_s = 0.0
         self._fuel = 0
         self._outcome: Outcome | None = None
+        self.has_unfit_code = False
+        """Whether the engine rejected the code of its capsule, so that nothing of it ran."""
         self.host_bytes = 0
         """The most that its cell was seen to hold beside what the leases in it are charged."""
         self.output = NO_OUTPUT
@@ -334,7 +333,8 @@ class CellLease:
 
     def code(self) -> int:
         """A descriptor of the code of its capsule, to be closed."""
-        return self._host.artifacts.descriptor(self.capsule)
+        assert self.capsule.artifact is not None  # noqa: S101 - no host maps any
+        return self.capsule.artifact.duplicate()
 
     def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
         """Its memory is on disk, or could not be written there."""
@@ -349,6 +349,7 @@ class CellLease:
         """
         assert self._cell is not None  # noqa: S101 - that told it
         if "failed" in told:
+            self.has_unfit_code = told.get("unfit") is True
             self._leave(outcomes.refused(read_error(told["failed"])))
             return
         outcome = read_outcome(told["outcome"])

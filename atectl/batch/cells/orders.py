@@ -5,7 +5,6 @@ from typing import Any
 
 from atectl.accounting import MAX_TOTAL, Principal, Quota, Reading
 from atectl.batch.cells.wire import Malformed, items, number, text, whole
-from atectl.capsule.artifact_file import MappedCode
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
 from atectl.engine.traps import TrapReport
@@ -82,11 +81,11 @@ def told_capsule(capsule: Capsule) -> dict[str, Any]:
     }
 
 
-def read_capsule(told: dict[str, Any], mapped: MappedCode) -> Capsule:
-    """The capsule that `told_capsule` was given, with its code."""
+def read_capsule(told: dict[str, Any]) -> Capsule:
+    """The capsule that `told_capsule` was given."""
     creates = Creation.read(told["creates"])
-    known = (told["name"], told["kind"], mapped.code, told["sha256"], creates, told["start"])
-    return Capsule(*known, was_cached=True, images=mapped.images)
+    known = (told["name"], told["kind"], told["sha256"], creates, told["start"])
+    return Capsule(*known, was_cached=True)
 
 
 def told_outcome(outcome: Outcome) -> dict[str, Any]:

@@ -27,11 +27,13 @@ from atectl.batch.cells.outputs import LineOutputs, OutputPipe
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.artifact_file import MappedCode, map_code
+from atectl.capsule.loading import Capsule
+from atectl.capsule.mapped_capsule import MappedCapsule, unfit
 from atectl.capsule.phase import show_phase
 from atectl.capsule.source import exhausted
 from atectl.capsule.task import CONTROL
 from atectl.engine.wasi import close_streams
-from atectl.errors import AtectlError, EngineFailure, OutputOverLimit
+from atectl.errors import AtectlError, OutputOverLimit
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
@@ -70,6 +72,14 @@ def serve(engine: "Engine", told: str) -> None:
     control = Wire(socket(fileno=CONTROL))
     with suppress(Gone):
         cell.serve(control)
+
+
+class _Unfit(Exception):
+    """The engine rejects the code of a capsule; the host has that compiled anew."""
+
+    def __init__(self, error: AtectlError) -> None:
+        super().__init__()
+        self.error = error
 
 
 class _NoLedger:
@@ -206,7 +216,8 @@ class _Cell:
             files = read_streams(order["terms"], descriptors)
             try:
                 terms = read_terms(order["terms"], *outputs.beside(files))
-                capsule = read_capsule(order["capsule"], self._code(wire, order["capsule"]))
+                known = read_capsule(order["capsule"])
+                capsule = MappedCapsule(known, *self._code(wire, known))
                 line = GuestLine(wire, order["credit"], tells_begin=self._pool is not None)
                 tenancy = Tenancy(line, order["job"], order["priority"], self._pool)
                 lease = Lease(self._engine, capsule, terms, self._ledger, tenancy)
@@ -219,6 +230,8 @@ class _Cell:
                         del self._leases[order["job"]]
             finally:
                 close_streams(files)
+        except _Unfit as unfit:
+            return {"failed": told_error(unfit.error), "unfit": True}
         except AtectlError as error:
             return {"failed": told_error(error)}
         except OSError as error:
@@ -233,22 +246,22 @@ class _Cell:
             **outputs.told(has_failed=lease.outcome[:2] != outcomes.SUCCESS),
         }
 
-    def _code(self, wire: Wire, told: dict[str, Any]) -> MappedCode:
+    def _code(self, wire: Wire, capsule: Capsule) -> MappedCode:
         """The code of a capsule, which the host hands over if it is not here."""
         with self._lock:
-            code = self._codes.get(told["sha256"])
+            code = self._codes.get(capsule.sha256)
         if code is not None:
             return code
         wire.send({"lacks": "code"})
         (descriptor,) = wire.receive().descriptors
         try:
-            code = map_code(self._engine, told["kind"], descriptor)
+            code = map_code(self._engine, capsule.kind, descriptor)
         finally:
             os.close(descriptor)
         if code is None:
-            raise EngineFailure(f"{told['name']}: the engine cannot take what it compiled")
+            raise _Unfit(unfit(capsule.name))
         with self._lock:
-            self._codes[told["sha256"]] = code
+            self._codes[capsule.sha256] = code
             if len(self._codes) > MAX_CODES:
                 for oldest in tuple(self._codes)[:_FORGOTTEN_AT_ONCE]:
                     del self._codes[oldest]

@@ -3,6 +3,9 @@
 import json
 from typing import NamedTuple
 
+SERVING = "atectl.batch.cells.serving"
+"""The module that a cell runs."""
+
 MAX_CODES = 128
 """The most capsules of which a cell keeps the code mapped; the oldest goes first."""
 

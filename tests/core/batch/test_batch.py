@@ -480,7 +480,7 @@ def test_a_job_whose_deadline_passes_while_it_is_held_is_told_how_long_it_was(
         '(module (memory 1500) (func (export "_start") (loop (br 0))))'
     )
     limit = (resident_bytes() or 0) + 140 * MIB  # of which cells and who forks them take some
-    budget = Budget(limit, soft=round(1 - 40 * MIB / limit, 2), resume=0.5)
+    budget = Budget(limit, soft=round(1 - 60 * MIB / limit, 2), resume=0.5)
     fills = job(1, tmp_path / "fills.wat", quota=Quota(110 * MIB, LONG_S))
     with Batch(settings(tmp_path, budget=budget, rules=rules("park")), bare()) as batch:
         batch.prepare(dict.fromkeys([fills.capsule, CAPSULES / "hello.wat"], WANTED))

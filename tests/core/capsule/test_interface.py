@@ -18,7 +18,7 @@ from atectl.capsule.loading import Capsule
 from atectl.engine.kind import Kind
 from atectl.engine.metered import Engine
 from atectl.errors import MissingImport
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
 
@@ -26,7 +26,7 @@ CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
 def capsule_of(engine: Engine, folder: Path, text: str) -> Capsule:
     path = folder / "some.wat"
     path.write_text(text)
-    return load(engine, path, None)
+    return load_mapped(engine, path, None)
 
 
 def refusal(engine: Engine, folder: Path, text: str) -> MissingImport:
@@ -58,7 +58,7 @@ def imported_instance(name: str) -> str:
     ids=lambda path: path.stem,
 )
 def test_what_every_other_fixture_imports_is_provided(engine: Engine, path: Path) -> None:
-    assert missing_imports(engine, load(engine, path, None)) == []
+    assert missing_imports(engine, load_mapped(engine, path, None)) == []
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_the_functions_of_a_module_are_listed_and_nothing_else(
 
 
 def test_the_functions_of_a_component_are_listed_with_their_interfaces(engine: Engine) -> None:
-    capsule = load(engine, CAPSULES / "component-functions.wat", None)
+    capsule = load_mapped(engine, CAPSULES / "component-functions.wat", None)
     assert sorted(exported_functions(engine, capsule)) == [
         "add",
         "example:fixtures/numbers#double",

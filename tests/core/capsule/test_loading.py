@@ -24,6 +24,7 @@ from atectl.capsule.refusal import Refusal
 from atectl.capsule.source import Source
 from atectl.capsule.verdict import Effort, Verdict
 from atectl.engine.metered import Engine
+from atectl.engine.settings import EngineSettings
 from atectl.errors import (
     AtectlError,
     CapsuleError,
@@ -36,7 +37,7 @@ from atectl.errors import (
     TruncatedCapsule,
 )
 from tests.support.bombs import merge_bomb
-from tests.support.loading import load
+from tests.support.loading import exports_of, load, load_mapped
 from tests.support.wasm_bytes import binary_of
 
 MIB = 1 << 20
@@ -274,7 +275,7 @@ def test_a_changed_file_of_the_same_size_and_time_is_noticed(
     assert path.stat().st_mtime_ns == before.st_mtime_ns
     capsule = load(engine, path, cache)
     assert not capsule.was_cached
-    assert [export.name for export in capsule.code.exports] == ["two"]  # type: ignore[union-attr]
+    assert exports_of(engine, capsule) == ["two"]
 
 
 def test_the_hash_of_a_file_that_changes_while_it_is_read_is_not_kept(
@@ -371,7 +372,7 @@ def test_a_refusal_for_one_engine_is_none_for_another(
 ) -> None:
     path = write(tmp_path, "hello, world")
     error_of(engine, path, cache)
-    burning = Engine(fuel=True)
+    burning = Engine(EngineSettings(burns_fuel=True))
     assert refusal_of(burning, path, cache, CompileLimits()) is None
     burning.close()
 
@@ -440,7 +441,7 @@ def test_a_capsule_tells_what_compiling_it_took(
 
 def test_without_a_cache_the_artifact_is_in_no_file(engine: Engine, tmp_path: Path) -> None:
     before = set(Path("/proc/self/maps").read_text().splitlines())
-    capsule = load(engine, write(tmp_path, MODULE))
+    capsule = load_mapped(engine, write(tmp_path, MODULE))
     mapped = set(Path("/proc/self/maps").read_text().splitlines()) - before
     assert any("/memfd:capsule" in line for line in mapped)
     assert capsule.kind == "module"

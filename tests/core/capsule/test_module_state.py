@@ -44,6 +44,7 @@ from wasmtime import Module
 from atectl.accounting import Ledger, Meter, Principal, Quota, StoreBounds
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
+from atectl.engine.settings import EngineSettings
 
 class Mallinfo(ctypes.Structure):
     _fields_ = [(name, ctypes.c_size_t) for name in (
@@ -58,7 +59,7 @@ def in_use():
     found = libc.mallinfo2()
     return found.uordblks + found.hblkhd
 
-engine = Engine(bounds=StoreBounds(100, memories=100_000, reserved_bytes=1 << 46))
+engine = Engine(EngineSettings(bounds=StoreBounds(100, memories=100_000, reserved_bytes=1 << 46)))
 linker = engine.module_linker()
 memory = LeaseMemory(Meter(Principal(), Quota(1 << 40), Ledger()))
 

@@ -41,7 +41,7 @@ from atectl.errors import (
 )
 from tests.conftest import CAPSULES
 from tests.support.bombs import merge_bomb, slow_loops
-from tests.support.loading import compile_room
+from tests.support.loading import compile_room, exports_of
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -98,10 +98,6 @@ def write(path: Path, content: str) -> Path:
     return path
 
 
-def exports_of(capsule: Capsule) -> list[str]:
-    return [export.name for export in capsule.code.exports]  # type: ignore[union-attr]
-
-
 def settle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have every file lain unchanged for long."""
     now = time.time_ns
@@ -125,7 +121,7 @@ def test_all_who_ask_at_the_same_time_share_one_compilation(
     found: list[Capsule] = []
     at_once(8, lambda: found.append(shelf.get(HELLO)))
     assert len(found) == 8
-    assert all(capsule.code is found[0].code for capsule in found)
+    assert all(capsule.artifact is found[0].artifact for capsule in found)
     assert compiler.begun == 1
 
 
@@ -165,7 +161,7 @@ def test_the_same_content_elsewhere_is_compiled_once(
 ) -> None:
     one, other = (shelf.get(write(tmp_path / name, ONE)) for name in ("one.wat", "other.wat"))
     assert (one.name, other.name) == ("one.wat", "other.wat")
-    assert one.code is other.code
+    assert one.artifact is other.artifact
     assert compiler.begun == 1
 
 
@@ -236,47 +232,51 @@ def test_an_unchanged_file_is_not_opened_again(
         raise AssertionError("it was opened")
 
     monkeypatch.setattr(Source, "open", refuse)
-    assert shelf.get(path).code is first.code
+    assert shelf.get(path).artifact is first.artifact
 
 
-def test_a_file_that_changed_a_moment_ago_is_read_again(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_file_that_changed_a_moment_ago_is_read_again(
+    engine: Engine, shelf: Shelf, tmp_path: Path
+) -> None:
     """Its next change might come within the same tick of the clock for files."""
     path = write(tmp_path / "some.wat", ONE)
     status = path.stat()
-    assert exports_of(shelf.get(path)) == ["one"]
+    assert exports_of(engine, shelf.get(path)) == ["one"]
     path.write_text(TWO)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert exports_of(shelf.get(path)) == ["two"]
+    assert exports_of(engine, shelf.get(path)) == ["two"]
 
 
 # What is there now
 
 
 def test_a_file_that_is_replaced_is_judged_anew(
-    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: Engine, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settle(monkeypatch)
     path = write(tmp_path / "some.wat", ONE)
-    assert exports_of(shelf.get(path)) == ["one"]
+    assert exports_of(engine, shelf.get(path)) == ["one"]
     write(tmp_path / "new", TWO).replace(path)
-    assert exports_of(shelf.get(path)) == ["two"]
+    assert exports_of(engine, shelf.get(path)) == ["two"]
 
 
-def test_a_file_that_comes_later_is_found(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_file_that_comes_later_is_found(engine: Engine, shelf: Shelf, tmp_path: Path) -> None:
     path = tmp_path / "some.wat"
     with pytest.raises(CapsuleNotFound):
         shelf.get(path)
     write(path, ONE)
-    assert exports_of(shelf.get(path)) == ["one"]
+    assert exports_of(engine, shelf.get(path)) == ["one"]
 
 
-def test_a_half_written_file_is_judged_anew_once_it_is_whole(shelf: Shelf, tmp_path: Path) -> None:
+def test_a_half_written_file_is_judged_anew_once_it_is_whole(
+    engine: Engine, shelf: Shelf, tmp_path: Path
+) -> None:
     path, whole = tmp_path / "some.wasm", bytes(wat2wasm(ONE))
     path.write_bytes(whole[:20])
     with pytest.raises(TruncatedCapsule):
         shelf.get(path)
     path.write_bytes(whole)
-    assert exports_of(shelf.get(path)) == ["one"]
+    assert exports_of(engine, shelf.get(path)) == ["one"]
 
 
 def test_a_file_that_is_gone_is_not_found_though_it_was(
@@ -366,16 +366,16 @@ def test_a_fault_in_loading_keeps_nobody_waiting(
 
 
 def test_what_lacks_an_entry_point_is_compiled_only_for_who_needs_none(
-    shelf: Shelf, compiler: CountingCompiler, tmp_path: Path
+    engine: Engine, shelf: Shelf, compiler: CountingCompiler, tmp_path: Path
 ) -> None:
     library = write(tmp_path / "library.wat", ONE)
     for _ in range(3):
         with pytest.raises(NoEntryPoint, match="has no _start to run; it exports one"):
             shelf.get(library, as_command=True)
     assert compiler.begun == 1
-    assert exports_of(shelf.get(library)) == ["one"]
+    assert exports_of(engine, shelf.get(library)) == ["one"]
     assert compiler.begun == 2
-    assert exports_of(shelf.get(library, as_command=True)) == ["one"]
+    assert exports_of(engine, shelf.get(library, as_command=True)) == ["one"]
     assert compiler.begun == 2
 
 
@@ -550,3 +550,15 @@ def test_what_is_kept_is_bounded(
     for number in range(5):
         shelf.get(write(tmp_path / str(number), f'(module (func (export "{number}")))'))
     assert len(shelf._known) == len(shelf._seen) == 3
+
+
+def test_code_that_is_rejected_is_compiled_anew_once(
+    engine: Engine, compiler: CountingCompiler, shelf: Shelf, tmp_path: Path
+) -> None:
+    path = write(tmp_path / "one.wat", ONE)
+    first = shelf.get(path)
+    shelf.reject(first)
+    second = shelf.get(path)
+    shelf.reject(first)  # by another who had it before
+    assert shelf.get(path).artifact is second.artifact is not first.artifact
+    assert compiler.begun == 2

@@ -9,6 +9,7 @@ from atectl.accounting import Ledger, Meter, Principal, Quota
 from atectl.engine.memory import LeaseMemory, MemoryCreator
 from atectl.engine.metered import Engine, GuestControl
 from atectl.engine.selftest import self_test
+from atectl.engine.settings import EngineSettings
 from atectl.errors import EngineUntrusted
 
 SPINS = '(module (func (export "spin") (loop $forever (br $forever))))'
@@ -83,6 +84,6 @@ def test_guests_on_two_threads_are_charged_apart() -> None:
 
 
 def test_the_fingerprint_tells_engines_apart_whose_code_differs() -> None:
-    assert Engine().fingerprint == Engine(max_stack_bytes=1 << 20).fingerprint
-    assert Engine().fingerprint != Engine(fuel=True).fingerprint
+    assert Engine().fingerprint == Engine(EngineSettings(max_stack_bytes=1 << 20)).fingerprint
+    assert Engine().fingerprint != Engine(EngineSettings(burns_fuel=True)).fingerprint
     assert "50." in Engine().fingerprint

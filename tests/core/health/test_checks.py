@@ -33,7 +33,7 @@ from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.sqlite.inspection import inspect_ledger
 from tests.conftest import ROOT
 from tests.support.lease_records import make_lease
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 from tests.support.python_child import AS_NOBODY, in_child
 
 
@@ -212,7 +212,7 @@ def test_a_cache_is_told_with_what_it_holds(tmp_path: Path) -> None:
     (tmp_path / "a.wat").write_text("(module)")
     engine = Engine()
     with ArtifactCache.open(config.cache_dir()) as cache:
-        load(engine, tmp_path / "a.wat", cache)
+        load_mapped(engine, tmp_path / "a.wat", cache)
     engine.close()
     found = health.check_cache().found
     assert found.startswith(f"{config.cache_dir()}: 1 compiled capsule, ")

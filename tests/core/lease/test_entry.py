@@ -12,7 +12,7 @@ from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 
 MIB = 1 << 20
 EXITS = """(module (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
@@ -35,7 +35,7 @@ def outcome(engine: Engine, folder: Path, text: str, invoke: str | None = None) 
     path = folder / "capsule.wat"
     path.write_text(text)
     terms = Terms(Principal(), Quota(8 * MIB, 30.0), WasiSettings((path.name,)), invoke)
-    run = Lease(engine, load(engine, path), terms, ProcessLedger())
+    run = Lease(engine, load_mapped(engine, path), terms, ProcessLedger())
     run.start()
     return run.join()
 

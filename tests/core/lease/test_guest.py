@@ -11,7 +11,7 @@ from atectl.engine.wasi import WasiSettings
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.terms import Terms
 from tests.conftest import CAPSULES
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 
 PAGE = 65_536
 
@@ -26,7 +26,7 @@ class Setting:
     def __init__(self, engine: Engine, path: Path, invoke: str | None = None) -> None:
         quota = Quota(64 << 20)
         self.engine = engine
-        self.capsule = load(engine, path, None)
+        self.capsule = load_mapped(engine, path, None)
         self.terms = Terms(Principal(), quota, WasiSettings((path.name,)), invoke)
         self.memory = LeaseMemory(Meter(Principal(), quota, Ledger()))
         self.control = GuestControl()

@@ -17,13 +17,13 @@ from atectl.errors import (
 )
 from atectl.lease.instantiating import instantiate, new_store
 from tests.conftest import CAPSULES
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 
 PAGE = 65_536
 
 
 def start(engine: Engine, path: Path, quota: Quota) -> object:
-    capsule, control = load(engine, path, None), GuestControl()
+    capsule, control = load_mapped(engine, path, None), GuestControl()
     memory = LeaseMemory(Meter(Principal(), quota, Ledger()))
     store = new_store(engine, capsule, quota, control)
     with engine.memories.charging(memory):

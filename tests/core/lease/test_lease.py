@@ -13,7 +13,7 @@ from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import FINISHED, RUNNING
 from tests.conftest import CAPSULES
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -25,7 +25,7 @@ def lease(
 ) -> Lease:
     terms = Terms(Principal("tenant"), quota or Quota(64 * MIB, LONG_S), WasiSettings((path.name,)))
     charged = ProcessLedger() if ledger is None else ledger
-    return Lease(engine, load(engine, path, None), terms, charged)
+    return Lease(engine, load_mapped(engine, path, None), terms, charged)
 
 
 def written(tmp_path: Path, text: str) -> Path:
@@ -57,10 +57,10 @@ def test_waiting_for_a_lock_takes_nothing_from_the_deadline(engine: Engine) -> N
     began_s = time.monotonic() - 1000
     path = CAPSULES / "hello.wat"
     terms = Terms(Principal("tenant"), Quota(MIB, 500.0), WasiSettings((path.name,)))
-    run = Lease(engine, load(engine, path), terms, ProcessLedger(), began_s=began_s)
+    run = Lease(engine, load_mapped(engine, path), terms, ProcessLedger(), began_s=began_s)
     run.attend()
     assert run.is_ending, "it would have been too late"
-    run = Lease(engine, load(engine, path), terms, ProcessLedger(), began_s=began_s)
+    run = Lease(engine, load_mapped(engine, path), terms, ProcessLedger(), began_s=began_s)
     run.start(waited_s=1000)
     assert run.join()[:2] == ("exited", 0)
     assert run.wall_s < 500
@@ -154,7 +154,7 @@ def test_a_guest_without_all_its_data_does_not_run(engine: Engine, tmp_path: Pat
     path = written(tmp_path, '(module (memory 1) (func (export "_start")))')
     memories = (InitialMemory(65_536, None), InitialMemory(65_536, None))
     images = InitialMemories(-1, memories, is_owned=False)
-    capsule = load(engine, path)._replace(images=images)
+    capsule = load_mapped(engine, path)._replace(images=images)
     terms = Terms(Principal("tenant"), Quota(MIB, LONG_S), WasiSettings((path.name,)))
     run = Lease(engine, capsule, terms, ProcessLedger())
     run.start()

@@ -12,7 +12,7 @@ from atectl.lease.outcome import Outcome
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from tests.conftest import CAPSULES
-from tests.support.loading import load
+from tests.support.loading import load_mapped
 
 GROWS = "(drop (memory.grow (i32.const 60000)))"
 WRITES = f"""(module
@@ -43,7 +43,7 @@ def run(engine: Engine, folder: Path, text: str, *, traps: bool, invoke: str = "
     )
     quota = Quota(8 << 20, 30.0)
     terms = Terms(Principal(), quota, wasi, invoke or None, traps_on_refusal=traps)
-    lease = Lease(engine, load(engine, path), terms, ProcessLedger())
+    lease = Lease(engine, load_mapped(engine, path), terms, ProcessLedger())
     lease.start()
     return lease.join()
 

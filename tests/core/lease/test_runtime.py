@@ -78,8 +78,8 @@ def test_closing_is_idempotent() -> None:
 
 
 def test_a_capsule_is_compiled_once_for_all_runtimes_that_use_the_cache() -> None:
-    assert [Runtime("none").load(HELLO).was_cached for _ in range(2)] == [False, True]
-    assert not bare().load(HELLO).was_cached
+    assert [Runtime("none").load(HELLO).capsule.was_cached for _ in range(2)] == [False, True]
+    assert not bare().load(HELLO).capsule.was_cached
 
 
 def test_a_cache_that_cannot_be_used_is_a_warning_and_hinders_nothing(

@@ -287,7 +287,7 @@ def test_a_note_that_is_damaged_is_made_anew(
     first = load(loader, HELLO)
     assert first.sha256 is not None
     for content in (b"{", b"[]", b'{"facts": 1}'):
-        cache.findings(loader._engine).take_note(first.sha256, content)
+        cache.findings(loader._target).take_note(first.sha256, content)
         again = load(loader, HELLO)
         assert again._replace(compile_s=None, compile_peak_bytes=None) == first._replace(
             cached=True, compile_s=None, compile_peak_bytes=None

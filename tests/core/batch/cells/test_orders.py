@@ -22,10 +22,8 @@ from atectl.batch.cells.orders import (
     told_terms,
 )
 from atectl.batch.cells.wire import Malformed
-from atectl.capsule.artifact_file import MappedCode
 from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
-from atectl.engine.images import InitialMemories
 from atectl.engine.traps import TrapReport
 from atectl.engine.wasi import Folder, OpenStream, Streams, WasiSettings
 from atectl.errors import GuestTrapped, error_classes
@@ -58,11 +56,9 @@ def test_without_streams_a_guest_has_none_of_a_cells() -> None:
 
 
 def test_a_capsule_is_the_same_in_a_cell_but_for_what_loading_it_took() -> None:
-    images = InitialMemories(-1, (), is_owned=False)
-    mapped: Any = MappedCode(object(), images)  # type: ignore[arg-type]
-    known = ("x.wasm", "module", mapped.code, "5f", Creation(2, 3, 4, 5), True, True)
-    capsule = Capsule(*known, images=images)
-    assert read_capsule(sent(told_capsule(capsule)), mapped) == capsule
+    capsule = Capsule("x.wasm", "module", "5f", Creation(2, 3, 4, 5), True, True)
+    loaded = capsule._replace(compile_s=1.0, image_bytes=65_536)
+    assert read_capsule(sent(told_capsule(loaded))) == capsule
 
 
 @pytest.mark.parametrize(
