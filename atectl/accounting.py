@@ -697,6 +697,10 @@ class Budget(NamedTuple):
     def is_over_soft(self, pressure: Pressure) -> bool:
         return self.over_soft_bytes(pressure) > 0
 
+    def is_near_soft(self, pressure: Pressure) -> bool:
+        """Whether it is over soft, or would be with a twentieth of that more."""
+        return self.over_soft_bytes(pressure) > -(self.soft_bytes // 20)
+
     def is_over_resume(self, pressure: Pressure) -> bool:
         return self.over_resume_bytes(pressure) > 0
 

@@ -83,6 +83,8 @@ _atectl_grammar() {
         flags=(
             '--keep-going'
             '--fail-fast'
+            '--tag'
+            '--dry-run'
             '--live'
             '--no-live'
             '--quiet'
@@ -116,6 +118,8 @@ _atectl_grammar() {
             '--max-fds=nothing'
             '--requeue=nothing'
             '--capture=nothing'
+            '--retries=nothing'
+            '--results=folders'
             '--grace=nothing'
             '--trace=files'
             '--chart=files'

@@ -105,6 +105,8 @@ set -g __atectl_valued \
     'batch --max-fds' \
     'batch --requeue' \
     'batch --capture' \
+    'batch --retries' \
+    'batch --results' \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
@@ -321,6 +323,8 @@ set -g __atectl_flags \
     'run -h' \
     'batch --keep-going' \
     'batch --fail-fast' \
+    'batch --tag' \
+    'batch --dry-run' \
     'batch --live' \
     'batch --no-live' \
     'batch --quiet' \
@@ -587,6 +591,10 @@ complete -c atectl -n '__atectl_at "batch"' -l cells -r -f -d 'Most processes fo
 complete -c atectl -n '__atectl_at "batch"' -l max-fds -r -f -d 'Most descriptors of a process for isolated jobs'
 complete -c atectl -n '__atectl_at "batch"' -l requeue -r -f -d 'How often a job is run again that was ended for want of memory, and would fit alone'
 complete -c atectl -n '__atectl_at "batch"' -l capture -r -f -d 'Keep the last SIZE that each job writes to stdout and to stderr, in its result'
+complete -c atectl -n '__atectl_at "batch"' -l retries -r -f -d 'How often a job is run again that fails'
+complete -c atectl -n '__atectl_at "batch"' -l results -r -f -a '(__atectl_folders)' -d 'Write each result to a file of this folder, too'
+complete -c atectl -n '__atectl_at "batch"' -l tag -d 'Print what jobs write in place of results, each line behind its job\'s label'
+complete -c atectl -n '__atectl_at "batch"' -l dry-run -d 'Read and check the jobs, and list them'
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
@@ -597,7 +605,7 @@ complete -c atectl -n '__atectl_at "batch"' -l no-live -d 'Not --live'
 complete -c atectl -n '__atectl_at "batch"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
 complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
-complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table wide json' -d 'JSON lines, or a table'
+complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table wide json' -d 'Lines of JSON, or a table'
 complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "batch" 0' -F
 

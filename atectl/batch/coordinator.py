@@ -36,6 +36,13 @@ SUPERVISION_S = 0.05
 """Seconds between two checks of the deadlines and of the pressure."""
 
 
+_RETRIED = (
+    outcomes.EXITED, outcomes.TRAPPED, outcomes.DEADLINE, outcomes.OUT_OF_FUEL,
+    outcomes.FAILED, outcomes.CELL_LOST,
+)  # fmt: skip
+"""Reasons for which a job that failed is run again, if that is asked for: another time may do."""
+
+
 class Coordinator:
     """Runs jobs in cells, on a thread of its own. To be closed.
 
@@ -74,6 +81,7 @@ class Coordinator:
         self._intake = Intake(settings.jobs, self._start_soon)
         self._files = JobFiles(settings.reserved, settings.max_output_bytes)
         self._requeue = settings.requeue
+        self._retries = settings.retries
         self._runs: dict[int, JobRun] = {}
         self._put_back: deque[JobRun] = deque()  # to be run once more; they keep their slots
         self._alone: JobRun | None = None  # beside which no other job runs
@@ -165,22 +173,23 @@ class Coordinator:
             self._results.end()
 
     def _has_room_again(self, run: JobRun) -> bool:
-        """Whether one that was ended for want of memory may begin again.
+        """Whether one that has ended may begin again: at once, but for want of memory.
 
-        The last time it runs alone, so that no other can take from it what it needs.
+        The last time that it ended for that it runs alone, so that no other can take from it what
+        it needs.
         """
-        if len(self._runs) == len(self._put_back):
+        if not run.was_aborted or len(self._runs) == len(self._put_back):
             return True
         abortion = None if run.lease is None else run.lease.abortion
         return (
             abortion is not None
-            and run.attempt < self._requeue
+            and run.aborted + 1 < self._requeue
             and self._arbiter.has_room_for(abortion.needed_bytes)
         )
 
     def _start_again(self, before: JobRun) -> None:
-        run = JobRun(before.job, before.attempt + 1)
-        if run.attempt > self._requeue:
+        run = JobRun(before.job, before.attempt + 1, before.aborted + before.was_aborted)
+        if before.was_aborted and run.aborted >= self._requeue:
             self._alone = run
         self._start(run)
 
@@ -281,16 +290,15 @@ class Coordinator:
     def _may_run_again(self, run: JobRun) -> bool:
         """Whether a job whose lease has ended is to be run once more."""
         lease = run.lease
-        return (
-            lease is not None
-            and lease.outcome.reason == outcomes.ARBITER
-            and lease.cell is None  # or its guest was given up, and keeps its memory
-            and lease.abortion is not None
-            and lease.abortion.fits_alone
-            and run.attempt <= self._requeue
-            and self._intake.may_start
-            and run.ending is None
-        )
+        if lease is None or lease.cell is not None:  # a guest that was given up keeps its memory
+            return False
+        if run.ending is not None or not self._intake.may_start:
+            return False
+        if not run.was_aborted:
+            failures = run.attempt - 1 - run.aborted
+            return failures < self._retries and lease.outcome.reason in _RETRIED and run.has_failed
+        abortion = lease.abortion
+        return abortion is not None and abortion.fits_alone and run.aborted < self._requeue
 
     def _end_one(self, job: int, reason: str) -> None:
         run = self._runs.get(job)
@@ -313,7 +321,7 @@ class Coordinator:
         assert run.lease is not None  # noqa: S101 - it was told that its code is unfit
         self._capsules.reject(run.lease.capsule)
         self._files.forget(run.job.job)
-        self._start(JobRun(run.job, run.attempt, has_new_code=True))
+        self._start(JobRun(run.job, run.attempt, run.aborted, has_new_code=True))
 
     def _end_put_back(self) -> None:
         """No job is to be started any more, so none once more."""

@@ -42,8 +42,8 @@ class JobResult(NamedTuple):
 
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
-    is run again, and the rest tells of the last time. `host_bytes` and `output` are as in
-    `CellLease`.
+    is run again, as is one that failed where that is asked for, and the rest tells of the last
+    time. `host_bytes` and `output` are as in `CellLease`.
     """
 
     job: int
@@ -64,17 +64,31 @@ class JobRun:
 
     Args:
         attempt: how often it was begun, this time included.
+        aborted: how often it was ended for want of memory before.
         has_new_code: whether its capsule was compiled anew, since a cell had no use for its code.
     """
 
-    def __init__(self, job: JobTerms, attempt: int = 1, *, has_new_code: bool = False) -> None:
+    def __init__(
+        self, job: JobTerms, attempt: int = 1, aborted: int = 0, *, has_new_code: bool = False
+    ) -> None:
         self.job = job
         self.attempt = attempt
+        self.aborted = aborted
         self.has_new_code = has_new_code
         self.lease: CellLease | None = None
         self.ending: str | None = None
         """The reason for which it was told to end by itself; None if it was not."""
         self.began_s = time.monotonic()
+
+    @property
+    def was_aborted(self) -> bool:
+        """Whether it was ended for want of memory."""
+        return self.lease is not None and self.lease.outcome.reason == outcomes.ARBITER
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended otherwise than by itself with status 0."""
+        return self.lease is not None and self.lease.outcome[:2] != outcomes.SUCCESS
 
     def result(self, outcome: Outcome | None) -> JobResult:
         """Its result. `outcome` is None if its lease knows the outcome."""

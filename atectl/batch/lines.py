@@ -71,8 +71,8 @@ class ResultLine(NamedTuple):
     decisions: tuple[DecisionFacts, ...]
     """What the arbiter decided about it, in the order of time."""
     attempts: int = 1
-    """How often it was run. A job that the arbiter ended, and that would fit alone, is run again;
-    all else tells of the last time."""
+    """How often it was run. A job that the arbiter ended, and that would fit alone, is run again,
+    as is one that failed with `--retries`; all else tells of the last time."""
     host_bytes: int = 0
     """The most that its process was seen to hold beside what the jobs in it are charged: what the
     engine and the host keep for them. 0 if it ended before it was looked at."""

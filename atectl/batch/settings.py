@@ -25,7 +25,8 @@ class BatchSettings(NamedTuple):
     no process; `cells` is how many processes for them are alive at once, and `max_fds` how many
     descriptors each may have open. `requeue` is how often a job is run again that was aborted for
     want of memory, and would fit alone. `capture_bytes` is how much is kept of each output of a job
-    that goes to no file; None keeps the end of stderr of one that fails.
+    that goes to no file; None keeps the end of stderr of one that fails. `retries` is how often a
+    job is run again that failed by itself.
     """
 
     jobs: int
@@ -43,3 +44,4 @@ class BatchSettings(NamedTuple):
     cells: int | None = None
     max_fds: int = DEFAULT_MAX_FDS
     capture_bytes: int | None = None
+    retries: int = 0

@@ -38,7 +38,8 @@ DEFAULT_REQUEUE = 2
 
 
 class BatchRequest(NamedTuple):
-    """One command line of `atectl batch`. `live` None: where there is a terminal for it."""
+    """One command line of `atectl batch`. `live` None: where there is a terminal for it; `output`
+    None: a table on a terminal, else lines of JSON."""
 
     source: str
     options: HostOptions
@@ -55,13 +56,17 @@ class BatchRequest(NamedTuple):
     uses_cache: bool
     compiling: CompileLimits
     bounds: StoreBounds
-    output: Output
+    output: Output | None
     max_output_bytes: int | None
     isolation: Isolation
     cells: int | None
     max_fds: int
     requeue: int
     capture_bytes: int | None
+    results: Path | None
+    is_tagged: bool
+    retries: int
+    is_dry: bool
 
 
 _HOST = options_of(HostOptions)
@@ -122,6 +127,21 @@ TABLE = OptionTable(
             "SIZE",
             "Keep the last SIZE that each job writes to stdout and to stderr, in its result.",
         ),
+        Option(
+            "--retries",
+            "N",
+            "How often a job is run again that fails: that traps, say, or exits with another"
+            " status than 0.",
+            "0",
+            lowest=0,
+        ),
+        Option("--results", "DIR", "Write each result to a file of this folder, too."),
+        Option(
+            "--tag",
+            "",
+            "Print what jobs write in place of results, each line behind its job's label.",
+        ),
+        Option("--dry-run", "", "Read and check the jobs, and list them; run none."),
         Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
@@ -130,7 +150,7 @@ TABLE = OptionTable(
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
         QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
-        OUTPUT._replace(help="JSON lines, or a table.", default=Output.json),
+        OUTPUT._replace(help="Lines of JSON, or a table; on a terminal a table."),
     ),
     remedy="`atectl batch --help` shows how it is used",
 )
@@ -174,6 +194,10 @@ def parse(words: list[str]) -> BatchRequest:
         max_fds=given.read("--max-fds", int),
         requeue=given.read("--requeue", int),
         capture_bytes=given.read("--capture", _read_capture),
+        results=given.read("--results", Path),
+        is_tagged=bool(given.is_on("--tag")),
+        retries=given.read("--retries", int),
+        is_dry=bool(given.is_on("--dry-run")),
     )
 
 

@@ -95,7 +95,8 @@ def _pressure_bar(batch: LiveBatch, width: int) -> Text:
     columns = min(width - text, _MOST_BAR_COLUMNS)
     if columns < _LEAST_BAR_COLUMNS:
         return Text()
-    bar = usage_bar(used, budget.limit_bytes, columns, ascii_only=batch.ascii_only)
+    style = pressure_style(budget, used)
+    bar = usage_bar(used, budget.limit_bytes, columns, ascii_only=batch.ascii_only, style=style)
     place = min(budget.soft_bytes * columns // budget.limit_bytes, columns - 1)
     mark = "|" if batch.ascii_only else "│"
     return Text.assemble(bar[:place], (mark, "bold"), bar[place + 1 :], " ")
@@ -136,6 +137,9 @@ def _progress(batch: LiveBatch, width: int) -> Text:
         *counts,
         f", {show_rate(rate)}/s, {format_duration(batch.elapsed_s)}",
     )
+    if batch.left and rate and not batch.is_stopping:
+        to_go = f", about {format_duration(batch.left / rate)} to go"
+        line.append(to_go if line.cell_len + len(to_go) <= width else "")
     if batch.is_stopping:
         stopping = "  stopping: no more are started"
         if line.cell_len + len(stopping) > width:

@@ -1,11 +1,13 @@
-"""Writing results to stdout: each as it comes, as a line of JSON or a row of a table."""
+"""Writing results: each as it comes, as a line of JSON, a row of a table, or what its job wrote."""
 
 import json
 import sys
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from atectl.batch.lines import ResultLine
+from atectl.inert import inert_line, inert_text
 from atectl.records.as_json import document
 
 from ..output.stdout import Output
@@ -20,8 +22,10 @@ class ResultWriter(Protocol):
     def write(self, result: ResultLine) -> None: ...
 
 
-def result_writer(output: Output) -> ResultWriter:
-    """The writer for a form of output."""
+def result_writer(output: Output, *, is_tagged: bool = False) -> ResultWriter:
+    """The writer for a form of output; `is_tagged` has it write what the jobs wrote instead."""
+    if is_tagged:
+        return TaggedLines()
     return JsonLines() if output is Output.json else TableRows(is_wide=output is Output.wide)
 
 
@@ -30,6 +34,30 @@ class JsonLines:
 
     def write(self, result: ResultLine) -> None:
         sys.stdout.write(json.dumps(document(result), separators=(",", ":")) + "\n")
+
+
+class TaggedLines:
+    """What each job wrote, to the stream that it was written to: each line behind its label.
+
+    A job without a label has its number there. On a terminal what it wrote is made inert.
+    """
+
+    def write(self, result: ResultLine) -> None:
+        tag = inert_line(result.label or str(result.job))
+        for stream, kept in ((sys.stdout, result.stdout), (sys.stderr, result.stderr)):
+            if kept is None:
+                continue
+            said = kept.text
+            if said is None:
+                said = b64decode(kept.base64 or "").decode("utf-8", "backslashreplace")
+            if stream.isatty():
+                said = inert_text(said)
+            stream.writelines(f"{tag}\t{line}\n" for line in said.removesuffix("\n").split("\n"))
+        if not result.is_success:
+            reason, status = result.ending[:2]
+            error = result.error
+            told = f"{error.code}: {error.message}" if error else f"{reason} {status}"
+            sys.stderr.write(f"{tag}\t{inert_line(told)}\n")
 
 
 class TableRows:

@@ -10,6 +10,7 @@ from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
 from ..drawing.columns import GAP, Column, Fitted, fit
+from .failures import why
 
 _AGAINST = (Action.PARK, Action.SPILL, Action.ABORT)
 _JOB_COLUMNS = 6
@@ -31,12 +32,12 @@ def fitted_columns(width: int) -> Fitted[ResultLine]:
 def row_lines(fitted: Fitted[ResultLine], result: ResultLine) -> list[Text]:
     """A result as its row. If there is no column for errors, its error is on a second line."""
     lines = [fitted.line(result)]
-    error = inert_line(_error(result))
+    error = why(result)
     if error and "error" not in (column.name for column, _ in fitted.columns):
         width = sum(size + GAP for _, size in fitted.columns) - GAP
-        why = Text(f"{' ' * _ERROR_INDENT}{error}", no_wrap=True)
-        why.truncate(width, overflow="ellipsis")
-        lines.append(why)
+        below = Text(f"{' ' * _ERROR_INDENT}{error}", no_wrap=True)
+        below.truncate(width, overflow="ellipsis")
+        lines.append(below)
     return lines
 
 
@@ -55,11 +56,6 @@ def _decisions(result: ResultLine) -> str:
     return ", ".join(told) or "-"
 
 
-def _error(result: ResultLine) -> str:
-    error = result.error
-    return f"{error.code}: {error.message}" if error else ""
-
-
 def _capsule(result: ResultLine) -> str:
     return inert_line(result.ending.capsule.rpartition("/")[2])
 
@@ -74,5 +70,5 @@ _COLUMNS: tuple[Column[ResultLine], ...] = (
     Column("wall", "WALL", lambda x: format_duration(x.use.wall_s), 7, 5, is_right=True),
     Column("cpu", "CPU", lambda x: format_duration(x.use.cpu_s), 7, 8, is_right=True),
     Column("decisions", "DECISIONS", _decisions, 24, 6),
-    Column("error", "ERROR", _error, 50, 9),
+    Column("error", "ERROR", why, 50, 9),
 )

@@ -1,6 +1,7 @@
 """`atectl batch`: one run of it, from its command line to its exit status."""
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,14 +11,16 @@ from atectl.budget.jobs import Submission
 from atectl.errors import BROKEN_PIPE_STATUS, AtectlError
 from atectl.inert import inert_line
 from atectl.system.identity import Identity, Place, identities
-from atectl.units import counted, format_duration, parse_duration, show_size
+from atectl.units import counted, parse_duration
 
 from ..options.host import STDIN, settle
 from ..output.files import refuse_clashes, refuse_replacing_others
 from ..output.stderr import is_quiet, keep_quiet, report_warning, say
+from ..output.stdout import Output
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, parse
+from .closing import closing_lines
 from .loop import Work, run_jobs
 from .output import Tell, result_writer
 from .recording import recording
@@ -27,12 +30,20 @@ from .tally import Tally
 from .warnings import warn_of_budget, warn_of_job
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from atectl.arbitration.chronicle import Observer
     from atectl.batch.batch import Batch
+    from atectl.batch.lines import ResultLine
     from atectl.budget.file import HostSettings
     from atectl.budget.jobs import Job
 
     from ..terminal.guest import GuestTerminal
+    from .resuming import Earlier
+
+
+_TAGGED_BYTES = 1 << 20
+"""How much of each output is kept with `--tag`, if nothing else is said."""
 
 
 def run_batch(request: BatchRequest) -> int:
@@ -43,6 +54,8 @@ def run_batch(request: BatchRequest) -> int:
     """
     keep_quiet(quiet=request.is_quiet)
     source = open_source(request.source)
+    if request.is_dry:
+        return _list_jobs(request, source)
     host = settle(source.host, request.options)
     grace_s = _grace_s(request.grace)
     _refuse_clashes(request, source)
@@ -64,7 +77,12 @@ def run_batch(request: BatchRequest) -> int:
     finally:
         if tally.has_begun:
             elapsed_s = time.monotonic() - began
-            say(inert_line(closing_line(tally, elapsed_s)))
+            # One failure alone stands in the table, and with --tag each was told as it came.
+            is_told = request.is_tagged or (
+                tally.failed == 1 and _output(request) is not Output.json
+            )
+            for line in closing_lines(request.source, tally, elapsed_s, tells_why=not is_told):
+                say(inert_line(line))
     return signalled or _status(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
 
 
@@ -80,7 +98,7 @@ def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
             raise BadJob(f"stdout is {what}", remedy="send the results to another file")
     others = [results, *inputs, *capsules]
     refuse_clashes([("--trace", request.trace), ("--chart", request.chart)], others)
-    if request.source == STDIN:  # which capsules its jobs name is not known yet
+    if not source.capsules:  # which capsules its jobs name is not known yet
         for option, path, kind, beginning in (
             ("--trace", request.trace, "trace", b'{"event":"trace"'),
             ("--chart", request.chart, "chart", b"<svg"),
@@ -121,22 +139,58 @@ def _grace_s(text: str) -> float:
 
 def _results(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]:
     """Two functions: whether an earlier batch did a job, and what writes a result of this one."""
-    tell: Tell = result_writer(request.output).write
+    tell = _tell(request)
     if request.resume_from is None:
         return lambda _: False, tell
     # Few batches go on with another; the others should not pay for this import.
-    from atectl.capsule.content import Contents
-
-    from .resuming import going_on_in, read_done, refuse_replacing
+    from .resuming import going_on_in, refuse_replacing
 
     refuse_replacing(request.resume_from)
-    contents = Contents(request.compiling.max_capsule_bytes)
-    earlier = read_done(request.resume_from, contents)
-    if earlier.doubt is not None:
-        report_warning(earlier.doubt)
+    earlier = _earlier(request, request.resume_from)
     if earlier.is_cut_off:
         tell = going_on_in(request.resume_from, tell)
     return earlier.done.take, tell
+
+
+def _earlier(request: BatchRequest, results: "Path") -> "Earlier":
+    from atectl.capsule.content import Contents
+
+    from .resuming import read_done
+
+    earlier = read_done(results, Contents(request.compiling.max_capsule_bytes))
+    if earlier.doubt is not None:
+        report_warning(earlier.doubt)
+    return earlier
+
+
+def _list_jobs(request: BatchRequest, source: JobSource) -> int:
+    """List the jobs and run none; the exit status."""
+    from .dry_run import list_jobs
+
+    results = request.resume_from
+    was_done = (lambda _: False) if results is None else _earlier(request, results).done.take
+    return list_jobs(source.submissions, was_done, _output(request))
+
+
+def _tell(request: BatchRequest) -> Tell:
+    """What writes a result."""
+    write = result_writer(_output(request), is_tagged=request.is_tagged).write
+    if request.results is None:
+        return write
+    from .result_files import ResultFiles
+
+    files = ResultFiles(request.results)
+
+    def write_both(result: "ResultLine") -> None:
+        files.write(result)
+        write(result)
+
+    return write_both
+
+
+def _output(request: BatchRequest) -> Output:
+    """The form of the results: a table for people, lines for programs."""
+    return request.output or (Output.table if sys.stdout.isatty() else Output.json)
 
 
 def _status(tally: Tally) -> int:
@@ -178,24 +232,10 @@ def _run(
                 report_warning(failure)
 
 
-def closing_line(tally: Tally, elapsed_s: float) -> str:
-    """The batch in one line."""
-    parts = [f"{tally.done} done"]
-    if tally.failed or not tally.interrupted:
-        parts.append(f"{tally.failed} failed")
-    if tally.interrupted:
-        parts.append(f"{tally.interrupted} interrupted")
-    if tally.skipped:
-        parts.append(f"{tally.skipped} done before")
-    if tally.left:
-        parts.append(f"{tally.left} not started")
-    if tally.total is None:
-        parts.append("input not read to its end")
-    if tally.spills:
-        together = " together" if tally.spills > 1 else ""
-        spills = counted(tally.spills, "spill")
-        parts.append(f"{spills} of {show_size(tally.spilled_bytes)}{together}")
-    return f"{', '.join(parts)}, in {format_duration(elapsed_s)}"
+def _capture_bytes(request: BatchRequest) -> int | None:
+    if request.is_tagged and request.capture_bytes is None:
+        return _TAGGED_BYTES
+    return request.capture_bytes
 
 
 def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | None") -> "Batch":
@@ -220,7 +260,8 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         cells=request.cells,
         max_fds=request.max_fds,
         requeue=request.requeue,
-        capture_bytes=request.capture_bytes,
+        capture_bytes=_capture_bytes(request),
+        retries=request.retries,
     )
     runtime = Runtime(
         request.ledger,

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
+from atectl.budget.errors import BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings, load_budget
 from atectl.budget.jobs import JobDefaults, Submission, submit, submit_lines
 from atectl.system.lines import lines_of
@@ -31,7 +31,7 @@ class JobSource(NamedTuple):
 
 
 def open_source(place: str) -> JobSource:
-    """The jobs of a budget file, or of lines on stdin for `-`.
+    """The jobs of a budget file, of a file of lines of JSON, or of such lines on stdin for `-`.
 
     Raises:
         BadBudgetFile, BadJob: the file cannot be used (exit 2).
@@ -40,20 +40,29 @@ def open_source(place: str) -> JobSource:
     if place == STDIN:
         if sys.stdin.isatty():
             raise JobsUnreadable("stdin is a terminal, and jobs are read from it")
-        defaults = JobDefaults(environment=os.environ)
-        submissions = submit_lines(lines_of(sys.stdin.fileno()), defaults)
-        return JobSource(HostSettings(), submissions, None, {})
-    return _from_file(Path(place))
+        return _from_lines(sys.stdin.fileno(), None)
+    path = Path(place)
+    return _from_lines_of(path) if _begins_as_json(path) else _from_file(path)
+
+
+def _from_lines(descriptor: int, total: int | None) -> JobSource:
+    defaults = JobDefaults(environment=os.environ)
+    return JobSource(HostSettings(), submit_lines(lines_of(descriptor), defaults), total, {})
+
+
+def _from_lines_of(path: Path) -> JobSource:
+    """The jobs of a file of lines. It means what it would mean on stdin."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with path.open("rb") as file:
+            total = sum(1 for line in file if line.strip())
+    except OSError as error:
+        raise JobsUnreadable(f"{path}: {error.strerror}") from None
+    return _from_lines(descriptor, total)
 
 
 def _from_file(path: Path) -> JobSource:
-    try:
-        file = load_budget(path)
-    except BadBudgetFile as error:
-        if not _begins_as_json(path):
-            raise
-        remedy = f"jobs as lines of JSON come on stdin: atectl batch - < {path}"
-        raise BadBudgetFile(str(error), remedy=remedy) from None
+    file = load_budget(path)
     submissions = [
         submit(number, table, file.defaults) for number, table in enumerate(file.job_tables, 1)
     ]
@@ -68,7 +77,7 @@ def _from_file(path: Path) -> JobSource:
 def _begins_as_json(path: Path) -> bool:
     """Whether the file begins with a brace, as lines of JSON do and TOML never does."""
     try:
-        if not path.is_file():  # a pipe was read to its end already
+        if not path.is_file():  # what is read of a pipe is gone
             return False
         with path.open("rb") as file:
             return file.read(4096).lstrip().startswith(b"{")

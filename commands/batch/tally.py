@@ -5,6 +5,8 @@ from collections import deque
 from atectl.batch.lines import ResultLine
 from atectl.lease.outcome import INTERRUPTED, TERMINATED
 
+from .failures import Failures
+
 _KEPT_RESULTS = 16
 _CUT_SHORT = (INTERRUPTED, TERMINATED)
 """Reasons of jobs that did not fail: they were ended with the batch."""
@@ -19,6 +21,7 @@ class Tally:
         has_begun: whether the host let the jobs begin.
         has_reader: whether stdout still leads to somebody.
         recent: the latest results, for the live table.
+        failures: why jobs failed.
     """
 
     def __init__(self, total: int | None) -> None:
@@ -32,6 +35,7 @@ class Tally:
         self.is_stopping = False
         self.has_begun = False
         self.has_reader = True
+        self.failures = Failures()
         self.recent: deque[ResultLine] = deque(maxlen=_KEPT_RESULTS)
 
     @property
@@ -48,6 +52,7 @@ class Tally:
             self.interrupted += 1
         else:
             self.failed += 1
+            self.failures.add(result)
         for decision in result.decisions:
             if decision.freed_bytes:  # a spill that failed freed nothing
                 self.spills += 1

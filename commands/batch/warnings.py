@@ -77,8 +77,8 @@ def _warn_of_devices(folder: "Folder") -> None:
 
 
 def _claims(source: JobSource) -> "list[Claim]":
-    """What the jobs of a file may hold. Those of stdin are still to be read, so none are known."""
-    if source.total is None:
+    """What the jobs of a budget file may hold. Lines are still to be read."""
+    if not source.capsules:
         return []
     from atectl.budget.demand import Claim
 

@@ -5,17 +5,20 @@ from rich.text import Text
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
-def usage_bar(used: int, limit: int, width: int, *, ascii_only: bool = False) -> Text:
+def usage_bar(
+    used: int, limit: int, width: int, *, ascii_only: bool = False, style: str | None = None
+) -> Text:
     """A bar of `width` columns. It is full only if all is used, and empty only if nothing is.
 
-    Its steps are an eighth of a column, or a whole column with `ascii_only`.
+    Its steps are an eighth of a column, or a whole column with `ascii_only`. Its colour is that of
+    `usage_style`, unless one is given.
     """
     parts = 1 if ascii_only else 8
     filled = _filled(used, limit, width * parts)
     whole, eighths = divmod(filled, parts)
     bar = ("#" if ascii_only else "█") * whole + (_EIGHTHS[eighths] if eighths else "")
     rest = ("." if ascii_only else "·") * (width - len(bar))
-    return Text.assemble((bar, usage_style(used, limit) or "green"), (rest, "dim"))
+    return Text.assemble((bar, style or usage_style(used, limit) or "green"), (rest, "dim"))
 
 
 def percent(used: int, limit: int) -> str:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from atectl.errors import EngineFailure, InitialMemoryOverQuota
 from atectl.inert import inert_line
-from atectl.units import format_duration, format_size, show_size
+from atectl.units import format_duration, show_size
 
 from ..output.stderr import report_error, report_warning, say
 
@@ -38,8 +38,8 @@ def notes(finished: "FinishedRun") -> list[str]:
         count, quota = reading.refused_growths, finished.request.quota.memory_bytes
         times = "1 growth was" if count == 1 else f"{count} growths were"
         found.append(
-            f"{times} refused, the largest of {format_size(reading.largest_refused_bytes)} "
-            f"({reading.largest_refused_bytes} bytes), beyond the quota of {format_size(quota)} "
+            f"{times} refused, the largest of {show_size(reading.largest_refused_bytes)} "
+            f"({reading.largest_refused_bytes} bytes), beyond the quota of {show_size(quota)} "
             f"({quota} bytes); --max-mem raises it"
         )
     return found

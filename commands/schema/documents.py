@@ -22,6 +22,7 @@ class Document(NamedTuple):
 DOCUMENTS = (
     Document("run-report", "atectl run --report", "lease.report:Report"),
     Document("batch-result", "atectl batch, a line a job", "batch.lines:ResultLine"),
+    Document("batch-plan", "atectl batch --dry-run -o json", "batch.planned:PlannedJobs"),
     Document("trace", "atectl batch --trace, a line an event", "trace.reading:LINES"),
     Document("job", "atectl batch -, a line a job", "budget.jobs:JOB"),
     Document("budget", "atectl batch, atectl budget check", "budget.file:FILE"),

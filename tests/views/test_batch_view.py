@@ -233,7 +233,7 @@ def test_what_lies_on_disk_is_beside_the_last_minute() -> None:
 
 def test_the_progress_has_done_failed_left_and_rate() -> None:
     line = screen(replace(BATCH, done=6, failed=2))[2]
-    assert line == "jobs     6 done, 2 failed, 7 left, 2/s, 4.00s"
+    assert line == "jobs     6 done, 2 failed, 7 left, 2/s, 4.00s, about 3.50s to go"
 
 
 def test_jobs_that_were_ended_with_the_batch_are_counted_apart() -> None:

@@ -36,13 +36,17 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         uses_cache=True,
         compiling=CompileLimits(),
         bounds=StoreBounds(10_000, 16, 128 << 30),
-        output=Output.json,
+        output=None,
         max_output_bytes=1 << 30,
         isolation="principal",
         cells=None,
         max_fds=256,
         requeue=2,
         capture_bytes=None,
+        results=None,
+        is_tagged=False,
+        retries=0,
+        is_dry=False,
     )
 
 
@@ -55,6 +59,7 @@ def test_every_option_reaches_the_request() -> None:
     made = "--max-instances 5 --max-memories 2 --max-reserved 8GiB"
     shown = "--no-live -q --no-cache -o table --max-output none"
     walls = "--isolate job --cells 5 --max-fds 64 --requeue 5 --capture 64K"
+    walls += " --results out --tag --retries 3 --dry-run"
     assert read(
         "-", *f"{host} {spill} {compiling} {made} {rest} {walls} {shown}".split()
     ) == BatchRequest(
@@ -89,6 +94,10 @@ def test_every_option_reaches_the_request() -> None:
         max_fds=64,
         requeue=5,
         capture_bytes=1 << 16,
+        results=Path("out"),
+        is_tagged=True,
+        retries=3,
+        is_dry=True,
     )
 
 

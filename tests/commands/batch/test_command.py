@@ -56,6 +56,57 @@ def test_every_job_has_one_line_and_its_files(tmp_path: Path) -> None:
     assert [each["job"] for each in results(ended)] == [1, 2]
 
 
+def test_a_file_of_lines_is_a_source_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.jsonl"
+    path.write_bytes(lines_of({"capsule": wat("hello")}, {"capsul": 1}))
+    ended = atectl("batch", path)
+    assert [each["reason"] for each in results(ended)] == ["exited", "refused"]
+
+
+def test_failures_are_told_by_reason_at_the_end() -> None:
+    ended = batch(*({"capsule": wat("complains"), "label": f"n{n}"} for n in range(3)))
+    told = ended.stderr.splitlines()
+    assert told[0].startswith("    3 × exited 3: error: no such input  (n")
+    assert told[1].startswith("0 done, 3 failed")
+    assert results(ended)[0]["stderr"]["text"] == "reading input\nerror: no such input\n"
+
+
+def test_what_jobs_write_is_printed_behind_their_labels_with_a_tag() -> None:
+    jobs = ({"capsule": wat("complains"), "label": "a"}, {"capsule": wat("hello")})
+    ended = batch(*jobs, flags=("--tag",))
+    assert set(ended.stdout.splitlines()) == {"a\thalf a result", "2\thello from a capsule"}
+    assert ended.stderr.splitlines()[:3] == [
+        "a\treading input",
+        "a\terror: no such input",
+        "a\texited 3",
+    ]
+
+
+def test_a_dry_run_lists_the_jobs_and_runs_none(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    jobs = ({"capsule": wat("hello"), "stdout": str(out)}, {"capsule": "none.wat"}, {"capsul": 1})
+    ended = batch(*jobs, flags=("--dry-run",))
+    assert ended.status == 1
+    assert [each["plan"] for each in json.loads(ended.stdout)["jobs"]] == [
+        "runs",
+        "refused",
+        "refused",
+    ]
+    assert not out.exists()
+
+
+def test_a_job_that_fails_is_tried_again_as_often_as_is_asked_for() -> None:
+    ended = batch({"capsule": wat("trap")}, flags=("--retries", "2"))
+    assert [each["attempts"] for each in results(ended)] == [3]
+
+
+def test_results_are_written_to_files_too(tmp_path: Path) -> None:
+    flags = ("--results", str(tmp_path / "all"), "--capture", "1KiB")
+    ended = batch({"capsule": wat("hello")}, flags=flags)
+    assert results(ended) == [json.loads((tmp_path / "all" / "000001.json").read_text())]
+    assert (tmp_path / "all" / "000001.stdout").read_text() == "hello from a capsule\n"
+
+
 def test_output_that_has_no_file_is_discarded() -> None:
     ended = batch({"capsule": wat("hello")})
     assert "hello from a capsule" not in ended.stdout + ended.stderr

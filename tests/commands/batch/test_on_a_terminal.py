@@ -132,7 +132,7 @@ def test_it_fits_terminals_of_any_size(tmp_path: Path, columns: int, rows: int) 
 
 def test_no_table_is_drawn_where_none_is_wanted(tmp_path: Path) -> None:
     file = job_file(tmp_path, BOUNDED, 2, at_once=2, extra='args = ["x", "4"]')
-    with batch(file, "--no-live") as screen:
+    with batch(file, "--no-live", "-o", "json") as screen:
         assert screen.end() == 0
         assert b"pressure" not in screen.output.replace(b"pressure_bytes", b"")
         results = [json.loads(line) for line in screen.output.splitlines() if line[:1] == b"{"]

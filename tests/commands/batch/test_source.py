@@ -7,6 +7,7 @@ import pytest
 from atectl.batch.job import Wanted
 from atectl.budget.errors import BadBudgetFile, BadJob, JobsUnreadable
 from atectl.budget.file import HostSettings
+from atectl.budget.jobs import Job
 from atectl.commands.batch.source import open_source
 from atectl.commands.options.host import HostOptions, settle
 from atectl.errors import BadSize, UsageError
@@ -67,11 +68,14 @@ def test_a_name_that_is_too_long_is_refused() -> None:
 
 
 @pytest.mark.parametrize("before", ["", "\n  "])
-def test_lines_of_json_given_as_a_file_are_shown_the_way_in(tmp_path: Path, before: str) -> None:
-    path = written(tmp_path, before + '{"capsule": "a.wat"}\n')
-    with pytest.raises(BadBudgetFile) as caught:
-        open_source(path)
-    assert caught.value.remedy.endswith(f"atectl batch - < {path}")
+def test_a_file_of_lines_of_json_means_what_it_means_on_stdin(tmp_path: Path, before: str) -> None:
+    source = open_source(written(tmp_path, before + '{"capsule": "a.wat"}\n\n{"capsul": 1}\n'))
+    assert source.total == 2
+    assert source.capsules == {}
+    first, second = source.submissions
+    assert isinstance(first.job, Job)
+    assert first.job.capsule == Path("a.wat")
+    assert isinstance(second.job, BadJob)
 
 
 def test_a_broken_file_that_is_no_json_is_to_be_mended(tmp_path: Path) -> None:

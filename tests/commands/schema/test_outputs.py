@@ -88,6 +88,19 @@ def test_the_results_of_a_batch(tmp_path: Path) -> None:
         require_valid("batch-result", result)
 
 
+def test_the_results_of_a_batch_that_captures() -> None:
+    job = {"capsule": str(CAPSULES / "complains.wat")}
+    ended = atectl("batch", "-", "--capture", "1KiB", stdin=json.dumps(job).encode())
+    [result] = lines_of(ended.stdout)
+    assert result["stdout"]["written_bytes"] == 14
+    require_valid("batch-result", result)
+
+
+def test_the_jobs_of_a_batch_that_is_not_run() -> None:
+    jobs = "\n".join(job if isinstance(job, str) else json.dumps(job) for job in JOBS)
+    require_valid("batch-plan", body_of("batch", "-", "--dry-run", stdin=jobs.encode()))
+
+
 def test_the_results_and_the_trace_of_a_batch_that_spills(tmp_path: Path) -> None:
     job = {"capsule": str(CAPSULES / "bounded.wat"), "args": ["x", "6"]}
     jobs = "\n".join(json.dumps(job | {"label": f"n{n}"}) for n in range(4))

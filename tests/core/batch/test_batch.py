@@ -409,6 +409,41 @@ def test_a_deadline_ends_its_job_alone(batch: Batch) -> None:
     assert {result.outcome.exit_status for result in told.values()} == {0}
 
 
+def test_a_job_that_fails_is_run_again_as_often_as_is_asked_for(tmp_path: Path) -> None:
+    capsules = ["trap.wat", "complains.wat", "hello.wat"]
+    jobs = [job(number, CAPSULES / each) for number, each in enumerate(capsules)]
+    jobs.append(job(3, tmp_path / "missing.wat"))
+    with Batch(settings(tmp_path, retries=2), bare()) as batch:
+        told = results(batch, jobs)
+    assert {number: result.attempts for number, result in told.items()} == {0: 3, 1: 3, 2: 1, 3: 1}
+    assert told[0].outcome.reason == "trapped"
+
+
+def test_a_job_that_failed_once_and_then_succeeds_is_done(tmp_path: Path) -> None:
+    capsule = tmp_path / "second-time.wat"
+    capsule.write_text(_SECOND_TIME)
+    (tmp_path / "kept").mkdir()
+    folders = (Folder(str(tmp_path / "kept"), "/kept", read_only=False),)
+    again = job(1, capsule)
+    again = again._replace(
+        terms=again.terms._replace(wasi=again.terms.wasi._replace(folders=folders))
+    )
+    with Batch(settings(tmp_path, retries=3), bare()) as batch:
+        told = results(batch, [again])
+    assert (told[1].outcome[:2], told[1].attempts) == (("exited", 0), 2)
+
+
+# Makes a folder, and fails if it was not there yet.
+_SECOND_TIME = """(module
+  (import "wasi_snapshot_preview1" "path_create_directory"
+    (func $make (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "made")
+  (func (export "_start")
+    (call $exit (i32.eqz (call $make (i32.const 3) (i32.const 0) (i32.const 4))))))"""
+
+
 def test_a_guest_asleep_in_a_host_call_does_not_keep_its_slot(tmp_path: Path) -> None:
     with Batch(settings(tmp_path, jobs=1), bare()) as batch:
         asleep = job(1, CAPSULES / "sleep.wat", quota=Quota(MIB, deadline_s=0.1))
