@@ -11,6 +11,8 @@ from typer.core import TyperGroup
 from atectl import __version__
 from atectl.errors import INTERRUPTED_STATUS, UsageError
 
+from .options.help import CommandGroup, HelpGroup
+
 COMMANDS = {
     "run": "run.app",
     "batch": "batch.app",
@@ -32,7 +34,7 @@ SHORT_FORMS = {"top": ("ledger", "top"), "ps": ("ledger", "ps")}
 """Commands of a group that can be called without the group's name."""
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(HelpGroup):
     """The root: imports a command's module when it is asked for."""
 
     def list_commands(self, ctx: Context) -> list[str]:
@@ -59,10 +61,9 @@ class LazyGroup(TyperGroup):
         return super().resolve_command(ctx, args)
 
 
-app = typer.Typer(
+app = CommandGroup(
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -95,7 +96,8 @@ def invoke(arguments: list[str]) -> int:
         result = app(args=arguments, prog_name="atectl", standalone_mode=False)
     except typer.Abort:
         return INTERRUPTED_STATUS
-    except NoArgsIsHelpError:  # the help has been shown
+    except NoArgsIsHelpError as help_wanted:
+        print(help_wanted.format_message())
         return UsageError.exit_status
     except ClickException as error:
         raise _usage_error(error, arguments) from None

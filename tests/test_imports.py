@@ -81,7 +81,7 @@ HEAVY = ENGINE | REMOTE | PROCESSES | METRICS
     ("arguments", "spared"),
     [
         (("--version",), HEAVY | DRAWING | STORING),
-        (("--help",), HEAVY | STORING),
+        (("--help",), HEAVY | STORING | DRAWING),
         (("explain",), HEAVY | STORING),
         (("explain", "-o", "json"), HEAVY | STORING | DRAWING),
         (("schema", "run-report"), HEAVY | STORING | DRAWING),

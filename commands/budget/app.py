@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..options.help import CommandGroup
 from ..output.stderr import say
 from .check import HELP as CHECK_HELP
 from .check import check
@@ -15,9 +16,8 @@ from .simulate import simulate
 
 STDOUT = "-"
 
-app = typer.Typer(
+app = CommandGroup(
     no_args_is_help=True,
-    add_completion=False,
     help="Check, plan and simulate what a whole host may use.",
 )
 

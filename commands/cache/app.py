@@ -14,10 +14,11 @@ from atectl.errors import ConfirmationNeeded
 from atectl.inert import inert_line
 from atectl.units import counted, parse_size, show_size
 
+from ..options.help import CommandGroup
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view, stdout_console
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = CommandGroup(no_args_is_help=True)
 
 
 @app.callback()

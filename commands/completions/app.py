@@ -10,12 +10,13 @@ import typer
 from atectl.errors import UsageError
 from atectl.inert import inert_line
 
+from ..options.help import CommandGroup
 from . import places as completion_files
 from .candidates import print_typable
 from .places import Shell
 from .tree import find_parameter, read_tree
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = CommandGroup(no_args_is_help=True)
 
 ShellArgument = Annotated[Shell, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]
 

@@ -2,10 +2,11 @@
 
 import typer
 
+from ..options.help import CommandGroup
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
-app = typer.Typer(add_completion=False)
+app = CommandGroup()
 
 
 @app.command()

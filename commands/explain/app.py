@@ -7,10 +7,11 @@ import typer
 from atectl.errors import AtectlError, UnknownCode, error_classes, nearest
 
 from ..options.candidates import BOUNDS, complete_code
+from ..options.help import CommandGroup
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
-app = typer.Typer(add_completion=False)
+app = CommandGroup()
 
 
 @app.command()

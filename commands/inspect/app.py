@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from ..options.help import CommandGroup
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 
-app = typer.Typer(add_completion=False)
+app = CommandGroup()
 
 SOMETHING_WRONG = 1
 

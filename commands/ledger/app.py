@@ -14,6 +14,7 @@ from atectl.ledger_store.overview import GroupBy, account_details, accounts_now,
 from atectl.ledger_store.records import HISTORY_LEASES, HISTORY_SHOWN, AccountRecord, LeaseRecord
 from atectl.ledger_store.results import AccountList, LeaseList
 
+from ..options.help import CommandGroup
 from ..options.single import LedgerOption, LimitOption, ListOutputOption, OutputOption
 from ..output.stderr import report_warning, say
 from ..output.stdout import (
@@ -38,9 +39,7 @@ from .watched import watch_accounts, watch_leases
 
 RECENT_LEASES = 10
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Show and reset the ledger of memory use."
-)
+app = CommandGroup(no_args_is_help=True, help="Show and reset the ledger of memory use.")
 
 
 @app.command()

@@ -12,6 +12,7 @@ from atectl.load.plan import DEFAULT_CONCURRENCY, Plan
 from atectl.units import parse_size
 
 from ..options.compiling import CompileOptions, compile_limits
+from ..options.help import CommandGroup
 from ..options.signature import with_option_groups
 from ..options.single import OutputOption
 from ..output.stderr import report_warning
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from atectl.load.inputs import Item
     from atectl.load.run import Watched
 
-app = typer.Typer(add_completion=False)
+app = CommandGroup()
 
 LIST, BELOW = "-", "-"
 SOMETHING_BAD = 1

@@ -1,7 +1,6 @@
 """`atectl locks`: who holds which actor, whether they are alive, and letting go safely."""
 
-import typer
-
+from ..options.help import CommandGroup
 from .acl import acl
 from .audit import audit
 from .command_words import HoldingCommand
@@ -12,9 +11,7 @@ from .ls import ls
 from .release import release
 from .show import show
 
-app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="Show, judge, release and hold actor locks."
-)
+app = CommandGroup(no_args_is_help=True, help="Show, judge, release and hold actor locks.")
 app.command()(ls)
 app.command()(show)
 app.command()(release)

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from typer._click import Context
-from typer.core import TyperCommand
+
+from ..options.help import HelpCommand
 
 _END = "--"
 
 
-class HoldingCommand(TyperCommand):
+class HoldingCommand(HelpCommand):
     """A command that takes an actor and then a command, whose options are the command's own."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:

@@ -7,12 +7,13 @@ import typer
 from typer._click import Context
 from typer._click.types import IntRange, ParamType
 from typer._types import TyperChoice
-from typer.core import TyperArgument, TyperCommand, TyperOption
+from typer.core import TyperArgument, TyperOption
 
+from .help import HelpCommand
 from .table import HELP_NAMES, HelpWanted, Option
 
 
-class TableCommand(TyperCommand):
+class TableCommand(HelpCommand):
     """A command that reads its own command line. Typer only shows its help and completes it.
 
     Args:

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from ..options.help import CommandGroup
 from ..options.single import OutputOption
 from ..output.stdout import Output, print_json, print_view
 from .documents import DOCUMENTS, find_document, list_documents
 
-app = typer.Typer(add_completion=False)
+app = CommandGroup()
 
 
 def complete_name(incomplete: str) -> list[str]:

@@ -44,9 +44,9 @@ def test_choices_of_the_table_complete_its_values() -> None:
 
 def test_help_says_the_range_and_the_default_of_a_value() -> None:
     shown = " ".join(atectl("batch", "--help", environment={"COLUMNS": "200"}).stdout.split())
-    assert "N [1<=x<=4096]" in shown
+    assert "From 1 to 4096." in shown
     assert "[default: 5s]" in shown
-    assert "[default: keep-going]" in shown
+    assert "[default: --keep-going]" in shown
 
 
 def test_help_is_the_same_wherever_it_is_asked_for() -> None:

@@ -1,0 +1,65 @@
+"""Groups and commands of Typer whose help is ours: as text, in groups, with examples."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+from typer._click import Context, HelpFormatter
+from typer._click.core import Command
+from typer.core import TyperCommand, TyperGroup
+
+from .help_page import help_page
+from .help_text import help_text
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class HelpCommand(TyperCommand):
+    """A command with our help."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        formatter.write(shown_help(self, ctx))
+
+
+class HelpGroup(TyperGroup):
+    """A group with our help."""
+
+    def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
+        formatter.write(shown_help(self, ctx))
+
+
+class CommandGroup(typer.Typer):
+    """What `typer.Typer` is, for a group or a single command with our help.
+
+    Args:
+        cls: the class of the group.
+        settings: passed on.
+    """
+
+    def __init__(self, *, cls: type[TyperGroup] = HelpGroup, **settings: Any) -> None:
+        super().__init__(cls=cls, add_completion=False, **settings)
+
+    def command(
+        self,
+        name: str | None = None,
+        *,
+        cls: type[TyperCommand] | None = HelpCommand,
+        **settings: Any,
+    ) -> Callable[[Function], Function]:
+        return super().command(name, cls=cls, **settings)
+
+
+def shown_help(command: Command, ctx: Context) -> str:
+    """The help of a command, as wide as the terminal is."""
+    from ..terminal.frames import can_draw
+
+    is_bold = sys.stdout.isatty() and can_draw() and not os.environ.get("NO_COLOR")
+    width = shutil.get_terminal_size().columns
+    return help_text(help_page(command, ctx), width, _bold if is_bold else str)
+
+
+def _bold(text: str) -> str:
+    return f"\x1b[1m{text}\x1b[0m"
