@@ -48,6 +48,9 @@ def inert_text(text: str) -> str:
 class InertStream:
     """Bytes of a guest's output as they come, made inert; characters may be cut anywhere."""
 
+    colours = ""
+    """It passes none on."""
+
     def __init__(self) -> None:
         self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         self._held_return = ""
@@ -59,3 +62,81 @@ class InertStream:
         if text.endswith("\r") and not final:
             text, self._held_return = text[:-1], "\r"
         return inert_text(text)
+
+
+class ScreenStream:
+    """Bytes of a guest's output as they come, for a terminal: colours and progress bars work.
+
+    A carriage return within a line and what sets colours (SGR) are passed on; all else is made
+    inert. Colours are reset at each line end, and at the end.
+
+    Attributes:
+        colours: what has set the colours since they were last reset; empty if nothing has.
+    """
+
+    def __init__(self) -> None:
+        self.colours = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+        self._held = ""
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """The text of `data` for a terminal, but for what is unfinished at its end."""
+        text = self._held + self._decoder.decode(data, final)
+        self._held = ""
+        if not final and (unfinished := _unfinished().search(text)) is not None:
+            text, self._held = text[: unfinished.start()], unfinished[0]
+        shown = _in_screen().sub(self._shown, text)
+        return shown + self._reset() if final else shown
+
+    def _shown(self, match: re.Match[str]) -> str:
+        found = match[0]
+        if found.endswith("\n"):
+            return f"{self._reset()}\n"
+        if found == "\r":
+            return found
+        if len(found) == 1:
+            return _visible(match)
+        if not _is_harmless(found[2:-1]):
+            return f"\\x1b{found[1:]}"
+        is_reset = found[2:-1].strip("0") == ""
+        # Of very many the first are forgotten, whole ones: few set as many without a line end.
+        kept = self.colours if len(self.colours) < _MOST_COLOURS else ""
+        self.colours = "" if is_reset else kept + found
+        return found
+
+    def _reset(self) -> str:
+        coloured, self.colours = self.colours, ""
+        return NO_COLOURS if coloured else ""
+
+
+NO_COLOURS = "\x1b[0m"
+_MOST_COLOURS = 256
+_CONCEALING = frozenset({5, 6, 8})
+"""Blinking, and text that is not to be seen."""
+
+_MORE_PARAMETERS = {2: 3, 5: 1}
+"""How many follow these behind 38, 48 and 58: a colour by its parts, or by its number."""
+
+
+@cache
+def _in_screen() -> re.Pattern[str]:
+    return re.compile(f"\x1b\\[[0-9;:]{{0,40}}m|\r?\n|[{_ACTIVE}]")
+
+
+@cache
+def _unfinished() -> re.Pattern[str]:
+    return re.compile("(?:\r|\x1b(?:\\[[0-9;:]{0,40})?)\\Z")
+
+
+def _is_harmless(parameters: str) -> bool:
+    """Whether what sets colours does no more than that."""
+    left = iter(parameters.replace(":", ";").split(";"))
+    for each in left:
+        number = int(each or 0)
+        if number in _CONCEALING:
+            return False
+        if number in (38, 48, 58):
+            kind = int(next(left, "") or 0)
+            for _ in range(_MORE_PARAMETERS.get(kind, 0)):
+                next(left, "")
+    return True

@@ -32,6 +32,7 @@ _atectl_grammar() {
             '--quiet'
             '-q'
             '--raw-output'
+            '--plain-output'
             '--cache'
             '--no-cache'
             '--help'

@@ -317,6 +317,7 @@ set -g __atectl_flags \
     'run --quiet' \
     'run -q' \
     'run --raw-output' \
+    'run --plain-output' \
     'run --cache' \
     'run --no-cache' \
     'run --help' \
@@ -559,7 +560,8 @@ complete -c atectl -n '__atectl_at "run"' -l live -d 'Show the live table, on a 
 complete -c atectl -n '__atectl_at "run"' -l no-live -d 'Not --live'
 complete -c atectl -n '__atectl_at "run"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "run"' -l report -r -F -d 'Write a JSON report'
-complete -c atectl -n '__atectl_at "run"' -l raw-output -d 'Pass the guest\'s terminal controls on'
+complete -c atectl -n '__atectl_at "run"' -l raw-output -d 'Pass on all terminal controls of the guest, or none'
+complete -c atectl -n '__atectl_at "run"' -l plain-output -d 'Not --raw-output'
 complete -c atectl -n '__atectl_at "run"' -l cache -d 'Keep compiled capsules'
 complete -c atectl -n '__atectl_at "run"' -l no-cache -d 'Not --cache'
 complete -c atectl -n '__atectl_at "run"' -l help -s h -d 'Show this message and exit'

@@ -55,7 +55,7 @@ def guest_terminals(batch: "Batch", tally: Tally, wanted: bool | None) -> list[G
     if not has_place_for_table(wanted):
         return []
     places = [each for each in terminals() if 2 in each]
-    return [GuestTerminal(each, table(batch, tally), raw=True) for each in places]
+    return [GuestTerminal(each, table(batch, tally), "all") for each in places]
 
 
 def table(batch: "Batch", tally: Tally) -> "Live[TableState, LiveBatch]":

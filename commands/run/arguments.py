@@ -161,7 +161,12 @@ TABLE = OptionTable(
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
         QUIET,
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
-        Option("--raw-output", "", "Pass the guest's terminal controls on."),
+        Option(
+            "--raw-output",
+            "",
+            "Pass on all terminal controls of the guest, or none; else colours and `\\r` are.",
+            opposite="--plain-output",
+        ),
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
     ),
     remedy="`atectl run --help` lists the options; those of the guest come after CAPSULE",
@@ -196,7 +201,7 @@ class RunRequest(NamedTuple):
     host_name: str | None
     live: bool | None
     report: str | None
-    raw_output: bool
+    raw_output: bool | None
     is_quiet: bool
     uses_cache: bool
     compiling: "CompileLimits"
@@ -297,7 +302,7 @@ def _request(
         host_name=given.read("--host-name", read_host_name),
         live=given.is_on("--live"),
         report=given.last("--report"),
-        raw_output="--raw-output" in given,
+        raw_output=given.is_on("--raw-output"),
         is_quiet=QUIET.name in given,
         uses_cache=bool(given.is_on("--cache")),
         compiling=compile_limits(given.group(CompileOptions)),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from ..terminal.events import Resized
 from ..terminal.frames import is_ascii_only
-from ..terminal.guest import GuestTerminal, has_place_for_table, live_table, terminals
+from ..terminal.guest import Controls, GuestTerminal, has_place_for_table, live_table, terminals
 from ..terminal.live import Live
 from .arguments import RunRequest
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from atectl.ledger_store.process_ledger import ProcessLedger
 
     from .live_view import LiveRun
+
+
+_CONTROLS: "dict[bool | None, Controls]" = {None: "colours", False: "none", True: "all"}
 
 
 def guest_terminals(
@@ -29,7 +32,7 @@ def guest_terminals(
     for descriptors in terminals():
         live = _table(ledger, lease) if has_table and 2 in descriptors else None
         if live is not None or not request.raw_output:
-            found.append(GuestTerminal(descriptors, live, raw=request.raw_output))
+            found.append(GuestTerminal(descriptors, live, _CONTROLS[request.raw_output]))
     return found
 
 

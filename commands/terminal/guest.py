@@ -16,9 +16,9 @@ import threading
 import tty
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from atectl.inert import InertStream, inert_line
+from atectl.inert import NO_COLOURS, InertStream, ScreenStream, inert_line
 
 from .frames import can_draw, frame
 from .live import Live
@@ -42,8 +42,11 @@ _FREE_COLUMNS = 1
 """The last column is left free: some terminals wrap behind it."""
 
 _READ_BYTES = 1 << 16
-_ERASE_BELOW = "\x1b7\x1b[E\x1b[J\x1b8"
+_ERASE_BELOW = f"\x1b7{NO_COLOURS}\x1b[E\x1b[J\x1b8"
 _ERASE_REST_OF_LINE = "\x1b[K"
+
+Controls = Literal["colours", "none", "all"]
+"""Colours and carriage returns within a line; none; or all that a guest writes."""
 
 
 def has_place_for_table(wanted: bool | None) -> bool:
@@ -83,15 +86,15 @@ class GuestTerminal:
     Args:
         descriptors: those of stdout and stderr that lead to the terminal.
         live: the table to keep below the output, None for no table. It is closed by `stop`.
-        raw: whether the guest's terminal controls are passed on.
+        controls: which of the guest's terminal controls are passed on.
     """
 
     def __init__(
-        self, descriptors: tuple[int, ...], live: Live[Any, Any] | None, *, raw: bool
+        self, descriptors: tuple[int, ...], live: Live[Any, Any] | None, controls: Controls
     ) -> None:
         self._descriptors = descriptors
         self._live = live
-        self._inert = None if raw else InertStream()
+        self._output = _stream(controls)
         self._terminal = os.dup(descriptors[0])
         self._saved = [os.dup(descriptor) for descriptor in descriptors]
         self._table: Sequence[str] = ()
@@ -163,13 +166,10 @@ class GuestTerminal:
                 except Exception as fault:  # the guest is not to suffer for it
                     live, readers = None, [self._guest_end]
                     self._show([inert_line(f"no table: {type(fault).__name__}: {fault}")])
-        if self._inert is not None:
-            self._write(self._erasure() + self._inert.feed(b"", final=True))
+        self._write(self._erasure() + self._output.feed(b"", final=True))
 
     def _pass_on(self, data: bytes) -> None:
-        text = data.decode("utf-8", "surrogateescape") if self._inert is None else None
-        if self._inert is not None:
-            text = self._inert.feed(data)
+        text = self._output.feed(data)
         if text:
             with self._writing:
                 erasure, table = self._erasure(), self._drawing(self._table)
@@ -205,9 +205,13 @@ class GuestTerminal:
     def _drawing(self, lines: Sequence[str]) -> str:
         if not lines:
             return ""
-        # First make room: at the bottom, moving down scrolls, and keeps the cursor's column.
+        # First make room: at the bottom, moving down scrolls, and keeps the cursor's column. What
+        # is made, and the table, are not to have the guest's colours, which go on behind it.
         room = "\x1bD" * len(lines) + f"\x1b[{len(lines)}A"
-        return f"{room}\x1b7" + "".join(f"\x1b[E{line}\x1b[K" for line in lines) + "\x1b8"
+        table = "".join(f"\x1b[E{line}\x1b[K" for line in lines)
+        colours = self._output.colours
+        reset = NO_COLOURS if colours else ""
+        return f"{reset}{room}\x1b7{table}\x1b8{colours}"
 
     def _write(self, text: str) -> None:
         data = text.encode("utf-8", "surrogateescape")
@@ -216,6 +220,26 @@ class GuestTerminal:
                 data = data[os.write(self._terminal, data) :]
         except OSError:  # the terminal is gone; the guest is not to suffer for it
             return
+
+
+class _RawStream:
+    """Bytes of a guest's output as they are."""
+
+    colours = ""
+
+    def feed(self, data: bytes, *, final: bool = False) -> str:
+        """The text of `data`."""
+        return data.decode("utf-8", "surrogateescape")
+
+
+def _stream(controls: Controls) -> "ScreenStream | InertStream | _RawStream":
+    match controls:
+        case "all":
+            return _RawStream()
+        case "none":
+            return InertStream()
+    # A terminal that cannot draw shows colours as letters.
+    return ScreenStream() if can_draw() else InertStream()
 
 
 def _reads_terminal() -> bool:

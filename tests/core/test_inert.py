@@ -1,5 +1,6 @@
 """Whatever a guest, a lock holder or a file name contains, a terminal does nothing but show it."""
 
+import re
 import sys
 import unicodedata
 
@@ -7,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.inert import InertStream, inert_line, inert_text
+from atectl.inert import NO_COLOURS, InertStream, ScreenStream, inert_line, inert_text
 
 EVERY_CHARACTER = "".join(map(chr, range(sys.maxunicode + 1)))
 
@@ -123,3 +124,67 @@ class TestStream:
     def test_what_is_unfinished_at_the_end_is_shown(self) -> None:
         assert InertStream().feed(b"a\xe2\x9c", final=True) == "a\\xe2\\x9c"
         assert InertStream().feed(b"a\r", final=True) == "a\\r"
+
+
+def on_screen(text: str) -> str:
+    return ScreenStream().feed(text.encode("utf-8", "surrogateescape"), final=True)
+
+
+class TestScreen:
+    """What a guest writes to a terminal: its colours and progress bars work, and no more does."""
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "plain\n", "\r10%\r20%\n", "\x1b[31mred\x1b[0m\n", "\x1b[1;38;5;208mbold\x1b[m\n",
+            "\x1b[38;2;8;5;6mx\x1b[0m", "\x1b[4:3mx\x1b[0m",
+        ],
+    )  # fmt: skip
+    def test_colours_and_carriage_returns_are_passed_on(self, text: str) -> None:
+        assert on_screen(text) == text
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("\x1b[2J", "\\x1b[2J"),
+            ("\x1b]0;title\x07", "\\x1b]0;title\\x07"),
+            ("\x1b[8mhidden", "\\x1b[8mhidden"),
+            ("\x1b[1;5mblink", "\\x1b[1;5mblink"),
+            ("\x1b[38;5;1;8mx", "\\x1b[38;5;1;8mx"),
+            ("\x9b31m", "\\x9b31m"),
+            ("\x1b[?25l", "\\x1b[?25l"),
+            ("\x1b[31\x1b[mx", "\\x1b[31\x1b[mx"),
+            ("\x1b[", "\\x1b["),
+            ("\x1b[" + "1;" * 50 + "m", "\\x1b[" + "1;" * 50 + "m"),
+            ("\b\x7f\u202e", "\\x08\\x7f\\u202e"),
+        ],
+    )
+    def test_all_else_is_inert(self, text: str, shown: str) -> None:
+        assert on_screen(text) == shown
+
+    def test_colours_end_with_their_line_and_with_the_output(self) -> None:
+        assert on_screen("\x1b[31mred\r\nplain\n") == f"\x1b[31mred{NO_COLOURS}\nplain\n"
+        assert on_screen("\x1b[31mred") == f"\x1b[31mred{NO_COLOURS}"
+
+    def test_it_knows_the_colours_that_are_set(self) -> None:
+        stream = ScreenStream()
+        stream.feed(b"\x1b[31m\x1b[1mx")
+        assert stream.colours == "\x1b[31m\x1b[1m"
+        stream.feed(b"\x1b[0m")
+        assert stream.colours == ""
+
+    @given(st.text(st.sampled_from("a\r\n\x1b[;:0158mJ]\u202e\x9b"), max_size=40))
+    def test_a_terminal_is_told_of_colours_and_of_nothing_else(self, text: str) -> None:
+        left = re.sub(r"\x1b\[[0-9;:]*m", "", on_screen(text)).replace("\r", "")
+        assert not any(is_acted_upon(character) for character in left if character != "\n")
+
+    @given(st.data(), st.text(st.sampled_from("a\r\n\x1b[;0158m✓"), max_size=40))
+    def test_it_does_not_matter_where_it_is_cut(self, data: st.DataObject, text: str) -> None:
+        content = text.encode()
+        cuts = data.draw(st.lists(st.integers(0, len(content))).map(sorted))
+        stream = ScreenStream()
+        pieces = [
+            stream.feed(content[start:end])
+            for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True)
+        ]
+        assert "".join([*pieces, stream.feed(b"", final=True)]) == on_screen(text)

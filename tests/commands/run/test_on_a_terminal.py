@@ -145,10 +145,40 @@ def test_a_guest_sees_that_it_has_a_terminal() -> None:
 def test_what_a_guest_writes_cannot_move_the_cursor_or_set_a_title() -> None:
     with run("--no-live", CAPSULES / "escapes.wat") as screen:
         assert screen.end() == 0
-        assert b"\x1b[31m" not in screen.output
         assert b"\x1b]0;" not in screen.output
-        assert r"\x1b[31m" in screen.text
+        assert rb"red\x1b[2J\x1b]0;owned\x07" in screen.output
         assert r"\u202e" in screen.text
+
+
+def test_a_guests_colours_are_passed_on_and_end_with_their_line() -> None:
+    with run("--no-live", CAPSULES / "escapes.wat") as screen:
+        assert screen.end() == 0
+        assert b"\x1b[31mred" in screen.output
+        assert rb"reversed\xff" + b"\x1b[0m\r\n" in screen.output
+
+
+def test_plain_output_has_no_colours() -> None:
+    with run("--no-live", "--plain-output", CAPSULES / "escapes.wat") as screen:
+        assert screen.end() == 0
+        assert b"\x1b[31m" not in screen.output
+        assert r"\x1b[31m" in screen.text
+
+
+def test_a_progress_bar_of_a_guest_is_drawn_on_one_line(tmp_path: Path) -> None:
+    bar = tmp_path / "bar.wat"
+    bar.write_text(_PROGRESS)
+    with run("--no-live", bar) as screen:
+        assert screen.end() == 0
+        assert screen.lines[0] == "[##] 99%"
+
+
+_PROGRESS = r"""(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\13\00\00\00")
+  (data (i32.const 16) "\r[# ] 10%\r[##] 99%\n")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))))"""
 
 
 def test_raw_output_is_passed_on_as_it_is() -> None:

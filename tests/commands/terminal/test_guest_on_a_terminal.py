@@ -22,7 +22,7 @@ def look():
 def reduce(state, event):
     return event if isinstance(event, int) else state
 live = live_table(0, look, reduce, lambda state: f"look {{state}}")
-screen = GuestTerminal((1, 2), live, raw=True)
+screen = GuestTerminal((1, 2), live, "all")
 with ended_by_signals(lambda ending: pathlib.Path("asked-to-end").touch(), [screen]):
     screen.start()
     for number in itertools.count():
