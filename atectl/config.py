@@ -74,6 +74,11 @@ def lock_audit_path() -> Path:
     return _xdg("XDG_STATE_HOME", ".local/state") / "lock-audit.jsonl"
 
 
+def fleet_dir() -> Path:
+    """Where a host of a fleet keeps what it needs while it runs."""
+    return _xdg("XDG_STATE_HOME", ".local/state") / "fleet"
+
+
 def cache_dir() -> Path:
     """Where compiled artifacts are kept."""
     chosen = load_settings().cache_dir

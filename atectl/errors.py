@@ -3,8 +3,9 @@
 A class is one way for something to go wrong: its code, what it means, what to do, and the exit
 status. The first line of its docstring is its meaning, and `atectl explain` prints it with the
 example and the remedy. Codes are grouped: E1 usage, E2 capsules, E3 leases and budgets, E4 the
-ledger, E5 Redis and actor locks, E6 files of ours, E7 the engine, E9 atectl itself. Errors that
-a plain run cannot meet stand in modules of their own, so that it does not import them.
+ledger, E5 Redis and actor locks, E6 files of ours, E7 the engine, E8 fleets of hosts, E9 atectl
+itself. Errors that a plain run cannot meet stand in modules of their own, so that it does not
+import them.
 """
 
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import ClassVar
 
 OTHER_MODULES = (
     "batch.cells.errors",
+    "batch.fleet.errors",
     "budget.errors",
     "capsule.errors",
     "guard.errors",

@@ -16,6 +16,7 @@ from .options.help import CommandGroup, HelpGroup
 COMMANDS = {
     "run": "run.app",
     "batch": "batch.app",
+    "host": "host.app",
     "load": "load.app",
     "inspect": "inspect.app",
     "budget": "budget.app",

@@ -67,7 +67,7 @@ def _run_or_batch(command: str, words: list[str]) -> int:
             from .run.running import run
 
             return run(words)
-        from .batch.running import batch
+        from .batch.starting import batch
 
         return batch(words)
     except HelpWanted:

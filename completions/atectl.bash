@@ -8,6 +8,7 @@ _atectl_grammar() {
         commands=(
             'run'
             'batch'
+            'host'
             'load'
             'inspect'
             'budget'
@@ -92,6 +93,7 @@ _atectl_grammar() {
             '-q'
             '--cache'
             '--no-cache'
+            '--insecure'
             '--help'
             '-h'
         )
@@ -128,8 +130,63 @@ _atectl_grammar() {
             '--host-name=nothing'
             '--output=choices table wide json'
             '-o=choices table wide json'
+            '--on=nothing'
+            '--host-ttl=nothing'
+            '--tls-ca=files'
+            '--tls-cert=files'
+            '--tls-key=files'
         )
         arguments=('files')
+        ;;
+    'host')
+        commands=('join' 'ls')
+        flags=('--help' '-h')
+        ;;
+    'host join')
+        flags=('--no-cache' '--insecure' '--help' '-h')
+        values=(
+            '--limit=nothing'
+            '--soft=nothing'
+            '--resume=nothing'
+            '--backpressure=choices both park spill none'
+            '--policy=choices largest priority park-first none'
+            '--spill-dir=folders'
+            '--spill-cap=nothing'
+            '--jobs=nothing'
+            '-j=nothing'
+            '--share=nothing'
+            '--max-capsule=nothing'
+            '--compile-mem=nothing'
+            '--compile-deadline=nothing'
+            '--max-instances=nothing'
+            '--max-memories=nothing'
+            '--max-reserved=nothing'
+            '--pool=nothing'
+            '--max-output=nothing'
+            '--isolate=choices none principal job'
+            '--cells=nothing'
+            '--max-fds=nothing'
+            '--requeue=nothing'
+            '--capture=nothing'
+            '--grace=nothing'
+            '--ledger=files'
+            '--host-name=nothing'
+            '--tls-ca=files'
+            '--tls-cert=files'
+            '--tls-key=files'
+        )
+        arguments=('nothing')
+        ;;
+    'host ls')
+        flags=('--insecure' '--help' '-h')
+        values=(
+            '--on=nothing'
+            '--tls-ca=files'
+            '--tls-cert=files'
+            '--tls-key=files'
+            '--output=choices table wide json csv'
+            '-o=choices table wide json csv'
+        )
         ;;
     'load')
         flags=('--recursive' '-r' '--no-cache' '--help' '-h')

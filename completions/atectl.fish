@@ -3,6 +3,9 @@
 set -g __atectl_commands \
     'run' \
     'batch' \
+    'host' \
+    'host join' \
+    'host ls' \
     'load' \
     'inspect' \
     'budget' \
@@ -114,6 +117,46 @@ set -g __atectl_valued \
     'batch --host-name' \
     'batch --output' \
     'batch -o' \
+    'batch --on' \
+    'batch --host-ttl' \
+    'batch --tls-ca' \
+    'batch --tls-cert' \
+    'batch --tls-key' \
+    'host join --limit' \
+    'host join --soft' \
+    'host join --resume' \
+    'host join --backpressure' \
+    'host join --policy' \
+    'host join --spill-dir' \
+    'host join --spill-cap' \
+    'host join --jobs' \
+    'host join -j' \
+    'host join --share' \
+    'host join --max-capsule' \
+    'host join --compile-mem' \
+    'host join --compile-deadline' \
+    'host join --max-instances' \
+    'host join --max-memories' \
+    'host join --max-reserved' \
+    'host join --pool' \
+    'host join --max-output' \
+    'host join --isolate' \
+    'host join --cells' \
+    'host join --max-fds' \
+    'host join --requeue' \
+    'host join --capture' \
+    'host join --grace' \
+    'host join --ledger' \
+    'host join --host-name' \
+    'host join --tls-ca' \
+    'host join --tls-cert' \
+    'host join --tls-key' \
+    'host ls --on' \
+    'host ls --tls-ca' \
+    'host ls --tls-cert' \
+    'host ls --tls-key' \
+    'host ls --output' \
+    'host ls -o' \
     'load --concurrency' \
     'load --limit' \
     'load --max-capsule' \
@@ -332,8 +375,18 @@ set -g __atectl_flags \
     'batch -q' \
     'batch --cache' \
     'batch --no-cache' \
+    'batch --insecure' \
     'batch --help' \
     'batch -h' \
+    'host --help' \
+    'host -h' \
+    'host join --no-cache' \
+    'host join --insecure' \
+    'host join --help' \
+    'host join -h' \
+    'host ls --insecure' \
+    'host ls --help' \
+    'host ls -h' \
     'load --recursive' \
     'load -r' \
     'load --no-cache' \
@@ -507,6 +560,7 @@ complete -c atectl -f
 
 complete -c atectl -n '__atectl_at "" 0' -a run -d 'Run a capsule under a quota, charged to a principal'
 complete -c atectl -n '__atectl_at "" 0' -a batch -d 'Run many capsules under one limit'
+complete -c atectl -n '__atectl_at "" 0' -a host -d 'Run jobs of batches from other machines, and see which hosts do'
 complete -c atectl -n '__atectl_at "" 0' -a load -d 'Load capsules, run none'
 complete -c atectl -n '__atectl_at "" 0' -a inspect -d 'Show what is in a capsule, and what it needs to run'
 complete -c atectl -n '__atectl_at "" 0' -a budget -d 'Check, plan and simulate what a whole host may use'
@@ -608,8 +662,58 @@ complete -c atectl -n '__atectl_at "batch"' -l quiet -s q -d 'Say nothing on std
 complete -c atectl -n '__atectl_at "batch"' -l cache -d 'Keep compiled capsules'
 complete -c atectl -n '__atectl_at "batch"' -l no-cache -d 'Not --cache'
 complete -c atectl -n '__atectl_at "batch"' -l output -s o -r -f -a 'table wide json' -d 'Lines of JSON, or a table'
+complete -c atectl -n '__atectl_at "batch"' -l on -r -f -d 'Run it on the hosts of this Dask scheduler'
+complete -c atectl -n '__atectl_at "batch"' -l host-ttl -r -f -d 'How long a host may be silent until its jobs run elsewhere'
+complete -c atectl -n '__atectl_at "batch"' -l tls-ca -r -F -d 'Trust these certificate authorities (PEM)'
+complete -c atectl -n '__atectl_at "batch"' -l tls-cert -r -F -d 'The certificate of this side (PEM)'
+complete -c atectl -n '__atectl_at "batch"' -l tls-key -r -F -d 'The key of this certificate (PEM)'
+complete -c atectl -n '__atectl_at "batch"' -l insecure -d 'Allow a scheduler on another machine without TLS'
 complete -c atectl -n '__atectl_at "batch"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "batch" 0' -F
+
+complete -c atectl -n '__atectl_at "host" 0' -a join -d 'Run jobs that `atectl batch --on` submits, until told to end'
+complete -c atectl -n '__atectl_at "host" 0' -a ls -d 'List the hosts of a scheduler, and how they fare'
+complete -c atectl -n '__atectl_at "host"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "host join"' -l limit -r -f -d 'Maximum memory of all processes of the host'
+complete -c atectl -n '__atectl_at "host join"' -l soft -r -f -d 'Share of the limit from which leases are held back'
+complete -c atectl -n '__atectl_at "host join"' -l resume -r -f -d 'Share of the limit below which they go on'
+complete -c atectl -n '__atectl_at "host join"' -l backpressure -r -f -a 'both park spill none' -d 'What is done to leases above soft'
+complete -c atectl -n '__atectl_at "host join"' -l policy -r -f -a 'largest priority park-first none' -d 'The policy that chooses these leases'
+complete -c atectl -n '__atectl_at "host join"' -l spill-dir -r -f -a '(__atectl_folders)' -d 'Where memory is spilled, on a real disk'
+complete -c atectl -n '__atectl_at "host join"' -l spill-cap -r -f -d 'Maximum to spill'
+complete -c atectl -n '__atectl_at "host join"' -l jobs -s j -r -f -d 'How many jobs run at once'
+complete -c atectl -n '__atectl_at "host join"' -l share -r -f -d 'Let jobs name files below it'
+complete -c atectl -n '__atectl_at "host join"' -l max-capsule -r -f -d 'Largest capsule that is taken'
+complete -c atectl -n '__atectl_at "host join"' -l compile-mem -r -f -d 'Most memory to compile one'
+complete -c atectl -n '__atectl_at "host join"' -l compile-deadline -r -f -d 'Longest time to compile one'
+complete -c atectl -n '__atectl_at "host join"' -l max-instances -r -f -d 'Most instances of modules and components in one'
+complete -c atectl -n '__atectl_at "host join"' -l max-memories -r -f -d 'Most memories of all its instances together'
+complete -c atectl -n '__atectl_at "host join"' -l max-reserved -r -f -d 'Most address space that they reserve, 4GiB each and more'
+complete -c atectl -n '__atectl_at "host join"' -l pool -r -f -d 'Idle stores kept for a reactor and principal'
+complete -c atectl -n '__atectl_at "host join"' -l max-output -r -f -d 'Most that a job may write to its stdout and stderr'
+complete -c atectl -n '__atectl_at "host join"' -l isolate -r -f -a 'none principal job' -d 'Which jobs never share a process'
+complete -c atectl -n '__atectl_at "host join"' -l cells -r -f -d 'Most processes for isolated jobs that are alive at once'
+complete -c atectl -n '__atectl_at "host join"' -l max-fds -r -f -d 'Most descriptors of a process for isolated jobs'
+complete -c atectl -n '__atectl_at "host join"' -l requeue -r -f -d 'How often a job is run again that was ended for want of memory, and would fit alone'
+complete -c atectl -n '__atectl_at "host join"' -l capture -r -f -d 'Keep the last SIZE that each job writes to stdout and to stderr, in its result'
+complete -c atectl -n '__atectl_at "host join"' -l grace -r -f -d 'Time to finish when terminated'
+complete -c atectl -n '__atectl_at "host join"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "host join"' -l host-name -r -f -d 'What the ledger calls this host'
+complete -c atectl -n '__atectl_at "host join"' -l no-cache -d 'Keep no compiled capsules'
+complete -c atectl -n '__atectl_at "host join"' -l tls-ca -r -F -d 'Trust these certificate authorities (PEM)'
+complete -c atectl -n '__atectl_at "host join"' -l tls-cert -r -F -d 'The certificate of this side (PEM)'
+complete -c atectl -n '__atectl_at "host join"' -l tls-key -r -F -d 'The key of this certificate (PEM)'
+complete -c atectl -n '__atectl_at "host join"' -l insecure -d 'Allow a scheduler on another machine without TLS'
+complete -c atectl -n '__atectl_at "host join"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "host ls"' -l on -r -f -d 'Run it on the hosts of this Dask scheduler'
+complete -c atectl -n '__atectl_at "host ls"' -l tls-ca -r -F -d 'Trust these certificate authorities (PEM)'
+complete -c atectl -n '__atectl_at "host ls"' -l tls-cert -r -F -d 'The certificate of this side (PEM)'
+complete -c atectl -n '__atectl_at "host ls"' -l tls-key -r -F -d 'The key of this certificate (PEM)'
+complete -c atectl -n '__atectl_at "host ls"' -l insecure -d 'Allow a scheduler on another machine without TLS'
+complete -c atectl -n '__atectl_at "host ls"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "host ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "load"' -l recursive -s r -d 'Load what is in folders and below'
 complete -c atectl -n '__atectl_at "load"' -l concurrency -r -f -d 'How many are on their way at once'

@@ -19,6 +19,7 @@ DRAWING = {"rich"}
 STORING = {"sqlite3"}
 PROCESSES = {"psutil"}
 METRICS = {"prometheus_client"}
+CARRYING = {"dask", "distributed", "tornado"}
 
 _AT_THE_END = """
 import sys
@@ -74,7 +75,7 @@ def _imported(*arguments: str, program: str = _AT_THE_END, stdin: str = "") -> s
     return set(modules)
 
 
-HEAVY = ENGINE | REMOTE | PROCESSES | METRICS
+HEAVY = ENGINE | REMOTE | PROCESSES | METRICS | CARRYING
 
 
 @pytest.mark.parametrize(
@@ -106,6 +107,42 @@ def test_a_command_imports_no_library_it_does_not_need(
     assert not _imported(*arguments) & spared
 
 
+_HIDDEN = """
+import sys
+class Hidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("dask", "distributed"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Hidden())
+from atectl.commands.main import dispatch
+sys.exit(dispatch(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("host", "ls", "--on", "tcp://127.0.0.1:1"),
+        ("host", "join", "tcp://127.0.0.1:1", "--ledger", "none"),
+        ("batch", "-", "--on", "tcp://127.0.0.1:1"),
+    ],
+    ids=lambda words: " ".join(words[:2]),
+)
+def test_where_dask_is_missing_one_line_names_the_extra(words: tuple[str, ...]) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _HIDDEN, *words],
+        capture_output=True,
+        text=True,
+        input="",
+        timeout=60,
+    )
+    assert ran.returncode == 125
+    assert ran.stderr.splitlines() == [
+        "error[E807]: the package dask is not installed",
+        "  try: pip install 'atectl[dask]'",
+    ]
+
+
 def test_the_guard_sees_what_is_imported() -> None:
     assert _imported("explain") >= DRAWING
     assert "typer" in _imported("--help")
@@ -130,6 +167,7 @@ def test_a_guest_off_a_terminal_waits_for_no_import_it_does_not_need() -> None:
     imported = _imported("run", str(HELLO), program=_AS_THE_GUEST_STARTS)
     assert imported >= ENGINE
     spared = {"typer", "dataclasses", "inspect", "json"} | DRAWING | REMOTE | PROCESSES | METRICS
+    spared |= CARRYING
     assert not imported & spared
 
 
@@ -149,7 +187,8 @@ def test_a_run_off_a_terminal_draws_nothing_afterwards_either() -> None:
 def test_a_batch_off_a_terminal_imports_nothing_it_does_not_need() -> None:
     job = json.dumps({"capsule": str(HELLO)})
     imported = _imported("batch", "-", "--ledger", "none", stdin=f"{job}\n")
-    assert not imported & ({"typer"} | ENGINE | DRAWING | STORING | REMOTE | PROCESSES)
+    spared = ENGINE | DRAWING | STORING | REMOTE | PROCESSES | CARRYING
+    assert not imported & ({"typer"} | spared)
     assert not imported & {"ast", "concurrent", "copy", "dataclasses", "datetime", "difflib"}
     assert not imported & {"inspect", "logging", "subprocess", "tokenize"}
 

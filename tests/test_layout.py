@@ -179,6 +179,12 @@ def test_one_room_alone_imports_a_client_library(library: str, home: str) -> Non
     assert {each for each in importers_of(library) if not each.startswith(home)} == set()
 
 
+@pytest.mark.parametrize("library", ["dask", "distributed"])
+def test_dask_is_known_only_to_what_carries_messages_of_fleets(library: str) -> None:
+    fleet = "atectl.batch.fleet"
+    assert importers_of(library) <= {f"{fleet}.{each}" for each in ("carrier", "joining", "link")}
+
+
 @pytest.mark.parametrize("library", ["typer", "rich"])
 def test_the_core_neither_parses_nor_draws(library: str) -> None:
     assert {each for each in importers_of(library) if room_of(each) != "commands"} == set()

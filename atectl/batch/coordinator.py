@@ -79,7 +79,9 @@ class Coordinator:
         self._look = look
         self._fails_fast = settings.fails_fast
         self._intake = Intake(settings.jobs, self._start_soon)
-        self._files = JobFiles(settings.reserved, settings.max_output_bytes)
+        self._files = JobFiles(
+            settings.reserved, settings.max_output_bytes, remembers=not settings.is_endless
+        )
         self._requeue = settings.requeue
         self._retries = settings.retries
         self._runs: dict[int, JobRun] = {}
@@ -296,7 +298,8 @@ class Coordinator:
             return False
         if not run.was_aborted:
             failures = run.attempt - 1 - run.aborted
-            return failures < self._retries and lease.outcome.reason in _RETRIED and run.has_failed
+            retries = self._retries if run.job.retries is None else run.job.retries
+            return failures < retries and lease.outcome.reason in _RETRIED and run.has_failed
         abortion = lease.abortion
         return abortion is not None and abortion.fits_alone and run.aborted < self._requeue
 

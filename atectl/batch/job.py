@@ -20,13 +20,15 @@ _NOTHING_USED = Reading(0, 0, 0, 0, 0, 0.0)
 class JobTerms(NamedTuple):
     """One job: what runs, and on which terms. `job` is its number, unique in the batch.
 
-    Where its terms name no streams, its input is empty, and its output is discarded.
+    Where its terms name no streams, its input is empty, and its output is discarded. `retries` is
+    how often it is run again if it fails; None for as often as its batch says.
     """
 
     job: int
     capsule: Path
     terms: Terms
     priority: int = 0
+    retries: int | None = None
 
 
 class Wanted(NamedTuple):
@@ -43,7 +45,9 @@ class JobResult(NamedTuple):
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
     is run again, as is one that failed where that is asked for, and the rest tells of the last
-    time. `host_bytes` and `output` are as in `CellLease`.
+    time. `host_bytes` and `output` are as in `CellLease`. Of a batch over many machines, `host` is
+    the name of the one that ran it, `attempt` how often the job was sent to one, and `queued_s` how
+    long it waited until it began.
     """
 
     job: int
@@ -57,6 +61,15 @@ class JobResult(NamedTuple):
     attempts: int = 1
     host_bytes: int = 0
     output: Output = NO_OUTPUT
+    host: str | None = None
+    attempt: int = 1
+    queued_s: float | None = None
+
+
+def ended_unstarted(job: int, outcome: Outcome, attempt: int = 1) -> JobResult:
+    """The result of a job that came to no lease."""
+    loading = loading_of(None, outcome.error)
+    return JobResult(job, outcome, _NOTHING_USED, 0.0, 0.0, 0, (), loading, attempt)
 
 
 class JobRun:
@@ -95,10 +108,7 @@ class JobRun:
         lease = self.lease
         if lease is None:
             ended = outcome or outcomes.refused(InternalError("the job has no lease"))
-            loading = loading_of(None, ended.error)
-            return JobResult(
-                self.job.job, ended, _NOTHING_USED, 0.0, 0.0, 0, (), loading, self.attempt
-            )
+            return ended_unstarted(self.job.job, ended, self.attempt)
         seat = lease.seat
         return JobResult(
             self.job.job,

@@ -35,9 +35,17 @@ class JobFiles:
     Args:
         reserved: the files of the batch itself, and what each is.
         max_bytes: what one job may write to all its files together; None is no limit.
+        remembers: whether what one job wrote is refused to all later ones.
     """
 
-    def __init__(self, reserved: Mapping[Identity, str], max_bytes: int | None = None) -> None:
+    def __init__(
+        self,
+        reserved: Mapping[Identity, str],
+        max_bytes: int | None = None,
+        *,
+        remembers: bool = True,
+    ) -> None:
+        self._remembers = remembers
         self._reserved = reserved
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
@@ -126,6 +134,8 @@ class JobFiles:
 
     def _remember(self, path: str, stream: str, status: os.stat_result) -> frozenset[int]:
         """Note what is written; refuse what an earlier job wrote, by whatever name."""
+        if not self._remembers:
+            return frozenset()
         name, identity = hash(os.path.normpath(path)), hash(identity_of(status))
         # The number of a file that is gone may be that of another now, which is empty at first.
         if name in self._written or (identity in self._written and status.st_size):

@@ -81,6 +81,12 @@ class ResultLine(NamedTuple):
     stderr: OutputFacts | None = None
     """What it wrote to stderr: with `--capture`, and the last 4 KiB if it failed; null if it wrote
     nothing there, or to a file."""
+    host: str | None = None
+    """The host of a fleet that ran it; null in a batch on one machine, and if none did."""
+    attempt: int = 1
+    """How often it was sent to a host: more than once if one was lost that had it."""
+    queued_s: float | None = None
+    """How long it waited in a batch over many machines until it began; null in one on one."""
 
     @property
     def is_success(self) -> bool:
@@ -108,6 +114,9 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         host_bytes=result.host_bytes,
         stdout=_output(result.output.stdout),
         stderr=_output(result.output.stderr),
+        host=result.host,
+        attempt=result.attempt,
+        queued_s=None if result.queued_s is None else round(result.queued_s, 6),
     )
 
 

@@ -26,7 +26,8 @@ class BatchSettings(NamedTuple):
     descriptors each may have open. `requeue` is how often a job is run again that was aborted for
     want of memory, and would fit alone. `capture_bytes` is how much is kept of each output of a job
     that goes to no file; None keeps the end of stderr of one that fails. `retries` is how often a
-    job is run again that failed by itself.
+    job is run again that failed by itself. With `is_endless` jobs of many batches come, so that a
+    file may be written again that an earlier one wrote.
     """
 
     jobs: int
@@ -45,3 +46,4 @@ class BatchSettings(NamedTuple):
     max_fds: int = DEFAULT_MAX_FDS
     capture_bytes: int | None = None
     retries: int = 0
+    is_endless: bool = False

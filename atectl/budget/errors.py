@@ -83,6 +83,14 @@ class BadJob(UsageError):
     default_remedy = "`atectl batch --help` lists the keys of a job"
 
 
+class NotOnHosts(BadJob):
+    """A job for other machines names a file or folder of this one."""
+
+    code = "E805"
+    example = """echo '{"capsule": "a.wasm", "stdout": "out"}' | atectl batch - --on ADDRESS"""
+    default_remedy = "share a folder: `atectl host join --share NAME=DIR`, and share:NAME/PATH here"
+
+
 class BadResults(UsageError):
     """The file of results to resume from cannot be read, or has lines that are not results."""
 

@@ -39,6 +39,10 @@ from atectl.units import format_size
 
 MIN_PRIORITY, MAX_PRIORITY = -1000, 1000
 STREAMS = ("stdin", "stdout", "stderr")
+BY_CONTENT = "sha256:"
+"""How a capsule is named that hosts have, by the hash of its content."""
+
+_SHA256_DIGITS = 64
 
 
 class Allowance(NamedTuple):
@@ -83,13 +87,15 @@ class JobWords(NamedTuple):
 class JobDefaults(NamedTuple):
     """The defaults of jobs. `principals` has the allowances of principals that have their own.
 
-    `folder` is where relative paths begin; `environment` has the variables a job may pass on.
+    `folder` is where relative paths begin; `environment` has the variables a job may pass on. If
+    the jobs run `elsewhere`, on other machines, their files are in what those share.
     """
 
     general: Allowance = Allowance()
     principals: Mapping[str, Allowance] = {}
     folder: Path = Path()
     environment: Mapping[str, str] = {}
+    elsewhere: bool = False
 
     def allowance(self, principal: Principal) -> Allowance:
         return self.principals.get(principal, self.general)
@@ -213,7 +219,7 @@ def _job(given: Mapping[str, Any], defaults: JobDefaults) -> Job:
     allowance = defaults.allowance(words.principal)
     if own := part_of(values, Allowance):
         allowance = allowance._replace(**own)
-    capsule = defaults.folder / words.capsule
+    capsule = _capsule(words, defaults)
     return Job(
         capsule=capsule,
         principal=words.principal,
@@ -256,11 +262,25 @@ _KEYS_OF_OPTIONS = {
 """How remedies name options of `atectl run`, and the keys of a job for them; longer ones first."""
 
 
+def _capsule(words: JobWords, defaults: JobDefaults) -> Path:
+    """The file of a job's capsule; for other machines it may be `sha256:` and its hash."""
+    if not (defaults.elsewhere and words.capsule.startswith(BY_CONTENT)):
+        return defaults.folder / words.capsule
+    sha256 = words.capsule.removeprefix(BY_CONTENT)
+    if len(sha256) != _SHA256_DIGITS or not set(sha256) <= set("0123456789abcdef"):
+        raise Fault(f"capsule: {quoted(words.capsule)} is no hash of a content")
+    return Path(words.capsule)
+
+
 def _streams(words: JobWords, defaults: JobDefaults) -> Streams:
     """The files of a job's streams."""
     if words.stdin is words.stdout is words.stderr is None:
         return NO_FILES
     named = {name: path for name in STREAMS if (path := getattr(words, name)) is not None}
+    if defaults.elsewhere:
+        from atectl.budget.shared_paths import shared_streams
+
+        return shared_streams(named)
     folder = _as_it_is_now(defaults.folder)
     files = {name: str(folder / path) for name, path in named.items()}
     _refuse_shared(files)
@@ -304,6 +324,10 @@ def _environment(words: JobWords, defaults: JobDefaults) -> tuple[tuple[str, str
 
 
 def _folders(words: JobWords, defaults: JobDefaults) -> tuple[Folder, ...]:
+    if defaults.elsewhere:
+        from atectl.budget.shared_paths import shared_folders
+
+        return checked("dirs", lambda: shared_folders(words.dirs))
     folder = _as_it_is_now(defaults.folder)
     given = [_from_folder(each, folder) for each in words.dirs]
     return checked("dirs", lambda: parse_folders(given))

@@ -118,12 +118,21 @@ def parse_folders(texts: Iterable[str]) -> tuple[Folder, ...]:
         BadFolder: see `parse_folder`, or two have the same guest name (exit 2).
     """
     folders = tuple(parse_folder(text) for text in texts)
+    require_own_names(folders)
+    return folders
+
+
+def require_own_names(folders: Iterable[Folder]) -> None:
+    """See that no two folders have the same name for the guest.
+
+    Raises:
+        BadFolder: they do (exit 2).
+    """
     seen: set[str] = set()
     for folder in folders:
         if folder.guest in seen:
             raise BadFolder(f"two folders are named {folder.guest!r} for the guest")
         seen.add(folder.guest)
-    return folders
 
 
 def devices_in(folder: Folder) -> BadFolder | None:

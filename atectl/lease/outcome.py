@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL = "exited", "trapped", "deadline", "out-of-fuel"
 QUOTA, ARBITER, INTERRUPTED, TERMINATED = "quota", "arbiter", "interrupted", "terminated"
 REFUSED, FAILED, LOCK_LOST, CELL_LOST = "refused", "failed", "lock-lost", "cell-lost"
+HOST_LOST = "host-lost"
 REASONS = (
     EXITED, TRAPPED, DEADLINE, OUT_OF_FUEL, QUOTA, ARBITER, LOCK_LOST, INTERRUPTED, TERMINATED,
-    REFUSED, FAILED, CELL_LOST,
+    REFUSED, FAILED, CELL_LOST, HOST_LOST,
 )  # fmt: skip
 """All reasons for which a run ends."""
 

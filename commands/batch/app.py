@@ -24,7 +24,7 @@ HELP = "\n\n".join(
 
 def _run(words: list[str]) -> int:
     # Help and completions load every command, and need nothing of what runs this one.
-    from .running import batch
+    from .starting import batch
 
     return batch(words)
 

@@ -5,17 +5,28 @@ counts; the same holds for a flag and its opposite.
 """
 
 from pathlib import Path
-from typing import NamedTuple, get_args
+from typing import NamedTuple
 
-from atectl.accounting import DEFAULT_JOB_OUTPUT_BYTES, StoreBounds
+from atectl.accounting import StoreBounds
 from atectl.batch.settings import Isolation
 from atectl.capsule.limits import CompileLimits
 from atectl.errors import UsageError
-from atectl.system.walls.amounts import DEFAULT_MAX_FDS
-from atectl.units import format_size, parse_size, size_or_none
+from atectl.units import parse_duration, size_or_none
 
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
+from ..options.fleet import DEFAULT_TTL, HOST_TTL, INSECURE, ON, TlsOptions
+from ..options.guests import (
+    CAPTURE,
+    CELLS,
+    GRACE,
+    ISOLATE,
+    MAX_FDS,
+    MAX_OUTPUT,
+    POOL,
+    REQUEUE,
+    read_capture,
+)
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
 from ..options.places import HOST_NAME, LEDGER, read_host_name
@@ -31,10 +42,14 @@ from ..options.table import (
 )
 from ..output.stdout import Output
 
-MAX_CELLS, MAX_FDS = 4096, 1 << 20
 
-DEFAULT_REQUEUE = 2
-"""How often a job is run again that the arbiter ended."""
+class Fleet(NamedTuple):
+    """The hosts that a batch is to run on: their scheduler, as given."""
+
+    address: str
+    tls: TlsOptions
+    insecure: bool
+    ttl_s: float
 
 
 class BatchRequest(NamedTuple):
@@ -67,6 +82,7 @@ class BatchRequest(NamedTuple):
     is_tagged: bool
     retries: int
     is_dry: bool
+    fleet: Fleet | None
 
 
 _HOST = options_of(HostOptions)
@@ -78,7 +94,7 @@ TABLE = OptionTable(
         *_HOST.values(),
         *options_of(CompileOptions).values(),
         *options_of(BoundOptions).values(),
-        Option("--pool", "N", "Idle stores kept for a reactor and principal.", "0", lowest=0),
+        POOL,
         Option(
             "--keep-going",
             "",
@@ -87,46 +103,12 @@ TABLE = OptionTable(
             opposite="--fail-fast",
         ),
         Option("--resume-from", "FILE", "Skip jobs that succeeded in these results."),
-        Option(
-            "--max-output",
-            "SIZE",
-            "Most that a job may write to its stdout and stderr; `none` lifts it.",
-            format_size(DEFAULT_JOB_OUTPUT_BYTES),
-        ),
-        Option(
-            "--isolate",
-            "",
-            "Which jobs never share a process: none of them, those of two principals, or any two.",
-            "principal",
-            choices=get_args(Isolation),
-        ),
-        Option(
-            "--cells",
-            "N",
-            "Most processes for isolated jobs that are alive at once; as many as jobs, up to 32.",
-            lowest=1,
-            highest=MAX_CELLS,
-        ),
-        Option(
-            "--max-fds",
-            "N",
-            "Most descriptors of a process for isolated jobs.",
-            str(DEFAULT_MAX_FDS),
-            lowest=16,
-            highest=MAX_FDS,
-        ),
-        Option(
-            "--requeue",
-            "N",
-            "How often a job is run again that was ended for want of memory, and would fit alone.",
-            str(DEFAULT_REQUEUE),
-            lowest=0,
-        ),
-        Option(
-            "--capture",
-            "SIZE",
-            "Keep the last SIZE that each job writes to stdout and to stderr, in its result.",
-        ),
+        MAX_OUTPUT,
+        ISOLATE,
+        CELLS,
+        MAX_FDS,
+        REQUEUE,
+        CAPTURE,
         Option(
             "--retries",
             "N",
@@ -142,7 +124,7 @@ TABLE = OptionTable(
             "Print what jobs write in place of results, each line behind its job's label.",
         ),
         Option("--dry-run", "", "Read and check the jobs, and list them; run none."),
-        Option("--grace", "DURATION", "Time to finish when terminated; none or 0 for none.", "5s"),
+        GRACE,
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
         LEDGER,
@@ -151,6 +133,10 @@ TABLE = OptionTable(
         QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
         OUTPUT._replace(help="Lines of JSON, or a table; on a terminal a table."),
+        ON,
+        HOST_TTL,
+        *options_of(TlsOptions).values(),
+        INSECURE,
     ),
     remedy="`atectl batch --help` shows how it is used",
 )
@@ -193,24 +179,50 @@ def parse(words: list[str]) -> BatchRequest:
         cells=given.read("--cells", int),
         max_fds=given.read("--max-fds", int),
         requeue=given.read("--requeue", int),
-        capture_bytes=given.read("--capture", _read_capture),
+        capture_bytes=given.read(CAPTURE.name, read_capture),
         results=given.read("--results", Path),
         is_tagged=bool(given.is_on("--tag")),
         retries=given.read("--retries", int),
         is_dry=bool(given.is_on("--dry-run")),
+        fleet=_fleet(given),
     )
 
 
-def _read_capture(text: str) -> int:
-    from atectl.batch.cells.outputs import MAX_CAPTURE_BYTES
+_OF_A_FLEET = (ON, HOST_TTL, *options_of(TlsOptions).values(), INSECURE)
 
-    size_bytes = parse_size(text)
-    if not 0 < size_bytes <= MAX_CAPTURE_BYTES:
-        raise UsageError(
-            f"--capture {text} is not from 1 byte to {format_size(MAX_CAPTURE_BYTES)}",
-            remedy="name files for larger outputs: stdout and stderr of a job",
-        )
-    return size_bytes
+_OF_EVERY_BATCH = {
+    *("--keep-going", "--resume-from", "--grace", "--live", "--output", "--max-capsule"),
+    *("--retries", "--results", "--tag", "--dry-run", QUIET.name, CAPTURE.name),
+    *(option.name for option in _OF_A_FLEET),
+}
+"""The options that a batch takes wherever its jobs run. The others are about its own host."""
+
+
+def _fleet(given: Given) -> Fleet | None:
+    """The fleet that the options name; None if the batch runs on this machine.
+
+    Raises:
+        UsageError: an option goes only with a batch here, or with one on hosts (exit 2).
+    """
+    address = given.last(ON.name)
+    if address is None:
+        for option in _OF_A_FLEET:
+            if option.name in given:
+                raise UsageError(f"{option.name} goes with --on ADDRESS", remedy=TABLE.remedy)
+        return None
+    for option in TABLE.options:
+        if option.name in given and option.name not in _OF_EVERY_BATCH:
+            used = option.name if option.takes_value else given.last(option.name)
+            raise UsageError(
+                f"{used} is about a host of one's own, and --on names others",
+                remedy="leave it out; `atectl host join` has the options of a host",
+            )
+    return Fleet(
+        address,
+        given.group(TlsOptions),
+        INSECURE.name in given,
+        given.read(HOST_TTL.name, parse_duration) or parse_duration(DEFAULT_TTL),
+    )
 
 
 def _take_all(words: list[str], given: Given) -> list[str]:

@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from atectl.batch.lines import ResultLine, result_of_job, result_of_refusal
 from atectl.budget.jobs import Job, Submission
@@ -15,8 +15,20 @@ from .output import Tell
 from .tally import Tally
 
 if TYPE_CHECKING:
-    from atectl.batch.batch import Batch
     from atectl.batch.job import JobResult, JobTerms, Wanted
+
+
+class Runner(Protocol):
+    """What runs jobs: a batch on this machine, or one on the hosts of a fleet."""
+
+    def run(self, jobs: "Iterable[JobTerms]") -> "Iterator[JobResult]": ...
+
+    @property
+    def has_more_results(self) -> bool: ...
+
+    def stop(self) -> None: ...
+
+    def end_all(self, reason: str) -> None: ...
 
 
 class Work(NamedTuple):
@@ -35,7 +47,7 @@ class Work(NamedTuple):
     tell: Tell
 
 
-def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
+def run_jobs(batch: Runner, work: Work, tally: Tally) -> None:
     """Run every job that is not done already, and report each result as it comes.
 
     If the reader of the results goes away, the jobs that run are ended, and are still counted.
@@ -47,7 +59,7 @@ def run_jobs(batch: "Batch", work: Work, tally: Tally) -> None:
 
 
 class _Loop:
-    def __init__(self, batch: "Batch", work: Work, tally: Tally) -> None:
+    def __init__(self, batch: Runner, work: Work, tally: Tally) -> None:
         self._batch = batch
         self._work = work
         self._tally = tally

@@ -19,7 +19,7 @@ from ..output.stderr import is_quiet, keep_quiet, report_warning, say
 from ..output.stdout import Output
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
-from .arguments import BatchRequest, parse
+from .arguments import BatchRequest
 from .closing import closing_lines
 from .loop import Work, run_jobs
 from .output import Tell, result_writer
@@ -55,11 +55,11 @@ def run_batch(request: BatchRequest) -> int:
     keep_quiet(quiet=request.is_quiet)
     source = open_source(request.source)
     if request.is_dry:
-        return _list_jobs(request, source)
+        return list_only(request, source)
     host = settle(source.host, request.options)
-    grace_s = _grace_s(request.grace)
-    _refuse_clashes(request, source)
-    was_done, tell = _results(request)
+    grace_s = grace_in_s(request.grace)
+    refuse_replaced(request, source)
+    was_done, tell = results_of(request)
     tally = Tally(source.total)
     began = time.monotonic()
     try:
@@ -76,17 +76,19 @@ def run_batch(request: BatchRequest) -> int:
             signalled = _run(batch, request, source, work, tally, grace_s)
     finally:
         if tally.has_begun:
-            elapsed_s = time.monotonic() - began
-            # One failure alone stands in the table, and with --tag each was told as it came.
-            is_told = request.is_tagged or (
-                tally.failed == 1 and _output(request) is not Output.json
-            )
-            for line in closing_lines(request.source, tally, elapsed_s, tells_why=not is_told):
-                say(inert_line(line))
-    return signalled or _status(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
+            say_how_it_went(request, tally, time.monotonic() - began)
+    return signalled or status_of(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
 
 
-def _refuse_clashes(request: BatchRequest, source: JobSource) -> None:
+def say_how_it_went(request: BatchRequest, tally: Tally, elapsed_s: float) -> None:
+    """Close with what became of the jobs."""
+    # One failure alone stands in the table, and with --tag each was told as it came.
+    is_told = request.is_tagged or (tally.failed == 1 and output_of(request) is not Output.json)
+    for line in closing_lines(request.source, tally, elapsed_s, tells_why=not is_told):
+        say(inert_line(line))
+
+
+def refuse_replaced(request: BatchRequest, source: JobSource) -> None:
     """See that results, trace and chart replace nothing else, and that no result becomes a job."""
     capsules = [("a capsule", path) for path in source.capsules]
     results, *inputs = _own_files(request)
@@ -132,12 +134,12 @@ def _reserved(request: BatchRequest) -> "dict[Identity, str]":
     return found | identities([("where messages go", 2)], regular=True)
 
 
-def _grace_s(text: str) -> float:
+def grace_in_s(text: str) -> float:
     """Seconds of grace: a duration, or `none` or 0 for none."""
     return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
 
 
-def _results(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]:
+def results_of(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]:
     """Two functions: whether an earlier batch did a job, and what writes a result of this one."""
     tell = _tell(request)
     if request.resume_from is None:
@@ -163,18 +165,18 @@ def _earlier(request: BatchRequest, results: "Path") -> "Earlier":
     return earlier
 
 
-def _list_jobs(request: BatchRequest, source: JobSource) -> int:
+def list_only(request: BatchRequest, source: JobSource) -> int:
     """List the jobs and run none; the exit status."""
     from .dry_run import list_jobs
 
     results = request.resume_from
     was_done = (lambda _: False) if results is None else _earlier(request, results).done.take
-    return list_jobs(source.submissions, was_done, _output(request))
+    return list_jobs(source.submissions, was_done, output_of(request))
 
 
 def _tell(request: BatchRequest) -> Tell:
     """What writes a result."""
-    write = result_writer(_output(request), is_tagged=request.is_tagged).write
+    write = result_writer(output_of(request), is_tagged=request.is_tagged).write
     if request.results is None:
         return write
     from .result_files import ResultFiles
@@ -188,12 +190,12 @@ def _tell(request: BatchRequest) -> Tell:
     return write_both
 
 
-def _output(request: BatchRequest) -> Output:
+def output_of(request: BatchRequest) -> Output:
     """The form of the results: a table for people, lines for programs."""
     return request.output or (Output.table if sys.stdout.isatty() else Output.json)
 
 
-def _status(tally: Tally) -> int:
+def status_of(tally: Tally) -> int:
     """The exit status of a batch that no signal ended."""
     if tally.has_reader:
         return int(tally.failed > 0)
@@ -232,7 +234,8 @@ def _run(
                 report_warning(failure)
 
 
-def _capture_bytes(request: BatchRequest) -> int | None:
+def capture_of(request: BatchRequest) -> int | None:
+    """How much to keep of each output of a job; None keeps the end of stderr of one that fails."""
     if request.is_tagged and request.capture_bytes is None:
         return _TAGGED_BYTES
     return request.capture_bytes
@@ -260,7 +263,7 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
         cells=request.cells,
         max_fds=request.max_fds,
         requeue=request.requeue,
-        capture_bytes=_capture_bytes(request),
+        capture_bytes=capture_of(request),
         retries=request.retries,
     )
     runtime = Runtime(
@@ -282,13 +285,3 @@ def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[Guest
     from .live import guest_terminals
 
     return guest_terminals(batch, tally, False if is_quiet() else request.live)
-
-
-def batch(words: list[str]) -> int:
-    """Run the words after `atectl batch`; the exit status.
-
-    Raises:
-        AtectlError: nothing was run, or the host could not go on.
-        HelpWanted: help was asked for.
-    """
-    return run_batch(parse(words))

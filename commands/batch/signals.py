@@ -3,20 +3,17 @@
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 from atectl.lease.outcome import INTERRUPTED, TERMINATED
 
 from ..terminal.signals import Ending, Received, Screen, ended_by_signals
+from .loop import Runner
 from .tally import Tally
-
-if TYPE_CHECKING:
-    from atectl.batch.batch import Batch
 
 
 @contextmanager
 def ending_by_signals(
-    batch: "Batch", tally: Tally, screens: Sequence[Screen], grace_s: float
+    batch: Runner, tally: Tally, screens: Sequence[Screen], grace_s: float
 ) -> Iterator[Received]:
     """End the batch by signals for as long as this is entered.
 

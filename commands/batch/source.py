@@ -30,8 +30,11 @@ class JobSource(NamedTuple):
     capsules: "dict[Path, Wanted]"
 
 
-def open_source(place: str) -> JobSource:
+def open_source(place: str, *, elsewhere: bool = False) -> JobSource:
     """The jobs of a budget file, of a file of lines of JSON, or of such lines on stdin for `-`.
+
+    Args:
+        elsewhere: whether they run on other machines.
 
     Raises:
         BadBudgetFile, BadJob: the file cannot be used (exit 2).
@@ -40,17 +43,18 @@ def open_source(place: str) -> JobSource:
     if place == STDIN:
         if sys.stdin.isatty():
             raise JobsUnreadable("stdin is a terminal, and jobs are read from it")
-        return _from_lines(sys.stdin.fileno(), None)
+        return _from_lines(sys.stdin.fileno(), None, elsewhere=elsewhere)
     path = Path(place)
-    return _from_lines_of(path) if _begins_as_json(path) else _from_file(path)
+    read = _from_lines_of if _begins_as_json(path) else _from_file
+    return read(path, elsewhere=elsewhere)
 
 
-def _from_lines(descriptor: int, total: int | None) -> JobSource:
-    defaults = JobDefaults(environment=os.environ)
+def _from_lines(descriptor: int, total: int | None, *, elsewhere: bool) -> JobSource:
+    defaults = JobDefaults(environment=os.environ, elsewhere=elsewhere)
     return JobSource(HostSettings(), submit_lines(lines_of(descriptor), defaults), total, {})
 
 
-def _from_lines_of(path: Path) -> JobSource:
+def _from_lines_of(path: Path, *, elsewhere: bool) -> JobSource:
     """The jobs of a file of lines. It means what it would mean on stdin."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -58,13 +62,14 @@ def _from_lines_of(path: Path) -> JobSource:
             total = sum(1 for line in file if line.strip())
     except OSError as error:
         raise JobsUnreadable(f"{path}: {error.strerror}") from None
-    return _from_lines(descriptor, total)
+    return _from_lines(descriptor, total, elsewhere=elsewhere)
 
 
-def _from_file(path: Path) -> JobSource:
+def _from_file(path: Path, *, elsewhere: bool) -> JobSource:
     file = load_budget(path)
+    defaults = file.defaults._replace(elsewhere=elsewhere)
     submissions = [
-        submit(number, table, file.defaults) for number, table in enumerate(file.job_tables, 1)
+        submit(number, table, defaults) for number, table in enumerate(file.job_tables, 1)
     ]
     for each in submissions:
         if isinstance(each.job, BadJob):

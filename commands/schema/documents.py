@@ -29,6 +29,7 @@ DOCUMENTS = (
     Document("budget-check", "atectl budget check -o json", "budget.results:CheckReport"),
     Document("budget-plan", "atectl budget plan -o json", "budget.plan:PlanReport"),
     Document("budget-simulate", "atectl budget simulate -o json", "trace.results:SimulationReport"),
+    Document("host-ls", "atectl host ls -o json", "batch.fleet.facts:HostList"),
     Document("ledger-ls", "atectl ledger ls -o json", "ledger_store.results:AccountList"),
     Document("ledger-ps", "atectl ledger ps -o json", "ledger_store.results:LeaseList"),
     Document("ledger-history", "atectl ledger history -o json", "ledger_store.results:LeaseList"),

@@ -133,13 +133,37 @@ class LineOutputs:
         for name, pipe in self._pipes.items():
             taken = pipe.take()
             if taken is not None and (has_failed or self._is_captured):
-                encoded = b2a_base64(taken.data, newline=False).decode()
-                told[name] = [taken.written_bytes, encoded]
+                told[name] = _told_captured(taken)
         return {"output": told} if told else {}
 
     def close(self) -> None:
         for pipe in self._pipes.values():
             pipe.close()
+
+
+def _told_captured(captured: Captured) -> list[Any]:
+    return [captured.written_bytes, b2a_base64(captured.data, newline=False).decode()]
+
+
+def told_output(output: Output) -> dict[str, Any] | None:
+    """An output for a message; see `read_output`."""
+    named = zip(_NAMES, output, strict=True)
+    return {name: _told_captured(each) for name, each in named if each is not None} or None
+
+
+def kept_of(output: Output, capture_bytes: int | None, *, has_failed: bool) -> Output:
+    """What is told of an output of which more was kept than was asked for.
+
+    Args:
+        capture_bytes: as of `LineOutputs`.
+    """
+    if capture_bytes is not None:
+        return Output(*(_end_of(each, capture_bytes) for each in output))
+    return Output(None, _end_of(output.stderr, TAIL_BYTES) if has_failed else None)
+
+
+def _end_of(captured: Captured | None, most_bytes: int) -> Captured | None:
+    return None if captured is None else captured._replace(data=captured.data[-most_bytes:])
 
 
 def read_output(told: object, capture_bytes: int | None) -> Output:

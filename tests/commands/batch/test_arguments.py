@@ -8,7 +8,8 @@ from atectl import errors
 from atectl.accounting import StoreBounds
 from atectl.budget.file import HostSettings
 from atectl.capsule.limits import CompileLimits
-from atectl.commands.batch.arguments import BatchRequest, parse
+from atectl.commands.batch.arguments import BatchRequest, Fleet, parse
+from atectl.commands.options.fleet import TlsOptions
 from atectl.commands.options.host import HostOptions, settle
 from atectl.commands.options.table import HelpWanted
 from atectl.commands.output.stdout import Output
@@ -47,6 +48,7 @@ def test_by_default_nothing_is_asked_of_the_host() -> None:
         is_tagged=False,
         retries=0,
         is_dry=False,
+        fleet=None,
     )
 
 
@@ -98,7 +100,33 @@ def test_every_option_reaches_the_request() -> None:
         is_tagged=True,
         retries=3,
         is_dry=True,
+        fleet=None,
     )
+
+
+def test_a_fleet_is_named_by_its_scheduler_and_how_to_trust_it() -> None:
+    tls = "--tls-ca ca.pem --tls-cert cert.pem --tls-key key.pem"
+    request = read("-", *f"--on tls://east:8786 {tls} --insecure --host-ttl 30s".split())
+    assert request.fleet == Fleet(
+        "tls://east:8786", TlsOptions("ca.pem", "cert.pem", "key.pem"), insecure=True, ttl_s=30.0
+    )
+    assert read("-", "--on", "tcp://localhost:1").fleet == Fleet(
+        "tcp://localhost:1", TlsOptions(), insecure=False, ttl_s=15.0
+    )
+
+
+@pytest.mark.parametrize(
+    "words", ["--limit 1GiB", "--jobs 2", "--trace t", "--ledger none", "--no-cache", "--pool 1"]
+)
+def test_what_is_about_a_host_of_ones_own_is_refused_with_a_fleet(words: str) -> None:
+    with pytest.raises(errors.UsageError, match=f"{words.split()[0]} is about a host"):
+        read("-", "--on", "tcp://localhost:1", *words.split())
+
+
+@pytest.mark.parametrize("words", ["--tls-ca f", "--insecure", "--host-ttl 3s"])
+def test_what_is_about_a_fleet_is_refused_without_one(words: str) -> None:
+    with pytest.raises(errors.UsageError, match="goes with --on"):
+        read("-", *words.split())
 
 
 def test_options_stand_before_and_behind_the_source() -> None:

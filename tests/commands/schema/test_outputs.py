@@ -11,6 +11,7 @@ import pytest
 
 from atectl.commands.schema.documents import DOCUMENTS
 from tests.conftest import CAPSULES, ROOT
+from tests.support.fleets import fleet
 from tests.support.program import ATECTL, Ended, atectl
 from tests.support.redis_servers import Server
 from tests.support.schemas import faults, require_valid
@@ -290,6 +291,15 @@ def test_the_list_of_schemas() -> None:
 
 
 # The means themselves
+
+
+@pytest.mark.xdist_group("fleet")
+def test_the_hosts_of_a_fleet() -> None:
+    with fleet() as found:
+        found.join("east")
+        hosts = body_of("host", "ls", "--on", found.address)
+    assert [host["host"] for host in hosts["hosts"]] == ["east"]
+    require_valid("host-ls", hosts)
 
 
 def test_every_document_is_held_against_its_schema_here_or_among_the_inputs() -> None:

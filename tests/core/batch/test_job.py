@@ -33,7 +33,7 @@ def run_with(seat: object = None) -> JobRun:
 
 def test_its_result_is_what_its_lease_came_to() -> None:
     result = run_with().result(None)
-    assert result == (7, exited(3), READING, 0.5, 2.0, 9, (), LOADING, 1, 7, OUTPUT)
+    assert result == (7, exited(3), READING, 0.5, 2.0, 9, (), LOADING, 1, 7, OUTPUT, None, 1, None)
 
 
 def test_what_was_ruled_of_it_is_part_of_its_result() -> None:

@@ -1,0 +1,43 @@
+"""What both sides need of Dask: the import, the settings, the security."""
+
+import logging
+from typing import Any
+
+from atectl.batch.fleet.address import SchedulerAddress
+from atectl.batch.fleet.errors import DaskMissing
+
+OPERATION = "atectl"
+"""The name of our messages among those of Dask, and of our figures among its metrics."""
+
+
+def require_dask() -> None:
+    """Import Dask.
+
+    Raises:
+        DaskMissing: it is not installed (exit 125).
+    """
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise DaskMissing(f"the package {error.name or 'distributed'} is not installed") from None
+    # What it has to say is told in our own words.
+    logging.getLogger(distributed.__name__).setLevel(logging.CRITICAL)
+    logging.getLogger("tornado").setLevel(logging.CRITICAL)
+    dask.config.set({"distributed.comm.timeouts.connect": "10s"})
+
+
+def security_of(address: SchedulerAddress) -> Any:
+    """How Dask secures connections: by these files, or by its own settings if there are none."""
+    from distributed import security
+
+    secured: Any = security.Security
+    if not address.is_encrypted:
+        return secured(require_encryption=False)
+    ca, cert, key = address.tls
+    if ca is None:
+        return secured(require_encryption=True)
+    files: dict[str, Any] = {"tls_ca_file": ca, "require_encryption": True}
+    for role in ("client", "worker", "scheduler"):
+        files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+    return secured(**files)

@@ -1,0 +1,142 @@
+"""The capsules that a host was sent, by content, and checked before anything reads them."""
+
+import os
+import re
+import shutil
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from atectl.config import MANIFEST_NAME
+from atectl.errors import CacheUnusable, CapsuleUnreadable
+
+_NAME = "capsule.wasm"
+_MOST_NAME_BYTES = 200
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+
+class CapsuleStore:
+    """Files of capsules in one folder, `SHA256/NAME`, and at most so many bytes of them.
+
+    Any thread may call `let_go`; one at a time the others.
+
+    Args:
+        folder: made if missing; nobody else may use it.
+        max_bytes: when it is exceeded, what was not used for longest goes, unless it is in use.
+        max_capsule_bytes: the largest file that is taken.
+
+    Raises:
+        CacheUnusable: the folder cannot be made (exit 125).
+    """
+
+    def __init__(self, folder: Path, max_bytes: int, max_capsule_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._max_capsule_bytes = max_capsule_bytes
+        self._lock = threading.Lock()
+        self._used: dict[str, int] = {}
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            folder.chmod(0o700)
+            for half in folder.glob("*.part-*"):
+                half.unlink()
+        except OSError as error:
+            raise CacheUnusable(f"{folder}: {error.strerror}") from None
+
+    def find(self, sha256: str) -> bool:
+        """Whether the content is here."""
+        return bool(_SHA256.fullmatch(sha256)) and (self._folder / sha256 / _NAME).exists()
+
+    def take(self, sha256: str, name: str) -> Path:
+        """The file of a content, called `name`, to be kept until it is let go.
+
+        Raises:
+            CapsuleUnreadable: it is not here (exit 126).
+        """
+        if not self.find(sha256):
+            raise CapsuleUnreadable(f"no capsule sha256:{sha256} has come to this host")
+        folder = self._folder / sha256
+        path = folder / _safe(name)
+        with suppress(FileExistsError):
+            os.link(folder / _NAME, path)
+        with self._lock:
+            before = self._used.get(sha256, 0)
+            self._used[sha256] = before + 1
+        if not before:
+            os.utime(folder)
+        return path
+
+    def let_go(self, sha256: str) -> None:
+        """A job that used the content has ended."""
+        with self._lock:
+            left = self._used.get(sha256, 0) - 1
+            if left > 0:
+                self._used[sha256] = left
+            else:
+                self._used.pop(sha256, None)
+
+    def receive(self, sha256: str, whose: str, offset: int, data: bytes, *, is_last: bool) -> bool:
+        """A part of a content that comes, in order. Returns whether it is wrong.
+
+        Args:
+            whose: tells senders apart that send the same at the same time.
+            is_last: whether all has come; then it is checked, and kept if its hash is right.
+
+        Raises:
+            CapsuleUnreadable: it is too large, or could not be written (exit 126).
+        """
+        if not _SHA256.fullmatch(sha256) or not whose.isalnum():
+            return True
+        if offset + len(data) > self._max_capsule_bytes:
+            raise CapsuleUnreadable(f"sha256:{sha256} is larger than this host accepts")
+        part = self._folder / f"{sha256}.part-{whose}"
+        try:
+            with part.open("r+b" if offset else "wb") as file:
+                if file.seek(0, os.SEEK_END) != offset:
+                    return True
+                file.write(data)
+            if not is_last:
+                return False
+            return not self._keep(part, sha256)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise CapsuleUnreadable(
+                f"sha256:{sha256} could not be kept: {error.strerror}"
+            ) from None
+
+    def _keep(self, part: Path, sha256: str) -> bool:
+        from hashlib import file_digest
+
+        with part.open("rb") as file:
+            is_right = file_digest(file, "sha256").hexdigest() == sha256
+        if not is_right:
+            part.unlink()
+            return False
+        folder = self._folder / sha256
+        folder.mkdir(mode=0o700, exist_ok=True)
+        part.replace(folder / _NAME)
+        self._make_room(sha256)
+        return True
+
+    def _make_room(self, newest: str) -> None:
+        """Remove what was not used for longest, until the rest is within the bound."""
+        found = []
+        for each in self._folder.iterdir():
+            with suppress(OSError):
+                file = each / _NAME
+                found.append((each.stat().st_mtime, each, file.stat().st_size))
+        total = sum(size for _, _, size in found)
+        for _, each, size in sorted(found):
+            if total <= self._max_bytes:
+                return
+            if each.name not in self._used and each.name != newest:
+                shutil.rmtree(each, ignore_errors=True)
+                total -= size
+
+
+def _safe(name: str) -> str:
+    """A name for a file: that of the capsule, if it can be one."""
+    is_plain = name and "/" not in name and "\0" not in name and name not in (".", "..")
+    if not is_plain or name == MANIFEST_NAME or len(os.fsencode(name)) > _MOST_NAME_BYTES:
+        return _NAME
+    return name

@@ -1,0 +1,69 @@
+"""A batch on hosts, drawn: how far it is, and a row for each host."""
+
+from dataclasses import dataclass
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from atectl.batch.fleet.submitting import HostRow
+from atectl.units import counted, format_duration
+
+from ..drawing.columns import Column, fit
+from .hosts_look import HostsLook
+
+
+@dataclass(frozen=True)
+class HostsScreen:
+    """The batch in at most `height` lines. Where they are few, the last hosts are left out."""
+
+    look: HostsLook
+    height: int
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        hosts = self.look.overview.hosts
+        lines = [_progress(self.look)]
+        if not hosts:
+            lines.append(Text("no host has joined yet", style="yellow"))
+        elif self.height > 2:
+            fitted = fit(_COLUMNS, hosts, options.max_width)
+            room = self.height - 2
+            shown = hosts if len(hosts) <= room else hosts[: room - 1]
+            lines += [fitted.header(), *map(fitted.line, shown)]
+            if len(shown) < len(hosts):
+                lines.append(Text(f"and {counted(len(hosts) - len(shown), 'more host')}", "dim"))
+        for line in lines[: max(self.height, 0)]:
+            line.no_wrap = True
+            line.truncate(options.max_width, overflow="ellipsis")
+            yield line
+
+
+def _progress(look: HostsLook) -> Text:
+    finished = look.done + look.failed
+    rate = finished / look.elapsed_s if look.elapsed_s > 0 else 0.0
+    left = "more to come" if look.left is None else f"{look.left} left"
+    line = Text.assemble(
+        ("jobs  ", "dim"),
+        f"{look.done} done, ",
+        (f"{look.failed} failed", "bold red" if look.failed else ""),
+        f", {left}, {look.overview.waiting} to be sent, {rate:.0f}/s, ",
+        format_duration(look.elapsed_s),
+    )
+    if look.is_stopping:
+        line.append("  stopping", "bold yellow")
+    return line
+
+
+def _state(host: HostRow) -> Text:
+    if host.is_draining:
+        return Text("draining", style="yellow")
+    return Text("busy", style="green") if host.out else Text("idle", style="dim")
+
+
+_COLUMNS: tuple[Column[HostRow], ...] = (
+    Column("host", "HOST", lambda x: x.name, 12, 0, grows=True),
+    Column("state", "STATE", _state, 8, 3),
+    Column("running", "RUNNING", lambda x: str(max(x.out - x.waiting, 0)), 7, 1, is_right=True),
+    Column("slots", "SLOTS", lambda x: str(x.slots), 5, 5, is_right=True),
+    Column("waiting", "WAITING", lambda x: str(x.waiting), 7, 4, is_right=True),
+    Column("ended", "ENDED", lambda x: str(x.ended), 7, 2, is_right=True),
+)

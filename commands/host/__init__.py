@@ -1,0 +1,1 @@
+"""`atectl host`."""

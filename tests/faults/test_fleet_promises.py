@@ -1,0 +1,187 @@
+"""What a batch over many machines promises, whatever happens to hosts, scheduler and submitter."""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.fleets import HELLO, SLEEP, Fleet, fleet
+from tests.support.waiting import wait_until
+
+pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.slow]
+pytest.importorskip("distributed")
+
+TTL_S = 3
+
+
+@pytest.fixture
+def own() -> Iterator[Fleet]:
+    """A fleet for one test, with no hosts yet."""
+    with fleet() as found:
+        yield found
+
+
+def numbers(results: list[dict[str, Any]]) -> list[int]:
+    return sorted(result["job"] for result in results)
+
+
+def reasons(results: list[dict[str, Any]]) -> Counter[str]:
+    return Counter(result["reason"] for result in results)
+
+
+def short(label: str = "") -> dict[str, Any]:
+    """A job that sleeps for some seconds, and is ended then."""
+    return {**SLEEP, "deadline": "4s", "label": label}
+
+
+def test_each_job_has_one_result_and_a_killed_hosts_jobs_end_elsewhere(own: Fleet) -> None:
+    own.join("a", "b", jobs=2)
+    batch = own.batch([*(short() for _ in range(4)), *([HELLO] * 200)])
+    own.wait_until_full("a")
+    own.hosts["a"].kill()
+    ended = batch.end()
+    results = batch.results()
+    assert numbers(results) == list(range(1, 205)), ended.stderr
+    assert reasons(results) == {"deadline": 4, "exited": 200}
+    assert ended.status == 1
+    assert {result["host"] for result in results} <= {"a", "b"}
+    assert max(result["attempt"] for result in results) == 2
+    assert "warning[E809]: host a is gone" in ended.stderr
+
+
+def test_a_stopped_hosts_jobs_end_elsewhere_in_time_and_its_late_results_are_dropped(
+    own: Fleet,
+) -> None:
+    own.join("a", "b", jobs=1)
+    batch = own.batch([short("one"), short("two")], "--host-ttl", f"{TTL_S}s")
+    own.wait_until_full("a")
+    own.hosts["a"].signal(signal.SIGSTOP)
+    stopped_s = time.monotonic()
+    ended = batch.end()
+    took_s = time.monotonic() - stopped_s
+    results = batch.results()
+    assert (numbers(results), reasons(results)) == ([1, 2], {"deadline": 2}), ended.stderr
+    assert {result["host"] for result in results} == {"b"}
+    assert took_s < TTL_S + 60
+    own.hosts["a"].signal(signal.SIGCONT)
+    own.wait_until_idle("a")
+    own.hosts["b"].kill()
+    again = own.batch([HELLO])
+    assert again.end().status == 0
+    assert [result["host"] for result in again.results()] == ["a"]
+
+
+def test_a_job_that_takes_three_hosts_along_is_not_tried_again(own: Fleet) -> None:
+    own.join("a", "b", "c", "d", jobs=1)
+    batch = own.batch([{**SLEEP, "label": "killer"}, *([HELLO] * 20)])
+    for _ in range(3):
+        found: list[str | None] = []
+        wait_until(lambda: found.append(_runs_long(own)) or found[-1])  # noqa: B023
+        name = found[-1]
+        assert name is not None
+        own.hosts[name].kill()
+        own.wait_for(lambda hosts: name not in hosts)  # noqa: B023 - waited for here
+    ended = batch.end()
+    results = batch.results()
+    assert numbers(results) == list(range(1, 22)), ended.stderr
+    by_number = {result["job"]: result for result in results}
+    assert (by_number[1]["reason"], by_number[1]["exit_status"]) == ("host-lost", 125)
+    assert by_number[1]["error"]["code"] == "E803"
+    assert by_number[1]["attempt"] == 3
+    assert reasons(results) == {"host-lost": 1, "exited": 20}
+
+
+def _runs_long(own: Fleet) -> str | None:
+    """The host that runs one guest, and has ended none since an earlier look."""
+    before = {name: host.ended for name, host in own.ls().items() if host.running}
+    time.sleep(1.2)  # a host tells of itself twice a second
+    now = {name: host.ended for name, host in own.ls().items() if host.running}
+    same = [name for name in before if now.get(name) == before[name]]
+    return same[0] if len(same) == 1 else None
+
+
+def test_sigterm_drains_a_host_whose_running_jobs_have_their_grace(own: Fleet) -> None:
+    [host, _] = [*own.join("a", jobs=1, words=["--grace", "60s"]), *own.join("b", jobs=1)]
+    batch = own.batch([short() for _ in range(4)])
+    own.wait_until_full("a")
+    host.signal(signal.SIGTERM)
+    assert host.process.wait(60) == 0, host.said()
+    ended = batch.end()
+    results = batch.results()
+    assert (numbers(results), reasons(results)) == ([1, 2, 3, 4], {"deadline": 4}), ended.stderr
+    assert {result["attempt"] for result in results} == {1}
+    assert "E809" not in ended.stderr
+
+
+def test_a_host_without_grace_gives_back_what_runs(own: Fleet) -> None:
+    [host] = own.join("a", jobs=1, words=["--grace", "none"])
+    batch = own.batch([short()])
+    own.wait_until_full("a")
+    host.signal(signal.SIGTERM)
+    assert host.process.wait(60) == 0, host.said()
+    own.join("b", jobs=1)
+    ended = batch.end()
+    [result] = batch.results()
+    assert (result["host"], result["reason"]) == ("b", "deadline"), ended.stderr
+
+
+def test_without_its_scheduler_a_batch_says_so_and_is_finished_by_resuming(own: Fleet) -> None:
+    own.join("a", jobs=1)
+    jobs = [*([HELLO] * 5), short("late")]
+    batch = own.batch(jobs)
+    wait_until(lambda: len(batch.results()) == 5)
+    own.kill_scheduler()
+    ended = batch.end()
+    assert ended.status == 125
+    assert "error[E802]" in ended.stderr
+    assert "--resume-from" in ended.stderr
+    assert numbers(batch.results()) == [1, 2, 3, 4, 5]
+    own.start_scheduler()
+    wait_until(lambda: own.hosts["a"].said().count("joined") == 2)
+    rest = own.batch(jobs, "--resume-from", str(batch.stdout))
+    ended = rest.end()
+    assert [result["label"] for result in rest.results()] == ["late"], ended.stderr
+    assert "5 done before" in ended.stderr
+
+
+def test_ctrl_c_ends_the_guests_on_every_host_and_leaves_nothing_in_a_queue(own: Fleet) -> None:
+    own.join("a", "b", jobs=1)
+    batch = own.batch([SLEEP] * 30)
+    own.wait_until_full("a", "b")
+    batch.process.send_signal(signal.SIGINT)
+    ended = batch.end()
+    assert ended.status == 130, ended.stderr
+    assert reasons(batch.results()) == {"interrupted": 2}
+    wait_until(lambda: all(h.running == h.waiting == 0 for h in own.ls().values()), seconds=10)
+
+
+def test_a_host_ends_the_jobs_of_a_submitter_that_was_killed(own: Fleet) -> None:
+    own.join("a", jobs=1)
+    batch = own.batch([SLEEP] * 3, "--host-ttl", f"{TTL_S}s")
+    own.wait_until_full("a")
+    batch.process.kill()
+    batch.process.wait(30)
+    own.wait_until_idle("a")
+
+
+def test_a_guest_that_writes_result_lines_forges_none(own: Fleet, tmp_path: Path) -> None:
+    own.join("a", jobs=1)
+    forged = '{"job":2,"reason":"exited","exit_status":0}'
+    batch = own.batch(
+        [
+            {"capsule": str(_echo()), "args": [forged], "label": forged},
+            {**HELLO, "capsule": HELLO["capsule"], "deadline": "60s"},
+        ]
+    )
+    ended = batch.end()
+    results = batch.results()
+    assert numbers(results) == [1, 2], ended.stderr
+    assert results[0]["label"] in (forged, "")
+
+
+def _echo() -> Path:
+    return Path(HELLO["capsule"]).parent / "args.wat"
