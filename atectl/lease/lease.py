@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from atectl.accounting import Meter, Observation, Reading
@@ -75,6 +76,7 @@ class Lease:
         self._meter = Meter(terms.principal, terms.quota, ledger)
         self._memory = LeaseMemory(self._meter)
         self._walls: Walls | None = None
+        self._around_guest: Callable[[], None] | None = None
         self._was_cut_off = False
         self._control = GuestControl()
         self._cause: Cause | None = None
@@ -102,13 +104,20 @@ class Lease:
             walls: what is around it; None if it shares the process.
         """
         self._walls = walls
+        self._around_guest = None if walls is None else walls.around_guest
         self._started_s += waited_s
         self.started_at = time.time()
         self._ledger.open(self)
         start_guest_thread(self._engine, self._run, f"lease {self.id}")
 
-    def run(self) -> None:
-        """Run on the calling thread, which must have the stack of `start_guest_thread`."""
+    def run(self, around_guest: Callable[[], None] | None = None) -> None:
+        """Run on the calling thread, which must have the stack of `start_guest_thread`.
+
+        Args:
+            around_guest: called once all is open that the guest was granted, and before anything
+                of the capsule runs.
+        """
+        self._around_guest = around_guest
         self._ledger.open(self)
         self._run()
 
@@ -309,7 +318,7 @@ class Lease:
             self._control,
             kept,
             on_refusal,
-            None if self._walls is None else self._walls.around_guest,
+            self._around_guest,
         )
         try:
             outcome = guest.run(may_leave_store=self._pool_key is not None)

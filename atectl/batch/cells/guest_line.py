@@ -5,6 +5,8 @@ no message.
 """
 
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.orders import told_error
@@ -29,15 +31,24 @@ class GuestLine:
     Args:
         wire: the lease's line.
         credit_bytes: what it may take without asking.
+        apart: calls something on a thread that may open files; the guest's own may not.
         tells_begin: whether the host waits to hear what the lease holds when it begins.
     """
 
-    def __init__(self, wire: Wire, credit_bytes: int, *, tells_begin: bool) -> None:
+    def __init__(
+        self,
+        wire: Wire,
+        credit_bytes: int,
+        apart: Callable[[Callable[[], Any]], Any],
+        *,
+        tells_begin: bool,
+    ) -> None:
         self.was_refused = False
         self.held_s = 0.0
         self.state = RUNNING
         self.kept_bytes = 0
         self._wire = wire
+        self._apart = apart
         self._tells_begin = tells_begin
         self._lease: Guest | None = None
         self._area: SpillArea | None = None
@@ -100,7 +111,7 @@ class GuestLine:
                 answer, _ = self._wire.receive()
                 if "spill" not in answer:
                     return answer
-                self._wire.send(self._spill(answer))
+                self._wire.send(self._apart(partial(self._spill, answer)))
         finally:
             self.state = RUNNING
             self.held_s += time.monotonic() - began_s

@@ -9,11 +9,14 @@ import gc
 import os
 import select
 import threading
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
+from atectl.batch.cells.confinement import Confinement
 from atectl.batch.cells.guest_line import GuestLine
 from atectl.batch.cells.orders import (
     read_capsule,
@@ -38,6 +41,7 @@ from atectl.lease import outcome as outcomes
 from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.tenancy import Tenancy
+from atectl.lease.terms import Terms
 from atectl.system.memory import give_back_at_once, trim
 from atectl.system.walls import process, system_calls
 
@@ -106,6 +110,9 @@ class _Cell:
         self._has_lines = False
         self._pipes: dict[int, OutputPipe] = {}  # by the descriptor to read
         self._watched = select.epoll()
+        self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._posted: deque[Callable[[], None]] = deque()
+        self._confinement = Confinement(engine, self._post)
 
     def serve(self, control: Wire) -> None:
         """Do what the host says, and drain what guests write.
@@ -114,13 +121,23 @@ class _Cell:
             Gone: the host is gone.
         """
         self._watched.register(CONTROL, select.EPOLLIN)
+        self._watched.register(self._wakes, select.EPOLLIN)
         while True:
             for descriptor, _ in self._watched.poll():
                 if descriptor == CONTROL:
                     while (message := control.receive_now()) is not None:
                         self.obey(control, *message)
+                elif descriptor == self._wakes:
+                    os.eventfd_read(self._wakes)
+                    while self._posted:
+                        self._posted.popleft()()
                 elif (pipe := self._pipes.get(descriptor)) is not None:
                     pipe.drain()
+
+    def _post(self, call: Callable[[], None]) -> None:
+        """Have something called on the first thread."""
+        self._posted.append(call)
+        os.eventfd_write(self._wakes, 1)
 
     def obey(self, control: Wire, order: dict[str, Any], descriptors: tuple[int, ...]) -> None:
         """Do what the host says, on the first thread."""
@@ -187,6 +204,7 @@ class _Cell:
         for pipe in outputs.pipes:
             self._pipes[pipe.reader] = pipe
             self._watched.register(pipe.reader, select.EPOLLIN)
+        self._confinement.keep_to_code()
         try:
             while True:
                 order, descriptors = wire.receive()
@@ -218,13 +236,18 @@ class _Cell:
                 terms = read_terms(order["terms"], *outputs.beside(files))
                 known = read_capsule(order["capsule"])
                 capsule = MappedCapsule(known, *self._code(wire, known))
-                line = GuestLine(wire, order["credit"], tells_begin=self._pool is not None)
+                line = GuestLine(
+                    wire,
+                    order["credit"],
+                    self._confinement.apart,
+                    tells_begin=self._pool is not None,
+                )
                 tenancy = Tenancy(line, order["job"], order["priority"], self._pool)
                 lease = Lease(self._engine, capsule, terms, self._ledger, tenancy)
                 with self._lock:
                     self._leases[order["job"]] = lease
                 try:
-                    lease.run()
+                    self._run_guest(lease, terms, has_files=bool(files))
                 finally:
                     with self._lock:
                         del self._leases[order["job"]]
@@ -246,16 +269,24 @@ class _Cell:
             **outputs.told(has_failed=lease.outcome[:2] != outcomes.SUCCESS),
         }
 
+    def _run_guest(self, lease: Lease, terms: Terms, *, has_files: bool) -> None:
+        """Run a lease: on this thread, unless something is to be opened for it."""
+        folders, confinement = terms.wasi.folders, self._confinement
+        if (folders or has_files) and confinement.is_there:
+            confinement.apart(lambda: lease.run(lambda: confinement.keep_to(folders)))
+        else:
+            lease.run()
+
     def _code(self, wire: Wire, capsule: Capsule) -> MappedCode:
         """The code of a capsule, which the host hands over if it is not here."""
         with self._lock:
-            code = self._codes.get(capsule.sha256)
-        if code is not None:
-            return code
+            known = self._codes.get(capsule.sha256)
+        if known is not None:
+            return known
         wire.send({"lacks": "code"})
         (descriptor,) = wire.receive().descriptors
         try:
-            code = map_code(self._engine, capsule.kind, descriptor)
+            code = self._confinement.apart(lambda: map_code(self._engine, capsule.kind, descriptor))
         finally:
             os.close(descriptor)
         if code is None:

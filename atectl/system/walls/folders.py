@@ -9,7 +9,7 @@ import os
 import struct
 import sys
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
@@ -41,36 +41,72 @@ _OURS = str(Path(__file__).parents[2])
 """Where atectl is: an importer of its own may find it, and no path of Python's."""
 
 
-def keep_to(granted: Iterable[tuple[str, bool]]) -> Wall:
-    """Keep this thread to some folders, and to reading the code of atectl.
+class FolderRules:
+    """Rules by which threads are kept to some folders, and to reading the code of atectl.
+
+    To be closed, after which those threads stay as they are.
 
     Args:
         granted: the path of each folder, and whether it may only be read.
     """
-    version = _version()
-    if version < 1:
-        return not_here(_NAME, "the system has no Landlock, or it is switched off")
-    if version == 1:
-        # It would refuse every guest to move files between its own folders.
-        return not_here(_NAME, "this version of Landlock cannot allow files to be moved")
-    handled = (1 << _RIGHTS.get(version, _RIGHTS_NOW)) - 1
-    rules = _create(version, handled)
-    if rules < 0:
-        return not_here(_NAME, f"the system refuses it: {reason()}")
-    try:
-        for path, is_read_only in granted:
-            _allow(rules, path, handled & (_LOOKING if is_read_only else _USING))
+
+    def __init__(self, granted: Iterable[tuple[str, bool]]) -> None:
+        self._rules, self._version = -1, _version()
+        self._why_not = _why_unusable(self._version)
+        if not self._why_not:
+            self._make(granted)
+
+    @property
+    def can_hold(self) -> bool:
+        """Whether the system has such rules."""
+        return not self._why_not
+
+    def keep_here(self) -> Wall:
+        """Keep the calling thread to them."""
+        if not self._why_not and libc.syscall(_RESTRICT, self._rules, 0):
+            self._why_not = f"the system refuses it: {reason()}"
+        if self._why_not:
+            return not_here(_NAME, self._why_not)
+        opens = "the guest's thread opens what it was granted"
+        return holding(_NAME, f"{opens} (Landlock {self._version})")
+
+    def close(self) -> None:
+        """Idempotent."""
+        if self._rules >= 0:
+            os.close(self._rules)
+            self._rules = -1
+
+    def _make(self, granted: Iterable[tuple[str, bool]]) -> None:
+        handled = (1 << _RIGHTS.get(self._version, _RIGHTS_NOW)) - 1
+        self._rules = _create(self._version, handled)
+        if self._rules < 0:
+            self._why_not = f"the system refuses it: {reason()}"
+            return
+        try:
+            for path, is_read_only in granted:
+                _allow(self._rules, path, handled & (_LOOKING if is_read_only else _USING))
+        except OSError as error:
+            self._why_not = f"a folder cannot be allowed: {error.strerror or error}"
         for path in _code():
             # What is not there, or cannot be opened, need not be allowed.
             with suppress(OSError):
-                _allow(rules, path, _LOOKING)
-        if libc.syscall(_RESTRICT, rules, 0):
-            return not_here(_NAME, f"the system refuses it: {reason()}")
-    except OSError as error:
-        return not_here(_NAME, f"a folder cannot be allowed: {error.strerror or error}")
-    finally:
-        os.close(rules)
-    return holding(_NAME, f"the guest's thread opens what it was granted (Landlock {version})")
+                _allow(self._rules, path, _LOOKING)
+
+
+def keep_to(granted: Iterable[tuple[str, bool]]) -> Wall:
+    """Keep this thread to some folders: see `FolderRules`."""
+    with closing(FolderRules(granted)) as rules:
+        return rules.keep_here()
+
+
+def _why_unusable(version: int) -> str:
+    """Why a version of Landlock is of no use; empty if it is."""
+    if version < 1:
+        return "the system has no Landlock, or it is switched off"
+    if version == 1:
+        # It would refuse every guest to move files between its own folders.
+        return "this version of Landlock cannot allow files to be moved"
+    return ""
 
 
 def _version() -> int:
