@@ -38,7 +38,7 @@ def guest_terminals(batch: FleetBatch, tally: Tally, wanted: bool | None) -> lis
     if not has_place_for_table(wanted):
         return []
     places = [each for each in terminals() if 2 in each]
-    return [GuestTerminal(each, _table(batch, tally), raw=True) for each in places]
+    return [GuestTerminal(each, _table(batch, tally), "all") for each in places]
 
 
 def _table(batch: FleetBatch, tally: Tally) -> "Live[HostsState, HostsLook]":
