@@ -115,7 +115,13 @@ def test_a_budget_file_is_begun_with_the_defaults_that_hold(changed: Run) -> Non
 @pytest.mark.parametrize("command", [("batch",), ("budget", "check")])
 @pytest.mark.parametrize(
     "said",
-    ["From 1 to 2048.", "0.85 of the machine's", "held back; 0.6.", "0.75 of soft", "; /spilled."],
+    [
+        "From 1 to 2048.",
+        "[default: 0.85 of the machine's]",
+        "held back. [default: 0.6]",
+        "[default: 0.75 of soft]",
+        "[default: /spilled]",
+    ],
 )
 def test_the_help_of_a_host_says_the_defaults_that_hold(
     changed: Run, command: tuple[str, ...], said: str
@@ -140,7 +146,7 @@ print(*host.budget(), host.spill_dir)
         (("locks", "hold"), "[default: 48s]"),
         (("locks", "hold"), "[default: 7m]"),
         (("locks", "ls"), "[default: 48s]"),
-        (("locks", "ls"), "each answer; 8s by default."),
+        (("locks", "ls"), "each answer. [default: 8s]"),
         (("locks", "ls"), "[default: locked:]"),
     ],
 )

@@ -132,7 +132,9 @@ TABLE = OptionTable(
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
         QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
-        OUTPUT._replace(help="Lines of JSON, or a table; on a terminal a table."),
+        OUTPUT._replace(
+            help="Lines of JSON, or a table.", usually="on a terminal a table, else json"
+        ),
         ON,
         HOST_TTL,
         *options_of(TlsOptions).values(),

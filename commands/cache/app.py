@@ -46,8 +46,8 @@ def prune(
         str | None,
         typer.Option(
             metavar="SIZE",
-            help="Shrink the cache to this size; the default is its limit.",
-            show_default=False,
+            help="Shrink the cache to this size.",
+            show_default="the limit in atectl.toml",
         ),
     ] = None,
 ) -> None:

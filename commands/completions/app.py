@@ -44,8 +44,8 @@ def install(
         Shell | None,
         typer.Argument(
             metavar="[SHELL]",
-            help="bash, zsh or fish; the default is the shell in $SHELL.",
-            show_default=False,
+            help="bash, zsh or fish.",
+            show_default="the shell in $SHELL",
         ),
     ] = None,
 ) -> None:

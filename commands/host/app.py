@@ -8,13 +8,14 @@ from ..options.bounds import BoundOptions
 from ..options.compiling import CompileOptions
 from ..options.fleet import INSECURE, ON, TlsOptions
 from ..options.guests import CAPTURE, CELLS, GRACE, ISOLATE, MAX_FDS, MAX_OUTPUT, POOL, REQUEUE
+from ..options.help import CommandGroup
 from ..options.host import HostOptions
 from ..options.places import HOST_NAME
 from ..options.signature import declared, with_option_groups
 from ..options.single import LedgerOption, ListOutputOption
 from ..output.stdout import ListOutput
 
-app = typer.Typer(no_args_is_help=True, add_completion=False)
+app = CommandGroup(no_args_is_help=True)
 
 DEFAULT_CAPTURE = "64KiB"
 

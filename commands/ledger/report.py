@@ -21,7 +21,8 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[PRINCIPAL]...",
-            help="Whom to show; by default those of the highest peaks.",
+            help="Whom to show.",
+            show_default="those of the highest peaks",
             autocompletion=complete_principal,
         ),
     ] = None,

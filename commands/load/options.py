@@ -29,8 +29,8 @@ LimitOption = Annotated[
     str | None,
     typer.Option(
         metavar="SIZE",
-        help=f"Most memory for all that loads; {AVAILABLE_SHARE:g} of what is available.",
-        show_default=False,
+        help="Most memory for all that loads.",
+        show_default=f"{AVAILABLE_SHARE:g} of what is available",
     ),
 ]
 FitsOption = Annotated[

@@ -19,7 +19,8 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-instances",
             "N",
-            f"Most instances of modules and components in one; {DEFAULT_BOUNDS.instances}.",
+            "Most instances of modules and components in one.",
+            usually=str(DEFAULT_BOUNDS.instances),
             lowest=1,
             highest=DEFAULT_BOUNDS.instances,
             reads=int,
@@ -30,7 +31,8 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-memories",
             "N",
-            f"Most memories of all its instances together; {DEFAULT_BOUNDS.memories}.",
+            "Most memories of all its instances together.",
+            usually=str(DEFAULT_BOUNDS.memories),
             lowest=1,
             highest=10_000,
             reads=int,
@@ -41,8 +43,8 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-reserved",
             "SIZE",
-            "Most address space that they reserve, 4GiB each and more; "
-            f"{format_size(DEFAULT_BOUNDS.reserved_bytes)}.",
+            "Most address space that they reserve, 4GiB each and more.",
+            usually=format_size(DEFAULT_BOUNDS.reserved_bytes),
             reads=parse_size,
         ),
     ] = None

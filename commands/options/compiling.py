@@ -24,7 +24,8 @@ class CompileOptions(NamedTuple):
         Option(
             "--max-capsule",
             "SIZE",
-            f"Largest capsule that is taken; {format_size(DEFAULT_MAX_CAPSULE_BYTES)}.",
+            "Largest capsule that is taken.",
+            usually=format_size(DEFAULT_MAX_CAPSULE_BYTES),
             reads=parse_size,
         ),
     ] = None
@@ -33,8 +34,9 @@ class CompileOptions(NamedTuple):
         Option(
             "--compile-mem",
             "SIZE",
-            f"Most memory to compile one; {format_size(DEFAULT_COMPILE_MEMORY_BYTES)}, or what the"
-            " host's limit leaves if that is less.",
+            "Most memory to compile one.",
+            usually=f"{format_size(DEFAULT_COMPILE_MEMORY_BYTES)}, or what the host's limit"
+            " leaves if that is less",
             reads=parse_size,
         ),
     ] = None
@@ -43,7 +45,8 @@ class CompileOptions(NamedTuple):
         Option(
             "--compile-deadline",
             "DURATION",
-            f"Longest time to compile one; {duration_text(DEFAULT_COMPILE_DEADLINE_S)}.",
+            "Longest time to compile one.",
+            usually=duration_text(DEFAULT_COMPILE_DEADLINE_S),
             reads=parse_duration,
         ),
     ] = None

@@ -46,6 +46,16 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("Go on with a batch that was interrupted", "batch jobs.toml --resume-from results.jsonl"),
         ("Draw its memory over time", "batch jobs.toml --limit 1GiB --chart memory.svg"),
     ),
+    "atectl host join": _examples(
+        ("Run jobs that a batch on this machine submits", "host join tcp://127.0.0.1:8786"),
+        (
+            "Take at most 8 GiB of this machine for them",
+            "host join tcp://127.0.0.1:8786 --limit 8GiB",
+        ),
+    ),
+    "atectl host ls": _examples(
+        ("See which hosts there are, and how they fare", "host ls --on tcp://127.0.0.1:8786"),
+    ),
     "atectl load": _examples(
         ("Check every capsule in a folder", "load -r capsules"),
         ("See which of them start with 64 MiB", "load -r capsules --fits 64MiB"),

@@ -12,26 +12,21 @@ from .table import Option
 if TYPE_CHECKING:
     from atectl.batch.fleet.address import SchedulerAddress
 
-_PANEL = "Fleet"
-
 DEFAULT_TTL = "15s"
 
 ON = Option(
     "--on", "ADDRESS", "Run it on the hosts of this Dask scheduler: tcp:// or tls://HOST:PORT.",
-    panel=_PANEL,
 )  # fmt: skip
 
 HOST_TTL = Option(
     "--host-ttl",
     "DURATION",
-    f"How long a host may be silent until its jobs run elsewhere; {DEFAULT_TTL}.",
-    panel=_PANEL,
+    "How long a host may be silent until its jobs run elsewhere.",
+    usually=DEFAULT_TTL,
     reads=parse_duration,
 )
 
-INSECURE = Option(
-    "--insecure", "", "Allow a scheduler on another machine without TLS.", panel=_PANEL
-)
+INSECURE = Option("--insecure", "", "Allow a scheduler on another machine without TLS.")
 
 
 class TlsOptions(NamedTuple):
@@ -39,15 +34,15 @@ class TlsOptions(NamedTuple):
 
     ca: Annotated[
         str | None,
-        Option("--tls-ca", "FILE", "Trust these certificate authorities (PEM).", panel=_PANEL),
+        Option("--tls-ca", "FILE", "Trust these certificate authorities (PEM)."),
     ] = None
     cert: Annotated[
         str | None,
-        Option("--tls-cert", "FILE", "The certificate of this side (PEM).", panel=_PANEL),
+        Option("--tls-cert", "FILE", "The certificate of this side (PEM)."),
     ] = None
     key: Annotated[
         str | None,
-        Option("--tls-key", "FILE", "The key of this certificate (PEM).", panel=_PANEL),
+        Option("--tls-key", "FILE", "The key of this certificate (PEM)."),
     ] = None
 
 

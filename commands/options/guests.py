@@ -40,7 +40,8 @@ ISOLATE = Option(
 CELLS = Option(
     "--cells",
     "N",
-    "Most processes for isolated jobs that are alive at once; as many as jobs, up to 32.",
+    "Most processes for isolated jobs that are alive at once.",
+    usually="as many as jobs, up to 32",
     lowest=1,
     highest=MAX_CELLS,
 )

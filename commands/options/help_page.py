@@ -8,9 +8,7 @@ from typer._click.core import Command, Context
 from typer.core import TyperArgument, TyperGroup, TyperOption
 
 from .examples import EXAMPLES, Example
-
-USUAL = "Options"
-"""The heading of options that belong to no group."""
+from .groups import USUAL, group_of, headings
 
 _LONGEST_CHOICES = 30
 """So many characters of choices stand for a value; more are listed in the text."""
@@ -56,14 +54,14 @@ class HelpPage(NamedTuple):
 
 def help_page(command: Command, ctx: Context) -> HelpPage:
     """The page of a command, which `ctx` is of."""
+    path = ctx.command_path
     parameters = command.get_params(ctx)
     shown = [each for each in parameters if not getattr(each, "hidden", False)]
     options = [_option(each, ctx) for each in shown if isinstance(each, TyperOption)]
-    groups = _groups(options)
+    groups = _groups(path, options)
     options.sort(key=lambda each: groups.index(each.group))
     arguments = [each for each in shown if isinstance(each, TyperArgument)]
     commands = tuple(_commands(command, ctx)) if isinstance(command, TyperGroup) else ()
-    path = ctx.command_path
     return HelpPage(
         name=path,
         usage=" ".join(_usage(command, arguments)),
@@ -82,9 +80,9 @@ def _examples(path: str, commands: list[str]) -> tuple[Example, ...]:
     return own or tuple(example for first in below for example in first)
 
 
-def _groups(options: list[ValueHelp]) -> list[str]:
+def _groups(command: str, options: list[ValueHelp]) -> list[str]:
     """The headings in their order: what is in no group first, unless that is `--help` alone."""
-    groups = list(dict.fromkeys(each.group for each in options if each.group != USUAL))
+    groups = list(headings(command))
     is_help_alone = sum(each.group == USUAL for each in options) == 1
     return [*groups, USUAL] if is_help_alone else [USUAL, *groups]
 
@@ -106,7 +104,9 @@ def _metavar(argument: TyperArgument) -> str:
 
 
 def _argument(argument: TyperArgument) -> ValueHelp:
-    return ValueHelp((), _metavar(argument).strip("[]"), _says(argument, ""))
+    default = argument.show_default if isinstance(argument.show_default, str) else ""
+    metavar = _metavar(argument).replace("[", "").replace("]", "")
+    return ValueHelp((), metavar, _says(argument, ""), default)
 
 
 def _option(option: TyperOption, ctx: Context) -> ValueHelp:
@@ -117,7 +117,7 @@ def _option(option: TyperOption, ctx: Context) -> ValueHelp:
         metavar=metavar,
         says=_says(option, more),
         default=_default(option, ctx),
-        group=option.rich_help_panel or USUAL,
+        group=group_of(ctx.command_path, (*option.opts, *option.secondary_opts)),
     )
 
 

@@ -12,6 +12,9 @@ _TWO_COLUMNS_FROM = 76
 _WIDEST_NAMES = 28
 _WIDEST = 100
 
+_DEFAULT = "[default: "
+_GLUE = "\N{NO-BREAK SPACE}"
+
 Rows = Iterable[tuple[str, str]]
 
 
@@ -26,7 +29,7 @@ def help_text(page: HelpPage, width: int, heading: Callable[[str], str] = str) -
     parts = [_indented(f"{heading('Usage:')} {page.name} {page.usage}", width, len(heading("")))]
     parts += ["\n".join(_wrapped(each, width)) for each in page.paragraphs]
     sections: list[tuple[str, Rows]] = [
-        ("Arguments", ((each.metavar, each.says) for each in page.arguments)),
+        ("Arguments", ((each.metavar, option_says(each)) for each in page.arguments)),
         ("Commands", page.commands),
     ]
     for group, options in groupby(page.options, lambda each: each.group):
@@ -49,7 +52,7 @@ def option_names(option: ValueHelp) -> str:
 
 def option_says(option: ValueHelp) -> str:
     """What an option is for, and its default: always in the same way."""
-    return f"{option.says} [default: {option.default}]" if option.default else option.says
+    return f"{option.says} {_DEFAULT}{option.default}]" if option.default else option.says
 
 
 def _rows(rows: Rows, width: int) -> Iterator[str]:
@@ -77,10 +80,12 @@ def _examples(page: HelpPage, width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, indent: int = 0) -> list[str]:
     space = " " * indent
-    return wrap(
-        text, width, initial_indent=space, subsequent_indent=space,
+    lines = wrap(
+        text.replace(_DEFAULT, _DEFAULT.replace(" ", _GLUE)), width,
+        initial_indent=space, subsequent_indent=space,
         break_long_words=False, break_on_hyphens=False,
     )  # fmt: skip
+    return [line.replace(_GLUE, " ") for line in lines]
 
 
 def _indented(text: str, width: int, invisible: int) -> str:

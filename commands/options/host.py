@@ -40,7 +40,8 @@ class HostOptions(NamedTuple):
         Option(
             "--limit",
             "SIZE",
-            f"Maximum memory of all processes of the host; {DEFAULT_SHARE:g} of the machine's.",
+            "Most memory of all processes of the host together.",
+            usually=f"{DEFAULT_SHARE:g} of the machine's",
         ),
     ] = None
     soft: Annotated[
@@ -48,7 +49,8 @@ class HostOptions(NamedTuple):
         Option(
             "--soft",
             "FRACTION",
-            f"Share of the limit from which leases are held back; {_USUAL.soft:g}.",
+            "Share of the limit from which leases are held back.",
+            usually=f"{_USUAL.soft:g}",
             reads=partial(_read_share, "--soft"),
         ),
     ] = None
@@ -57,8 +59,8 @@ class HostOptions(NamedTuple):
         Option(
             "--resume",
             "FRACTION",
-            "Share of the limit below which they go on; "
-            f"{DEFAULT_RESUME / DEFAULT_SOFT:g} of soft.",
+            "Share of the limit below which they go on.",
+            usually=f"{DEFAULT_RESUME / DEFAULT_SOFT:g} of soft",
             reads=partial(_read_share, "--resume"),
         ),
     ] = None
@@ -67,7 +69,8 @@ class HostOptions(NamedTuple):
         Option(
             "--backpressure",
             "",
-            f"What is done to leases above soft; {_USUAL.backpressure}.",
+            "What is done to leases above soft.",
+            usually=_USUAL.backpressure,
             choices=BACKPRESSURES,
         ),
     ] = None
@@ -76,26 +79,31 @@ class HostOptions(NamedTuple):
         Option(
             "--policy",
             "",
-            "The policy that chooses these leases; by default as the backpressure says.",
+            "The policy that chooses these leases.",
+            usually="as the backpressure says",
             choices=POLICY_NAMES,
         ),
     ] = None
     spill_dir: Annotated[
         str | None,
         Option(
-            "--spill-dir", "DIR", f"Where memory is spilled, on a real disk; {_USUAL.spill_dir}."
+            "--spill-dir",
+            "DIR",
+            "Where memory is spilled, on a real disk.",
+            usually=str(_USUAL.spill_dir),
         ),
     ] = None
     spill_cap: Annotated[
         str | None,
-        Option("--spill-cap", "SIZE", "Maximum to spill; by default what the disk has."),
+        Option("--spill-cap", "SIZE", "Most to spill.", usually="what the disk has"),
     ] = None
     jobs: Annotated[
         int | None,
         Option(
             "--jobs",
             "N",
-            "How many jobs run at once; by default as many as cores.",
+            "How many jobs run at once.",
+            usually="as many as cores",
             short="-j",
             lowest=1,
             highest=MAX_JOBS,

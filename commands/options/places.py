@@ -42,9 +42,6 @@ def read_host_name(text: str) -> str:
     return text
 
 
-_PANEL = "Redis"
-
-
 class RedisOptions(NamedTuple):
     """The options for the Redis server, as given; None for what was not given."""
 
@@ -58,7 +55,6 @@ class RedisOptions(NamedTuple):
             " again. Other users can read it in the process list: give a password with"
             " --redis-password-file or in ATECTL_REDIS_URL.",
             repeatable=True,
-            panel=_PANEL,
         ),
     ] = None
     password_file: Annotated[
@@ -67,7 +63,6 @@ class RedisOptions(NamedTuple):
             "--redis-password-file",
             "FILE",
             "File with the password, used instead of one in the URL.",
-            panel=_PANEL,
         ),
     ] = None
     ca: Annotated[
@@ -76,7 +71,6 @@ class RedisOptions(NamedTuple):
             "--redis-ca",
             "FILE",
             "Trust these certificate authorities (PEM) instead of the system's.",
-            panel=_PANEL,
         ),
     ] = None
     cert: Annotated[
@@ -85,7 +79,6 @@ class RedisOptions(NamedTuple):
             "--redis-cert",
             "FILE",
             "The client certificate (PEM); it may contain the key.",
-            panel=_PANEL,
         ),
     ] = None
     key: Annotated[
@@ -94,7 +87,6 @@ class RedisOptions(NamedTuple):
             "--redis-key",
             "FILE",
             "The key of the client certificate (PEM), if it is in another file.",
-            panel=_PANEL,
         ),
     ] = None
     server_name: Annotated[
@@ -103,7 +95,6 @@ class RedisOptions(NamedTuple):
             "--redis-server-name",
             "NAME",
             "The name that every server's certificate has to be for, whatever its host.",
-            panel=_PANEL,
         ),
     ] = None
     timeout: Annotated[
@@ -111,9 +102,8 @@ class RedisOptions(NamedTuple):
         Option(
             "--redis-timeout",
             "DURATION",
-            "How long to wait for a connection, and for each answer; "
-            f"{duration_text(DEFAULT_REDIS_TIMEOUT_S)} by default.",
-            panel=_PANEL,
+            "How long to wait for a connection, and for each answer.",
+            usually=duration_text(DEFAULT_REDIS_TIMEOUT_S),
         ),
     ] = None
 

@@ -63,8 +63,7 @@ def declared(option: Option, **more: Any) -> Any:
         min=option.lowest,
         max=option.highest,
         help=option.help,
-        rich_help_panel=option.panel or None,
-        **more,
+        **{"show_default": option.usually or True, **more},
     )
 
 

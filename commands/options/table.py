@@ -33,7 +33,7 @@ class Option(NamedTuple):
         choices: all values that it takes.
         lowest: its value is a whole number, and at least this.
         highest: the most that this number may be.
-        panel: the heading under which help lists it.
+        usually: what help says of its default, where the command finds that out.
         reads: turns its word into a value, if it belongs to a group.
     """
 
@@ -48,7 +48,7 @@ class Option(NamedTuple):
     choices: tuple[str, ...] = ()
     lowest: int | None = None
     highest: int | None = None
-    panel: str = ""
+    usually: str = ""
     reads: Callable[[str], Any] = str
 
     @property

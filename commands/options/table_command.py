@@ -80,9 +80,8 @@ def typer_option(
         metavar=option.metavar or None,
         multiple=option.repeatable,
         default=default,
-        show_default=bool(option.default_text),
+        show_default=option.usually or bool(option.default_text),
         help=option.help,
-        rich_help_panel=option.panel or None,
         autocompletion=typer.main.get_param_completion(autocompletion),
     )
 

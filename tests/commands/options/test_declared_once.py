@@ -26,7 +26,6 @@ class Shown(NamedTuple):
     metavar: str | None
     help: str
     default: Any
-    panel: str | None
 
 
 def options_by_command() -> dict[str, dict[str, Shown]]:
@@ -43,7 +42,6 @@ def options_by_command() -> dict[str, dict[str, Shown]]:
                 each.metavar,
                 each.help,
                 each.default,
-                each.rich_help_panel,
             )
             for each in command.params
             if each.param_type_name == "option"

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from atectl.commands.app import app
 from atectl.commands.batch.arguments import parse as parse_batch
 from atectl.commands.options.examples import EXAMPLES
+from atectl.commands.options.help import HelpCommand, HelpGroup
 from atectl.commands.options.help_page import HelpPage, help_page
 from atectl.commands.options.help_text import help_text, option_says
 from atectl.commands.run.arguments import parse as parse_run
@@ -40,6 +41,11 @@ def every_command() -> dict[str, tuple[Command, HelpPage]]:
 ALL = every_command()
 PAGES = {name: page for name, (_, page) in ALL.items()}
 LEAVES = [name for name, (each, _) in ALL.items() if not isinstance(each, TyperGroup)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_command_has_our_help(name: str) -> None:
+    assert isinstance(ALL[name][0], (HelpCommand, HelpGroup))
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -124,3 +130,27 @@ def test_help_is_as_wide_as_the_terminal_and_has_no_escapes_in_a_pipe() -> None:
     shown = atectl("run", "--help", environment={"COLUMNS": "60"}).stdout
     assert max(map(len, shown.splitlines())) <= 76
     assert "\x1b" not in shown
+
+
+def test_options_that_belong_together_stand_together() -> None:
+    groups = [option.group for option in PAGES["atectl run"].options]
+    assert list(dict.fromkeys(groups)) == [
+        *("Limits", "What the guest gets", "Who is charged", "Output", "Loading", "Actor lock"),
+        *("Redis server", "Options"),
+    ]
+    assert groups == sorted(groups, key=groups.index)
+
+
+@pytest.mark.parametrize("name", ["atectl run", "atectl batch", "atectl host join"])
+def test_of_the_commands_with_many_options_each_is_in_a_group(name: str) -> None:
+    loose = [option.names for option in PAGES[name].options if option.group == "Options"]
+    assert loose == [("-h", "--help")]
+
+
+def test_what_is_in_no_group_stands_first() -> None:
+    assert PAGES["atectl locks ls"].options[0].group == "Options"
+
+
+def test_a_default_is_not_torn_from_its_word() -> None:
+    shown = help_text(PAGES["atectl run"], 80)
+    assert not [line for line in shown.splitlines() if line.endswith("[default:")]

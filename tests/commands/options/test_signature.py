@@ -7,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from atectl.commands.options.help import CommandGroup
 from atectl.commands.options.signature import with_option_groups
 from atectl.commands.options.table import Option
 
@@ -30,14 +31,14 @@ class Ladder(NamedTuple):
 
 
 class Wall(NamedTuple):
-    height: Annotated[str | None, Option("--height", "LENGTH", "How high.", panel="Measures")] = (
+    height: Annotated[str | None, Option("--height", "LENGTH", "How high.", usually="by eye")] = (
         None
     )
 
 
 taken: list[tuple[Any, ...]] = []
 
-app = typer.Typer()
+app = CommandGroup()
 
 
 @app.command()
@@ -81,16 +82,16 @@ def test_what_is_not_given_has_the_default_of_its_field() -> None:
 
 def test_help_lists_the_options_of_a_group_where_the_group_stands() -> None:
     shown = run("--help").stdout
-    names = ("--first", "--last", "--paint-colour", "--coats", "--help", "--height")
+    names = ("--first", "--height", "--last", "--paint-colour", "--coats", "--help")
     assert sorted(names, key=shown.index) == list(names)
 
 
-def test_help_has_the_text_default_and_panel_that_were_declared() -> None:
+def test_help_has_the_text_and_default_that_were_declared() -> None:
     shown = " ".join(run("--help").stdout.split())
     assert "Decorate a room." in shown
-    assert "<red|blue> Which colour." in shown
-    assert "--coats -c N [x>=1] How often. [default: 2]" in shown
-    assert "Measures" in shown
+    assert "--paint-colour red|blue Which colour." in shown
+    assert "-c, --coats N How often. At least 1. [default: 2]" in shown
+    assert "--height LENGTH How high. [default: by eye]" in shown
 
 
 @pytest.mark.parametrize("words", [("--paint-colour", "green"), ("--coats", "0")])
