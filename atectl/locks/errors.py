@@ -115,7 +115,7 @@ class LockBusy(AtectlError):
     code = "E540"
     exit_status = 75
     example = "atectl locks hold demo/web -- ./deploy.sh, while another deploys"
-    default_remedy = "wait for it: `locks hold --wait 30s`, or `run --lock-wait 30s`"
+    default_remedy = "wait for it: `--lock-wait 30s` of `locks hold` and `run`"
 
 
 class OtherFormHeld(LockBusy):
@@ -125,7 +125,7 @@ class OtherFormHeld(LockBusy):
     example = "atectl locks hold staging/web, while somebody holds lock:actor:web"
     default_remedy = (
         "wait until it is free, or find out whether it is another actor: `atectl locks show KEY`; "
-        "--strict refuses to begin (with `run`: --lock-strict)"
+        "--lock-strict refuses to begin"
     )
 
 
@@ -152,5 +152,5 @@ class BadLockTtl(UsageError):
     """The TTL of the lock is too short to be renewed in time, or longer than a day."""
 
     code = "E545"
-    example = "atectl locks hold --ttl 1ms demo/web -- true"
+    example = "atectl locks hold --lock-ttl 1ms demo/web -- true"
     default_remedy = "use 30s, as other holders of actor locks do"

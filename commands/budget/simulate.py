@@ -44,7 +44,7 @@ def simulate(
         list[str] | None,
         typer.Option(metavar="SIZE", help="Replay under this limit; may be repeated."),
     ] = None,
-    svg: Annotated[
+    chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the timelines into this SVG file.")
     ] = None,
     decisions: Annotated[
@@ -65,8 +65,8 @@ def simulate(
     sizes = [parse_size(size) for size in limit or ()] or [found.header.budget.limit_bytes]
     asked = _rules_asked(found.header, policy, backpressure)
     shown = simulation_of(found, asked, list(dict.fromkeys(sizes)))
-    if svg is not None:
-        _draw(svg, shown.runs)
+    if chart is not None:
+        _draw(chart, shown.runs)
     if output is Output.json:
         from atectl.trace.results import simulation_report
 

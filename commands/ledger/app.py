@@ -15,7 +15,7 @@ from atectl.ledger_store.records import HISTORY_LEASES, HISTORY_SHOWN, AccountRe
 from atectl.ledger_store.results import AccountList, LeaseList
 
 from ..options.help import CommandGroup
-from ..options.single import LedgerOption, LimitOption, ListOutputOption, OutputOption
+from ..options.single import LedgerOption, ListOutputOption, OutputOption, RowsOption
 from ..output.stderr import report_warning, say
 from ..output.stdout import (
     ListOutput,
@@ -47,7 +47,7 @@ def ls(
     ledger: LedgerOption = None,
     output: ListOutputOption = ListOutput.table,
     sort: SortOption = SortBy.peak,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
     host: HostOption = None,
     by: Annotated[
         GroupBy, typer.Option(help="List accounts, or what runs by host or by capsule.")
@@ -59,7 +59,7 @@ def ls(
     def accounts_listed() -> AccountList:
         with closing(open_for_reading(ledger)) as store:
             accounts = sort_accounts(accounts_now(store, host), ORDER_OF[sort])
-        return AccountList(tuple(accounts[:limit]))
+        return AccountList(tuple(accounts[:rows]))
 
     if watch:
         is_table = output in (ListOutput.table, ListOutput.wide) and by is GroupBy.principal
@@ -67,7 +67,7 @@ def ls(
     if by is not GroupBy.principal:
         with closing(open_for_reading(ledger)) as store:
             found_by = running_by(store, by, host)
-        show_groups(found_by._replace(groups=found_by.groups[:limit]), by, output)
+        show_groups(found_by._replace(groups=found_by.groups[:rows]), by, output)
         return
     found = accounts_listed()
     _tell_damage(found.accounts)
@@ -92,7 +92,7 @@ def ps(
     sort: Annotated[
         SortLeasesBy, typer.Option(help="Sort the leases by this.")
     ] = SortLeasesBy.started,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
     host: HostOption = None,
     watch: WatchOption = False,
 ) -> None:
@@ -101,7 +101,7 @@ def ps(
     def leases_listed() -> LeaseList:
         with closing(open_for_reading(ledger)) as store:
             running = [lease for lease in store.running() if host in (None, lease.host)]
-        return LeaseList(tuple(sort_leases(running, sort)[:limit]))
+        return LeaseList(tuple(sort_leases(running, sort)[:rows]))
 
     if watch:
         raise typer.Exit(watch_leases(leases_listed, is_table=output is not Output.json))
@@ -123,13 +123,13 @@ def show(
     principal: PrincipalArgument,
     ledger: LedgerOption = None,
     output: OutputOption = Output.table,
-    limit: Annotated[
+    rows: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show at most N recent leases.")
     ] = RECENT_LEASES,
 ) -> None:
     """Show one account in full, with its running and recent leases."""
     with closing(open_for_reading(ledger)) as store:
-        found = account_details(store, principal, limit)
+        found = account_details(store, principal, rows)
     _tell_damage((found.account, *found.running, *found.history))
     if output is Output.json:
         print_json(found)
@@ -144,16 +144,16 @@ def history(
     principal: PrincipalOption = None,
     ledger: LedgerOption = None,
     output: ListOutputOption = ListOutput.table,
-    limit: Annotated[
+    rows: Annotated[
         int, typer.Option(min=1, metavar="N", help="Show at most N leases.")
     ] = HISTORY_SHOWN,
     host: HostOption = None,
 ) -> None:
     """List the finished and the lost leases, the newest first."""
     with closing(open_for_reading(ledger)) as store:
-        ended = store.history(principal, limit if host is None else HISTORY_LEASES)
+        ended = store.history(principal, rows if host is None else HISTORY_LEASES)
     ended = [lease for lease in ended if host in (None, lease.host)]
-    found = LeaseList(tuple(ended[:limit]))
+    found = LeaseList(tuple(ended[:rows]))
     _tell_damage(found.leases)
     if output is ListOutput.json:
         print_json(found)

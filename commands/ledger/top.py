@@ -9,7 +9,7 @@ from atectl.errors import BadDuration
 from atectl.ledger_store.opening import LedgerReader
 from atectl.units import parse_duration
 
-from ..options.single import LedgerOption, LimitOption
+from ..options.single import LedgerOption, RowsOption
 from ..terminal.frames import can_draw
 from .options import HostOption, PrincipalOption, SortOption
 from .sorting import ORDER_OF, SortBy
@@ -36,7 +36,7 @@ def top(
         int | None, typer.Option("-n", min=1, metavar="N", help="Exit after N samples.")
     ] = None,
     sort: SortOption = SortBy.memory,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
     principal: PrincipalOption = None,
     host: HostOption = None,
 ) -> None:
@@ -53,7 +53,7 @@ def top(
             return take_overview(store, principal, host)
 
     # The first sample is taken here: a ledger that cannot be opened is an error, not a red line.
-    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=limit)
+    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=rows)
     state = reduce(state, Sampled(sample()))
     if once or not _is_live():
         from .top_screen import print_snapshots

@@ -9,7 +9,7 @@ from atectl.ledger_store.opening import open_for_reading
 from atectl.ledger_store.usage import UsageBy, parse_period, today, usage_of
 
 from ..options.candidates import complete_principal
-from ..options.single import LedgerOption, LimitOption, ListOutputOption
+from ..options.single import LedgerOption, ListOutputOption, RowsOption
 from ..output.stderr import say
 from ..output.stdout import ListOutput, print_csv, print_json, print_view
 
@@ -31,13 +31,13 @@ def usage(
     ] = None,
     ledger: LedgerOption = None,
     output: ListOutputOption = ListOutput.table,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
 ) -> None:
     """Show what was used by day or month, for the last 400 days."""
     chosen = parse_period(period, today())
     with closing(open_for_reading(ledger)) as store:
         found = usage_of(store, chosen, by, principal)
-    found = found._replace(usage=found.usage[:limit])
+    found = found._replace(usage=found.usage[:rows])
     if output is ListOutput.json:
         print_json(found)
     elif output is ListOutput.csv:

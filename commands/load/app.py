@@ -22,8 +22,8 @@ from .options import (
     BaselineOption,
     BudgetOption,
     ChartOption,
-    ConcurrencyOption,
     FitsOption,
+    JobsOption,
     LimitOption,
     NoCacheOption,
     PathsArgument,
@@ -58,7 +58,7 @@ HELP = "\n\n".join(
 def load(
     paths: PathsArgument,
     recursive: RecursiveOption = False,
-    concurrency: ConcurrencyOption = DEFAULT_CONCURRENCY,
+    jobs: JobsOption = DEFAULT_CONCURRENCY,
     limit: LimitOption = None,
     *,
     compiling: CompileOptions,
@@ -73,7 +73,7 @@ def load(
     _check_chart(chart, output)
     judge = _judge(fits, budget)
     limit_bytes = None if limit is None else parse_size(limit)
-    plan = Plan(concurrency, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
+    plan = Plan(jobs, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
     items = _items(paths, recursive=recursive)
     if chart is not None and str(chart) != BELOW:
         _refuse_replacing(chart, items, budget)

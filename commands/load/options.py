@@ -22,8 +22,11 @@ PathsArgument = Annotated[
 RecursiveOption = Annotated[
     bool, typer.Option("--recursive", "-r", help="Load what is in folders and below.")
 ]
-ConcurrencyOption = Annotated[
-    int, typer.Option(metavar="N", min=1, max=256, help="How many are on their way at once.")
+JobsOption = Annotated[
+    int,
+    typer.Option(
+        "--jobs", "-j", metavar="N", min=1, max=256, help="How many are on their way at once."
+    ),
 ]
 LimitOption = Annotated[
     str | None,

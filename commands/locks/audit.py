@@ -9,7 +9,7 @@ from atectl.errors import AtectlError
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
-from ..options.single import LimitOption, OutputOption
+from ..options.single import OutputOption, RowsOption
 from ..output.stderr import report_warning, say
 from ..output.stdout import Output, print_json, print_view
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @with_option_groups
 def audit(
     output: OutputOption = Output.table,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
     *,
     redis: RedisOptions,
 ) -> None:
@@ -34,7 +34,7 @@ def audit(
     with _reached(redis, faults) as connection:
         attempts, unread = LockAudit(lock_audit_path(), connection).attempts()
     faults += unread
-    attempts = attempts[:limit]
+    attempts = attempts[:rows]
     if output is Output.json:
         print_json(AttemptList(tuple(attempts), tuple(map(Gap.of, faults))))
     elif attempts:

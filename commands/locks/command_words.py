@@ -6,6 +6,7 @@ from typing import Any
 from typer._click import Context
 
 from ..options.help import HelpCommand
+from ..options.renamed import with_old_names
 
 _END = "--"
 
@@ -25,6 +26,8 @@ def with_end_of_options(parameters: Sequence[Any], words: list[str]) -> list[str
         for name in (*each.opts, *each.secondary_opts)
         if name.startswith("-")
     }
+    for each, name in with_old_names(parameters):
+        takes_value[name] = not getattr(each, "is_flag", False)
     arguments = place = 0
     while place < len(words) and words[place] != _END:
         word = words[place]

@@ -43,7 +43,7 @@ CommandArgument = Annotated[
 HoldTtlOption = Annotated[
     str,
     typer.Option(
-        "--ttl",
+        "--lock-ttl",
         metavar="DURATION",
         help="The lock frees itself this long after atectl dies; it is renewed every third of it.",
     ),
@@ -54,6 +54,7 @@ DeadlineOption = Annotated[
 WaitOption = Annotated[
     str | None,
     typer.Option(
+        "--lock-wait",
         metavar="DURATION",
         help="How long to wait for a lock that is held, or a server that does not answer.",
     ),
@@ -61,7 +62,7 @@ WaitOption = Annotated[
 StrictOption = Annotated[
     bool,
     typer.Option(
-        "--strict",
+        "--lock-strict",
         help="Refuse to begin while a lock with an older or newer form of the key is held.",
     ),
 ]

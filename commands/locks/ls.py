@@ -9,7 +9,7 @@ from atectl.locks.sorting import ORDER_OF, SortBy
 
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
-from ..options.single import LedgerOption, LimitOption, OutputOption
+from ..options.single import LedgerOption, OutputOption, RowsOption
 from ..output.stdout import Output
 from .options import FailOn, LockOptions, ProbeOption, counted_down, parse_probe
 
@@ -44,7 +44,7 @@ def ls(
     stale: StaleOption = False,
     atespace: AtespaceOption = None,
     sort: SortOption = None,
-    limit: LimitOption = None,
+    rows: RowsOption = None,
     watch: WatchOption = False,
     output: OutputOption = Output.table,
     fail_on: FailOnOption = None,
@@ -69,7 +69,7 @@ def ls(
     # As JSON, locks are printed as they are found unless an order is asked for.
     order = ORDER_OF[sort or SortBy.actor] if sort or is_table else None
     listing = _listing(locks, pattern, atespace, probe_s)._replace(
-        is_stale_only=stale, order=order, limit=limit, ledger=ledger
+        is_stale_only=stale, order=order, limit=rows, ledger=ledger
     )
     with connected(redis) as connection:
         status = _shown(connection, listing, failing, output, is_live=watch)

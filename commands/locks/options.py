@@ -33,7 +33,7 @@ ProbeOption = Annotated[
 
 DEFAULT_TTL = duration_text(DEFAULT_TTL_S)
 
-PREFIX = Option("--prefix", "TEXT", "What the keys of locks begin with.")
+PREFIX = Option("--lock-prefix", "TEXT", "What the keys of locks begin with.")
 PrefixOption = Annotated[str, declared(PREFIX)]
 
 
@@ -41,9 +41,9 @@ class LockOptions(NamedTuple):
     """Which keys are locks, and the TTL by which they are judged, as given."""
 
     prefix: Annotated[str, PREFIX] = DEFAULT_PREFIX
-    ttl: Annotated[str, Option("--ttl", "DURATION", "The TTL that holders give their locks.")] = (
-        DEFAULT_TTL
-    )
+    ttl: Annotated[
+        str, Option("--lock-ttl", "DURATION", "The TTL that holders give their locks.")
+    ] = DEFAULT_TTL
 
     @property
     def ttl_s(self) -> float:
@@ -54,7 +54,7 @@ class LockOptions(NamedTuple):
         """
         ttl_s = parse_duration(self.ttl)
         if not MIN_TTL_S <= ttl_s <= MAX_TTL_S:
-            raise BadDuration(f"--ttl {self.ttl} is not from 100ms to a day")
+            raise BadDuration(f"--lock-ttl {self.ttl} is not from 100ms to a day")
         return ttl_s
 
 

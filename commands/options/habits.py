@@ -11,11 +11,11 @@ from atectl.errors import UsageError, cut, nearest, quoted
 from .slips import mistaken
 
 _MAX_MEM = ("--max-mem", "--limit", "--compile-mem")
-_DEADLINE = ("--deadline", "--lock-wait", "--wait", "--redis-timeout")
-_ROWS = ("--limit",)
+_DEADLINE = ("--deadline", "--lock-wait", "--redis-timeout")
+_ROWS = ("--rows",)
 _JSON = ("--output json", "--report FILE")
 _DIR = ("--dir",)
-_WAIT = ("--wait", "--lock-wait", "--watch")
+_WAIT = ("--lock-wait", "--watch")
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "--memory": _MAX_MEM,
@@ -57,7 +57,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--account": ("--principal",),
     "--tenant": ("--principal",),
     "--namespace": ("--atespace", "--principal"),
-    "-n": ("--limit", "--atespace"),
+    "-n": ("--rows", "--atespace"),
     "--name": ("--label", "--principal"),
     "--unit": ("--label",),
     "--selector": ("--label", "--principal"),
@@ -91,11 +91,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--delay": ("--interval",),
     "-d": ("--interval",),
     "-s": ("--interval",),
-    "--parallel": ("--jobs", "--concurrency"),
-    "--max-procs": ("--jobs", "--concurrency"),
-    "--workers": ("--jobs", "--concurrency"),
+    "--parallel": ("--jobs",),
+    "--max-procs": ("--jobs",),
+    "--workers": ("--jobs",),
     "--concurrency": ("--jobs",),
-    "-P": ("--jobs", "--concurrency"),
+    "-P": ("--jobs",),
     "-c": ("--cells",),
     "--halt": ("--fail-fast",),
     "--exit-on-error": ("--fail-fast",),
@@ -170,8 +170,8 @@ ADVICE: dict[tuple[str, str], str] = {
     ("batch", "-m"): "--limit is for all jobs; each says its own as max_mem",
     ("doctor", "--fix"): "doctor only looks: what it finds says what to do",
     ("locks release", "--all"): "each lock is looked at: release them one by one",
-    ("locks hold", "-n"): "without --wait it does not wait for a lock that is held",
-    ("locks hold", "--nonblock"): "without --wait it does not wait for a lock that is held",
+    ("locks hold", "-n"): "without --lock-wait it does not wait for a lock that is held",
+    ("locks hold", "--nonblock"): "without --lock-wait it does not wait for a lock that is held",
     ("", "--config"): "ATECTL_CONFIG names the file of settings",
     ("", "--verbose"): "ATECTL_DEBUG=1 shows the traceback of an internal error",
     ("", "--debug"): "ATECTL_DEBUG=1 shows the traceback of an internal error",

@@ -9,16 +9,23 @@ from typing import Any, TypeVar
 import typer
 from typer._click import Context, HelpFormatter
 from typer._click.core import Command
+from typer._click.parser import _OptionParser
 from typer.core import TyperCommand, TyperGroup
 
 from .help_page import help_page
 from .help_text import help_text
+from .renamed import take_old_names
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class HelpCommand(TyperCommand):
-    """A command with our help."""
+    """A command with our help, which takes its options by their old names too."""
+
+    def make_parser(self, ctx: Context) -> _OptionParser:
+        parser = super().make_parser(ctx)
+        take_old_names(parser, self.params, ctx)
+        return parser
 
     def format_help(self, ctx: Context, formatter: HelpFormatter) -> None:
         formatter.write(shown_help(self, ctx))

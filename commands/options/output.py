@@ -22,4 +22,4 @@ LIST_OUTPUT = Option(
     choices=tuple(ListOutput),
 )
 
-LIMIT = Option("--limit", "N", "Show at most N rows.", lowest=1)
+ROWS = Option("--rows", "N", "Show at most N rows.", lowest=1)

@@ -3,11 +3,11 @@
 from typing import Annotated
 
 from ..output.stdout import ListOutput, Output
-from .output import LIMIT, LIST_OUTPUT, OUTPUT
+from .output import LIST_OUTPUT, OUTPUT, ROWS
 from .places import LEDGER
 from .signature import declared
 
 LedgerOption = Annotated[str | None, declared(LEDGER)]
-LimitOption = Annotated[int | None, declared(LIMIT)]
+RowsOption = Annotated[int | None, declared(ROWS)]
 OutputOption = Annotated[Output, declared(OUTPUT)]
 ListOutputOption = Annotated[ListOutput, declared(LIST_OUTPUT)]

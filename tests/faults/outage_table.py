@@ -31,7 +31,7 @@ TTL_S = 9.0
 WATCHED_S = 13.0
 """How long it is watched what becomes of held locks: longer than any of them lives unrenewed."""
 
-HEADER = ("outage", "`ls`", "`show`", "`hold`, held", "`hold`, new", "`hold --wait`",
+HEADER = ("outage", "`ls`", "`show`", "`hold`, held", "`hold`, new", "`hold --lock-wait`",
           "`release`", "`run --actor`")  # fmt: skip
 
 
@@ -232,16 +232,16 @@ def tried(scene: Scene, folder: Path) -> list[str]:
             return process
 
         ttl = f"{TTL_S:g}s"
-        holder = start("locks", "hold", "--ttl", ttl, held, "sleep", "600")
+        holder = start("locks", "hold", "--lock-ttl", ttl, held, "sleep", "600")
         enough = folder / "enough"
         until_enough = f"until [ -e {enough} ]; do sleep 0.1; done"
-        other = start("locks", "hold", "--ttl", ttl, waiting, "sh", "-c", until_enough)
+        other = start("locks", "hold", "--lock-ttl", ttl, waiting, "sh", "-c", until_enough)
         capsule = str(CAPSULES / "sleep.wat")
         run = start("run", "--actor", guest, "--lock-ttl", ttl, "--deadline", "none", capsule)
         make_stuck(scene, stuck, environment)
         for actor in (held, waiting, guest):
             wait_until(lambda actor=actor: shown(environment, "show", actor).returncode == 0)
-        waiter = start("locks", "hold", "--wait", "60s", waiting, "true")
+        waiter = start("locks", "hold", "--lock-wait", "60s", waiting, "true")
         # It has to have asked before: it learns only then which other servers there are.
         wait_until(lambda: psutil.Process(waiter.pid).net_connections())
         time.sleep(2)
@@ -253,7 +253,7 @@ def tried(scene: Scene, folder: Path) -> list[str]:
             ("ls", "--redis-timeout", "2s"),
             ("show", held, "--redis-timeout", "2s"),
             ("hold", "--redis-timeout", "2s", new, "true"),
-            ("release", stuck, "--yes", "--token", token(1), "--ttl", "3s"),
+            ("release", stuck, "--yes", "--token", token(1), "--lock-ttl", "3s"),
         )]  # fmt: skip
         for process in (holder, run):
             with contextlib.suppress(subprocess.TimeoutExpired):

@@ -87,7 +87,7 @@ def bombs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def loaded(bombs: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Watched, dict[str, Any]]:
     limits = ("--limit", "768MiB", "--compile-mem", "256MiB", "--compile-deadline", "3s")
-    command = [ATECTL, "load", "-r", bombs, "--no-cache", "--concurrency", "12", *limits]
+    command = [ATECTL, "load", "-r", bombs, "--no-cache", "--jobs", "12", *limits]
     ended = run_watched([*command, "-o", "json"], timeout_s=200)
     report = json.loads(ended.stdout)
     return ended, {**report, "rows": {Path(row["path"]).name: row for row in report["capsules"]}}

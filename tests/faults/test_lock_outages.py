@@ -95,7 +95,9 @@ def test_work_goes_on_when_the_node_of_the_url_dies_with_its_own_shard(
     held_by_command, held_by_guest = (replicated.actor_on(primary, kind) for kind in "ab")
     work = Work(tmp_path)
     with (
-        holding(primary.url, "--ttl", TTL, command=work.command, actor=held_by_command) as command,
+        holding(
+            primary.url, "--lock-ttl", TTL, command=work.command, actor=held_by_command
+        ) as command,
         guest_running(primary.url, held_by_guest) as guest,
     ):
         work.begun()
@@ -120,7 +122,7 @@ def test_work_goes_on_when_the_master_and_the_sentinel_of_the_url_die_together(
 ) -> None:
     work = Work(tmp_path)
     with (
-        holding(sentinel.url, "--ttl", TTL, command=work.command, actor="team/a") as command,
+        holding(sentinel.url, "--lock-ttl", TTL, command=work.command, actor="team/a") as command,
         guest_running(sentinel.url, "team/b") as guest,
     ):
         work.begun()
@@ -180,7 +182,7 @@ def test_a_wait_goes_on_through_a_failover(
         client.config_resetstat()
     until_in(replica, actor)
     command = ["touch", str(tmp_path / "ran")]
-    options = ("--wait", "60s", "--redis-timeout", "1s")
+    options = ("--lock-wait", "60s", "--redis-timeout", "1s")
     with holding(primary.url, *options, command=command, actor=actor) as process:
         until_asked(primary)
         end(primary)
@@ -225,7 +227,7 @@ def test_a_wait_goes_on_when_a_master_behind_sentinels_hangs(
     with contextlib.closing(sentinel.master.client()) as client:
         client.set(key_of("team/a"), "somebody", px=60_000)
     until_in(sentinel.replica, "team/a")
-    options = ("--wait", "60s", "--redis-timeout", "1s")
+    options = ("--lock-wait", "60s", "--redis-timeout", "1s")
     with holding(sentinel.url, *options, command=["true"], actor="team/a") as process:
         until_asked(sentinel.master)
         sentinel.master.stop()
@@ -240,7 +242,7 @@ def test_a_wait_goes_on_when_a_master_behind_sentinels_hangs(
 def test_a_wait_begins_before_there_is_a_server(command: str) -> None:
     server = Server()
     words = {
-        "hold": ["locks", "hold", "--wait", "60s", "team/web", "--", "true"],
+        "hold": ["locks", "hold", "--lock-wait", "60s", "team/web", "--", "true"],
         "run": ["run", "--actor", "team/web", "--lock-wait", "60s", CAPSULES / "hello.wat"],
     }
     process = subprocess.Popen(
@@ -259,7 +261,7 @@ def test_a_wait_begins_before_there_is_a_server(command: str) -> None:
 
 
 def test_a_wait_for_a_server_that_never_comes_says_so_in_the_end() -> None:
-    ended = held(f"redis://127.0.0.1:{free_port()}", "--wait", "500ms", command=["true"])
+    ended = held(f"redis://127.0.0.1:{free_port()}", "--lock-wait", "500ms", command=["true"])
     assert ended.returncode == 125
     assert ended.stderr.startswith("error[E501]: ")
 
@@ -267,7 +269,7 @@ def test_a_wait_for_a_server_that_never_comes_says_so_in_the_end() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_wait_for_a_server(number: signal.Signals) -> None:
     url = f"redis://127.0.0.1:{free_port()}"
-    with holding(url, "--wait", "60s", command=["true"]) as process:
+    with holding(url, "--lock-wait", "60s", command=["true"]) as process:
         wait_until(lambda: _catches(process.pid, number))
         process.send_signal(number)
         assert process.wait(SOON_S) == 128 + number

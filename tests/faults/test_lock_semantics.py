@@ -119,7 +119,7 @@ class Chaos:
                 self.lost.append(told.decode())
         while len(self.running) < CONTENDERS:
             command = self.resource.writer(self.random.uniform(0.1, 1.0))
-            options = ("--ttl", f"{self.ttl_s}s", "--wait", "60s")
+            options = ("--lock-ttl", f"{self.ttl_s}s", "--lock-wait", "60s")
             self.running.append(start_holding(self.url, *options, command=command))
 
     def _resume_some(self) -> None:
@@ -200,7 +200,7 @@ def test_at_any_instant_one_of_many_is_inside(any_server: Server, tmp_path: Path
     shelf = tmp_path / "inside"
     command = ["sh", "-c", f"mkdir {shelf} || exit 9; sleep 0.05; rmdir {shelf}"]
     processes = [
-        start_holding(any_server.url, "--ttl", "2s", "--wait", "60s", command=command)
+        start_holding(any_server.url, "--lock-ttl", "2s", "--lock-wait", "60s", command=command)
         for _ in range(8)
     ]
     for process in processes:
@@ -214,7 +214,7 @@ def test_a_server_that_forgot_the_lock_costs_its_holder_the_lock(
     any_server: Server, tmp_path: Path
 ) -> None:
     command = telling_pid(tmp_path, "exec sleep 60")
-    with holding(any_server.url, "--ttl", "1500ms", command=command) as process:
+    with holding(any_server.url, "--lock-ttl", "1500ms", command=command) as process:
         pid = pid_in(tmp_path)
         any_server.restart()
         _, stderr = process.communicate(timeout=SOON_S)
@@ -239,7 +239,7 @@ def test_a_server_that_is_restarted_with_its_data_costs_nothing(
     durable_valkey: Server, tmp_path: Path
 ) -> None:
     work = Work(tmp_path)
-    with holding(durable_valkey.url, "--ttl", "6s", command=work.command) as process:
+    with holding(durable_valkey.url, "--lock-ttl", "6s", command=work.command) as process:
         work.begun()
         durable_valkey.restart()
         until_renewed(durable_valkey)
@@ -250,7 +250,7 @@ def test_a_server_that_is_restarted_with_its_data_costs_nothing(
 
 def test_a_failover_within_the_ttl_costs_nothing(sentinel: SentinelGroup, tmp_path: Path) -> None:
     work = Work(tmp_path)
-    with holding(sentinel.url, "--ttl", "15s", command=work.command) as process:
+    with holding(sentinel.url, "--lock-ttl", "15s", command=work.command) as process:
         work.begun()
         until_in_the_replica(sentinel)
         sentinel.failover()
@@ -274,19 +274,19 @@ def test_a_killed_holder_blocks_its_peer_for_one_ttl_at_most(
 ) -> None:
     server: Server | Cluster = request.getfixturevalue(kind)
     command = telling_pid(tmp_path, "exec sleep 60")
-    with holding(server.url, "--ttl", "1500ms", command=command) as process:
+    with holding(server.url, "--lock-ttl", "1500ms", command=command) as process:
         pid_in(tmp_path)
         process.kill()
         with contextlib.closing(server.client()) as client:
             assert client.pttl(KEY) <= 1500
-        assert held(server.url, "--wait", "50s", command=["true"]).returncode == 0
+        assert held(server.url, "--lock-wait", "50s", command=["true"]).returncode == 0
 
 
 def test_what_a_killed_holder_ran_is_dead_before_its_peer_begins(
     valkey: Server, tmp_path: Path
 ) -> None:
     grandchild = f"sh -c 'echo $$ > {tmp_path}/pid; exec sleep 60' & wait"
-    with holding(valkey.url, "--ttl", "5m", command=["sh", "-c", grandchild]) as process:
+    with holding(valkey.url, "--lock-ttl", "5m", command=["sh", "-c", grandchild]) as process:
         pid = pid_in(tmp_path)
         process.kill()
         wait_until(lambda: not is_alive(pid))
@@ -295,7 +295,7 @@ def test_what_a_killed_holder_ran_is_dead_before_its_peer_begins(
 
 
 def test_work_may_take_many_times_the_ttl(valkey: Server) -> None:
-    ended = held(valkey.url, "--ttl", "2s", "--deadline", "60s", command=["sleep", "6"])
+    ended = held(valkey.url, "--lock-ttl", "2s", "--deadline", "60s", command=["sleep", "6"])
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
@@ -314,7 +314,7 @@ def test_what_a_paused_holder_ran_is_dead_before_the_ttl_has_run_out(
     valkey: Server, tmp_path: Path
 ) -> None:
     command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
-    with holding(valkey.url, "--ttl", "6s", command=command) as process:
+    with holding(valkey.url, "--lock-ttl", "6s", command=command) as process:
         pid = pid_in(tmp_path)
         paused_at = time.monotonic()
         process.send_signal(signal.SIGSTOP)
@@ -330,7 +330,7 @@ def test_a_holder_that_wakes_past_its_ttl_stops_its_work_first(
     valkey: Server, resource: Resource
 ) -> None:
     # All of it is paused, as by a machine that sleeps: nobody is there to keep the time.
-    with holding(valkey.url, "--ttl", "1s", command=resource.writer(60)) as process:
+    with holding(valkey.url, "--lock-ttl", "1s", command=resource.writer(60)) as process:
         wait_until(lambda: len(resource.writes) > 5)
         [guard] = children_of(process.pid)
         everybody = [process.pid, guard, *children_of(guard)]
@@ -371,7 +371,7 @@ def test_a_server_that_hangs_costs_the_lock_before_its_ttl_could_have_run_out(
 ) -> None:
     server: Server | Cluster = request.getfixturevalue(kind)
     command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
-    with holding(server.url, "--ttl", "6s", command=command) as process:
+    with holding(server.url, "--lock-ttl", "6s", command=command) as process:
         pid = pid_in(tmp_path)
         for each in server.servers if isinstance(server, Cluster) else [server]:
             each.stop()
@@ -386,7 +386,7 @@ def test_a_server_that_hangs_costs_the_lock_before_its_ttl_could_have_run_out(
 def test_work_that_heeds_its_end_has_time_for_it(valkey: Server, tmp_path: Path) -> None:
     told = tmp_path / "told"
     trap = f"trap 'echo told > {told}; exit 0' TERM; while :; do sleep 0.01; done"
-    with holding(valkey.url, "--ttl", "6s", command=telling_pid(tmp_path, trap)) as process:
+    with holding(valkey.url, "--lock-ttl", "6s", command=telling_pid(tmp_path, trap)) as process:
         pid_in(tmp_path)
         valkey.stop()
         process.communicate(timeout=SOON_S)
@@ -398,7 +398,7 @@ def test_a_server_that_hangs_for_less_than_the_ttl_allows_costs_nothing(
     any_server: Server, tmp_path: Path
 ) -> None:
     work = Work(tmp_path)
-    with holding(any_server.url, "--ttl", "6s", command=work.command) as process:
+    with holding(any_server.url, "--lock-ttl", "6s", command=work.command) as process:
         work.begun()
         any_server.stop()
         time.sleep(2.2)  # a renewal is due after two seconds, and the lock lost after four
@@ -413,7 +413,7 @@ def test_a_lock_released_by_force_ends_the_work_under_it(
     any_server: Server, tmp_path: Path
 ) -> None:
     command = telling_pid(tmp_path, "trap '' TERM; while :; do sleep 0.01; done")
-    with holding(any_server.url, "--ttl", "1500ms", command=command) as process:
+    with holding(any_server.url, "--lock-ttl", "1500ms", command=command) as process:
         pid = pid_in(tmp_path)
         with contextlib.closing(any_server.client()) as client:
             client.set(KEY, "a successor", px=60_000)

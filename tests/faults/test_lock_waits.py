@@ -209,7 +209,7 @@ def refusing(request: pytest.FixtureRequest) -> Iterator[Refusing]:
 
 
 def test_a_wait_goes_on_until_the_server_can_answer(refusing: Refusing) -> None:
-    with holding(refusing.url, "--wait", "60s", command=["echo", "it ran"]) as process:
+    with holding(refusing.url, "--lock-wait", "60s", command=["echo", "it ran"]) as process:
         wait_until(refusing.has_refused_often)
         assert process.poll() is None
         refusing.lift()

@@ -14,7 +14,7 @@ from tests.support.redis_servers import Cluster, Server
 from tests.support.schemas import require_valid
 
 KEY = "lock:actor:demo:web"
-AT_ONCE = ("--ttl", "3s", "--probe", "none")
+AT_ONCE = ("--lock-ttl", "3s", "--probe", "none")
 
 
 class HalfDead(NamedTuple):

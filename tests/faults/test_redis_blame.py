@@ -144,7 +144,7 @@ def test_a_lock_in_a_slot_left_open_is_listed_shown_and_released(
         assert [row["key"] for row in body["locks"]] == [KEY]
         assert body["incomplete"] == []
         assert locks("show", "demo/web", url=cluster.url).status == 0
-        words = ("demo/web", "--yes", "--token", token(1), "--ttl", "300ms")
+        words = ("demo/web", "--yes", "--token", token(1), "--lock-ttl", "300ms")
         assert locks("release", *words, url=cluster.url).status == 0
     finally:
         slot.close()
@@ -191,17 +191,19 @@ def test_a_prefix_may_have_a_hash_tag(
     if (prefix, kind) == ("a}b:", "cluster"):
         pytest.skip("it has no hash tag, and no key beside it could be in its slot")
     url = request.getfixturevalue(kind).url
-    inside = [ATECTL, "locks", "ls", "-o", "json", "--prefix", prefix]
-    shown = locks("hold", "demo/web", "--prefix", prefix, "--", *inside, "--redis", url, url=url)
+    inside = [ATECTL, "locks", "ls", "-o", "json", "--lock-prefix", prefix]
+    shown = locks(
+        "hold", "demo/web", "--lock-prefix", prefix, "--", *inside, "--redis", url, url=url
+    )
     assert (shown.status, shown.stderr) == (0, "")
     [row] = json.loads(shown.stdout)["locks"]
     assert (row["key"], row["fence"]) == (f"{prefix}demo:web", 1)
-    shown = locks("ls", "-o", "json", "--prefix", prefix, url=url)
+    shown = locks("ls", "-o", "json", "--lock-prefix", prefix, url=url)
     assert json.loads(shown.stdout)["locks"] == []
 
 
 def test_a_prefix_without_a_whole_hash_tag_says_so_in_a_cluster(cluster: Cluster) -> None:
-    shown = locks("hold", "demo/web", "--prefix", "a}b:", "--", "true", url=cluster.url)
+    shown = locks("hold", "demo/web", "--lock-prefix", "a}b:", "--", "true", url=cluster.url)
     assert shown.status == 125
     assert "has the keys in different slots" in shown.stderr
     assert "a prefix without braces, or with one whole hash tag" in shown.stderr

@@ -176,14 +176,14 @@ def test_a_trace_that_is_decided_otherwise_now_fails(tmp_path: Path) -> None:
 
 def test_the_timelines_are_drawn_into_a_file(tmp_path: Path) -> None:
     picture = tmp_path / "runs.svg"
-    ended = atectl("budget", "simulate", SPILLED, "--policy", "largest", "--svg", picture)
+    ended = atectl("budget", "simulate", SPILLED, "--policy", "largest", "--chart", picture)
     assert ended.status == 0
     root = ElementTree.parse(picture).getroot()
     assert len(list(root.iter("{http://www.w3.org/2000/svg}g"))) == 2
 
 
 def test_a_picture_without_a_place_is_refused(tmp_path: Path) -> None:
-    ended = atectl("budget", "simulate", SPILLED, "--svg", tmp_path / "no" / "runs.svg")
+    ended = atectl("budget", "simulate", SPILLED, "--chart", tmp_path / "no" / "runs.svg")
     assert ended.status == 125
     assert "error[E602]" in ended.stderr
     assert ended.stdout == ""

@@ -94,7 +94,7 @@ def test_a_lost_lease_counts_neither_as_running_nor_as_holding_memory() -> None:
 @pytest.mark.usefixtures("filled")
 def test_ls_sorts_and_limits() -> None:
     assert names(listed("ls", "--sort", "principal")["accounts"]) == ["alpha", "beta", "gamma"]
-    assert names(listed("ls", "--sort", "memory", "--limit", "1")["accounts"]) == ["alpha"]
+    assert names(listed("ls", "--sort", "memory", "--rows", "1")["accounts"]) == ["alpha"]
 
 
 @pytest.mark.usefixtures("filled")
@@ -124,7 +124,7 @@ def test_ps_lists_unfinished_leases_under_the_names_that_scripts_rely_on() -> No
 @pytest.mark.usefixtures("filled")
 def test_ps_sorts_and_limits() -> None:
     assert names(listed("ps", "--sort", "memory")["leases"]) == ["alpha", "beta"]
-    assert names(listed("ps", "--sort", "peak", "--limit", "1")["leases"]) == ["alpha"]
+    assert names(listed("ps", "--sort", "peak", "--rows", "1")["leases"]) == ["alpha"]
 
 
 @pytest.mark.usefixtures("filled")
@@ -176,7 +176,7 @@ def test_history_lists_finished_and_lost_leases() -> None:
 @pytest.mark.usefixtures("filled")
 def test_history_of_one_principal_and_of_the_newest() -> None:
     assert names(listed("history", "--principal", "gamma")["leases"]) == ["gamma"]
-    assert len(listed("history", "--limit", "2")["leases"]) == 2
+    assert len(listed("history", "--rows", "2")["leases"]) == 2
 
 
 @pytest.mark.parametrize(
@@ -254,7 +254,7 @@ def test_reset_takes_a_principal_or_all(words: list[str]) -> None:
     ("words", "status", "code"),
     [
         (["ls", "--sort", "weight"], 2, "E101"),
-        (["ls", "--limit", "0"], 2, "E101"),
+        (["ls", "--rows", "0"], 2, "E101"),
         (["ls", "-o", "yaml"], 2, "E101"),
         (["show"], 2, "E101"),
         (["top", "--interval", "soon"], 2, "E103"),
@@ -319,7 +319,7 @@ def test_top_into_a_pipe_is_one_plain_snapshot() -> None:
 @pytest.mark.usefixtures("filled")
 def test_top_into_a_pipe_sorts_limits_and_filters() -> None:
     words = ("ledger", "top", "--once")
-    rows = atectl(*words, "--sort", "peak", "--limit", "1").stdout.splitlines()[2:]
+    rows = atectl(*words, "--sort", "peak", "--rows", "1").stdout.splitlines()[2:]
     assert [row.split()[0] for row in rows] == ["gamma"]
     rows = atectl(*words, "--principal", "beta").stdout.splitlines()[2:]
     assert [row.split()[0] for row in rows] == ["beta"]

@@ -128,7 +128,7 @@ def test_a_list_comes_from_stdin() -> None:
         ([], "Missing argument"),
         (["--limit", "much", str(HELLO)], "E102"),
         (["--fits", "-1", str(HELLO)], "E102"),
-        (["--concurrency", "0", str(HELLO)], "--concurrency"),
+        (["--jobs", "0", str(HELLO)], "--jobs"),
         (["--budget", "gone.toml", str(HELLO)], "gone.toml"),
     ],
 )

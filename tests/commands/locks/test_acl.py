@@ -14,11 +14,11 @@ from tests.support.redis_servers import Cluster, Server
 
 KEY = "lock:actor:demo:web"
 COMMANDS = {
-    "read": (["ls"], ["ls", "--stale", "--ttl", "300ms"], ["show", "demo/web"], ["audit"]),
+    "read": (["ls"], ["ls", "--stale", "--lock-ttl", "300ms"], ["show", "demo/web"], ["audit"]),
     "hold": (["hold", "demo/other", "--", "true"], ["hold", "other", "--", "true"]),
     "release": (
-        ["release", "demo/web", "--dry-run", "--ttl", "300ms"],
-        ["release", "demo/web", "--yes", "--token", token(1), "--ttl", "300ms"],
+        ["release", "demo/web", "--dry-run", "--lock-ttl", "300ms"],
+        ["release", "demo/web", "--yes", "--token", token(1), "--lock-ttl", "300ms"],
     ),
 }
 
@@ -71,12 +71,12 @@ def test_each_permission_is_needed(valkey: Server) -> None:
 @pytest.mark.parametrize("purpose", ["read", "hold"])
 def test_nobody_can_release_who_was_not_made_for_it(valkey: Server, purpose: str) -> None:
     prepared(valkey)
-    words = ["release", "demo/web", "--yes", "--token", token(1), "--ttl", "300ms"]
+    words = ["release", "demo/web", "--yes", "--token", token(1), "--lock-ttl", "300ms"]
     assert as_user(valkey, purpose, words).status != 0
 
 
 def test_another_prefix_has_its_own_patterns() -> None:
-    rules = json.loads(atectl("locks", "acl", "--prefix", "{app}:lock:", "-o", "json").stdout)
+    rules = json.loads(atectl("locks", "acl", "--lock-prefix", "{app}:lock:", "-o", "json").stdout)
     lines = {rule["purpose"]: rule["line"] for rule in rules["rules"]}
     assert "~{app}:lock:* ~{app}|{app}:lock:*" in lines["hold"]
     assert "cluster|slots" not in lines["hold"]

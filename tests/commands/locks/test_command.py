@@ -20,7 +20,7 @@ from tests.support.redis_servers import AclServer, Cluster, Server
 from tests.support.waiting import wait_until
 
 KEY = "lock:actor:demo:web"
-SHORT = ("--ttl", "3s")
+SHORT = ("--lock-ttl", "3s")
 """The TTL that locks are judged by: two looks are 1.1 s apart then. They live much longer."""
 
 AT_ONCE = ("--probe", "none")
@@ -100,8 +100,8 @@ def test_ls_lists_stranded_actors_without_a_key() -> None:
 def test_ls_selects_sorts_and_limits() -> None:
     assert names(listed("demo/b*")) == ["demo/batch"]
     assert set(names(listed("--atespace", "prod"))) == {"prod/trainer", "prod/importer", "/web"}
-    assert names(listed("--sort", "verdict", "--limit", "1")) == ["demo/batch"]
-    assert len(listed("--limit", "2")) == 2
+    assert names(listed("--sort", "verdict", "--rows", "1")) == ["demo/batch"]
+    assert len(listed("--rows", "2")) == 2
 
 
 @pytest.mark.usefixtures("examples")
@@ -161,9 +161,9 @@ def test_ls_stale_looks_twice_and_leaves_the_living_out(server: Server, client: 
 )
 def test_ls_fails_on_the_verdicts_that_are_named(client: Any, verdict: str, status: int) -> None:
     client.set(KEY, token(1))
-    words = ("locks", "ls", "--fail-on", verdict, "--ttl", "300ms")
+    words = ("locks", "ls", "--fail-on", verdict, "--lock-ttl", "300ms")
     assert atectl(*words).status == status
-    shown = atectl(*words, "-o", "json", "--limit", "1")
+    shown = atectl(*words, "-o", "json", "--rows", "1")
     assert shown.status == status
     assert len(json.loads(shown.stdout)["locks"]) == 1
 
@@ -181,7 +181,7 @@ def test_ls_fails_on_what_only_a_second_look_can_tell_without_being_asked_to_loo
 def test_ls_fails_on_a_lock_beyond_the_limit(client: Any) -> None:
     client.set("lock:actor:demo:a", token(1), px=30_000)
     client.set("lock:actor:demo:b", token(2))
-    words = ("--sort", "actor", "--limit", "1", "--fail-on", "stuck")
+    words = ("--sort", "actor", "--rows", "1", "--fail-on", "stuck")
     assert atectl("locks", "ls", "-o", "json", *words).status == 1
     assert atectl("locks", "ls", *words).status == 1
 
@@ -195,7 +195,7 @@ def test_ls_of_nothing_is_no_error() -> None:
 
 def test_ls_takes_another_prefix(client: Any) -> None:
     client.set("x:demo:web", token(1), px=30_000)
-    assert names(listed("--prefix", "x:")) == ["demo/web"]
+    assert names(listed("--lock-prefix", "x:")) == ["demo/web"]
 
 
 def test_ls_lists_a_cluster(cluster: Cluster) -> None:
@@ -450,7 +450,7 @@ def test_audit_draws_the_newest_first_and_limits(client: Any) -> None:
         assert release(name=f"demo/{name}").status == 0
     rows = atectl("locks", "audit").stdout.splitlines()[1:]
     assert [row.split()[2] for row in rows] == ["demo/two", "demo/one"]
-    assert len(atectl("locks", "audit", "--limit", "1").stdout.splitlines()) == 2
+    assert len(atectl("locks", "audit", "--rows", "1").stdout.splitlines()) == 2
 
 
 # What cannot be done
@@ -497,8 +497,8 @@ def test_a_user_without_permission_is_told(acl_server: AclServer) -> None:
     ("words", "code"),
     [
         (["ls", "--probe", "soon"], "E103"),
-        (["ls", "--ttl", "1ms"], "E103"),
-        (["ls", "--ttl", "2d"], "E103"),
+        (["ls", "--lock-ttl", "1ms"], "E103"),
+        (["ls", "--lock-ttl", "2d"], "E103"),
         (["ls", "--sort", "weight"], "E101"),
         (["ls", "--fail-on", "bad"], "E101"),
         (["ls", "--watch"], "E101"),

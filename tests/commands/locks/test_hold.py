@@ -82,23 +82,34 @@ def test_the_record_says_who_holds_it_for_whom_and_until_when(
 
 def test_the_older_form_of_the_key_and_another_prefix_can_be_had(valkey: Server) -> None:
     command = ["sh", "-c", "echo $ATECTL_LOCK_ACTOR $ATECTL_LOCK_KEY"]
-    ended = held(valkey.url, "--prefix", "mine:", command=command, actor="web")
+    ended = held(valkey.url, "--lock-prefix", "mine:", command=command, actor="web")
     assert ended.stdout == "web mine:web\n"
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["team/web", "echo", "-n", "--ttl", "-x", "--", "--help"],
-        ["team/web", "--ttl", "5s", "echo", "-n", "--ttl", "-x", "--", "--help"],
-        ["--ttl", "5s", "team/web", "echo", "-n", "--ttl", "-x", "--", "--help"],
-        ["--ttl=5s", "--strict", "team/web", "--", "echo", "-n", "--ttl", "-x", "--", "--help"],
+        ["team/web", "echo", "-n", "--lock-ttl", "-x", "--", "--help"],
+        ["team/web", "--lock-ttl", "5s", "echo", "-n", "--lock-ttl", "-x", "--", "--help"],
+        ["--lock-ttl", "5s", "team/web", "echo", "-n", "--lock-ttl", "-x", "--", "--help"],
+        [
+            "--lock-ttl=5s",
+            "--lock-strict",
+            "team/web",
+            "--",
+            "echo",
+            "-n",
+            "--lock-ttl",
+            "-x",
+            "--",
+            "--help",
+        ],
     ],
     ids=["none", "between", "before", "with an end"],
 )
 def test_options_end_at_the_first_word_of_the_command(valkey: Server, words: list[str]) -> None:
     ended = atectl("locks", "hold", *words, environment={"ATECTL_REDIS_URL": valkey.url})
-    assert (ended.status, ended.stdout) == (0, "--ttl -x -- --help")
+    assert (ended.status, ended.stdout) == (0, "--lock-ttl -x -- --help")
 
 
 def test_an_option_of_ours_before_the_command_is_still_checked(valkey: Server) -> None:
@@ -183,7 +194,9 @@ def test_a_daemon_is_dead_when_atectl_is_killed(valkey: Server, tmp_path: Path) 
 
 
 def test_a_daemon_is_dead_when_the_lock_is_lost(valkey: Server, tmp_path: Path) -> None:
-    with holding(valkey.url, "--ttl", "1500ms", command=daemon(tmp_path, "sleep 60")) as process:
+    with holding(
+        valkey.url, "--lock-ttl", "1500ms", command=daemon(tmp_path, "sleep 60")
+    ) as process:
         pid = pid_in(tmp_path)
         with contextlib.closing(valkey.client()) as client:
             client.set(KEY, "a successor", px=60_000)
@@ -260,14 +273,14 @@ def test_a_holders_name_reaches_the_terminal_as_inert_text(valkey: Server) -> No
 def test_a_wait_ends_when_the_lock_is_free(valkey: Server, tmp_path: Path) -> None:
     with holding(valkey.url, command=telling_pid(tmp_path, "sleep 1.5")):
         pid_in(tmp_path)
-        ended = held(valkey.url, "--wait", "20s", command=["echo", "ran"])
+        ended = held(valkey.url, "--lock-wait", "20s", command=["echo", "ran"])
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "ran\n", "")
 
 
 def test_a_wait_in_vain_is_refused(valkey: Server, tmp_path: Path) -> None:
     with holding(valkey.url, command=telling_pid(tmp_path, "sleep 60")):
         pid_in(tmp_path)
-        ended = held(valkey.url, "--wait", "300ms", command=["true"])
+        ended = held(valkey.url, "--lock-wait", "300ms", command=["true"])
     assert ended.returncode == 75
 
 
@@ -275,7 +288,7 @@ def test_a_wait_in_vain_is_refused(valkey: Server, tmp_path: Path) -> None:
 def test_a_signal_ends_the_wait(valkey: Server, number: signal.Signals) -> None:
     with contextlib.closing(valkey.client()) as client:
         client.set(KEY, "somebody", px=60_000)
-        with holding(valkey.url, "--wait", "60s", command=["true"]) as process:
+        with holding(valkey.url, "--lock-wait", "60s", command=["true"]) as process:
             wait_until(lambda: client.info("commandstats").get("cmdstat_eval", {}) != {})
             process.send_signal(number)
             assert process.wait(SOON_S) == 128 + number
@@ -285,8 +298,8 @@ def test_a_signal_ends_the_wait(valkey: Server, number: signal.Signals) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (["--ttl", "0", "team/web"], "E103"),
-        (["--ttl", "100ms", "team/web"], "E545"),
+        (["--lock-ttl", "0", "team/web"], "E103"),
+        (["--lock-ttl", "100ms", "team/web"], "E545"),
         (["--deadline", "soon", "team/web"], "E103"),
         (["--principal", "a b", "team/web"], "E104"),
         (["Team/Web"], "E114"),

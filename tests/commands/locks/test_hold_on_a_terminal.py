@@ -59,7 +59,7 @@ def test_a_stopped_command_gives_the_shell_back_and_goes_on_in_the_foreground(
 
 def test_a_command_that_was_stopped_past_the_ttl_does_not_go_on(shell: PtyScreen) -> None:
     script = "echo begun; read word; echo went on"
-    type_hold(shell, "--ttl", "1s", "team/web", "--", "sh", "-c", script)
+    type_hold(shell, "--lock-ttl", "1s", "team/web", "--", "sh", "-c", script)
     shell.until(lambda: "begun" in shell.lines)
     shell.send("\x1a")
     shell.until_shown("Stopped")
@@ -89,7 +89,7 @@ def test_a_shell_under_a_lock_that_is_lost_is_ended_with_its_jobs(
     shell: PtyScreen, valkey: Server
 ) -> None:
     inner = ["bash", "--norc", "--noprofile", "-i"]
-    type_hold(shell, "--ttl", "2s", "team/web", "--", "env", "PS1=inside> ", *inner)
+    type_hold(shell, "--lock-ttl", "2s", "team/web", "--", "env", "PS1=inside> ", *inner)
     shell.until(lambda: "inside>" in shell.lines)
     shell.send("sleep 3601\r")
     shell.until_shown("inside> sleep 3601")
@@ -129,7 +129,7 @@ def test_a_wait_says_that_a_lock_without_a_ttl_does_not_free_itself(
 ) -> None:
     with closing(valkey.client()) as client:
         client.set("lock:actor:team:web", "somebody")
-        type_hold(shell, "--wait", "60s", "team/web", "--", "echo", "it", "ran")
+        type_hold(shell, "--lock-wait", "60s", "team/web", "--", "echo", "it", "ran")
         shell.until_shown("waiting: team/web is held")
         shell.until_shown("it has no TTL")
         client.delete("lock:actor:team:web")
@@ -140,7 +140,7 @@ def test_a_wait_says_that_a_lock_without_a_ttl_does_not_free_itself(
 def test_a_wait_leaves_out_what_is_left_of_a_ttl(valkey: Server, shell: PtyScreen) -> None:
     with closing(valkey.client()) as client:
         client.set("lock:actor:team:web", "somebody", px=60_000)
-        type_hold(shell, "--wait", "60s", "team/web", "--", "echo", "it", "ran")
+        type_hold(shell, "--lock-wait", "60s", "team/web", "--", "echo", "it", "ran")
         shell.until_shown("waiting: team/web is held")
         client.delete("lock:actor:team:web")
     shell.until(lambda: "it ran" in shell.lines)

@@ -14,7 +14,7 @@ from tests.support.redis_gate import RedisGate
 from tests.support.redis_servers import Server
 
 KEY = "lock:actor:demo:web"
-SHORT = ("--ttl", "3s")
+SHORT = ("--lock-ttl", "3s")
 """The TTL that locks are judged by: two looks are 1.1 s apart then. They live much longer."""
 
 LIFE_MS, LONGER_MS = 600_000, 900_000
@@ -38,7 +38,7 @@ def verdict_of(screen: PtyScreen, actor: str) -> str:
 
 def test_ls_draws_at_once_and_again_with_the_verdicts(client: Any) -> None:
     client.set(KEY, token(1), px=LIFE_MS)
-    with locks("ls", "--ttl", "9s") as screen:
+    with locks("ls", "--lock-ttl", "9s") as screen:
         screen.until_shown("looking again in ")
         assert verdict_of(screen, "web") == "held"
         client.pexpire(KEY, LONGER_MS)
@@ -78,7 +78,7 @@ def test_ls_without_a_probe_looks_once(client: Any) -> None:
 def test_watch_judges_as_it_goes_on_and_ends_with_q(valkey: Server, client: Any) -> None:
     client.set(KEY, token(1), px=LIFE_MS)
     client.set("actor:demo:crawler", actor_json("PAUSING"))
-    with locks("ls", "--watch", "--ttl", "3s") as screen:
+    with locks("ls", "--watch", "--lock-ttl", "3s") as screen:
         # What is drawn may be replaced before it is looked at here: so all output counts.
         screen.until(lambda: b"2 listed: 1 held, 1 stranded" in screen.output)
         client.pexpire(KEY, LONGER_MS)

@@ -44,7 +44,7 @@ def test_holding_one_warns_of_the_other(place: Any, actor: str, other: str) -> N
 def test_strictly_one_is_refused_beside_the_other(place: Any, actor: str, other: str) -> None:
     with contextlib.closing(place.client()) as client:
         client.set(other, token(1), px=60_000)
-    shown = locks(place, "hold", "--strict", actor, "echo", "ran")
+    shown = locks(place, "hold", "--lock-strict", actor, "echo", "ran")
     assert (shown.status, shown.stdout) == (75, "")
     assert shown.stderr.startswith(f"error[E547]: {other} is held, too")
     assert keys_of(place) == {other}
@@ -53,7 +53,7 @@ def test_strictly_one_is_refused_beside_the_other(place: Any, actor: str, other:
 def test_strictly_one_is_waited_for(valkey: Server) -> None:
     with contextlib.closing(valkey.client()) as client:
         client.set(OLDER, token(1), px=700)
-    shown = locks(valkey, "hold", "--strict", "--wait", "60s", "demo/web", "echo", "ran")
+    shown = locks(valkey, "hold", "--lock-strict", "--lock-wait", "60s", "demo/web", "echo", "ran")
     assert (shown.status, shown.stdout, shown.stderr) == (0, "ran\n", "")
 
 
@@ -61,8 +61,8 @@ def test_another_actor_is_no_other_form(place: Any) -> None:
     with contextlib.closing(place.client()) as client:
         for key in ("lock:actor:demo:webs", "lock:actor:webs", "lock:actor:demo:we"):
             client.set(key, token(1), px=60_000)
-    assert locks(place, "hold", "--strict", "demo/web", "true").status == 0
-    assert locks(place, "hold", "--strict", "web", "true").status == 0
+    assert locks(place, "hold", "--lock-strict", "demo/web", "true").status == 0
+    assert locks(place, "hold", "--lock-strict", "web", "true").status == 0
 
 
 def test_a_run_warns_and_is_refused_likewise(valkey: Server) -> None:
@@ -101,7 +101,7 @@ def test_show_says_of_a_foreign_lock_what_release_does(
     assert "would be refused" in shown.stdout
     assert told in shown.stdout
     assert ("would delete" in shown.stdout) == (code == "E521")  # if it is forced
-    words = ("demo/web", "--yes", "--token", "text", "--ttl", "300ms")
+    words = ("demo/web", "--yes", "--token", "text", "--lock-ttl", "300ms")
     ended = locks(valkey, "release", *words)
     assert (ended.status, keys_of(valkey)) == (1, {NEWER})
     assert ended.stderr.startswith(f"error[{code}]: ")

@@ -10,7 +10,7 @@ import typer
 from atectl.commands.app import app
 from atectl.commands.completions.tree import read_tree
 from atectl.commands.options.host import HostOptions
-from atectl.commands.options.output import LIMIT, OUTPUT
+from atectl.commands.options.output import OUTPUT, ROWS
 from atectl.commands.options.places import LEDGER, RedisOptions
 from atectl.commands.options.table import options_of
 from tests.conftest import ROOT
@@ -102,11 +102,10 @@ DECLARED = Counter(
 )
 """How often each option is declared, by its names."""
 
-TWO_MEANINGS = {"--limit": 2, "--output": 2}
-"""The limit of a host, and that of the rows of a listing; the forms of most output, and those of a
-listing."""
+TWO_MEANINGS = {"--jobs": 2, "--output": 2}
+"""What runs at once, and what loads; the forms of most output, and those of a listing."""
 
 
-@pytest.mark.parametrize("name", sorted({*REDIS, *HOST, LEDGER.name, OUTPUT.name, LIMIT.name}))
+@pytest.mark.parametrize("name", sorted({*REDIS, *HOST, LEDGER.name, OUTPUT.name, ROWS.name}))
 def test_its_declaration_stands_once(name: str) -> None:
     assert DECLARED[name] == TWO_MEANINGS.get(name, 1)
