@@ -191,7 +191,8 @@ _atectl_grammar() {
     'load')
         flags=('--recursive' '-r' '--no-cache' '--help' '-h')
         values=(
-            '--concurrency=nothing'
+            '--jobs=nothing'
+            '-j=nothing'
             '--limit=nothing'
             '--max-capsule=nothing'
             '--compile-mem=nothing'
@@ -259,7 +260,7 @@ _atectl_grammar() {
             '--policy=choices largest priority park-first none'
             '--backpressure=choices both park spill none'
             '--limit=nothing'
-            '--svg=files'
+            '--chart=files'
             '--output=choices table wide json'
             '-o=choices table wide json'
         )
@@ -288,7 +289,7 @@ _atectl_grammar() {
             '--output=choices table wide json csv'
             '-o=choices table wide json csv'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
-            '--limit=nothing'
+            '--rows=nothing'
             '--host=nothing'
             '--by=choices principal host capsule'
         )
@@ -300,7 +301,7 @@ _atectl_grammar() {
             '--output=choices table wide json'
             '-o=choices table wide json'
             '--sort=choices started principal memory peak refused cpu'
-            '--limit=nothing'
+            '--rows=nothing'
             '--host=nothing'
         )
         ;;
@@ -310,7 +311,7 @@ _atectl_grammar() {
             '--ledger=files'
             '--output=choices table wide json'
             '-o=choices table wide json'
-            '--limit=nothing'
+            '--rows=nothing'
         )
         arguments=('candidates principal')
         ;;
@@ -321,7 +322,7 @@ _atectl_grammar() {
             '--ledger=files'
             '--output=choices table wide json csv'
             '-o=choices table wide json csv'
-            '--limit=nothing'
+            '--rows=nothing'
             '--host=nothing'
         )
         ;;
@@ -333,7 +334,7 @@ _atectl_grammar() {
             '-d=nothing'
             '-n=nothing'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
-            '--limit=nothing'
+            '--rows=nothing'
             '--principal=candidates principal'
             '--host=nothing'
         )
@@ -347,7 +348,7 @@ _atectl_grammar() {
             '--ledger=files'
             '--output=choices table wide json csv'
             '-o=choices table wide json csv'
-            '--limit=nothing'
+            '--rows=nothing'
         )
         ;;
     'ledger merge')
@@ -390,12 +391,12 @@ _atectl_grammar() {
             '--probe=nothing'
             '--atespace=nothing'
             '--sort=choices actor atespace ttl age status verdict memory peak'
-            '--limit=nothing'
+            '--rows=nothing'
             '--output=choices table wide json'
             '-o=choices table wide json'
             '--fail-on=choices stale renewing held finishing expiring stuck foreign stranded'
-            '--prefix=nothing'
-            '--ttl=nothing'
+            '--lock-prefix=nothing'
+            '--lock-ttl=nothing'
             '--ledger=files'
             '--redis=nothing'
             '--redis-password-file=files'
@@ -413,8 +414,8 @@ _atectl_grammar() {
             '--probe=nothing'
             '--output=choices table wide json'
             '-o=choices table wide json'
-            '--prefix=nothing'
-            '--ttl=nothing'
+            '--lock-prefix=nothing'
+            '--lock-ttl=nothing'
             '--ledger=files'
             '--redis=nothing'
             '--redis-password-file=files'
@@ -431,8 +432,8 @@ _atectl_grammar() {
         values=(
             '--token=nothing'
             '--probe=nothing'
-            '--prefix=nothing'
-            '--ttl=nothing'
+            '--lock-prefix=nothing'
+            '--lock-ttl=nothing'
             '--ledger=files'
             '--redis=nothing'
             '--redis-password-file=files'
@@ -445,13 +446,13 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks hold')
-        flags=('--strict' '--pass-redis' '--help' '-h')
+        flags=('--lock-strict' '--pass-redis' '--help' '-h')
         values=(
-            '--ttl=nothing'
+            '--lock-ttl=nothing'
             '--deadline=nothing'
-            '--wait=nothing'
+            '--lock-wait=nothing'
             '--principal=candidates principal'
-            '--prefix=nothing'
+            '--lock-prefix=nothing'
             '--redis=nothing'
             '--redis-password-file=files'
             '--redis-ca=files'
@@ -468,7 +469,7 @@ _atectl_grammar() {
         values=(
             '--output=choices table wide json'
             '-o=choices table wide json'
-            '--limit=nothing'
+            '--rows=nothing'
             '--redis=nothing'
             '--redis-password-file=files'
             '--redis-ca=files'
@@ -480,7 +481,11 @@ _atectl_grammar() {
         ;;
     'locks acl')
         flags=('--cluster' '--help' '-h')
-        values=('--prefix=nothing' '--output=choices table wide json' '-o=choices table wide json')
+        values=(
+            '--lock-prefix=nothing'
+            '--output=choices table wide json'
+            '-o=choices table wide json'
+        )
         ;;
     'locks demo')
         flags=('--remove' '--force' '--help' '-h')
@@ -547,7 +552,7 @@ _atectl_grammar() {
             '-d=nothing'
             '-n=nothing'
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
-            '--limit=nothing'
+            '--rows=nothing'
             '--principal=candidates principal'
             '--host=nothing'
         )
@@ -559,7 +564,7 @@ _atectl_grammar() {
             '--output=choices table wide json'
             '-o=choices table wide json'
             '--sort=choices started principal memory peak refused cpu'
-            '--limit=nothing'
+            '--rows=nothing'
             '--host=nothing'
         )
         ;;

@@ -157,7 +157,8 @@ set -g __atectl_valued \
     'host ls --tls-key' \
     'host ls --output' \
     'host ls -o' \
-    'load --concurrency' \
+    'load --jobs' \
+    'load -j' \
     'load --limit' \
     'load --max-capsule' \
     'load --compile-mem' \
@@ -196,38 +197,38 @@ set -g __atectl_valued \
     'budget simulate --policy' \
     'budget simulate --backpressure' \
     'budget simulate --limit' \
-    'budget simulate --svg' \
+    'budget simulate --chart' \
     'budget simulate --output' \
     'budget simulate -o' \
     'ledger ls --ledger' \
     'ledger ls --output' \
     'ledger ls -o' \
     'ledger ls --sort' \
-    'ledger ls --limit' \
+    'ledger ls --rows' \
     'ledger ls --host' \
     'ledger ls --by' \
     'ledger ps --ledger' \
     'ledger ps --output' \
     'ledger ps -o' \
     'ledger ps --sort' \
-    'ledger ps --limit' \
+    'ledger ps --rows' \
     'ledger ps --host' \
     'ledger show --ledger' \
     'ledger show --output' \
     'ledger show -o' \
-    'ledger show --limit' \
+    'ledger show --rows' \
     'ledger history --principal' \
     'ledger history --ledger' \
     'ledger history --output' \
     'ledger history -o' \
-    'ledger history --limit' \
+    'ledger history --rows' \
     'ledger history --host' \
     'ledger top --ledger' \
     'ledger top --interval' \
     'ledger top -d' \
     'ledger top -n' \
     'ledger top --sort' \
-    'ledger top --limit' \
+    'ledger top --rows' \
     'ledger top --principal' \
     'ledger top --host' \
     'ledger usage --period' \
@@ -236,7 +237,7 @@ set -g __atectl_valued \
     'ledger usage --ledger' \
     'ledger usage --output' \
     'ledger usage -o' \
-    'ledger usage --limit' \
+    'ledger usage --rows' \
     'ledger merge --ledger' \
     'ledger export --format' \
     'ledger export --per-principal' \
@@ -254,12 +255,12 @@ set -g __atectl_valued \
     'locks ls --probe' \
     'locks ls --atespace' \
     'locks ls --sort' \
-    'locks ls --limit' \
+    'locks ls --rows' \
     'locks ls --output' \
     'locks ls -o' \
     'locks ls --fail-on' \
-    'locks ls --prefix' \
-    'locks ls --ttl' \
+    'locks ls --lock-prefix' \
+    'locks ls --lock-ttl' \
     'locks ls --ledger' \
     'locks ls --redis' \
     'locks ls --redis-password-file' \
@@ -271,8 +272,8 @@ set -g __atectl_valued \
     'locks show --probe' \
     'locks show --output' \
     'locks show -o' \
-    'locks show --prefix' \
-    'locks show --ttl' \
+    'locks show --lock-prefix' \
+    'locks show --lock-ttl' \
     'locks show --ledger' \
     'locks show --redis' \
     'locks show --redis-password-file' \
@@ -283,8 +284,8 @@ set -g __atectl_valued \
     'locks show --redis-timeout' \
     'locks release --token' \
     'locks release --probe' \
-    'locks release --prefix' \
-    'locks release --ttl' \
+    'locks release --lock-prefix' \
+    'locks release --lock-ttl' \
     'locks release --ledger' \
     'locks release --redis' \
     'locks release --redis-password-file' \
@@ -293,11 +294,11 @@ set -g __atectl_valued \
     'locks release --redis-key' \
     'locks release --redis-server-name' \
     'locks release --redis-timeout' \
-    'locks hold --ttl' \
+    'locks hold --lock-ttl' \
     'locks hold --deadline' \
-    'locks hold --wait' \
+    'locks hold --lock-wait' \
     'locks hold --principal' \
-    'locks hold --prefix' \
+    'locks hold --lock-prefix' \
     'locks hold --redis' \
     'locks hold --redis-password-file' \
     'locks hold --redis-ca' \
@@ -307,7 +308,7 @@ set -g __atectl_valued \
     'locks hold --redis-timeout' \
     'locks audit --output' \
     'locks audit -o' \
-    'locks audit --limit' \
+    'locks audit --rows' \
     'locks audit --redis' \
     'locks audit --redis-password-file' \
     'locks audit --redis-ca' \
@@ -315,7 +316,7 @@ set -g __atectl_valued \
     'locks audit --redis-key' \
     'locks audit --redis-server-name' \
     'locks audit --redis-timeout' \
-    'locks acl --prefix' \
+    'locks acl --lock-prefix' \
     'locks acl --output' \
     'locks acl -o' \
     'locks demo --redis' \
@@ -339,14 +340,14 @@ set -g __atectl_valued \
     'top -d' \
     'top -n' \
     'top --sort' \
-    'top --limit' \
+    'top --rows' \
     'top --principal' \
     'top --host' \
     'ps --ledger' \
     'ps --output' \
     'ps -o' \
     'ps --sort' \
-    'ps --limit' \
+    'ps --rows' \
     'ps --host'
 set -g __atectl_flags \
     '--version' \
@@ -457,7 +458,7 @@ set -g __atectl_flags \
     'locks release -y' \
     'locks release --help' \
     'locks release -h' \
-    'locks hold --strict' \
+    'locks hold --lock-strict' \
     'locks hold --pass-redis' \
     'locks hold --help' \
     'locks hold -h' \
@@ -716,7 +717,7 @@ complete -c atectl -n '__atectl_at "host ls"' -l output -s o -r -f -a 'table wid
 complete -c atectl -n '__atectl_at "host ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "load"' -l recursive -s r -d 'Load what is in folders and below'
-complete -c atectl -n '__atectl_at "load"' -l concurrency -r -f -d 'How many are on their way at once'
+complete -c atectl -n '__atectl_at "load"' -l jobs -s j -r -f -d 'How many are on their way at once'
 complete -c atectl -n '__atectl_at "load"' -l limit -r -f -d 'Most memory for all that loads'
 complete -c atectl -n '__atectl_at "load"' -l max-capsule -r -f -d 'Largest capsule that is taken'
 complete -c atectl -n '__atectl_at "load"' -l compile-mem -r -f -d 'Most memory to compile one'
@@ -775,7 +776,7 @@ complete -c atectl -n '__atectl_at "budget plan"' -l help -s h -d 'Show this mes
 complete -c atectl -n '__atectl_at "budget simulate"' -l policy -r -f -a 'largest priority park-first none' -d 'Replay under this policy'
 complete -c atectl -n '__atectl_at "budget simulate"' -l backpressure -r -f -a 'both park spill none' -d 'Replay under this back-pressure'
 complete -c atectl -n '__atectl_at "budget simulate"' -l limit -r -f -d 'Replay under this limit'
-complete -c atectl -n '__atectl_at "budget simulate"' -l svg -r -F -d 'Draw the timelines into this SVG file'
+complete -c atectl -n '__atectl_at "budget simulate"' -l chart -r -F -d 'Draw the timelines into this SVG file'
 complete -c atectl -n '__atectl_at "budget simulate"' -l decisions -d 'List every decision of every run'
 complete -c atectl -n '__atectl_at "budget simulate"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "budget simulate"' -l help -s h -d 'Show this message and exit'
@@ -797,7 +798,7 @@ complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message 
 complete -c atectl -n '__atectl_at "ledger ls"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
-complete -c atectl -n '__atectl_at "ledger ls"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger ls"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ls"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger ls"' -l by -r -f -a 'principal host capsule' -d 'List accounts, or what runs by host or by capsule'
 complete -c atectl -n '__atectl_at "ledger ls"' -l watch -s w -d 'Show it live until q is pressed'
@@ -806,21 +807,21 @@ complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this messa
 complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
-complete -c atectl -n '__atectl_at "ledger ps"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger ps"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger ps"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
-complete -c atectl -n '__atectl_at "ledger show"' -l limit -r -f -d 'Show at most N recent leases'
+complete -c atectl -n '__atectl_at "ledger show"' -l rows -r -f -d 'Show at most N recent leases'
 complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
 
 complete -c atectl -n '__atectl_at "ledger history"' -l principal -r -f -a '(__atectl_ask "ledger history" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
-complete -c atectl -n '__atectl_at "ledger history"' -l limit -r -f -d 'Show at most N leases'
+complete -c atectl -n '__atectl_at "ledger history"' -l rows -r -f -d 'Show at most N leases'
 complete -c atectl -n '__atectl_at "ledger history"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
@@ -829,7 +830,7 @@ complete -c atectl -n '__atectl_at "ledger top"' -l interval -s d -r -f -d 'Time
 complete -c atectl -n '__atectl_at "ledger top"' -l once -d 'Print one snapshot and exit'
 complete -c atectl -n '__atectl_at "ledger top"' -s n -r -f -d 'Exit after N samples'
 complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
-complete -c atectl -n '__atectl_at "ledger top"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger top"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
@@ -839,7 +840,7 @@ complete -c atectl -n '__atectl_at "ledger usage"' -l by -r -f -a 'principal hos
 complete -c atectl -n '__atectl_at "ledger usage"' -l principal -r -f -a '(__atectl_ask "ledger usage" principal)' -d 'Count only this principal'
 complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
-complete -c atectl -n '__atectl_at "ledger usage"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger usage"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger merge"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -884,12 +885,12 @@ complete -c atectl -n '__atectl_at "locks ls"' -l probe -r -f -d 'Time between t
 complete -c atectl -n '__atectl_at "locks ls"' -l stale -d 'Only expiring, stuck, foreign and stranded ones'
 complete -c atectl -n '__atectl_at "locks ls"' -l atespace -r -f -d 'Only actors of this atespace'
 complete -c atectl -n '__atectl_at "locks ls"' -l sort -r -f -a 'actor atespace ttl age status verdict memory peak' -d 'What the locks are sorted by'
-complete -c atectl -n '__atectl_at "locks ls"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "locks ls"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "locks ls"' -l watch -s w -d 'Show the locks live until q is pressed'
 complete -c atectl -n '__atectl_at "locks ls"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks ls"' -l fail-on -r -f -a 'stale renewing held finishing expiring stuck foreign stranded' -d 'Exit with status 1 if any lock has this verdict'
-complete -c atectl -n '__atectl_at "locks ls"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks ls"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks ls"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks ls"' -l lock-ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks ls"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
@@ -902,8 +903,8 @@ complete -c atectl -n '__atectl_at "locks ls"' -l help -s h -d 'Show this messag
 
 complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
 complete -c atectl -n '__atectl_at "locks show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
-complete -c atectl -n '__atectl_at "locks show"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks show"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks show"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks show"' -l lock-ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks show"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks show"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
@@ -920,8 +921,8 @@ complete -c atectl -n '__atectl_at "locks release"' -l force -d 'Release it alth
 complete -c atectl -n '__atectl_at "locks release"' -l yes -s y -d 'Release it without asking'
 complete -c atectl -n '__atectl_at "locks release"' -l token -r -f -d 'Only the lock that has this token'
 complete -c atectl -n '__atectl_at "locks release"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
-complete -c atectl -n '__atectl_at "locks release"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks release"' -l ttl -r -f -d 'The TTL that holders give their locks'
+complete -c atectl -n '__atectl_at "locks release"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks release"' -l lock-ttl -r -f -d 'The TTL that holders give their locks'
 complete -c atectl -n '__atectl_at "locks release"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "locks release"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
@@ -932,12 +933,12 @@ complete -c atectl -n '__atectl_at "locks release"' -l redis-server-name -r -f -
 complete -c atectl -n '__atectl_at "locks release"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
 complete -c atectl -n '__atectl_at "locks release"' -l help -s h -d 'Show this message and exit'
 
-complete -c atectl -n '__atectl_at "locks hold"' -l ttl -r -f -d 'The lock frees itself this long after atectl dies'
+complete -c atectl -n '__atectl_at "locks hold"' -l lock-ttl -r -f -d 'The lock frees itself this long after atectl dies'
 complete -c atectl -n '__atectl_at "locks hold"' -l deadline -r -f -d 'How long the command may run'
-complete -c atectl -n '__atectl_at "locks hold"' -l wait -r -f -d 'How long to wait for a lock that is held, or a server that does not answer'
+complete -c atectl -n '__atectl_at "locks hold"' -l lock-wait -r -f -d 'How long to wait for a lock that is held, or a server that does not answer'
 complete -c atectl -n '__atectl_at "locks hold"' -l principal -r -f -a '(__atectl_ask "locks hold" principal)' -d 'Whose work it is'
-complete -c atectl -n '__atectl_at "locks hold"' -l prefix -r -f -d 'What the keys of locks begin with'
-complete -c atectl -n '__atectl_at "locks hold"' -l strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
+complete -c atectl -n '__atectl_at "locks hold"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks hold"' -l lock-strict -d 'Refuse to begin while a lock with an older or newer form of the key is held'
 complete -c atectl -n '__atectl_at "locks hold"' -l pass-redis -d 'Leave ATECTL_REDIS_URL in the command\'s environment'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
@@ -949,7 +950,7 @@ complete -c atectl -n '__atectl_at "locks hold"' -l redis-timeout -r -f -d 'How 
 complete -c atectl -n '__atectl_at "locks hold"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
-complete -c atectl -n '__atectl_at "locks audit"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "locks audit"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis -r -f -d 'redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels (?master=NAME)'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-password-file -r -F -d 'File with the password, used instead of one in the URL'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-ca -r -F -d 'Trust these certificate authorities (PEM) instead of the system\'s'
@@ -960,7 +961,7 @@ complete -c atectl -n '__atectl_at "locks audit"' -l redis-timeout -r -f -d 'How
 complete -c atectl -n '__atectl_at "locks audit"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks acl"' -l cluster -d 'The users are those of a cluster\'s nodes'
-complete -c atectl -n '__atectl_at "locks acl"' -l prefix -r -f -d 'What the keys of locks begin with'
+complete -c atectl -n '__atectl_at "locks acl"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "locks acl"' -l help -s h -d 'Show this message and exit'
 
@@ -1019,7 +1020,7 @@ complete -c atectl -n '__atectl_at "top"' -l interval -s d -r -f -d 'Time betwee
 complete -c atectl -n '__atectl_at "top"' -l once -d 'Print one snapshot and exit'
 complete -c atectl -n '__atectl_at "top"' -s n -r -f -d 'Exit after N samples'
 complete -c atectl -n '__atectl_at "top"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
-complete -c atectl -n '__atectl_at "top"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "top"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "top"' -l principal -r -f -a '(__atectl_ask "top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "top"' -l help -s h -d 'Show this message and exit'
@@ -1027,7 +1028,7 @@ complete -c atectl -n '__atectl_at "top"' -l help -s h -d 'Show this message and
 complete -c atectl -n '__atectl_at "ps"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ps"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
-complete -c atectl -n '__atectl_at "ps"' -l limit -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ps"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ps"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ps"' -l help -s h -d 'Show this message and exit'

@@ -150,7 +150,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "Run a command that nobody else may run meanwhile",
             "locks hold staging/web -- ./deploy.sh",
         ),
-        ("Wait up to two minutes for the lock", "locks hold staging/web --lock-wait 2m -- ./deploy.sh"),
+        ("Wait two minutes at most", "locks hold staging/web --lock-wait 2m -- ./deploy.sh"),
     ),
     "atectl locks audit": _examples(
         ("See who released which lock", "locks audit"),

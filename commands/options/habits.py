@@ -163,7 +163,6 @@ ADVICE: dict[tuple[str, str], str] = {
     ("run", "--workdir"): "name a folder for the guest: --dir HOST::/",
     ("run", "-w"): "name a folder for the guest: --dir HOST::/",
     ("run", "--priority"): "jobs of a batch have a priority; a run has the host to itself",
-    ("batch", "--dry-run"): "`atectl budget check FILE` says whether its jobs fit",
     ("batch", "--max-mem"): "jobs say it each: max_mem, or [defaults] in the file",
     ("batch", "--deadline"): "jobs say it each: deadline, or [defaults] in the file",
     ("batch", "--memory"): "--limit is for all jobs; each says its own as max_mem",
