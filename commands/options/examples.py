@@ -45,6 +45,22 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("Take jobs from stdin, a JSON object a line", "batch -"),
         ("Go on with a batch that was interrupted", "batch jobs.toml --resume-from results.jsonl"),
         ("Draw its memory over time", "batch jobs.toml --limit 1GiB --chart memory.svg"),
+        ("Run them on the hosts of a scheduler", "batch jobs.toml --on tcp://127.0.0.1:8786"),
+    ),
+    "atectl host": _examples(
+        ("Run jobs of other machines here", "host join tcp://127.0.0.1:8786 --limit 8GiB"),
+        ("See which hosts there are", "host ls --on tcp://127.0.0.1:8786"),
+    ),
+    "atectl host join": _examples(
+        ("Join a scheduler on this machine", "host join tcp://127.0.0.1:8786 --limit 8GiB -j 4"),
+        (
+            "Let jobs use a folder",
+            "host join tcp://127.0.0.1:8786 --share data=/srv/data",
+        ),
+    ),
+    "atectl host ls": _examples(
+        ("See how the hosts fare", "host ls --on tcp://127.0.0.1:8786"),
+        ("The same for a script", "host ls --on tcp://127.0.0.1:8786 -o json"),
     ),
     "atectl host join": _examples(
         ("Run jobs that a batch on this machine submits", "host join tcp://127.0.0.1:8786"),
