@@ -52,17 +52,6 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("See which hosts there are", "host ls --on tcp://127.0.0.1:8786"),
     ),
     "atectl host join": _examples(
-        ("Join a scheduler on this machine", "host join tcp://127.0.0.1:8786 --limit 8GiB -j 4"),
-        (
-            "Let jobs use a folder",
-            "host join tcp://127.0.0.1:8786 --share data=/srv/data",
-        ),
-    ),
-    "atectl host ls": _examples(
-        ("See how the hosts fare", "host ls --on tcp://127.0.0.1:8786"),
-        ("The same for a script", "host ls --on tcp://127.0.0.1:8786 -o json"),
-    ),
-    "atectl host join": _examples(
         ("Run jobs that a batch on this machine submits", "host join tcp://127.0.0.1:8786"),
         (
             "Take at most 8 GiB of this machine for them",
