@@ -278,6 +278,7 @@ _atectl_grammar() {
             'export'
             'report'
             'serve'
+            'end'
             'reset'
         )
         flags=('--help' '-h')
@@ -375,6 +376,11 @@ _atectl_grammar() {
     'ledger serve')
         flags=('--help' '-h')
         values=('--listen=folders' '--token-file=files' '--per-principal=nothing' '--ledger=files')
+        ;;
+    'ledger end')
+        flags=('--help' '-h')
+        values=('--ledger=files')
+        arguments=('candidates lease')
         ;;
     'ledger reset')
         flags=('--all' '--yes' '-y' '--help' '-h')

@@ -24,6 +24,7 @@ set -g __atectl_commands \
     'ledger export' \
     'ledger report' \
     'ledger serve' \
+    'ledger end' \
     'ledger reset' \
     'locks' \
     'locks ls' \
@@ -251,6 +252,7 @@ set -g __atectl_valued \
     'ledger serve --token-file' \
     'ledger serve --per-principal' \
     'ledger serve --ledger' \
+    'ledger end --ledger' \
     'ledger reset --ledger' \
     'locks ls --probe' \
     'locks ls --atespace' \
@@ -437,6 +439,8 @@ set -g __atectl_flags \
     'ledger report -h' \
     'ledger serve --help' \
     'ledger serve -h' \
+    'ledger end --help' \
+    'ledger end -h' \
     'ledger reset --all' \
     'ledger reset --yes' \
     'ledger reset -y' \
@@ -792,6 +796,7 @@ complete -c atectl -n '__atectl_at "ledger" 0' -a merge -d 'Add what ledgers in 
 complete -c atectl -n '__atectl_at "ledger" 0' -a export -d 'Print what dashboards show'
 complete -c atectl -n '__atectl_at "ledger" 0' -a report -d 'Write a table of principals and their memory over time to a file'
 complete -c atectl -n '__atectl_at "ledger" 0' -a serve -d 'Serve a page of the ledger at /, and metrics for Prometheus at /metrics'
+complete -c atectl -n '__atectl_at "ledger" 0' -a end -d 'End a lease of this machine and user'
 complete -c atectl -n '__atectl_at "ledger" 0' -a reset -d 'Forget one account, or all of them, with their finished leases and usage by period'
 complete -c atectl -n '__atectl_at "ledger"' -l help -s h -d 'Show this message and exit'
 
@@ -865,6 +870,10 @@ complete -c atectl -n '__atectl_at "ledger serve"' -l token-file -r -F -d 'File 
 complete -c atectl -n '__atectl_at "ledger serve"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'
 complete -c atectl -n '__atectl_at "ledger serve"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger serve"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "ledger end"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger end"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "ledger end" 0' -f -a '(__atectl_ask "ledger end" lease)'
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Do not ask for confirmation'

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from atectl.arbitration.arbiter import Arbiter
 from atectl.batch.cells.cell_leases import CellLeases
+from atectl.batch.control import Control
 from atectl.batch.intake import Intake, JobSource
 from atectl.batch.job import JobRun, JobTerms
 from atectl.batch.job_files import JobFiles
@@ -145,6 +146,7 @@ class Coordinator:
     # On the thread of the loop
 
     def _serve(self) -> None:
+        control = Control(self._loop, self._end_lease)
         self._supervise()
         while not self._is_closing:
             try:
@@ -153,6 +155,7 @@ class Coordinator:
                 self._failure = InternalError(f"{type(error).__name__}: {error}")
                 self.stop()
                 self._results.wake()
+        control.close()
 
     def _start_soon(self) -> None:
         """Have jobs started that can start; called on any thread."""
@@ -302,6 +305,14 @@ class Coordinator:
             return failures < retries and lease.outcome.reason in _RETRIED and run.has_failed
         abortion = lease.abortion
         return abortion is not None and abortion.fits_alone and run.aborted < self._requeue
+
+    def _end_lease(self, lease: str) -> bool:
+        """Somebody else asks for the end of a lease; whether there is one of this id."""
+        for run in self.runs:
+            if run.lease is not None and run.lease.id == lease:
+                self._end_one(run.job.job, outcomes.TERMINATED)
+                return True
+        return False
 
     def _end_one(self, job: int, reason: str) -> None:
         run = self._runs.get(job)

@@ -1,4 +1,4 @@
-"""Errors of the ledger that a sound machine does not show: E406 to E412."""
+"""Errors of the ledger that a sound machine does not show: E406 to E414."""
 
 from atectl.errors import LedgerError
 
@@ -62,3 +62,20 @@ class CannotListen(LedgerError):
     code = "E412"
     example = "atectl ledger serve --listen 127.0.0.1:9464, where another program listens"
     default_remedy = "name another address with --listen HOST:PORT or unix:PATH"
+
+
+class LeaseNotEnded(LedgerError):
+    """A lease cannot be told to end from here: it runs on another host, or for another user."""
+
+    code = "E413"
+    example = "atectl ledger end LEASE, of a lease that `atectl ledger ps` shows on another host"
+    default_remedy = "end it there, with the same command"
+
+
+class UnknownLease(LedgerError):
+    """No lease of this id is running."""
+
+    code = "E414"
+    exit_status = 1
+    example = "atectl ledger end no-such-lease"
+    default_remedy = "`atectl ledger ps -o wide` shows the ids of the leases that run"

@@ -25,6 +25,7 @@ from ..output.stdout import (
     print_view,
     stdout_console,
 )
+from .end import end
 from .export import export
 from .groups import show_groups
 from .merge import merge
@@ -174,6 +175,7 @@ app.command()(merge)
 app.command()(export)
 app.command()(report)
 app.command()(serve)
+app.command()(end)
 app.command()(reset)
 
 

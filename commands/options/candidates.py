@@ -34,6 +34,11 @@ def complete_label(incomplete: str) -> list[str]:
     return _beginning(incomplete, labels)
 
 
+def complete_lease(incomplete: str) -> list[str]:
+    """Ids of the leases that run, and begin with `incomplete`."""
+    return _beginning(incomplete, lambda store: [lease.id for lease in store.running()])
+
+
 def complete_code(incomplete: str) -> list[str]:
     """What `atectl explain` explains and begins with `incomplete`, in upper or lower case."""
     codes = [error.code for error in error_classes() if error.code.startswith(incomplete.upper())]
@@ -43,6 +48,7 @@ def complete_code(incomplete: str) -> list[str]:
 CANDIDATES: dict[str, Callable[[str], list[str]]] = {
     "principal": complete_principal,
     "label": complete_label,
+    "lease": complete_lease,
     "code": complete_code,
 }
 """What completes a parameter of this name, whichever command it is of."""

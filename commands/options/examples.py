@@ -130,6 +130,9 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
             "ledger serve --listen 0.0.0.0:9464 --token-file token",
         ),
     ),
+    "atectl ledger end": _examples(
+        ("End a run, or one guest of a batch, by the beginning of its id", "ledger end 019abc12"),
+    ),
     "atectl ledger reset": _examples(
         ("Remove one account, after a question", "ledger reset alice"),
         ("Remove it in a script", "ledger reset alice --yes"),
