@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.support.fleets import HELLO, SLEEP, Fleet, fleet
+from tests.support.networks import HERE, OtherNetwork, needs_networks
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.slow]
@@ -73,6 +74,37 @@ def test_a_stopped_hosts_jobs_end_elsewhere_in_time_and_its_late_results_are_dro
     again = own.batch([HELLO])
     assert again.end().status == 0
     assert [result["host"] for result in again.results()] == ["a"]
+
+
+@needs_networks
+def test_a_host_that_is_cut_off_loses_no_job_and_goes_on_when_it_is_back() -> None:
+    with OtherNetwork() as other, fleet(listen="0.0.0.0", known_as=HERE) as found:
+        found.join("a", jobs=1, words=["--insecure"], before=other.inside)
+        found.join("b", jobs=1, words=["--insecure"])
+        words = ("--insecure", "--host-ttl", f"{TTL_S}s")
+        batch = found.batch([short("one"), short("two")], *words)
+        found.wait_until_full("a")
+        other.cut()
+        ended = batch.end()
+        results = batch.results()
+        assert (numbers(results), reasons(results)) == ([1, 2], {"deadline": 2}), ended.stderr
+        assert {result["host"] for result in results} == {"b"}
+        other.mend()
+        found.wait_until_idle("a")
+        found.hosts["b"].kill()
+        again = found.batch([HELLO], *words)
+        assert again.end().status == 0
+        assert [result["host"] for result in again.results()] == ["a"]
+
+
+@needs_networks
+def test_a_submitter_that_reaches_the_scheduler_alone_is_served_through_it() -> None:
+    with OtherNetwork() as other, fleet(listen="0.0.0.0", known_as=HERE) as found:
+        # This host listens on the loopback address, which is another one there.
+        found.join("a", address=f"tcp://127.0.0.1:{found.port}")
+        batch = found.batch([HELLO] * 50, "--insecure", before=other.inside)
+        assert batch.end().status == 0
+        assert numbers(batch.results()) == list(range(1, 51))
 
 
 def test_a_job_that_takes_three_hosts_along_is_not_tried_again(own: Fleet) -> None:

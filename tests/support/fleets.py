@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from atectl.batch.fleet.address import scheduler_address
+from atectl.batch.fleet.address import NO_TLS, TlsFiles, scheduler_address
 from atectl.batch.fleet.facts import HostEntry
 from atectl.batch.fleet.listing import hosts_of
 from tests.conftest import CAPSULES
@@ -60,14 +60,25 @@ class Fleet:
 
     Args:
         folder: for the homes and the logs.
-        scheduler_words: more words for `dask scheduler`.
+        tls: the files of TLS, `ca`, `cert` and `key`.
+        listen: where the scheduler listens.
+        known_as: the address at which others reach it.
     """
 
-    def __init__(self, folder: Path, *, tls: Mapping[str, Path] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        tls: Mapping[str, Path] | None = None,
+        listen: str = "127.0.0.1",
+        known_as: str = "127.0.0.1",
+    ) -> None:
         self.folder = folder
         self.port = free_port()
         self._tls = tls or {}
-        self.address = f"{'tls' if tls else 'tcp'}://127.0.0.1:{self.port}"
+        protocol = "tls" if tls else "tcp"
+        self._listen = f"{protocol}://{listen}:{self.port}"
+        self.address = f"{protocol}://{known_as}:{self.port}"
         self.hosts: dict[str, Host] = {}
         self._scheduler: subprocess.Popen[bytes] | None = None
 
@@ -93,12 +104,13 @@ class Fleet:
         with log.open("ab") as file:
             self._scheduler = subprocess.Popen(
                 [
-                    *(DASK, "scheduler", "--host", self.address, "--no-dashboard", *tls),
+                    *(DASK, "scheduler", "--host", self._listen, "--no-dashboard", *tls),
                     *("--dashboard-address", "127.0.0.1:0"),
                 ],
                 stdout=file, stderr=file, cwd=self.folder,
             )  # fmt: skip
-        wait_until(lambda: _listens(self.port))
+        place = self._listen.partition("://")[2].rpartition(":")[0]
+        wait_until(lambda: _listens(place, self.port))
 
     def kill_scheduler(self) -> None:
         if self._scheduler is not None:
@@ -106,15 +118,24 @@ class Fleet:
             self._scheduler.wait(30)
             self._scheduler = None
 
-    def begin(self, name: str, *words: str, limit: str = "512MiB", jobs: int = 2) -> Host:
-        """Start a host."""
+    def begin(
+        self,
+        name: str,
+        *words: str,
+        limit: str = "512MiB",
+        jobs: int = 2,
+        before: Iterable[str] = (),
+        address: str | None = None,
+    ) -> Host:
+        """Start a host; `before` are the words of a program that runs it."""
         home, log = self.folder / name, self.folder / f"{name}.log"
         home.mkdir(exist_ok=True)
         environment = {**os.environ, "XDG_STATE_HOME": str(home)}
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [
-                    *(ATECTL, "host", "join", self.address, "--host-name", name),
+                    *before,
+                    *(ATECTL, "host", "join", address or self.address, "--host-name", name),
                     *("--limit", limit, "--jobs", str(jobs), *self.tls_words, *words),
                 ],
                 stdout=file, stderr=file, env=environment,
@@ -130,22 +151,27 @@ class Fleet:
             assert host.process.poll() is None, host.said()
         return hosts
 
-    def batch(self, jobs: Iterable[Mapping[str, Any]], *words: str) -> "Submitted":
-        """Begin a batch on the hosts."""
+    def batch(
+        self, jobs: Iterable[Mapping[str, Any]], *words: str, before: Iterable[str] = ()
+    ) -> "Submitted":
+        """Begin a batch on the hosts; `before` are the words of a program that runs it."""
         number = len(list(self.folder.glob("results-*")))
         results, errors = self.folder / f"results-{number}", self.folder / f"errors-{number}"
         lines = self.folder / f"jobs-{number}"
         lines.write_text("".join(json.dumps(job) + "\n" for job in jobs))
         with lines.open() as stdin, results.open("ab") as stdout, errors.open("wb") as stderr:
             process = subprocess.Popen(
-                [ATECTL, "batch", "-", "--on", self.address, *self.tls_words, *words],
+                [*before, ATECTL, "batch", "-", "--on", self.address, *self.tls_words, *words],
                 stdin=stdin, stdout=stdout, stderr=stderr,
             )  # fmt: skip
         return Submitted(process, results, errors)
 
     def ls(self) -> dict[str, HostEntry]:
         """The hosts by their names. What they tell of themselves is a second old at most."""
-        return {entry.host: entry for entry in hosts_of(scheduler_address(self.address)).hosts}
+        names = ("ca", "cert", "key")
+        tls = TlsFiles(*(str(self._tls[name]) for name in names)) if self._tls else NO_TLS
+        address = scheduler_address(self.address, tls, insecure=True)
+        return {entry.host: entry for entry in hosts_of(address).hosts}
 
     def wait_for(self, holds: Callable[[dict[str, HostEntry]], object]) -> None:
         """Look at the hosts until something holds of them."""
@@ -188,9 +214,23 @@ class Submitted(NamedTuple):
         return Ended(status, self.stdout.read_text(), self.stderr.read_text())
 
 
-def _listens(port: int) -> bool:
+def _listens(place: str, port: int) -> bool:
     with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((place, port)) == 0
+
+
+def certificates(folder: Path) -> dict[str, Path]:
+    """The files of TLS for this machine, by an authority of their own."""
+    import trustme
+
+    folder.mkdir()
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1", "localhost")
+    files = {name: folder / f"{name}.pem" for name in ("ca", "cert", "key")}
+    authority.cert_pem.write_to_path(str(files["ca"]))
+    certificate.private_key_pem.write_to_path(str(files["key"]))
+    certificate.cert_chain_pems[0].write_to_path(str(files["cert"]))
+    return files
 
 
 @contextmanager

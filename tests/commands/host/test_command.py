@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.support.fleets import HELLO, SLEEP, Fleet, fleet, free_port
+from tests.support.fleets import HELLO, SLEEP, Fleet, certificates, fleet, free_port
 from tests.support.program import atectl
 from tests.support.waiting import wait_until
 
@@ -191,6 +191,23 @@ def test_a_host_waits_for_a_scheduler_that_is_not_there_yet(tmp_path: Path) -> N
         wait_until(lambda: "joined" in host.said())
     finally:
         found.__exit__()
+
+
+def test_over_tls_only_who_has_a_certificate_of_the_authority_is_served(tmp_path: Path) -> None:
+    with fleet(tls=certificates(tmp_path / "ours")) as found:
+        found.join("east")
+        batch = found.batch([HELLO])
+        assert batch.end().status == 0
+        assert set(found.ls()) == {"east"}
+        for words in ((), _tls_words(certificates(tmp_path / "theirs"))):
+            ended = atectl("host", "ls", "--on", found.address, *words)
+            assert ended.status == 125, ended.stdout
+            assert "error[E801]" in ended.stderr
+            assert "Traceback" not in ended.stderr
+
+
+def _tls_words(files: dict[str, Path]) -> list[str]:
+    return [word for name, path in files.items() for word in (f"--tls-{name}", str(path))]
 
 
 def test_each_run_is_charged_to_the_ledger_of_its_host(tmp_path: Path) -> None:
