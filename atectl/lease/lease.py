@@ -1,7 +1,6 @@
 """Leases: one run of a capsule for one principal under one quota, from start to outcome."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,10 +10,11 @@ from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes
+from atectl.lease.course import Course
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
-from atectl.lease.terms import GRACE_S, Terms
+from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import LeaseBook
 from atectl.ledger_store.records import RUNNING, LeaseRecord
 
@@ -69,7 +69,7 @@ class Lease:
         self._mapped = capsule
         self.terms = terms
         self._id = ""
-        self.started_at = time.time()
+        self._course = Course(began_s)
         self._engine = engine
         self._ledger = ledger
         self._tenancy = tenancy
@@ -79,17 +79,12 @@ class Lease:
         self._around_guest: Callable[[], None] | None = None
         self._was_cut_off = False
         self._control = GuestControl()
-        self._cause: Cause | None = None
         self._place: Place | None = None
         self._pool_key: PoolKey | None = None
         self._kept: KeptStore | None = None
-        self._started_s = time.monotonic() if began_s is None else began_s
-        self._finished_s: float | None = None
-        self._ended_at = 0.0
         self._cpu = CpuClock()
         self._fuel = 0
         self._final: Reading | None = None
-        self._outcome: Outcome | None = None
         self._lock = threading.Lock()
         self._done = threading.Event()
 
@@ -105,8 +100,7 @@ class Lease:
         """
         self._walls = walls
         self._around_guest = None if walls is None else walls.around_guest
-        self._started_s += waited_s
-        self.started_at = time.time()
+        self._course.wait(waited_s)
         self._ledger.open(self)
         start_guest_thread(self._engine, self._run, f"lease {self.id}")
 
@@ -133,10 +127,8 @@ class Lease:
         """
         if self.is_done:
             return
-        if self._cause is None:
-            self._cause = Cause(reason, error, time.monotonic())
         # Set after the cause: code that sees `ending` reads the cause.
-        self._control.ending = self._cause.reason
+        self._control.ending = self._course.tell_to_end(reason, error).reason
         self._engine.tick()
         if self._place is not None:
             self._place.wake()
@@ -146,7 +138,7 @@ class Lease:
         poll_s = _POLL_S if self._walls is None else _POLL_OF_WALLS_S
         while not self._done.wait(poll_s):
             self.attend()
-            passed = None if self._walls is None or self._cause else self._walls.passed()
+            passed = None if self._walls is None or self._course.cause else self._walls.passed()
             if passed is not None:
                 self.end(outcomes.refused(passed).reason, passed)
         return self.outcome
@@ -160,20 +152,20 @@ class Lease:
         Returns:
             Whether the guest was abandoned just now.
         """
-        now_s, deadline_s = time.monotonic(), self.terms.quota.deadline_s
-        if self._cause is not None:
-            if now_s >= self._cause.at_s + GRACE_S and not self.is_done:
-                self._finish(self._told_to_end(self._cause))
+        course = self._course
+        if course.cause is not None:
+            if course.is_overdue and not self.is_done:
+                self._finish(self._told_to_end(course.cause))
                 if self._place is not None:
                     self._place.abandon()
                 return True
-        elif deadline_s is not None and now_s >= self._started_s + deadline_s:
+        elif course.has_passed(self.terms.quota.deadline_s):
             self.end(outcomes.DEADLINE)
         return False
 
     def overrule(self, outcome: Outcome) -> None:
         """Replace the outcome of a lease that has ended, also in the ledger."""
-        self._outcome = outcome
+        self._course.outcome = outcome
         self._ledger.amend(self)
 
     # How it is
@@ -193,8 +185,13 @@ class Lease:
     @property
     def outcome(self) -> Outcome:
         """How the lease ended; only once it has."""
-        assert self._outcome is not None  # noqa: S101 - `join` was called, or `_done` is set
-        return self._outcome
+        assert self._course.outcome is not None  # noqa: S101 - `join` was called, or `_done` is set
+        return self._course.outcome
+
+    @property
+    def started_at(self) -> float:
+        """When it began, in seconds since 1970."""
+        return self._course.started_at
 
     @property
     def is_instantiated(self) -> bool:
@@ -209,7 +206,7 @@ class Lease:
     @property
     def wall_s(self) -> float:
         """Wall-clock seconds from the start until now, or to the end."""
-        return (self._finished_s or time.monotonic()) - self._started_s
+        return self._course.wall_s
 
     @property
     def cpu_s(self) -> float:
@@ -239,11 +236,11 @@ class Lease:
 
     def observation(self) -> Observation:
         """What its principal's account counts for it."""
-        return observation_of(self, self._outcome)
+        return observation_of(self, self._course)
 
     def record(self) -> LeaseRecord:
         """The lease as it is listed: now, or as it ended."""
-        return record_of(self, self._outcome, self._ended_at)
+        return record_of(self, self._course)
 
     # For its host, under pressure
 
@@ -327,8 +324,8 @@ class Lease:
         # A guest that is told to end while it waits for a growth is refused that growth.
         was_turned_away = self._place is not None and self._place.was_refused
         if outcome is None or was_turned_away or self._was_cut_off:
-            assert self._cause is not None  # noqa: S101 - only `end` tells a guest to end
-            return self._told_to_end(self._cause)
+            assert self._course.cause is not None  # noqa: S101 - only `end` tells a guest to end
+            return self._told_to_end(self._course.cause)
         return outcome
 
     def _cut_off(self) -> None:
@@ -355,13 +352,12 @@ class Lease:
 
     def _finish(self, outcome: Outcome) -> None:
         with self._lock:
-            if self._outcome is not None:
+            if self._course.outcome is not None:
                 return
             if self._final is None:  # abandoned: its memory still exists, and still counts
                 self._cpu.stop()
                 self._final = self._meter.read()
-            self._finished_s, self._ended_at = time.monotonic(), time.time()
-            self._outcome = outcome
+            self._course.finish(outcome)
         try:
             self._ledger.close(self)
         finally:

@@ -1,10 +1,10 @@
 """A lease that was never started: its capsule was refused, or compiling it was cut short."""
 
-import time
 from typing import NamedTuple
 
 from atectl.accounting import Observation, Reading
 from atectl.errors import AtectlError, CapsuleError
+from atectl.lease.course import Course
 from atectl.lease.outcome import refused
 from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
@@ -33,12 +33,12 @@ class NeverStarted:
     def __init__(self, capsule: str, terms: Terms, error: AtectlError) -> None:
         self.id = new_id()
         self.terms = terms
-        self.started_at = time.time()
         sha256 = error.sha256 if isinstance(error, CapsuleError) else None
         self.capsule = RefusedCapsule(
             capsule, sha256, error.compile_s, error.compile_cpu_s, error.compile_peak_bytes
         )
-        self._outcome = refused(error)
+        self._course = Course()
+        self._course.finish(refused(error))
 
     def read(self) -> Reading:
         """Its memory: none."""
@@ -46,11 +46,11 @@ class NeverStarted:
 
     def observation(self) -> Observation:
         """What its principal's account is to count of it."""
-        return observation_of(self, self._outcome)
+        return observation_of(self, self._course)
 
     def record(self) -> LeaseRecord:
         """The lease as it is listed."""
-        return record_of(self, self._outcome, self.started_at)
+        return record_of(self, self._course)
 
 
 def charge(ledger: ProcessLedger, capsule: str, terms: Terms, error: AtectlError) -> None:

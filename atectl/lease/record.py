@@ -5,7 +5,7 @@ import time
 from typing import Protocol
 
 from atectl.accounting import Observation, Reading, Usage
-from atectl.lease.outcome import Outcome
+from atectl.lease.course import Course
 from atectl.lease.terms import Terms
 from atectl.ledger_store.records import FINISHED, LeaseRecord
 from atectl.system.processes import own_identity
@@ -29,7 +29,7 @@ class RecordedCapsule(Protocol):
 
 
 class Recorded(Protocol):
-    """What the ledger needs to know of a lease. Times are seconds since 1970."""
+    """What the ledger needs to know of a lease, beside its course."""
 
     @property
     def id(self) -> str: ...
@@ -37,8 +37,6 @@ class Recorded(Protocol):
     def capsule(self) -> RecordedCapsule: ...
     @property
     def terms(self) -> Terms: ...
-    @property
-    def started_at(self) -> float: ...
     @property
     def state(self) -> str: ...
     @property
@@ -53,9 +51,9 @@ def new_id() -> str:
     return f"{time.time_ns() // 1_000_000:012x}-{os.urandom(4).hex()}"
 
 
-def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
-    """What an account counts for a lease: now, or when it ended with `outcome`."""
-    reading = lease.read()
+def observation_of(lease: Recorded, course: Course) -> Observation:
+    """What an account counts for a lease: now, or when it ended."""
+    reading, outcome = lease.read(), course.outcome
     usage = Usage(
         reading.peak_bytes,
         lease.fuel,
@@ -69,9 +67,9 @@ def observation_of(lease: Recorded, outcome: Outcome | None) -> Observation:
     return Observation(lease.id, lease.terms.principal, reading.grown_bytes, usage)
 
 
-def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> LeaseRecord:
-    """The record of a lease of this process: now, or when it ended with `outcome` at `ended_at`."""
-    reading, terms, capsule = lease.read(), lease.terms, lease.capsule
+def record_of(lease: Recorded, course: Course) -> LeaseRecord:
+    """The record of a lease of this process: now, or when it ended."""
+    reading, terms, capsule, outcome = lease.read(), lease.terms, lease.capsule, course.outcome
     running = outcome is None
     return LeaseRecord(
         id=lease.id,
@@ -92,9 +90,9 @@ def record_of(lease: Recorded, outcome: Outcome | None, ended_at: float) -> Leas
         byte_seconds=reading.byte_seconds,
         fuel=lease.fuel,
         trapped=int(outcome is not None and outcome.trap is not None),
-        started_at=lease.started_at,
-        updated_at=time.time() if running else ended_at,
-        finished_at=None if running else ended_at,
+        started_at=course.started_at,
+        updated_at=time.time() if running else course.ended_at,
+        finished_at=None if running else course.ended_at,
         reason=None if outcome is None else outcome.reason,
         exit_status=None if outcome is None else outcome.exit_status,
         sha256=capsule.sha256,

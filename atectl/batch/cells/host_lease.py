@@ -4,7 +4,6 @@ The thread of the loop calls all that changes it. What the cell says is checked.
 know by itself is not taken from the cell: what the lease holds, when it was told to end, its time.
 """
 
-import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,9 +24,10 @@ from atectl.capsule.source import WANTS, exhausted
 from atectl.engine.wasi import NO_FILES, OpenStream, close_streams, open_streams
 from atectl.errors import AbortedByArbiter, AtectlError, InternalError
 from atectl.lease import outcome as outcomes
-from atectl.lease.outcome import Cause, Outcome
+from atectl.lease.course import Course
+from atectl.lease.outcome import Outcome
 from atectl.lease.record import new_id, observation_of, record_of
-from atectl.lease.terms import GRACE_S, Terms
+from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, LeaseRecord
 
@@ -84,17 +84,13 @@ class CellLease:
         self.id = new_id()
         self.capsule = capsule
         self.terms = terms
-        self.started_at = time.time()
+        self._course = Course(began_s)
         self.abortion: Abortion | None = None
         """What it was told when it was ended to free memory; None if it was not."""
         self._host = host
         self._number = number
         self._priority = priority
-        self._started_s = began_s
         self._when_done = when_done
-        self._finished_s: float | None = None
-        self._ended_at = 0.0
-        self._cause: Cause | None = None
         self._streams: tuple[OpenStream, ...] = ()
         self._cell: Cell | None = None
         self._line: HostLine | None = None
@@ -103,7 +99,6 @@ class CellLease:
         self._seen: Reading | None = None
         self._cpu_s = 0.0
         self._fuel = 0
-        self._outcome: Outcome | None = None
         self.has_unfit_code = False
         """Whether the engine rejected the code of its capsule, so that nothing of it ran."""
         self.host_bytes = 0
@@ -127,8 +122,7 @@ class CellLease:
         """Tell the guest to end: see `Lease.end`. The first reason counts."""
         if self.is_done:
             return
-        if self._cause is None:
-            self._cause = Cause(reason, error, time.monotonic())
+        self._course.tell_to_end(reason, error)
         self._tell_to_end()
         if self._place is not None:
             self._place.wake()
@@ -138,20 +132,19 @@ class CellLease:
 
         A guest that does not end is given up, and its cell is killed once nobody else runs there.
         """
-        now_s, deadline_s = time.monotonic(), self.terms.quota.deadline_s
         if self.is_done:
             return
-        if self._cause is not None:
-            if self._cell is None or now_s >= self._cause.at_s + GRACE_S:
+        if self.is_ending:
+            if self._cell is None or self._course.is_overdue:
                 self._give_up()
             else:
                 self._tell_to_end()  # it may not have begun in its cell when it was told
-        elif deadline_s is not None and now_s >= self._started_s + deadline_s:
+        elif self._course.has_passed(self.terms.quota.deadline_s):
             self.end(outcomes.DEADLINE)
 
     def overrule(self, outcome: Outcome) -> None:
         """Replace the outcome of a lease that has ended, also in the ledger."""
-        self._outcome = outcome
+        self._course.outcome = outcome
         self._host.ledger.amend(self)
 
     def let_go(self) -> None:
@@ -164,18 +157,18 @@ class CellLease:
     @property
     def is_done(self) -> bool:
         """Whether it has its outcome."""
-        return self._outcome is not None
+        return self._course.outcome is not None
 
     @property
     def outcome(self) -> Outcome:
         """How it ended; only once it has."""
-        assert self._outcome is not None  # noqa: S101 - it has run
-        return self._outcome
+        assert self._course.outcome is not None  # noqa: S101 - it has run
+        return self._course.outcome
 
     @property
     def is_ending(self) -> bool:
         """Whether the guest was told to end."""
-        return self._cause is not None
+        return self._course.cause is not None
 
     @property
     def cell(self) -> "Cell | None":
@@ -190,7 +183,7 @@ class CellLease:
     @property
     def wall_s(self) -> float:
         """Wall-clock seconds from the start until now, or to the end."""
-        return (self._finished_s or time.monotonic()) - self._started_s
+        return self._course.wall_s
 
     @property
     def cpu_s(self) -> float:
@@ -240,11 +233,11 @@ class CellLease:
 
     def observation(self) -> Observation:
         """What its principal's account counts for it."""
-        return observation_of(self, self._outcome)
+        return observation_of(self, self._course)
 
     def record(self) -> LeaseRecord:
         """The lease as it is listed: now, or as it ended."""
-        return record_of(self, self._outcome, self._ended_at)
+        return record_of(self, self._course)
 
     # For its arbiter
 
@@ -299,7 +292,7 @@ class CellLease:
     def enter(self, cell: "Cell", line: "HostLine") -> None:
         """Have it run in a cell, on this line."""
         self._cell, self._line = cell, line
-        if self._cause is not None:  # while it waited for this
+        if self.is_ending:  # while it waited for this
             self._leave(self._told_to_end())
             return
         if not self._host.is_pooled:
@@ -315,7 +308,7 @@ class CellLease:
 
     def turn_away(self, error: AtectlError) -> None:
         """There is no cell for it."""
-        self._leave(outcomes.refused(error) if self._cause is None else self._told_to_end())
+        self._leave(self._told_to_end() if self.is_ending else outcomes.refused(error))
 
     @property
     def place(self) -> "Place | None":
@@ -369,7 +362,7 @@ class CellLease:
         cell = self._cell
         if error is not None:
             self._leave(outcomes.refused(self._fault(error)))
-        elif cell is None or (self._cause is not None and not cell.misbehaved):
+        elif cell is None or (self.is_ending and not cell.misbehaved):
             self._leave(self._told_to_end())
         else:
             lost = cell.why_lost()
@@ -409,7 +402,7 @@ class CellLease:
             self._cell.end(self._number)
 
     def _told_to_end(self) -> Outcome:
-        cause = self._cause
+        cause = self._course.cause
         if cause is None:
             error = CellLost("the cell ended its guest, and nobody had asked for that")
             return Outcome(outcomes.CELL_LOST, error.exit_status, error)
@@ -446,9 +439,8 @@ class CellLease:
         self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:
-        if self._outcome is not None:
+        if self.is_done:
             return
-        self._finished_s, self._ended_at = time.monotonic(), time.time()
-        self._outcome = outcome
+        self._course.finish(outcome)
         self._host.ledger.close(self)
         self._when_done()
