@@ -52,7 +52,7 @@ def test_cpython_beyond_its_quota_gets_a_memory_error_and_the_operator_the_numbe
     assert ended.status == 1
     assert "MemoryError" in ended.stderr
     assert "refused" in ended.stderr
-    assert "64MiB (67108864 bytes)" in ended.stderr
+    assert "64 MiB (67108864 bytes)" in ended.stderr
     assert "--max-mem raises it" in ended.stderr
     listing = json.loads(atectl("ledger", "ls", "-o", "json").stdout)
     [account] = listing["accounts"]
