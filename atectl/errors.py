@@ -501,6 +501,23 @@ class CompletionsUnwritable(AtectlError):
     default_remedy = "write it elsewhere yourself: `atectl completions show SHELL > FILE`"
 
 
+class ManualDiffers(AtectlError):
+    """The manual pages are not those that this atectl would write."""
+
+    code = "E606"
+    exit_status = 1
+    example = "atectl man check man"
+    default_remedy = "write them again with `atectl man write DIR`"
+
+
+class ManualUnwritable(AtectlError):
+    """The manual pages cannot be written into this folder."""
+
+    code = "E607"
+    example = "atectl man write /proc"
+    default_remedy = "name a folder that you may write to"
+
+
 class OutputUnwritable(AtectlError):
     """What the command had to say could not be written to standard output."""
 

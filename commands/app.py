@@ -24,6 +24,7 @@ COMMANDS = {
     "locks": "locks.app",
     "cache": "cache.app",
     "completions": "completions.app",
+    "man": "man.app",
     "explain": "explain.app",
     "schema": "schema.app",
     "doctor": "doctor.app",

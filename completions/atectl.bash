@@ -16,6 +16,7 @@ _atectl_grammar() {
             'locks'
             'cache'
             'completions'
+            'man'
             'explain'
             'schema'
             'doctor'
@@ -521,7 +522,7 @@ _atectl_grammar() {
         flags=('--yes' '-y' '--help' '-h')
         ;;
     'completions')
-        commands=('show' 'install' 'check')
+        commands=('show' 'install' 'uninstall' 'check')
         flags=('--help' '-h')
         ;;
     'completions show')
@@ -532,7 +533,27 @@ _atectl_grammar() {
         flags=('--help' '-h')
         arguments=('choices bash zsh fish')
         ;;
+    'completions uninstall')
+        flags=('--help' '-h')
+        arguments=('choices bash zsh fish')
+        ;;
     'completions check')
+        flags=('--help' '-h')
+        arguments=('folders')
+        ;;
+    'man')
+        commands=('show' 'write' 'check')
+        flags=('--help' '-h')
+        ;;
+    'man show')
+        flags=('--help' '-h')
+        arguments=('nothing')
+        ;;
+    'man write')
+        flags=('--help' '-h')
+        arguments=('folders')
+        ;;
+    'man check')
         flags=('--help' '-h')
         arguments=('folders')
         ;;

@@ -41,7 +41,12 @@ set -g __atectl_commands \
     'completions' \
     'completions show' \
     'completions install' \
+    'completions uninstall' \
     'completions check' \
+    'man' \
+    'man show' \
+    'man write' \
+    'man check' \
     'explain' \
     'schema' \
     'doctor' \
@@ -491,8 +496,18 @@ set -g __atectl_flags \
     'completions show -h' \
     'completions install --help' \
     'completions install -h' \
+    'completions uninstall --help' \
+    'completions uninstall -h' \
     'completions check --help' \
     'completions check -h' \
+    'man --help' \
+    'man -h' \
+    'man show --help' \
+    'man show -h' \
+    'man write --help' \
+    'man write -h' \
+    'man check --help' \
+    'man check -h' \
     'explain --help' \
     'explain -h' \
     'schema --help' \
@@ -573,6 +588,7 @@ complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger
 complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and hold actor locks'
 complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Manage the compiled capsules, which make a second run start at once'
 complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Complete commands with TAB in bash, zsh and fish'
+complete -c atectl -n '__atectl_at "" 0' -a man -d 'Print or check the manual pages, one for each command or group'
 complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
 complete -c atectl -n '__atectl_at "" 0' -a schema -d 'Print the JSON Schema of a document, or list the documents'
 complete -c atectl -n '__atectl_at "" 0' -a doctor -d 'Check the installation, the cache, the ledger, the engine and the machine'
@@ -1001,6 +1017,7 @@ complete -c atectl -n '__atectl_at "cache clear"' -l help -s h -d 'Show this mes
 
 complete -c atectl -n '__atectl_at "completions" 0' -a show -d 'Print the completion file for a shell'
 complete -c atectl -n '__atectl_at "completions" 0' -a install -d 'Install the completion file for this user'
+complete -c atectl -n '__atectl_at "completions" 0' -a uninstall -d 'Remove the completion files of this user'
 complete -c atectl -n '__atectl_at "completions" 0' -a check -d 'Check that the completion files in a folder are up to date'
 complete -c atectl -n '__atectl_at "completions"' -l help -s h -d 'Show this message and exit'
 
@@ -1010,8 +1027,24 @@ complete -c atectl -n '__atectl_at "completions show" 0' -f -a 'bash zsh fish'
 complete -c atectl -n '__atectl_at "completions install"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "completions install" 0' -f -a 'bash zsh fish'
 
+complete -c atectl -n '__atectl_at "completions uninstall"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "completions uninstall" 0' -f -a 'bash zsh fish'
+
 complete -c atectl -n '__atectl_at "completions check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "completions check" 0' -f -a '(__atectl_folders)'
+
+complete -c atectl -n '__atectl_at "man" 0' -a show -d 'Print a manual page, as man(1) takes it'
+complete -c atectl -n '__atectl_at "man" 0' -a write -d 'Write all manual pages into a folder, and remove those of commands that are gone'
+complete -c atectl -n '__atectl_at "man" 0' -a check -d 'Check that the manual pages in a folder are up to date'
+complete -c atectl -n '__atectl_at "man"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "man show"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "man write"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "man write" 0' -f -a '(__atectl_folders)'
+
+complete -c atectl -n '__atectl_at "man check"' -l help -s h -d 'Show this message and exit'
+complete -c atectl -n '__atectl_at "man check" 0' -f -a '(__atectl_folders)'
 
 complete -c atectl -n '__atectl_at "explain"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "explain"' -l help -s h -d 'Show this message and exit'

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = (".ci", "atectl", "commands", "completions", "fixtures", "tests")
+FOLDERS = (".ci", "atectl", "commands", "completions", "fixtures", "man", "tests")
 FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE")
 BACKEND = 77
 """The version of setuptools that pyproject.toml asks for."""
@@ -76,6 +76,14 @@ def test_every_file_of_the_program_is_in_the_wheel(built: Built) -> None:
     }
     assert there - set(built.wheel.namelist()) == set()
     assert "atectl/commands/completions/templates/atectl.bash" in there
+
+
+def test_the_manual_pages_are_in_the_wheel(built: Built) -> None:
+    pages = {path.name for path in (ROOT / "man").glob("*.1")}
+    there = {
+        name.rpartition("/")[2] for name in built.wheel.namelist() if "/share/man/man1/" in name
+    }
+    assert there == pages
 
 
 def test_the_source_distribution_has_all_that_a_clone_has(built: Built) -> None:

@@ -17,7 +17,7 @@ from tests.support.console_pages import Block, console_blocks, differences, run_
 from tests.support.redis_servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("atectl", "commands", "completions", "fixtures", "tests")
+FOLDERS = ("atectl", "commands", "completions", "fixtures", "man", "tests")
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in sorted(

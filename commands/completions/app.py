@@ -11,10 +11,10 @@ from atectl.errors import UsageError
 from atectl.inert import inert_line
 
 from ..options.help import CommandGroup
+from ..options.tree import find_parameter, read_tree
 from . import places as completion_files
 from .candidates import print_typable
 from .places import Shell
-from .tree import find_parameter, read_tree
 
 app = CommandGroup(no_args_is_help=True)
 
@@ -55,6 +55,20 @@ def install(
     changed = completion_files.install(path, write_script(shell))
     print(f"{'wrote' if changed else 'already up to date:'} {inert_line(str(path))}")
     print(_STILL_NEEDED[shell].format(folder=inert_line(str(path.parent))))
+
+
+@app.command()
+def uninstall(
+    shell: Annotated[
+        Shell | None,
+        typer.Argument(metavar="[SHELL]", help="bash, zsh or fish.", show_default="all of them"),
+    ] = None,
+) -> None:
+    """Remove the completion files of this user."""
+    for each in [shell] if shell else Shell:
+        path = completion_files.user_file(each)
+        did = "removed" if completion_files.uninstall(path) else "not there:"
+        print(f"{did} {inert_line(str(path))}")
 
 
 @app.command()

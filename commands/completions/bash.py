@@ -1,7 +1,7 @@
 """The completion file for bash: a table of the commands, and functions that use it."""
 
+from ..options.tree import CommandLine, Completes, Value
 from .shell_text import fill
-from .tree import CommandLine, Completes, Value
 
 
 def script(tree: CommandLine) -> str:

@@ -1,7 +1,7 @@
 """The completion file for fish: one call of `complete` for each option of each command."""
 
+from ..options.tree import CommandLine, Completes, OptionNames, Value
 from .shell_text import fill
-from .tree import CommandLine, Completes, OptionNames, Value
 
 
 def script(tree: CommandLine) -> str:

@@ -19,6 +19,9 @@ class Shell(StrEnum):
 FILE_NAMES = {Shell.bash: "atectl.bash", Shell.zsh: "_atectl", Shell.fish: "atectl.fish"}
 """The names of the files in the folders where packages install them."""
 
+OWN_MARK = b"written by `atectl completions show"
+"""What stands at the head of each completion file, whichever version wrote it."""
+
 
 def user_file(shell: Shell) -> Path:
     """The file in which `shell` looks for this user's completion of atectl."""
@@ -57,6 +60,24 @@ def install(path: Path, script: str) -> bool:
     except (OSError, RuntimeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise CompletionsUnwritable(f"cannot write {path}: {reason}") from None
+    return True
+
+
+def uninstall(path: Path) -> bool:
+    """Remove what `install` wrote to `path`; of a symbolic link, the link alone.
+
+    Returns:
+        Whether it was there. A file that is not of atectl is left alone.
+
+    Raises:
+        CompletionsUnwritable: it cannot be removed (exit 125).
+    """
+    try:
+        if not path.is_file() or OWN_MARK not in path.read_bytes():
+            return False
+        path.unlink()
+    except OSError as error:
+        raise CompletionsUnwritable(f"cannot remove {path}: {error.strerror}") from None
     return True
 
 

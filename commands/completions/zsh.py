@@ -2,8 +2,8 @@
 
 import re
 
+from ..options.tree import CommandLine, Completes, OptionNames, Value
 from .shell_text import fill
-from .tree import CommandLine, Completes, OptionNames, Value
 
 
 def script(tree: CommandLine) -> str:

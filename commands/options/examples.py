@@ -187,8 +187,20 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
     "atectl completions install": _examples(
         ("Complete atectl in the shell that you log in with", "completions install"),
     ),
+    "atectl completions uninstall": _examples(
+        ("Remove what was installed for this user", "completions uninstall"),
+    ),
     "atectl completions check": _examples(
         ("See that the files in a folder are up to date", "completions check completions"),
+    ),
+    "atectl man show": _examples(
+        ("Print the page of a command", "man show run"),
+    ),
+    "atectl man write": _examples(
+        ("Write all pages where man(1) of this user looks", "man write ~/.local/share/man/man1"),
+    ),
+    "atectl man check": _examples(
+        ("See that the pages in a folder are up to date", "man check man"),
     ),
     "atectl explain": _examples(
         ("Learn what an error means, and what to do", "explain E301"),

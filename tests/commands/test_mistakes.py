@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from atectl.commands.completions.tree import CommandLine, read_tree
 from atectl.commands.main import dispatch
 from atectl.commands.options.habits import ADVICE, COMMANDS, OPTIONS, SETTINGS
+from atectl.commands.options.tree import CommandLine, read_tree
 from tests.support.lock_examples import load_examples
 from tests.support.mistakes import Mistake, is_as_told, lay_out, mistakes, type_it
 from tests.support.redis_servers import Server

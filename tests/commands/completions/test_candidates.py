@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from atectl.commands.completions.candidates import print_candidates
-from atectl.commands.completions.tree import Completes, find_parameter, read_tree
 from atectl.commands.options.candidates import CANDIDATES
+from atectl.commands.options.tree import Completes, find_parameter, read_tree
 from atectl.commands.schema.documents import DOCUMENTS
 from tests.conftest import CAPSULES
 from tests.support.program import atectl

@@ -11,8 +11,8 @@ import pytest
 from atectl.commands.completions import places as completion_files
 from atectl.commands.completions.app import write_script
 from atectl.commands.completions.places import FILE_NAMES, Shell
-from atectl.commands.completions.tree import CommandLine, Completes, read_tree
 from atectl.commands.main import dispatch
+from atectl.commands.options.tree import CommandLine, Completes, read_tree
 from atectl.errors import CompletionsDiffer, CompletionsUnwritable, error_classes
 from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import HOST, finish, make_lease
@@ -255,7 +255,7 @@ def test_every_command_and_option_has_a_summary() -> None:
 
 def test_hidden_commands_are_left_out() -> None:
     below = {command.path[-1] for command in _of(read_tree(), "completions").subcommands}
-    assert below == {"show", "install", "check"}
+    assert below == {"show", "install", "uninstall", "check"}
 
 
 def test_only_run_passes_words_on() -> None:
@@ -349,7 +349,8 @@ def test_check_names_the_file_that_differs(
 
 def test_the_wheel_puts_every_file_where_its_shell_looks() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    assert project["tool"]["setuptools"]["data-files"] == {
+    files = project["tool"]["setuptools"]["data-files"]
+    assert {folder: names for folder, names in files.items() if "/man/" not in folder} == {
         "share/bash-completion/completions": ["completions/atectl.bash"],
         "share/zsh/site-functions": ["completions/_atectl"],
         "share/fish/vendor_completions.d": ["completions/atectl.fish"],
@@ -405,6 +406,39 @@ def test_installing_through_a_link_keeps_the_link(tmp_path: Path) -> None:
     assert completion_files.install(link, "new")
     assert link.is_symlink()
     assert target.read_text() == "new"
+
+
+def test_what_was_installed_is_uninstalled(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("BASH_COMPLETION_USER_DIR", raising=False)
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    for shell in Shell:
+        dispatch(["completions", "install", shell])
+    capsys.readouterr()
+    assert dispatch(["completions", "uninstall"]) == 0
+    paths = [completion_files.user_file(shell) for shell in Shell]
+    assert capsys.readouterr().out.splitlines() == [f"removed {path}" for path in paths]
+    assert not [path for path in paths if path.exists()]
+    assert dispatch(["completions", "uninstall", "zsh"]) == 0
+    assert capsys.readouterr().out == f"not there: {completion_files.user_file(Shell.zsh)}\n"
+
+
+def test_a_file_that_is_not_of_atectl_is_left_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "atectl"
+    path.write_text("# of somebody else\n")
+    assert not completion_files.uninstall(path)
+    assert path.exists()
+
+
+def test_of_a_link_the_link_alone_is_removed(tmp_path: Path) -> None:
+    target, link = tmp_path / "dotfiles", tmp_path / "atectl.fish"
+    target.write_bytes(b"# fish, " + completion_files.OWN_MARK)
+    link.symlink_to(target)
+    assert completion_files.uninstall(link)
+    assert target.exists()
 
 
 def test_an_interrupted_install_leaves_the_old_file_and_nothing_else(

@@ -8,11 +8,11 @@ import pytest
 import typer
 
 from atectl.commands.app import app
-from atectl.commands.completions.tree import read_tree
 from atectl.commands.options.host import HostOptions
 from atectl.commands.options.output import OUTPUT, ROWS
 from atectl.commands.options.places import LEDGER, RedisOptions
 from atectl.commands.options.table import options_of
+from atectl.commands.options.tree import read_tree
 from tests.conftest import ROOT
 
 REDIS = {option.name for option in options_of(RedisOptions).values()}

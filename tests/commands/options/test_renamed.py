@@ -4,8 +4,8 @@ import pytest
 import typer
 
 from atectl.commands.app import app
-from atectl.commands.completions.tree import read_tree
 from atectl.commands.options.renamed import OLD_NAMES, with_old_names
+from atectl.commands.options.tree import read_tree
 from tests.support.program import atectl
 
 LINES = {" ".join(line.path): line for line in read_tree().walk() if not line.subcommands}

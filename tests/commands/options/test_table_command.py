@@ -6,8 +6,8 @@ import pytest
 
 from atectl.arbitration.policies import POLICY_NAMES
 from atectl.commands.batch.arguments import TABLE as BATCH
-from atectl.commands.completions.tree import CommandLine, OptionNames, read_tree
 from atectl.commands.options.table import OptionTable
+from atectl.commands.options.tree import CommandLine, OptionNames, read_tree
 from atectl.commands.run.arguments import TABLE as RUN
 from tests.conftest import CAPSULES
 from tests.support.program import atectl

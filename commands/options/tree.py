@@ -1,13 +1,13 @@
 """All commands with their options and arguments, read from Typer.
 
-The completion files are made from this. When they ask for the possible values of a parameter, the
-parameter is looked up here.
+The completion files and the manual pages are made from this. When a completion file asks for the
+possible values of a parameter, the parameter is looked up here.
 """
 
 import re
 from collections.abc import Iterator
 from enum import Enum, auto
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import typer
 from typer._click.core import Command, Context, Parameter
@@ -16,6 +16,9 @@ from typer.core import TyperArgument, TyperGroup, TyperOption
 from atectl.errors import UsageError
 
 from ..app import app
+
+if TYPE_CHECKING:
+    from .help_page import HelpPage
 
 
 class Completes(Enum):
@@ -65,7 +68,7 @@ class OptionNames(NamedTuple):
 
 
 class CommandLine(NamedTuple):
-    """One command: `path` is its words after `atectl`, empty for the root.
+    """One command: `path` is its words after `atectl`, empty for the root; `page` is its help.
 
     With `passes_on` its first argument is a program with arguments of its own. They begin with the
     first word behind it that is not an option of this command.
@@ -73,6 +76,7 @@ class CommandLine(NamedTuple):
 
     path: tuple[str, ...]
     summary: str
+    page: "HelpPage"
     subcommands: tuple["CommandLine", ...]
     options: tuple[OptionNames, ...]
     arguments: tuple[Value, ...]
@@ -111,6 +115,9 @@ def find_parameter(path: list[str], name: str) -> tuple[Context, Parameter]:
 
 
 def _read(command: Command, ctx: Context, path: tuple[str, ...]) -> CommandLine:
+    # A TAB that looks a parameter up needs no help.
+    from .help_page import help_page
+
     below = []
     if isinstance(command, TyperGroup):
         for name in command.list_commands(ctx):
@@ -121,6 +128,7 @@ def _read(command: Command, ctx: Context, path: tuple[str, ...]) -> CommandLine:
     return CommandLine(
         path=path,
         summary=_first_sentence(command.help),
+        page=help_page(command, ctx),
         subcommands=tuple(below),
         options=tuple(
             named

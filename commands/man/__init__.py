@@ -1,0 +1,1 @@
+"""`atectl man`: the manual pages, made from the commands."""
