@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from atectl.errors import BadConfiguration
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from atectl.records.reading import Table
+
+Preset = tuple[str, ...] | bool
+"""What a setting says of an option: whether a flag is on, or the values of any other."""
 
 NO_LEDGER = "none"
 DEFAULT_CACHE_BYTES = 2 << 30
@@ -15,6 +20,14 @@ DEFAULT_CACHE_BYTES = 2 << 30
 
 MANIFEST_NAME = "Capsule.toml"
 """What the file is called that says which capsule lies beside it."""
+
+PRESET_COMMANDS = ("run", "batch")
+"""The commands whose options have defaults in atectl.toml and in the environment."""
+
+_PRESET_TAKES = {
+    "type": ["string", "number", "boolean", "array"],
+    "items": {"type": ["string", "number"]},
+}
 
 DEFAULT_REDIS_TIMEOUT_S = 5.0
 """How long a connection to Redis is waited for, and each answer."""
@@ -43,6 +56,10 @@ class Settings(NamedTuple):
     """The name to expect in the server's certificate."""
     redis_timeout_s: float | None = None
     """How long to wait for a connection, and for each answer."""
+    options: "Mapping[str, Mapping[str, Preset]] | None" = None
+    """Defaults of options, by command, `run` or `batch`, and by the name with underscores."""
+    profiles: "Mapping[str, Mapping[str, Mapping[str, Preset]]] | None" = None
+    """The same by the names of profiles."""
 
 
 def ledger_place(flag: str | None = None) -> Path | str | None:
@@ -123,16 +140,18 @@ def _load(path: Path) -> Settings:
         tables = settings_table().values(toml_of(text_of(path)))
     except Fault as fault:
         raise BadConfiguration(str(fault.at(file=str(path))), remedy=fault.remedy) from None
+    profiles = tables.pop("profiles", None)
+    options = {name: tables.pop(name) for name in PRESET_COMMANDS if name in tables}
     found: dict[str, Any] = {}
     for values in tables.values():
         found |= values
-    return Settings(**found)
+    return Settings(**found, options=options, profiles=profiles)
 
 
 def settings_table() -> "Table":
     """The whole of atectl.toml."""
-    from atectl.records.readers import duration, size, text, values_of
-    from atectl.records.reading import Field, Table
+    from atectl.records.readers import by_name, duration, filled, size, text, values_of
+    from atectl.records.reading import Field, Reader, Table
 
     ledger = (Field("path", text, "ledger_path"),)
     cache = (Field("dir", text, "cache_dir"), Field("max_size", size, "cache_max_bytes"))
@@ -150,13 +169,38 @@ def settings_table() -> "Table":
         ("cache", cache, "The cache of compiled capsules."),
         ("redis", redis, "The server that actor locks are on."),
     )
+    presets = by_name(filled, Reader(_preset, _PRESET_TAKES))
+    defaults = tuple(
+        Field(name, presets, says=f"Options of `atectl {name}`, by their names with underscores.")
+        for name in PRESET_COMMANDS
+    )
+    of_profile = Table(fields=defaults, says="Options that are in force with `--profile NAME`.")
     return Table(
         says="The settings of a user: atectl.toml. Flags and the environment go before it.",
-        fields=tuple(
-            Field(name, values_of(Table(Settings, fields=fields, says=says)), says=says)
-            for name, fields, says in tables
+        fields=(
+            *(
+                Field(name, values_of(Table(Settings, fields=fields, says=says)), says=says)
+                for name, fields, says in tables
+            ),
+            *defaults,
+            Field("profiles", by_name(filled, values_of(of_profile)), says="By their names."),
         ),
     )
+
+
+def _preset(value: Any) -> Preset:
+    from atectl.records.readers import number_text, text
+    from atectl.records.reading import Fault, shown
+
+    if isinstance(value, bool):
+        return value
+    words: list[str] = []
+    for each in value if isinstance(value, list) else [value]:
+        is_number = each.__class__ in (int, float)
+        if not is_number and not isinstance(each, str):
+            raise Fault(f"{shown(each)} is no value of an option")
+        words.append(number_text(each) if is_number else text.read(each))
+    return tuple(words)
 
 
 def _xdg(variable: str, fallback: str) -> Path:

@@ -23,6 +23,7 @@ COMMANDS = {
     "ledger": "ledger.app",
     "locks": "locks.app",
     "cache": "cache.app",
+    "config": "config.app",
     "completions": "completions.app",
     "man": "man.app",
     "explain": "explain.app",

@@ -31,6 +31,7 @@ def _run(words: list[str]) -> int:
 
 app = TableCommand(
     "batch",
+    TABLE,
     _run,
     params=[
         typer_argument("source", "FILE|-", says="Where the jobs are."),

@@ -4,6 +4,7 @@ Options may come before and after FILE|-, up to `--`. If an option is given twic
 counts; the same holds for a flag and its opposite.
 """
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from ..options.guests import (
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
 from ..options.places import HOST_NAME, LEDGER, read_host_name
+from ..options.presets import PROFILE, take_presets
 from ..options.quiet import QUIET
 from ..options.table import (
     HELP_NAMES,
@@ -127,6 +129,7 @@ TABLE = OptionTable(
         GRACE,
         Option("--trace", "FILE", "Record events and decisions."),
         Option("--chart", "FILE", "Draw memory over time as SVG."),
+        PROFILE,
         LEDGER,
         HOST_NAME,
         Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
@@ -159,6 +162,7 @@ def parse(words: list[str]) -> BatchRequest:
         raise UsageError(
             f"only one FILE|- is allowed, and {arguments[1]!r} is a second", remedy=TABLE.remedy
         )
+    take_presets(given, TABLE, os.environ)
     return BatchRequest(
         source=arguments[0],
         options=given.group(HostOptions),
@@ -209,11 +213,11 @@ def _fleet(given: Given) -> Fleet | None:
     address = given.last(ON.name)
     if address is None:
         for option in _OF_A_FLEET:
-            if option.name in given:
+            if given.is_typed(option.name):
                 raise UsageError(f"{option.name} goes with --on ADDRESS", remedy=TABLE.remedy)
         return None
     for option in TABLE.options:
-        if option.name in given and option.name not in _OF_EVERY_BATCH:
+        if given.is_typed(option.name) and option.name not in _OF_EVERY_BATCH:
             used = option.name if option.takes_value else given.last(option.name)
             raise UsageError(
                 f"{used} is about a host of one's own, and --on names others",

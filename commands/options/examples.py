@@ -181,6 +181,10 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("Remove all compiled capsules, after a question", "cache clear"),
         ("Remove them in a script", "cache clear --yes"),
     ),
+    "atectl config show": _examples(
+        ("See every setting, and where it comes from", "config show"),
+        ("See what is set, in a profile's place", "config show --set --profile ci"),
+    ),
     "atectl completions show": _examples(
         ("Write the file for fish where you like", "completions show fish"),
     ),

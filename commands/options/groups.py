@@ -31,6 +31,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "Actor lock": (
             *("--actor", "--lock-wait", "--lock-strict", "--lock-ttl", "--lock-prefix"),
         ),
+        "Settings": ("--profile",),
     },
     "atectl batch": {
         "Memory of the host": tuple(name for name in _HOST if name != "--jobs"),
@@ -46,6 +47,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "Loading": _LOADING,
         "Who is charged": ("--ledger", "--host-name"),
         "Many machines": _FLEET,
+        "Settings": ("--profile",),
     },
     "atectl host join": {
         "Memory of the host": tuple(name for name in _HOST if name != "--jobs"),

@@ -18,6 +18,7 @@ LEDGER = Option(
     "--ledger",
     "WHERE",
     "Where the ledger is stored: a file, redis://HOST:PORT (rediss:// for TLS), or `none`.",
+    variable="ATECTL_LEDGER",
 )
 
 HOST_NAME = Option("--host-name", "NAME", "What the ledger calls this host; its own name if not.")
@@ -55,6 +56,7 @@ class RedisOptions(NamedTuple):
             " again. Other users can read it in the process list: give a password with"
             " --redis-password-file or in ATECTL_REDIS_URL.",
             repeatable=True,
+            variable="ATECTL_REDIS_URL",
         ),
     ] = None
     password_file: Annotated[

@@ -35,6 +35,7 @@ class Option(NamedTuple):
         highest: the most that this number may be.
         usually: what help says of its default, where the command finds that out.
         reads: turns its word into a value, if it belongs to a group.
+        variable: an environment variable that sets it too, for other commands as well.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Option(NamedTuple):
     highest: int | None = None
     usually: str = ""
     reads: Callable[[str], Any] = str
+    variable: str = ""
 
     @property
     def takes_value(self) -> bool:
@@ -62,6 +64,7 @@ class Option(NamedTuple):
 
 
 Group = TypeVar("Group", bound=NamedTuple)
+Value = TypeVar("Value")
 
 
 def options_of(group: type[Group]) -> dict[str, Option]:
@@ -155,11 +158,12 @@ def looks_like_option(word: str) -> bool:
 
 
 class Given:
-    """The options that were given on a command line, and the defaults of the others."""
+    """The options that were given, on the command line or as settings, and the others' defaults."""
 
     def __init__(self, table: OptionTable) -> None:
         self._table = table
         self._values: dict[str, list[str]] = {}
+        self._origins: dict[str, str] = {}
 
     def __contains__(self, name: str) -> bool:
         return name in self._values
@@ -167,6 +171,23 @@ class Given:
     def add(self, option: Option, value: str) -> None:
         """Add one use of an option. Of a flag, `value` is the name that was used."""
         self._values.setdefault(option.name, []).append(value)
+
+    def preset(self, option: Option, values: list[str], origin: str) -> None:
+        """Take the values of a setting for an option that the command line does not have.
+
+        Args:
+            origin: where the setting is, for errors in it.
+        """
+        self._values[option.name] = values
+        self._origins[option.name] = origin
+
+    def is_typed(self, name: str) -> bool:
+        """Whether an option is on the command line."""
+        return name in self._values and name not in self._origins
+
+    def origin(self, name: str) -> str:
+        """Where the setting is that an option comes from; empty if there is none."""
+        return self._origins.get(name, "")
 
     def every(self, name: str) -> list[str]:
         """All values that were given for an option, in order."""
@@ -181,13 +202,27 @@ class Given:
         if name not in self._values:
             return self._table[name].default_text or None
         value = self._values[name][-1]
-        self._check(self._table[name], value)
+        self._blaming(name, lambda: self._check(self._table[name], value))
         return value
 
     def read(self, name: str, reader: Callable[[str], Any]) -> Any:
         """The last value, as `reader` reads it; None if there is none."""
         value = self.last(name)
-        return None if value is None else reader(value)
+        return None if value is None else self._blaming(name, lambda: reader(value))
+
+    def read_every(self, name: str, reader: Callable[[list[str]], Value]) -> Value:
+        """All values, as `reader` reads them together."""
+        return self._blaming(name, lambda: reader(self.every(name)))
+
+    def _blaming(self, name: str, read: Callable[[], Value]) -> Value:
+        """What `read` returns. An error in the value of a setting says where the setting is."""
+        try:
+            return read()
+        except UsageError as error:
+            origin = self._origins.get(name)
+            if origin is None:
+                raise
+            raise type(error)(f"{origin}: {error}", remedy=error.remedy) from None
 
     def group(self, group: type[Group]) -> Group:
         """The values of the options of a group, as that group.
@@ -200,7 +235,9 @@ class Given:
 
     def _value(self, option: Option) -> Any:
         if option.repeatable:
-            return [option.reads(value) for value in self.every(option.name)]
+            return self.read_every(
+                option.name, lambda values: [option.reads(value) for value in values]
+            )
         return self.read(option.name, option.reads)
 
     def is_on(self, name: str) -> bool | None:

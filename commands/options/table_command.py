@@ -10,7 +10,7 @@ from typer._types import TyperChoice
 from typer.core import TyperArgument, TyperOption
 
 from .help import HelpCommand
-from .table import HELP_NAMES, HelpWanted, Option
+from .table import HELP_NAMES, HelpWanted, Option, OptionTable
 
 
 class TableCommand(HelpCommand):
@@ -18,6 +18,7 @@ class TableCommand(HelpCommand):
 
     Args:
         name: of the command.
+        table: its options.
         read_and_run: is given the words after the name, and returns the exit status.
         usage: the words that help shows after the name; by default those for `params`.
         settings: passed on to `TyperCommand`.
@@ -26,6 +27,7 @@ class TableCommand(HelpCommand):
     def __init__(
         self,
         name: str,
+        table: OptionTable,
         read_and_run: Callable[[list[str]], int],
         *,
         usage: tuple[str, ...] = (),
@@ -34,6 +36,7 @@ class TableCommand(HelpCommand):
     ) -> None:
         context = {"help_option_names": list(HELP_NAMES), **(context_settings or {})}
         super().__init__(name, context_settings=context, **settings)
+        self.table = table
         self._read_and_run = read_and_run
         self._usage = list(usage)
 

@@ -24,6 +24,7 @@ HELP = "\n\n".join(
 
 app = TableCommand(
     "run",
+    TABLE,
     run,
     usage=("[OPTIONS]", "CAPSULE", "[ARGS]..."),
     params=[

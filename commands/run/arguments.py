@@ -32,6 +32,7 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size,
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
 from ..options.places import HOST_NAME, LEDGER, RedisOptions, read_host_name
+from ..options.presets import PROFILE, take_presets
 from ..options.quiet import QUIET
 from ..options.table import (
     HELP_NAMES,
@@ -130,6 +131,7 @@ TABLE = OptionTable(
             highest=MAX_FDS,
         ),
         Option("--label", "TEXT", "A note kept with the lease in the ledger."),
+        PROFILE,
         LEDGER,
         HOST_NAME,
         Option(
@@ -226,6 +228,7 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
         place, is_closed = _take_options(words, place, given, strict=False)
     if not is_closed and place < len(words):
         _refuse_mistyped(words[place])
+    take_presets(given, TABLE, environment)
     return _request(capsule, tuple(words[place:]), given, environment)
 
 
@@ -285,7 +288,7 @@ def _request(
     wasi = WasiSettings(
         arguments=(capsule.rpartition("/")[2], *arguments),
         environment=_environment(given, environment),
-        folders=parse_folders(given.every("--dir")),
+        folders=given.read_every("--dir", parse_folders),
         max_output_bytes=given.read("--max-output", size_or_none),
     )
     return RunRequest(
@@ -321,13 +324,13 @@ def _environment(given: Given, inherited: Mapping[str, str]) -> tuple[tuple[str,
         everything = passed_on(inherited) if "--inherit-env" in given else ()
         files = (variables_in(path, inherited) for path in given.every("--env-file"))
         texts = [*everything, *(line for lines in files for line in lines), *texts]
-    return parse_variables(texts, inherited)
+    return given.read_every("--env", lambda _: parse_variables(texts, inherited))
 
 
 def _lock(given: Given) -> LockRequest | None:
     if "--actor" not in given:
         for name in _OF_LOCK:
-            if name in given:
+            if given.is_typed(name):
                 raise UsageError(f"{name} needs --actor")
         return None
     # Few runs hold a lock; the others should not pay for this import.

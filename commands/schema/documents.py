@@ -48,6 +48,7 @@ DOCUMENTS = (
     Document("load", "atectl load -o json", "load.results:LoadReport"),
     Document("inspect", "atectl inspect -o json", "capsule.inspection:Inspection"),
     Document("cache-ls", "atectl cache ls -o json", "capsule.cache_list:ArtifactList"),
+    Document("config-show", "atectl config show -o json", "commands.config.settings:SettingList"),
     Document("doctor", "atectl doctor -o json", "health.checks:HealthReport"),
     Document("bounds", "atectl explain bounds -o json", "lease.bounds:BoundList"),
     Document("explain", "atectl explain -o json", "records.errors:ErrorList"),

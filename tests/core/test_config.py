@@ -109,9 +109,10 @@ class TestFolders:
 
     def test_every_setting_is_read(self, toml: Path) -> None:
         for field in settings_table().fields:
-            assert isinstance(field.reader.takes, Table)
-            keys = field.reader.takes.keys
-            said = [f"{key} = '{'5m' if key == 'timeout' else '64MiB'}'" for key in keys]
+            said = ["ci.run.fuel = 1"] if field.key == "profiles" else ["fuel = 1"]
+            if isinstance(field.reader.takes, Table):
+                keys = field.reader.takes.keys
+                said = [f"{key} = '{'5m' if key == 'timeout' else '64MiB'}'" for key in keys]
             with toml.open("a") as file:
                 file.write("\n".join([f"[{field.key}]", *said, ""]))
         assert None not in load_settings()

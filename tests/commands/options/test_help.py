@@ -136,7 +136,7 @@ def test_options_that_belong_together_stand_together() -> None:
     groups = [option.group for option in PAGES["atectl run"].options]
     assert list(dict.fromkeys(groups)) == [
         *("Limits", "What the guest gets", "Who is charged", "Output", "Loading", "Actor lock"),
-        *("Redis server", "Options"),
+        *("Settings", "Redis server", "Options"),
     ]
     assert groups == sorted(groups, key=groups.index)
 

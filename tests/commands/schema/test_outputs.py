@@ -261,6 +261,10 @@ def test_the_cache() -> None:
     require_valid("cache-ls", kept)
 
 
+def test_the_settings() -> None:
+    require_valid("config-show", body_of("config", "show"))
+
+
 def test_the_doctor() -> None:
     require_valid("doctor", body_of("doctor"))
 

@@ -1,0 +1,1 @@
+"""`atectl config`: every setting, and where it comes from."""

@@ -1,0 +1,18 @@
+"""Settings as a table."""
+
+from rich.console import RenderableType
+
+from ..drawing.columns import Column, LineTable
+from .settings import Setting, SettingList
+
+
+def settings_table(found: SettingList) -> RenderableType:
+    """One setting a line."""
+    return LineTable(_COLUMNS, found.settings)
+
+
+_COLUMNS: tuple[Column[Setting], ...] = (
+    Column("name", "SETTING", lambda each: each.name, 21, 0, grows=True),
+    Column("value", "VALUE", lambda each: each.shown, 16, 1, grows=True),
+    Column("origin", "FROM", lambda each: each.origin, 16, 2, grows=True),
+)
