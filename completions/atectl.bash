@@ -15,6 +15,7 @@ _atectl_grammar() {
             'ledger'
             'locks'
             'cache'
+            'config'
             'completions'
             'man'
             'explain'
@@ -63,6 +64,7 @@ _atectl_grammar() {
             '--max-output=nothing'
             '--max-fds=nothing'
             '--label=candidates label'
+            '--profile=nothing'
             '--ledger=files'
             '--host-name=nothing'
             '--actor=nothing'
@@ -127,6 +129,7 @@ _atectl_grammar() {
             '--grace=nothing'
             '--trace=files'
             '--chart=files'
+            '--profile=nothing'
             '--ledger=files'
             '--host-name=nothing'
             '--output=choices table wide json'
@@ -520,6 +523,14 @@ _atectl_grammar() {
         ;;
     'cache clear')
         flags=('--yes' '-y' '--help' '-h')
+        ;;
+    'config')
+        commands=('show')
+        flags=('--help' '-h')
+        ;;
+    'config show')
+        flags=('--set' '--help' '-h')
+        values=('--profile=nothing' '--output=choices table wide json' '-o=choices table wide json')
         ;;
     'completions')
         commands=('show' 'install' 'uninstall' 'check')

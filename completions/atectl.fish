@@ -38,6 +38,8 @@ set -g __atectl_commands \
     'cache ls' \
     'cache prune' \
     'cache clear' \
+    'config' \
+    'config show' \
     'completions' \
     'completions show' \
     'completions install' \
@@ -77,6 +79,7 @@ set -g __atectl_valued \
     'run --max-output' \
     'run --max-fds' \
     'run --label' \
+    'run --profile' \
     'run --ledger' \
     'run --host-name' \
     'run --actor' \
@@ -119,6 +122,7 @@ set -g __atectl_valued \
     'batch --grace' \
     'batch --trace' \
     'batch --chart' \
+    'batch --profile' \
     'batch --ledger' \
     'batch --host-name' \
     'batch --output' \
@@ -336,6 +340,9 @@ set -g __atectl_valued \
     'cache ls --output' \
     'cache ls -o' \
     'cache prune --max-size' \
+    'config show --profile' \
+    'config show --output' \
+    'config show -o' \
     'explain --output' \
     'explain -o' \
     'schema --output' \
@@ -490,6 +497,11 @@ set -g __atectl_flags \
     'cache clear -y' \
     'cache clear --help' \
     'cache clear -h' \
+    'config --help' \
+    'config -h' \
+    'config show --set' \
+    'config show --help' \
+    'config show -h' \
     'completions --help' \
     'completions -h' \
     'completions show --help' \
@@ -587,6 +599,7 @@ complete -c atectl -n '__atectl_at "" 0' -a budget -d 'Check, plan and simulate 
 complete -c atectl -n '__atectl_at "" 0' -a ledger -d 'Show and reset the ledger of memory use'
 complete -c atectl -n '__atectl_at "" 0' -a locks -d 'Show, judge, release and hold actor locks'
 complete -c atectl -n '__atectl_at "" 0' -a cache -d 'Manage the compiled capsules, which make a second run start at once'
+complete -c atectl -n '__atectl_at "" 0' -a config -d 'Show the settings, and where each comes from'
 complete -c atectl -n '__atectl_at "" 0' -a completions -d 'Complete commands with TAB in bash, zsh and fish'
 complete -c atectl -n '__atectl_at "" 0' -a man -d 'Print or check the manual pages, one for each command or group'
 complete -c atectl -n '__atectl_at "" 0' -a explain -d 'Explain an error code, or list them all'
@@ -617,6 +630,7 @@ complete -c atectl -n '__atectl_at "run"' -l on-refused-growth -r -f -a 'fail tr
 complete -c atectl -n '__atectl_at "run"' -l max-output -r -f -d 'Most that the guest may write to stdout and stderr'
 complete -c atectl -n '__atectl_at "run"' -l max-fds -r -f -d 'Most descriptors that the guest may have open'
 complete -c atectl -n '__atectl_at "run"' -l label -r -f -a '(__atectl_ask "run" label)' -d 'A note kept with the lease in the ledger'
+complete -c atectl -n '__atectl_at "run"' -l profile -r -f -d 'Take the options of this profile in atectl.toml'
 complete -c atectl -n '__atectl_at "run"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "run"' -l host-name -r -f -d 'What the ledger calls this host'
 complete -c atectl -n '__atectl_at "run"' -l actor -r -f -d 'Hold this actor\'s lock in Redis for as long as it runs'
@@ -675,6 +689,7 @@ complete -c atectl -n '__atectl_at "batch"' -l dry-run -d 'Read and check the jo
 complete -c atectl -n '__atectl_at "batch"' -l grace -r -f -d 'Time to finish when terminated'
 complete -c atectl -n '__atectl_at "batch"' -l trace -r -F -d 'Record events and decisions'
 complete -c atectl -n '__atectl_at "batch"' -l chart -r -F -d 'Draw memory over time as SVG'
+complete -c atectl -n '__atectl_at "batch"' -l profile -r -f -d 'Take the options of this profile in atectl.toml'
 complete -c atectl -n '__atectl_at "batch"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "batch"' -l host-name -r -f -d 'What the ledger calls this host'
 complete -c atectl -n '__atectl_at "batch"' -l live -d 'Show the live table, on a terminal'
@@ -1014,6 +1029,14 @@ complete -c atectl -n '__atectl_at "cache prune"' -l help -s h -d 'Show this mes
 
 complete -c atectl -n '__atectl_at "cache clear"' -l yes -s y -d 'Do not ask for confirmation'
 complete -c atectl -n '__atectl_at "cache clear"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "config" 0' -a show -d 'List every setting with its value and where that comes from'
+complete -c atectl -n '__atectl_at "config"' -l help -s h -d 'Show this message and exit'
+
+complete -c atectl -n '__atectl_at "config show"' -l profile -r -f -d 'As they are with this profile'
+complete -c atectl -n '__atectl_at "config show"' -l set -d 'Only those that are set, not the defaults'
+complete -c atectl -n '__atectl_at "config show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "config show"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "completions" 0' -a show -d 'Print the completion file for a shell'
 complete -c atectl -n '__atectl_at "completions" 0' -a install -d 'Install the completion file for this user'
