@@ -31,7 +31,7 @@ HELP = "\n\n".join(
         "The baseline is measured in a process that loads and instantiates the capsules of the "
         "file and runs none. With --pid or --baseline they are instantiated as well. Options take "
         "precedence over the host table of the file, as they do for `atectl batch`.",
-        "The exit status is 1 if the budget is unsatisfiable; with --strict also if there is any "
+        "Exit status: 1 if the budget is unsatisfiable; with --strict also if there is any "
         "warning, or something could not be found out.",
     )
 )

@@ -32,17 +32,19 @@ def simulate(
     ],
     policy: Annotated[
         list[str] | None,
-        declared(_HOST["policy"]._replace(help="Replay under this policy; may be repeated.")),
+        declared(_HOST["policy"]._replace(help="Replay under this policy.", usually="as recorded")),
     ] = None,
     backpressure: Annotated[
         list[str] | None,
         declared(
-            _HOST["backpressure"]._replace(help="Replay under this back-pressure; may be repeated.")
+            _HOST["backpressure"]._replace(
+                help="Replay under this back-pressure.", usually="as recorded"
+            )
         ),
     ] = None,
     limit: Annotated[
         list[str] | None,
-        typer.Option(metavar="SIZE", help="Replay under this limit; may be repeated."),
+        typer.Option(metavar="SIZE", help="Replay under this limit.", show_default="as recorded"),
     ] = None,
     chart: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw the timelines into this SVG file.")
@@ -57,7 +59,7 @@ def simulate(
     Shows which leases would have been parked, spilled and aborted, and when. Each recorded
     decision is made again and compared; replaying the recorded policy shows how exact replays are.
 
-    The exit status is 1 if a decision differs, or if one of the limits cannot be met.
+    Exit status: 1 if a decision differs, or if one of the limits cannot be met.
     """
     from atectl.trace.replay import simulation_of
 

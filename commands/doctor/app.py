@@ -13,7 +13,9 @@ app = CommandGroup()
 def doctor(output: OutputOption = Output.table) -> None:
     """Check the installation, the cache, the ledger, the engine and the machine.
 
-    The exit status is 1 if there is a problem. Nothing is changed.
+    Nothing is changed.
+
+    Exit status: 1 if there is a problem.
     """
     from atectl.finding import Verdict
     from atectl.health.checks import report

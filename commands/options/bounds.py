@@ -19,7 +19,7 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-instances",
             "N",
-            "Most instances of modules and components in one.",
+            "Most instances of modules and components in one capsule.",
             usually=str(DEFAULT_BOUNDS.instances),
             lowest=1,
             highest=DEFAULT_BOUNDS.instances,
@@ -31,7 +31,7 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-memories",
             "N",
-            "Most memories of all its instances together.",
+            "Most memories of all instances of a capsule together.",
             usually=str(DEFAULT_BOUNDS.memories),
             lowest=1,
             highest=10_000,
@@ -43,7 +43,7 @@ class BoundOptions(NamedTuple):
         Option(
             "--max-reserved",
             "SIZE",
-            "Most address space that they reserve, 4GiB each and more.",
+            "Most address space that its memories reserve, 4GiB each and more.",
             usually=format_size(DEFAULT_BOUNDS.reserved_bytes),
             reads=parse_size,
         ),

@@ -34,7 +34,7 @@ class CompileOptions(NamedTuple):
         Option(
             "--compile-mem",
             "SIZE",
-            "Most memory to compile one.",
+            "Most memory to compile a capsule.",
             usually=f"{format_size(DEFAULT_COMPILE_MEMORY_BYTES)}, or what the host's limit"
             " leaves if that is less",
             reads=parse_size,
@@ -45,7 +45,7 @@ class CompileOptions(NamedTuple):
         Option(
             "--compile-deadline",
             "DURATION",
-            "Longest time to compile one.",
+            "Longest time to compile a capsule.",
             usually=duration_text(DEFAULT_COMPILE_DEADLINE_S),
             reads=parse_duration,
         ),

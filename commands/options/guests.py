@@ -19,7 +19,7 @@ DEFAULT_REQUEUE = 2
 """How often a job is run again that the arbiter ended."""
 
 POOL = Option(
-    "--pool", "N", "Idle stores kept for a reactor and principal.", "0", lowest=0
+    "--pool", "N", "How many idle instances are kept for each reactor and principal.", "0", lowest=0
 )  # fmt: skip
 
 MAX_OUTPUT = Option(

@@ -131,9 +131,10 @@ def _value(option: TyperOption) -> tuple[str, str]:
         return option.metavar or "WORD", f"One of {', '.join(choices)}."
     metavar = option.metavar or str(option.type.name).upper()
     lowest, highest = (getattr(option.type, name, None) for name in ("min", "max"))
-    if lowest is None:
-        return metavar, ""
-    return metavar, f"At least {lowest}." if highest is None else f"From {lowest} to {highest}."
+    if highest is not None:
+        return metavar, f"From {lowest} to {highest}."
+    is_plain = lowest is None or lowest <= 1
+    return metavar, "" if is_plain else f"At least {lowest}."
 
 
 def _says(parameter: TyperOption | TyperArgument, more: str) -> str:

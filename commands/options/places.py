@@ -21,7 +21,9 @@ LEDGER = Option(
     variable="ATECTL_LEDGER",
 )
 
-HOST_NAME = Option("--host-name", "NAME", "What the ledger calls this host; its own name if not.")
+HOST_NAME = Option(
+    "--host-name", "NAME", "What the ledger calls this host.", usually="the machine's own name"
+)
 
 _HOST_NAME_PATTERN = "[A-Za-z0-9._-]{1,253}"
 
@@ -52,9 +54,9 @@ class RedisOptions(NamedTuple):
             "--redis",
             "URL",
             "redis://, rediss:// (TLS) or unix:// URL of a server, nodes of a cluster or Sentinels"
-            " (?master=NAME): redis://HOST:PORT,HOST:PORT names several, and so does --redis given"
-            " again. Other users can read it in the process list: give a password with"
-            " --redis-password-file or in ATECTL_REDIS_URL.",
+            " (?master=NAME): redis://HOST:PORT,HOST:PORT names several. Other users can read it"
+            " in the process list: give a password with --redis-password-file or in"
+            " ATECTL_REDIS_URL.",
             repeatable=True,
             variable="ATECTL_REDIS_URL",
         ),

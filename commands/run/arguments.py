@@ -87,7 +87,7 @@ TABLE = OptionTable(
             duration_text(DEFAULT_DEADLINE_S),
             also=("--timeout",),
         ),
-        Option("--fuel", "N", "Maximum fuel, the engine's unit of work."),
+        Option("--fuel", "N", "Maximum fuel, the engine's unit of work.", usually="no limit"),
         Option("--max-stack", "SIZE", "Maximum call stack.", format_size(DEFAULT_STACK_BYTES)),
         *options_of(CompileOptions).values(),
         *options_of(BoundOptions).values(),
@@ -141,6 +141,7 @@ TABLE = OptionTable(
             "--lock-wait",
             "DURATION",
             "How long to wait for a lock that is held, or a server that does not answer.",
+            usually="not at all",
         ),
         Option(
             "--lock-strict",

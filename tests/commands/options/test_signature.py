@@ -90,7 +90,7 @@ def test_help_has_the_text_and_default_that_were_declared() -> None:
     shown = " ".join(run("--help").stdout.split())
     assert "Decorate a room." in shown
     assert "--paint-colour red|blue Which colour." in shown
-    assert "-c, --coats N How often. At least 1. [default: 2]" in shown
+    assert "-c, --coats N How often. [default: 2]" in shown
     assert "--height LENGTH How high. [default: by eye]" in shown
 
 
