@@ -5,8 +5,11 @@ import threading
 
 from atectl.batch.job import JobResult
 
-_GATHERED_S = 0.002
+GATHERED_S = 0.002
 """How long results are collected before their reader goes on: while it runs, the jobs may not."""
+
+LONG_GATHERED_S = 0.03
+"""The same where nobody waits for each: the fewer times the reader runs, the less it takes."""
 
 
 class ResultQueue:
@@ -14,10 +17,12 @@ class ResultQueue:
 
     Args:
         closing: set when the batch closes: then nothing waits any more.
+        gathered_s: how long `gather` waits.
     """
 
-    def __init__(self, closing: threading.Event) -> None:
+    def __init__(self, closing: threading.Event, gathered_s: float = GATHERED_S) -> None:
         self._closing = closing
+        self._gathered_s = gathered_s
         self._results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
         self._has_ended = False
 
@@ -45,7 +50,7 @@ class ResultQueue:
     def gather(self) -> None:
         """Wait a moment for more results, unless there is one already."""
         if not self.has_more:
-            self._closing.wait(_GATHERED_S)
+            self._closing.wait(self._gathered_s)
 
     @property
     def has_more(self) -> bool:

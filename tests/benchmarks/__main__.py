@@ -18,6 +18,7 @@ from tests.benchmarks import (
     batch,
     cells,
     fleet,
+    hosts,
     load,
     locks,
     processes,
@@ -77,6 +78,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *arbitration.spilling(folder),
         ],
         "One ledger for many hosts": fleet.rows,
+        "A batch over hosts": hosts.rows,
         "Loading, `atectl load` / everything held": lambda: [
             *load.beside_naive(atectl, environment, folder),
             *load.cold_run(atectl, environment),

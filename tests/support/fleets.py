@@ -93,6 +93,11 @@ class Fleet:
         self.kill_scheduler()
 
     @property
+    def scheduler_pid(self) -> int:
+        assert self._scheduler is not None
+        return self._scheduler.pid
+
+    @property
     def tls_words(self) -> list[str]:
         """The options of a submitter or a host for TLS."""
         return [word for name, path in self._tls.items() for word in (f"--tls-{name}", str(path))]

@@ -22,7 +22,7 @@ class Watched(NamedTuple):
     stdout: str
     stderr: str
     peak_resident_bytes: int
-    peak_tree_bytes: int
+    peaktree_bytes: int
     wall_s: float
 
 
@@ -55,7 +55,7 @@ def run_watched(
     def sample() -> None:
         while not ended.wait(SAMPLE_S):
             peaks[0] = max(peaks[0], resident_bytes(process.pid) or 0)
-            trees[0] = max(trees[0], _tree_bytes(process.pid))
+            trees[0] = max(trees[0], tree_bytes(process.pid))
 
     sampler = threading.Thread(target=sample)
     sampler.start()
@@ -69,7 +69,8 @@ def run_watched(
     return Watched(process.returncode, stdout, stderr, peaks[0], trees[0], wall_s)
 
 
-def _tree_bytes(pid: int) -> int:
+def tree_bytes(pid: int) -> int:
+    """What a process and all below it hold; a page that several share counts once."""
     with suppress(OSError):
         return sum(map(_share_bytes, [pid, *descendants_of(pid)]))
     return 0

@@ -9,6 +9,13 @@ from atectl.batch.fleet.errors import DaskMissing
 OPERATION = "atectl"
 """The name of our messages among those of Dask, and of our figures among its metrics."""
 
+_SETTINGS = {
+    "distributed.comm.timeouts.connect": "10s",
+    # It would look at its own threads a hundred times a second, for tasks that there are none of.
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+}
+
 
 def require_dask() -> None:
     """Import Dask.
@@ -24,7 +31,7 @@ def require_dask() -> None:
     # What it has to say is told in our own words.
     logging.getLogger(distributed.__name__).setLevel(logging.CRITICAL)
     logging.getLogger("tornado").setLevel(logging.CRITICAL)
-    dask.config.set({"distributed.comm.timeouts.connect": "10s"})
+    dask.config.set(_SETTINGS)
 
 
 def security_of(address: SchedulerAddress) -> Any:

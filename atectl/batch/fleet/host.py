@@ -123,7 +123,7 @@ class FleetHost:
 
     def wait_s(self, session: Session) -> float | None:
         """How long to collect more results before they are told; None if there is nothing yet."""
-        return session.wait_s(is_busy=len(self._inbox) > self.slots and not self._is_draining)
+        return session.wait_s(is_busy=self._is_busy)
 
     def take(self, session: Session) -> bytes:
         """What a session has to tell now."""
@@ -174,6 +174,11 @@ class FleetHost:
             return not self._whose and all(each.is_told for each in self._sessions.values())
 
     # What the messages ask for
+
+    @property
+    def _is_busy(self) -> bool:
+        """Whether it has enough to do for some time."""
+        return len(self._inbox) > self.slots and not self._is_draining
 
     @property
     def _most_bytes(self) -> int:
@@ -307,6 +312,7 @@ class FleetHost:
             job = session.jobs.pop(here)
             self._ended += 1
             self._store.let_go(job.sha256)
+            is_news = True
             if here in self._are_given_back:
                 self._are_given_back.discard(here)
                 session.give_back([job.number])
@@ -317,5 +323,7 @@ class FleetHost:
                 told = told_result(
                     result._replace(job=job.number, queued_s=waited_s, output=output)
                 )
-                session.put(job.number, json.dumps(told, separators=(",", ":")))
-        self._news()
+                is_news = session.put(job.number, json.dumps(told, separators=(",", ":")))
+        # While results are collected, more of them are no news, unless the host runs dry.
+        if is_news or not self._is_busy:
+            self._news()

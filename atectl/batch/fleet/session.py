@@ -67,12 +67,14 @@ class Session:
         """A job is not run here, so that it may come again."""
         self._known.discard(number)
 
-    def put(self, number: int, result: str) -> None:
-        """A job has ended with this result, as JSON."""
+    def put(self, number: int, result: str) -> bool:
+        """A job has ended with this result, as JSON. Returns whether it is the first to tell."""
         self._last += 1
         self._results.append((self._last, number, result))
-        if self._since_s is None:
-            self._since_s = time.monotonic()
+        if self._since_s is not None:
+            return False
+        self._since_s = time.monotonic()
+        return True
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Jobs are not run here."""

@@ -15,6 +15,14 @@ _MOST_NAME_BYTES = 200
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 
+class _Used:
+    """A content that jobs use: how many do, and its files by the names that they have for it."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self.paths: dict[str, Path] = {}
+
+
 class CapsuleStore:
     """Files of capsules in one folder, `SHA256/NAME`, and at most so many bytes of them.
 
@@ -34,7 +42,7 @@ class CapsuleStore:
         self._max_bytes = max_bytes
         self._max_capsule_bytes = max_capsule_bytes
         self._lock = threading.Lock()
-        self._used: dict[str, int] = {}
+        self._used: dict[str, _Used] = {}
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -53,27 +61,36 @@ class CapsuleStore:
         Raises:
             CapsuleUnreadable: it is not here (exit 126).
         """
+        with self._lock:
+            used = self._used.get(sha256)
+            if used is not None and name in used.paths:
+                used.jobs += 1
+                return used.paths[name]
+        path = self._link(sha256, name)
+        with self._lock:
+            used = self._used.setdefault(sha256, _Used())
+            used.jobs += 1
+            used.paths[name] = path
+        return path
+
+    def _link(self, sha256: str, name: str) -> Path:
         if not self.find(sha256):
             raise CapsuleUnreadable(f"no capsule sha256:{sha256} has come to this host")
         folder = self._folder / sha256
         path = folder / _safe(name)
         with suppress(FileExistsError):
             os.link(folder / _NAME, path)
-        with self._lock:
-            before = self._used.get(sha256, 0)
-            self._used[sha256] = before + 1
-        if not before:
-            os.utime(folder)
+        os.utime(folder)
         return path
 
     def let_go(self, sha256: str) -> None:
         """A job that used the content has ended."""
         with self._lock:
-            left = self._used.get(sha256, 0) - 1
-            if left > 0:
-                self._used[sha256] = left
-            else:
-                self._used.pop(sha256, None)
+            used = self._used.get(sha256)
+            if used is not None:
+                used.jobs -= 1
+                if used.jobs <= 0:
+                    del self._used[sha256]
 
     def receive(self, sha256: str, whose: str, offset: int, data: bytes, *, is_last: bool) -> bool:
         """A part of a content that comes, in order. Returns whether it is wrong.

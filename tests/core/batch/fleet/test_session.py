@@ -1,0 +1,82 @@
+"""What a host keeps for a submitter: results are told until they are known to have come."""
+
+import pytest
+
+from atectl.batch.fleet import session as module
+from atectl.batch.fleet.session import Running, Session
+
+
+@pytest.fixture
+def session() -> Session:
+    return Session("s1", 60.0)
+
+
+def run(session: Session, *numbers: int) -> None:
+    for here, number in enumerate(numbers, start=100):
+        assert session.begin(here, Running(number, "sha", 0.0))
+
+
+def end(session: Session, *numbers: int) -> None:
+    for here, job in list(session.jobs.items()):
+        if job.number in numbers:
+            del session.jobs[here]
+            session.put(job.number, f'"{job.number}"')
+
+
+def test_results_are_told_again_until_they_are_acknowledged(session: Session) -> None:
+    run(session, 1, 2)
+    end(session, 1, 2)
+    assert session.told() == (2, ['"1"', '"2"'], [])
+    assert session.told() == (2, ['"1"', '"2"'], [])
+    session.acknowledge(1)
+    assert session.told() == (2, ['"2"'], [])
+    session.acknowledge(2)
+    assert session.told() == (0, [], [])
+    assert session.is_told
+
+
+def test_a_job_that_comes_twice_runs_once_until_its_result_is_known_to_have_come(
+    session: Session,
+) -> None:
+    run(session, 1)
+    assert not session.begin(7, Running(1, "sha", 0.0))
+    end(session, 1)
+    assert not session.begin(7, Running(1, "sha", 0.0))
+    last, _, _ = session.told()
+    session.acknowledge(last)
+    assert session.begin(7, Running(1, "sha", 0.0))
+
+
+def test_a_job_that_was_given_back_may_come_again(session: Session) -> None:
+    run(session, 1)
+    session.jobs.clear()
+    session.give_back([1])
+    assert session.told() == (0, [], [1])
+    run(session, 1)
+
+
+def test_there_is_nothing_to_wait_for_before_there_is_something(session: Session) -> None:
+    assert session.wait_s(is_busy=True) is None
+    run(session, 1)
+    end(session, 1)
+    busy, idle = session.wait_s(is_busy=True), session.wait_s(is_busy=False)
+    assert busy is not None
+    assert idle is not None
+    assert idle < busy <= module.GATHER_S
+
+
+def test_no_more_is_told_at_once_than_fits_a_message(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_MOST_BYTES_AT_ONCE", 5)
+    run(session, *range(1, 6))
+    end(session, *range(1, 6))
+    last, results, _ = session.told()
+    assert (last, len(results)) == (2, 2)
+    assert session.wait_s(is_busy=True) == 0
+
+
+def test_a_submitter_is_silent_after_its_time() -> None:
+    session = Session("s1", -1.0)
+    assert session.is_silent
+    assert not Session("s1", 60.0).is_silent
