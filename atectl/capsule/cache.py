@@ -330,7 +330,7 @@ def hash_of(source: Source, cache: ArtifactCache | None) -> str:
         HostExhausted: no more files can be opened (exit 125).
     """
     blake3 = announced(source)
-    if source.part is not None:
+    if source.part is not None or not source.is_kept:
         return source.hash()
     try:
         known = None if cache is None else cache.known_source(source.status)

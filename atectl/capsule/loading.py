@@ -327,7 +327,7 @@ def find(
         CapsuleError: its content was refused before, and would be again (exit 126).
         HostExhausted: no more files can be opened (exit 125).
     """
-    source = Source.open(path, limits.max_capsule_bytes)
+    source = _open(path, limits.max_capsule_bytes)
     found: Capsule | Refusal | Uncompiled | None = None
     try:
         found = look_up(target, source, cache, limits)
@@ -335,6 +335,20 @@ def find(
         if not isinstance(found, Uncompiled):
             source.close()
     return found if isinstance(found, Uncompiled) else required(found, source.name)
+
+
+def _open(path: Path, max_bytes: int) -> Source:
+    if path.parts[:2] in _DEVICES:
+        # Few capsules come through a pipe; the others should not pay for this import.
+        from atectl.capsule.piped import piped
+
+        source = piped(path, max_bytes)
+        if source is not None:
+            return source
+    return Source.open(path, max_bytes)
+
+
+_DEVICES = (("/", "dev"), ("/", "proc"))
 
 
 def load(

@@ -36,6 +36,7 @@ class Source:
     Attributes:
         manifest: what a Capsule.toml says about it; None if there is none.
         part: where in the file it is; None for the whole file.
+        is_kept: whether it is a file that stays, so that its hash is worth remembering.
     """
 
     def __init__(
@@ -45,7 +46,10 @@ class Source:
         status: os.stat_result,
         manifest: "Described | None" = None,
         part: "Part | None" = None,
+        *,
+        is_kept: bool = True,
     ) -> None:
+        self.is_kept = is_kept
         self.path = path
         self.name = path.name
         self.descriptor = descriptor
@@ -95,7 +99,8 @@ class Source:
             descriptor = os.dup(self.descriptor)
         except OSError as error:
             raise exhausted(str(self.path), error.errno) from None
-        return Source(self.path, descriptor, self.status, self.manifest, self.part)
+        known = (self.status, self.manifest, self.part)
+        return Source(self.path, descriptor, *known, is_kept=self.is_kept)
 
     @property
     def size_bytes(self) -> int:
@@ -181,7 +186,7 @@ def _open(path: Path) -> tuple[int, os.stat_result]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
-        raise CapsuleNotFound(f"{path}: no such file") from None
+        raise _not_found(path) from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from None
     status = os.fstat(descriptor)
@@ -189,6 +194,22 @@ def _open(path: Path) -> tuple[int, os.stat_result]:
         os.close(descriptor)
         raise CapsuleUnreadable(f"{path} is {_nature(status.st_mode)}, not a regular file")
     return descriptor, status
+
+
+def _not_found(path: Path) -> CapsuleNotFound:
+    scheme, separator, rest = str(path).partition(":/")
+    if separator and scheme.isalnum() and len(scheme) > 1:
+        return CapsuleNotFound(
+            f"{scheme}://{rest}: URLs are not fetched",
+            remedy="download it first, and name the file",
+        )
+    host, separator, image = str(path).partition("/")
+    if separator and "." in host.strip(".") and ":" in image:
+        return CapsuleNotFound(
+            f"{path}: no such file",
+            remedy="check the path; an image in a registry has to be pulled first",
+        )
+    return CapsuleNotFound(f"{path}: no such file")
 
 
 def _nature(mode: int) -> str:

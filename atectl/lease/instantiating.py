@@ -151,6 +151,9 @@ def _over_quota(capsule: MappedCapsule, needed_bytes: int, quota: Quota) -> Init
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     parts = f", {show_size(state_bytes)} of it for {_STATE}" if state_bytes else ""
     remedy = f"raise the quota: --max-mem {needed} or more"
+    if quota.memory_bytes < PAGE_BYTES:
+        number = quota.memory_bytes
+        remedy = f"{number} is a number of bytes: write --max-mem {number}MiB if that is meant"
     if needed_bytes > MAX_SIZE_BYTES:
         remedy = "no quota is so large: have it declare a smaller memory"
     return InitialMemoryOverQuota(

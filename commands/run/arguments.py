@@ -10,6 +10,7 @@ No option parser has that grammar. This one also avoids the import of Typer, a t
 start. Help and completions are made from the same table.
 """
 
+import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 MIN_STACK_BYTES, MAX_STACK_BYTES = 16 << 10, 1 << 30
 MAX_FUEL = MAX_TOTAL
 MAX_FDS = 1_000_000
+_LONGEST_UNIT = 5
 
 
 _REDIS = options_of(RedisOptions).values()
@@ -224,6 +226,7 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
     if place == len(words):
         raise UsageError("no CAPSULE was named", remedy="atectl run [OPTIONS] CAPSULE [ARGS]...")
     capsule = words[place]
+    _refuse_unit(words[max(place - 1, 0)], capsule)
     place += 1
     if not is_closed:
         place, is_closed = _take_options(words, place, given, strict=False)
@@ -254,6 +257,25 @@ def _take_options(words: list[str], place: int, given: Given, *, strict: bool) -
             return place, False
         place = behind
     return place, False
+
+
+def _refuse_unit(before: str, capsule: str) -> None:
+    """Refuse a capsule that is the unit of the number before it, as in `--max-mem 64 MiB`.
+
+    Raises:
+        UsageError: it is one, and no such file (exit 2).
+    """
+    if not before.isdecimal() or len(capsule) > _LONGEST_UNIT or os.path.lexists(capsule):
+        return
+    for read in (parse_size, parse_duration):
+        try:
+            read(f"{before}{capsule}")
+        except UsageError:
+            continue
+        raise UsageError(
+            f"{capsule!r} stands where CAPSULE is named, and is a unit",
+            remedy=f"write {before}{capsule}, without a space",
+        )
 
 
 def _refuse_mistyped(word: str) -> None:

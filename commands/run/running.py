@@ -149,7 +149,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
         label=request.label,
         traps_on_refusal=request.traps_on_refusal,
     )
-    path, deadline_s = Path(request.capsule), request.quota.deadline_s
+    path, deadline_s = _path(request.capsule), request.quota.deadline_s
     until = None if deadline_s is None else began_s + deadline_s
     with ExitStack() as told:
 
@@ -168,6 +168,11 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
                 runtime.close()
             raise
     return runtime.lease(capsule, terms, began_s=began_s)
+
+
+def _path(capsule: str) -> Path:
+    """Where the capsule is; `-` is stdin, as in most programs."""
+    return Path("/dev/stdin" if capsule == "-" else capsule)
 
 
 def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[LeaseLock | None]":

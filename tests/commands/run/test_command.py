@@ -440,3 +440,55 @@ def test_quiet_leaves_only_errors_on_stderr() -> None:
     assert atectl("run", "-q", *words).stderr == ""
     failed = atectl("run", "-q", CAPSULES / "trap.wat")
     assert failed.stderr.splitlines()[-2].startswith("error[E303]: ")
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin", "/proc/self/fd/0"])
+@pytest.mark.parametrize("option", ["--cache", "--no-cache"])
+def test_a_capsule_comes_through_stdin(name: str, option: str) -> None:
+    for _ in range(2):
+        ran = atectl("run", option, name, stdin=(CAPSULES / "hello.wat").read_bytes())
+        assert (ran.status, ran.stdout, ran.stderr) == (0, "hello from a capsule\n", "")
+
+
+def test_another_capsule_through_the_same_pipe_is_another() -> None:
+    for name, status in (("hello", 0), ("exit-status", 7), ("hello", 0)):
+        assert atectl("run", "-", stdin=(CAPSULES / f"{name}.wat").read_bytes()).status == status
+
+
+def test_a_capsule_from_a_shells_pipe_leaves_stdin_to_the_guest() -> None:
+    script = f"echo data | {ATECTL} run <(cat {CAPSULES / 'echo.wat'})"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (0, "data\n")
+
+
+def test_no_more_of_a_pipe_is_read_than_a_capsule_may_have() -> None:
+    script = f"yes | {ATECTL} run --max-capsule 1MiB -"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert "error[E209]: stdin has more than" in ran.stderr
+
+
+def test_a_batch_takes_no_capsule_from_where_its_jobs_come_from() -> None:
+    ran = atectl("batch", "-q", "-", stdin=b'{"capsule": "/dev/stdin"}\n')
+    [result] = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert result["error"]["code"] == "E202"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "says"),
+    [
+        (("https://example.com/x.wasm",), 127, "https://example.com/x.wasm: URLs are not fetched"),
+        (("ghcr.io/foo/bar:latest",), 127, "an image in a registry has to be pulled first"),
+        (("--max-mem", "64", CAPSULES / "hello.wat"), 137, "write --max-mem 64MiB if that is"),
+        (("--max-mem", "64", "MiB", CAPSULES / "hello.wat"), 2, "write 64MiB, without a space"),
+        (("--deadline", "5", "s", CAPSULES / "hello.wat"), 2, "write 5s, without a space"),
+    ],
+)
+def test_what_was_likely_meant_is_said(words: tuple[Any, ...], status: int, says: str) -> None:
+    ran = atectl("run", *words)
+    assert ran.status == status
+    assert says in ran.stderr
+
+
+def test_a_capsule_whose_name_is_a_unit_is_run(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes((CAPSULES / "hello.wat").read_bytes())
+    assert atectl("run", "--max-mem", "6400000", "m", cwd=tmp_path).status == 0
