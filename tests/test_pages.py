@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.console_pages import Block, console_blocks, differences, run_block
+from tests.support.processes import is_alive
 from tests.support.redis_servers import Server
+from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDERS = ("atectl", "commands", "completions", "fixtures", "man", "tests")
@@ -223,6 +225,12 @@ def test_a_block_that_ends_its_shell_early_is_a_difference(tmp_path: Path) -> No
     block = only_block("$ exit 0\n$ echo never\nnever\n")
     shown = run_block(block, tmp_path, os.environ)
     assert differences(block, shown) == "only 0 of 2 commands were run"
+
+
+def test_what_a_block_leaves_running_is_ended(tmp_path: Path) -> None:
+    block = only_block("$ sleep 600 > /dev/null 2>&1 &\n$ echo $!\n…\n")
+    [_, number] = run_block(block, tmp_path, os.environ)
+    wait_until(lambda: not is_alive(int(number)))
 
 
 def test_a_block_begins_with_a_command() -> None:

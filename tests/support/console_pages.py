@@ -1,8 +1,11 @@
 """The console blocks of a Markdown page: what to type, and what is shown then."""
 
+import os
 import re
+import signal
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,9 +48,12 @@ def console_blocks(page: str) -> list[Block]:
 
 
 def run_block(block: Block, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Type the commands of a block into one bash; what each showed on stdout and stderr."""
+    """Type the commands of a block into one bash; what each showed on stdout and stderr.
+
+    Nothing that they start is left running.
+    """
     script = "".join(f"{step.command}\n{_MARK_END}\n" for step in block.steps)
-    ran = subprocess.run(
+    with subprocess.Popen(
         ["bash", "-c", script],
         cwd=folder,
         env=dict(environment),
@@ -55,10 +61,14 @@ def run_block(block: Block, folder: Path, environment: Mapping[str, str]) -> lis
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
-        timeout=100,
-    )
-    return ran.stdout.split(_END)[:-1]
+        start_new_session=True,
+    ) as shell:
+        try:
+            shown, _ = shell.communicate(timeout=100)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(shell.pid, signal.SIGKILL)
+    return shown.split(_END)[:-1]
 
 
 def differences(block: Block, shown: list[str]) -> str:
