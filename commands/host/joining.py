@@ -1,6 +1,7 @@
 """`atectl host join`: the host that it makes, and its life."""
 
 import asyncio
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING, NamedTuple, get_args
@@ -16,7 +17,7 @@ from atectl.batch.fleet.store import CapsuleStore
 from atectl.batch.settings import BatchSettings, Isolation
 from atectl.budget.file import HostSettings
 from atectl.engine.settings import EngineSettings
-from atectl.errors import UsageError, quoted
+from atectl.errors import TERMINATED_STATUS, UsageError, quoted
 from atectl.inert import inert_line
 from atectl.lease.runtime import Runtime
 from atectl.units import parse_duration, size_or_none
@@ -117,8 +118,9 @@ async def _serve(
 
 
 def _end(joined: Joined) -> None:
+    if joined.end():  # a second signal ends it at once; its jobs run elsewhere
+        os._exit(TERMINATED_STATUS)
     say("leaving: what runs has its grace, the rest goes back")
-    joined.end()
 
 
 def _settings(host: HostSettings, guests: Guests) -> BatchSettings:

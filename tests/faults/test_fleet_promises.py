@@ -1,19 +1,21 @@
 """What a batch over many machines promises, whatever happens to hosts, scheduler and submitter."""
 
+import json
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.conftest import CAPSULES
 from tests.support.fleets import HELLO, SLEEP, Fleet, fleet
 from tests.support.networks import HERE, OtherNetwork, needs_networks
+from tests.support.program import atectl
 from tests.support.waiting import wait_until
 
-pytestmark = [pytest.mark.xdist_group("fleet"), pytest.mark.slow]
+pytestmark = [pytest.mark.xdist_group("fleet promises"), pytest.mark.slow]
 pytest.importorskip("distributed")
 
 TTL_S = 3
@@ -35,8 +37,8 @@ def reasons(results: list[dict[str, Any]]) -> Counter[str]:
 
 
 def short(label: str = "") -> dict[str, Any]:
-    """A job that sleeps for some seconds, and is ended then."""
-    return {**SLEEP, "deadline": "4s", "label": label}
+    """A job that sleeps for some seconds, long enough to be seen, and is ended then."""
+    return {**SLEEP, "deadline": "8s", "label": label}
 
 
 def test_each_job_has_one_result_and_a_killed_hosts_jobs_end_elsewhere(own: Fleet) -> None:
@@ -138,13 +140,13 @@ def _runs_long(own: Fleet) -> str | None:
 
 def test_sigterm_drains_a_host_whose_running_jobs_have_their_grace(own: Fleet) -> None:
     [host, _] = [*own.join("a", jobs=1, words=["--grace", "60s"]), *own.join("b", jobs=1)]
-    batch = own.batch([short() for _ in range(4)])
+    batch = own.batch([short() for _ in range(3)])
     own.wait_until_full("a")
     host.signal(signal.SIGTERM)
     assert host.process.wait(60) == 0, host.said()
     ended = batch.end()
     results = batch.results()
-    assert (numbers(results), reasons(results)) == ([1, 2, 3, 4], {"deadline": 4}), ended.stderr
+    assert (numbers(results), reasons(results)) == ([1, 2, 3], {"deadline": 3}), ended.stderr
     assert {result["attempt"] for result in results} == {1}
     assert "E809" not in ended.stderr
 
@@ -159,6 +161,19 @@ def test_a_host_without_grace_gives_back_what_runs(own: Fleet) -> None:
     ended = batch.end()
     [result] = batch.results()
     assert (result["host"], result["reason"]) == ("b", "deadline"), ended.stderr
+    assert result["attempt"] == 2
+
+
+def test_a_second_signal_ends_a_host_at_once(own: Fleet) -> None:
+    [host] = own.join("a", jobs=1, words=["--grace", "1h"])
+    batch = own.batch([SLEEP])
+    own.wait_until_full("a")
+    host.signal(signal.SIGINT)
+    wait_until(lambda: "leaving" in host.said())
+    host.signal(signal.SIGINT)
+    assert host.process.wait(30) == 143
+    batch.process.kill()
+    batch.process.wait(30)
 
 
 def test_without_its_scheduler_a_batch_says_so_and_is_finished_by_resuming(own: Fleet) -> None:
@@ -200,20 +215,46 @@ def test_a_host_ends_the_jobs_of_a_submitter_that_was_killed(own: Fleet) -> None
     own.wait_until_idle("a")
 
 
-def test_a_guest_that_writes_result_lines_forges_none(own: Fleet, tmp_path: Path) -> None:
+HOSTILE = (
+    *("escapes", "never-stops-growing", "stack-overflow", "table-hog", "out-of-bounds", "trap"),
+    *("uncaught-exception", "start-never-ends", "exit-code-256", "missing-import"),
+)
+
+
+def test_a_hostile_capsule_comes_to_the_same_on_a_host_as_on_one_machine(own: Fleet) -> None:
+    jobs = [
+        {"capsule": str(CAPSULES / f"{name}.wat"), "deadline": "1s", "max_mem": "8MiB"}
+        for name in HOSTILE
+    ]
+    own.join("a")
+    batch = own.batch(jobs)
+    lines = own.folder / "alone"
+    lines.write_text("".join(json.dumps(job) + "\n" for job in jobs))
+    alone = atectl("batch", lines, "--ledger", "none", "-o", "json")
+    batch.end()
+    assert _told(batch.results()) == _told(map(json.loads, alone.stdout.splitlines()))
+
+
+def _told(results: Iterable[dict[str, Any]]) -> dict[int, tuple[object, ...]]:
+    """What each job came to, but for what it took."""
+    return {
+        result["job"]: (
+            result["reason"],
+            result["exit_status"],
+            result["refused_growths"],
+            None if result["error"] is None else result["error"]["code"],
+            None if result["trap"] is None else result["trap"]["name"],
+        )
+        for result in results
+    }
+
+
+def test_what_a_guest_writes_is_in_its_own_result_and_nowhere_else(own: Fleet) -> None:
     own.join("a", jobs=1)
-    forged = '{"job":2,"reason":"exited","exit_status":0}'
-    batch = own.batch(
-        [
-            {"capsule": str(_echo()), "args": [forged], "label": forged},
-            {**HELLO, "capsule": HELLO["capsule"], "deadline": "60s"},
-        ]
-    )
+    forged = '{"job":2,"reason":"exited","exit_status":0}\n'
+    echo = {"capsule": str(CAPSULES / "args.wat"), "args": [forged], "label": "forger"}
+    batch = own.batch([echo, {**HELLO, "label": "other"}], "--capture", "1KiB")
     ended = batch.end()
-    results = batch.results()
-    assert numbers(results) == [1, 2], ended.stderr
-    assert results[0]["label"] in (forged, "")
-
-
-def _echo() -> Path:
-    return Path(HELLO["capsule"]).parent / "args.wat"
+    first, second = sorted(batch.results(), key=lambda result: int(result["job"]))
+    assert forged in first["stdout"]["text"], ended.stderr
+    assert (first["job"], first["label"], second["label"]) == (1, "forger", "other")

@@ -5,6 +5,7 @@ from typing import Any
 
 from atectl.batch.fleet.address import SchedulerAddress
 from atectl.batch.fleet.errors import DaskMissing
+from atectl.errors import UsageError
 
 OPERATION = "atectl"
 """The name of our messages among those of Dask, and of our figures among its metrics."""
@@ -35,16 +36,29 @@ def require_dask() -> None:
 
 
 def security_of(address: SchedulerAddress) -> Any:
-    """How Dask secures connections: by these files, or by its own settings if there are none."""
+    """How Dask secures connections: by these files, or by its own settings if there are none.
+
+    Raises:
+        UsageError: a file cannot be used (exit 2).
+    """
     from distributed import security
 
     secured: Any = security.Security
+    ca, cert, key = address.tls
     if not address.is_encrypted:
         return secured(require_encryption=False)
-    ca, cert, key = address.tls
-    if ca is None:
-        return secured(require_encryption=True)
-    files: dict[str, Any] = {"tls_ca_file": ca, "require_encryption": True}
-    for role in ("client", "worker", "scheduler"):
-        files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
-    return secured(**files)
+    files: dict[str, Any] = {"require_encryption": True}
+    if ca is not None:
+        files["tls_ca_file"] = ca
+        for role in ("client", "worker", "scheduler"):
+            files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
+    made = secured(**files)
+    try:
+        made.get_connection_args("client")
+        made.get_listen_args("worker")
+    except (OSError, ValueError, TypeError) as error:  # OpenSSL's errors are an OSError
+        raise UsageError(
+            f"the files of TLS cannot be used: {error}",
+            remedy="name files in PEM with --tls-ca, --tls-cert and --tls-key",
+        ) from None
+    return made

@@ -30,6 +30,9 @@ from atectl.units import counted, show_size
 
 _LOOK_S = 1.0
 _FIRST_LOOK_S = 0.1
+_HOSTS_A_LOOK = 50
+"""Where there are more hosts, the scheduler is asked less often, as it tells of all of them."""
+
 _TOLD_OF_NO_HOSTS_S = 2.0
 _ENDING_S = 2.0
 """How long hosts have to end what runs, once they were told to."""
@@ -171,7 +174,9 @@ class Dispatcher:
                 has_told = True
                 self._warn(NoHosts("no host has joined the scheduler yet"))
             self._refuse_unfitting()
-            wait_s = _LOOK_S if self.seats else _FIRST_LOOK_S
+            wait_s = _LOOK_S * max(1.0, len(self.seats) / _HOSTS_A_LOOK)
+            if not self.seats:
+                wait_s = _FIRST_LOOK_S
             try:
                 async with asyncio.timeout(wait_s):
                     await self.over.wait()

@@ -128,15 +128,16 @@ class FleetHost:
     def take(self, session: Session) -> bytes:
         """What a session has to tell now."""
         with self._lock:
-            last, results, returned = session.told()
+            told = session.told()
         about = {
-            "last": last,
-            "returned": returned,
+            "last": told.last,
+            "returned": told.returned,
+            "cut": told.cut,
             "waiting": len(self._inbox),
             "draining": self._is_draining,
         }
         # Each result is JSON already.
-        return b'%s,"results":[%s]}' % (encode(about)[:-1], ",".join(results).encode())
+        return b'%s,"results":[%s]}' % (encode(about)[:-1], ",".join(told.results).encode())
 
     def acknowledge(self, session: Session, told: dict[str, Any]) -> None:
         """The submitter asks for what there is, and says what it has."""
@@ -315,7 +316,7 @@ class FleetHost:
             is_news = True
             if here in self._are_given_back:
                 self._are_given_back.discard(here)
-                session.give_back([job.number])
+                session.cut(job.number)
             else:
                 waited_s = max(time.monotonic() - job.came_s - result.wall_s, 0.0)
                 has_failed = result.outcome[:2] != SUCCESS

@@ -29,6 +29,9 @@ class Joined:
         address: of the scheduler.
         scratch: a folder that Dask may write in.
         say: told what happens, in words.
+
+    Raises:
+        UsageError: the files of TLS cannot be used (exit 2).
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class Joined:
         self._changed = asyncio.Event()
         self._is_told = False
         self._is_ending = asyncio.Event()
+        self._security = security_of(address)
 
     def news(self) -> None:
         """A session has something to tell; called on any thread."""
@@ -67,9 +71,12 @@ class Joined:
         if host.failure is not None:
             raise host.failure
 
-    def end(self) -> None:
-        """Take no more jobs, and leave."""
+    def end(self) -> bool:
+        """Take no more jobs, and leave. Returns whether that had been said before."""
+        if self._is_ending.is_set():
+            return True
         self._is_ending.set()
+        return False
 
     async def _drain(self, host: FleetHost, grace_s: float) -> None:
         host.drain()
@@ -89,15 +96,17 @@ class Joined:
                 self._is_ending.set()
 
     async def _stay_connected(self, host: FleetHost) -> None:
-        is_first = True
+        told = ""
         while True:
             try:
                 await self._join(host)
+                told = ""
                 self._say(f"left {self._address.url}: it is gone; joining again when it is back")
-            except (OSError, ValueError, TimeoutError):
-                if is_first:
-                    self._say(f"waiting for a scheduler at {self._address.url}")
-            is_first = False
+            except (OSError, ValueError, TimeoutError) as error:
+                why = str(error).partition("\n")[0]
+                if why != told:
+                    told = why
+                    self._say(f"waiting for a scheduler at {self._address.url}: {why}")
             await asyncio.sleep(_AGAIN_S)
 
     async def _join(self, host: FleetHost) -> None:
@@ -110,7 +119,7 @@ class Joined:
             return await self._hear(host, message, data)
 
         connect: Any = core.connect
-        security = security_of(self._address)
+        security = self._security
         # A worker waits for its scheduler without an end, and says nothing.
         comm = await connect(self._address.url, timeout=5, **security.get_connection_args("worker"))
         await comm.close()

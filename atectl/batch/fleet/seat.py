@@ -78,6 +78,7 @@ class Seat:
         self.lacks: set[str] = set()
         """Contents that it does not have, and this machine neither."""
         self._acked = 0
+        self._sends = True
 
     # What it can take
 
@@ -129,7 +130,8 @@ class Seat:
                 sending.cancel()
 
     async def recall(self, numbers: list[int] | None) -> None:
-        """Take jobs back that have not started there: those of these numbers, or all."""
+        """Take jobs back that have not started there: those of these numbers, or all for good."""
+        self._sends = self._sends and numbers is not None
         outbox, self._outbox = self._outbox, []
         wanted = [each for each in outbox if numbers is None or each.number in numbers]
         self._outbox = [each for each in outbox if each not in wanted] + self._outbox
@@ -144,6 +146,9 @@ class Seat:
 
     async def end(self, reason: str, within_s: float) -> None:
         """End all jobs there."""
+        self._sends = False
+        outbox, self._outbox = self._outbox, []
+        self._take_back([each.number for each in outbox])
         try:
             answer = await self._call({"op": "end", "reason": reason}, within_s=within_s)
             self._take_back(items(answer.get("returned")))
@@ -217,15 +222,16 @@ class Seat:
                 self.ended += 1
                 self._dispatch.end_job(ticket, result)
         self._take_back(items(answer.get("returned")))
+        self._take_back(items(answer.get("cut")), have_run=True)
         self.window.adapt(len(results), is_dry=not self.waiting)
         if not self.out:
             self.window.end()
 
-    def _take_back(self, numbers: list[Any]) -> None:
-        """Jobs that did not start there, to be sent elsewhere."""
+    def _take_back(self, numbers: list[Any], *, have_run: bool = False) -> None:
+        """Jobs that did not end there, to be sent elsewhere."""
         found = [ticket for each in numbers if (ticket := self.out.pop(each, None)) is not None]
         for ticket in found:
-            ticket.attempt -= 1
+            ticket.attempt -= not have_run
         if found:
             self._dispatch.give_back(found)
 
@@ -253,6 +259,9 @@ class Seat:
         for ticket in chunk:
             if ticket.number in self.out and ticket.capsule.sha256 not in self._has:
                 await self._supply(ticket)
+        if not self._sends:  # the batch was told to end while a capsule was on its way
+            self._take_back([each.number for each in chunk])
+            return
         jobs = [told_job(each.job, each.capsule) for each in chunk if each.number in self.out]
         if not jobs:
             return

@@ -24,6 +24,16 @@ class Running(NamedTuple):
     came_s: float
 
 
+class Told(NamedTuple):
+    """What a session tells: the results and the number of the last of them, the jobs that go back,
+    and those that began and were cut short."""
+
+    last: int
+    results: list[str]
+    returned: list[int]
+    cut: list[int]
+
+
 class Session:
     """One batch on one host. The results that were told are kept until they are known to be there.
 
@@ -43,6 +53,7 @@ class Session:
         self._known: set[int] = set()
         self._results: deque[tuple[int, int, str]] = deque()
         self._returned: list[int] = []
+        self._cut: list[int] = []
         self._last = 0
         self._since_s: float | None = None
 
@@ -84,6 +95,13 @@ class Session:
         if self._since_s is None:
             self._since_s = time.monotonic()
 
+    def cut(self, number: int) -> None:
+        """A job that ran was ended here, to be run elsewhere."""
+        self.forget(number)
+        self._cut.append(number)
+        if self._since_s is None:
+            self._since_s = time.monotonic()
+
     def wait_s(self, *, is_busy: bool) -> float | None:
         """How long to collect more before telling what there is; None if there is nothing.
 
@@ -100,8 +118,8 @@ class Session:
         while self._results and self._results[0][0] <= last:
             self._known.discard(self._results.popleft()[1])
 
-    def told(self) -> tuple[int, list[str], list[int]]:
-        """The number of the last result that is told, the results, and the jobs that go back."""
+    def told(self) -> Told:
+        """What there is to tell now."""
         results, size, last = [], 0, 0
         for serial, _, result in islice(self._results, _MOST_AT_ONCE):
             results.append(result)
@@ -109,11 +127,12 @@ class Session:
             if size > _MOST_BYTES_AT_ONCE:
                 break
         returned, self._returned = self._returned, []
+        cut, self._cut = self._cut, []
         has_more = bool(self._results) and self._results[-1][0] > last
         self._since_s = 0.0 if has_more else None
-        return last, results, returned
+        return Told(last, results, returned, cut)
 
     @property
     def is_told(self) -> bool:
         """Whether the submitter has all there is to tell, and no job is left."""
-        return not (self.jobs or self._results or self._returned)
+        return not (self.jobs or self._results or self._returned or self._cut)

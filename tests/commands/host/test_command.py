@@ -182,6 +182,31 @@ def test_a_command_line_that_cannot_be_used_is_refused(
     assert says in ended.stderr
 
 
+def test_files_of_tls_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.pem"
+    bad.write_text("no certificate")
+    for path in (bad, tmp_path / "missing.pem"):
+        tls = ("--tls-ca", path, "--tls-cert", path, "--tls-key", path)
+        for words in (("host", "join"), ("host", "ls", "--on"), ("batch", "-", "--on")):
+            ended = atectl(*words, "tls://127.0.0.1:1", *tls)
+            assert ended.status == 2, ended.stderr
+            assert "the files of TLS cannot be used" in ended.stderr
+
+
+def test_a_limit_that_the_host_itself_is_over_is_one_clear_error(tmp_path: Path) -> None:
+    found = Fleet(tmp_path)
+    host = found.begin("small", "--ledger", "none", limit="4MiB")
+    assert host.process.wait(60) == 125
+    assert "error[E3" in host.said()
+    assert "Traceback" not in host.said()
+
+
+def test_jobs_are_listed_and_none_is_run_if_that_is_asked_for(east: Fleet) -> None:
+    batch = east.batch([HELLO, {**HELLO, "stdout": "out"}], "--dry-run", "-o", "json")
+    ended = batch.end()
+    assert "is a path of this machine" in ended.stdout + ended.stderr
+
+
 def test_a_host_waits_for_a_scheduler_that_is_not_there_yet(tmp_path: Path) -> None:
     found = Fleet(tmp_path)
     host = found.begin("early", "--ledger", "none")

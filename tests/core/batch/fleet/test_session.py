@@ -26,12 +26,12 @@ def end(session: Session, *numbers: int) -> None:
 def test_results_are_told_again_until_they_are_acknowledged(session: Session) -> None:
     run(session, 1, 2)
     end(session, 1, 2)
-    assert session.told() == (2, ['"1"', '"2"'], [])
-    assert session.told() == (2, ['"1"', '"2"'], [])
+    assert session.told() == (2, ['"1"', '"2"'], [], [])
+    assert session.told() == (2, ['"1"', '"2"'], [], [])
     session.acknowledge(1)
-    assert session.told() == (2, ['"2"'], [])
+    assert session.told() == (2, ['"2"'], [], [])
     session.acknowledge(2)
-    assert session.told() == (0, [], [])
+    assert session.told() == (0, [], [], [])
     assert session.is_told
 
 
@@ -42,8 +42,7 @@ def test_a_job_that_comes_twice_runs_once_until_its_result_is_known_to_have_come
     assert not session.begin(7, Running(1, "sha", 0.0))
     end(session, 1)
     assert not session.begin(7, Running(1, "sha", 0.0))
-    last, _, _ = session.told()
-    session.acknowledge(last)
+    session.acknowledge(session.told().last)
     assert session.begin(7, Running(1, "sha", 0.0))
 
 
@@ -51,7 +50,7 @@ def test_a_job_that_was_given_back_may_come_again(session: Session) -> None:
     run(session, 1)
     session.jobs.clear()
     session.give_back([1])
-    assert session.told() == (0, [], [1])
+    assert session.told() == (0, [], [1], [])
     run(session, 1)
 
 
@@ -71,8 +70,8 @@ def test_no_more_is_told_at_once_than_fits_a_message(
     monkeypatch.setattr(module, "_MOST_BYTES_AT_ONCE", 5)
     run(session, *range(1, 6))
     end(session, *range(1, 6))
-    last, results, _ = session.told()
-    assert (last, len(results)) == (2, 2)
+    told = session.told()
+    assert (told.last, len(told.results)) == (2, 2)
     assert session.wait_s(is_busy=True) == 0
 
 
