@@ -53,6 +53,11 @@ def _progress(look: HostsLook) -> Text:
     return line
 
 
+def _running(host: HostRow) -> int:
+    """How many jobs it runs, as far as that is known here: as many as it can."""
+    return min(host.out, host.slots)
+
+
 def _state(host: HostRow) -> Text:
     if host.is_draining:
         return Text("draining", style="yellow")
@@ -62,8 +67,8 @@ def _state(host: HostRow) -> Text:
 _COLUMNS: tuple[Column[HostRow], ...] = (
     Column("host", "HOST", lambda x: x.name, 12, 0, grows=True),
     Column("state", "STATE", _state, 8, 3),
-    Column("running", "RUNNING", lambda x: str(max(x.out - x.waiting, 0)), 7, 1, is_right=True),
+    Column("running", "RUNNING", lambda x: str(_running(x)), 7, 1, is_right=True),
     Column("slots", "SLOTS", lambda x: str(x.slots), 5, 5, is_right=True),
-    Column("waiting", "WAITING", lambda x: str(x.waiting), 7, 4, is_right=True),
+    Column("waiting", "WAITING", lambda x: str(x.out - _running(x)), 7, 4, is_right=True),
     Column("ended", "ENDED", lambda x: str(x.ended), 7, 2, is_right=True),
 )

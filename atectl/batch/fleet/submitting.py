@@ -30,13 +30,11 @@ _CONNECT_S = 15.0
 
 
 class HostRow(NamedTuple):
-    """A host as a batch sees it: `out` jobs were sent there, of which `waiting` have yet to start,
-    and `ended` have ended there."""
+    """A host as a batch sees it: `out` jobs were sent there, and `ended` have ended there."""
 
     name: str
     slots: int
     out: int
-    waiting: int
     ended: int
     is_draining: bool
 
@@ -144,9 +142,7 @@ class FleetBatch:
         if dispatcher is None:
             return FleetOverview((), 0)
         rows = tuple(
-            HostRow(
-                seat.name, seat.slots, len(seat.out), seat.waiting, seat.ended, seat.is_draining
-            )
+            HostRow(seat.name, seat.slots, len(seat.out), seat.ended, seat.is_draining)
             for seat in tuple(dispatcher.seats.values())
         )
         return FleetOverview(rows, dispatcher.waiting)
