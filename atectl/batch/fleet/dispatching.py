@@ -72,6 +72,7 @@ class Dispatcher:
         self._began_s = time.monotonic()
         self._seen_at: dict[str, float] = {}
         self._lost_at: dict[str, float] = {}
+        self._foreign: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.seats: dict[str, Seat] = {}
         self.over = asyncio.Event()
@@ -206,7 +207,7 @@ class Dispatcher:
 
     def _meet(self, host: SeenHost) -> None:
         """Begin with a host that is new, or that is back."""
-        if host.address in self.seats or self._is_stopping:
+        if host.address in self.seats or host.address in self._foreign or self._is_stopping:
             return
         # One that was lost is tried again once the scheduler has heard of it since.
         if host.seen_at <= self._lost_at.get(host.address, 0.0) or host.facts["is_draining"]:
@@ -224,9 +225,10 @@ class Dispatcher:
         await self._link.forget(seat.address)
         self._lost_at[seat.address] = self._seen_at.get(seat.address, 0.0)
         tickets, seat.out = list(seat.out.values()), {}
-        if seat.is_draining and not tickets:
-            return
-        if not self.over.is_set():
+        if seat.is_foreign and seat.address not in self._foreign:
+            self._foreign.add(seat.address)
+            self._warn(HostGone(f"host {seat.address} is of another version, and gets no jobs"))
+        elif tickets and not self.over.is_set():
             what = counted(len(tickets), "job")
             self._warn(HostGone(f"host {seat.name} is gone; {what} that it had run elsewhere"))
         self._lose(tickets)

@@ -48,7 +48,7 @@ class HostEntry(NamedTuple):
     shares: tuple[str, ...]
     """The names of the folders that jobs may use there."""
     silent_s: float
-    """How long ago it was last heard of, by the scheduler's clock."""
+    """How long ago the scheduler last heard of it."""
 
 
 class HostList(NamedTuple):

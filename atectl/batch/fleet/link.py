@@ -4,6 +4,7 @@ Messages go to a host directly, or through the scheduler where the host cannot b
 """
 
 import asyncio
+import time
 from typing import Any, NamedTuple
 
 from atectl.batch.cells.wire import Malformed
@@ -22,7 +23,7 @@ class Unheard(Exception):
 
 class SeenHost(NamedTuple):
     """A host as the scheduler knows it: its address, what it last told, and when that was, by the
-    clock of the scheduler; `ago_s` seconds ago."""
+    clock of the scheduler; `ago_s` seconds ago, if the clocks of both machines agree."""
 
     address: str
     facts: dict[str, Any]
@@ -66,8 +67,10 @@ class FleetLink:
             raise SchedulerUnreachable(f"{self._address.url}: {why}") from None
         workers = told["workers"]
         newest = max((each["last_seen"] for each in workers.values()), default=0.0)
+        # The clock of the scheduler may be ahead of this one.
+        now_s = max(time.time(), newest)
         return [
-            SeenHost(address, facts, each["last_seen"], newest - each["last_seen"])
+            SeenHost(address, facts, each["last_seen"], now_s - each["last_seen"])
             for address, each in workers.items()
             if (facts := each["metrics"].get(OPERATION)) is not None
         ]

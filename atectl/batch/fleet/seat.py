@@ -16,6 +16,7 @@ from atectl.errors import AtectlError, CapsuleUnreadable
 
 _PART_BYTES = 1 << 20
 _MOST_AT_ONCE = 512
+_MOST_CHARACTERS_AT_ONCE = 1 << 20
 _AGAIN_S = 0.1
 _MOST_NUMBER = 1 << 40
 
@@ -64,6 +65,8 @@ class Seat:
         self.most_bytes = 0
         self.shares: frozenset[str] = frozenset()
         self.is_open = self.is_draining = False
+        self.is_foreign = False
+        """Whether it does not speak as this version does."""
         self.ended = 0
         self.waiting = 0
         self.may_have_waiting = True
@@ -184,6 +187,7 @@ class Seat:
         answer = await self._call(hello)
         facts = answer.get("facts")
         if answer.get("protocol") != PROTOCOL or not isinstance(facts, dict):
+            self.is_foreign = True
             return False
         self.name = str(facts["name"])
         self.slots = whole(facts["slots"], _MOST_NUMBER)
@@ -242,7 +246,7 @@ class Seat:
             await self._has_to_send.wait()
             self._has_to_send.clear()
             while self._outbox:
-                chunk = self._outbox[:_MOST_AT_ONCE]
+                chunk = _first_of(self._outbox)
                 del self._outbox[: len(chunk)]
                 await self._until_heard(lambda: self._send(chunk))  # noqa: B023 - awaited here
 
@@ -326,3 +330,15 @@ class Seat:
                 f"sha256:{sha256} changed while it was sent to {self.name}",
                 remedy="run the batch again with --resume-from",
             )
+
+
+def _first_of(tickets: list[Ticket]) -> list[Ticket]:
+    """As many as go into one message."""
+    count = size = 0
+    for ticket in tickets[:_MOST_AT_ONCE]:
+        wasi = ticket.job.terms.wasi
+        size += sum(map(len, wasi.arguments)) + sum(len(n) + len(v) for n, v in wasi.environment)
+        if count and size > _MOST_CHARACTERS_AT_ONCE:
+            break
+        count += 1
+    return tickets[:count]

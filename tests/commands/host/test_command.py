@@ -1,6 +1,7 @@
 """`atectl host` as its users run it, and `atectl batch --on` with what hosts have."""
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -246,3 +247,15 @@ def test_each_run_is_charged_to_the_ledger_of_its_host(tmp_path: Path) -> None:
     listed = json.loads(atectl("ledger", "ls", "--ledger", ledger, "-o", "json").stdout)
     [account] = listed["accounts"]
     assert (account["principal"], account["leases"]) == ("blue", 3)
+
+
+def test_jobs_with_long_arguments_go_in_several_messages(east: Fleet) -> None:
+    job = {"capsule": HELLO["capsule"], "args": ["x" * (600 << 10)]}
+    assert [result["reason"] for result in run(east, *([job] * 6))] == ["exited"] * 6
+
+
+def test_a_stopped_host_is_listed_as_one_that_says_nothing() -> None:
+    with fleet() as found:
+        [host] = found.join("east")
+        host.signal(signal.SIGSTOP)
+        found.wait_for(lambda hosts: hosts["east"].silent_s > 2)
