@@ -10,6 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:  # Importing `typing` for one name would take longer than `--version` does.
     from typing import NoReturn
 
+_OUTPUT = ("-o", "--output")
 _OBJECTS_BETWEEN_COLLECTIONS = 30_000
 
 
@@ -27,6 +28,18 @@ def main() -> "NoReturn":
 
 def dispatch(arguments: list[str]) -> int:
     """Run one command line; the exit status. Never raises."""
+    if not _is_json_asked(arguments):
+        return _dispatch(arguments)
+    from .output.stderr import tell_as_json
+
+    tell_as_json(is_on=True)
+    try:
+        return _dispatch(arguments)
+    finally:
+        tell_as_json(is_on=False)
+
+
+def _dispatch(arguments: list[str]) -> int:
     try:
         status = _choose(arguments)
         sys.stdout.flush()
@@ -36,6 +49,24 @@ def dispatch(arguments: list[str]) -> int:
         from .output.failures import report_failure
 
         return report_failure(failure)
+
+
+def _is_json_asked(arguments: list[str]) -> bool:
+    """Whether the command line has `-o json`, as far as the words are atectl's own.
+
+    It is looked for before the command line is read, since an error in that is told in the same
+    form.
+    """
+    if arguments[:1] == ["run"] or arguments[:2] == ["locks", "hold"]:
+        return False  # they have no such option, and the words of another program
+    before = ""
+    for word in arguments:
+        if word == "--":
+            break
+        if word in ("-ojson", "--output=json") or (word == "json" and before in _OUTPUT):
+            return True
+        before = word
+    return False
 
 
 def _choose(arguments: list[str]) -> int:

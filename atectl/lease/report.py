@@ -143,6 +143,24 @@ class RefusalReport(NamedTuple):
     """What trying to load its capsule took."""
     error: ErrorFacts
     """What kept it from being started."""
+    lease: str | None = None
+    """Null: the ledger has no lease of it."""
+    package: str | None = None
+    """Null: the capsule was not loaded."""
+    version: str | None = None
+    """Null: the capsule was not loaded."""
+    started_at: Moment | None = None
+    """Null: it did not start."""
+    trap: TrapReport | None = None
+    """Null: it did not start."""
+    results: tuple[str, ...] = ()
+    """Empty: it did not start."""
+    lock: LockFacts | None = None
+    """Null: no lock is held for it any more."""
+    walls: tuple[Wall, ...] = ()
+    """Empty: there was nothing to be around."""
+    warnings: tuple[ErrorFacts, ...] = ()
+    """Empty: it did not come so far."""
 
 
 Report = RunReport | RefusalReport

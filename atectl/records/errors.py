@@ -1,6 +1,6 @@
 """Errors as results tell of them."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from atectl.errors import AtectlError
 
@@ -14,6 +14,21 @@ class ErrorFacts(NamedTuple):
     """What happened, in one line."""
     remedy: str
     """What to do; may be empty."""
+
+
+class ToldError(NamedTuple):
+    """An error or a warning of a command, as a line of JSON on stderr."""
+
+    severity: Literal["error", "warning"]
+    """Whether it ended the command, or kept it from nothing."""
+    code: str
+    """Its code; `atectl explain CODE` has its page."""
+    message: str
+    """What happened, in one line."""
+    remedy: str
+    """What to do; may be empty."""
+    exit_status: int | None
+    """The exit status that the command ends with for it; null for a warning."""
 
 
 class ErrorPage(NamedTuple):

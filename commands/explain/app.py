@@ -56,13 +56,14 @@ def _show_bounds(output: Output) -> None:
 
 
 def find_error(code: str) -> type[AtectlError]:
-    """The error with this code, in upper or lower case.
+    """The error with this code, in upper or lower case; its E may be left out.
 
     Raises:
         UnknownCode: no error has it (exit 2).
     """
     known = {error.code: error for error in error_classes()}
-    found = known.get(code.strip().upper())
+    word = code.strip().upper()
+    found = known.get(f"E{word}" if word.isdecimal() else word)
     if found is None:
         raise UnknownCode(f"no error has the code {code!r}{nearest(code.upper(), list(known))}")
     return found

@@ -22,9 +22,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
             *("--max-mem", "--deadline", "--fuel", "--max-stack", "--max-output"),
             *("--on-refused-growth", *_STORE_BOUNDS),
         ),
-        "What the guest gets": (
-            *("--dir", "--env", "--env-file", "--inherit-env", "--net", "--dns", "--invoke"),
-        ),
+        "What the guest gets": (*("--dir", "--env", "--env-file", "--inherit-env", "--invoke"),),
         "Who is charged": ("--principal", "--label", "--ledger", "--host-name"),
         "Output": ("--report", "--live", "--quiet", "--raw-output", "--plain-output"),
         "Loading": _LOADING,

@@ -151,6 +151,11 @@ SETTINGS: dict[str, tuple[str, ...]] = {
 
 _OF_SETTINGS = ("-W", "-S", "-D", "-C", "-O", "-p", "--property")
 
+_NO_SOCKETS = (
+    "a guest gets no sockets: WASI preview 1 has none, and the engine's C interface cannot switch "
+    "on those of components"
+)
+
 ADVICE: dict[tuple[str, str], str] = {
     ("run", "--rm"): "nothing of a run is left behind, so leave it out",
     ("run", "--detach"): "a run stays in front: put & behind it, or let systemd-run start it",
@@ -162,6 +167,13 @@ ADVICE: dict[tuple[str, str], str] = {
     ("run", "--cpus"): "no option bounds cores: --deadline bounds time, and --fuel work",
     ("run", "--workdir"): "name a folder for the guest: --dir HOST::/",
     ("run", "-w"): "name a folder for the guest: --dir HOST::/",
+    **{
+        ("run", option): _NO_SOCKETS
+        for option in (
+            *("--net", "--network", "--dns", "--allow-net", "--inherit-network", "--publish"),
+            *("-p", "-S"),
+        )
+    },
     ("run", "--priority"): "jobs of a batch have a priority; a run has the host to itself",
     ("batch", "--max-mem"): "jobs say it each: max_mem, or [defaults] in the file",
     ("batch", "--deadline"): "jobs say it each: deadline, or [defaults] in the file",

@@ -5,8 +5,16 @@ import sys
 
 from atectl.errors import AtectlError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
 _is_quiet = False
 """Whether nothing but errors is said: what `keep_quiet` was last told."""
+
+
+_is_json = False
+"""Whether errors and warnings are lines of JSON: what `tell_as_json` was last told."""
 
 
 def keep_quiet(*, quiet: bool) -> None:
@@ -20,9 +28,18 @@ def is_quiet() -> bool:
     return _is_quiet
 
 
+def tell_as_json(*, is_on: bool) -> None:
+    """Tell errors and warnings as lines of JSON from now on, for `-o json`, or as text."""
+    global _is_json
+    _is_json = is_on
+
+
 def report_error(error: AtectlError) -> None:
     """Print an error and its remedy to stderr, without any terminal control the text holds."""
-    _report("error", "\x1b[1;31m", error.code, str(error), error.remedy)
+    if _is_json:
+        _report_json("error", error.code, str(error), error.remedy, error.exit_status)
+    else:
+        _report("error", "\x1b[1;31m", error.code, str(error), error.remedy)
 
 
 def report_warning(error: AtectlError) -> None:
@@ -32,8 +49,29 @@ def report_warning(error: AtectlError) -> None:
 
 def warn(code: str, message: str, remedy: str = "") -> None:
     """Print a warning, and what to do."""
-    if not _is_quiet:
+    if _is_quiet:
+        return
+    if _is_json:
+        _report_json("warning", code, message, remedy, None)
+    else:
         _report("warning", "\x1b[1;33m", code, message, remedy)
+
+
+def _report_json(
+    severity: "Literal['error', 'warning']",
+    code: str,
+    message: str,
+    remedy: str,
+    exit_status: int | None,
+) -> None:
+    # Only a failure needs these.
+    import json
+
+    from atectl.records.as_json import document
+    from atectl.records.errors import ToldError
+
+    told = ToldError(severity, code, message, remedy, exit_status)
+    sys.stderr.write(json.dumps(document(told)) + "\n")
 
 
 def _report(severity: str, colour: str, code: str, message: str, remedy: str) -> None:

@@ -51,6 +51,7 @@ DOCUMENTS = (
     Document("config-show", "atectl config show -o json", "commands.config.settings:SettingList"),
     Document("doctor", "atectl doctor -o json", "health.checks:HealthReport"),
     Document("bounds", "atectl explain bounds -o json", "lease.bounds:BoundList"),
+    Document("error", "any command with -o json, on stderr", "records.errors:ToldError"),
     Document("explain", "atectl explain -o json", "records.errors:ErrorList"),
     Document("schema", "atectl schema -o json", "commands.schema.documents:DocumentList"),
     Document("settings", "atectl, from atectl.toml", "config:settings_table"),

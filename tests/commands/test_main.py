@@ -1,5 +1,6 @@
 """The program around its commands: streams that are closed, full or gone, and errors of its own."""
 
+import json
 import os
 import shlex
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 from atectl.commands import main
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, atectl
+from tests.support.schemas import require_valid
 
 HELLO = shlex.quote(str(CAPSULES / "hello.wat"))
 
@@ -42,7 +44,7 @@ def test_a_guests_output_never_lands_in_the_ledger_for_want_of_a_stdout(tmp_path
 def test_a_full_disk_behind_stdout_is_one_error(command: str) -> None:
     ended = shell(f"atectl {command} > /dev/full")
     assert ended.returncode == 125
-    assert ended.stderr.startswith("error[E605]")
+    assert ended.stderr.count("E605") == 1
     assert "Traceback" not in ended.stderr
 
 
@@ -101,3 +103,46 @@ def test_a_bugs_traceback_is_let_through_where_it_is_asked_for(
     monkeypatch.setenv("ATECTL_DEBUG", "1")
     with pytest.raises(LookupError):
         main.dispatch(["anything"])
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "status"),
+    [
+        (("ledger", "show", "nobody", "-o", "json"), "E405", 1),
+        (("ledger", "ls", "-ojson", "--nope"), "E101", 2),
+        (("budget", "check", "/no/such.toml", "--output=json"), "E117", 2),
+        (("explain", "E999", "--output", "json"), "E110", 2),
+        (("nope", "-o", "json"), "E101", 2),
+    ],
+)
+def test_an_error_is_a_line_of_json_where_results_are_json(
+    words: tuple[str, ...], code: str, status: int
+) -> None:
+    ended = atectl(*words)
+    assert (ended.status, ended.stdout) == (status, "")
+    [line] = ended.stderr.splitlines()
+    told = json.loads(line)
+    assert (told["severity"], told["code"], told["exit_status"]) == ("error", code, status)
+    require_valid("error", told)
+
+
+def test_a_warning_is_a_line_of_json_too(tmp_path: Path) -> None:
+    job = json.dumps({"capsule": str(CAPSULES / "hello.wat")}).encode()
+    words = ("batch", "-", "-o", "json", "--ledger", tmp_path / "no" / "ledger.db")
+    ended = atectl(*words, stdin=job)
+    told = [json.loads(line) for line in ended.stderr.splitlines() if line.startswith("{")]
+    assert [(each["severity"], each["code"]) for each in told] == [("warning", "E401")]
+    require_valid("error", told[0])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ledger", "show", "nobody"),
+        ("ledger", "show", "--", "-o", "json"),
+        ("run", "nosuch.wasm", "-o", "json"),
+        ("locks", "hold", "demo/web", "no-such-command", "-o", "json"),
+    ],
+)
+def test_an_error_is_text_where_nobody_asks_for_json(words: tuple[str, ...]) -> None:
+    assert atectl(*words).stderr.startswith("error[E")

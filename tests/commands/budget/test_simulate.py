@@ -143,7 +143,7 @@ def test_a_limit_below_the_baseline_is_e312_and_the_others_are_replayed() -> Non
     ended = atectl("budget", "simulate", SPILLED, "--limit", "50M", "--limit", "600M", "-o", "json")
     found = json.loads(ended.stdout)
     assert ended.status == 1
-    assert "error[E312]: the limit of 52428800 bytes" in ended.stderr
+    assert '"code": "E312", "message": "the limit of 52428800 bytes' in ended.stderr
     assert "62914560 bytes" in ended.stderr
     assert [refused["code"] for refused in found["refused"]] == ["E312"]
     assert [run["limit_bytes"] >> 20 for run in found["runs"]] == [512, 600]

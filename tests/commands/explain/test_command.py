@@ -141,3 +141,7 @@ def test_what_is_not_bounded_says_so_in_the_table(capsys: pytest.CaptureFixture[
 
 def test_the_topic_completes_once_it_is_begun() -> None:
     assert complete_code("bo") == ["bounds"]
+
+
+def test_a_code_may_lack_its_letter() -> None:
+    assert find_error("301") is find_error("E301")

@@ -502,7 +502,6 @@ def test_a_user_without_permission_is_told(acl_server: AclServer) -> None:
         (["ls", "--sort", "weight"], "E101"),
         (["ls", "--fail-on", "bad"], "E101"),
         (["ls", "--watch"], "E101"),
-        (["ls", "--watch", "-o", "json"], "E101"),
         (["show", "No Actor"], "E114"),
         (["show"], "E101"),
         (["release", "demo/web", "--wait", "--force"], "E101"),

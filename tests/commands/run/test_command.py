@@ -492,3 +492,12 @@ def test_what_was_likely_meant_is_said(words: tuple[Any, ...], status: int, says
 def test_a_capsule_whose_name_is_a_unit_is_run(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes((CAPSULES / "hello.wat").read_bytes())
     assert atectl("run", "--max-mem", "6400000", "m", cwd=tmp_path).status == 0
+
+
+def test_the_report_of_a_refused_run_has_the_keys_of_a_finished_one(tmp_path: Path) -> None:
+    place = tmp_path / "report.json"
+    keys = []
+    for capsule in (CAPSULES / "hello.wat", tmp_path / "nowhere.wasm"):
+        atectl("run", "--report", place, capsule)
+        keys.append(set(json.loads(place.read_text())))
+    assert keys[0] == keys[1]

@@ -306,6 +306,11 @@ def test_the_hosts_of_a_fleet() -> None:
     require_valid("host-ls", hosts)
 
 
+def test_an_error_told_as_json() -> None:
+    told = atectl("ledger", "show", "nobody", "-o", "json").stderr
+    require_valid("error", json.loads(told))
+
+
 def test_every_document_is_held_against_its_schema_here_or_among_the_inputs() -> None:
     own = Path(__file__).read_text() + (Path(__file__).parent / "test_inputs.py").read_text()
     assert [each.name for each in DOCUMENTS if f'"{each.name}"' not in own] == []

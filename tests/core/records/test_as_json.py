@@ -115,3 +115,8 @@ def test_a_type_that_has_no_form_in_json_is_refused_and_not_guessed(kind: Any) -
     odd: Any = NamedTuple("odd", [("x", kind)])
     with pytest.raises(TypeError):
         as_json(odd(1))
+
+
+def test_a_number_has_the_decimals_that_were_measured_and_no_more() -> None:
+    assert as_json(Point(1, 143.79941946499977)) == {"x": 1, "y": 143.799419}
+    assert as_json(Point(1, 0.1 + 0.2)) == {"x": 1, "y": 0.3}
