@@ -342,6 +342,7 @@ _atectl_grammar() {
             '--rows=nothing'
             '--principal=candidates principal'
             '--host=nothing'
+            '--by=choices principal host capsule'
         )
         ;;
     'ledger usage')
@@ -593,6 +594,7 @@ _atectl_grammar() {
             '--rows=nothing'
             '--principal=candidates principal'
             '--host=nothing'
+            '--by=choices principal host capsule'
         )
         ;;
     'ps')

@@ -241,6 +241,7 @@ set -g __atectl_valued \
     'ledger top --rows' \
     'ledger top --principal' \
     'ledger top --host' \
+    'ledger top --by' \
     'ledger usage --period' \
     'ledger usage --by' \
     'ledger usage --principal' \
@@ -357,6 +358,7 @@ set -g __atectl_valued \
     'top --rows' \
     'top --principal' \
     'top --host' \
+    'top --by' \
     'ps --ledger' \
     'ps --output' \
     'ps -o' \
@@ -869,6 +871,7 @@ complete -c atectl -n '__atectl_at "ledger top"' -l sort -r -f -a 'principal run
 complete -c atectl -n '__atectl_at "ledger top"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger top"' -l by -r -f -a 'principal host capsule' -d 'Show accounts below the leases, or what runs by this'
 complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger usage"' -l period -r -f -d 'By day, by month, or in one month or day only'
@@ -1088,6 +1091,7 @@ complete -c atectl -n '__atectl_at "top"' -l sort -r -f -a 'principal running me
 complete -c atectl -n '__atectl_at "top"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "top"' -l principal -r -f -a '(__atectl_ask "top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "top"' -l by -r -f -a 'principal host capsule' -d 'Show accounts below the leases, or what runs by this'
 complete -c atectl -n '__atectl_at "top"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ps"' -l ledger -r -F -d 'Where the ledger is stored'

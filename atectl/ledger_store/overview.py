@@ -95,8 +95,13 @@ def running_by(store: LedgerStore, by: GroupBy, host: str | None = None) -> Grou
     Raises:
         LedgerError: the store cannot be read (exit 125).
     """
+    return groups_of(_alive(store, host), by)
+
+
+def groups_of(running: Iterable[LeaseRecord], by: GroupBy) -> GroupList:
+    """These leases by host or by capsule."""
     found: dict[str, list[LeaseRecord]] = {}
-    for lease in _alive(store, host):
+    for lease in running:
         found.setdefault(lease.host if by is GroupBy.host else lease.capsule, []).append(lease)
     groups = [_group(name, leases) for name, leases in found.items()]
     return GroupList(tuple(sorted(groups, key=lambda group: (-group.current_bytes, group.name))))

@@ -15,7 +15,7 @@ _STYLES = {RUNS: "green", DONE: "dim", REFUSED: "bold red"}
 
 def planned_table(jobs: Sequence[PlannedJob]) -> RenderableType:
     """One line for each job."""
-    return LineTable(_COLUMNS, jobs)
+    return LineTable(_COLUMNS, jobs, tells_hidden=True)
 
 
 def _quota(job: PlannedJob) -> str:

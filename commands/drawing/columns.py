@@ -29,6 +29,8 @@ class Column(NamedTuple, Generic[Row]):
         rank: the column with the highest rank is left out first.
         is_right: whether its text is aligned to the right.
         grows: whether it gets the width of its longest cell, where there is room.
+        is_name: whether its text is a name. Where it is too long, its middle is left out: names
+            often differ at their ends alone.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Column(NamedTuple, Generic[Row]):
     rank: int
     is_right: bool = False
     grows: bool = False
+    is_name: bool = False
 
 
 class Fitted(NamedTuple, Generic[Row]):
@@ -76,17 +79,35 @@ def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitt
 
 
 class LineTable(Generic[Row]):
-    """A table for Rich to draw: its header, and a line for each row."""
+    """A table for Rich to draw: its header, and a line for each row.
 
-    def __init__(self, columns: Sequence[Column[Row]], rows: Sequence[Row]) -> None:
+    Args:
+        columns: all that it has.
+        rows: what is in it.
+        tells_hidden: whether a last line names the columns that were left out.
+    """
+
+    def __init__(
+        self, columns: Sequence[Column[Row]], rows: Sequence[Row], *, tells_hidden: bool = False
+    ) -> None:
         self._columns = columns
         self._rows = rows
+        self._tells_hidden = tells_hidden
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         fitted = fit(self._columns, self._rows, options.max_width)
         yield fitted.header()
         for row in self._rows:
             yield fitted.line(row)
+        hidden = _hidden(self._columns, fitted)
+        if hidden and self._tells_hidden:
+            yield Text(f"hidden: {hidden} (-o wide)", style="dim")
+
+
+def _hidden(columns: Sequence[Column[Row]], fitted: Fitted[Row]) -> str:
+    """The titles of the columns that are left out."""
+    shown = {column.name for column, _ in fitted.columns}
+    return ", ".join(column.title for column in columns if column.name not in shown)
 
 
 def _cell_width(cell: str | Text) -> int:
@@ -106,14 +127,27 @@ def _line(cells: Iterable[tuple[str | Text, Column[Row], int]], style: str) -> T
             line.append_text(cell)
             line.append("" if column.is_right else padding)
         else:
-            line.append(_padded(inert_line(cell), width, column.is_right))
+            line.append(_padded(inert_line(cell), width, column))
     line.rstrip()
     return line
 
 
-def _padded(cell: str, width: int, is_right: bool) -> str:
+def _padded(cell: str, width: int, column: Column[Row]) -> str:
     length = cell_len(cell)
     if length > width:
+        if column.is_name:
+            return _without_middle(cell, width)
         return set_cell_size(cell, width - 1) + "…"
     padding = " " * (width - length)
-    return padding + cell if is_right else cell + padding
+    return padding + cell if column.is_right else cell + padding
+
+
+def _without_middle(cell: str, width: int) -> str:
+    """A name in `width` columns: its beginning, and as much of its end."""
+    end_width = (width - 1) // 2
+    begin = set_cell_size(cell, width - 1 - end_width).rstrip()
+    end = cell
+    while cell_len(end) > end_width:
+        end = end[1:]
+    shown = f"{begin}…{end}"
+    return shown + " " * (width - cell_len(shown))

@@ -14,15 +14,17 @@ from .numbers import show_count
 
 def groups_table(groups: Sequence[RunningGroup], by: GroupBy) -> RenderableType:
     """One line for each host or capsule."""
-    return LineTable(_columns(by), groups)
+    return LineTable(group_columns(by), groups, tells_hidden=True)
 
 
-def _columns(by: GroupBy) -> list[Column[RunningGroup]]:
+def group_columns(by: GroupBy) -> list[Column[RunningGroup]]:
+    """The columns of what runs on a host, or of a capsule."""
+
     def used(group: RunningGroup) -> str:
         return percent(group.current_bytes, group.quota_bytes)
 
     return [
-        Column(by.value, by.value.upper(), lambda group: group.name, 16, 0, grows=True),
+        Column(by.value, by.value.upper(), lambda group: group.name, 16, 0, False, True, True),
         Column("principals", "PRINCIPALS", lambda group: show_count(group.principals), 10, 6, True),
         Column("running", "RUN", lambda group: show_count(group.running_leases), 5, 1, True),
         Column("memory", "MEMORY", lambda group: show_size(group.current_bytes), 8, 2, True),

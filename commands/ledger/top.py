@@ -1,12 +1,13 @@
 """`atectl ledger top`: a live screen on a terminal, plain snapshots elsewhere."""
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from atectl.errors import BadDuration
 from atectl.ledger_store.opening import LedgerReader
+from atectl.ledger_store.overview import GroupBy
 from atectl.units import parse_duration
 
 from ..options.single import LedgerOption, RowsOption
@@ -14,10 +15,9 @@ from ..terminal.frames import can_draw
 from .options import HostOption, PrincipalOption, SortOption
 from .sorting import ORDER_OF, SortBy
 
-if TYPE_CHECKING:
-    from atectl.ledger_store.overview import Overview
-
 MIN_INTERVAL_S = 0.1
+RECENT_LEASES = 50
+"""How many leases of a principal the details have at most: as many as a high screen shows."""
 
 
 def top(
@@ -39,6 +39,9 @@ def top(
     rows: RowsOption = None,
     principal: PrincipalOption = None,
     host: HostOption = None,
+    by: Annotated[
+        GroupBy, typer.Option(help="Show accounts below the leases, or what runs by this.")
+    ] = GroupBy.principal,
 ) -> None:
     """Watch accounts and running leases live. In a pipe, print snapshots."""
     from .top_state import Sampled, TopState, reduce
@@ -46,15 +49,20 @@ def top(
     interval_s = _parse_interval(interval)
     reader = LedgerReader(ledger)
 
-    def sample() -> "Overview":
-        from atectl.ledger_store.overview import take_overview
+    def sample(about: str | None = None) -> Sampled:
+        """The ledger now, and all about one principal if one is given."""
+        from atectl.ledger_store.overview import account_details, take_overview
 
         with reader.store() as store:
-            return take_overview(store, principal, host)
+            overview = take_overview(store, principal, host)
+            details = None
+            if about is not None and store.account(about) is not None:
+                details = account_details(store, about, RECENT_LEASES)
+            return Sampled(overview, details)
 
     # The first sample is taken here: a ledger that cannot be opened is an error, not a red line.
-    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=rows)
-    state = reduce(state, Sampled(sample()))
+    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=rows, by=by)
+    state = reduce(state, sample())
     if once or not _is_live():
         from .top_screen import print_snapshots
 

@@ -4,25 +4,44 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from atectl.inert import inert_line
-from atectl.ledger_store.overview import Overview
-from atectl.ledger_store.records import AccountRecord, LeaseRecord
+from atectl.ledger_store.overview import GroupBy, Overview, groups_of
+from atectl.ledger_store.records import AccountRecord
 
 from ..drawing.columns import Column, Fitted, LineTable, fit
+from ..drawing.lines import text_lines
 from ..drawing.screen import filled, key_line, whole_screen
+from .groups_view import group_columns
 from .numbers import show_age
 from .sorting import SORT_ORDERS
+from .top_leases_view import details_view, lease_pane
 from .top_state import TopState
-from .view import account_columns, host_line, running_columns
+from .view import account_columns, host_line
 
 NO_ACCOUNTS = "no accounts yet: `atectl run --principal NAME CAPSULE` opens one"
 
 _KEYS = (
     ("q", "quit"),
+    ("?", "help"),
+    ("↑↓", "select"),
+    ("Tab", "other list"),
+    ("Enter", "details"),
+    ("k", "end lease"),
     ("/", "filter"),
-    ("r", "reverse"),
     ("space", "pause"),
-    ("↑↓ PgUp PgDn Home End", "select"),
-    ("Esc", "deselect"),
+    ("r", "reverse"),
+)
+_KEYS_OF_DETAILS = (("Esc", "back"), ("k", "end lease"), ("q", "quit"))
+_HELP = (
+    ("↑ ↓ PgUp PgDn Home End", "select a running lease, or an account"),
+    ("Tab", "select in the other list: running leases above, accounts below"),
+    ("Enter", "all about what is selected: history, refusals, capsule, process, host"),
+    ("k", "end the selected lease, after asking: a run, or one guest of a batch"),
+    ("i", "show or fold accounts of which nothing runs"),
+    ("/", "show only principals with these letters; Enter keeps, Esc clears"),
+    ("r", "reverse the order of the accounts; letters below sort them"),
+    ("space", "hold the screen still, or let it go on"),
+    ("Esc", "back; deselect"),
+    ("q", "quit"),
 )
 
 
@@ -30,18 +49,62 @@ def top_screen(state: TopState, *, ascii_only: bool = False) -> RenderableType:
     """What `ledger top` shows: as many lines as the screen has, each as wide."""
     overview, layout, width = state.overview, state.layout, state.width
     if overview is None:
-        return whole_screen([Text("reading the ledger…"), _status(state)], width, state.height)
-    fitted = fit(_marked_columns(state, overview.taken_at), overview.accounts, width)
+        reading = Text(_failure(state) or "reading the ledger…", no_wrap=True)
+        return whole_screen([reading], width, state.height)
+    if state.has_help:
+        return _page(state, _help_lines(), (("any key", "back"),))
+    if state.has_details and (state.lease or state.selected):
+        view = details_view(state, overview, ascii_only=ascii_only)
+        lines = [Text.from_ansi(line) for line in text_lines(view, width)]
+        return _page(state, lines, _KEYS_OF_DETAILS)
+    table, keys = _table(state, overview)
+    pane = lease_pane(state, overview, width, ascii_only=ascii_only)
+    lines = [_head(state, overview), *filled(pane, layout.leases), _status(state)]
+    lines += filled(table, layout.rows + 1)
+    if layout.footer:
+        lines += [keys, _last_line(state, _KEYS)]
+    return whole_screen(lines, width, state.height)
+
+
+def _page(state: TopState, lines: list[Text], keys: tuple[tuple[str, str], ...]) -> RenderableType:
+    """A whole screen of text, with its keys below."""
+    return whole_screen(
+        [*filled(lines, max(state.height - 1, 0)), _last_line(state, keys)],
+        state.width,
+        state.height,
+    )
+
+
+def _last_line(state: TopState, keys: tuple[tuple[str, str], ...]) -> Text:
+    """The keys; or a question, or what came of its answer."""
+    lease = state.to_end
+    if lease is not None:
+        # What matters comes first: a narrow screen cuts the end.
+        what = f"{lease.capsule} of {lease.principal}, process {lease.pid}, lease {lease.id}"
+        return Text(inert_line(f"end it? y or n: {what}"), style="bold yellow")
+    if state.message:
+        return Text(inert_line(state.message), style="bold")
+    return key_line(keys, state.width)
+
+
+def _help_lines() -> list[Text]:
+    lines = [Text.assemble((f"{key:<24}", "bold"), meaning) for key, meaning in _HELP]
+    sorts = [f"{order.key} {order.by}" for order in SORT_ORDERS]
+    return [*lines, Text(), Text.assemble((f"{'sort accounts by':<24}", "bold"), ", ".join(sorts))]
+
+
+def _table(state: TopState, overview: Overview) -> tuple[list[Text], Text]:
+    """What is below the leases, with the names of its columns; and the keys that sort it."""
+    width = state.width
+    if state.by is not GroupBy.principal:
+        found = groups_of(overview.leases, state.by).groups
+        columns = fit(group_columns(state.by), found, width)
+        return [columns.header(), *map(columns.line, found)], Text()
+    fitted = fit(_marked_columns(state, overview), overview.accounts, width)
     table = [_account_line(fitted, account, state, width) for account in state.visible_rows]
     if not table:
         table = [Text(_nothing(overview), style="dim", no_wrap=True, overflow="ellipsis")]
-    lines = [host_line(overview, width), _status(state), fitted.header()]
-    lines += filled(table, layout.rows)
-    if layout.leases:
-        lines += filled(_lease_pane(state, overview, width, ascii_only=ascii_only), layout.leases)
-    if layout.footer:
-        lines += [_sort_keys(fitted, width), key_line(_KEYS, width)]
-    return whole_screen(lines, width, state.height)
+    return [fitted.header(), *table], _sort_keys(fitted, width)
 
 
 def top_snapshot(state: TopState, width: int) -> RenderableType:
@@ -55,14 +118,30 @@ def top_snapshot(state: TopState, width: int) -> RenderableType:
     return Group(host_line(overview, width), LineTable(columns, state.rows))
 
 
-def _marked_columns(state: TopState, now: float) -> list[Column[AccountRecord]]:
+def _marked_columns(state: TopState, overview: Overview) -> list[Column[AccountRecord]]:
     mark = "▼" if state.order.is_descending != state.is_reversed else "▲"
+    columns = account_columns(overview.taken_at)
+    if len({lease.host for lease in overview.leases}) > 1:
+        columns.insert(2, _hosts_column(overview))
     return [
         column._replace(
             title=f"{column.title}{mark}" if column.name == state.order.by else column.title
         )
-        for column in account_columns(now)
+        for column in columns
     ]
+
+
+def _hosts_column(overview: Overview) -> Column[AccountRecord]:
+    """On which hosts the leases of an account run."""
+    hosts: dict[str, set[str]] = {}
+    for lease in overview.leases:
+        hosts.setdefault(lease.principal, set()).add(lease.host)
+
+    def told(account: AccountRecord) -> str:
+        found = hosts.get(account.principal, set())
+        return f"{len(found)} hosts" if len(found) > 1 else next(iter(found), "")
+
+    return Column("host", "HOST", told, 8, 4, grows=True, is_name=True)
 
 
 def _account_line(
@@ -78,21 +157,30 @@ def _account_line(
 
 
 def _status(state: TopState) -> Text:
-    """The filter that is being typed, or a failure, or which accounts are listed."""
+    """The filter that is being typed, or which accounts are listed."""
     line = Text(no_wrap=True, overflow="ellipsis")
     if state.is_typing_filter:
         line.append("filter: ", style="bold").append(inert_line(state.filter))
         return line.append("_", style="blink").append("  Enter keeps, Esc clears", style="dim")
-    if state.is_paused:
-        line.append("paused  ", style="bold yellow")
-    if state.failure is not None:
-        return line.append(_failure(state), style="bold red")
     last = state.first + len(state.visible_rows)
     shown = f"{state.first + 1}-{last} of " if last - state.first < len(state.rows) else ""
-    line.append(f"accounts {shown}{len(state.rows)}", style="dim")
+    what = "accounts" if state.by is GroupBy.principal else f"running by {state.by}"
+    number = f" {shown}{len(state.rows)}" if state.by is GroupBy.principal else ""
+    line.append(f"{what}{number}", style="dim")
+    if state.idle:
+        line.append(f", {state.idle} idle: i shows them", style="dim")
     if state.filter:
         line.append("  filter ", style="dim").append(inert_line(state.filter), style="bold")
     return line
+
+
+def _head(state: TopState, overview: Overview) -> Text:
+    """The host; or why its figures are old."""
+    if state.failure is not None:
+        return Text(_failure(state), style="bold red", no_wrap=True, overflow="ellipsis")
+    paused = Text("paused  " if state.is_paused else "", style="bold yellow")
+    host = host_line(overview, max(state.width - paused.cell_len, 0))
+    return Text.assemble(paused, host, no_wrap=True, overflow="crop")
 
 
 def _failure(state: TopState) -> str:
@@ -108,21 +196,6 @@ def _failure(state: TopState) -> str:
 
 def _nothing(overview: Overview) -> str:
     return "no account matches the filter" if overview.accounts else NO_ACCOUNTS
-
-
-def _lease_pane(state: TopState, overview: Overview, width: int, *, ascii_only: bool) -> list[Text]:
-    """The running leases of the selected account, or of all."""
-    leases = [x for x in overview.leases if state.selected in (None, x.principal)]
-    leases.sort(key=lambda lease: -lease.current_bytes)
-    shown = leases[: state.layout.leases - 3]
-    whose = "" if state.selected is None else f" of {inert_line(state.selected)}"
-    count = f"{len(shown)} of {len(leases)}" if len(shown) < len(leases) else f"{len(leases)}"
-    title = Text(f"running leases{whose}: {count}", style="bold", no_wrap=True)
-    if not shown:
-        return [Text(), title]
-    columns = running_columns(overview.taken_at, ascii_only=ascii_only)
-    fitted: Fitted[LeaseRecord] = fit(columns, leases, width)
-    return [Text(), title, fitted.header(), *(fitted.line(lease) for lease in shown)]
 
 
 def _sort_keys(fitted: Fitted[AccountRecord], width: int) -> Text:

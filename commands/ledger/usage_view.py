@@ -14,7 +14,7 @@ from .numbers import show_count, show_gib_seconds
 
 def usage_table(entries: Sequence[UsageEntry], by: UsageBy) -> RenderableType:
     """One line for each period and principal, host or label."""
-    return LineTable(usage_columns(by), entries)
+    return LineTable(usage_columns(by), entries, tells_hidden=True)
 
 
 def usage_columns(by: UsageBy) -> list[Column[UsageEntry]]:

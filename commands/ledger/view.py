@@ -19,19 +19,21 @@ _BAR_COLUMNS = 10
 
 def accounts_table(accounts: Sequence[AccountRecord], now: float) -> RenderableType:
     """One line for each account; `now` is in seconds since 1970."""
-    return LineTable(account_columns(now), accounts)
+    return LineTable(account_columns(now), accounts, tells_hidden=True)
 
 
 def running_table(
     leases: Sequence[LeaseRecord], now: float, *, ascii_only: bool = False
 ) -> RenderableType:
     """One line for each unfinished lease."""
-    return LineTable(running_columns(now, ascii_only=ascii_only), leases)
+    several = len({lease.host for lease in leases}) > 1
+    columns = running_columns(now, ascii_only=ascii_only, several_hosts=several)
+    return LineTable(columns, leases, tells_hidden=True)
 
 
 def history_table(leases: Sequence[LeaseRecord], now: float) -> RenderableType:
     """One line for each lease that has finished or is lost."""
-    return LineTable(history_columns(now), leases)
+    return LineTable(history_columns(now), leases, tells_hidden=True)
 
 
 def account_view(
@@ -74,7 +76,7 @@ def host_line(overview: Overview, width: int) -> Text:
 def account_columns(now: float) -> list[Column[AccountRecord]]:
     """The columns of an account. Their names are those of the sort orders."""
     return [
-        Column("principal", "PRINCIPAL", lambda a: a.principal, 16, 0, grows=True),
+        Column("principal", "PRINCIPAL", lambda a: a.principal, 16, 0, grows=True, is_name=True),
         Column("running", "RUN", lambda a: show_count(a.running_leases), 5, 5, is_right=True),
         Column("memory", "MEMORY", lambda a: show_size(a.current_bytes), 8, 1, is_right=True),
         Column("quota", "QUOTA", lambda a: show_size(a.quota_bytes), 8, 2, is_right=True),
@@ -94,13 +96,15 @@ def account_columns(now: float) -> list[Column[AccountRecord]]:
         ),
         Column("gibs", "GiB·s", lambda a: show_gib_seconds(a.byte_seconds), 6, 9, is_right=True),
         Column("fuel", "FUEL", lambda a: show_count(a.fuel), 6, 10, is_right=True),
-        Column("capsule", "CAPSULE", lambda a: a.last_capsule, 12, 8, grows=True),
+        Column("capsule", "CAPSULE", lambda a: a.last_capsule, 12, 8, grows=True, is_name=True),
         Column("since", "SINCE", lambda a: show_age(a.since, now), 8, 11, is_right=True),
     ]
 
 
-def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[LeaseRecord]]:
-    """The columns of an unfinished lease."""
+def running_columns(
+    now: float, *, ascii_only: bool = False, several_hosts: bool = False
+) -> list[Column[LeaseRecord]]:
+    """The columns of an unfinished lease; `several_hosts` has it told apart on which it runs."""
 
     def memory(lease: LeaseRecord) -> str:
         return "-" if lease.state == LOST else show_size(lease.current_bytes)
@@ -112,25 +116,27 @@ def running_columns(now: float, *, ascii_only: bool = False) -> list[Column[Leas
         drawn = usage_bar(used, quota, _BAR_COLUMNS, ascii_only=ascii_only)
         return drawn.append(f" {percent(used, quota):>4}")
 
+    host_rank = 3 if several_hosts else 13
+
     def elapsed(lease: LeaseRecord) -> str:
         # It is not known when a lost lease ended: its last update counts as its end.
         return show_age(lease.started_at, lease.updated_at if lease.state == LOST else now)
 
     return [
-        Column("principal", "PRINCIPAL", lambda lease: lease.principal, 12, 0, grows=True),
-        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 1, grows=True),
-        Column("label", "LABEL", lambda lease: lease.label, 8, 10, grows=True),
+        Column("principal", "PRINCIPAL", _principal, 12, 0, grows=True, is_name=True),
+        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 1, grows=True, is_name=True),
+        Column("label", "LABEL", lambda lease: lease.label, 8, 11, grows=True, is_name=True),
         Column("state", "STATE", _state, 7, 2),
         Column("memory", "MEMORY", memory, 8, 3, is_right=True),
-        Column("quota", "QUOTA", lambda lease: show_size(lease.quota_bytes), 8, 4, is_right=True),
-        Column("used", "USED", bar, _BAR_COLUMNS + 5, 6),
-        Column("peak", "PEAK", lambda lease: show_size(lease.peak_bytes), 8, 5, is_right=True),
-        Column("refused", "REFUSED", lambda lease: _refused(lease.refused_growths), 7, 9, True),
-        Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 11, is_right=True),
-        Column("elapsed", "ELAPSED", elapsed, 8, 8, is_right=True),
-        Column("pid", "PID", lambda lease: str(lease.pid), 7, 7, is_right=True),
-        Column("host", "HOST", lambda lease: lease.host, 8, 12, grows=True),
-        Column("id", "ID", lambda lease: lease.id, 8, 13, grows=True),
+        Column("quota", "QUOTA", lambda lease: show_size(lease.quota_bytes), 8, 6, is_right=True),
+        Column("used", "USED", bar, _BAR_COLUMNS + 5, 7),
+        Column("peak", "PEAK", lambda lease: show_size(lease.peak_bytes), 8, 8, is_right=True),
+        Column("refused", "REFUSED", lambda lease: _refused(lease.refused_growths), 7, 10, True),
+        Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 12, is_right=True),
+        Column("elapsed", "ELAPSED", elapsed, 8, 9, is_right=True),
+        Column("pid", "PID", lambda lease: str(lease.pid), 7, 4, is_right=True),
+        Column("host", "HOST", lambda lease: lease.host, 8, host_rank, grows=True, is_name=True),
+        Column("id", "ID", lambda lease: lease.id, 21, 5, is_name=True),
     ]
 
 
@@ -145,9 +151,9 @@ def history_columns(now: float) -> list[Column[LeaseRecord]]:
 
     return [
         Column("ended", "ENDED", lambda lease: f"{ended(lease)} ago", 12, 2),
-        Column("principal", "PRINCIPAL", lambda lease: lease.principal, 12, 0, grows=True),
-        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 3, grows=True),
-        Column("label", "LABEL", lambda lease: lease.label, 8, 9, grows=True),
+        Column("principal", "PRINCIPAL", _principal, 12, 0, grows=True, is_name=True),
+        Column("capsule", "CAPSULE", lambda lease: lease.capsule, 12, 3, grows=True, is_name=True),
+        Column("label", "LABEL", lambda lease: lease.label, 8, 9, grows=True, is_name=True),
         Column("reason", "REASON", _reason, 11, 1),
         Column("status", "STATUS", _status, 6, 4, is_right=True),
         Column("peak", "PEAK", lambda lease: show_size(lease.peak_bytes), 8, 5, is_right=True),
@@ -156,8 +162,8 @@ def history_columns(now: float) -> list[Column[LeaseRecord]]:
         Column("cpu", "CPU", lambda lease: format_duration(lease.cpu_s), 8, 10, is_right=True),
         Column("wall", "WALL", wall, 8, 7, is_right=True),
         Column("compiled", "COMPILED", _compiled, 8, 13, is_right=True),
-        Column("host", "HOST", lambda lease: lease.host, 8, 11, grows=True),
-        Column("id", "ID", lambda lease: lease.id, 8, 12, grows=True),
+        Column("host", "HOST", lambda lease: lease.host, 8, 11, grows=True, is_name=True),
+        Column("id", "ID", lambda lease: lease.id, 8, 12, grows=True, is_name=True),
     ]
 
 
@@ -180,6 +186,10 @@ def _account_lines(account: AccountRecord, now: float) -> list[tuple[str, str]]:
         ("since", f"{show_age(account.since, now)} ago"),
         ("last update", f"{show_age(account.updated_at, now)} ago"),
     ]
+
+
+def _principal(lease: LeaseRecord) -> str:
+    return lease.principal
 
 
 def _compiled(lease: LeaseRecord) -> str:

@@ -14,7 +14,7 @@ from ..drawing.columns import Column, LineTable
 
 def load_view(report: LoadReport) -> RenderableType:
     """A table of all capsules, what is wrong with those that are bad, and a line on the whole."""
-    parts: list[RenderableType] = [LineTable(_COLUMNS, report.capsules)]
+    parts: list[RenderableType] = [LineTable(_COLUMNS, report.capsules, tells_hidden=True)]
     bad = [row for row in report.capsules if not row.is_ok]
     if bad:
         parts.append(Text())

@@ -17,7 +17,7 @@ _STYLES = {Deletion.RELEASED: "green", INTENDED: "bold red"}
 
 def attempts_table(attempts: Sequence[Attempt]) -> RenderableType:
     """A table with one attempt a line."""
-    return LineTable(_COLUMNS, attempts)
+    return LineTable(_COLUMNS, attempts, tells_hidden=True)
 
 
 def _when(attempt: Attempt) -> str:

@@ -33,7 +33,7 @@ def locks_view(
     rows: Sequence[ChargedLock], lock_ttl_s: float, *, ascii_only: bool = False
 ) -> RenderableType:
     """A table of all rows, and how many there are of each verdict."""
-    table = LineTable(lock_columns(lock_ttl_s, ascii_only=ascii_only), rows)
+    table = LineTable(lock_columns(lock_ttl_s, ascii_only=ascii_only), rows, tells_hidden=True)
     return Group(table, Text(), counted(rows))
 
 

@@ -39,6 +39,7 @@ _NAMED = {
     b"\x1bOF": "end",
     b"\x1b[4~": "end",
     b"\x1b[8~": "end",
+    b"\t": "tab",
     b"\r": "enter",
     b"\n": "enter",
     b"\x7f": "backspace",
@@ -51,7 +52,7 @@ class KeyDecoder:
     """Turns the bytes that a terminal sends into names of keys. They may be cut anywhere.
 
     The name of a printable ASCII key is its character. Other keys are `up down page-up page-down
-    home end enter esc backspace ctrl-u`. A key without a name is dropped.
+    home end tab enter esc backspace ctrl-u`. A key without a name is dropped.
     """
 
     def __init__(self) -> None:

@@ -95,6 +95,10 @@ class Live(Generic[State, Event]):
             self._begin_look()
         return bool(answers)
 
+    def hurry(self) -> None:
+        """Have the next look taken at once: what is asked for has changed."""
+        self._due = self._clock()
+
     def patience_s(self, *, is_paused: bool = False) -> float | None:
         """Seconds until `update` has something to do; None if not before `reader` is readable."""
         most_s = None if self._tick is None else TICK_S

@@ -162,25 +162,25 @@ def test_top_shows_the_filter_as_it_is_typed() -> None:
 
 
 def test_top_says_that_it_is_paused() -> None:
-    assert drawn(top_screen(pressed(top_of(80), " ")), 80).splitlines()[1].startswith("paused")
+    assert drawn(top_screen(pressed(top_of(80), " ")), 80).splitlines()[0].startswith("paused")
 
 
 def test_top_shows_why_its_figures_are_old() -> None:
     state = reduce(top_of(80), SampleFailed("ledger.db: disk I/O error\x1b[2J", NOW + 7))
-    line = drawn(top_screen(state), 80).splitlines()[1]
+    line = drawn(top_screen(state), 80).splitlines()[0]
     assert line == "as of 7s ago; trying again: ledger.db: disk I/O error\\x1b[2J"
 
 
 def test_top_dims_idle_accounts_and_reverses_the_selected() -> None:
-    state = pressed(top_of(80), "home")
+    state = pressed(top_of(80), "i", "tab", "home")
     console = Console(
         file=StringIO(), width=80, force_terminal=True, color_system="standard", highlight=False
     )
     with console.capture() as capture:
         console.print(top_screen(state))
     lines = capture.get().splitlines()
-    assert lines[3].startswith("\x1b[7mrender-farm")
-    assert lines[5].startswith("\x1b[2midle")
+    assert lines[7].startswith("\x1b[7mrender-farm")
+    assert lines[9].startswith("\x1b[2midle")
 
 
 @pytest.mark.parametrize("width", [1, 10, 30, 59, 61, 100, 200])
@@ -224,7 +224,7 @@ def test_a_state_and_a_reason_that_a_store_made_up_are_inert() -> None:
 
 def test_a_lost_lease_stopped_the_clock_when_it_was_last_heard_of() -> None:
     lost = lease(state="lost", started_at=NOW - 7200, updated_at=NOW - 3600, host=HOST)
-    assert "1h00m" in drawn(running_table([lost], NOW), 120)
+    assert "1h00m" in drawn(running_table([lost], NOW), 140)
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,24 @@ import os
 import shlex
 import signal
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import psutil
 import pytest
 
-from atectl.ledger_store.opening import open_for_writing
+from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from atectl.ledger_store.records import LeaseRecord
+from tests.conftest import CAPSULES
 from tests.support.ledger_records import MIB, just_now, lease
 from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
+from tests.support.waiting import wait_until
 
-UP, DOWN, END, ESCAPE = "\x1b[A", "\x1b[B", "\x1b[F", "\x1b"
+UP, DOWN, END, ESCAPE, TAB, ENTER = "\x1b[A", "\x1b[B", "\x1b[F", "\x1b", "\t", "\r"
 ALTERNATE_ON, ALTERNATE_OFF = b"\x1b[?1049h", b"\x1b[?1049l"
 CURSOR_ON, CURSOR_OFF = b"\x1b[?25h", b"\x1b[?25l"
 FRAME_BEGIN, FRAME_END = b"\x1b[?2026h", b"\x1b[?2026l"
@@ -72,8 +75,9 @@ def screen(filled: Path) -> Iterator[PtyScreen]:
 
 def order(screen: PtyScreen) -> list[str]:
     """The principals in the table of accounts, from the top; none while there is no table."""
-    below = itertools.dropwhile(lambda line: not line.startswith("PRINCIPAL"), screen.lines)
-    return [line.split()[0] for line in itertools.takewhile(bool, itertools.islice(below, 1, None))]
+    headers = [n for n, line in enumerate(screen.lines) if line.startswith("PRINCIPAL")]
+    below = screen.lines[headers[-1] + 1 :] if headers else []
+    return [line.split()[0] for line in itertools.takewhile(bool, below)]
 
 
 def program_of(screen: PtyScreen) -> psutil.Process:
@@ -130,12 +134,86 @@ def test_it_filters_as_is_typed_and_escape_clears(screen: PtyScreen) -> None:
 
 
 def test_the_leases_of_the_selected_account_are_shown(screen: PtyScreen) -> None:
-    screen.send(DOWN)
+    screen.send(TAB + DOWN)
     screen.until_shown("running leases of beta: 1")
     screen.send(END)
     screen.until_shown("running leases of alpha: 1")
     screen.send(UP)
     screen.until_shown("running leases of gamma: 1")
+
+
+def test_what_runs_is_above_and_accounts_of_which_nothing_does_are_folded(
+    screen: PtyScreen, filled: Path
+) -> None:
+    tell(filled, running("omega", 0, finished_at=1.0))
+    screen.until_shown("accounts 3, 1 idle: i shows them")
+    assert order(screen) == ["beta", "gamma", "alpha"]
+    screen.send("i")
+    screen.until(lambda: order(screen) == ["beta", "gamma", "alpha", "omega"])
+
+
+def test_enter_shows_all_about_a_lease_and_escape_goes_back(
+    screen: PtyScreen, filled: Path
+) -> None:
+    ended = {"finished_at": 1.0, "reason": "exited", "exit_status": 7}
+    tell(filled, running("beta", 0, **ended)._replace(id="b"))
+    screen.send(DOWN + ENTER)
+    screen.until_shown("recent leases of beta")
+    assert "lease           beta" in screen.text
+    assert f"process         {os.getpid()}" in screen.text
+    screen.send(ESCAPE)
+    screen.until_shown("running leases: 3")
+
+
+def test_a_question_mark_explains_the_keys(screen: PtyScreen) -> None:
+    screen.send("?")
+    screen.until_shown("end the selected lease, after asking")
+    screen.send("x")
+    screen.until_shown("running leases: 3")
+
+
+def test_k_asks_and_any_other_key_than_y_leaves_the_lease_alone(screen: PtyScreen) -> None:
+    screen.send("k")
+    screen.until_shown("select a running lease first")
+    screen.send(DOWN + "k")
+    screen.until_shown("end it? y or n: hello.wasm of beta, process")
+    screen.send("n")
+    screen.until_shown("q quit")
+
+
+def test_k_ends_a_run_once_it_is_confirmed(place: Path) -> None:
+    words = [ATECTL, "run", "--ledger", str(place), str(CAPSULES / "spin.wat")]
+    with subprocess.Popen(words, stderr=subprocess.DEVNULL) as run, ended_by_all_means(run):
+        wait_until(lambda: place.exists() and unfinished(place))
+        with PtyScreen(top(place), environment(), columns=100, rows=30) as screen:
+            screen.until_shown("spin.wat")
+            screen.send(DOWN + "k")
+            screen.until_shown("end it? y or n: spin.wat of default")
+            screen.send("y")
+            screen.until_shown("was told to end")
+        assert run.wait() == 143
+
+
+@contextmanager
+def ended_by_all_means(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        process.kill()
+        raise
+
+
+def unfinished(place: Path) -> list[LeaseRecord]:
+    with closing(open_for_reading(str(place))) as store:
+        return store.running()
+
+
+def test_what_runs_is_shown_by_host(filled: Path) -> None:
+    tell(filled, running("west", MIB, host="west", process="another-boot:1:1"))
+    with PtyScreen(top(filled, "--by", "host"), environment(), columns=100, rows=30) as screen:
+        screen.until_shown("running by host")
+        below = screen.lines[screen.lines.index("running by host") :]
+        assert [line.split()[0] for line in below[1:4]] == ["HOST", os.uname().nodename, "west"]
 
 
 def test_space_holds_it_still(screen: PtyScreen, filled: Path) -> None:
@@ -150,7 +228,7 @@ def test_space_holds_it_still(screen: PtyScreen, filled: Path) -> None:
 
 
 def is_whole(screen: PtyScreen, rows: int) -> bool:
-    places = {0: "leases 3 running", 2: "PRINCIPAL", rows - 1: "q quit"}
+    places = {0: "leases 3 running", 1: "running leases: ", rows - 1: "q quit"}
     return all(screen.lines[place].startswith(text) for place, text in places.items())
 
 
@@ -179,9 +257,9 @@ def test_each_frame_is_one_synchronized_update_of_what_changed(screen: PtyScreen
 def test_only_what_fits_is_drawn_of_4096_accounts(place: Path) -> None:
     tell(place, *(running(f"p{i:04}", 0, finished_at=1.0 + i) for i in range(4096)))
     with PtyScreen(top(place), environment(), columns=80, rows=24) as screen:
-        screen.until_shown("accounts 1-13 of 4096")
+        screen.until_shown("accounts 1-18 of 4096")
         screen.send(END)
-        screen.until_shown("accounts 4084-4096 of 4096")
+        screen.until_shown("accounts 4079-4096 of 4096")
         assert len(screen.output) < 24 * 80 * 8
 
 

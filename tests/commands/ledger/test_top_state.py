@@ -5,14 +5,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.commands.ledger.sorting import SORT_ORDERS, SortBy
+from atectl.commands.ledger.top_rates import Rate
 from atectl.commands.ledger.top_state import Sampled, SampleFailed, TopState, reduce
 from atectl.commands.terminal.events import Key, Resized
-from tests.support.ledger_records import MIB, NOW, account, overview
+from atectl.ledger_store.records import LeaseRecord
+from tests.support.ledger_records import MIB, NOW, account, lease, overview
 
 KEY_NAMES = [
     *(order.key for order in SORT_ORDERS),
     *("up", "down", "page-up", "page-down", "home", "end"),
-    *("/", "r", " ", "esc", "enter", "backspace", "ctrl-u", "z", "7"),
+    *("/", "r", " ", "esc", "enter", "backspace", "ctrl-u", "z", "7", "tab", "?", "k", "i"),
 ]
 
 
@@ -75,7 +77,7 @@ def test_equal_accounts_are_ordered_by_peak_and_then_by_name() -> None:
 def test_every_order_has_a_key_of_its_own_that_means_nothing_else() -> None:
     keys = [order.key for order in SORT_ORDERS]
     assert len(set(keys)) == len(keys) == len(SortBy)
-    assert not set(keys) & {"q", "r", "/", " "}
+    assert not set(keys) & {"q", "r", "/", " ", "?", "k", "i", "y"}
 
 
 def test_the_limit_holds_after_sorting() -> None:
@@ -242,3 +244,73 @@ def test_whatever_happens_the_selection_is_in_view_and_the_screen_is_filled(even
         visible = [row.principal for row in state.visible_rows]
         assert state.selected is None or state.selected in visible
         assert len(visible) == min(len(state.rows), state.layout.rows)
+
+
+def running(identity: str, principal: str = "alpha", **changes: object) -> LeaseRecord:
+    return lease(principal, id=identity, **changes)
+
+
+BUSY = (account("alpha", running_leases=2), account("idle"))
+TWO = (running("a", current_bytes=2 * MIB), running("b", current_bytes=MIB))
+
+
+def busy(**fields: object) -> TopState:
+    sample = Sampled(overview(*BUSY, leases=TWO))
+    return reduce(TopState(80, 24, **fields), sample)  # type: ignore[arg-type]
+
+
+def test_keys_select_running_leases_at_first_and_tab_goes_to_the_accounts() -> None:
+    state = press(busy(), "down", "down")
+    assert (state.lease, state.selected) == ("b", None)
+    state = press(state, "tab", "down")
+    assert (state.lease, state.selected) == (None, "alpha")
+
+
+def test_a_lease_that_has_ended_is_selected_no_more() -> None:
+    state = press(busy(), "end")
+    assert reduce(state, Sampled(overview(*BUSY, leases=TWO[:1]))).lease is None
+
+
+def test_idle_accounts_are_folded_while_something_runs() -> None:
+    assert (names(busy()), busy().idle) == (["alpha"], 1)
+    assert names(press(busy(), "i")) == ["alpha", "idle"]
+    assert names(press(busy(), "/", "i")) == ["idle"]
+    nothing_runs = reduce(busy(), Sampled(overview(account("alpha"), account("idle"))))
+    assert names(nothing_runs) == ["alpha", "idle"]
+
+
+def test_details_are_those_of_what_is_selected() -> None:
+    assert press(busy(), "enter").wanted_details is None
+    assert press(busy(), "down", "enter").wanted_details == "alpha"
+    assert press(busy(), "tab", "down", "enter").wanted_details == "alpha"
+    assert press(busy(), "down", "enter", "esc").wanted_details is None
+
+
+def test_a_lease_is_ordered_to_end_by_a_yes_alone() -> None:
+    asked = press(busy(), "down", "k")
+    assert asked.to_end == TWO[0]
+    assert press(asked, "y").ordered == TWO[0]
+    assert press(asked, "n").ordered is None
+    assert press(asked, "y", "z").ordered is None
+
+
+def test_what_a_lease_does_now_is_told_by_two_samples() -> None:
+    begin = running("a", cpu_s=1.0, current_bytes=MIB, updated_at=NOW)
+    later = begin._replace(cpu_s=1.5, current_bytes=3 * MIB, updated_at=NOW + 2)
+    state = reduce(busy(), Sampled(overview(*BUSY, leases=(begin,))))
+    state = reduce(state, Sampled(overview(*BUSY, leases=(later,))))
+    assert state.rates.found == {"a": Rate(0.25, MIB)}
+    state = reduce(state, Sampled(overview(*BUSY, leases=(later,))))  # nothing new was told
+    assert state.rates.found == {"a": Rate(0.25, MIB)}
+
+
+@pytest.mark.parametrize("height", range(1, 40))
+def test_something_of_both_lists_is_seen_wherever_there_is_room(height: int) -> None:
+    leases = tuple(running(f"n{n}", f"p{n}") for n in range(50))
+    accounts = [account(f"p{n}", running_leases=1) for n in range(50)]
+    state = reduce(TopState(80, height), Sampled(overview(*accounts, leases=leases)))
+    layout = state.layout
+    assert layout.rows >= 1
+    if height >= 11:
+        assert layout.shown_leases >= 1
+        assert layout.rows >= 2
