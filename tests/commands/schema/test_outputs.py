@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,8 +204,7 @@ def locks() -> Iterator[dict[str, str]]:
     """The environment of a server that has locks of every kind, one of them held by atectl."""
     with Server() as server:
         environment = {"ATECTL_REDIS_URL": server.url}
-        load = [sys.executable, ROOT / "fixtures" / "locks" / "load.py"]
-        subprocess.run(load, env=environment, check=True, capture_output=True)
+        assert atectl("locks", "demo", environment=environment).status == 0
         yield environment
 
 
