@@ -18,6 +18,9 @@ _SETTINGS = {
 }
 
 
+_NAME_FILES = "name files in PEM with --tls-ca, --tls-cert and --tls-key"
+
+
 def require_dask() -> None:
     """Import Dask.
 
@@ -54,11 +57,11 @@ def security_of(address: SchedulerAddress) -> Any:
             files |= {f"tls_{role}_cert": cert, f"tls_{role}_key": key}
     made = secured(**files)
     try:
-        made.get_connection_args("client")
-        made.get_listen_args("worker")
+        arguments = [made.get_connection_args("client"), made.get_listen_args("worker")]
     except (OSError, ValueError, TypeError) as error:  # OpenSSL's errors are an OSError
+        raise UsageError(f"the files of TLS cannot be used: {error}", remedy=_NAME_FILES) from None
+    if any(each.get("ssl_context") is None for each in arguments):
         raise UsageError(
-            f"the files of TLS cannot be used: {error}",
-            remedy="name files in PEM with --tls-ca, --tls-cert and --tls-key",
-        ) from None
+            f"{address.url} is encrypted, and no files of TLS are given", remedy=_NAME_FILES
+        )
     return made

@@ -4,6 +4,7 @@ Messages go to a host directly, or through the scheduler where the host cannot b
 """
 
 import asyncio
+import os
 import time
 from typing import Any, NamedTuple
 
@@ -63,8 +64,7 @@ class FleetLink:
             self._is_connected = True
         except (OSError, TimeoutError, ValueError, TypeError) as error:
             self._is_connected = False
-            why = str(error).partition("\n")[0] or "it does not answer"
-            raise SchedulerUnreachable(f"{self._address.url}: {why}") from None
+            raise SchedulerUnreachable(f"{self._address.url}: {_why(error)}") from None
         workers = told["workers"]
         newest = max((each["last_seen"] for each in workers.values()), default=0.0)
         # The clock of the scheduler may be ahead of this one.
@@ -141,6 +141,13 @@ class FleetLink:
 
     def _connection(self, address: str, timeout_s: float) -> Any:
         return self._rpc(address, timeout=timeout_s, connection_args=self._arguments)
+
+
+def _why(error: Exception) -> str:
+    """What keeps a scheduler from being reached, in few words."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    return str(error).partition("\n")[0] or "it does not answer"
 
 
 async def _close(connection: Any) -> None:

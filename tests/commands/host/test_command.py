@@ -192,6 +192,8 @@ def test_files_of_tls_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
             ended = atectl(*words, "tls://127.0.0.1:1", *tls)
             assert ended.status == 2, ended.stderr
             assert "the files of TLS cannot be used" in ended.stderr
+    ended = atectl("host", "ls", "--on", "tls://127.0.0.1:1")
+    assert (ended.status, "no files of TLS are given" in ended.stderr) == (2, True)
 
 
 def test_a_limit_that_the_host_itself_is_over_is_one_clear_error(tmp_path: Path) -> None:
@@ -225,11 +227,13 @@ def test_over_tls_only_who_has_a_certificate_of_the_authority_is_served(tmp_path
         batch = found.batch([HELLO])
         assert batch.end().status == 0
         assert set(found.ls()) == {"east"}
-        for words in ((), _tls_words(certificates(tmp_path / "theirs"))):
-            ended = atectl("host", "ls", "--on", found.address, *words)
-            assert ended.status == 125, ended.stdout
-            assert "error[E801]" in ended.stderr
-            assert "Traceback" not in ended.stderr
+        theirs = _tls_words(certificates(tmp_path / "theirs"))
+        ended = atectl("host", "ls", "--on", found.address, *theirs)
+        assert ended.status == 125, ended.stdout
+        assert "error[E801]" in ended.stderr
+        assert "Traceback" not in ended.stderr
+        plain = found.address.replace("tls://", "tcp://")
+        assert atectl("host", "ls", "--on", plain).status == 125
 
 
 def _tls_words(files: dict[str, Path]) -> list[str]:
