@@ -5,6 +5,7 @@ If the scheduler goes away, it joins again when that is back.
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,8 @@ class Joined:
         """A session has something to tell; called on any thread."""
         if not self._is_told:
             self._is_told = True
-            self._loop.call_soon_threadsafe(self._tell)
+            with suppress(RuntimeError):  # it has ended, and the batch of the host ends after it
+                self._loop.call_soon_threadsafe(self._tell)
 
     async def serve(self, host: FleetHost, grace_s: float) -> None:
         """Take jobs until `end` is called and those that run have ended, or had `grace_s`.

@@ -221,6 +221,15 @@ def test_a_host_waits_for_a_scheduler_that_is_not_there_yet(tmp_path: Path) -> N
         found.__exit__()
 
 
+def test_a_host_that_waits_for_its_scheduler_leaves_when_told(tmp_path: Path) -> None:
+    found = Fleet(tmp_path)
+    host = found.begin("early", "--ledger", "none")
+    wait_until(lambda: "waiting for a scheduler" in host.said())
+    host.signal(signal.SIGTERM)
+    assert host.process.wait(30) == 0
+    assert len(host.said().splitlines()) == 2
+
+
 def test_over_tls_only_who_has_a_certificate_of_the_authority_is_served(tmp_path: Path) -> None:
     with fleet(tls=certificates(tmp_path / "ours")) as found:
         found.join("east")
