@@ -1,6 +1,7 @@
 """What both sides need of Dask: the import, the settings, the security."""
 
 import logging
+import os
 from typing import Any
 
 from atectl.batch.fleet.address import SchedulerAddress
@@ -65,3 +66,13 @@ def security_of(address: SchedulerAddress) -> Any:
             f"{address.url} is encrypted, and no files of TLS are given", remedy=_NAME_FILES
         )
     return made
+
+
+def why_unreachable(error: Exception) -> str:
+    """What keeps a scheduler from being reached, in few words."""
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno).lower()
+    if isinstance(error, OSError | TimeoutError):
+        return str(error).partition("\n")[0] or "it does not answer"
+    # Dask takes the first bytes that it hears for a length, for one.
+    return "what answers there is no Dask scheduler"

@@ -11,7 +11,7 @@ from typing import Any
 
 from atectl.batch.cells.wire import Malformed
 from atectl.batch.fleet.address import SchedulerAddress
-from atectl.batch.fleet.carrier import OPERATION, security_of
+from atectl.batch.fleet.carrier import OPERATION, security_of, why_unreachable
 from atectl.batch.fleet.host import FleetHost
 from atectl.batch.fleet.wire import decode, encode
 from atectl.errors import AtectlError
@@ -104,8 +104,8 @@ class Joined:
                 await self._join(host)
                 told = ""
                 self._say(f"left {self._address.url}: it is gone; joining again when it is back")
-            except (OSError, ValueError, TimeoutError) as error:
-                why = str(error).partition("\n")[0]
+            except Exception as error:  # what answers may be anything
+                why = why_unreachable(error)
                 if why != told:
                     told = why
                     self._say(f"waiting for a scheduler at {self._address.url}: {why}")

@@ -4,13 +4,12 @@ Messages go to a host directly, or through the scheduler where the host cannot b
 """
 
 import asyncio
-import os
 import time
 from typing import Any, NamedTuple
 
 from atectl.batch.cells.wire import Malformed
 from atectl.batch.fleet.address import SchedulerAddress
-from atectl.batch.fleet.carrier import OPERATION, security_of
+from atectl.batch.fleet.carrier import OPERATION, security_of, why_unreachable
 from atectl.batch.fleet.errors import SchedulerUnreachable
 from atectl.batch.fleet.wire import decode, encode
 
@@ -61,11 +60,11 @@ class FleetLink:
                 if not self._is_connected:
                     await self._require_listening()
                 told = await self._scheduler.identity()
+                workers = told["workers"]
             self._is_connected = True
-        except (OSError, TimeoutError, ValueError, TypeError) as error:
+        except Exception as error:  # what answers may be anything
             self._is_connected = False
-            raise SchedulerUnreachable(f"{self._address.url}: {_why(error)}") from None
-        workers = told["workers"]
+            raise SchedulerUnreachable(f"{self._address.url}: {why_unreachable(error)}") from None
         newest = max((each["last_seen"] for each in workers.values()), default=0.0)
         # The clock of the scheduler may be ahead of this one.
         now_s = max(time.time(), newest)
@@ -141,13 +140,6 @@ class FleetLink:
 
     def _connection(self, address: str, timeout_s: float) -> Any:
         return self._rpc(address, timeout=timeout_s, connection_args=self._arguments)
-
-
-def _why(error: Exception) -> str:
-    """What keeps a scheduler from being reached, in few words."""
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno).lower()
-    return str(error).partition("\n")[0] or "it does not answer"
 
 
 async def _close(connection: Any) -> None:

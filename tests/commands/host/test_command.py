@@ -2,7 +2,10 @@
 
 import json
 import signal
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +184,36 @@ def test_a_command_line_that_cannot_be_used_is_refused(
     assert ended.status == 2
     assert f"error[{code}]" in ended.stderr
     assert says in ended.stderr
+
+
+@pytest.fixture
+def no_scheduler() -> Iterator[int]:
+    """The port of a server that is no scheduler of Dask."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+                    connection.close()
+
+        threading.Thread(target=answer, daemon=True).start()
+        yield int(server.getsockname()[1])
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_server_that_is_no_scheduler_is_called_so(no_scheduler: int, tmp_path: Path) -> None:
+    address = f"tcp://127.0.0.1:{no_scheduler}"
+    for words in (("host", "ls", "--on"), ("batch", "-", "--on")):
+        ended = atectl(*words, address)
+        assert ended.status == 125
+        assert f"error[E801]: {address}" in ended.stderr
+        assert "no Dask scheduler" in ended.stderr
+    found = Fleet(tmp_path)
+    host = found.begin("lost", "--ledger", "none", address=address)
+    wait_until(lambda: "no Dask scheduler" in host.said())
+    host.kill()
 
 
 def test_files_of_tls_that_cannot_be_used_are_refused(tmp_path: Path) -> None:
