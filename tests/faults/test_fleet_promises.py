@@ -164,6 +164,17 @@ def test_a_host_without_grace_gives_back_what_runs(own: Fleet) -> None:
     assert result["attempt"] == 2
 
 
+def test_jobs_that_wait_at_one_host_are_taken_back_for_one_that_joins(own: Fleet) -> None:
+    own.join("a", jobs=1)
+    batch = own.batch([{**SLEEP, "deadline": "4s"}] * 4)
+    own.wait_for(lambda hosts: hosts["a"].waiting == 3)
+    own.join("b", jobs=1)
+    ended = batch.end()
+    results = batch.results()
+    assert Counter(result["host"] for result in results) == {"a": 2, "b": 2}, ended.stderr
+    assert {result["attempt"] for result in results} == {1}
+
+
 def test_a_second_signal_ends_a_host_at_once(own: Fleet) -> None:
     [host] = own.join("a", jobs=1, words=["--grace", "1h"])
     batch = own.batch([SLEEP])

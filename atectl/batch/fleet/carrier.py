@@ -73,6 +73,8 @@ def why_unreachable(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno).lower()
     if isinstance(error, OSError | TimeoutError):
-        return str(error).partition("\n")[0] or "it does not answer"
+        told = str(error).partition("\n")[0]
+        # Of a connection that broke Dask says which of its methods was called.
+        return told if told and "remote method" not in told else "it does not answer"
     # Dask takes the first bytes that it hears for a length, for one.
     return "what answers there is no Dask scheduler"

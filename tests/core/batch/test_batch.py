@@ -433,6 +433,13 @@ def test_a_job_that_failed_once_and_then_succeeds_is_done(tmp_path: Path) -> Non
     assert (told[1].outcome[:2], told[1].attempts) == (("exited", 0), 2)
 
 
+def test_a_job_may_say_itself_how_often_it_is_run_again(tmp_path: Path) -> None:
+    jobs = [job(number, CAPSULES / "trap.wat", retries=number) for number in (0, 1)]
+    with Batch(settings(tmp_path, retries=3), bare()) as batch:
+        told = results(batch, jobs)
+    assert {number: result.attempts for number, result in told.items()} == {0: 1, 1: 2}
+
+
 # Makes a folder, and fails if it was not there yet.
 _SECOND_TIME = """(module
   (import "wasi_snapshot_preview1" "path_create_directory"

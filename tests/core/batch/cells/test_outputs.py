@@ -14,7 +14,9 @@ from atectl.batch.cells.outputs import (
     LineOutputs,
     Output,
     OutputPipe,
+    kept_of,
     read_output,
+    told_output,
 )
 from atectl.batch.cells.wire import Malformed
 from atectl.engine.wasi import OpenStream
@@ -114,3 +116,18 @@ def test_anything_is_an_output_or_malformed(told: object) -> None:
         read_output({"stdout": told}, 100)
     except Malformed:
         return
+
+
+BOTH = Output(Captured(b"said", 9), Captured(b"moaned", 6))
+
+
+@pytest.mark.parametrize("output", [NO_OUTPUT, BOTH, Output(None, Captured(b"\xff", 1))])
+def test_an_output_is_read_as_it_was_told(output: Output) -> None:
+    assert read_output(told_output(output), 100) == output
+
+
+def test_of_what_was_kept_only_as_much_is_told_as_was_asked_for() -> None:
+    expected = Output(Captured(b"id", 9), Captured(b"ed", 6))
+    assert kept_of(BOTH, 2, has_failed=False) == expected
+    assert kept_of(BOTH, None, has_failed=True) == Output(None, BOTH.stderr)
+    assert kept_of(BOTH, None, has_failed=False) == NO_OUTPUT
