@@ -506,7 +506,7 @@ class ManualDiffers(AtectlError):
 
     code = "E606"
     exit_status = 1
-    example = "atectl man check man"
+    example = "atectl man check completions/man"
     default_remedy = "write them again with `atectl man write DIR`"
 
 

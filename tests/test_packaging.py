@@ -1,5 +1,6 @@
 """What is built: a wheel with every file that the program reads, and sources that are enough."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -14,8 +15,10 @@ from typing import NamedTuple
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = (".ci", "atectl", "commands", "completions", "fixtures", "man", "tests")
-FILES = ("pyproject.toml", "setup.py", "MANIFEST.in", "LICENSE")
+FOLDERS = (".ci", "atectl", "commands", "completions", "fixtures", "tests")
+FILES = ("pyproject.toml", "MANIFEST.in", "LICENSE")
+INDEX_PAGE = ROOT / "fixtures" / "packaging" / "index-page.txt"
+WHERE = "\nThe pictures, and the pages that are named here, are in the source distribution.\n"
 BACKEND = 77
 """The version of setuptools that pyproject.toml asks for."""
 
@@ -79,7 +82,7 @@ def test_every_file_of_the_program_is_in_the_wheel(built: Built) -> None:
 
 
 def test_the_manual_pages_are_in_the_wheel(built: Built) -> None:
-    pages = {path.name for path in (ROOT / "man").glob("*.1")}
+    pages = {path.name for path in (ROOT / "completions" / "man").glob("*.1")}
     there = {
         name.rpartition("/")[2] for name in built.wheel.namelist() if "/share/man/man1/" in name
     }
@@ -97,6 +100,21 @@ def test_a_build_warns_of_nothing(built: Built) -> None:
         r"^.*(?:\bwarning\b(?!s\.py)|deprecat).*$", built.told, re.IGNORECASE | re.M
     )
     assert [line for line in warned if HARMLESS not in line] == []
+
+
+def test_the_page_of_an_index_is_made_of_the_readme() -> None:
+    """`ATECTL_REDRAW=1 pytest tests/test_packaging.py` makes it anew."""
+    made = index_page((ROOT / "README.md").read_text())
+    if os.environ.get("ATECTL_REDRAW"):
+        INDEX_PAGE.write_text(made)
+    assert INDEX_PAGE.read_text() == made
+
+
+def index_page(readme: str) -> str:
+    """The README with neither pictures nor links to files, which lead nowhere on an index; the
+    words of links stay."""
+    bare = re.sub(r"^!\[[^]]*\]\([^)]*\)\n\n?|^<!--.*?-->\n", "", readme, flags=re.MULTILINE)
+    return re.sub(r"\[([^]]*)\]\((?!https?://)[^)]*\)", r"\1", bare) + WHERE
 
 
 def test_the_page_of_an_index_shows_no_picture_and_leads_to_no_file(built: Built) -> None:

@@ -19,7 +19,7 @@ from tests.support.redis_servers import Server
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ("atectl", "commands", "completions", "fixtures", "man", "tests")
+FOLDERS = ("atectl", "commands", "completions", "fixtures", "tests")
 PAGES = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in sorted(

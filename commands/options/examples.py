@@ -204,7 +204,7 @@ EXAMPLES: dict[str, tuple[Example, ...]] = {
         ("Write all pages where man(1) of this user looks", "man write ~/.local/share/man/man1"),
     ),
     "atectl man check": _examples(
-        ("See that the pages in a folder are up to date", "man check man"),
+        ("See that the pages in a folder are up to date", "man check completions/man"),
     ),
     "atectl explain": _examples(
         ("Learn what an error means, and what to do", "explain E301"),

@@ -12,7 +12,7 @@ from atectl.commands.options.tree import CommandLine, read_tree
 from atectl.errors import ManualDiffers, ManualUnwritable
 from tests.support.program import atectl
 
-CHECKED_IN = Path(__file__).resolve().parents[3] / "man"
+CHECKED_IN = Path(__file__).resolve().parents[3] / "completions" / "man"
 PAGES = manual_pages(read_tree())
 
 
