@@ -73,15 +73,17 @@ DEFAULT_SOFT = 0.80
 DEFAULT_RESUME = 0.70
 """The fraction of a host's limit below which leases that were held back go on."""
 
-PRINCIPAL_PATTERN = "[A-Za-z0-9_-]{1,64}"
-"""What the whole of a principal's name looks like."""
+PRINCIPAL_PATTERN = "[A-Za-z0-9_-][A-Za-z0-9_.@/+-]{0,63}"
+"""What the whole of a principal's name looks like: as names of users, teams and services do."""
 
 _PRINCIPAL = re.compile(PRINCIPAL_PATTERN, re.ASCII)
-_FOREIGN = "[^A-Za-z0-9_-]"
+_FOREIGN = "^[.@/+]|[^A-Za-z0-9_.@/+-]"
 
 
 class Principal(str):
-    """Who is charged: 1 to 64 of `A-Z a-z 0-9 _ -`.
+    """Who is charged: 1 to 64 of `A-Z a-z 0-9 _ - . @ / +`, the first of them none of `. @ / +`.
+
+    It is never part of a path.
 
     Raises:
         BadPrincipal: the name is empty, too long, or has another character (exit 2).
@@ -103,7 +105,7 @@ def _broken_rule(name: str) -> str:
         return f"a principal's name has {len(name)} characters; it has at most 64"
     return (
         f"principal {name!r} has {foreign[0]!r} at position {foreign.start() + 1}; "
-        "only A-Z a-z 0-9 _ and - are taken"
+        "only A-Z a-z 0-9 _ - and, behind the first, . @ / + are taken"
     )
 
 

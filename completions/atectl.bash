@@ -296,6 +296,8 @@ _atectl_grammar() {
             '--sort=choices principal running memory quota used peak refused cpu gibs fuel capsule since'
             '--rows=nothing'
             '--host=nothing'
+            '--principal=candidates principal'
+            '--since=nothing'
             '--by=choices principal host capsule'
         )
         ;;
@@ -308,6 +310,9 @@ _atectl_grammar() {
             '--sort=choices started principal memory peak refused cpu'
             '--rows=nothing'
             '--host=nothing'
+            '--principal=candidates principal'
+            '--label=candidates label'
+            '--since=nothing'
         )
         ;;
     'ledger show')
@@ -329,6 +334,8 @@ _atectl_grammar() {
             '-o=choices table wide json csv'
             '--rows=nothing'
             '--host=nothing'
+            '--label=candidates label'
+            '--since=nothing'
         )
         ;;
     'ledger top')
@@ -606,6 +613,9 @@ _atectl_grammar() {
             '--sort=choices started principal memory peak refused cpu'
             '--rows=nothing'
             '--host=nothing'
+            '--principal=candidates principal'
+            '--label=candidates label'
+            '--since=nothing'
         )
         ;;
     esac

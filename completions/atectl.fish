@@ -216,6 +216,8 @@ set -g __atectl_valued \
     'ledger ls --sort' \
     'ledger ls --rows' \
     'ledger ls --host' \
+    'ledger ls --principal' \
+    'ledger ls --since' \
     'ledger ls --by' \
     'ledger ps --ledger' \
     'ledger ps --output' \
@@ -223,6 +225,9 @@ set -g __atectl_valued \
     'ledger ps --sort' \
     'ledger ps --rows' \
     'ledger ps --host' \
+    'ledger ps --principal' \
+    'ledger ps --label' \
+    'ledger ps --since' \
     'ledger show --ledger' \
     'ledger show --output' \
     'ledger show -o' \
@@ -233,6 +238,8 @@ set -g __atectl_valued \
     'ledger history -o' \
     'ledger history --rows' \
     'ledger history --host' \
+    'ledger history --label' \
+    'ledger history --since' \
     'ledger top --ledger' \
     'ledger top --interval' \
     'ledger top -d' \
@@ -364,7 +371,10 @@ set -g __atectl_valued \
     'ps -o' \
     'ps --sort' \
     'ps --rows' \
-    'ps --host'
+    'ps --host' \
+    'ps --principal' \
+    'ps --label' \
+    'ps --since'
 set -g __atectl_flags \
     '--version' \
     '-V' \
@@ -838,6 +848,8 @@ complete -c atectl -n '__atectl_at "ledger ls"' -l output -s o -r -f -a 'table w
 complete -c atectl -n '__atectl_at "ledger ls"' -l sort -r -f -a 'principal running memory quota used peak refused cpu gibs fuel capsule since' -d 'Sort the accounts by this'
 complete -c atectl -n '__atectl_at "ledger ls"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ls"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger ls"' -l principal -r -f -a '(__atectl_ask "ledger ls" principal)' -d 'Show only this principal'
+complete -c atectl -n '__atectl_at "ledger ls"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ledger ls"' -l by -r -f -a 'principal host capsule' -d 'List accounts, or what runs by host or by capsule'
 complete -c atectl -n '__atectl_at "ledger ls"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
@@ -847,6 +859,9 @@ complete -c atectl -n '__atectl_at "ledger ps"' -l output -s o -r -f -a 'table w
 complete -c atectl -n '__atectl_at "ledger ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
 complete -c atectl -n '__atectl_at "ledger ps"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ledger ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger ps"' -l principal -r -f -a '(__atectl_ask "ledger ps" principal)' -d 'Show only this principal'
+complete -c atectl -n '__atectl_at "ledger ps"' -l label -r -f -a '(__atectl_ask "ledger ps" label)' -d 'Show only this label'
+complete -c atectl -n '__atectl_at "ledger ps"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ledger ps"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
@@ -861,6 +876,8 @@ complete -c atectl -n '__atectl_at "ledger history"' -l ledger -r -F -d 'Where t
 complete -c atectl -n '__atectl_at "ledger history"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger history"' -l rows -r -f -d 'Show at most N leases'
 complete -c atectl -n '__atectl_at "ledger history"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ledger history"' -l label -r -f -a '(__atectl_ask "ledger history" label)' -d 'Show only this label'
+complete -c atectl -n '__atectl_at "ledger history"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -1099,5 +1116,8 @@ complete -c atectl -n '__atectl_at "ps"' -l output -s o -r -f -a 'table wide jso
 complete -c atectl -n '__atectl_at "ps"' -l sort -r -f -a 'started principal memory peak refused cpu' -d 'Sort the leases by this'
 complete -c atectl -n '__atectl_at "ps"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "ps"' -l host -r -f -d 'Show only what runs, or ran, on this host'
+complete -c atectl -n '__atectl_at "ps"' -l principal -r -f -a '(__atectl_ask "ps" principal)' -d 'Show only this principal'
+complete -c atectl -n '__atectl_at "ps"' -l label -r -f -a '(__atectl_ask "ps" label)' -d 'Show only this label'
+complete -c atectl -n '__atectl_at "ps"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ps"' -l watch -s w -d 'Show it live until q is pressed'
 complete -c atectl -n '__atectl_at "ps"' -l help -s h -d 'Show this message and exit'

@@ -184,13 +184,19 @@ def changes(plan: Plan, budget: BudgetFile) -> list[Change]:
     found = [Change("host.limit", budget.host.limit_bytes, plan.limit_bytes)]
     found += [
         Change(
-            f"principals.{name}.max_mem",
+            f"principals.{_key(name)}.max_mem",
             budget.defaults.allowance(Principal(name)).memory_bytes,
             planned.get(name),
         )
         for name in sorted({*budget.defaults.principals, *planned})
     ]
     return [change for change in found if change.in_use_bytes != change.planned_bytes]
+
+
+def _key(name: str) -> str:
+    """A name as TOML takes it in a dotted key."""
+    is_bare = name.replace("-", "_").isidentifier() or name.isdecimal()
+    return name if is_bare else f'"{name}"'
 
 
 def _capped(plan: PrincipalPlan, ceiling_bytes: int | None) -> PrincipalPlan:

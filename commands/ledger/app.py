@@ -29,7 +29,16 @@ from .end import end
 from .export import export
 from .groups import show_groups
 from .merge import merge
-from .options import HostOption, PrincipalArgument, PrincipalOption, SortOption, WatchOption
+from .narrowing import Narrowing
+from .options import (
+    HostOption,
+    LabelOption,
+    PrincipalArgument,
+    PrincipalOption,
+    SinceOption,
+    SortOption,
+    WatchOption,
+)
 from .report import report
 from .reset import reset
 from .serve import serve
@@ -50,16 +59,20 @@ def ls(
     sort: SortOption = SortBy.peak,
     rows: RowsOption = None,
     host: HostOption = None,
+    principal: PrincipalOption = None,
+    since: SinceOption = None,
     by: Annotated[
         GroupBy, typer.Option(help="List accounts, or what runs by host or by capsule.")
     ] = GroupBy.principal,
     watch: WatchOption = False,
 ) -> None:
     """List the accounts: what each principal has used, and what it uses now."""
+    narrowing = Narrowing(principal=principal, since=since)
 
     def accounts_listed() -> AccountList:
         with closing(open_for_reading(ledger)) as store:
-            accounts = sort_accounts(accounts_now(store, host), ORDER_OF[sort])
+            accounts = narrowing.accounts(accounts_now(store, host))
+        accounts = sort_accounts(accounts, ORDER_OF[sort])
         return AccountList(tuple(accounts[:rows]))
 
     if watch:
@@ -95,13 +108,17 @@ def ps(
     ] = SortLeasesBy.started,
     rows: RowsOption = None,
     host: HostOption = None,
+    principal: PrincipalOption = None,
+    label: LabelOption = None,
+    since: SinceOption = None,
     watch: WatchOption = False,
 ) -> None:
     """List the unfinished leases. If its process has ended, a lease is `lost`."""
+    narrowing = Narrowing(principal, label, host, since)
 
     def leases_listed() -> LeaseList:
         with closing(open_for_reading(ledger)) as store:
-            running = [lease for lease in store.running() if host in (None, lease.host)]
+            running = narrowing.leases(store.running())
         return LeaseList(tuple(sort_leases(running, sort)[:rows]))
 
     if watch:
@@ -149,11 +166,15 @@ def history(
         int, typer.Option(min=1, metavar="N", help="Show at most N leases.")
     ] = HISTORY_SHOWN,
     host: HostOption = None,
+    label: LabelOption = None,
+    since: SinceOption = None,
 ) -> None:
     """List the finished and the lost leases, the newest first."""
+    narrowing = Narrowing(principal, label, host, since)
     with closing(open_for_reading(ledger)) as store:
-        ended = store.history(principal, rows if host is None else HISTORY_LEASES)
-    ended = [lease for lease in ended if host in (None, lease.host)]
+        # One more than is shown tells whether there are more.
+        ended = store.history(principal, HISTORY_LEASES if narrowing.is_any else rows + 1)
+    ended = narrowing.leases(ended)
     found = LeaseList(tuple(ended[:rows]))
     _tell_damage(found.leases)
     if output is ListOutput.json:
@@ -167,6 +188,8 @@ def history(
         from .view import history_table
 
         print_view(history_table(found.leases, time.time()), output)
+        if len(ended) > rows:
+            say(f"these are the newest {rows}; --rows N shows more")
 
 
 app.command()(top)

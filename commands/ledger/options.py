@@ -6,7 +6,7 @@ import typer
 
 from atectl.accounting import MAX_PRINCIPALS
 
-from ..options.candidates import complete_principal
+from ..options.candidates import complete_label, complete_principal
 from .sorting import SortBy
 
 PrincipalArgument = Annotated[
@@ -18,6 +18,14 @@ PrincipalOption = Annotated[
 ]
 HostOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="Show only what runs, or ran, on this host.")
+]
+LabelOption = Annotated[
+    str | None,
+    typer.Option(metavar="TEXT", help="Show only this label.", autocompletion=complete_label),
+]
+SinceOption = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="Show only what was heard of within this time."),
 ]
 PerPrincipalOption = Annotated[
     int,

@@ -61,9 +61,11 @@ def top(
             return Sampled(overview, details)
 
     # The first sample is taken here: a ledger that cannot be opened is an error, not a red line.
-    state = TopState(width=0, height=0, order=ORDER_OF[sort], limit=rows, by=by)
+    is_live = not once and _is_live()
+    order = ORDER_OF[sort]
+    state = TopState(0, 0, order=order, limit=rows, by=by, shows_idle=not is_live)
     state = reduce(state, sample())
-    if once or not _is_live():
+    if not is_live:
         from .top_screen import print_snapshots
 
         count = 1 if once or frames is None else frames

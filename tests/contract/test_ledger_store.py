@@ -54,6 +54,19 @@ class TestFlush:
         assert store.accounts() == store.running() == store.history() == []
         assert store.account("alice") is None
 
+    @pytest.mark.parametrize("name", ["user+x@example.com", "team/service", "a.b"])
+    def test_principals_are_named_as_people_and_teams_are(
+        self, store: LedgerStore, name: str
+    ) -> None:
+        store.flush([finish(make_lease(principal=name))])
+        account = store.account(name)
+        assert account is not None
+        assert [each.principal for each in store.history(name)] == [name]
+        day = int(NOW // 86_400)
+        assert [each.principal for each in store.days(day - 1, day + 1, name)] == [name]
+        assert store.reset(name) == 1
+        assert store.account(name) is None
+
     def test_a_lease_opens_its_principals_account(self, store: LedgerStore) -> None:
         store.flush([make_lease(compile_cpu_s=0.25)])
         (account,) = store.accounts()

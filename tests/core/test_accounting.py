@@ -34,6 +34,10 @@ class TestPrincipal:
     def test_the_default_has_a_name(self) -> None:
         assert Principal() == "default"
 
+    @pytest.mark.parametrize("name", ["user+x@example.com", "team/service", "a.b", "_", "-x"])
+    def test_names_as_people_teams_and_services_have_them(self, name: str) -> None:
+        assert Principal(name) == name
+
     @given(st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True))
     def test_1_to_64_letters_digits_underscores_and_hyphens(self, name: str) -> None:
         assert Principal(name) == name
@@ -44,7 +48,10 @@ class TestPrincipal:
             ("", "empty; it has at least 1 character"),
             ("a" * 65, "65 characters; it has at most 64"),
             ("team blue", "' ' at position 5"),
-            ("a/b", "'/' at position 2"),
+            ("a b/c", "' ' at position 2"),
+            ("/a", "'/' at position 1"),
+            ("../a", "'.' at position 1"),
+            ("a:b", "':' at position 2"),
             ("läger", "'ä' at position 2"),
             ("alice\n", r"'\\n' at position 6"),
             ("٣", "'٣' at position 1"),

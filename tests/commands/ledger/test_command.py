@@ -16,6 +16,7 @@ import pytest
 
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from atectl.ledger_store.records import LeaseRecord
+from tests.conftest import CAPSULES
 from tests.support.lease_records import finish, own_process
 from tests.support.ledger_records import GONE, MIB, just_now, lease
 from tests.support.program import ATECTL, atectl
@@ -435,3 +436,23 @@ def test_each_listing_can_be_of_one_host() -> None:
     shown = atectl("ledger", "top", "--once", *west).stdout
     assert "alpha" in shown
     assert "beta" not in shown
+
+
+def test_listings_are_narrowed_to_a_principal_a_label_and_a_time(tmp_path: Path) -> None:
+    environment = {"ATECTL_LEDGER": str(tmp_path / "narrow.db")}
+    for principal, label in (("team/a", "x"), ("b@example.com", "y")):
+        words = ("--principal", principal, "--label", label, CAPSULES / "hello.wat")
+        assert atectl("run", *words, environment=environment).status == 0
+
+    def listed(*words: str) -> list[str]:
+        shown = atectl("ledger", *words, "-o", "json", environment=environment)
+        found = json.loads(shown.stdout)
+        return [each["principal"] for each in found.get("accounts", found.get("leases"))]
+
+    assert listed("ls", "--principal", "team/a") == ["team/a"]
+    assert listed("ls", "--since", "1h") != []
+    assert listed("history", "--label", "y") == ["b@example.com"]
+    assert listed("history", "--since", "1h", "--principal", "team/a") == ["team/a"]
+    assert listed("ps", "--label", "x") == []
+    shown = atectl("ledger", "history", "--rows", "1", environment=environment)
+    assert "these are the newest 1; --rows N shows more" in shown.stderr

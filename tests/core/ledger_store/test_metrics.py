@@ -52,6 +52,15 @@ def test_no_principal_is_named_unless_that_is_asked_for(store: SqliteLedgerStore
     assert values(store, 1)["atectl_principal_peak_bytes", "alice"] == 2 * MIB
 
 
+@pytest.mark.parametrize("name", ["user+x@example.com", "team/service", "a.b"])
+def test_a_principal_is_named_as_it_is(store: SqliteLedgerStore, name: str) -> None:
+    store.flush([make_lease(principal=name)])
+    found = metrics_of(read_state(store), 1)
+    told = exposition(LedgerCollector(lambda: found), is_openmetrics=False)
+    named = {s.labels.get("principal") for family in parse(told) for s in family.samples}
+    assert name in named
+
+
 def test_lost_leases_are_counted_apart(store: SqliteLedgerStore) -> None:
     store.flush([make_lease(process="gone"), make_lease(id="b")])
     found = values(store)
