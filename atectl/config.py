@@ -113,6 +113,15 @@ def config_path() -> Path:
     return Path(chosen) if chosen else _xdg("XDG_CONFIG_HOME", ".config") / "atectl.toml"
 
 
+def may_have_presets(command: str, environment: "Mapping[str, str]") -> bool:
+    """Whether anything may be set for the options of a command: a variable, a profile, or a file.
+
+    This is asked at every start, and is no more than one look for each.
+    """
+    wanted = (f"ATECTL_{command.upper()}_", "ATECTL_PROFILE")
+    return any(name.startswith(wanted) for name in environment) or os.path.lexists(config_path())
+
+
 def load_settings() -> Settings:
     """The settings in atectl.toml; all None if there is no such file.
 

@@ -137,7 +137,9 @@ def _unwritable(path: Path, error: OSError | ValueError) -> TraceUnwritable:
 
 
 def header_line(header: Header) -> str:
-    return _line({"event": HEADER_NAME, "schema_version": SCHEMA_VERSION, **as_json(header)})
+    # A replay needs the shares of the limit as they were, and not rounded for readers.
+    fields = {**as_json(header), **header.budget._asdict()}
+    return _line({"event": HEADER_NAME, "schema_version": SCHEMA_VERSION, **fields})
 
 
 def event_line(event: Event) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from atectl.accounting import StoreBounds
 from atectl.batch.settings import Isolation
 from atectl.capsule.limits import CompileLimits
+from atectl.config import may_have_presets
 from atectl.errors import UsageError
 from atectl.units import parse_duration, size_or_none
 
@@ -30,9 +31,7 @@ from ..options.guests import (
 )
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
-from ..options.places import HOST_NAME, LEDGER, read_host_name
-from ..options.presets import PROFILE, take_presets
-from ..options.quiet import QUIET
+from ..options.places import HOST_NAME, LEDGER, PROFILE, QUIET, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -162,7 +161,11 @@ def parse(words: list[str]) -> BatchRequest:
         raise UsageError(
             f"only one FILE|- is allowed, and {arguments[1]!r} is a second", remedy=TABLE.remedy
         )
-    take_presets(given, TABLE, os.environ)
+    if PROFILE.name in given or may_have_presets(TABLE.command, os.environ):
+        # Most users have no settings; the others should not pay for this import.
+        from ..options.presets import take_presets
+
+        take_presets(given, TABLE, os.environ)
     return BatchRequest(
         source=arguments[0],
         options=given.group(HostOptions),

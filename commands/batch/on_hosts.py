@@ -8,7 +8,7 @@ from atectl.batch.fleet.submitting import FleetBatch
 from atectl.capsule.content import Contents
 
 from ..options.fleet import address_of
-from ..output.stderr import is_quiet, keep_quiet, report_warning
+from ..output.stderr import is_quiet, report_warning
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, Fleet
@@ -36,7 +36,6 @@ def run_on_hosts(request: BatchRequest, fleet: Fleet) -> int:
     Raises:
         AtectlError: nothing was run, or the fleet could not go on.
     """
-    keep_quiet(quiet=request.is_quiet)
     address = address_of(fleet.address, fleet.tls, insecure=fleet.insecure)
     source = open_source(request.source, elsewhere=True)
     if request.is_dry:

@@ -15,7 +15,7 @@ from atectl.units import counted, parse_duration
 
 from ..options.host import STDIN, settle
 from ..output.files import refuse_clashes, refuse_replacing_others
-from ..output.stderr import is_quiet, keep_quiet, report_warning, say
+from ..output.stderr import is_quiet, report_warning, say
 from ..output.stdout import Output
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
@@ -52,7 +52,6 @@ def run_batch(request: BatchRequest) -> int:
     Raises:
         AtectlError: nothing was run, or the host could not go on.
     """
-    keep_quiet(quiet=request.is_quiet)
     source = open_source(request.source)
     if request.is_dry:
         return list_only(request, source)

@@ -1,5 +1,6 @@
 """Where a batch runs: on this machine, or on the hosts of a fleet."""
 
+from ..output.stderr import quietly
 from .arguments import parse
 
 
@@ -14,8 +15,10 @@ def batch(words: list[str]) -> int:
     if request.fleet is None:
         from .running import run_batch
 
-        return run_batch(request)
+        with quietly(is_on=request.is_quiet):
+            return run_batch(request)
     # Few batches run elsewhere; the others should not pay for this import.
     from .on_hosts import run_on_hosts
 
-    return run_on_hosts(request, request.fleet)
+    with quietly(is_on=request.is_quiet):
+        return run_on_hosts(request, request.fleet)

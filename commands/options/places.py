@@ -1,4 +1,4 @@
-"""The options that say where the ledger and the Redis server are.
+"""The options that say where the ledger, the Redis server and the settings are, and for silence.
 
 `run` and `batch` read them by their own tables, so nothing here may import Typer.
 """
@@ -24,6 +24,15 @@ LEDGER = Option(
 HOST_NAME = Option(
     "--host-name", "NAME", "What the ledger calls this host.", usually="the machine's own name"
 )
+
+PROFILE = Option(
+    "--profile",
+    "NAME",
+    "Take the options of this profile in atectl.toml.",
+    variable="ATECTL_PROFILE",
+)
+
+QUIET = Option("--quiet", "", "Say nothing on stderr but errors.", short="-q")
 
 _HOST_NAME_PATTERN = "[A-Za-z0-9._-]{1,253}"
 

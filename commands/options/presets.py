@@ -2,8 +2,8 @@
 
 The option `--max-mem` of `run` is `ATECTL_RUN_MAX_MEM` in the environment, and `max_mem` under
 `[run]` or `[profiles.NAME.run]` in atectl.toml. The command line goes first, then the environment,
-then the profile, then the file. `run` and `batch` read this, so it imports nothing at its top; and
-where there is neither such a variable nor a file, it looks for them and does no more.
+then the profile, then the file. Where there is neither such a variable nor a file, as
+`atectl.config.may_have_presets` says, no command imports this.
 """
 
 import os
@@ -13,17 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from atectl.config import config_path, load_settings
 from atectl.errors import BadConfiguration, nearest
 
+from .places import PROFILE
 from .table import Given, Option, OptionTable
 
 if TYPE_CHECKING:
     from atectl.config import Preset
-
-PROFILE = Option(
-    "--profile",
-    "NAME",
-    "Take the options of this profile in atectl.toml.",
-    variable="ATECTL_PROFILE",
-)
 
 _ON, _OFF = ("1", "true", "yes", "on"), ("0", "false", "no", "off")
 _NOT_PRESET = (PROFILE.name,)

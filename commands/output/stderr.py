@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from atectl.errors import AtectlError
 
@@ -10,17 +12,22 @@ if TYPE_CHECKING:
     from typing import Literal
 
 _is_quiet = False
-"""Whether nothing but errors is said: what `keep_quiet` was last told."""
+"""Whether nothing but errors is said: `quietly` is entered."""
 
 
 _is_json = False
 """Whether errors and warnings are lines of JSON: what `tell_as_json` was last told."""
 
 
-def keep_quiet(*, quiet: bool) -> None:
-    """Say nothing from now on but errors, for `--quiet`."""
+@contextmanager
+def quietly(*, is_on: bool = True) -> Iterator[None]:
+    """Say nothing but errors, for `--quiet`, for as long as this is entered."""
     global _is_quiet
-    _is_quiet = quiet
+    _is_quiet = is_on
+    try:
+        yield
+    finally:
+        _is_quiet = False
 
 
 def is_quiet() -> bool:

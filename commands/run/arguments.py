@@ -25,6 +25,7 @@ from atectl.accounting import (
     Quota,
     StoreBounds,
 )
+from atectl.config import may_have_presets
 from atectl.engine.wasi import WasiSettings, parse_folders, parse_variables
 from atectl.errors import BadCount, BadSize, UsageError, cut, quoted
 from atectl.system.walls.amounts import DEFAULT_MAX_FDS
@@ -32,9 +33,7 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size,
 
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
-from ..options.places import HOST_NAME, LEDGER, RedisOptions, read_host_name
-from ..options.presets import PROFILE, take_presets
-from ..options.quiet import QUIET
+from ..options.places import HOST_NAME, LEDGER, PROFILE, QUIET, RedisOptions, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -232,7 +231,11 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
         place, is_closed = _take_options(words, place, given, strict=False)
     if not is_closed and place < len(words):
         _refuse_mistyped(words[place])
-    take_presets(given, TABLE, environment)
+    if PROFILE.name in given or may_have_presets(TABLE.command, environment):
+        # Most users have no settings; the others should not pay for this import.
+        from ..options.presets import take_presets
+
+        take_presets(given, TABLE, environment)
     return _request(capsule, tuple(words[place:]), given, environment)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from atectl.accounting import DEFAULT_MEMORY_BYTES
 from atectl.errors import AtectlError
 
-from ..output.stderr import is_quiet, keep_quiet
 from ..output.streams import patient_stderr
 from ..terminal.signals import ended_by_signals
 from .arguments import RunRequest, parse
@@ -35,7 +34,16 @@ def run(words: list[str]) -> int:
         AtectlError: nothing was run.
     """
     request = parse(words, os.environ)
-    keep_quiet(quiet=request.is_quiet)
+    if not request.is_quiet:
+        return _run(request)
+    # Few runs are quiet; the others should not pay for this import.
+    from ..output.stderr import quietly
+
+    with quietly():
+        return _run(request)
+
+
+def _run(request: RunRequest) -> int:
     request = request._replace(wasi=request.wasi._replace(write_stderr=patient_stderr()))
     if request.quota.memory_bytes > DEFAULT_MEMORY_BYTES:
         _warn_of_quota(request.quota.memory_bytes)
@@ -157,7 +165,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
             # Few runs compile; the others should not pay for this import.
             from ..terminal.waiting import QUIET_S, telling
 
-            if not compilation.wait(QUIET_S) and not is_quiet():
+            if not compilation.wait(QUIET_S) and not request.is_quiet:
                 told.enter_context(telling(f"compiling {path.name}"))
 
         try:
@@ -216,7 +224,7 @@ def _conclude(finished: FinishedRun) -> None:
         or finished.warnings
         or finished.lease.failures
         or reading.refused_growths
-        or (sys.stderr.isatty() and not is_quiet())
+        or (sys.stderr.isatty() and not finished.request.is_quiet)
     ):
         from .summary import print_summary
 

@@ -63,9 +63,9 @@ def test_a_number_of_an_account_that_is_none_is_null_and_named(column: str) -> N
         of = {account["principal"]: account for account in body["accounts"]}
         assert of["alpha"][column] is None
         assert of["beta"][column] is not None
-        assert shown.stderr.startswith(
-            f"warning[E402]: numbers of the ledger are damaged: {column} of alpha\n"
-        )
+        told = json.loads(shown.stderr)
+        assert (told["severity"], told["code"]) == ("warning", "E402")
+        assert told["message"] == f"numbers of the ledger are damaged: {column} of alpha"
 
 
 @pytest.mark.parametrize("column", OF_LEASES)

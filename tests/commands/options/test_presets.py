@@ -10,6 +10,8 @@ from atectl.commands.options.presets import key_of, presets
 from atectl.commands.options.table import Option
 from atectl.commands.run.arguments import TABLE as RUN
 from atectl.commands.run.arguments import RunRequest, parse
+from tests.conftest import CAPSULES
+from tests.support.python_child import in_child
 
 OPTIONS = [(table, option) for table in (RUN, BATCH) for option in table.options]
 
@@ -138,3 +140,18 @@ def test_a_variable_that_cannot_be_is_refused(variable: str, value: str, says: s
     with pytest.raises(errors.UsageError) as raised:
         read(**{variable: value})
     assert says in str(raised.value)
+
+
+@pytest.mark.parametrize("variable", ["", "ATECTL_RUN_LABEL", "ATECTL_PROFILE"])
+def test_a_start_without_settings_does_not_pay_for_them(
+    variable: str, settings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ATECTL_CONFIG")
+    if variable:
+        monkeypatch.setenv(variable, "x")
+    told = in_child(
+        "import sys\nfrom atectl.commands.main import dispatch\n"
+        f"dispatch(['run', '-q', {str(CAPSULES / 'hello.wat')!r}])\n"
+        "print('atectl.commands.options.presets' in sys.modules)"
+    )
+    assert told.splitlines()[-1] == str(bool(variable))
