@@ -196,8 +196,8 @@ ADVICE: dict[tuple[str, str], str] = {
 COMMANDS: dict[str, str] = {
     "version": "`atectl --version` shows the version",
     "stats": "`atectl top` shows who uses what, live",
-    "kill": "`atectl ps` shows the PID of each run: kill PID ends it",
-    "stop": "`atectl ps` shows the PID of each run: kill PID ends it",
+    "kill": "`atectl ledger end LEASE` ends a lease that `atectl ps -o wide` lists",
+    "stop": "`atectl ledger end LEASE` ends a lease that `atectl ps -o wide` lists",
     "rm": "nothing of a run is left behind; `atectl ledger reset` forgets accounts",
     "exec": "`atectl run CAPSULE` runs a capsule",
     "start": "`atectl run CAPSULE` runs a capsule",
