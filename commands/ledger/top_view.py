@@ -1,6 +1,7 @@
 """The screen of `ledger top`, and the snapshot that it prints to a pipe."""
 
 from rich.console import Group, RenderableType
+from rich.table import Table
 from rich.text import Text
 
 from atectl.inert import inert_line
@@ -38,7 +39,7 @@ _HELP = (
     ("k", "end the selected lease, after asking: a run, or one guest of a batch"),
     ("i", "show or fold accounts of which nothing runs"),
     ("/", "show only principals with these letters; Enter keeps, Esc clears"),
-    ("r", "reverse the order of the accounts; letters below sort them"),
+    ("r", "reverse the order of the accounts"),
     ("space", "hold the screen still, or let it go on"),
     ("Esc", "back; deselect"),
     ("q", "quit"),
@@ -52,7 +53,7 @@ def top_screen(state: TopState, *, ascii_only: bool = False) -> RenderableType:
         reading = Text(_failure(state) or "reading the ledger…", no_wrap=True)
         return whole_screen([reading], width, state.height)
     if state.has_help:
-        return _page(state, _help_lines(), (("any key", "back"),))
+        return _page(state, _help_lines(width), (("any key", "back"),))
     if state.has_details and (state.lease or state.selected):
         view = details_view(state, overview, ascii_only=ascii_only)
         lines = [Text.from_ansi(line) for line in text_lines(view, width)]
@@ -87,10 +88,16 @@ def _last_line(state: TopState, keys: tuple[tuple[str, str], ...]) -> Text:
     return key_line(keys, state.width)
 
 
-def _help_lines() -> list[Text]:
-    lines = [Text.assemble((f"{key:<24}", "bold"), meaning) for key, meaning in _HELP]
-    sorts = [f"{order.key} {order.by}" for order in SORT_ORDERS]
-    return [*lines, Text(), Text.assemble((f"{'sort accounts by':<24}", "bold"), ", ".join(sorts))]
+def _help_lines(width: int) -> list[Text]:
+    """What each key does, as lines of that width."""
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for key, meaning in _HELP:
+        grid.add_row(key, meaning)
+    sorts = ", ".join(f"{order.key} {order.by}" for order in SORT_ORDERS)
+    grid.add_row("letters", f"sort accounts: {sorts}")
+    return [Text.from_ansi(line) for line in text_lines(grid, width)]
 
 
 def _table(state: TopState, overview: Overview) -> tuple[list[Text], Text]:

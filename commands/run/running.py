@@ -166,7 +166,8 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
             from ..terminal.waiting import QUIET_S, telling
 
             if not compilation.wait(QUIET_S) and not request.is_quiet:
-                told.enter_context(telling(f"compiling {path.name}"))
+                why = "once: it is kept for the next run" if request.uses_cache else ""
+                told.enter_context(telling(f"compiling {path.name}", why=why))
 
         try:
             capsule = runtime.load(path, until, tell_if_long, as_command=request.invoke is None)

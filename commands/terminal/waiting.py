@@ -1,6 +1,7 @@
 """Long work in native code: the user is told of it, and can interrupt it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
@@ -12,13 +13,31 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def telling(doing: str) -> Iterator[None]:
-    """Show on a terminal, while this is entered, that the user waits for `doing`."""
+def telling(doing: str, *, why: str = "") -> Iterator[None]:
+    """Show on a terminal, while this is entered, what the user waits for and for how long.
+
+    Args:
+        doing: what it is.
+        why: what makes it worth the wait.
+    """
     from .countdown import status_line
 
+    ended, began = threading.Event(), time.monotonic() - QUIET_S
     with status_line() as show:
-        show(f"{doing} …")
-        yield
+
+        def tell() -> None:
+            while True:
+                show(f"{doing} … {time.monotonic() - began:.0f}s{why and f' ({why})'}")
+                if ended.wait(1.0):
+                    return
+
+        thread = threading.Thread(target=tell, name="telling", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
 
 def while_user_waits(doing: str, work: Callable[[], Result], *, is_told: bool = True) -> Result:
