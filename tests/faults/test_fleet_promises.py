@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.xdist_group("fleet promises"), pytest.mark.slow]
 pytest.importorskip("distributed")
 
-TTL_S = 3
+TTL_S = 6
 
 
 @pytest.fixture

@@ -147,6 +147,11 @@ class Dispatcher:
         elif len(seat.out) < seat.slots:
             self._balance()
 
+    def sent(self) -> None:
+        """Jobs have arrived at a host: near the end, another may take some of them."""
+        if self._are_all_read and not len(self._pending):
+            self._fill_all()
+
     def stop(self) -> None:
         """Start no more jobs; those that run go on."""
         self._drop_pending()

@@ -28,6 +28,7 @@ class Dispatch(Protocol):
     def refuse(self, ticket: Ticket, error: AtectlError) -> None: ...
     def give_back(self, tickets: list[Ticket]) -> None: ...
     def fill(self, seat: "Seat") -> None: ...
+    def sent(self) -> None: ...
 
 
 class Seat:
@@ -69,9 +70,9 @@ class Seat:
         """Whether it does not speak as this version does."""
         self.ended = 0
         self.waiting = 0
-        self.may_have_waiting = True
+        self.may_have_waiting = False
         """Whether there may be jobs there that have not started: not if none came back when asked,
-        until it has told of more."""
+        until it tells of some. Those on their way to it do not count."""
         self.out: dict[int, Ticket] = {}
         """The jobs that were sent there and have not ended."""
         self.window = Window(1)
@@ -111,7 +112,6 @@ class Seat:
             ticket.attempt += 1
             ticket.sent_s = time.monotonic()
             self.out[ticket.number] = ticket
-        self.may_have_waiting = True
         self._outbox += tickets
         self._has_to_send.set()
 
@@ -219,6 +219,7 @@ class Seat:
         results = [read_result(each, self.name) for each in items(answer.get("results"))]
         self._acked = max(self._acked, whole(answer.get("last"), _MOST_NUMBER))
         self.waiting = whole(answer.get("waiting"), _MOST_NUMBER)
+        self.may_have_waiting = self.waiting > 0
         self.is_draining = answer.get("draining") is True
         for result in results:
             ticket = self.out.pop(result.job, None)
@@ -272,7 +273,9 @@ class Seat:
         answer = await self._call({"op": "put", "jobs": jobs})
         self.most_bytes = whole(answer.get("most_bytes"), 1 << 62)
         self.is_draining = self.is_draining or answer.get("draining") is True
+        self.may_have_waiting = True
         self._take_back(items(answer.get("returned")))
+        self._dispatch.sent()
 
     async def _supply(self, ticket: Ticket) -> None:
         """See that the host has the capsule of a job."""
