@@ -147,7 +147,7 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'host join')
-        flags=('--no-cache' '--insecure' '--help' '-h')
+        flags=('--no-cache' '--insecure' '--quiet' '-q' '--help' '-h')
         values=(
             '--limit=nothing'
             '--soft=nothing'
@@ -182,7 +182,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'host ls')
-        flags=('--insecure' '--help' '-h')
+        flags=('--insecure' '--quiet' '-q' '--help' '-h')
         values=(
             '--on=nothing'
             '--tls-ca=files'
@@ -193,7 +193,7 @@ _atectl_grammar() {
         )
         ;;
     'load')
-        flags=('--recursive' '-r' '--no-cache' '--help' '-h')
+        flags=('--recursive' '-r' '--no-cache' '--quiet' '-q' '--help' '-h')
         values=(
             '--jobs=nothing'
             '-j=nothing'
@@ -221,11 +221,11 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'budget init')
-        flags=('--force' '--help' '-h')
+        flags=('--force' '--quiet' '-q' '--help' '-h')
         arguments=('files')
         ;;
     'budget check')
-        flags=('--strict' '--help' '-h')
+        flags=('--strict' '--quiet' '-q' '--help' '-h')
         values=(
             '--pid=nothing'
             '--baseline=nothing'
@@ -248,7 +248,7 @@ _atectl_grammar() {
         arguments=('files')
         ;;
     'budget plan')
-        flags=('--force' '--ignore-refused' '--help' '-h')
+        flags=('--force' '--ignore-refused' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--headroom=nothing'
@@ -259,7 +259,7 @@ _atectl_grammar() {
         )
         ;;
     'budget simulate')
-        flags=('--decisions' '--help' '-h')
+        flags=('--decisions' '--quiet' '-q' '--help' '-h')
         values=(
             '--policy=choices largest priority park-first none'
             '--backpressure=choices both park spill none'
@@ -288,7 +288,7 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'ledger ls')
-        flags=('--watch' '-w' '--help' '-h')
+        flags=('--watch' '-w' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--output=choices table wide json csv'
@@ -302,7 +302,7 @@ _atectl_grammar() {
         )
         ;;
     'ledger ps')
-        flags=('--watch' '-w' '--help' '-h')
+        flags=('--watch' '-w' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--output=choices table wide json'
@@ -316,7 +316,7 @@ _atectl_grammar() {
         )
         ;;
     'ledger show')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--output=choices table wide json'
@@ -326,7 +326,7 @@ _atectl_grammar() {
         arguments=('candidates principal')
         ;;
     'ledger history')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--principal=candidates principal'
             '--ledger=files'
@@ -339,7 +339,7 @@ _atectl_grammar() {
         )
         ;;
     'ledger top')
-        flags=('--once' '--help' '-h')
+        flags=('--once' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--interval=nothing'
@@ -353,7 +353,7 @@ _atectl_grammar() {
         )
         ;;
     'ledger usage')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--period=nothing'
             '--by=choices principal host label'
@@ -365,13 +365,13 @@ _atectl_grammar() {
         )
         ;;
     'ledger merge')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=('--ledger=files')
         arguments=('files')
         repeats=yes
         ;;
     'ledger export')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--format=choices prometheus openmetrics json csv'
             '--per-principal=nothing'
@@ -380,22 +380,22 @@ _atectl_grammar() {
         )
         ;;
     'ledger report')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=('--svg=files' '--html=files' '--last=nothing' '--ledger=files')
         arguments=('candidates principals')
         repeats=yes
         ;;
     'ledger serve')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=('--listen=folders' '--token-file=files' '--per-principal=nothing' '--ledger=files')
         ;;
     'ledger end')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=('--ledger=files')
         arguments=('candidates lease')
         ;;
     'ledger reset')
-        flags=('--all' '--yes' '-y' '--help' '-h')
+        flags=('--all' '--yes' '-y' '--quiet' '-q' '--help' '-h')
         values=('--ledger=files')
         arguments=('candidates principal')
         ;;
@@ -404,7 +404,7 @@ _atectl_grammar() {
         flags=('--help' '-h')
         ;;
     'locks ls')
-        flags=('--stale' '--watch' '-w' '--help' '-h')
+        flags=('--stale' '--watch' '-w' '--quiet' '-q' '--help' '-h')
         values=(
             '--probe=nothing'
             '--atespace=nothing'
@@ -427,7 +427,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks show')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--probe=nothing'
             '--output=choices table wide json'
@@ -446,7 +446,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks release')
-        flags=('--wait' '--dry-run' '--force' '--yes' '-y' '--help' '-h')
+        flags=('--wait' '--dry-run' '--force' '--yes' '-y' '--quiet' '-q' '--help' '-h')
         values=(
             '--token=nothing'
             '--probe=nothing'
@@ -464,7 +464,7 @@ _atectl_grammar() {
         arguments=('nothing')
         ;;
     'locks hold')
-        flags=('--lock-strict' '--pass-redis' '--help' '-h')
+        flags=('--lock-strict' '--pass-redis' '--quiet' '-q' '--help' '-h')
         values=(
             '--lock-ttl=nothing'
             '--deadline=nothing'
@@ -483,7 +483,7 @@ _atectl_grammar() {
         repeats=yes
         ;;
     'locks audit')
-        flags=('--help' '-h')
+        flags=('--quiet' '-q' '--help' '-h')
         values=(
             '--output=choices table wide json'
             '-o=choices table wide json'
@@ -498,7 +498,7 @@ _atectl_grammar() {
         )
         ;;
     'locks acl')
-        flags=('--cluster' '--help' '-h')
+        flags=('--cluster' '--quiet' '-q' '--help' '-h')
         values=(
             '--lock-prefix=nothing'
             '--output=choices table wide json'
@@ -506,7 +506,7 @@ _atectl_grammar() {
         )
         ;;
     'locks demo')
-        flags=('--remove' '--force' '--help' '-h')
+        flags=('--remove' '--force' '--quiet' '-q' '--help' '-h')
         values=(
             '--redis=nothing'
             '--redis-password-file=files'
@@ -591,7 +591,7 @@ _atectl_grammar() {
         values=('--output=choices table wide json' '-o=choices table wide json')
         ;;
     'top')
-        flags=('--once' '--help' '-h')
+        flags=('--once' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--interval=nothing'
@@ -605,7 +605,7 @@ _atectl_grammar() {
         )
         ;;
     'ps')
-        flags=('--watch' '-w' '--help' '-h')
+        flags=('--watch' '-w' '--quiet' '-q' '--help' '-h')
         values=(
             '--ledger=files'
             '--output=choices table wide json'

@@ -409,14 +409,20 @@ set -g __atectl_flags \
     'host -h' \
     'host join --no-cache' \
     'host join --insecure' \
+    'host join --quiet' \
+    'host join -q' \
     'host join --help' \
     'host join -h' \
     'host ls --insecure' \
+    'host ls --quiet' \
+    'host ls -q' \
     'host ls --help' \
     'host ls -h' \
     'load --recursive' \
     'load -r' \
     'load --no-cache' \
+    'load --quiet' \
+    'load -q' \
     'load --help' \
     'load -h' \
     'inspect --help' \
@@ -424,50 +430,82 @@ set -g __atectl_flags \
     'budget --help' \
     'budget -h' \
     'budget init --force' \
+    'budget init --quiet' \
+    'budget init -q' \
     'budget init --help' \
     'budget init -h' \
     'budget check --strict' \
+    'budget check --quiet' \
+    'budget check -q' \
     'budget check --help' \
     'budget check -h' \
     'budget plan --force' \
     'budget plan --ignore-refused' \
+    'budget plan --quiet' \
+    'budget plan -q' \
     'budget plan --help' \
     'budget plan -h' \
     'budget simulate --decisions' \
+    'budget simulate --quiet' \
+    'budget simulate -q' \
     'budget simulate --help' \
     'budget simulate -h' \
     'ledger --help' \
     'ledger -h' \
     'ledger ls --watch' \
     'ledger ls -w' \
+    'ledger ls --quiet' \
+    'ledger ls -q' \
     'ledger ls --help' \
     'ledger ls -h' \
     'ledger ps --watch' \
     'ledger ps -w' \
+    'ledger ps --quiet' \
+    'ledger ps -q' \
     'ledger ps --help' \
     'ledger ps -h' \
+    'ledger show --quiet' \
+    'ledger show -q' \
     'ledger show --help' \
     'ledger show -h' \
+    'ledger history --quiet' \
+    'ledger history -q' \
     'ledger history --help' \
     'ledger history -h' \
     'ledger top --once' \
+    'ledger top --quiet' \
+    'ledger top -q' \
     'ledger top --help' \
     'ledger top -h' \
+    'ledger usage --quiet' \
+    'ledger usage -q' \
     'ledger usage --help' \
     'ledger usage -h' \
+    'ledger merge --quiet' \
+    'ledger merge -q' \
     'ledger merge --help' \
     'ledger merge -h' \
+    'ledger export --quiet' \
+    'ledger export -q' \
     'ledger export --help' \
     'ledger export -h' \
+    'ledger report --quiet' \
+    'ledger report -q' \
     'ledger report --help' \
     'ledger report -h' \
+    'ledger serve --quiet' \
+    'ledger serve -q' \
     'ledger serve --help' \
     'ledger serve -h' \
+    'ledger end --quiet' \
+    'ledger end -q' \
     'ledger end --help' \
     'ledger end -h' \
     'ledger reset --all' \
     'ledger reset --yes' \
     'ledger reset -y' \
+    'ledger reset --quiet' \
+    'ledger reset -q' \
     'ledger reset --help' \
     'ledger reset -h' \
     'locks --help' \
@@ -475,8 +513,12 @@ set -g __atectl_flags \
     'locks ls --stale' \
     'locks ls --watch' \
     'locks ls -w' \
+    'locks ls --quiet' \
+    'locks ls -q' \
     'locks ls --help' \
     'locks ls -h' \
+    'locks show --quiet' \
+    'locks show -q' \
     'locks show --help' \
     'locks show -h' \
     'locks release --wait' \
@@ -484,19 +526,29 @@ set -g __atectl_flags \
     'locks release --force' \
     'locks release --yes' \
     'locks release -y' \
+    'locks release --quiet' \
+    'locks release -q' \
     'locks release --help' \
     'locks release -h' \
     'locks hold --lock-strict' \
     'locks hold --pass-redis' \
+    'locks hold --quiet' \
+    'locks hold -q' \
     'locks hold --help' \
     'locks hold -h' \
+    'locks audit --quiet' \
+    'locks audit -q' \
     'locks audit --help' \
     'locks audit -h' \
     'locks acl --cluster' \
+    'locks acl --quiet' \
+    'locks acl -q' \
     'locks acl --help' \
     'locks acl -h' \
     'locks demo --remove' \
     'locks demo --force' \
+    'locks demo --quiet' \
+    'locks demo -q' \
     'locks demo --help' \
     'locks demo -h' \
     'cache --help' \
@@ -539,10 +591,14 @@ set -g __atectl_flags \
     'doctor --help' \
     'doctor -h' \
     'top --once' \
+    'top --quiet' \
+    'top -q' \
     'top --help' \
     'top -h' \
     'ps --watch' \
     'ps -w' \
+    'ps --quiet' \
+    'ps -q' \
     'ps --help' \
     'ps -h'
 
@@ -753,6 +809,7 @@ complete -c atectl -n '__atectl_at "host join"' -l tls-ca -r -F -d 'Trust these 
 complete -c atectl -n '__atectl_at "host join"' -l tls-cert -r -F -d 'The certificate of this side (PEM)'
 complete -c atectl -n '__atectl_at "host join"' -l tls-key -r -F -d 'The key of this certificate (PEM)'
 complete -c atectl -n '__atectl_at "host join"' -l insecure -d 'Allow a scheduler on another machine without TLS'
+complete -c atectl -n '__atectl_at "host join"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "host join"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "host ls"' -l on -r -f -d 'Run it on the hosts of this Dask scheduler'
@@ -761,6 +818,7 @@ complete -c atectl -n '__atectl_at "host ls"' -l tls-cert -r -F -d 'The certific
 complete -c atectl -n '__atectl_at "host ls"' -l tls-key -r -F -d 'The key of this certificate (PEM)'
 complete -c atectl -n '__atectl_at "host ls"' -l insecure -d 'Allow a scheduler on another machine without TLS'
 complete -c atectl -n '__atectl_at "host ls"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "host ls"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "host ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "load"' -l recursive -s r -d 'Load what is in folders and below'
@@ -775,6 +833,7 @@ complete -c atectl -n '__atectl_at "load"' -l no-cache -d 'Load all anew, and ke
 complete -c atectl -n '__atectl_at "load"' -l chart -r -F -d 'Draw what was held over time into this SVG file'
 complete -c atectl -n '__atectl_at "load"' -l baseline -r -f -a 'naive' -d 'Load with this loader too, for comparison'
 complete -c atectl -n '__atectl_at "load"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "load"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "load"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "load"' -F
 
@@ -789,6 +848,7 @@ complete -c atectl -n '__atectl_at "budget" 0' -a simulate -d 'Replay a recorded
 complete -c atectl -n '__atectl_at "budget"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "budget init"' -l force -d 'Replace an existing file'
+complete -c atectl -n '__atectl_at "budget init"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "budget init"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget init" 0' -F
 
@@ -808,6 +868,7 @@ complete -c atectl -n '__atectl_at "budget check"' -l compile-mem -r -f -d 'Most
 complete -c atectl -n '__atectl_at "budget check"' -l compile-deadline -r -f -d 'Longest time to compile a capsule'
 complete -c atectl -n '__atectl_at "budget check"' -l strict -d 'Fail for warnings too'
 complete -c atectl -n '__atectl_at "budget check"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "budget check"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "budget check"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget check" 0' -F
 
@@ -818,6 +879,7 @@ complete -c atectl -n '__atectl_at "budget plan"' -l force -d 'Replace an existi
 complete -c atectl -n '__atectl_at "budget plan"' -l diff -r -F -d 'Compare it with this budget file'
 complete -c atectl -n '__atectl_at "budget plan"' -l ignore-refused -d 'Leave all refused growths out'
 complete -c atectl -n '__atectl_at "budget plan"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "budget plan"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "budget plan"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "budget simulate"' -l policy -r -f -a 'largest priority park-first none' -d 'Replay under this policy'
@@ -826,6 +888,7 @@ complete -c atectl -n '__atectl_at "budget simulate"' -l limit -r -f -d 'Replay 
 complete -c atectl -n '__atectl_at "budget simulate"' -l chart -r -F -d 'Draw the timelines into this SVG file'
 complete -c atectl -n '__atectl_at "budget simulate"' -l decisions -d 'List every decision of every run'
 complete -c atectl -n '__atectl_at "budget simulate"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "budget simulate"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "budget simulate"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "budget simulate" 0' -F
 
@@ -852,6 +915,7 @@ complete -c atectl -n '__atectl_at "ledger ls"' -l principal -r -f -a '(__atectl
 complete -c atectl -n '__atectl_at "ledger ls"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ledger ls"' -l by -r -f -a 'principal host capsule' -d 'List accounts, or what runs by host or by capsule'
 complete -c atectl -n '__atectl_at "ledger ls"' -l watch -s w -d 'Show it live until q is pressed'
+complete -c atectl -n '__atectl_at "ledger ls"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger ps"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -863,11 +927,13 @@ complete -c atectl -n '__atectl_at "ledger ps"' -l principal -r -f -a '(__atectl
 complete -c atectl -n '__atectl_at "ledger ps"' -l label -r -f -a '(__atectl_ask "ledger ps" label)' -d 'Show only this label'
 complete -c atectl -n '__atectl_at "ledger ps"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ledger ps"' -l watch -s w -d 'Show it live until q is pressed'
+complete -c atectl -n '__atectl_at "ledger ps"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger ps"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger show"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger show"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger show"' -l rows -r -f -d 'Show at most N recent leases'
+complete -c atectl -n '__atectl_at "ledger show"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger show"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger show" 0' -f -a '(__atectl_ask "ledger show" principal)'
 
@@ -878,6 +944,7 @@ complete -c atectl -n '__atectl_at "ledger history"' -l rows -r -f -d 'Show at m
 complete -c atectl -n '__atectl_at "ledger history"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger history"' -l label -r -f -a '(__atectl_ask "ledger history" label)' -d 'Show only this label'
 complete -c atectl -n '__atectl_at "ledger history"' -l since -r -f -d 'Show only what was heard of within this time'
+complete -c atectl -n '__atectl_at "ledger history"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger history"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger top"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -889,6 +956,7 @@ complete -c atectl -n '__atectl_at "ledger top"' -l rows -r -f -d 'Show at most 
 complete -c atectl -n '__atectl_at "ledger top"' -l principal -r -f -a '(__atectl_ask "ledger top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "ledger top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "ledger top"' -l by -r -f -a 'principal host capsule' -d 'Show accounts below the leases, or what runs by this'
+complete -c atectl -n '__atectl_at "ledger top"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger top"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger usage"' -l period -r -f -d 'By day, by month, or in one month or day only'
@@ -897,9 +965,11 @@ complete -c atectl -n '__atectl_at "ledger usage"' -l principal -r -f -a '(__ate
 complete -c atectl -n '__atectl_at "ledger usage"' -l ledger -r -F -d 'Where the ledger is stored'
 complete -c atectl -n '__atectl_at "ledger usage"' -l output -s o -r -f -a 'table wide json csv' -d 'Table (`wide`'
 complete -c atectl -n '__atectl_at "ledger usage"' -l rows -r -f -d 'Show at most N rows'
+complete -c atectl -n '__atectl_at "ledger usage"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger usage"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger merge"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger merge"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger merge"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger merge"' -F
 
@@ -907,12 +977,14 @@ complete -c atectl -n '__atectl_at "ledger export"' -l format -r -f -a 'promethe
 complete -c atectl -n '__atectl_at "ledger export"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'
 complete -c atectl -n '__atectl_at "ledger export"' -l textfile -r -F -d 'Write atectl.prom into this folder, for node_exporter to find'
 complete -c atectl -n '__atectl_at "ledger export"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger export"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger export"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger report"' -l svg -r -F -d 'Write an SVG file'
 complete -c atectl -n '__atectl_at "ledger report"' -l html -r -F -d 'Write an HTML file'
 complete -c atectl -n '__atectl_at "ledger report"' -l last -r -f -d 'How much time before now to show'
 complete -c atectl -n '__atectl_at "ledger report"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger report"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger report"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger report"' -f -a '(__atectl_ask "ledger report" principals)'
 
@@ -920,15 +992,18 @@ complete -c atectl -n '__atectl_at "ledger serve"' -l listen -r -f -a '(__atectl
 complete -c atectl -n '__atectl_at "ledger serve"' -l token-file -r -F -d 'File with a bearer token that everybody has to show'
 complete -c atectl -n '__atectl_at "ledger serve"' -l per-principal -r -f -d 'Name the N principals of the highest peaks'
 complete -c atectl -n '__atectl_at "ledger serve"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger serve"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger serve"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ledger end"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger end"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger end"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger end" 0' -f -a '(__atectl_ask "ledger end" lease)'
 
 complete -c atectl -n '__atectl_at "ledger reset"' -l all -d 'Forget every account'
 complete -c atectl -n '__atectl_at "ledger reset"' -l yes -s y -d 'Do not ask for confirmation'
 complete -c atectl -n '__atectl_at "ledger reset"' -l ledger -r -F -d 'Where the ledger is stored'
+complete -c atectl -n '__atectl_at "ledger reset"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ledger reset"' -l help -s h -d 'Show this message and exit'
 complete -c atectl -n '__atectl_at "ledger reset" 0' -f -a '(__atectl_ask "ledger reset" principal)'
 
@@ -959,6 +1034,7 @@ complete -c atectl -n '__atectl_at "locks ls"' -l redis-cert -r -F -d 'The clien
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks ls"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks ls"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks ls"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks show"' -l probe -r -f -d 'Time between two looks, which tell live holders from dead ones'
@@ -973,6 +1049,7 @@ complete -c atectl -n '__atectl_at "locks show"' -l redis-cert -r -F -d 'The cli
 complete -c atectl -n '__atectl_at "locks show"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks show"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks show"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks show"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks release"' -l wait -d 'Wait until the lock frees itself'
@@ -991,6 +1068,7 @@ complete -c atectl -n '__atectl_at "locks release"' -l redis-cert -r -F -d 'The 
 complete -c atectl -n '__atectl_at "locks release"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks release"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks release"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks release"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks hold"' -l lock-ttl -r -f -d 'The lock frees itself this long after atectl dies'
@@ -1007,6 +1085,7 @@ complete -c atectl -n '__atectl_at "locks hold"' -l redis-cert -r -F -d 'The cli
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks hold"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks hold"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks hold"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks audit"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
@@ -1018,11 +1097,13 @@ complete -c atectl -n '__atectl_at "locks audit"' -l redis-cert -r -F -d 'The cl
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks audit"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks audit"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks audit"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks acl"' -l cluster -d 'The users are those of a cluster\'s nodes'
 complete -c atectl -n '__atectl_at "locks acl"' -l lock-prefix -r -f -d 'What the keys of locks begin with'
 complete -c atectl -n '__atectl_at "locks acl"' -l output -s o -r -f -a 'table wide json' -d 'Table (`wide`'
+complete -c atectl -n '__atectl_at "locks acl"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks acl"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "locks demo"' -l remove -d 'Remove the samples that are as they were laid'
@@ -1034,6 +1115,7 @@ complete -c atectl -n '__atectl_at "locks demo"' -l redis-cert -r -F -d 'The cli
 complete -c atectl -n '__atectl_at "locks demo"' -l redis-key -r -F -d 'The key of the client certificate (PEM), if it is in another file'
 complete -c atectl -n '__atectl_at "locks demo"' -l redis-server-name -r -f -d 'The name that every server\'s certificate has to be for, whatever its host'
 complete -c atectl -n '__atectl_at "locks demo"' -l redis-timeout -r -f -d 'How long to wait for a connection, and for each answer'
+complete -c atectl -n '__atectl_at "locks demo"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "locks demo"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "cache" 0' -a ls -d 'List the compiled capsules, most recently used first'
@@ -1109,6 +1191,7 @@ complete -c atectl -n '__atectl_at "top"' -l rows -r -f -d 'Show at most N rows'
 complete -c atectl -n '__atectl_at "top"' -l principal -r -f -a '(__atectl_ask "top" principal)' -d 'Show only this principal'
 complete -c atectl -n '__atectl_at "top"' -l host -r -f -d 'Show only what runs, or ran, on this host'
 complete -c atectl -n '__atectl_at "top"' -l by -r -f -a 'principal host capsule' -d 'Show accounts below the leases, or what runs by this'
+complete -c atectl -n '__atectl_at "top"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "top"' -l help -s h -d 'Show this message and exit'
 
 complete -c atectl -n '__atectl_at "ps"' -l ledger -r -F -d 'Where the ledger is stored'
@@ -1120,4 +1203,5 @@ complete -c atectl -n '__atectl_at "ps"' -l principal -r -f -a '(__atectl_ask "p
 complete -c atectl -n '__atectl_at "ps"' -l label -r -f -a '(__atectl_ask "ps" label)' -d 'Show only this label'
 complete -c atectl -n '__atectl_at "ps"' -l since -r -f -d 'Show only what was heard of within this time'
 complete -c atectl -n '__atectl_at "ps"' -l watch -s w -d 'Show it live until q is pressed'
+complete -c atectl -n '__atectl_at "ps"' -l quiet -s q -d 'Say nothing on stderr but errors'
 complete -c atectl -n '__atectl_at "ps"' -l help -s h -d 'Show this message and exit'

@@ -2,7 +2,8 @@
 
 from atectl.budget.jobs import JOB
 
-from ..options.table_command import TableCommand, typer_argument, typer_option
+from ..options.table_command import TableCommand
+from ..options.typer_forms import typer_argument, typer_option
 from .arguments import TABLE
 
 KEYS_OF_A_JOB = ", ".join(JOB.keys)

@@ -68,7 +68,7 @@ def _run(
 ) -> int | None:
     """Run the jobs; the exit status of the signal that ended them, if one did."""
     try:
-        while_user_waits("connecting to the scheduler", batch.connect, is_told=not is_quiet())
+        while_user_waits("connecting to the scheduler", batch.connect)
         screens = _screens(batch, tally, request)
         with ending_by_signals(batch, tally, screens, grace_s) as received:
             for screen in screens:

@@ -212,9 +212,7 @@ def _run(
     """Run the jobs; the exit status of the signal that ended them, if one did."""
     try:
         what = counted(len(source.capsules), "capsule")
-        while_user_waits(
-            f"loading {what}", lambda: batch.prepare(source.capsules), is_told=not is_quiet()
-        )
+        while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
         screens = _screens(batch, tally, request)
         with ending_by_signals(batch, tally, screens, grace_s) as received:
             for screen in screens:

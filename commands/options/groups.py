@@ -54,6 +54,7 @@ _GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "Loading": _LOADING,
         "Who is charged": ("--ledger", "--host-name"),
         "Many machines": _FLEET,
+        "Output": ("--quiet",),
     },
     "atectl budget check": {
         "Memory of the host": _HOST,

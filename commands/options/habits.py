@@ -189,6 +189,10 @@ ADVICE: dict[tuple[str, str], str] = {
     ("", "--color"): "a terminal gets colours; NO_COLOR=1 leaves them out",
     ("", "--no-color"): "NO_COLOR=1 leaves colours out",
     ("", "--no-pager"): "there is no pager: leave it out",
+    **{
+        ("", option): "put it behind a command that says more than errors; leave it out here"
+        for option in ("--quiet", "-q", "--silent", "--no-progress")
+    },
     ("", "--file"): "the file is named without an option",
 }
 """By command and option, what to do instead. The command is empty if any is meant."""

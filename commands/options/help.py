@@ -8,19 +8,33 @@ from typing import Any, TypeVar
 
 import typer
 from typer._click import Context, HelpFormatter
-from typer._click.core import Command
+from typer._click.core import Command, Parameter
 from typer._click.parser import _OptionParser
 from typer.core import TyperCommand, TyperGroup
 
+from ..output.stderr import quietly
 from .help_page import help_page
 from .help_text import help_text
+from .quiet import NAME as QUIET
+from .quiet import quiet_option
 from .renamed import take_old_names
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class HelpCommand(TyperCommand):
-    """A command with our help, which takes its options by their old names too."""
+    """A command with our help, which takes `--quiet`, and its options by their old names too."""
+
+    def get_params(self, ctx: Context) -> list[Parameter]:
+        parameters = super().get_params(ctx)
+        quiet = quiet_option(ctx)
+        if quiet is None or any(each.name == QUIET for each in parameters):
+            return parameters
+        return [*parameters[:-1], quiet, parameters[-1]]  # `--help` stays the last
+
+    def invoke(self, ctx: Context) -> Any:
+        with quietly(is_on=ctx.params.pop(QUIET, False)):
+            return super().invoke(ctx)
 
     def make_parser(self, ctx: Context) -> _OptionParser:
         parser = super().make_parser(ctx)

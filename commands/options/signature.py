@@ -10,7 +10,7 @@ import typer
 from typer._types import TyperChoice
 
 from .table import Option, options_of
-from .table_command import declarations
+from .typer_forms import declarations
 
 Result = TypeVar("Result")
 

@@ -1,7 +1,8 @@
 """`atectl run` as Typer knows it: for help and completions, made from the table of options."""
 
 from ..options.candidates import complete_label, complete_principal
-from ..options.table_command import TableCommand, typer_argument, typer_option
+from ..options.table_command import TableCommand
+from ..options.typer_forms import typer_argument, typer_option
 from .arguments import TABLE
 from .running import run
 

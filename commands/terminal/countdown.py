@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from atectl.inert import inert_line
 from atectl.system.clock import boottime
 
+from ..output.stderr import is_quiet
 from .frames import can_draw
 
 
@@ -15,9 +16,9 @@ from .frames import can_draw
 def status_line() -> Iterator[Callable[[str], None]]:
     """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
-    Off a terminal, and on one that cannot erase a line, nothing is shown.
+    Nothing is shown off a terminal, on one that cannot erase a line, and with `--quiet`.
     """
-    is_terminal = sys.stderr.isatty() and can_draw()
+    is_terminal = sys.stderr.isatty() and can_draw() and not is_quiet()
     is_shown = False
 
     def show(text: str) -> None:
@@ -42,7 +43,7 @@ def count_down(seconds: float, doing: Callable[[int], str]) -> None:
         doing: the text to show, given the whole seconds that are left.
     """
     ends_at = boottime() + seconds
-    if sys.stderr.isatty() and not can_draw():
+    if sys.stderr.isatty() and not can_draw() and not is_quiet():
         # No line can be rewritten here: say once what is waited for.
         print(inert_line(doing(max(round(seconds), 1))), file=sys.stderr)
     with status_line() as show:

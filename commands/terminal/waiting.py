@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from typing import TypeVar
 
 QUIET_S = 0.4
@@ -40,7 +40,7 @@ def telling(doing: str, *, why: str = "") -> Iterator[None]:
             thread.join()
 
 
-def while_user_waits(doing: str, work: Callable[[], Result], *, is_told: bool = True) -> Result:
+def while_user_waits(doing: str, work: Callable[[], Result]) -> Result:
     """Do `work` on another thread; return its result, or raise what it raised.
 
     Python handles a signal only between two steps of this thread, and native code is one step:
@@ -60,7 +60,7 @@ def while_user_waits(doing: str, work: Callable[[], Result], *, is_told: bool = 
     thread.start()
     thread.join(QUIET_S)
     if thread.is_alive():
-        with telling(doing) if is_told else nullcontext():
+        with telling(doing):
             thread.join()
     if failures:
         raise failures[0]
