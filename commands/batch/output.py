@@ -4,13 +4,16 @@ import json
 import sys
 from base64 import b64decode
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from atectl.batch.lines import ResultLine
 from atectl.inert import inert_line, inert_text
 from atectl.records.as_json import document
 
 from ..output.stdout import Output
+
+if TYPE_CHECKING:
+    from ..drawing.columns import Fitted
 
 Tell = Callable[[ResultLine], None]
 """What is called with each result as it comes."""
@@ -68,20 +71,26 @@ class TableRows:
     """
 
     def __init__(self, *, is_wide: bool) -> None:
-        from ..output.stdout import stdout_console
-
-        self._console = stdout_console(is_wide=is_wide)
+        self._is_wide = is_wide
         self._width: int | None = None
 
     def write(self, result: ResultLine) -> None:
+        from ..output.stdout import stdout_width
         from .results_view import fitted_columns, row_lines
 
-        width = self._console.width
+        width = stdout_width(is_wide=self._is_wide)
         if width != self._width:
-            self._width, self._fitted = width, fitted_columns(width)
-            self._print(self._fitted.header())
+            self._begin(width, fitted_columns(width))
         for line in row_lines(self._fitted, result):
             self._print(line)
+
+    def _begin(self, width: int, fitted: "Fitted[ResultLine]") -> None:
+        """Go on with rows of `width`, below a header."""
+        from ..output.stdout import stdout_console
+
+        self._width, self._fitted = width, fitted
+        self._console = stdout_console(is_wide=self._is_wide)
+        self._print(fitted.header())
 
     def _print(self, line: Any) -> None:
         self._console.print(line, no_wrap=True, overflow="crop", crop=True)

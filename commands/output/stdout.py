@@ -108,13 +108,26 @@ def stdout_console(*, is_wide: bool = False) -> "Console":
     """
     from rich.console import Console
 
+    width = stdout_width(is_wide=is_wide)
     if is_wide or not sys.stdout.isatty():
-        return Console(width=PIPED_WIDTH, highlight=False)
-    from ..terminal.size import drawing_width, terminal_size
+        return Console(width=width, highlight=False)
+    from ..terminal.size import terminal_size
 
-    descriptor = sys.stdout.fileno()
-    width, height = drawing_width(descriptor), terminal_size(descriptor).lines
+    height = terminal_size(sys.stdout.fileno()).lines
     return Console(width=width, height=height, highlight=False)
+
+
+def stdout_width(*, is_wide: bool = False) -> int:
+    """The columns to draw with on stdout now: those of the terminal, or more than anything needs.
+
+    Args:
+        is_wide: whether nothing is left out, however narrow the terminal: it wraps the lines.
+    """
+    if is_wide or not sys.stdout.isatty():
+        return PIPED_WIDTH
+    from ..terminal.size import drawing_width
+
+    return drawing_width(sys.stdout.fileno())
 
 
 def chart_width() -> int | None:

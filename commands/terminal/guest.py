@@ -44,6 +44,7 @@ _FREE_COLUMNS = 1
 _READ_BYTES = 1 << 16
 _ERASE_BELOW = f"\x1b7{NO_COLOURS}\x1b[E\x1b[J\x1b8"
 _ERASE_REST_OF_LINE = "\x1b[K"
+_OVER_ECHO = "\r  \r"
 
 Controls = Literal["colours", "none", "all"]
 """Colours and carriage returns within a line; none; or all that a guest writes."""
@@ -101,6 +102,7 @@ class GuestTerminal:
         self._is_at_line_start = True
         self._stopping = False
         self._is_suspended = False
+        self._covers_echo = False
         # Held while something is written. Reentrant: a signal handler may interrupt the main thread
         # while that holds it, and write itself.
         self._writing = threading.RLock()
@@ -124,7 +126,11 @@ class GuestTerminal:
         self._thread.join()
         if self._live is not None:
             self._live.close()
-        self._write(self._erasure() + ("" if self._is_at_line_start else "\n"))
+        self._write(self._erasure() + (self._covering() if self._is_at_line_start else "\n"))
+
+    def cover_echo(self) -> None:
+        """Have lines begin where the terminal may have echoed Ctrl-C; safe in a signal handler."""
+        self._covers_echo = True
 
     def leave_at_once(self) -> None:
         """Take the table away, for a program that is about to end; safe in a signal handler."""
@@ -173,6 +179,7 @@ class GuestTerminal:
         if text:
             with self._writing:
                 erasure, table = self._erasure(), self._drawing(self._table)
+                text = self._covering() + text
                 self._is_at_line_start = text.endswith("\n")
                 self._write(frame(erasure + text + table) if table else text)
 
@@ -193,6 +200,10 @@ class GuestTerminal:
         columns, rows = terminal_size(self._terminal)
         termios.tcsetwinsize(self._guest_end, (rows, columns))
         return columns, rows
+
+    def _covering(self) -> str:
+        """What takes an echo away at the beginning of a line: a row behind it would not fit."""
+        return _OVER_ECHO if self._covers_echo and self._is_at_line_start else ""
 
     def _erasure(self) -> str:
         if not self._table:

@@ -43,6 +43,7 @@ class Suspendable(Protocol):
 class Screen(Suspendable, Protocol):
     """What also has to leave the terminal before the program ends at once."""
 
+    def cover_echo(self) -> None: ...
     def leave_at_once(self) -> None: ...
 
 
@@ -111,6 +112,9 @@ def ended_by_signals(
         if received.ending is not None:
             _leave_at_once(ending.status, screens)
         received.ending = ending
+        if number == signal.SIGINT:
+            for screen in screens:
+                screen.cover_echo()
         end(ending)
 
     handlers: dict[signal.Signals, Handler] = dict.fromkeys(ENDINGS, on_signal)

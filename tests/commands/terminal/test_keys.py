@@ -15,6 +15,7 @@ SENT = {
     "page-down": [b"\x1b[6~"],
     "home": [b"\x1b[H", b"\x1bOH", b"\x1b[1~", b"\x1b[7~"],
     "end": [b"\x1b[F", b"\x1bOF", b"\x1b[4~", b"\x1b[8~"],
+    "tab": [b"\t"],
     "enter": [b"\r", b"\n"],
     "backspace": [b"\x7f", b"\x08"],
     "ctrl-u": [b"\x15"],

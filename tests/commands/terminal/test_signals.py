@@ -107,6 +107,7 @@ from atectl.commands.terminal.signals import ended_by_signals
 class Screen:
     def suspend(self): print("suspended", flush=True)
     def resume(self): print("resumed", flush=True)
+    def cover_echo(self): pass
     def leave_at_once(self): print("left", flush=True)
 with ended_by_signals(lambda ending: print(ending.reason, flush=True), [Screen()][:{screens}]):
     print("ready", flush=True)
