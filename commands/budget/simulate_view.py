@@ -141,7 +141,7 @@ def timeline_of_run(run: Run) -> Timeline:
     """The timeline of a run. Its title has its rules and limit."""
     limit = show_size(run.budget.limit_bytes)
     title = inert_line(f"{_kind(run)}: {run.backpressure}, {run.policy}, limit {limit}")
-    return timeline_of(title, run.budget, run.events)
+    return timeline_of(title, run.budget, run.events, run.leases)
 
 
 def _kind(run: Run | RefusedRun) -> str:

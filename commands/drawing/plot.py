@@ -6,7 +6,9 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from atectl.inert import inert_line
-from atectl.units import format_duration, show_size
+from atectl.units import show_size
+
+from .ticks import size_ticks, tick_text, time_ticks
 
 
 class Plot(NamedTuple):
@@ -55,15 +57,36 @@ class Plot(NamedTuple):
             f'width="{self.right - self.left}" height="{self.bottom - self.top}"/>'
         )
 
-    def time_axis(self) -> list[str]:
-        """The times at the ends of each quarter."""
+    def size_axis(self) -> list[str]:
+        """Round sizes to the left, with a line across the plot for each."""
         parts = []
-        for quarter in range(5):
-            x = self.left + (self.right - self.left) * quarter / 4
-            label = "0s" if not quarter else format_duration(self.span_s * quarter / 4)
-            place = f'x="{x:.1f}" y="{self.bottom + 16}" text-anchor="middle"'
-            parts.append(f'<text class="quiet" {place}>{label}</text>')
+        for size in size_ticks(self.top_bytes):
+            y = self.y(size)
+            parts.append(
+                f'<line class="grid" x1="{self.left}" x2="{self.right}" y1="{y:.1f}" y2="{y:.1f}"/>'
+            )
+            place = f'x="{self.left - 8}" y="{y + 4:.1f}" text-anchor="end"'
+            parts.append(f'<text class="quiet" {place}>{inert(show_size(size))}</text>')
         return parts
+
+    def time_axis(self) -> list[str]:
+        """Round times below, each with a mark."""
+        return [self._moment(at_s, tick_text(at_s)) for at_s in time_ticks(self.span_s)]
+
+    def time_axis_to_now(self) -> list[str]:
+        """The same, counted back from the right edge, which is now."""
+        return [
+            self._moment(self.span_s - ago_s, f"{tick_text(ago_s)} ago" if ago_s else "now")
+            for ago_s in time_ticks(self.span_s)
+        ]
+
+    def _moment(self, at_s: float, text: str) -> str:
+        x = f"{self.x(at_s):.1f}"
+        return (
+            f'<line class="tick" x1="{x}" x2="{x}" y1="{self.bottom}" y2="{self.bottom + 4}"/>'
+            f'<text class="quiet" x="{x}" y="{self.bottom + 16}" '
+            f'text-anchor="middle">{text}</text>'
+        )
 
 
 def picture(width: int, height: int, title: str, style: Path, charts: Sequence[str]) -> str:
@@ -84,3 +107,11 @@ def picture(width: int, height: int, title: str, style: Path, charts: Sequence[s
 def inert(text: str) -> str:
     """Text from outside, as it may stand in an SVG file."""
     return escape(inert_line(text))
+
+
+def without_middle(text: str, length: int) -> str:
+    """A name in at most so many characters: its beginning, and as much of its end."""
+    if len(text) <= length:
+        return text
+    end = (length - 1) // 2
+    return f"{text[: length - 1 - end]}…{text[len(text) - end :]}"

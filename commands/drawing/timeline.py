@@ -1,11 +1,13 @@
 """What a chart of a trace shows: pressure and resident size over time, and decisions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from atectl.accounting import Budget
 from atectl.arbitration.view import Action
-from atectl.trace.events import Event, Finished, Ruled, Sampled
+from atectl.trace.events import Event, Finished, Registered, Ruled, Sampled
+
+from .lanes import Lane, lanes_of
 
 MARKED = (Action.PARK, Action.SPILL, Action.ABORT)
 """The actions that a chart marks: those against a lease, not those that let it go on."""
@@ -38,6 +40,7 @@ class Timeline(NamedTuple):
     ends_s: float
     points: tuple[Point, ...]
     marks: tuple[Mark, ...]
+    lanes: tuple[Lane, ...] = ()
     least_span_s: float = 0.0
     least_top_bytes: int = 0
 
@@ -54,8 +57,10 @@ class Timeline(NamedTuple):
         return max(own, self.least_top_bytes)
 
 
-def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline:
-    """The timeline of a run, recorded or simulated."""
+def timeline_of(
+    title: str, budget: Budget, events: Sequence[Event], leases: Iterable[Registered] = ()
+) -> Timeline:
+    """The timeline of a run, recorded or simulated; `leases` name its jobs if `events` do not."""
     points = [
         Point(event.at_s, event.pressure.total_bytes, event.resident_bytes)
         for event in events
@@ -67,7 +72,9 @@ def timeline_of(title: str, budget: Budget, events: Sequence[Event]) -> Timeline
         if isinstance(event, Ruled) and event.action in MARKED and not event.is_failed_spill
     ]
     ends = [event.at_s for event in events if isinstance(event, Finished | Sampled)]
-    return Timeline(title, budget, max(ends, default=0.0), tuple(points), tuple(marks))
+    ends_s = max(ends, default=0.0)
+    lanes = lanes_of(events, leases, ends_s)
+    return Timeline(title, budget, ends_s, tuple(points), tuple(marks), tuple(lanes))
 
 
 def on_common_axes(timelines: Sequence[Timeline]) -> list[Timeline]:

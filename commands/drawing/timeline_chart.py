@@ -8,9 +8,10 @@ from rich.text import Text
 
 from atectl.arbitration.view import Action
 from atectl.inert import inert_line
-from atectl.units import format_duration, show_size
+from atectl.units import show_size
 
 from .gates import pressure_style
+from .ticks import size_ticks, tick_text, time_ticks
 from .timeline import MARKED, Point, Timeline, column_of, in_columns
 
 _ROWS = 10
@@ -46,8 +47,10 @@ class TimelineChart:
         yield _line(Text(inert_line(timeline.title), "bold"))
         columns = in_columns(timeline, width)
         edges = [timeline.top_bytes * row // _ROWS for row in range(_ROWS, -1, -1)]
+        ticks = size_ticks(timeline.top_bytes)
         for high, low in pairwise(edges):
-            yield _plot_row(timeline, columns, low, high, is_ascii=is_ascii)
+            tick = next((size for size in ticks if low < size <= high), None)
+            yield _plot_row(timeline, columns, low, high, tick, is_ascii=is_ascii)
         yield _axis(timeline, width)
         counts = Counter(mark.action for mark in timeline.marks)
         for action in MARKED:
@@ -56,10 +59,17 @@ class TimelineChart:
 
 
 def _plot_row(
-    timeline: Timeline, columns: list[Point | None], low: int, high: int, *, is_ascii: bool
+    timeline: Timeline,
+    columns: list[Point | None],
+    low: int,
+    high: int,
+    tick: int | None,
+    *,
+    is_ascii: bool,
 ) -> Text:
+    """The sizes from `low` to `high`; `tick` is a round one among them, if there is one."""
     budget = timeline.budget
-    label, empty, style = "", " ", ""
+    label, empty, style = "" if tick is None else show_size(tick), " ", ""
     if low < budget.limit_bytes <= high:
         label, empty, style = f"hard {show_size(budget.limit_bytes)}", _LIMIT_LINE, "red"
     elif low < budget.soft_bytes <= high:
@@ -77,9 +87,14 @@ def _plot_row(
 
 
 def _axis(timeline: Timeline, width: int) -> Text:
-    """The beginning and the end of the time axis."""
-    end = format_duration(timeline.span_s)
-    return _line(Text(_label("") + "0s" + end.rjust(width - 2), "dim"))
+    """Round times, each with its first character where it is, as far as they have room."""
+    line = ""
+    for at_s in time_ticks(timeline.span_s):
+        text = tick_text(at_s)
+        place = min(column_of(at_s, timeline, width), width - len(text))
+        if not line or place > len(line):
+            line = line.ljust(place) + text
+    return _line(Text(_label("") + line, "dim"))
 
 
 def _lane(timeline: Timeline, action: Action, count: int, width: int, *, is_ascii: bool) -> Text:

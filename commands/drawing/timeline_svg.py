@@ -6,13 +6,16 @@ from pathlib import Path
 from atectl.trace.events import Trace
 from atectl.units import show_size
 
+from .lanes_svg import lanes_svg
 from .plot import Plot, inert, picture
 from .timeline import MARKED, Point, Timeline, in_columns, timeline_of
 
 _WIDTH, _HEIGHT = 960, 380
-_LEFT, _RIGHT, _TOP, _BOTTOM = 90, 110, 56, 300
-_LANE_HEIGHT = 18
+_LEFT, _RIGHT, _TOP, _BOTTOM = 120, 110, 56, 300
+_ROW_HEIGHT = 18
+_BELOW = 16
 _COLUMNS = 400
+_MOST_LANES = 40
 
 _STYLE = Path(__file__).with_name("timeline.css")
 
@@ -25,35 +28,39 @@ def timeline_svg(trace: Trace) -> str:
 
 def timelines_svg(timelines: Sequence[Timeline]) -> str:
     """The charts of several runs, one below the other, as the text of an SVG file."""
-    height = _HEIGHT * max(len(timelines), 1)
-    charts = [
-        f'<g transform="translate(0 {place * _HEIGHT})">\n{_chart(timeline)}\n</g>'
-        for place, timeline in enumerate(timelines)
-    ]
+    charts, height = [], 0
+    for timeline in timelines:
+        parts, bottom = _chart(timeline)
+        charts.append(f'<g transform="translate(0 {height})">\n{parts}\n</g>')
+        height += max(bottom + _BELOW, _HEIGHT)
     title = "; ".join(timeline.title for timeline in timelines)
-    return picture(_WIDTH, height, title, _STYLE, charts)
+    return picture(_WIDTH, height or _HEIGHT, title, _STYLE, charts)
 
 
-def _chart(timeline: Timeline) -> str:
+def _chart(timeline: Timeline) -> tuple[str, int]:
+    """The parts of one chart, and where it ends."""
     columns = in_columns(timeline, _COLUMNS)
     pressures = [None if point is None else point.pressure_bytes for point in columns]
     residents = [None if point is None else point.resident_bytes for point in columns]
     plot = Plot(
         _LEFT, _WIDTH - _RIGHT, _TOP, _BOTTOM, span_s=timeline.span_s, top_bytes=timeline.top_bytes
     )
-    return "\n".join(
-        [
-            f'<text x="{_LEFT}" y="24" font-size="15">{inert(timeline.title)}</text>',
-            *_legend(columns),
-            plot.area("charged", pressures),
-            plot.area("resident", residents),
-            plot.limit("hard", timeline.budget.limit_bytes),
-            plot.limit("soft", timeline.budget.soft_bytes),
-            plot.frame(),
-            *plot.time_axis(),
-            *_lanes(timeline, plot),
-        ]
-    )
+    rows, below = _action_rows(timeline, plot)
+    lanes, bottom = lanes_svg(timeline.lanes, plot, below, _MOST_LANES)
+    parts = [
+        f'<text x="{_LEFT}" y="24" font-size="15">{inert(timeline.title)}</text>',
+        *_legend(columns),
+        plot.area("charged", pressures),
+        plot.area("resident", residents),
+        *plot.size_axis(),
+        plot.limit("hard", timeline.budget.limit_bytes),
+        plot.limit("soft", timeline.budget.soft_bytes),
+        plot.frame(),
+        *plot.time_axis(),
+        *rows,
+        *lanes,
+    ]
+    return "\n".join(parts), bottom
 
 
 def _legend(columns: Sequence[Point | None]) -> list[str]:
@@ -68,13 +75,16 @@ def _legend(columns: Sequence[Point | None]) -> list[str]:
     return parts
 
 
-def _lanes(timeline: Timeline, plot: Plot) -> list[str]:
-    """A row for each action that was taken: a mark for each time, and their number."""
+def _action_rows(timeline: Timeline, plot: Plot) -> tuple[list[str], int]:
+    """A row for each action that was taken, and where what comes below them begins.
+
+    A row has a mark for each time, and their number.
+    """
     parts = []
     taken = [action for action in MARKED if any(x.action is action for x in timeline.marks)]
     for place, action in enumerate(taken):
         times = [mark.at_s for mark in timeline.marks if mark.action is action]
-        y = _BOTTOM + 26 + place * _LANE_HEIGHT
+        y = _BOTTOM + 26 + place * _ROW_HEIGHT
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 9}" text-anchor="end">{action.value}</text>')
         xs = sorted({round(plot.x(at_s)) for at_s in times})
         path = "".join(f"M{x - 3} {y}h6l-3 9z" for x in xs)
@@ -82,4 +92,4 @@ def _lanes(timeline: Timeline, plot: Plot) -> list[str]:
         parts.append(
             f'<text class="quiet" x="{_WIDTH - _RIGHT + 6}" y="{y + 9}">{len(times)}</text>'
         )
-    return parts
+    return parts, _BOTTOM + 30 + len(taken) * _ROW_HEIGHT

@@ -41,6 +41,7 @@ def _chart(panel: Panel) -> str:
             *(plot.area(phase, [column[phase] for column in columns]) for phase in SHOWN),
             *([] if limit is None else [plot.limit("limit", limit)]),
             *([] if peak is None else [_peak(plot, peak.total_bytes)]),
+            *plot.size_axis(),
             plot.frame(),
             *plot.time_axis(),
         ]
@@ -48,10 +49,9 @@ def _chart(panel: Panel) -> str:
 
 
 def _peak(plot: Plot, size: int) -> str:
-    y = plot.y(size)
     return (
-        f'<text class="quiet" x="{plot.left - 6}" y="{y + 4:.1f}" text-anchor="end">'
-        f"{inert(show_size(size))}</text>"
+        f'<text class="quiet" x="{plot.right}" y="24" text-anchor="end">'
+        f"peak {inert(show_size(size))}</text>"
     )
 
 

@@ -65,7 +65,7 @@ def report_of(
     leases: dict[str, list[LeaseRecord]] = {name: [] for name in names}
     running = [lease for lease in store.running() if lease.state != LOST]
     for lease in (*store.history(None, HISTORY_LEASES), *running):
-        if lease.principal in leases and _end(lease, now) >= begins_at:
+        if lease.principal in leases and end_of(lease, now) >= begins_at:
             leases[lease.principal].append(lease)
     found = [PrincipalReport(accounts[name], tuple(leases[name])) for name in names]
     return LedgerReport(tuple(found), begins_at, now)
@@ -78,7 +78,7 @@ def held_in_columns(
     width_s = max(ends_at - begins_at, 0.001) / columns
     held = [0.0] * columns
     for lease in leases:
-        since, until = lease.started_at, _end(lease, ends_at)
+        since, until = lease.started_at, end_of(lease, ends_at)
         average = min(lease.byte_seconds / max(until - since, 0.001), lease.high_water_bytes)
         if not average > 0:  # nothing, or a damaged number
             continue
@@ -91,6 +91,6 @@ def held_in_columns(
     return [round(size) for size in held]
 
 
-def _end(lease: LeaseRecord, now: float) -> float:
+def end_of(lease: LeaseRecord, now: float) -> float:
     """When a lease ended, or was last heard of; now at the latest."""
     return min(lease.updated_at if lease.finished_at is None else lease.finished_at, now)

@@ -233,6 +233,16 @@ class TestReport:
         assert "gamma" in text
         assert "alpha" not in text
 
+    def test_svg_has_round_times_up_to_now_and_a_lane_for_each_lease(self, tmp_path: Path) -> None:
+        svg = tmp_path / "r.svg"
+        assert atectl("ledger", "report", "alpha", "--last", "1h", "--svg", svg).status == 0
+        root = ElementTree.fromstring(svg.read_text())
+        texts = [each.text or "" for each in root.iter("{http://www.w3.org/2000/svg}text")]
+        times = [text for text in texts if text == "now" or text.endswith(" ago")]
+        assert times == ["now", "15m ago", "30m ago", "45m ago", "1h ago"]
+        lanes = root.iter("{http://www.w3.org/2000/svg}path")
+        assert len([each for each in lanes if each.get("class") == "lane runs"]) == 2
+
     def test_html_loads_nothing(self, tmp_path: Path) -> None:
         html = tmp_path / "r.html"
         atectl("ledger", "report", "--html", html)
