@@ -264,6 +264,11 @@ _KEYS_OF_OPTIONS = {
 
 def _capsule(words: JobWords, defaults: JobDefaults) -> Path:
     """The file of a job's capsule; for other machines it may be `sha256:` and its hash."""
+    if words.capsule == "-":
+        raise Fault(
+            "capsule: - would be stdin, and a job may have to be loaded again",
+            remedy="write the capsule to a file, and name that; a file called - is ./-",
+        )
     if not (defaults.elsewhere and words.capsule.startswith(BY_CONTENT)):
         return defaults.folder / words.capsule
     sha256 = words.capsule.removeprefix(BY_CONTENT)

@@ -81,6 +81,11 @@ class Decoded(NamedTuple):
     """The hash of the file, as it was read, in hexadecimal digits."""
 
 
+def begins_as_capsule(head: bytes) -> bool:
+    """Whether a content is surely a capsule, or a compressed one, by its first bytes."""
+    return head.startswith((MAGIC, _GZIP, _ZSTD)) or _BEGINS_AS_MODULE.match(head) is not None
+
+
 def decode(
     file: Readable,
     *,

@@ -17,6 +17,7 @@ from atectl.capsule.manifest import Described, HashedFile, describe
 from atectl.capsule.module_facts import ModuleFacts
 from atectl.capsule.module_reading import read_module
 from atectl.capsule.needs import Needs, needs_of_component, needs_of_module
+from atectl.capsule.piped import keep_piped
 from atectl.capsule.sections import Faults
 from atectl.capsule.source import open_capsule
 from atectl.capsule.text_form import is_text_form
@@ -67,7 +68,8 @@ def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspec
     Raises:
         CapsuleNotFound: there is no such file (exit 127).
         CapsuleUnreadable: it is no regular file, or not permitted (exit 126).
-        CapsuleTooLarge: it is larger (exit 126).
+        CapsuleTooLarge: it is larger, or more than that comes through a pipe (exit 126).
+        HostExhausted: there is no memory left for what comes through a pipe (exit 125).
         CompileMemory, CompileTime: it is text that takes too much to assemble (exit 126).
         NotWebAssembly, PrecompiledCapsule, InvalidCapsule: it is no capsule (exit 126).
         TruncatedCapsule: it ends within its header, or its text form does (exit 126).
@@ -75,6 +77,7 @@ def inspect(path: Path, *, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES) -> Inspec
         BadManifest, ManifestMismatch: its Capsule.toml is broken or of another file (exit 126).
         ExtraMissing: its encoding or hash needs a package that is not installed (exit 125).
     """
+    keep_piped(path, max_bytes)
     described = describe(path)
     decoded = _decoded(described, max_bytes)
     binary = _binary(described.capsule.name, decoded.content)

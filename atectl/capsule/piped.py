@@ -5,13 +5,13 @@ import stat
 from pathlib import Path
 
 from atectl.capsule.errors import CapsuleTooLarge
-from atectl.capsule.source import Source, exhausted
+from atectl.capsule.source import STDIN, Source, exhausted
 from atectl.errors import CapsuleUnreadable
 from atectl.units import format_size
 
-STDIN = Path("/dev/stdin")
 _FOLDERS = ("/dev/fd/", "/proc/self/fd/")
 _CHUNK_BYTES = 1 << 20
+_STDERR = 2
 
 
 def piped(path: Path, max_bytes: int) -> Source | None:
@@ -34,7 +34,7 @@ def piped(path: Path, max_bytes: int) -> Source | None:
         if os.isatty(number):
             raise CapsuleUnreadable(
                 f"{name} is a terminal, and the capsule would be read from it",
-                remedy="send it: atectl run - < capsule.wasm",
+                remedy="send it a capsule: < capsule.wasm",
             )
         if not (stat.S_ISFIFO(status.st_mode) or stat.S_ISSOCK(status.st_mode)):
             return None
@@ -42,6 +42,24 @@ def piped(path: Path, max_bytes: int) -> Source | None:
     except OSError as error:
         raise CapsuleUnreadable(f"{name}: {error.strerror}") from None
     return Source(Path(name), copy, os.fstat(copy), is_kept=False)
+
+
+def keep_piped(path: Path, max_bytes: int) -> None:
+    """Let a path that leads to a pipe lead to a file with all that came through it.
+
+    So it can be opened as often as it has to be. Any other path is left as it is.
+
+    Raises:
+        CapsuleUnreadable, CapsuleTooLarge, HostExhausted: see `piped`.
+    """
+    source = piped(path, max_bytes)
+    if source is None:
+        return
+    number = _descriptor(path)
+    assert number is not None  # noqa: S101 - or there would be no source
+    with source:
+        os.lseek(source.descriptor, 0, os.SEEK_SET)
+        os.dup2(source.descriptor, number, inheritable=number <= _STDERR)
 
 
 def _descriptor(path: Path) -> int | None:

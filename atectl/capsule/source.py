@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from atectl.capsule.manifest import Described
     from atectl.capsule.task import Part
 
+STDIN = Path("/dev/stdin")
 _CHUNK_BYTES = 1 << 18
 WANTS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOMEM))
 """Errors of system calls for which resources ran out. They say nothing about a file."""
+
+
+def path_of(word: str) -> Path:
+    """The path of the capsule that a command line names; `-` is stdin, as in most programs."""
+    return STDIN if word == "-" else Path(word)
 
 
 def open_capsule(path: Path) -> BinaryIO:
@@ -82,7 +88,8 @@ class Source:
             size = show_size(part.size_bytes if part else status.st_size)
             most = format_size(max_bytes)
             raise CapsuleTooLarge(f"{path} has {size}; no capsule over {most} is accepted")
-        return cls(path, descriptor, status, manifest, part)
+        # What came through a pipe is in a file that no folder has.
+        return cls(path, descriptor, status, manifest, part, is_kept=status.st_nlink > 0)
 
     def __enter__(self) -> "Source":
         return self

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.capsule.limits import DEFAULT_MAX_CAPSULE_BYTES
+from atectl.capsule.piped import keep_piped
 from atectl.capsule.source import open_capsule
 from atectl.capsule.specs import Spec, specs_in
 from atectl.capsule.task import Part
@@ -25,6 +27,8 @@ class Item(NamedTuple):
     """Which of the specs in the file it is, from 1 on; 0 where it is no part."""
     spec: str = ""
     """What its spec is called, as it is written there."""
+    failure: AtectlError | None = None
+    """Why it cannot be had from the pipe that it should come through."""
 
     @property
     def name(self) -> str:
@@ -32,7 +36,9 @@ class Item(NamedTuple):
         return f"{self.path}#{self.number}" if self.number else str(self.path)
 
 
-def items(paths: Iterable[Path], *, recursive: bool) -> Iterator[Item]:
+def items(
+    paths: Iterable[Path], *, recursive: bool, max_bytes: int = DEFAULT_MAX_CAPSULE_BYTES
+) -> Iterator[Item]:
     """The capsules that `paths` mean, in their order; each is looked at when it is its turn.
 
     A file of several workflow specs is as many capsules. A file that is not there, or cannot be
@@ -41,13 +47,14 @@ def items(paths: Iterable[Path], *, recursive: bool) -> Iterator[Item]:
     Args:
         recursive: whether a folder means all files in it and below, but for hidden ones and each
             Capsule.toml, which describes another. Links to folders are not followed.
+        max_bytes: the most that is taken from a pipe, which is read once.
 
     Raises:
         UsageError: a path is a folder, and it is not `recursive` (exit 2).
     """
     for path in paths:
         if not os.path.isdir(path):  # noqa: PTH112 - pathlib fails on a name that is too long
-            yield from _of_file(path)
+            yield from _of_file_or_pipe(path, max_bytes)
         elif recursive:
             for found in _files_in(path):
                 yield from _of_file(found)
@@ -70,6 +77,15 @@ def _files_in(folder: Path) -> Iterator[Path]:
             path = Path(place, name)
             if not name.startswith(".") and name != MANIFEST_NAME and path.is_file():
                 yield path
+
+
+def _of_file_or_pipe(path: Path, max_bytes: int) -> Iterator[Item]:
+    try:
+        keep_piped(path, max_bytes)
+    except AtectlError as failure:
+        yield Item(path, 0, failure=failure)
+    else:
+        yield from _of_file(path)
 
 
 def _of_file(path: Path) -> Iterator[Item]:

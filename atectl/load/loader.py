@@ -106,6 +106,8 @@ class Loader:
     def load(self, item: Item) -> LoadedCapsule:
         """What loading a capsule comes to; whatever goes wrong stands there too."""
         row = LoadedCapsule(item.name, OK, package=item.spec or None)
+        if item.failure is not None:
+            return bad(row, item.failure)
         try:
             most_bytes = self._compiler.limits.max_capsule_bytes
             with Source.open(item.path, most_bytes, item.part) as source:

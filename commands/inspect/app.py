@@ -1,6 +1,5 @@
 """`atectl inspect`: what a capsule is, what is in it and what it needs, without running it."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -27,18 +26,19 @@ HELP = "\n\n".join(
 @app.command(help=HELP)
 def inspect(
     capsule: Annotated[
-        Path,
+        str,
         typer.Argument(
-            metavar="CAPSULE",
-            help="A capsule, as it is or compressed or encoded; or a Capsule.toml.",
+            metavar="CAPSULE|-",
+            help="A capsule, as it is or compressed or encoded; or a Capsule.toml; - is stdin.",
             show_default=False,
         ),
     ],
     output: OutputOption = Output.table,
 ) -> None:
     from atectl.capsule.inspection import inspect as inspected
+    from atectl.capsule.source import path_of
 
-    inspection = inspected(capsule)
+    inspection = inspected(path_of(capsule))
     if output is Output.json:
         print_json(inspection)
     else:

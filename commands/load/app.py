@@ -1,5 +1,6 @@
 """`atectl load`: what loading capsules comes to, before any of them runs."""
 
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,14 +40,16 @@ app = CommandGroup()
 
 LIST, BELOW = "-", "-"
 SOMETHING_BAD = 1
+_LOOK_BYTES = 4096
 
 
 HELP = "\n\n".join(
     (
         "Load capsules, run none: judge, compile and instantiate each, and say what it needs.",
         "PATH is a capsule as it is, or compressed, encoded or in a workflow spec; a file of "
-        "several such specs; a Capsule.toml; a folder, with --recursive; or - for a list of paths "
-        "on stdin, one a line. What was loaded before is known by its content.",
+        "several such specs; a Capsule.toml; a folder, with --recursive; or - for what comes on "
+        "stdin: a capsule, or a list of paths, one a line. What was loaded before is known by its "
+        "content.",
         "Exit status: 0 all are ok, 1 one is not, 2 usage, 125 atectl failed, 130 or 143 ended by "
         "a signal.",
     )
@@ -74,7 +77,7 @@ def load(
     judge = _judge(fits, budget)
     limit_bytes = None if limit is None else parse_size(limit)
     plan = Plan(jobs, limit_bytes, compile_limits(compiling), uses_cache=not no_cache)
-    items = _items(paths, recursive=recursive)
+    items = _items(paths, plan.compiling.max_capsule_bytes, recursive=recursive)
     if chart is not None and str(chart) != BELOW:
         _refuse_replacing(chart, items, budget)
     status = _load(plan, items, judge, chart, output, beside_naive=baseline is Baseline.naive)
@@ -131,16 +134,18 @@ def _refuse_replacing(chart: Path, items: "list[Item]", budget: Path | None) -> 
     refuse_clashes([("--chart", chart)], others)
 
 
-def _items(paths: list[Path], *, recursive: bool) -> "list[Item]":
+def _items(paths: list[Path], max_bytes: int, *, recursive: bool) -> "list[Item]":
     from atectl.load.inputs import items
 
-    found = list(items(_named(paths), recursive=recursive))
+    named = _named(paths, max_bytes)
+    found = list(items(named, recursive=recursive, max_bytes=max_bytes))
     if not found:
         raise UsageError("there is nothing to load", remedy="name a file, or a folder with files")
     return found
 
 
-def _named(paths: list[Path]) -> Iterator[Path]:
+def _named(paths: list[Path], max_bytes: int) -> Iterator[Path]:
+    from atectl.capsule.source import STDIN
     from atectl.load.inputs import listed
 
     for path in paths:
@@ -148,8 +153,22 @@ def _named(paths: list[Path]) -> Iterator[Path]:
             yield path
         elif sys.stdin.isatty():
             raise UsageError("stdin is a terminal, and a list of paths is read from it")
+        elif _has_capsule(STDIN, max_bytes):
+            yield STDIN
         else:
             yield from listed(_lines_of_stdin())
+
+
+def _has_capsule(stdin: Path, max_bytes: int) -> bool:
+    """Whether a capsule comes on stdin, by how it begins; a list of paths begins otherwise."""
+    from atectl.capsule.encodings import begins_as_capsule
+    from atectl.capsule.piped import keep_piped
+
+    keep_piped(stdin, max_bytes)
+    try:
+        return begins_as_capsule(os.pread(sys.stdin.fileno(), _LOOK_BYTES, 0))
+    except OSError:
+        return False  # some device
 
 
 def _lines_of_stdin() -> Iterator[str]:

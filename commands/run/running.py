@@ -4,7 +4,6 @@ import os
 import sys
 import time
 from contextlib import AbstractContextManager, ExitStack, nullcontext
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl.accounting import DEFAULT_MEMORY_BYTES
@@ -147,6 +146,7 @@ def _runtime(request: RunRequest) -> "Runtime":
 
 
 def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
+    from atectl.capsule.source import path_of
     from atectl.lease.terms import Terms
 
     terms = Terms(
@@ -157,7 +157,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
         label=request.label,
         traps_on_refusal=request.traps_on_refusal,
     )
-    path, deadline_s = _path(request.capsule), request.quota.deadline_s
+    path, deadline_s = path_of(request.capsule), request.quota.deadline_s
     until = None if deadline_s is None else began_s + deadline_s
     with ExitStack() as told:
 
@@ -177,11 +177,6 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
                 runtime.close()
             raise
     return runtime.lease(capsule, terms, began_s=began_s)
-
-
-def _path(capsule: str) -> Path:
-    """Where the capsule is; `-` is stdin, as in most programs."""
-    return Path("/dev/stdin" if capsule == "-" else capsule)
 
 
 def _locked(request: RunRequest, lease: "Lease") -> "AbstractContextManager[LeaseLock | None]":

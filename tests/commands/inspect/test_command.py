@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from atectl.commands.main import dispatch
 from tests.conftest import CAPSULES
+from tests.support.program import ATECTL, atectl
 from tests.support.real_capsules import CPYTHON
 from tests.support.wasm_bytes import fixture
 
@@ -151,3 +153,18 @@ def test_the_name_of_a_file_is_shown_inert(
     shown = capsys.readouterr().out
     assert r"\x1b[31m[bold].wasm" in shown
     assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("path", ["-", "/dev/stdin", "/proc/self/fd/0"])
+@pytest.mark.parametrize("content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())])
+def test_a_capsule_comes_from_stdin(path: str, content: bytes) -> None:
+    ended = atectl("inspect", path, "-o", "json", stdin=content)
+    assert (ended.status, ended.stderr) == (0, "")
+    body = json.loads(ended.stdout)
+    assert (body["kind"], body["size_bytes"]) == ("module", len(content))
+
+
+def test_a_capsule_comes_from_a_shells_pipe() -> None:
+    script = f"{ATECTL} inspect <(cat {HELLO})"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, "")

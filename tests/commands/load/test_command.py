@@ -112,6 +112,35 @@ def test_all_that_is_ok_is_status_0(tmp_path: Path) -> None:
 # What is named
 
 
+@pytest.mark.parametrize("path", ["-", "/dev/stdin", "/proc/self/fd/0"])
+@pytest.mark.parametrize("content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())])
+def test_a_capsule_comes_from_stdin(path: str, content: bytes) -> None:
+    [row] = loaded(path, stdin=content)
+    assert (row["verdict"], row["kind"]) == ("ok", "module")
+    assert row["size_bytes"] == len(content)
+
+
+def test_a_capsule_on_stdin_may_be_a_file() -> None:
+    with HELLO.open("rb") as file:
+        ran = subprocess.run([ATECTL, "load", "-"], stdin=file, capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+
+
+def test_several_capsules_come_from_pipes_of_a_shell() -> None:
+    trap = CAPSULES / "trap.wat"
+    script = f"{ATECTL} load -o json <(cat {HELLO}) <(cat {trap})"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
+    rows = json.loads(ran.stdout)["capsules"]
+    assert [row["sha256"] for row in rows] == [row["sha256"] for row in loaded(HELLO, trap)]
+
+
+def test_no_more_of_a_pipe_is_read_than_a_capsule_may_have() -> None:
+    script = f"yes | {ATECTL} load --max-capsule 1MiB -o json {HELLO} /dev/stdin"
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, timeout=60)
+    rows = json.loads(ran.stdout)["capsules"]
+    assert [row["verdict"] for row in rows] == ["ok", "too-large"]
+
+
 def test_a_list_comes_from_stdin() -> None:
     given = f"{HELLO}\n\n{CAPSULES / 'trap.wat'}\n".encode()
     assert [row["path"] for row in loaded("-", stdin=given)] == [

@@ -473,6 +473,14 @@ def test_a_batch_takes_no_capsule_from_where_its_jobs_come_from() -> None:
     assert result["error"]["code"] == "E202"
 
 
+def test_a_job_says_why_it_takes_no_capsule_from_stdin() -> None:
+    ran = atectl("batch", "-q", "-", stdin=b'{"capsule": "-"}\n')
+    [result] = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert result["error"]["code"] == "E330"
+    assert "- would be stdin" in result["error"]["message"]
+    assert "write the capsule to a file" in result["error"]["remedy"]
+
+
 @pytest.mark.parametrize(
     ("words", "status", "says"),
     [
