@@ -8,7 +8,7 @@ _atectl_grammar() {
     esac
 }
 
-# Joins what bash cut apart at = and : into the words that atectl would see.
+# Joins what bash cut apart at =, : and @ into the words that atectl would see.
 _atectl_words() {
     local piece line=$COMP_LINE unspaced
     words=()
@@ -117,7 +117,7 @@ _atectl_offer() {
 _atectl() {
     local IFS=$' \t\n'
     local -a words commands=() flags=() values=() arguments=()
-    local passes_on='' repeats='' kind='' path='' closed='' ledger='' current value piece
+    local passes_on='' repeats='' kind='' path='' closed='' ledger='' current value
     local -i place=0 last
     COMPREPLY=()
     _atectl_words
@@ -139,10 +139,8 @@ _atectl() {
         kind=${arguments[place]-}
     fi
     _atectl_offer
-    # Bash replaces only what stands behind the last = or :.
-    piece=${COMP_WORDS[COMP_CWORD]}
-    [[ $piece =~ ^[=:]+$ ]] && piece=''
-    COMPREPLY=("${COMPREPLY[@]#"${value%"$piece"}"}")
+    # Bash replaces only $2: what stands behind the last = or :, or from the last @ on.
+    COMPREPLY=("${COMPREPLY[@]#"${value%"$2"}"}")
 }
 
 complete -F _atectl atectl

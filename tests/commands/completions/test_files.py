@@ -23,6 +23,7 @@ CHECKED_IN = ROOT / "completions"
 SHELLS = ("bash", "zsh", "fish")
 
 PRINCIPALS = ("alan", "alice", "-x-")
+NAMES_OF_PEOPLE = ("user@example.com", "team/service", "a.b.c")
 LABELS = ("nightly build", "it's $HOME", "a:b", "with\x1b[31mcolour", "two\nlines")
 
 
@@ -42,6 +43,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("shell-home")
     _write_ledger(home / ".local/state/atectl/ledger.db", PRINCIPALS, LABELS)
     _write_ledger(home / "other.db", ("elsewhere",), ("",))
+    _write_ledger(home / "people.db", NAMES_OF_PEOPLE, ("me@work: it",))
     work = home / "work"
     (work / "a folder").mkdir(parents=True)
     for name in ("my capsule.wasm", "plain.wasm", "a folder/inner.wasm"):
@@ -218,6 +220,44 @@ def test_a_label_stays_one_word_and_means_itself(
 ) -> None:
     words = _meant(terminal.completed(f"atectl run --label {typed}"))
     assert words == ["atectl", "run", "--label", label]
+
+
+@pytest.mark.parametrize(
+    ("typed", "principal"),
+    [
+        ("u", "user@example.com"),
+        ("user", "user@example.com"),
+        ("user@", "user@example.com"),
+        ("user@ex", "user@example.com"),
+        ("user@example.c", "user@example.com"),
+        ("'user@ex", "user@example.com"),
+        ('"user@ex', "user@example.com"),
+        ("team", "team/service"),
+        ("team/", "team/service"),
+        ("team/se", "team/service"),
+        ("a.", "a.b.c"),
+        ("a.b.", "a.b.c"),
+    ],
+)
+@pytest.mark.parametrize(
+    "before",
+    [
+        "ledger show --ledger ../people.db ",
+        "run --ledger=../people.db --principal ",
+        "run --ledger=../people.db --principal=",
+    ],
+)
+def test_a_principal_is_completed_wherever_its_name_is_cut(
+    terminal: Terminal, before: str, typed: str, principal: str
+) -> None:
+    line = f"atectl {before}"
+    assert _meant(terminal.completed(line + typed)) == _meant(line + principal)
+
+
+def test_a_label_with_several_marks_is_completed_behind_each(terminal: Terminal) -> None:
+    line = "atectl run --ledger=../people.db --label "
+    for typed in ("me", "me@", "me@wo", "me@work:", "'me@work: i"):
+        assert _meant(terminal.completed(line + typed))[-1] == "me@work: it"
 
 
 @pytest.mark.parametrize("quote", ["'", '"'])
