@@ -41,7 +41,7 @@ class _Open:
 
 
 def lanes_of(events: Sequence[Event], leases: Iterable[Registered], ends_s: float) -> list[Lane]:
-    """A lane for each lease that began, in that order.
+    """A lane for each lease that began, in the order of their numbers.
 
     Args:
         events: of the run, in the order of time.
@@ -65,7 +65,8 @@ def lanes_of(events: Sequence[Event], leases: Iterable[Registered], ends_s: floa
         if lease not in finished:
             lane.turn(ends_s, "")
     return [
-        Lane(names[lease], tuple(lane.stretches), lane.aborted_s) for lease, lane in found.items()
+        Lane(names[lease], tuple(lane.stretches), lane.aborted_s)
+        for lease, lane in sorted(found.items())
     ]
 
 

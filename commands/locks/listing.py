@@ -12,15 +12,12 @@ from atectl.locks.verdicts import Verdict
 from atectl.redis.reading import Gap
 
 from ..output.stderr import say
-from ..output.stdout import Output, print_json_list, print_view, stdout_console
+from ..output.stdout import Output, lines_taken, print_json_list, print_view, stdout_console
 from ..terminal.countdown import status_line
 from ..terminal.frames import can_draw
 
 if TYPE_CHECKING:
     from atectl.redis.connection import RedisConnection
-
-_LINES_AROUND_ROWS = 3
-"""Of the table: its header, and an empty line and the counts below."""
 
 
 class Shown(NamedTuple):
@@ -83,12 +80,12 @@ def _progress(count: int) -> str:
 
 
 def _draw(rows: Sequence[ChargedLock], lock_ttl_s: float, output: Output) -> int:
-    """Print the table. Returns how many lines it has."""
+    """Print the table. Returns how many lines of the terminal it takes; 0 if there is none."""
     from .view import locks_view
 
-    ascii_only = stdout_console().options.ascii_only
-    print_view(locks_view(rows, lock_ttl_s, ascii_only=ascii_only), output)
-    return len(rows) + _LINES_AROUND_ROWS
+    view = locks_view(rows, lock_ttl_s, ascii_only=stdout_console().options.ascii_only)
+    print_view(view, output)
+    return lines_taken(view, output)
 
 
 def _clear(lines: int) -> None:

@@ -100,6 +100,21 @@ def print_view(view: "RenderableType", output: Output | ListOutput = Output.tabl
     stdout_console(is_wide=is_wide).print(view, soft_wrap=is_wide)
 
 
+def lines_taken(view: "RenderableType", output: Output | ListOutput = Output.table) -> int:
+    """How many lines of the terminal `print_view` takes, those that it wraps counted; else 0."""
+    if not sys.stdout.isatty():
+        return 0
+    from rich.text import Text
+
+    from ..drawing.lines import text_lines
+
+    columns = stdout_width()
+    is_wide = output in (Output.wide, ListOutput.wide)
+    lines = text_lines(view, PIPED_WIDTH if is_wide else columns)
+    lengths = [Text.from_ansi(line).cell_len for line in lines]
+    return sum(max(1, -(-length // columns)) for length in lengths)
+
+
 def stdout_console(*, is_wide: bool = False) -> "Console":
     """What draws on stdout.
 

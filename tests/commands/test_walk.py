@@ -1,4 +1,4 @@
-"""A stranger's walk: what run, batch, budget, the ledger and top show at several widths.
+"""A stranger's walk: what run, batch, budget, locks, the ledger and top show at several widths.
 
 Each is run in a pseudo-terminal, keys included, and the screen is looked at: no escape sequence is
 to be read there, no frame of a live table is to be left, and nothing is cut that one acts on.
@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import CAPSULES, ROOT
 from tests.support.program import ATECTL, atectl
 from tests.support.pty_screen import PtyScreen
+from tests.support.redis_servers import Server
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.parametrize("columns", [60, 80, 120, 200])
@@ -86,6 +87,36 @@ def test_a_budget_that_is_checked(environment: dict[str, str], columns: int) -> 
         assert screen.end() in (0, 1)
         require_clean(screen)
         assert "1 GiB" in screen.text
+
+
+def test_locks_that_are_laid_listed_and_watched(
+    environment: dict[str, str], columns: int, valkey: Server
+) -> None:
+    environment["ATECTL_REDIS_URL"] = valkey.url
+    with walk(environment, columns, "locks", "demo") as screen:
+        assert screen.end() == 0
+        assert "atectl locks demo --remove" in screen.text
+    with walk(environment, columns, "locks", "ls", "--lock-ttl", "3s") as screen:
+        screen.until_shown("looking again in ")
+        assert screen.end() == 0
+        said = screen.text
+        assert said.count("ACTOR IS") == 1
+        assert "looking again" not in said
+        # A holder of the samples has an escape sequence in its name. It is spelled out.
+        assert "\x1b" not in said
+        names = {"batch", "counter", "crawler", "importer", "mailer", "web"}
+        assert names <= {line.split(" ")[0] for line in screen.lines}
+        assert ("hidden: " in said) == (columns < 200)
+        assert "12 listed: " in said
+    with walk(environment, columns, "locks", "ls", "--watch") as screen:
+        screen.until_shown("quit")
+        screen.resize(50, 12)
+        screen.until(lambda: screen.lines[11].startswith("q quit"))
+        screen.send("q")
+        assert screen.end() == 0
+    with walk(environment, columns, "locks", "demo", "--remove") as screen:
+        assert screen.end() == 0
+        assert "26 keys removed" in screen.text
 
 
 def test_what_runs_is_listed_with_what_one_acts_on(

@@ -27,8 +27,8 @@ def client(valkey: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         yield client
 
 
-def locks(*words: str, rows: int = 24) -> PtyScreen:
-    return PtyScreen([ATECTL, "locks", *words], dict(os.environ), columns=120, rows=rows)
+def locks(*words: str, columns: int = 120, rows: int = 24) -> PtyScreen:
+    return PtyScreen([ATECTL, "locks", *words], dict(os.environ), columns=columns, rows=rows)
 
 
 def verdict_of(screen: PtyScreen, actor: str) -> str:
@@ -46,6 +46,17 @@ def test_ls_draws_at_once_and_again_with_the_verdicts(client: Any) -> None:
         assert screen.end() == 0
         assert verdict_of(screen, "web") == "renewing"
         assert "looking again" not in screen.text
+        assert screen.text.count("ACTOR IS") == 1
+
+
+@pytest.mark.parametrize("output", ["table", "wide"])
+def test_ls_on_a_narrow_terminal_leaves_nothing_of_the_first_table(
+    client: Any, output: str
+) -> None:
+    client.set(KEY, token(1), px=LIFE_MS)
+    with locks("ls", *SHORT, "-o", output, columns=60) as screen:
+        screen.until_shown("looking again in ")
+        assert screen.end() == 0
         assert screen.text.count("ACTOR IS") == 1
 
 
