@@ -109,7 +109,7 @@ TABLE = OptionTable(
         CELLS,
         MAX_FDS,
         REQUEUE,
-        CAPTURE,
+        CAPTURE._replace(usually="the end of stderr, of a job that fails"),
         Option(
             "--retries",
             "N",
@@ -131,7 +131,13 @@ TABLE = OptionTable(
         PROFILE,
         LEDGER,
         HOST_NAME,
-        Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
+        Option(
+            "--live",
+            "",
+            "Show the live table.",
+            opposite="--no-live",
+            usually="on a terminal",
+        ),
         QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
         OUTPUT._replace(

@@ -162,7 +162,13 @@ TABLE = OptionTable(
             _default_lock_prefix,
         ),
         *_REDIS,
-        Option("--live", "", "Show the live table, on a terminal.", opposite="--no-live"),
+        Option(
+            "--live",
+            "",
+            "Show the live table.",
+            opposite="--no-live",
+            usually="on a terminal",
+        ),
         QUIET,
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
         Option(
@@ -170,6 +176,7 @@ TABLE = OptionTable(
             "",
             "Pass on all terminal controls of the guest, or none; else colours and `\\r` are.",
             opposite="--plain-output",
+            usually="neither",
         ),
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
     ),
