@@ -73,7 +73,7 @@ for number in range(1, int(sys.argv[1]) + 1):
         print(f"batch {number} does not fit; going on with {len(batches)}", flush=True)
         break
     print(f"batch {number} loaded", flush=True)
-    time.sleep(0.2)
+    time.sleep(0.5)
 time.sleep(60)
 """
 
@@ -186,9 +186,11 @@ def take_ledger_top(folder: Path) -> None:
     with (
         running("atectl run --principal alice --dir . python.wasm load.py 4", folder),
         running("atectl run --principal bob --dir . python.wasm load.py 9", folder),
-        Photographed("atectl ledger top", folder, rows=24) as screen,
+        Photographed("atectl ledger top", folder, rows=17) as screen,
     ):
-        watch(screen, seconds=5)
+        screen.until_shown("running leases: 2")
+        screen.send("i")
+        screen.until(lambda: "nightly" in screen.text and "/s" in screen.text)
         screen.write_picture("ledger-top")
 
 
