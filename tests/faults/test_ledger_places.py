@@ -48,6 +48,11 @@ def listed(path: Path, **options: Any) -> Ended:
     return atectl("ledger", "ls", "-o", "json", "--ledger", path, **options)
 
 
+def tabled(path: Path, **options: Any) -> Ended:
+    """The same for people, as its errors are."""
+    return atectl("ledger", "ls", "--ledger", path, **options)
+
+
 def assert_warned_of_a_full_disk(ended: Ended) -> None:
     """The run went well, and its warning is of the disk."""
     assert ended.status == 0
@@ -142,7 +147,7 @@ def test_entries_in_a_log_that_a_full_disk_hides_are_not_left_out_in_silence(
     path = disk.folder / "ledger.db"
     leave_log_without_index(path)
     disk.fill()
-    told = listed(path)
+    told = tabled(path)
     assert (told.status, told.stderr[:12]) == (125, "error[E407]:")
     disk.make_room()
     assert principals(listed(path)) == ["alice", "bob"]
@@ -191,7 +196,7 @@ BOUND: dict[str, Any] = {"preexec_fn": bound_by_permissions}
 
 def test_a_ledger_that_may_not_be_read_says_so(written: Path) -> None:
     written.chmod(0o000)
-    told = listed(written, **BOUND)
+    told = tabled(written, **BOUND)
     assert told.status == 125
     assert told.stderr == (
         f"error[E406]: {written} may not be read: permission denied\n"
@@ -213,7 +218,7 @@ def test_a_file_beside_it_that_may_not_be_read_is_named(written: Path, ending: s
     with open_store(written):
         beside = written.with_name(written.name + ending)
         beside.chmod(0o000)
-        told = listed(written, **BOUND)
+        told = tabled(written, **BOUND)
         assert told.stderr.startswith(f"error[E406]: {beside} may not be read: permission denied")
 
 
@@ -229,7 +234,7 @@ def test_a_folder_that_may_not_be_written_is_named(written: Path) -> None:
 
 def test_a_folder_that_may_not_be_searched_is_a_matter_of_permission(written: Path) -> None:
     written.parent.chmod(0o000)
-    told = listed(written, **BOUND)
+    told = tabled(written, **BOUND)
     assert told.stderr.startswith(f"error[E406]: {written}: Permission denied\n")
 
 
@@ -266,7 +271,7 @@ def test_a_log_without_its_index_is_an_error_of_its_own_where_none_can_be_made(
 ) -> None:
     leave_log_without_index(written)
     written.parent.chmod(0o555)
-    told = listed(written, **BOUND)
+    told = tabled(written, **BOUND)
     assert told.status == 125
     assert told.stderr == (
         f"error[E408]: {written}: its newest entries are in ledger.db-wal, which cannot be read "

@@ -7,8 +7,11 @@ from types import TracebackType
 
 import pytest
 
-HERE, THERE = "10.231.77.1", "10.231.77.2"
-_NAME, _NEAR, _FAR = "atectl-test", "atectl-near", "atectl-far"
+_NUMBER = os.getpid() % 250
+"""Other runs of these tests have networks of their own."""
+
+HERE, THERE = f"10.231.{_NUMBER}.1", f"10.231.{_NUMBER}.2"
+_NAME, _NEAR, _FAR = f"atectl-{_NUMBER}", f"atectl-near{_NUMBER}", f"atectl-far{_NUMBER}"
 
 needs_networks = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("ip") is None, reason="networks are made by root, with `ip`"

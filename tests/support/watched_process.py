@@ -22,7 +22,7 @@ class Watched(NamedTuple):
     stdout: str
     stderr: str
     peak_resident_bytes: int
-    peaktree_bytes: int
+    peak_tree_bytes: int
     wall_s: float
 
 
