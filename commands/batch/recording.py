@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from atectl.errors import AtectlError, ReportUnwritable
 
 from ..output.files import output_place
-from ..output.stderr import report_warning
+from ..output.stderr import report_error
 from .arguments import BatchRequest
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Recording:
             act()
         except AtectlError as error:
             self.has_failed = True
-            report_warning(error)
+            report_error(error)
 
     def _write(self, event: "Event") -> None:
         for writer in self._writers:

@@ -10,7 +10,7 @@ from atectl.errors import AtectlError
 from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..options.single import OutputOption, RowsOption
-from ..output.stderr import report_warning, say
+from ..output.stderr import report_error, report_warning, say
 from ..output.stdout import Output, print_json, print_view
 
 if TYPE_CHECKING:
@@ -27,8 +27,10 @@ def audit(
     """List the attempts to release a lock, the newest first, from your file and from Redis."""
     from atectl.config import lock_audit_path
     from atectl.locks.audit import LockAudit
+    from atectl.locks.errors import Incomplete
     from atectl.locks.results import AttemptList
     from atectl.redis.reading import Gap
+    from atectl.units import counted
 
     faults: list[AtectlError] = []
     with _reached(redis, faults) as connection:
@@ -46,6 +48,8 @@ def audit(
     for fault in faults:
         report_warning(fault)
     if faults:
+        places = counted(len(faults), "place")
+        report_error(Incomplete(f"the list is incomplete: {places} could not be read"))
         raise typer.Exit(faults[0].exit_status)
 
 

@@ -245,13 +245,21 @@ def audited(server: Server) -> tuple[Any, Ended]:
     return json.loads(shown.stdout), shown
 
 
+def first_told(shown: Ended) -> tuple[str, str]:
+    """How grave it is what is told first, and its code."""
+    told = json.loads(shown.stderr.splitlines()[0])
+    return told["severity"], told["code"]
+
+
 def test_the_file_of_notes_is_shown_when_no_server_answers(noted: Server) -> None:
     noted.kill()
     body, shown = audited(noted)
     assert [attempt["places"] for attempt in body["attempts"]] == [["file"]]
     assert [gap["code"] for gap in body["incomplete"]] == ["E501"]
-    assert shown.stderr.startswith("warning[E501]: ")
+    assert first_told(shown) == ("warning", "E501")
     assert shown.status == 125
+    quiet = atectl("locks", "audit", "-q", "--redis", noted.url)
+    assert quiet.stderr.startswith("error[E525]: the list is incomplete: 1 place")
 
 
 def test_the_file_of_notes_is_shown_when_the_stream_is_something_else(noted: Server) -> None:
@@ -259,7 +267,7 @@ def test_the_file_of_notes_is_shown_when_the_stream_is_something_else(noted: Ser
         client.set("atectl:lock-audit", "no stream")
     body, shown = audited(noted)
     assert [attempt["places"] for attempt in body["attempts"]] == [["file"]]
-    assert shown.stderr.startswith("warning[E505]: ")
+    assert first_told(shown) == ("warning", "E505")
 
 
 def test_the_stream_is_shown_when_the_file_cannot_be_read(
@@ -270,7 +278,7 @@ def test_the_stream_is_shown_when_the_file_cannot_be_read(
     path.mkdir()
     body, shown = audited(noted)
     assert [attempt["places"] for attempt in body["attempts"]] == [["stream"]]
-    assert shown.stderr.startswith("warning[E524]: ")
+    assert first_told(shown) == ("warning", "E524")
 
 
 def test_a_stream_that_is_not_there_is_no_fault(noted: Server) -> None:

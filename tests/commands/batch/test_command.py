@@ -18,6 +18,7 @@ from tests.conftest import CAPSULES
 from tests.support.memory_group import slowed_from
 from tests.support.processes import descendants_of
 from tests.support.program import ATECTL, Ended, atectl
+from tests.support.schemas import require_valid
 from tests.support.waiting import SOON_S, wait_until
 from tests.support.watched_process import run_watched
 
@@ -69,6 +70,20 @@ def test_failures_are_told_by_reason_at_the_end() -> None:
     assert told[0].startswith("    3 × exited 3: error: no such input  (n")
     assert told[1].startswith("0 done, 3 failed")
     assert results(ended)[0]["stderr"]["text"] == "reading input\nerror: no such input\n"
+
+
+def test_with_json_errors_and_warnings_are_json_and_notes_are_text(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    warned = {"capsule": wat("hello"), "dirs": [str(tmp_path)], "label": "{}"}
+    failed = {"capsule": wat("complains"), "label": "{}"}
+    told = batch(warned, failed, flags=("-o", "json")).stderr.splitlines()
+    documents = [json.loads(line) for line in told if line.startswith("{")]
+    assert [(each["severity"], each["code"]) for each in documents] == [("warning", "E105")]
+    require_valid("error", documents[0])
+    notes = [line for line in told if not line.startswith("{")]
+    assert notes[0].startswith("    1 × exited 3: error: no such input")
+    assert notes[1].startswith("1 done, 1 failed, in ")
+    assert batch(warned, failed, flags=("-o", "json", "-q")).stderr == ""
 
 
 def test_what_jobs_write_is_printed_behind_their_labels_with_a_tag() -> None:
