@@ -21,6 +21,7 @@ from atectl.ledger_store.export.metrics import METRICS, LedgerState
 from atectl.ledger_store.opening import open_for_writing
 from atectl.ledger_store.records import LeaseRecord
 from tests.conftest import ROOT
+from tests.support.browser import corner_of, document_of, needs_browser
 from tests.support.lease_records import NOW, finish, own_process
 from tests.support.ledger_records import GONE, MIB, account, just_now, lease
 from tests.support.program import ATECTL, atectl
@@ -277,3 +278,28 @@ class TestDashboards:
         for panel in dashboard["panels"]:
             assert panel["datasource"]["uid"] == "${datasource}"
             assert panel["targets"]
+
+
+# In a real browser
+
+
+@needs_browser
+def test_a_browser_shows_what_the_ledger_has_as_text(filled: None) -> None:
+    with serving("--per-principal", "20") as (port, _):
+        document = document_of(f"http://127.0.0.1:{port}/")
+    assert all(name in document for name in ("alpha", "beta", "gamma", "5 MiB"))
+    assert "&lt;script&gt;" in document
+    assert EVIL not in document
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [1200, 420])
+def test_the_page_is_light_or_dark_as_its_reader_has_it(
+    filled: None, tmp_path: Path, width: int
+) -> None:
+    with serving("--per-principal", "20") as (port, _):
+        url = f"http://127.0.0.1:{port}/"
+        light = corner_of(url, tmp_path, width=width, is_dark=False)
+        dark = corner_of(url, tmp_path, width=width, is_dark=True)
+    assert min(light) > 200
+    assert max(dark) < 60
