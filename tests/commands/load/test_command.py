@@ -113,7 +113,9 @@ def test_all_that_is_ok_is_status_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", ["-", "/dev/stdin", "/proc/self/fd/0"])
-@pytest.mark.parametrize("content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())])
+@pytest.mark.parametrize(
+    "content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())], ids=["plain", "gzip"]
+)
 def test_a_capsule_comes_from_stdin(path: str, content: bytes) -> None:
     [row] = loaded(path, stdin=content)
     assert (row["verdict"], row["kind"]) == ("ok", "module")
