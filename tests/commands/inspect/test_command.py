@@ -156,7 +156,9 @@ def test_the_name_of_a_file_is_shown_inert(
 
 
 @pytest.mark.parametrize("path", ["-", "/dev/stdin", "/proc/self/fd/0"])
-@pytest.mark.parametrize("content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())])
+@pytest.mark.parametrize(
+    "content", [HELLO.read_bytes(), gzip.compress(HELLO.read_bytes())], ids=["plain", "gzip"]
+)
 def test_a_capsule_comes_from_stdin(path: str, content: bytes) -> None:
     ended = atectl("inspect", path, "-o", "json", stdin=content)
     assert (ended.status, ended.stderr) == (0, "")
