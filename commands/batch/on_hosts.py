@@ -12,17 +12,17 @@ from ..output.stderr import is_quiet, report_warning
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest, Fleet
-from .loop import Work, run_jobs
+from .loop import Work
 from .running import (
     capture_of,
     grace_in_s,
     list_only,
     refuse_replaced,
     results_of,
+    run_below,
     say_how_it_went,
     status_of,
 )
-from .signals import ending_by_signals
 from .source import open_source
 from .tally import Tally
 
@@ -69,16 +69,7 @@ def _run(
     """Run the jobs; the exit status of the signal that ended them, if one did."""
     try:
         while_user_waits("connecting to the scheduler", batch.connect)
-        screens = _screens(batch, tally, request)
-        with ending_by_signals(batch, tally, screens, grace_s) as received:
-            for screen in screens:
-                screen.start()
-            try:
-                run_jobs(batch, work, tally)
-            finally:
-                for screen in screens:
-                    screen.stop()
-        return None if received.ending is None else received.ending.status
+        return run_below(_screens(batch, tally, request), batch, work, tally, grace_s)
     finally:
         if not tally.has_reader:
             forget_stdout()

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from atectl.budget.errors import BadJob
@@ -21,7 +21,7 @@ from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
 from .arguments import BatchRequest
 from .closing import closing_lines
-from .loop import Work, run_jobs
+from .loop import Runner, Work, run_jobs
 from .output import Tell, result_writer
 from .recording import recording
 from .signals import ending_by_signals
@@ -213,16 +213,7 @@ def _run(
     try:
         what = counted(len(source.capsules), "capsule")
         while_user_waits(f"loading {what}", lambda: batch.prepare(source.capsules))
-        screens = _screens(batch, tally, request)
-        with ending_by_signals(batch, tally, screens, grace_s) as received:
-            for screen in screens:
-                screen.start()
-            try:
-                run_jobs(batch, work, tally)
-            finally:
-                for screen in screens:
-                    screen.stop()
-        return None if received.ending is None else received.ending.status
+        return run_below(_screens(batch, tally, request), batch, work, tally, grace_s)
     finally:
         if not tally.has_reader:
             forget_stdout()
@@ -273,6 +264,21 @@ def _open(request: BatchRequest, host: "HostSettings", observer: "Observer | Non
     for warning in runtime.warnings:
         report_warning(warning)
     return Batch(settings, runtime)
+
+
+def run_below(
+    screens: "Sequence[GuestTerminal]", batch: Runner, work: Work, tally: Tally, grace_s: float
+) -> int | None:
+    """Run the jobs below their screens; the exit status of the signal that ended them, if any."""
+    with ending_by_signals(batch, tally, screens, grace_s) as received:
+        for screen in screens:
+            screen.start()
+        try:
+            run_jobs(batch, work, tally)
+        finally:
+            for screen in screens:
+                screen.stop()
+    return None if received.ending is None else received.ending.status
 
 
 def _screens(batch: "Batch", tally: Tally, request: BatchRequest) -> "list[GuestTerminal]":
