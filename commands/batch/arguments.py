@@ -31,7 +31,7 @@ from ..options.guests import (
 )
 from ..options.host import HostOptions
 from ..options.output import OUTPUT
-from ..options.places import HOST_NAME, LEDGER, PROFILE, QUIET, read_host_name
+from ..options.places import HOST_NAME, LEDGER, LIVE, PROFILE, QUIET, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -131,13 +131,7 @@ TABLE = OptionTable(
         PROFILE,
         LEDGER,
         HOST_NAME,
-        Option(
-            "--live",
-            "",
-            "Show the live table.",
-            opposite="--no-live",
-            usually="on a terminal",
-        ),
+        LIVE,
         QUIET,
         Option("--cache", "", "Keep compiled capsules.", "--cache", opposite="--no-cache"),
         OUTPUT._replace(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from atectl.batch.cells.settings import SERVING
 from atectl.errors import UsageError
 from atectl.units import parse_size
 
@@ -44,7 +45,7 @@ HOST_PROGRAM = (
 )
 """The modules of `atectl batch`, which are part of its baseline."""
 
-HOST_FORKED = ("atectl.batch.cells.serving",)
+HOST_FORKED = (SERVING,)
 """Those of the process that forks its cells."""
 
 

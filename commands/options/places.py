@@ -1,4 +1,4 @@
-"""The options that say where the ledger, the Redis server and the settings are, and for silence.
+"""The options that say where the ledger, the Redis server and the settings are, and what is shown.
 
 `run` and `batch` read them by their own tables, so nothing here may import Typer.
 """
@@ -31,6 +31,8 @@ PROFILE = Option(
     "Take the options of this profile in atectl.toml.",
     variable="ATECTL_PROFILE",
 )
+
+LIVE = Option("--live", "", "Show the live table.", opposite="--no-live", usually="on a terminal")
 
 QUIET = Option("--quiet", "", "Say nothing on stderr but errors.", short="-q")
 

@@ -33,7 +33,7 @@ from atectl.units import duration_text, format_size, parse_duration, parse_size,
 
 from ..options.bounds import BoundOptions, store_bounds
 from ..options.compiling import CompileOptions, compile_limits
-from ..options.places import HOST_NAME, LEDGER, PROFILE, QUIET, RedisOptions, read_host_name
+from ..options.places import HOST_NAME, LEDGER, LIVE, PROFILE, QUIET, RedisOptions, read_host_name
 from ..options.table import (
     HELP_NAMES,
     Given,
@@ -162,13 +162,7 @@ TABLE = OptionTable(
             _default_lock_prefix,
         ),
         *_REDIS,
-        Option(
-            "--live",
-            "",
-            "Show the live table.",
-            opposite="--no-live",
-            usually="on a terminal",
-        ),
+        LIVE,
         QUIET,
         Option("--report", "FILE|-", "Write a JSON report; `-` is stderr."),
         Option(
