@@ -4,7 +4,8 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from contextlib import suppress
+from typing import Any, NamedTuple
 
 from atectl.batch.fleet.address import SchedulerAddress
 from atectl.batch.fleet.carrier import require_dask
@@ -161,15 +162,18 @@ class FleetBatch:
         """Leave the hosts, which end what still runs; idempotent."""
         self._closing.set()
         self._is_stopping = True
-        loop, leaving = self._loop, self._leaving
-        if loop is not None and leaving is not None and self._thread.is_alive():
-            loop.call_soon_threadsafe(leaving.set)
+        if self._loop is not None and self._leaving is not None:
+            self._soon(self._loop, self._leaving.set)
             self._thread.join(_CONNECT_S)
 
     def _call(self, what: Callable[[Dispatcher], None]) -> None:
-        loop, dispatcher = self._loop, self._dispatcher
-        if loop is not None and dispatcher is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(what, dispatcher)
+        if self._loop is not None and self._dispatcher is not None:
+            self._soon(self._loop, what, self._dispatcher)
+
+    def _soon(self, loop: asyncio.AbstractEventLoop, what: Callable[..., None], *on: Any) -> None:
+        """Call it on the thread of the loop, if that goes on."""
+        with suppress(RuntimeError):  # it may end at any moment, and all is told then
+            loop.call_soon_threadsafe(what, *on)
 
     # On the thread that reads jobs
 
