@@ -15,6 +15,9 @@ from atectl.lease.terms import Terms
 
 _MOST_SECONDS = 1e9
 _MOST_BYTE_SECONDS = 1e24
+_MOST_ASKED_BYTES = 1 << 64
+"""A guest with addresses of 64 bits may ask for so much, whatever its quota is."""
+
 _MOST_STATUS = 255
 _MOST_EXIT_CODE = (1 << 32) - 1
 
@@ -157,7 +160,8 @@ def read_reading(told: object) -> Reading:
         Malformed: it is none.
     """
     *counts, byte_seconds = items(told, len(Reading._fields))
-    current, peak, grown, refused, largest = (whole(each, MAX_TOTAL) for each in counts)
+    current, peak, grown, refused = (whole(each, MAX_TOTAL) for each in counts[:-1])
+    largest = whole(counts[-1], _MOST_ASKED_BYTES)
     return Reading(current, peak, grown, refused, largest, number(byte_seconds, _MOST_BYTE_SECONDS))
 
 

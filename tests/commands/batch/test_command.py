@@ -157,6 +157,16 @@ def test_an_export_of_a_reactor_is_invoked_with_its_arguments() -> None:
     assert [each["results"] for each in results(ended)] == [["42"], ["42"]]
 
 
+def test_a_growth_beyond_any_quota_is_refused_and_the_guest_goes_on(tmp_path: Path) -> None:
+    asks = "(drop (memory.grow (i64.const 0xffffffffffff)))"
+    memory = "(memory i64 1 0x1000000000000)"
+    (tmp_path / "asks.wat").write_text(f'(module {memory} (func (export "_start") {asks}))')
+    ended = batch({"capsule": str(tmp_path / "asks.wat")}, flags=("--ledger", f"{tmp_path}/l.db"))
+    [told] = results(ended)
+    assert (ended.status, told["reason"], told["refused_growths"]) == (0, "exited", 1), told
+    assert told["largest_refused_bytes"] > 1 << 63
+
+
 def test_jobs_of_a_file_run_under_its_settings(tmp_path: Path) -> None:
     (tmp_path / "hello.wat").symlink_to(wat("hello"))
     file = tmp_path / "jobs.toml"

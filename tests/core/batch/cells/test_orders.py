@@ -90,6 +90,13 @@ def test_a_reading_is_the_same_for_the_host() -> None:
     assert read_reading(sent(told_reading(reading))) == reading
 
 
+def test_a_guest_may_ask_for_all_that_64_bits_address() -> None:
+    reading = Reading(65_536, 65_536, 65_536, 1, 1 << 64, 0.0)
+    assert read_reading(sent(told_reading(reading))) == reading
+    with pytest.raises(Malformed):
+        read_reading(sent(told_reading(reading._replace(largest_refused_bytes=(1 << 64) + 1))))
+
+
 @given(told=JSON)
 def test_whatever_else_a_cell_says_is_malformed(told: Any) -> None:
     for read in (read_error, read_reading, read_seconds, read_outcome):
