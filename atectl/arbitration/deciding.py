@@ -4,10 +4,10 @@
 nothing, and answers the same to the same view, so that a recorded trace can be replayed through
 any rules. Whoever calls it carries the decisions out and calls it again when something changed.
 
-It goes through these concerns in their order: let go on what fits; above soft, park and spill
-until enough comes free; while cores are idle, make room for the oldest lease that waits; and if
-nobody at all could go on otherwise, let one go past soft, up to the hard limit. Where that is
-not enough either, abort.
+It goes through these concerns in their order: let go on what fits, but while memory is on disk
+only as many as keep the machine busy; above soft, park and spill until enough comes free; while
+cores are idle, make room for the oldest lease that waits; and if nobody at all could go on
+otherwise, let one go past soft, up to the hard limit. Where that is not enough either, abort.
 
 Source: "What a host does under pressure" in atectl/README.md.
 """
@@ -102,6 +102,7 @@ class _Round:
         self._compiling_bytes = state.pressure.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = state.busy_leases if rules.parks else len(leases)
+        self._turn_due = state.turn_due
         self._new_askers = leases.askers
         for number in self._new_askers:
             # Each waits until something else is decided of it.
@@ -138,8 +139,7 @@ class _Round:
         A lease that holds nothing yet waits behind older ones that are held: else a stream of
         newcomers would take each byte as it comes free, and the oldest would never go on.
         """
-        while True:
-            room_bytes = self._budget.room_below_soft_bytes(self._pressure)
+        while (room_bytes := self._room_for_more_bytes()) is not None:
             numbers = [self._leases.oldest_waiting([Wait.GROWTH], room_bytes)]
             if self._budget.is_below_resume(self._pressure):
                 numbers.append(self._oldest_to_come_back(room_bytes))
@@ -150,6 +150,21 @@ class _Round:
             lease = self._leases[number]
             asks = lease.asked_bytes and lease.phase is Phase.PARKED
             self._let_go(lease, "fits below soft" if asks else "below resume")
+
+    def _room_for_more_bytes(self) -> int | None:
+        """How much there is for leases that wait; None if no more are to go on.
+
+        While memory is on disk, none are once enough run.
+
+        There is no room for all then. If all took of what comes free they would grow side by side,
+        and each would have to be spilled before it ends. So the oldest get it, and end. But those
+        that run may do so for long: when a turn is due, one more goes on.
+        """
+        if self._leases.on_disk and self._leases.running >= self._busy_leases:
+            if not self._turn_due:
+                return None
+            self._turn_due = False
+        return self._budget.room_below_soft_bytes(self._pressure)
 
     def _oldest_to_come_back(self, room_bytes: int) -> int | None:
         """The oldest that was parked at a tick or spilled and may go on, below resume.

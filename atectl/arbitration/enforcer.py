@@ -18,6 +18,7 @@ from atectl.arbitration.seat import Seat
 from atectl.arbitration.seats import Seats
 from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.turns import Turns, lets_anybody_go
 from atectl.arbitration.view import Action, Decision, HostState, HostView
 
 if TYPE_CHECKING:
@@ -58,18 +59,22 @@ class Enforcer:
         self._rules = rules
         self._tick = tick
         self._busy_leases = busy_leases
+        self._turns = Turns()
 
     def view(self) -> HostView:
         """The host as it is decided upon, its resident size and disk room as of the last look."""
-        state = self._state()
+        return self._view_in(self._state())
+
+    def _view_in(self, state: HostState) -> HostView:
         return HostView(
             budget=self.budget,
             resident_bytes=self.use.resident_bytes,
             baseline_bytes=self.use.baseline_bytes + self.use.idle_bytes,
             leases=self.seats.seen(),
             spill_room_bytes=state.spill_room_bytes,
-            busy_leases=self._busy_leases,
+            busy_leases=state.busy_leases,
             compiling_bytes=self.use.compiling_bytes,
+            turn_due=state.turn_due,
         )
 
     def _state(self) -> HostState:
@@ -83,6 +88,7 @@ class Enforcer:
             Pressure(use.resident_bytes, baseline_bytes, charged_bytes, use.compiling_bytes),
             max(room_bytes, 0),
             self._busy_leases,
+            self._turns.is_due(self.chronicle.now_s),
         )
 
     def become(self, seat: Seat, standing: Standing) -> None:
@@ -144,8 +150,14 @@ class Enforcer:
             self.use.look_closely(self.seats.tenants())
         self._make_room_of_idle()
         for _ in range(len(self.seats.unfinished) + 1):
-            host = self.view() if self.chronicle.observer else None
-            decisions = decide_among(self.seats.roster, self._state(), self._rules)
+            state = self._state()
+            host = self._view_in(state) if self.chronicle.observer else None
+            decisions = decide_among(self.seats.roster, state, self._rules)
+            self._turns.note(
+                self.chronicle.now_s,
+                is_short=self.seats.roster.on_disk > 0,
+                was_taken=state.turn_due and lets_anybody_go(decisions),
+            )
             if not decisions:
                 break
             if host is not None:

@@ -131,6 +131,11 @@ class Standing(NamedTuple):
         )
 
     @property
+    def is_on_disk(self) -> bool:
+        """Whether its memory is there, or about to be, and is to come back."""
+        return (self.phase is _SPILLED or self.spilling) and not self.aborting
+
+    @property
     def room_needed_bytes(self) -> int:
         """The most that spilling it takes of the disk."""
         return max(self.spillable_bytes - self.stored_bytes, 0)

@@ -30,6 +30,7 @@ class HostState(NamedTuple):
     spill_room_bytes: int
     """What the spill disk and its cap still take, beyond what is being written now."""
     busy_leases: int
+    turn_due: bool = False
 
 
 class HostView(NamedTuple):
@@ -50,6 +51,8 @@ class HostView(NamedTuple):
     compiling_bytes: int = 0
     """What the processes that compile may come to hold. It comes free by itself, and sooner if need
     be: nobody is parked, spilled or aborted for it."""
+    turn_due: bool = False
+    """Leases have waited so long that one more goes on than keeps the machine busy, if it fits."""
 
     @property
     def charged_bytes(self) -> int:
@@ -64,7 +67,9 @@ class HostView(NamedTuple):
 
     @property
     def state(self) -> HostState:
-        return HostState(self.budget, self.pressure, self.spill_room_bytes, self.busy_leases)
+        return HostState(
+            self.budget, self.pressure, self.spill_room_bytes, self.busy_leases, self.turn_due
+        )
 
 
 class Decision(NamedTuple):

@@ -164,6 +164,8 @@ class Decided(NamedTuple):
     """What was decided."""
     compiling_bytes: int = 0
     """What might come to be held by the processes that compiled, which is no part of the rest."""
+    turn_due: bool = False
+    """Whether one more lease was to go on than keeps the machine busy."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
@@ -177,6 +179,7 @@ class Decided(NamedTuple):
             host.leases,
             tuple(decisions),
             host.compiling_bytes,
+            host.turn_due,
         )
 
     def host(self, budget: Budget) -> HostView:
@@ -189,6 +192,7 @@ class Decided(NamedTuple):
             self.spill_room_bytes,
             self.busy_leases,
             self.compiling_bytes,
+            self.turn_due,
         )
 
 

@@ -173,6 +173,7 @@ _EVENT = {
     "at_s": _seconds,
     "priority": _priority,
     "busy_leases": _count,
+    "turn_due": flag,
     **dict.fromkeys(("principal", "label", "capsule"), text),
     **dict.fromkeys(("parking", "stalled", "ending"), _counts),
     "leases": listed(read_as(_standing, STANDING), "leases"),

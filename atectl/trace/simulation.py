@@ -12,6 +12,7 @@ from atectl.accounting import Pressure
 from atectl.arbitration.deciding import decide, is_calm, is_granted_at_once
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.standing import Phase
+from atectl.arbitration.turns import Turns, lets_anybody_go
 from atectl.arbitration.view import Action, Decision, HostView
 from atectl.trace.events import Asked, Decided, Event, Finished, Registered, Ruled, Sampled
 from atectl.trace.workload import Actor, Machine, Script
@@ -44,6 +45,7 @@ class _Simulation:
         self._uncharged = list(reversed(machine.uncharged))
         self._uncharged_bytes = 0
         self._is_calm = True
+        self._turns = Turns()
         self._events: list[Event] = []
         self._now_s = 0.0
 
@@ -82,6 +84,9 @@ class _Simulation:
             times.append(self._coming[-1][1].ready_s)
         if self._uncharged and self._actors:
             times.append(self._uncharged[-1][0])
+        turn_s = self._turns.next_s
+        if turn_s is not None and turn_s > self._now_s + _SOON_S:
+            times.append(turn_s)
         if self._uncharged_bytes and any(actor.needs_core for actor in self._actors.values()):
             # With memory that nobody is charged for, touching granted pages raises the pressure
             # before anybody asks for more: look as often as a real host does.
@@ -102,7 +107,7 @@ class _Simulation:
         while self._uncharged and self._is_due(self._uncharged[-1][0]):
             self._uncharged_bytes = self._uncharged.pop()[1]
             self._settle()
-        if self._uncharged_bytes:
+        if self._uncharged_bytes or self._turns.is_due(self._now_s + _SOON_S):
             self._settle()
         while self._begins():
             self._settle()
@@ -194,6 +199,7 @@ class _Simulation:
         for _ in range(len(self._actors) + 1):
             host = self._view()
             decisions = decide(host, self._rules)
+            self._note_turn(host, decisions)
             if not decisions:
                 break
             self._events.append(Decided.on(host, self._now_s, decisions))
@@ -202,6 +208,14 @@ class _Simulation:
         holds_anybody_back = any(x.standing.is_held_back for x in self._actors.values())
         self._is_calm = is_calm(
             self._machine.budget, self._pressure(), holds_anybody_back=holds_anybody_back
+        )
+
+    def _note_turn(self, host: HostView, decisions: Sequence[Decision]) -> None:
+        spills = any(decision.action is Action.SPILL for decision in decisions)
+        self._turns.note(
+            self._now_s,
+            is_short=spills or any(lease.is_on_disk for lease in host.leases),
+            was_taken=host.turn_due and lets_anybody_go(decisions),
         )
 
     def _carry_out(self, decision: Decision) -> None:
@@ -240,6 +254,7 @@ class _Simulation:
             tuple(actor.standing for actor in sorted(actors, key=lambda actor: actor.number)),
             max(machine.spill_room_bytes - on_disk_bytes, 0),
             min(machine.cores, machine.jobs),
+            turn_due=self._turns.is_due(self._now_s + _SOON_S),
         )
 
     def _pressure(self) -> Pressure:

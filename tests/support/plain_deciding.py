@@ -38,6 +38,7 @@ class _Round:
         self._compiling_bytes = host.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
+        self._turn_due = host.turn_due
         self._leases = {lease.number: lease for lease in host.leases}
         self._new_askers = [lease.number for lease in host.leases if lease.awaits_first_answer]
         for number in self._new_askers:
@@ -78,10 +79,24 @@ class _Round:
         for lease in self._held():
             if self._budget.is_over_soft(self._after(lease)) or self._is_behind_older(lease):
                 continue
+            may_return = self._may_come_back(lease)
+            if not may_return and not (lease.asked_bytes and lease.phase is Phase.PARKED):
+                continue
+            if not self._may_let_more_go():
+                return
             if lease.asked_bytes and lease.phase is Phase.PARKED:
                 self._let_go(lease, "fits below soft")
-            elif self._may_come_back(lease):
+            else:
                 self._let_go(lease, "below resume")
+
+    def _may_let_more_go(self) -> bool:
+        """Whether one more is to go on; while memory is on disk, only until enough run, and one
+        more if a turn is due."""
+        is_short = any(lease.is_on_disk for lease in self._leases.values())
+        if not is_short or self._running() < self._busy_leases:
+            return True
+        is_due, self._turn_due = self._turn_due, False
+        return is_due
 
     def _may_come_back(self, lease: Standing) -> bool:
         """Whether a lease that was parked at a tick or spilled may go on.

@@ -106,7 +106,7 @@ def test_the_headline_replays_through_every_policy_and_decides_the_same() -> Non
     names = ("none", "largest", "priority", "park-first")
     found = simulated(TRACES / "headline.jsonl", *(x for name in names for x in ("--policy", name)))
     assert [run["policy"].split(":")[0] for run in found["runs"][1:]] == list(names)
-    assert found["moments_checked"] > 50
+    assert found["moments_checked"] > 20
     assert found["samples_checked"] > 200
     assert found["moments_decided_otherwise"] == found["rulings_without_decision"] == []
     assert set(found["model_error"]) == {"makespan_s", "spills", "spilled_bytes"}

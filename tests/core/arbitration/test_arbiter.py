@@ -12,6 +12,7 @@ from atectl.arbitration.enforcer import STALL_S
 from atectl.arbitration.policies import rules
 from atectl.arbitration.seat import Ruling, Seat
 from atectl.arbitration.standing import Phase, Standing
+from atectl.arbitration.turns import TURN_S
 from atectl.arbitration.view import Action, Decision
 from atectl.spill.area import SpillArea
 from atectl.spill.errors import SpillDiskFull, SpillFolderUnusable
@@ -196,7 +197,8 @@ def test_exactly_at_soft_nobody_is_parked(host: Host) -> None:
     assert not any(lease.standing.parking for lease in leases)
 
 
-def test_a_parked_lease_goes_on_below_resume_and_not_before(host: Host) -> None:
+def test_a_parked_lease_goes_on_below_resume_and_not_before(tmp_path: Path) -> None:
+    host = Host(tmp_path, cores=2)
     lease = host.lease(10)
     host.lease(10)
     host.resident = 81 * MIB
@@ -212,6 +214,22 @@ def test_a_parked_lease_goes_on_below_resume_and_not_before(host: Host) -> None:
     thread.join(SOON_S)
     assert not thread.is_alive()
     assert lease.actions[-1] is Action.RESUME
+
+
+def test_a_spilled_lease_has_its_turn_while_the_machine_is_busy(host: Host) -> None:
+    lease, busy = host.lease(10), host.lease(10)
+    host.resident = 81 * MIB
+    host.arbiter.reconcile()
+    thread = threading.Thread(target=lease.place.checkpoint, daemon=True)
+    thread.start()
+    wait_until(lambda: lease.standing.phase is Phase.SPILLED)
+    host.resident = 20 * MIB
+    for seconds, goes_on in [(0.0, False), (TURN_S - 0.1, False), (0.2, True)]:
+        host.now += seconds
+        busy.place.checkpoint()  # it shows that it is awake
+        host.arbiter.reconcile()
+        assert (lease.standing.phase is Phase.RUNNING) is goes_on
+    thread.join(SOON_S)
 
 
 def test_a_tick_holds_nobody_who_was_not_told_to_park(host: Host) -> None:

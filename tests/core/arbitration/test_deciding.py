@@ -19,9 +19,13 @@ BOTH = rules("both")
 
 
 def host(
-    *leases: Standing, resident: int | None = None, room: int = 10_000, busy: int = 1
+    *leases: Standing,
+    resident: int | None = None,
+    room: int = 10_000,
+    busy: int = 1,
+    turn: bool = False,
 ) -> HostView:
-    return HostView(BUDGET, resident, BASELINE, leases, room, busy)
+    return HostView(BUDGET, resident, BASELINE, leases, room, busy, turn_due=turn)
 
 
 def compiling(view: HostView, compiling: int) -> HostView:
@@ -279,7 +283,7 @@ def test_an_idle_core_is_no_reason_to_resume_above_the_threshold() -> None:
 
 
 def test_below_resume_those_that_fit_go_on_oldest_first() -> None:
-    view = host(runs(1, 10), parked(2, 10), spilled(3, 50, 5), resident=600)
+    view = host(runs(1, 10), parked(2, 10), spilled(3, 50, 5), resident=600, busy=3)
     assert told(view) == [("resume", 2, 0), ("grant", 3, 5)]
 
 
@@ -288,9 +292,37 @@ def test_a_spilled_lease_costs_its_full_size_again() -> None:
     assert told(host(runs(1, 500), spilled(2, 200), busy=2)) == [("resume", 2, 200)]
 
 
-def test_while_the_machine_is_busy_a_spilled_lease_comes_back_only_up_to_resume() -> None:
-    assert told(host(runs(1, 500), spilled(2, 101))) == []
-    assert told(host(runs(1, 500), spilled(2, 100))) == [("resume", 2, 100)]
+def test_while_the_machine_is_busy_a_spilled_lease_comes_back_only_when_a_turn_is_due() -> None:
+    assert told(host(runs(1, 500), spilled(2, 100))) == []
+    assert told(host(runs(1, 500), spilled(2, 100), turn=True)) == [("resume", 2, 100)]
+
+
+def test_in_a_turn_a_spilled_lease_comes_back_only_up_to_resume() -> None:
+    assert told(host(runs(1, 500), spilled(2, 101), turn=True)) == []
+    crowd = host(runs(1, 500), spilled(2, 101), spilled(3, 50), turn=True)
+    assert told(crowd) == [("resume", 3, 50)]
+
+
+def test_in_a_turn_a_growth_is_granted_up_to_soft() -> None:
+    crowd = host(runs(1, 500), waits(2, 181, 10), waits(3, 180, 10), spilled(4, 101), turn=True)
+    assert told(crowd) == [("grant", 3, 180)]
+
+
+def test_one_lease_goes_on_in_a_turn() -> None:
+    crowd = host(runs(1, 100), waits(2, 10, 50), waits(3, 10, 50), spilled(4, 50), turn=True)
+    assert told(crowd) == [("grant", 2, 10)]
+
+
+def test_while_memory_is_on_disk_no_more_go_on_than_keep_the_machine_busy() -> None:
+    """Else they would grow side by side, and each would have to be spilled before it ends."""
+    crowd = [waits(number, 10, 100) for number in (1, 2, 3, 4)]
+    assert told(host(*crowd, spilled(5, 100), busy=2)) == [("grant", 1, 10), ("grant", 2, 10)]
+    assert len(told(host(*crowd, busy=2))) == 4
+
+
+def test_who_sleeps_does_not_keep_the_machine_busy() -> None:
+    asleep = runs(1, 100)._replace(stalled=True)
+    assert told(host(asleep, waits(2, 10, 100), spilled(3, 100))) == [("grant", 2, 10)]
 
 
 def test_just_below_resume_one_that_is_resident_goes_on() -> None:
@@ -331,18 +363,20 @@ lease_views = st.builds(
     )
 )
 host_views = st.builds(
-    lambda leases, resident, room, busy: HostView(
+    lambda leases, resident, room, busy, turn: HostView(
         BUDGET,
         resident,
         BASELINE,
         tuple(lease._replace(number=number) for number, lease in enumerate(leases, start=1)),
         room,
         busy,
+        turn_due=turn,
     ),
     st.lists(lease_views, max_size=7),
     st.none() | st.integers(0, 1300),
     st.integers(0, 1500),
     st.integers(1, 4),
+    st.booleans(),
 )
 
 

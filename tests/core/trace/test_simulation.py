@@ -74,6 +74,27 @@ def test_the_file_behind_a_memory_stays_for_as_long_as_its_lease() -> None:
     assert again
 
 
+def test_leases_that_grow_side_by_side_are_not_all_spilled() -> None:
+    """Each would come to 400 of 700, and all together hold that before one has ended."""
+    events = simulate(machine(jobs=12), [grower(*[40] * 10, work_s=0.05)] * 12, BOTH)
+    spilled = rulings(events, Action.SPILL)
+    assert sum(isinstance(event, Finished) for event in events) == 12
+    assert len(spilled) <= 12
+    assert sum(ruling.bytes for ruling in spilled) < 12 * 400 / 4
+
+
+def test_who_is_on_disk_does_not_wait_for_those_that_never_end() -> None:
+    """The host itself swells for a moment, and three of four are spilled for that."""
+    ends = (9.0, 9.0, 500.0, 500.0)
+    scripts = [Script((Step(0.01, 100), Step(0.01, 1), Step(end))) for end in ends]
+    swells = machine(uncharged=((0.2, 600), (0.5, 0)), cores=1)
+    events = simulate(swells, scripts, BOTH)
+    ended = {event.lease: event.at_s for event in events if isinstance(event, Finished)}
+    spilled = {ruling.lease for ruling in rulings(events, Action.SPILL)}
+    assert spilled
+    assert all(ended[lease] < 100 for lease in (1, 2)), (spilled, ended)
+
+
 def test_what_changes_without_anybody_asking_is_seen_within_a_twentieth_of_a_second() -> None:
     """Both touch what they hold while the host itself is larger: past soft before they ask."""
     scripts = [Script((Step(0.1, 250), Step(2.0, 1), Step(0.1))) for _ in range(2)]
