@@ -35,7 +35,8 @@ class JobFiles:
     Args:
         reserved: the files of the batch itself, and what each is.
         max_bytes: what one job may write to all its files together; None is no limit.
-        remembers: whether what one job wrote is refused to all later ones.
+        remembers: whether what one job wrote is refused to all later ones, since all jobs are of
+            one batch.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class JobFiles:
                 kept = None if self._max_bytes is None else os.dup(descriptor)
                 self._outputs.setdefault(job, []).append(_Output(identity, kept, remembered))
                 return
-        whose = "its own" if other[0] == job else f"job {other[0]}'s"
+        whose = "its own" if other[0] == job else self._whose(other[0])
         raise BadJob(f"{stream}: {path!r} is {whose} {other[1]}, too", remedy=_OWN_FILES)
 
     def over_limit(self, job: int) -> OutputOverLimit | None:
@@ -126,6 +127,10 @@ class JobFiles:
                 self._written -= remembered
                 if descriptor is not None:
                     os.close(descriptor)
+
+    def _whose(self, job: int) -> str:
+        # The numbers of a host that takes jobs of many batches are not those of any batch.
+        return f"job {job}'s" if self._remembers else "another job's"
 
     def _reader_of(self, identity: Identity) -> tuple[int, str] | None:
         """The job that reads a file now, and its stream."""

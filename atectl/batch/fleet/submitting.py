@@ -11,6 +11,7 @@ from atectl.batch.fleet.address import SchedulerAddress
 from atectl.batch.fleet.carrier import require_dask
 from atectl.batch.fleet.dispatching import Dispatcher
 from atectl.batch.fleet.link import FleetLink
+from atectl.batch.fleet.shared_outputs import SharedOutputs
 from atectl.batch.fleet.tickets import Ticket
 from atectl.batch.fleet.wire import CapsuleName
 from atectl.batch.job import JobResult, JobTerms, ended_unstarted
@@ -95,6 +96,7 @@ class FleetBatch:
         self._failure: BaseException | None = None
         self._reading_failure: BaseException | None = None
         self._read: list[Ticket] = []
+        self._outputs = SharedOutputs()
         self._thread = threading.Thread(target=self._serve, name="fleet", daemon=True)
 
     def connect(self) -> None:
@@ -191,6 +193,7 @@ class FleetBatch:
     def _read_job(self, job: JobTerms) -> None:
         try:
             ticket = self._ticket(job._replace(retries=self._retries))
+            self._outputs.require_own(job)
         except AtectlError as error:
             self._put(ended_unstarted(job.job, refused(error)))
             return

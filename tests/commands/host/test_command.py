@@ -112,6 +112,21 @@ def test_files_of_a_job_are_in_what_a_host_shares(east: Fleet, shared: Path) -> 
         assert "written" in (shared / "out.txt").read_text()
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_a_second_job_that_names_the_same_file_for_its_output_is_refused(
+    east: Fleet, shared: Path, stream: str
+) -> None:
+    path = f"share:data/{stream}.txt"
+    jobs = (
+        {"capsule": ARGS, "args": ["first"], "stdout": path},
+        {**HELLO, stream: f"{path[:11]}./{path[11:]}"},
+    )
+    first, second = run(east, *jobs)
+    assert (first["reason"], second["reason"]) == ("exited", "refused")
+    assert "is what an earlier job of this batch writes" in second["error"]["message"]
+    assert (shared / f"{stream}.txt").read_text() == "first\n"
+
+
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [

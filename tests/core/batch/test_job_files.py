@@ -59,6 +59,13 @@ def test_what_a_job_writes_is_written_by_no_other(files: JobFiles) -> None:
         check(files, 2, "stderr", "linked")
 
 
+def test_among_jobs_of_many_batches_none_is_told_the_number_of_another(tmp_path: Path) -> None:
+    files = JobFiles({}, remembers=False)
+    check(files, 1, "stdout", f"{tmp_path}/out")
+    with pytest.raises(BadJob, match="is another job's stdout, too"):
+        check(files, 2, "stdout", f"{tmp_path}/out")
+
+
 def test_what_a_job_has_written_is_written_by_no_later_one(files: JobFiles) -> None:
     check(files, 1, "stdout", "one")
     files.close(1)
