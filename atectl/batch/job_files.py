@@ -33,7 +33,8 @@ class JobFiles:
     """The files that jobs have open, and those that jobs have written.
 
     Args:
-        reserved: the files of the batch itself, and what each is.
+        reserved: the files of the batch itself, and folders in which no job may write a file; and
+            what each is.
         max_bytes: what one job may write to all its files together; None is no limit.
         remembers: whether what one job wrote is refused to all later ones, since all jobs are of
             one batch.
@@ -59,8 +60,8 @@ class JobFiles:
         """Note that a job is about to open a file, unless it must not.
 
         Raises:
-            BadJob: it is a file of the batch itself, or is to be written and is one that a job has
-                open already or has written before (exit 2).
+            BadJob: it is a file of the batch itself, or is to be written and is in such a folder,
+                or is one that a job has open already or has written before (exit 2).
         """
         status = os.fstat(descriptor)
         identity = identity_of(status)
@@ -74,6 +75,9 @@ class JobFiles:
         if stream == "stdin":
             self._inputs[job] = identity
             return
+        for folder in identities([("", Path(path).parent)]):
+            if folder in self._reserved:
+                raise BadJob(f"{stream}: {path!r} is in {self._reserved[folder]}", remedy=_ANOTHER)
         if identity in identities([("", capsule)]):
             raise BadJob(f"{stream}: {path!r} is the job's capsule", remedy=_ANOTHER)
         with self._lock:

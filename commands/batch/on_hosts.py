@@ -42,8 +42,8 @@ def run_on_hosts(request: BatchRequest, fleet: Fleet) -> int:
         return list_only(request, source)
     grace_s = grace_in_s(request.grace)
     refuse_replaced(request, source)
-    was_done, tell = results_of(request)
     tally = Tally(source.total)
+    was_done, tell = results_of(request, tally)
     began = time.monotonic()
     batch = FleetBatch(
         address,

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from base64 import b64decode
+from contextlib import suppress
 from pathlib import Path
 
 from atectl.batch.lines import OutputFacts, ResultLine
@@ -13,7 +14,8 @@ from atectl.records.as_json import document
 from atectl.system.files import why_unwritable
 from atectl.system.opening import open_unbent
 
-_NAME = re.compile(r"\d{6,}\.(json|stdout|stderr)")
+_NAME = re.compile(r"\d{6,}\.(json|stdout|stderr)|\.\d{6,}\.(json|stdout|stderr)\.part")
+"""Of files that are written here; the second is what a batch leaves that is killed meanwhile."""
 
 
 class ResultFiles:
@@ -60,8 +62,9 @@ class ResultFiles:
     def _put(self, name: str, data: bytes) -> None:
         """Write a file completely or not at all. Whatever has its name is replaced."""
         part = f".{name}.part"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
+            self._remove(part)
             descriptor = os.open(part, flags, 0o666, dir_fd=self._folder)
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -69,9 +72,15 @@ class ResultFiles:
                 os.fsync(descriptor)
             os.rename(part, name, src_dir_fd=self._folder, dst_dir_fd=self._folder)
         except OSError as error:
+            with suppress(OSError):
+                self._remove(part)
             raise ReportUnwritable(
                 f"{self._path / name} cannot be written: {error.strerror}"
             ) from None
+
+    def _remove(self, name: str) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=self._folder)
 
 
 def _bytes(kept: OutputFacts) -> bytes:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from atectl.budget.errors import BadJob
 from atectl.budget.jobs import Submission
-from atectl.errors import BROKEN_PIPE_STATUS, AtectlError
+from atectl.errors import BROKEN_PIPE_STATUS, AtectlError, ReportUnwritable
 from atectl.inert import inert_line
 from atectl.system.identity import Identity, Place, identities
 from atectl.units import counted, parse_duration
 
 from ..options.host import STDIN, settle
-from ..output.files import refuse_clashes, refuse_replacing_others
-from ..output.stderr import is_quiet, report_warning, say
+from ..output.files import refuse_clashes, refuse_in_folder, refuse_replacing_others
+from ..output.stderr import is_quiet, report_error, report_warning, say
 from ..output.stdout import Output
 from ..output.streams import forget_stdout
 from ..terminal.waiting import while_user_waits
@@ -58,8 +58,8 @@ def run_batch(request: BatchRequest) -> int:
     host = settle(source.host, request.options)
     grace_s = grace_in_s(request.grace)
     refuse_replaced(request, source)
-    was_done, tell = results_of(request)
     tally = Tally(source.total)
+    was_done, tell = results_of(request, tally)
     began = time.monotonic()
     try:
         with recording(request, host) as recorded:
@@ -76,7 +76,8 @@ def run_batch(request: BatchRequest) -> int:
     finally:
         if tally.has_begun:
             say_how_it_went(request, tally, time.monotonic() - began)
-    return signalled or status_of(tally) or (AtectlError.exit_status if recorded.has_failed else 0)
+    tally.lacks_files |= recorded.has_failed
+    return signalled or status_of(tally)
 
 
 def say_how_it_went(request: BatchRequest, tally: Tally, elapsed_s: float) -> None:
@@ -98,7 +99,9 @@ def refuse_replaced(request: BatchRequest, source: JobSource) -> None:
         if what is not None:
             raise BadJob(f"stdout is {what}", remedy="send the results to another file")
     others = [results, *inputs, *capsules]
-    refuse_clashes([("--trace", request.trace), ("--chart", request.chart)], others)
+    recorded = [("--trace", request.trace), ("--chart", request.chart)]
+    refuse_clashes(recorded, others)
+    refuse_in_folder("--results", request.results, [*others, *recorded])
     if not source.capsules:  # which capsules its jobs name is not known yet
         for option, path, kind, beginning in (
             ("--trace", request.trace, "trace", b'{"event":"trace"'),
@@ -126,9 +129,10 @@ def _earlier_results(request: BatchRequest) -> "tuple[str, Place]":
 
 
 def _reserved(request: BatchRequest) -> "dict[Identity, str]":
-    """What no job may have as a stream."""
+    """What no job may have as a stream, and a folder in which it may write none."""
     recorded = [("the trace", request.trace), ("the chart", request.chart)]
-    found = identities([*_own_files(request), *recorded])
+    folder = ("the folder of --results", request.results)
+    found = identities([*_own_files(request), *recorded, folder])
     # Other programs may write to the terminal or the pipe where messages go, but not begin it anew.
     return found | identities([("where messages go", 2)], regular=True)
 
@@ -138,9 +142,9 @@ def grace_in_s(text: str) -> float:
     return 0.0 if text in ("none", "0", "0s") else parse_duration(text)
 
 
-def results_of(request: BatchRequest) -> tuple[Callable[[Submission], bool], Tell]:
+def results_of(request: BatchRequest, tally: Tally) -> tuple[Callable[[Submission], bool], Tell]:
     """Two functions: whether an earlier batch did a job, and what writes a result of this one."""
-    tell = _tell(request)
+    tell = _tell(request, tally)
     if request.resume_from is None:
         return lambda _: False, tell
     # Few batches go on with another; the others should not pay for this import.
@@ -173,8 +177,8 @@ def list_only(request: BatchRequest, source: JobSource) -> int:
     return list_jobs(source.submissions, was_done, output_of(request))
 
 
-def _tell(request: BatchRequest) -> Tell:
-    """What writes a result."""
+def _tell(request: BatchRequest, tally: Tally) -> Tell:
+    """What writes a result; that a file cannot be written keeps none of them from stdout."""
     write = result_writer(output_of(request), is_tagged=request.is_tagged).write
     if request.results is None:
         return write
@@ -183,7 +187,12 @@ def _tell(request: BatchRequest) -> Tell:
     files = ResultFiles(request.results)
 
     def write_both(result: "ResultLine") -> None:
-        files.write(result)
+        try:
+            files.write(result)
+        except ReportUnwritable as error:
+            if not tally.lacks_files:
+                report_error(error)
+            tally.lacks_files = True
         write(result)
 
     return write_both
@@ -196,9 +205,9 @@ def output_of(request: BatchRequest) -> Output:
 
 def status_of(tally: Tally) -> int:
     """The exit status of a batch that no signal ended."""
-    if tally.has_reader:
-        return int(tally.failed > 0)
-    return BROKEN_PIPE_STATUS
+    if not tally.has_reader:
+        return BROKEN_PIPE_STATUS
+    return int(tally.failed > 0) or (AtectlError.exit_status if tally.lacks_files else 0)
 
 
 def _run(

@@ -20,6 +20,7 @@ class Tally:
         interrupted: jobs that were ended with the batch; they count as neither done nor failed.
         has_begun: whether the host let the jobs begin.
         has_reader: whether stdout still leads to somebody.
+        lacks_files: whether a file that was asked for beside the results could not be written.
         recent: the latest results, for the live table.
         failures: why jobs failed.
     """
@@ -35,6 +36,7 @@ class Tally:
         self.is_stopping = False
         self.has_begun = False
         self.has_reader = True
+        self.lacks_files = False
         self.failures = Failures()
         self.recent: deque[ResultLine] = deque(maxlen=_KEPT_RESULTS)
 

@@ -63,6 +63,45 @@ def refuse_clashes(
             raise BadJob(f"{option}: {str(path)!r} is {what}", remedy="name another file")
 
 
+def refuse_in_folder(option: str, folder: Path | None, others: Iterable[tuple[str, Place]]) -> None:
+    """See, before anything runs, that no other file is where a command writes files of its own.
+
+    Args:
+        option: the option of the folder.
+        folder: it need not be there yet; None is none.
+        others: every other file, and what each is.
+
+    Raises:
+        BadJob: one is there, by whatever name (exit 2).
+    """
+    if folder is None:
+        return
+    within = identities(("", each) for each in _entries(folder))
+    for what, place in others:
+        is_named_there = isinstance(place, str | os.PathLike) and _folder_of(place) == _real(folder)
+        if is_named_there or not within.keys().isdisjoint(identities([(what, place)])):
+            from atectl.budget.errors import BadJob
+
+            raise BadJob(
+                f"{option}: {str(folder)!r} has {what} in it", remedy="name another folder"
+            )
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:  # it is not there, or using it will say what is wrong
+        return []
+
+
+def _folder_of(place: str | os.PathLike[str]) -> str:
+    return _real(os.path.dirname(os.path.abspath(place)))  # noqa: PTH100, PTH120 - not its target
+
+
+def _real(path: str | os.PathLike[str]) -> str:
+    return os.path.realpath(path)
+
+
 def refuse_replacing_others(option: str, path: Path, kind: str, beginning: bytes) -> None:
     """See that an output replaces only a file of its own kind, where inputs are not known yet.
 
