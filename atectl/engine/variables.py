@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from atectl.engine.wasi import parse_variable
-from atectl.errors import BadEnvironment
+from atectl.errors import BadEnvironment, quoted
 
 _OURS = "ATECTL_"
 
@@ -27,15 +27,28 @@ def variables_in(path: str, inherited: Mapping[str, str]) -> list[str]:
     except Fault as fault:
         raise BadEnvironment(str(fault.at(file=path)), remedy="name a file of lines K=V") from None
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         entry = line.strip()
         if not entry or entry.startswith("#"):
             continue
         try:
-            found.append("=".join(parse_variable(entry, inherited)))
+            found.append(_variable(entry, inherited))
         except BadEnvironment as error:
-            raise BadEnvironment(f"{path}, line {number}: {error}") from None
+            raise BadEnvironment(f"{path}, line {number}: {error}", remedy=error.remedy) from None
     return found
+
+
+def _variable(entry: str, inherited: Mapping[str, str]) -> str:
+    if "\0" in entry:
+        raise BadEnvironment("it holds a NUL character, which no variable can have", remedy=_LINES)
+    name = entry.partition("=")[0]
+    if len(name.split()) > 1:
+        # `export A='x'`, say: a guest would miss A, and nobody would be told.
+        raise BadEnvironment(f"{quoted(name)} is no name for a variable", remedy=_LINES)
+    return "=".join(parse_variable(entry, inherited))
+
+
+_LINES = "write each line as K=V, as it is: no shell reads it"
 
 
 def passed_on(inherited: Mapping[str, str]) -> list[str]:

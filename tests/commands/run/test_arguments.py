@@ -80,7 +80,13 @@ def test_variables_named_more_closely_go_before_those_of_a_file_and_those_inheri
 
 
 @pytest.mark.parametrize(
-    ("content", "says"), [(b"A=1\nNOPE\n", "line 2: 'NOPE' is not set"), (b"\xff", "not UTF-8")]
+    ("content", "says"),
+    [
+        (b"A=1\nNOPE\n", "line 2: 'NOPE' is not set"),
+        (b"A=1\nB=x\0y\n", "line 2: it holds a NUL"),
+        (b"export A='x'\n", "line 1: 'export A' is no name"),
+        (b"\xff", "not UTF-8"),
+    ],
 )
 def test_a_file_of_variables_is_refused_with_its_name(
     content: bytes, says: str, tmp_path: Path
@@ -89,6 +95,13 @@ def test_a_file_of_variables_is_refused_with_its_name(
     file.write_bytes(content)
     with pytest.raises(errors.BadEnvironment, match=f"variables.*{says}"):
         read("--env-file", str(file), "capsule.wasm")
+
+
+def test_a_line_of_variables_ends_at_a_newline_alone(tmp_path: Path) -> None:
+    file = tmp_path / "variables"
+    file.write_text("A=one\u2028B=\x0ctwo\r\nC=3", newline="")
+    request = read("--env-file", str(file), "capsule.wasm")
+    assert dict(request.wasi.environment) == {"A": "one\u2028B=\x0ctwo", "C": "3"}
 
 
 @pytest.mark.parametrize(
