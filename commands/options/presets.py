@@ -117,10 +117,15 @@ def _option(by_key: Mapping[str, Option], key: str, where: str) -> Option:
     return option
 
 
+def _lines(text: str) -> list[str]:
+    # Not `splitlines`: that ends a line at characters which a value may have, such as U+2028.
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _from_text(option: Option, text: str, where: str) -> list[str]:
     """The values in a variable: a flag is true or false; of several values each is a line."""
     if option.takes_value:
-        return text.splitlines() if option.repeatable else [text]
+        return _lines(text) if option.repeatable else [text]
     if text.lower() not in (*_ON, *_OFF):
         raise BadConfiguration(
             f"{where}: {text!r} is neither true nor false", remedy="write true or false"

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Self
 
 from .frames import END_FRAME
-from .size import terminal_size
+from .size import screen_size
 
 _ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, cleared
 # The alternate screen is cleared before it is left: after a resize, tmux would otherwise mix its
@@ -135,9 +135,9 @@ class LiveTerminal:
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes)
 
     def size(self) -> tuple[int, int]:
-        """Columns and lines."""
+        """Columns and lines that a screen fills."""
         with _or_gone():
-            return terminal_size(self._output)
+            return screen_size(self._output)
 
     def write(self, data: bytes) -> None:
         with _or_gone():

@@ -86,7 +86,8 @@ def test_a_flag_is_switched_on_and_off(settings: Path) -> None:
 def test_an_option_that_may_be_repeated_has_a_list_or_a_line_each(settings: Path) -> None:
     settings.write_text('[run]\nenv = ["A=1", "B=2"]\n')
     assert read().wasi.environment == (("A", "1"), ("B", "2"))
-    assert read(ATECTL_RUN_ENV="C=3\nD=4").wasi.environment == (("C", "3"), ("D", "4"))
+    assert read(ATECTL_RUN_ENV="C=3\nD=4\n").wasi.environment == (("C", "3"), ("D", "4"))
+    assert read(ATECTL_RUN_ENV="C=3\u2028D=4").wasi.environment == (("C", "3\u2028D=4"),)
     assert read("--env", "E=5").wasi.environment == (("E", "5"),)
 
 

@@ -6,7 +6,7 @@ import termios
 
 import pytest
 
-from atectl.commands.terminal.size import drawing_width, terminal_size
+from atectl.commands.terminal.size import LARGEST_SCREEN, drawing_width, screen_size, terminal_size
 
 
 @pytest.fixture
@@ -18,6 +18,13 @@ def terminal() -> int:
 def test_a_terminal_without_a_size_is_taken_for_a_usual_one(terminal: int) -> None:
     termios.tcsetwinsize(terminal, (0, 0))
     assert terminal_size(terminal) == os.terminal_size((80, 24))
+
+
+def test_a_screen_fills_no_more_than_any_screen_has(terminal: int) -> None:
+    termios.tcsetwinsize(terminal, (65_535, 65_535))
+    assert screen_size(terminal) == LARGEST_SCREEN
+    termios.tcsetwinsize(terminal, (50, 65_535))
+    assert screen_size(terminal) == os.terminal_size((1000, 50))
 
 
 @pytest.mark.parametrize(
