@@ -370,6 +370,22 @@ def test_init_replaces_a_file_only_by_force(tmp_path: Path) -> None:
     assert path.read_text() != "mine"
 
 
+def test_init_by_force_keeps_whose_the_file_was_and_follows_no_link(tmp_path: Path) -> None:
+    path, other = tmp_path / "mine.toml", tmp_path / "link.toml"
+    path.write_text("mine")
+    path.chmod(0o640)
+    other.symlink_to(path)
+    assert atectl("budget", "init", other, "--force").status == 125
+    assert path.read_text() == "mine"
+    assert other.is_symlink()
+    if os.geteuid() == 0:
+        os.chown(path, 1234, 1235)
+    before = path.stat()
+    assert atectl("budget", "init", path, "--force").status == 0
+    after = path.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == before[:1] + before[4:6]
+
+
 def test_a_place_that_is_no_place_is_not_to_be_forced() -> None:
     for words in ((), ("--force",)):
         shown = atectl("budget", "init", "/no/such/folder/budget.toml", *words)

@@ -520,3 +520,23 @@ def test_a_listing_as_json_imports_neither_the_engine_nor_what_draws(client: Any
     imported = {line.rpartition("|")[2].strip() for line in shown.stderr.splitlines()}
     assert "redis" in imported
     assert not imported & {"wasmtime", "rich", "psutil", "sqlite3"}
+
+
+# Where the server is, and its password
+
+
+@pytest.mark.usefixtures("server")
+def test_a_server_of_valkey_may_be_named_as_one(valkey: Server) -> None:
+    url = valkey.url.replace("redis://", "valkey://")
+    ended = atectl("locks", "ls", "--redis", url)
+    assert (ended.status, ended.stderr) == (0, "no actor locks\n")
+
+
+def test_a_password_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("\ufeffsecret\r\n", encoding="utf-8")
+    with Server("requirepass secret", password="secret") as guarded:
+        words = ["locks", "ls", "--redis", f"redis://{guarded.address}"]
+        assert atectl(*words).status == 125
+        ended = atectl(*words, "--redis-password-file", file)
+    assert ended.status == 0, ended.stderr

@@ -203,6 +203,53 @@ def test_a_tables_growth_fails_whatever_is_chosen_for_memories_and_the_help_says
     assert "a table's growth always fails" in " ".join(shown.split())
 
 
+WRITES_AFTER_A_REFUSAL = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 16) "before\\nafter\\n")
+  (func $say (param $at i32) (param $size i32)
+    (i32.store (i32.const 0) (local.get $at)) (i32.store (i32.const 4) (local.get $size))
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8))))
+  (func (export "_start")
+    (call $say (i32.const 16) (i32.const 7))
+    (drop (memory.grow (i32.const 60000)))
+    (call $say (i32.const 23) (i32.const 6))))"""
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "said"), [("fail", 0, "before\nafter\n"), ("trap", 134, "before\n")]
+)
+def test_a_refused_growth_is_the_end_of_a_guest_where_that_is_asked_for(
+    tmp_path: Path, word: str, status: int, said: str
+) -> None:
+    writes = wat(tmp_path, WRITES_AFTER_A_REFUSAL)
+    ended = atectl("run", "--on-refused-growth", word, writes)
+    assert (ended.status, ended.stdout) == (status, said)
+    assert ("error[E305]" in ended.stderr) == (word == "trap")
+
+
+def test_help_says_that_no_quota_holds_in_a_folder_that_is_granted() -> None:
+    shown = atectl("run", "--help", environment={"COLUMNS": "200"}).stdout
+    assert "if it may write there, no quota limits how much" in " ".join(shown.split())
+
+
+def test_a_report_goes_by_the_umask_or_keeps_whose_the_file_was(tmp_path: Path) -> None:
+    new, old, link = (tmp_path / name for name in ("new.json", "old.json", "link.json"))
+    old.write_text("of an earlier run")
+    old.chmod(0o640)
+    link.symlink_to(old)
+    if os.geteuid() == 0:
+        os.chown(old, 1234, 1235)
+    before = old.stat()
+    assert atectl("run", "--report", link, capsule("hello")).status == 125
+    assert old.read_text() == "of an earlier run"
+    for report in (new, old):
+        assert atectl("run", "--report", report, capsule("hello"), umask=0o077).status == 0
+    assert new.stat().st_mode & 0o777 == 0o600
+    after = old.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == before[:1] + before[4:6]
+
+
 def test_fuel_that_is_not_used_up_is_reported() -> None:
     report = report_of("--fuel", "1000000", capsule("hello"), status=0)
     assert 0 < report["fuel"] < 1_000_000
@@ -348,6 +395,19 @@ def test_a_ledger_that_cannot_be_written_costs_a_warning_and_not_the_run(
 def test_without_a_ledger_nothing_is_kept() -> None:
     atectl("run", "--ledger", "none", capsule("hello"))
     assert json.loads(atectl("ledger", "ls", "-o", "json").stdout)["accounts"] == []
+
+
+def test_a_link_in_place_of_the_cache_costs_a_warning_and_nothing_behind_it(tmp_path: Path) -> None:
+    others = tmp_path / "others"
+    others.mkdir(mode=0o700)
+    for name in ("a.tmp", "b.meta", "c.stat"):
+        (others / name).write_text("of somebody else")
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "atectl").symlink_to(others)
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    ended = atectl("run", capsule("hello"), environment=environment)
+    assert (ended.status, ended.stderr[:13]) == (0, "warning[E601]")
+    assert sorted(each.name for each in others.iterdir()) == ["a.tmp", "b.meta", "c.stat"]
 
 
 def test_a_cache_of_somebody_elses_mode_costs_a_warning(
