@@ -25,7 +25,7 @@ POOL = Option(
 MAX_OUTPUT = Option(
     "--max-output",
     "SIZE",
-    "Most that a job may write to its stdout and stderr; `none` lifts it.",
+    "Most that a job may write to files, by its stdout and stderr; `none` lifts it.",
     format_size(DEFAULT_JOB_OUTPUT_BYTES),
 )
 
