@@ -5,7 +5,7 @@ from pathlib import Path
 from atectl.errors import ManualDiffers, ManualUnwritable, UsageError, nearest
 
 from ..options.tree import read_tree
-from .roff import manual_pages
+from .roff import OF_ATECTL, manual_pages
 
 
 def page_of(command: str | None) -> str:
@@ -38,7 +38,7 @@ def write_pages(folder: Path) -> int:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in pages.items():
             replace_file(folder / name, text)
-        for path in folder.glob("atectl*.1"):
+        for path in _own_pages(folder):
             if path.name not in pages:
                 path.unlink()
     except OSError as error:
@@ -60,6 +60,22 @@ def check_pages(folder: Path) -> None:
             raise ManualDiffers(f"{folder / name} is missing or cannot be read") from None
         if found != text:
             raise ManualDiffers(f"{folder / name} differs from what this atectl writes")
-    for path in sorted(folder.glob("atectl*.1")):
+    for path in sorted(_own_pages(folder)):
         if path.name not in pages:
             raise ManualDiffers(f"{path} is the page of no command")
+
+
+def _own_pages(folder: Path) -> list[Path]:
+    """The pages that an atectl wrote; names of others may begin alike."""
+    return [path for path in folder.glob("atectl*.1") if _is_own(path)]
+
+
+def _is_own(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return OF_ATECTL.match(file.read(_LOOK_BYTES)) is not None
+    except OSError:
+        return False
+
+
+_LOOK_BYTES = 200

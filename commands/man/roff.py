@@ -20,6 +20,10 @@ _STATUS = "Exit status: "
 _SEPARATE = {"\\": "\\e", "-": "\\-", "\N{NO-BREAK SPACE}": "\\ "}
 
 
+OF_ATECTL = re.compile(rb'\.TH "ATECTL[^"\n]*" 1 "" "atectl [^"\n]*" "User commands"\n')
+"""What a page begins with, whatever version wrote it."""
+
+
 def manual_pages(tree: CommandLine) -> dict[str, str]:
     """The text of each page by the name of its file."""
     tops = [each for each in tree.subcommands if each.path[0] not in SHORT_FORMS]

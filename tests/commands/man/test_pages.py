@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from atectl import __version__
 from atectl.commands.man.pages import check_pages, page_of, write_pages
 from atectl.commands.man.roff import manual_pages
 from atectl.commands.options.tree import CommandLine, read_tree
@@ -62,11 +63,15 @@ def test_what_roff_would_obey_is_text() -> None:
 
 
 def test_written_pages_pass_the_check_and_pages_of_no_command_are_removed(tmp_path: Path) -> None:
-    (tmp_path / "atectl-gone.1").touch()
-    (tmp_path / "other.1").touch()
+    gone = tmp_path / "atectl-gone.1"
+    gone.write_text(PAGES["atectl-run.1"].replace(f'"atectl {__version__}"', '"atectl 0.0.9"'))
+    others = {"other.1", "atectl-notes.1", "atectlet.1", "atectl-folder.1"}
+    for name in others - {"atectl-folder.1"}:
+        (tmp_path / name).write_text('.TH "ATECTL\\-NOTES" 1 "" "mine" ""\n')
+    (tmp_path / "atectl-folder.1").mkdir()
     assert write_pages(tmp_path) == len(PAGES)
     check_pages(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == {*PAGES, "other.1"}
+    assert {path.name for path in tmp_path.iterdir()} == {*PAGES, *others}
 
 
 def test_a_page_that_lags_behind_is_named(tmp_path: Path) -> None:
@@ -81,7 +86,7 @@ def test_a_page_that_lags_behind_is_named(tmp_path: Path) -> None:
 
 def test_a_page_of_no_command_is_named(tmp_path: Path) -> None:
     write_pages(tmp_path)
-    (tmp_path / "atectl-gone.1").touch()
+    (tmp_path / "atectl-gone.1").write_text(PAGES["atectl-run.1"])
     with pytest.raises(ManualDiffers, match=r"atectl-gone\.1 is the page of no command"):
         check_pages(tmp_path)
 
