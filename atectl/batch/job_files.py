@@ -3,11 +3,11 @@
 import os
 import stat
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from atectl.batch.reserved import Reserved
 from atectl.budget.errors import BadJob
 from atectl.errors import OutputOverLimit
 from atectl.system.identity import Identity, identities, identity_of
@@ -33,8 +33,7 @@ class JobFiles:
     """The files that jobs have open, and those that jobs have written.
 
     Args:
-        reserved: the files of the batch itself, and folders in which no job may write a file; and
-            what each is.
+        reserved: what no job may write, nor have open if it is there already.
         max_bytes: what one job may write to all its files together; None is no limit.
         remembers: whether what one job wrote is refused to all later ones, since all jobs are of
             one batch.
@@ -42,7 +41,7 @@ class JobFiles:
 
     def __init__(
         self,
-        reserved: Mapping[Identity, str],
+        reserved: Reserved,
         max_bytes: int | None = None,
         *,
         remembers: bool = True,
@@ -60,14 +59,14 @@ class JobFiles:
         """Note that a job is about to open a file, unless it must not.
 
         Raises:
-            BadJob: it is a file of the batch itself, or is to be written and is in such a folder,
-                or is one that a job has open already or has written before (exit 2).
+            BadJob: it is reserved, or is to be written and is one that a job has open already or
+                has written before (exit 2).
         """
         status = os.fstat(descriptor)
         identity = identity_of(status)
         if identity is None:
             return
-        what = self._reserved.get(identity)
+        what = self._reserved.files.get(identity)
         if what is not None:
             raise BadJob(f"{stream}: {path!r} is {what}", remedy=_ANOTHER)
         if not stat.S_ISREG(status.st_mode):  # a pipe may be shared
@@ -75,9 +74,9 @@ class JobFiles:
         if stream == "stdin":
             self._inputs[job] = identity
             return
-        for folder in identities([("", Path(path).parent)]):
-            if folder in self._reserved:
-                raise BadJob(f"{stream}: {path!r} is in {self._reserved[folder]}", remedy=_ANOTHER)
+        why = self._reserved.found_at(path)
+        if why is not None:
+            raise BadJob(f"{stream}: {path!r} {why}", remedy=_ANOTHER)
         if identity in identities([("", capsule)]):
             raise BadJob(f"{stream}: {path!r} is the job's capsule", remedy=_ANOTHER)
         with self._lock:

@@ -1,13 +1,12 @@
 """How a batch runs."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from atectl.accounting import Budget
 from atectl.arbitration.chronicle import Observer
 from atectl.arbitration.policies import Rules
-from atectl.system.identity import Identity
+from atectl.batch.reserved import Reserved
 from atectl.system.walls.amounts import DEFAULT_MAX_FDS
 
 Isolation = Literal["none", "principal", "job"]
@@ -19,9 +18,9 @@ class BatchSettings(NamedTuple):
 
     `spill_dir` and `spill_cap_bytes` matter only if the rules spill; None is no cap. `pool` is how
     many idle stores are kept for each reactor and principal; 0 keeps none. With `fails_fast` no job
-    starts after one that did not end by itself with status 0. `reserved` has the files of the batch
-    itself, which no job may open as a stream, and what each is. `max_output_bytes` is what one job
-    may write to its stdout and stderr together; None is no limit. `isolation` says which jobs share
+    starts after one that did not end by itself with status 0. `reserved` is what no job may have as
+    a stream. `max_output_bytes` is what one job may write to the files of its stdout and stderr
+    together; None is no limit. `isolation` says which jobs share
     no process; `cells` is how many processes for them are alive at once, and `max_fds` how many
     descriptors each may have open. `requeue` is how often a job is run again that was aborted for
     want of memory, and would fit alone. `capture_bytes` is how much is kept of each output of a job
@@ -38,7 +37,7 @@ class BatchSettings(NamedTuple):
     pool: int = 0
     observer: Observer | None = None
     fails_fast: bool = False
-    reserved: Mapping[Identity, str] = {}
+    reserved: Reserved = Reserved()
     max_output_bytes: int | None = None
     isolation: Isolation = "principal"
     requeue: int = 0

@@ -10,11 +10,16 @@ from atectl.budget.errors import BadJob
 from atectl.budget.jobs import Submission
 from atectl.errors import BROKEN_PIPE_STATUS, AtectlError, ReportUnwritable
 from atectl.inert import inert_line
-from atectl.system.identity import Identity, Place, identities
+from atectl.system.identity import Place, identities
 from atectl.units import counted, parse_duration
 
 from ..options.host import STDIN, settle
-from ..output.files import refuse_clashes, refuse_in_folder, refuse_replacing_others
+from ..output.files import (
+    ledger_files,
+    refuse_clashes,
+    refuse_in_folder,
+    refuse_replacing_others,
+)
 from ..output.stderr import is_quiet, report_error, report_warning, say
 from ..output.stdout import Output
 from ..output.streams import forget_stdout
@@ -35,6 +40,7 @@ if TYPE_CHECKING:
     from atectl.arbitration.chronicle import Observer
     from atectl.batch.batch import Batch
     from atectl.batch.lines import ResultLine
+    from atectl.batch.reserved import Reserved
     from atectl.budget.file import HostSettings
     from atectl.budget.jobs import Job
 
@@ -113,14 +119,12 @@ def refuse_replaced(request: BatchRequest, source: JobSource) -> None:
 
 def _own_files(request: BatchRequest) -> "list[tuple[str, Place]]":
     """The files that the batch itself reads and writes, and what each is."""
-    from atectl.config import ledger_place
-
     reads_stdin = request.source == STDIN
     return [
         ("where the results go", 1),
         ("where the jobs come from", 0 if reads_stdin else request.source),
         _earlier_results(request),
-        ("the ledger", ledger_place(request.ledger)),
+        *ledger_files(request.ledger),
     ]
 
 
@@ -128,13 +132,17 @@ def _earlier_results(request: BatchRequest) -> "tuple[str, Place]":
     return "the file of earlier results", request.resume_from
 
 
-def _reserved(request: BatchRequest) -> "dict[Identity, str]":
-    """What no job may have as a stream, and a folder in which it may write none."""
+def _reserved(request: BatchRequest) -> "Reserved":
+    """What no job may have as a stream."""
+    from atectl.batch.reserved import reserve
+
     recorded = [("the trace", request.trace), ("the chart", request.chart)]
-    folder = ("the folder of --results", request.results)
-    found = identities([*_own_files(request), *recorded, folder])
+    found = reserve(
+        [*_own_files(request), *recorded], folders=[("the folder of --results", request.results)]
+    )
     # Other programs may write to the terminal or the pipe where messages go, but not begin it anew.
-    return found | identities([("where messages go", 2)], regular=True)
+    messages = identities([("where messages go", 2)], regular=True)
+    return found._replace(files={**messages, **found.files})
 
 
 def grace_in_s(text: str) -> float:

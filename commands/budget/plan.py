@@ -54,13 +54,12 @@ def plan(
     from atectl.budget.file import load_budget
     from atectl.budget.plan import ComparedPlan, changes
     from atectl.budget.writing import plan_text, require_place, write_budget
-    from atectl.config import ledger_place
 
-    from ..output.files import refuse_clashes
+    from ..output.files import ledger_files, refuse_clashes
 
     share = _share(headroom)
     if write is not None:
-        refuse_clashes([("--write", write)], [("the ledger", ledger_place(ledger))])
+        refuse_clashes([("--write", write)], ledger_files(ledger))
         require_place(write, replace=force)
     in_use = None if diff is None else load_budget(diff)
     recommended = _recommend(ledger, share, in_use, ignores_refused=ignore_refused)

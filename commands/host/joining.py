@@ -14,12 +14,14 @@ from atectl.batch.fleet.host import FleetHost
 from atectl.batch.fleet.joining import Joined
 from atectl.batch.fleet.shares import Shares, parse_share
 from atectl.batch.fleet.store import CapsuleStore
+from atectl.batch.reserved import Reserved, reserve
 from atectl.batch.settings import BatchSettings, Isolation
 from atectl.budget.file import HostSettings
 from atectl.engine.settings import EngineSettings
 from atectl.errors import TERMINATED_STATUS, UsageError, quoted
 from atectl.inert import inert_line
 from atectl.lease.runtime import Runtime
+from atectl.system.identity import identities
 from atectl.units import parse_duration, size_or_none
 
 from ..options.bounds import BoundOptions, store_bounds
@@ -28,6 +30,7 @@ from ..options.fleet import TlsOptions, address_of
 from ..options.guests import ISOLATE, read_capture
 from ..options.host import HostOptions, settle
 from ..options.places import read_host_name
+from ..output.files import ledger_files
 from ..output.stderr import report_warning, say
 
 if TYPE_CHECKING:
@@ -75,7 +78,7 @@ def join_fleet(
     grace_s = 0.0 if grace in _NO_GRACE else parse_duration(grace)
     limits = compile_limits(compiling)
     shared = _shares(shares)
-    settings = _settings(host, guests)
+    settings = _settings(host, guests)._replace(reserved=_reserved(ledger))
     runtime = Runtime(
         ledger,
         uses_cache=uses_cache,
@@ -143,6 +146,13 @@ def _settings(host: HostSettings, guests: Guests) -> BatchSettings:
         capture_bytes=read_capture(guests.capture),
         is_endless=True,
     )
+
+
+def _reserved(ledger: str | None) -> Reserved:
+    """What no job may write, though a share may have it in it."""
+    found = reserve(ledger_files(ledger))
+    logs = identities([("where the host logs", 1), ("where the host logs", 2)], regular=True)
+    return found._replace(files={**logs, **found.files})
 
 
 def _shares(given: list[str]) -> Shares:

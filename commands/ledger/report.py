@@ -34,10 +34,9 @@ def report(
     ledger: LedgerOption = None,
 ) -> None:
     """Write a table of principals and their memory over time to a file."""
-    from atectl.config import ledger_place
     from atectl.ledger_store.export.over_time import MOST_PRINCIPALS, report_of
 
-    from ..output.files import output_place, refuse_clashes
+    from ..output.files import ledger_files, output_place, refuse_clashes
     from .report_html import report_html
     from .report_svg import report_svg
 
@@ -49,8 +48,7 @@ def report(
             f"{len(chosen)} principals were named; a report has {MOST_PRINCIPALS} at most"
         )
     span_s = parse_duration(last)
-    place = ledger_place(ledger)
-    refuse_clashes([("--svg", svg), ("--html", html)], [("the ledger", place)])
+    refuse_clashes([("--svg", svg), ("--html", html)], ledger_files(ledger))
     # Looked at before the ledger is read: a place that cannot be written is told at once.
     places = [
         (output_place(path), draw)

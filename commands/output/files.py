@@ -63,6 +63,24 @@ def refuse_clashes(
             raise BadJob(f"{option}: {str(path)!r} is {what}", remedy="name another file")
 
 
+def ledger_files(flag: str | None) -> list[tuple[str, Place]]:
+    """The stored ledger and the files that are kept beside it, and what each is.
+
+    Args:
+        flag: what `--ledger` says.
+
+    Raises:
+        BadConfiguration: atectl.toml cannot be used (exit 2).
+    """
+    from atectl.config import ledger_place
+
+    place = ledger_place(flag)
+    if not isinstance(place, Path):
+        return []  # it is on a server, or there is none
+    beside = (place.with_name(place.name + ending) for ending in ("-wal", "-shm", "-journal"))
+    return [("the ledger", place), *(("a file of the ledger", each) for each in beside)]
+
+
 def refuse_in_folder(option: str, folder: Path | None, others: Iterable[tuple[str, Place]]) -> None:
     """See, before anything runs, that no other file is where a command writes files of its own.
 

@@ -13,7 +13,7 @@ from atectl.errors import AtectlError, NotStarted, ReportUnwritable
 from atectl.records.as_json import document
 from atectl.system.files import OutputPlace
 
-from ..output.files import TO_STDERR, output_place, refuse_clashes
+from ..output.files import TO_STDERR, ledger_files, output_place, refuse_clashes
 from ..terminal.signals import ENDINGS, Ending
 from .arguments import RunRequest
 
@@ -40,15 +40,13 @@ class Reporting:
     """
 
     def __init__(self, path: str, request: RunRequest) -> None:
-        from atectl.config import ledger_place
-
         self._request = request
         self._place: OutputPlace | None = None
         if path == TO_STDERR:
             return
         others = (
             ("the capsule", request.capsule),
-            ("the ledger", ledger_place(request.ledger)),
+            *ledger_files(request.ledger),
             ("what the guest reads", 0),
             ("what the guest writes", 1),
             ("where messages go", 2),

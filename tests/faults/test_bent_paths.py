@@ -157,6 +157,40 @@ def test_a_report_replaces_neither_the_ledger_nor_what_stdout_goes_to(host: Path
     assert Path("out").read_bytes() == b""
 
 
+OF_THE_LEDGER = ["l.db", "l.db-wal", "l.db-shm", "l.db-journal"]
+
+
+@pytest.mark.parametrize("is_there", [False, True], ids=["new", "there"])
+@pytest.mark.parametrize("name", [*OF_THE_LEDGER, "chart"])
+def test_a_job_writes_no_file_that_the_batch_itself_writes_later(
+    host: Path, name: str, is_there: bool
+) -> None:
+    if is_there:
+        assert atectl("run", "--ledger", "l.db", HELLO).status == 0
+    jobs = ({"capsule": HELLO, "stdout": name}, {"capsule": HELLO})
+    ended = in_batch(*jobs, words=("--ledger", "l.db", "--chart", "chart"))
+    told = sorted(map(json.loads, ended.stdout.splitlines()), key=lambda each: each["job"])
+    assert [each["exit_status"] for each in told] == [2, 0]
+    assert told[0]["error"]["code"] == "E330"
+    assert Path("chart").read_text().startswith("<svg")
+    assert atectl("ledger", "ls", "--ledger", "l.db").stdout.count("\ndefault ") == 1
+
+
+@pytest.mark.parametrize("name", OF_THE_LEDGER)
+def test_no_output_replaces_a_file_of_the_ledger(host: Path, name: str) -> None:
+    assert atectl("run", "--ledger", "l.db", HELLO).status == 0
+    ledger = ("--ledger", "l.db")
+    for words in (
+        ("run", *ledger, "--report", name, HELLO),
+        ("batch", "-", *ledger, "--trace", name),
+        ("batch", "-", *ledger, "--chart", name),
+        ("budget", "plan", *ledger, "--force", "--write", name),
+        ("ledger", "report", *ledger, "--html", name),
+    ):
+        refused(atectl(*words), "the ledger")
+    assert atectl("ledger", "ls", *ledger).status == 0
+
+
 @pytest.mark.parametrize("option", ["--trace", "--chart"])
 def test_what_is_recorded_of_a_batch_replaces_nothing_of_it(host: Path, option: str) -> None:
     Path("capsule.wat").write_text((CAPSULES / "hello.wat").read_text())

@@ -1,6 +1,7 @@
 """`atectl host` as its users run it, and `atectl batch --on` with what hosts have."""
 
 import json
+import os
 import signal
 import socket
 import threading
@@ -110,6 +111,21 @@ def test_files_of_a_job_are_in_what_a_host_shares(east: Fleet, shared: Path) -> 
         [result] = run(east, job)
         assert result["reason"] == "exited", result["error"]
         assert "written" in (shared / "out.txt").read_text()
+
+
+@pytest.mark.parametrize("name", ["ledger.db", "ledger.db-wal", "log"])
+def test_a_job_writes_no_file_of_the_host_that_a_share_has_in_it(name: str) -> None:
+    with fleet() as found:
+        share = found.folder / "share"
+        share.mkdir()
+        words = ["--share", f"data={share}", "--ledger", f"{share}/ledger.db"]
+        [host] = found.join("east", limit="512MiB", words=words)
+        os.link(host.log, share / "log")
+        refused, done = run(found, {**HELLO, "stdout": f"share:data/{name}"}, HELLO)
+        assert (refused["error"]["code"], done["reason"]) == ("E330", "exited")
+        assert "joined" in host.said()
+        listing = ("ledger", "ls", "--ledger", share / "ledger.db")
+        wait_until(lambda: "default" in atectl(*listing).stdout)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

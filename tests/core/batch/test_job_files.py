@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from atectl.batch.job_files import JobFiles
+from atectl.batch.reserved import Reserved
 from atectl.budget.errors import BadJob
 
 
@@ -15,7 +16,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> JobFiles:
     monkeypatch.chdir(tmp_path)
     Path("one").write_text("content")
     os.link("one", "linked")
-    return JobFiles({})
+    return JobFiles(Reserved())
 
 
 def check(files: JobFiles, job: int, stream: str, path: str) -> None:
@@ -60,7 +61,7 @@ def test_what_a_job_writes_is_written_by_no_other(files: JobFiles) -> None:
 
 
 def test_among_jobs_of_many_batches_none_is_told_the_number_of_another(tmp_path: Path) -> None:
-    files = JobFiles({}, remembers=False)
+    files = JobFiles(Reserved(), remembers=False)
     check(files, 1, "stdout", f"{tmp_path}/out")
     with pytest.raises(BadJob, match="is another job's stdout, too"):
         check(files, 2, "stdout", f"{tmp_path}/out")
