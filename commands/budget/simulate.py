@@ -15,7 +15,7 @@ from ..options.host import STDIN, HostOptions
 from ..options.signature import declared
 from ..options.single import OutputOption
 from ..options.table import options_of
-from ..output.files import output_place
+from ..output.files import output_place, refuse_clashes
 from ..output.stderr import report_error
 from ..output.stdout import Output, chart_width, print_json, print_view
 
@@ -63,6 +63,10 @@ def simulate(
     """
     from atectl.trace.replay import simulation_of
 
+    if chart is not None:
+        read = 0 if str(trace) == STDIN else trace
+        others = [("where the trace comes from", read), ("where the results go", 1)]
+        refuse_clashes([("--chart", chart)], others)
     found = _read(trace)
     sizes = [parse_size(size) for size in limit or ()] or [found.header.budget.limit_bytes]
     asked = _rules_asked(found.header, policy, backpressure)

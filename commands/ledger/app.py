@@ -182,7 +182,8 @@ def history(
     elif output is ListOutput.csv:
         print_csv(found)
     elif not found.leases:
-        whose = "" if principal is None else f" of {inert_line(principal)}"
+        # No principal has a longer name, and no message repeats what anybody may type.
+        whose = "" if principal is None else f" of {inert_line(principal[:64])}"
         say(f"no finished leases{whose} yet")
     else:
         from .view import history_table

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from atectl.errors import ReportUnwritable, UsageError
+from atectl.inert import inert_line
 from atectl.ledger_store.export.metrics import MetricList, metrics_of, read_state
 from atectl.ledger_store.opening import open_for_reading
 
@@ -79,4 +80,4 @@ def _write_textfile(folder: Path, found: MetricList) -> None:
         raise ReportUnwritable(f"{str(place.path)!r}: {error.strerror or error}") from None
     finally:
         place.close()
-    say(f"wrote {place.path}")
+    say(f"wrote {inert_line(str(place.path))}")

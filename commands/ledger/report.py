@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from atectl.errors import ReportUnwritable, UsageError
+from atectl.inert import inert_line
 from atectl.ledger_store.opening import open_for_reading
 from atectl.units import parse_duration
 
@@ -63,7 +64,7 @@ def report(
                 output.write(draw(found))
             except OSError as error:
                 raise ReportUnwritable(f"{str(output.path)!r}: {error.strerror}") from None
-            say(f"wrote {output.path}")
+            say(f"wrote {inert_line(str(output.path))}")
     finally:
         for output, _ in places:
             output.close()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import CAPSULES
+from tests.conftest import CAPSULES, ROOT
 from tests.support.program import ATECTL, Ended, atectl
 
 HELLO = str(CAPSULES / "hello.wat")
@@ -243,6 +243,20 @@ def test_a_chart_of_loading_replaces_nothing_that_is_read(host: Path, name: str)
     Path("budget.toml").write_text("[host]\n")
     refused(atectl("load", "capsule.wat", "--budget", "budget.toml", "--chart", name), "--chart: ")
     assert Path("capsule.wat").read_text() == text
+
+
+@pytest.mark.parametrize("name", ["trace.jsonl", "linked", "-"])
+def test_a_chart_of_a_simulation_does_not_replace_the_trace(host: Path, name: str) -> None:
+    trace = (ROOT / "fixtures" / "traces" / "parked.jsonl").read_text()
+    Path("trace.jsonl").write_text(trace)
+    os.link("trace.jsonl", "linked")
+    chart = "trace.jsonl" if name == "-" else name
+    words = [ATECTL, "budget", "simulate", "-" if name == "-" else "trace.jsonl", "--chart", chart]
+    with Path("trace.jsonl").open("rb") as stdin:
+        ended = subprocess.run(words, stdin=stdin, capture_output=True, timeout=60)
+    assert ended.returncode == 2
+    assert b"is where the trace comes from" in ended.stderr
+    assert Path("trace.jsonl").read_text() == trace
 
 
 @pytest.mark.parametrize("source", ["-", "jobs"])

@@ -196,6 +196,26 @@ def test_an_empty_ledger_is_no_error(words: list[str], field: str, note: str) ->
     assert listed(*words)[field] == []
 
 
+@pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize(
+    "words", [["report", "--svg"], ["report", "--html"], ["export", "--textfile"]]
+)
+def test_where_a_file_was_written_is_told_inertly(tmp_path: Path, words: list[str]) -> None:
+    place = tmp_path / "x\x1b[2Jy"
+    if words[0] == "export":
+        place.mkdir()
+    shown = atectl("ledger", *words, place)
+    assert shown.status == 0
+    assert "wrote " in shown.stderr
+    assert "x\\x1b[2Jy" in shown.stderr
+    assert "\x1b" not in shown.stderr
+
+
+def test_what_is_listed_repeats_no_more_of_a_name_than_a_name_may_have() -> None:
+    shown = atectl("ledger", "history", "--principal", "9" * 5000)
+    assert shown.stderr == f"no finished leases of {'9' * 64} yet\n"
+
+
 def accounts() -> set[str]:
     with closing(open_for_reading()) as store:
         return {account.principal for account in store.accounts()}
