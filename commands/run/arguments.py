@@ -197,6 +197,7 @@ class RunRequest(NamedTuple):
     principal: Principal
     quota: Quota
     wasi: WasiSettings
+    env_files: tuple[str, ...]
     max_stack_bytes: int
     invoke: str | None
     traps_on_refusal: bool
@@ -323,6 +324,7 @@ def _request(
         principal=given.read("--principal", Principal),
         quota=quota,
         wasi=wasi,
+        env_files=tuple(given.every("--env-file")),
         max_stack_bytes=given.read("--max-stack", _stack_size),
         invoke=given.last("--invoke"),
         traps_on_refusal=given.read("--on-refused-growth", _traps_on_refusal),

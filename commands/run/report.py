@@ -47,6 +47,7 @@ class Reporting:
         others = (
             ("the capsule", request.capsule),
             *ledger_files(request.ledger),
+            *(("a file of variables", path) for path in request.env_files),
             ("what the guest reads", 0),
             ("what the guest writes", 1),
             ("where messages go", 2),

@@ -157,6 +157,13 @@ def test_a_report_replaces_neither_the_ledger_nor_what_stdout_goes_to(host: Path
     assert Path("out").read_bytes() == b""
 
 
+def test_a_report_does_not_replace_a_file_of_variables(host: Path) -> None:
+    Path("variables").write_text("A=1\n")
+    words = ("--env-file", "variables", "--report", "variables")
+    refused(atectl("run", *words, HELLO), "is a file of variables")
+    assert Path("variables").read_text() == "A=1\n"
+
+
 OF_THE_LEDGER = ["l.db", "l.db-wal", "l.db-shm", "l.db-journal"]
 
 
