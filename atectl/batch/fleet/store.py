@@ -7,12 +7,14 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 
+from atectl.capsule.cache_folder import CacheFolder
 from atectl.config import MANIFEST_NAME
 from atectl.errors import CacheUnusable, CapsuleUnreadable
 
 _NAME = "capsule.wasm"
 _MOST_NAME_BYTES = 200
 _SHA256 = re.compile("[0-9a-f]{64}")
+_PART = re.compile(r"[0-9a-f]{64}\.part-\w+")
 
 
 class _Used:
@@ -34,7 +36,8 @@ class CapsuleStore:
         max_capsule_bytes: the largest file that is taken.
 
     Raises:
-        CacheUnusable: the folder cannot be made (exit 125).
+        CacheUnusable: the folder cannot be made, others may use it, or it or the one that it is in
+            is a link (exit 125).
     """
 
     def __init__(self, folder: Path, max_bytes: int, max_capsule_bytes: int) -> None:
@@ -43,11 +46,13 @@ class CapsuleStore:
         self._max_capsule_bytes = max_capsule_bytes
         self._lock = threading.Lock()
         self._used: dict[str, _Used] = {}
+        if folder.parent.is_symlink():
+            raise CacheUnusable(f"{folder.parent}: it is a link")
+        CacheFolder(folder).close()
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            for half in folder.glob("*.part-*"):
-                half.unlink()
+            for half in folder.iterdir():
+                if _PART.fullmatch(half.name):
+                    half.unlink()
         except OSError as error:
             raise CacheUnusable(f"{folder}: {error.strerror}") from None
 
@@ -139,6 +144,8 @@ class CapsuleStore:
         """Remove what was not used for longest, until the rest is within the bound."""
         found = []
         for each in self._folder.iterdir():
+            if not _SHA256.fullmatch(each.name):  # of somebody else
+                continue
             with suppress(OSError):
                 file = each / _NAME
                 found.append((each.stat().st_mtime, each, file.stat().st_size))

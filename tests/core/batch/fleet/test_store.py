@@ -1,12 +1,13 @@
 """Capsules that come by content: checked, kept within a bound, and not removed in use."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
 from atectl.batch.fleet.store import CapsuleStore
-from atectl.errors import CapsuleUnreadable
+from atectl.errors import CacheUnusable, CapsuleUnreadable
 
 MIB = 1 << 20
 
@@ -93,3 +94,45 @@ def test_parts_that_a_killed_host_left_are_gone_at_the_next_start(tmp_path: Path
     first.receive(sha256(b"x"), "s1", 0, b"x", is_last=False)
     CapsuleStore(tmp_path / "arrived", MIB, MIB)
     assert list((tmp_path / "arrived").iterdir()) == []
+
+
+@pytest.mark.parametrize("link", ["arrived", "cache"])
+def test_a_link_in_place_of_a_folder_is_refused_and_nothing_behind_it_touched(
+    tmp_path: Path, link: str
+) -> None:
+    others = tmp_path / "others"
+    (others / "arrived").mkdir(parents=True)
+    part = f"{'0' * 64}.part-s1"
+    for folder in (others, others / "arrived"):
+        folder.chmod(0o755)
+        (folder / part).touch()
+    if link == "cache":
+        (tmp_path / "cache").symlink_to(others)
+    else:
+        (tmp_path / "cache").mkdir()
+        (tmp_path / "cache" / "arrived").symlink_to(others)
+    with pytest.raises(CacheUnusable, match="it is a link"):
+        CapsuleStore(tmp_path / "cache" / "arrived", 2 * MIB, MIB)
+    assert others.stat().st_mode & 0o777 == 0o755
+    assert (others / part).exists()
+    assert (others / "arrived" / part).exists()
+
+
+def test_a_folder_that_others_may_use_is_refused_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "arrived").mkdir(mode=0o755)
+    with pytest.raises(CacheUnusable, match="mode 0755"):
+        CapsuleStore(tmp_path / "arrived", 2 * MIB, MIB)
+    assert (tmp_path / "arrived").stat().st_mode & 0o777 == 0o755
+
+
+def test_files_of_others_in_the_folder_are_never_touched(tmp_path: Path) -> None:
+    folder = tmp_path / "arrived"
+    (folder / "project").mkdir(parents=True)
+    folder.chmod(0o700)
+    (folder / "project" / "capsule.wasm").write_bytes(bytes(3 * MIB))
+    (folder / "thesis.part-2").touch()
+    os.utime(folder / "project", (1, 1))
+    store = CapsuleStore(folder, 2 * MIB, MIB)
+    assert not receive(store, b"content")
+    assert (folder / "project" / "capsule.wasm").exists()
+    assert (folder / "thesis.part-2").exists()
