@@ -101,6 +101,14 @@ def show_size(size: float) -> str:
     return f"{shown.rstrip('0').rstrip('.') if '.' in shown else shown} {letter}iB"
 
 
+def show_percent(used: int, limit: int) -> str:
+    """`used` as a percentage of `limit`, rounded down; `<1%` above 0, `-` without a limit."""
+    if limit <= 0:
+        return "-"
+    whole = used * 100 // limit
+    return "<1%" if used > 0 and whole == 0 else f"{whole}%"
+
+
 def parse_duration(text: str) -> float:
     """Seconds meant by `text`: `250ms`, `90s`, `5m`, `1h30m`, `2d`, or plain seconds.
 

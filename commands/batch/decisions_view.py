@@ -10,14 +10,9 @@ from atectl.arbitration.view import Action
 from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
-_STYLES = {
-    "parked": "yellow",
-    "spilled": "magenta",
-    "not spilled": "bold red",
-    "back": "cyan",
-    "resumed": "cyan",
-    "aborted": "bold red",
-}
+from ..drawing.tones import ALARM, HEADING
+
+_STYLES = {"not spilled": ALARM, "aborted": ALARM}
 
 
 @dataclass(frozen=True)
@@ -66,11 +61,10 @@ def decision_line(decision: LiveDecision) -> Text:
     size = f"{joint}{show_size(decision.bytes)}" if decision.bytes else ""
     reason = f": {inert_line(decision.reason)}" if decision.reason else ""
     return Text.assemble(
-        (f"{_age(decision.ago_s):>6} ago  ", "dim"),
-        f"job {decision.number}{label} ",
-        (decision.done, _STYLES.get(decision.done, "")),
+        f"{_age(decision.ago_s):>6} ago  job {decision.number}{label} ",
+        (decision.done, _STYLES.get(decision.done, HEADING)),
         size,
-        (reason, "dim"),
+        reason,
     )
 
 

@@ -9,8 +9,9 @@ from atectl.batch.planned import DONE, REFUSED, RUNS, PlannedJob
 from atectl.units import format_duration, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM
 
-_STYLES = {RUNS: "green", DONE: "dim", REFUSED: "bold red"}
+_STYLES = {RUNS: "", DONE: "", REFUSED: ALARM}
 
 
 def planned_table(jobs: Sequence[PlannedJob]) -> RenderableType:
@@ -34,11 +35,11 @@ def _error(job: PlannedJob) -> str:
 
 _COLUMNS: tuple[Column[PlannedJob], ...] = (
     Column("job", "JOB", lambda x: str(x.job), 5, 0, is_right=True),
-    Column("label", "LABEL", lambda x: x.label, 8, 4, grows=True),
-    Column("principal", "PRINCIPAL", lambda x: x.principal, 9, 5, grows=True),
-    Column("capsule", "CAPSULE", lambda x: x.capsule, 12, 2, grows=True),
+    Column("label", "LABEL", lambda x: x.label, 8, 2, grows=True, is_name=True),
+    Column("principal", "PRINCIPAL", lambda x: x.principal, 9, 5, grows=True, is_name=True),
+    Column("capsule", "CAPSULE", lambda x: x.capsule, 16, 3, grows=True, is_name=True),
     Column("plan", "PLAN", lambda x: Text(x.plan, style=_STYLES[x.plan]), 7, 1),
     Column("quota", "QUOTA", _quota, 8, 6, is_right=True),
     Column("deadline", "DEADLINE", _deadline, 8, 7, is_right=True),
-    Column("error", "ERROR", _error, 20, 3, grows=True),
+    Column("error", "ERROR", _error, 20, 4, grows=True),
 )

@@ -9,6 +9,7 @@ from atectl.batch.fleet.submitting import HostRow
 from atectl.units import counted, format_duration
 
 from ..drawing.columns import Column, fit
+from ..drawing.tones import ALARM, HEADING, WARNING
 from .hosts_look import HostsLook
 
 
@@ -23,14 +24,14 @@ class HostsScreen:
         hosts = self.look.overview.hosts
         lines = [_progress(self.look)]
         if not hosts:
-            lines.append(Text("no host has joined yet", style="yellow"))
+            lines.append(Text("no host has joined yet", style=HEADING))
         elif self.height > 2:
             fitted = fit(_COLUMNS, hosts, options.max_width)
             room = self.height - 2
             shown = hosts if len(hosts) <= room else hosts[: room - 1]
             lines += [fitted.header(), *map(fitted.line, shown)]
             if len(shown) < len(hosts):
-                lines.append(Text(f"and {counted(len(hosts) - len(shown), 'more host')}", "dim"))
+                lines.append(Text(f"and {counted(len(hosts) - len(shown), 'more host')}"))
         for line in lines[: max(self.height, 0)]:
             line.no_wrap = True
             line.truncate(options.max_width, overflow="ellipsis")
@@ -42,14 +43,13 @@ def _progress(look: HostsLook) -> Text:
     rate = finished / look.elapsed_s if look.elapsed_s > 0 else 0.0
     left = "more to come" if look.left is None else f"{look.left} left"
     line = Text.assemble(
-        ("jobs  ", "dim"),
-        f"{look.done} done, ",
-        (f"{look.failed} failed", "bold red" if look.failed else ""),
+        f"jobs  {look.done} done, ",
+        (f"{look.failed} failed", ALARM if look.failed else ""),
         f", {left}, {look.overview.waiting} to be sent, {rate:.0f}/s, ",
         format_duration(look.elapsed_s),
     )
     if look.is_stopping:
-        line.append("  stopping", "bold yellow")
+        line.append("  ").append("stopping", WARNING)
     return line
 
 
@@ -60,12 +60,12 @@ def _running(host: HostRow) -> int:
 
 def _state(host: HostRow) -> Text:
     if host.is_draining:
-        return Text("draining", style="yellow")
-    return Text("busy", style="green") if host.out else Text("idle", style="dim")
+        return Text("draining", style=WARNING)
+    return Text("busy" if host.out else "idle")
 
 
 _COLUMNS: tuple[Column[HostRow], ...] = (
-    Column("host", "HOST", lambda x: x.name, 12, 0, grows=True),
+    Column("host", "HOST", lambda x: x.name, 12, 0, grows=True, is_name=True),
     Column("state", "STATE", _state, 8, 3),
     Column("running", "RUNNING", lambda x: str(_running(x)), 7, 1, is_right=True),
     Column("slots", "SLOTS", lambda x: str(x.slots), 5, 5, is_right=True),

@@ -12,21 +12,14 @@ from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
 from ..drawing.columns import Column, fit
+from ..drawing.tones import ALARM
 
 _MOST_ENDED = 4
 _MOST_LABEL_COLUMNS = 24
 _MOST_CAPSULE_COLUMNS = 16
-_STATE_STYLES = {
-    "running": "green",
-    "resuming": "cyan",
-    "waiting": "dim",
-    "parked": "yellow",
-    "spilled": "magenta",
-    "ending": "yellow",
-    "aborted": "bold red",
-    "done": "dim green",
-}
-_ORDER = {state: place for place, state in enumerate(_STATE_STYLES)}
+_STATES = ("running", "resuming", "waiting", "parked", "spilled", "ending", "aborted", "done")
+"""Those that a lease can have here, in the order of the rows. One that failed has another."""
+_ORDER = {state: place for place, state in enumerate(_STATES)}
 
 
 @dataclass(frozen=True)
@@ -78,7 +71,7 @@ def _importance(lease: LiveLease) -> tuple[int, int]:
 def _hidden_line(hidden: Sequence[LiveLease]) -> Text:
     counts = Counter(each.state for each in hidden)
     kinds = ", ".join(f"{count} {inert_line(state)}" for state, count in counts.items())
-    return Text(f"  +{len(hidden)} more ({kinds})", style="dim")
+    return Text(f"  +{len(hidden)} more ({kinds})")
 
 
 def _columns(leases: Sequence[LiveLease], *, ascii_only: bool) -> list[Column[LiveLease]]:
@@ -93,9 +86,19 @@ def _columns(leases: Sequence[LiveLease], *, ascii_only: bool) -> list[Column[Li
     principal_rank = 5 if len({each.principal for each in leases}) > 1 else 8
     columns: list[Column[LiveLease]] = [
         Column("job", "JOB", lambda x: str(x.number), 4, 1, is_right=True, grows=True),
-        Column("label", "LABEL", lambda x: x.label, label_width, 3, grows=True),
-        Column("principal", "PRINCIPAL", lambda x: x.principal, 9, principal_rank, grows=True),
-        Column("capsule", "CAPSULE", lambda x: x.capsule, capsule_width, 6, grows=True),
+        Column("label", "LABEL", lambda x: x.label, label_width, 3, grows=True, is_name=True),
+        Column(
+            "principal",
+            "PRINCIPAL",
+            lambda x: x.principal,
+            9,
+            principal_rank,
+            grows=True,
+            is_name=True,
+        ),
+        Column(
+            "capsule", "CAPSULE", lambda x: x.capsule, capsule_width, 6, grows=True, is_name=True
+        ),
         Column("state", "STATE", _state, 8, 0, grows=True),
         Column("linear", "LINEAR", memory, 17, 2),
         Column("resident", "RESIDENT", _resident, 8, 4, is_right=True),
@@ -112,8 +115,9 @@ def _longest(
 
 
 def _state(lease: LiveLease) -> Text:
-    style = _STATE_STYLES.get(lease.state, "red" if lease.has_ended else "")
-    return Text(inert_line(lease.state), style=style)
+    has_failed = lease.has_ended and lease.state not in _STATES
+    is_alarm = has_failed or lease.state == "aborted"
+    return Text(inert_line(lease.state), style=ALARM if is_alarm else "")
 
 
 def _resident(lease: LiveLease) -> str:

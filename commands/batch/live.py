@@ -144,5 +144,5 @@ def _final_state(result: ResultLine) -> str:
         return "done"
     reason, exit_status = result.ending[:2]
     if reason == EXITED:
-        return f"exit {exit_status}"
+        return f"exited {exit_status}"
     return "aborted" if reason == ARBITER else reason

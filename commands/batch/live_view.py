@@ -13,6 +13,7 @@ from atectl.units import format_duration, show_size
 from ..drawing.bars import usage_bar
 from ..drawing.gates import pressure_style
 from ..drawing.sparkline import sparkline
+from ..drawing.tones import ALARM, HEADING, WARNING
 from .decisions_view import LiveDecision, decision_line
 from .leases_view import LiveLease, lease_lines
 
@@ -82,9 +83,9 @@ def _pressure(batch: LiveBatch, width: int) -> Text:
     used, budget = batch.pressure.total_bytes, batch.budget
     amount = f"{show_size(used)} of {show_size(budget.limit_bytes)}"
     soft = f"  soft {show_size(budget.soft_bytes)}"
-    return Text.assemble(
-        ("pressure ", "dim"), _pressure_bar(batch, width), amount, _gate(batch), (soft, "dim")
-    )
+    gate, style = _gate(batch)
+    gap = "  " if gate else ""
+    return Text.assemble("pressure ", _pressure_bar(batch, width), amount, gap, (gate, style), soft)
 
 
 def _pressure_bar(batch: LiveBatch, width: int) -> Text:
@@ -99,14 +100,14 @@ def _pressure_bar(batch: LiveBatch, width: int) -> Text:
     bar = usage_bar(used, budget.limit_bytes, columns, ascii_only=batch.ascii_only, style=style)
     place = min(budget.soft_bytes * columns // budget.limit_bytes, columns - 1)
     mark = "|" if batch.ascii_only else "│"
-    return Text.assemble(bar[:place], (mark, "bold"), bar[place + 1 :], " ")
+    return Text.assemble(bar[:place], (mark, HEADING), bar[place + 1 :], " ")
 
 
 def _gate(batch: LiveBatch) -> tuple[str, str]:
     if batch.budget.is_over_limit(batch.pressure):
-        return "  over limit", "bold red"
+        return "over limit", ALARM
     if batch.budget.is_over_soft(batch.pressure):
-        return "  over soft", "yellow"
+        return "over soft", WARNING
     return "", ""
 
 
@@ -119,7 +120,7 @@ def _history(batch: LiveBatch, history: tuple[int | None, ...]) -> Text:
         _SPARKLINE_COLUMNS,
         ascii_only=batch.ascii_only,
     )
-    return Text.assemble(("minute   ", "dim"), line, f"  on disk {show_size(batch.on_disk_bytes)}")
+    return Text.assemble("minute   ", line, f"  on disk {show_size(batch.on_disk_bytes)}")
 
 
 def _progress(batch: LiveBatch, width: int) -> Text:
@@ -131,9 +132,8 @@ def _progress(batch: LiveBatch, width: int) -> Text:
         counts.append(", more to come")
     rate = finished / batch.elapsed_s if batch.elapsed_s > 0 else 0.0
     line = Text.assemble(
-        ("jobs     ", "dim"),
-        f"{batch.done} done, ",
-        (f"{batch.failed} failed", "bold red" if batch.failed else ""),
+        f"jobs     {batch.done} done, ",
+        (f"{batch.failed} failed", ALARM if batch.failed else ""),
         *counts,
         f", {show_rate(rate)}/s, {format_duration(batch.elapsed_s)}",
     )
@@ -141,10 +141,10 @@ def _progress(batch: LiveBatch, width: int) -> Text:
         to_go = f", about {format_duration(batch.left / rate)} to go"
         line.append(to_go if line.cell_len + len(to_go) <= width else "")
     if batch.is_stopping:
-        stopping = "  stopping: no more are started"
-        if line.cell_len + len(stopping) > width:
-            stopping = "  stopping"
-        line.append(stopping, "bold yellow")
+        stopping = "stopping: no more are started"
+        if line.cell_len + 2 + len(stopping) > width:
+            stopping = "stopping"
+        line.append("  ").append(stopping, WARNING)
     return line
 
 
@@ -153,7 +153,7 @@ def _peaks(accounts: Sequence[Account], width: int) -> Text:
     told = [f"{each.principal} {show_size(each.peak_bytes)}" for each in accounts]
     for shown in range(len(told), 0, -1):
         more = [f"+{len(told) - shown} more"] if shown < len(told) else []
-        line = Text.assemble(("peaks    ", "dim"), ", ".join([*told[:shown], *more]))
+        line = Text.assemble("peaks    ", ", ".join([*told[:shown], *more]))
         if line.cell_len <= width:
             break
     return line

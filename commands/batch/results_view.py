@@ -10,6 +10,7 @@ from atectl.inert import inert_line
 from atectl.units import format_duration, show_size
 
 from ..drawing.columns import GAP, Column, Fitted, fit
+from ..drawing.tones import ALARM
 from .failures import why
 
 _AGAINST = (Action.PARK, Action.SPILL, Action.ABORT)
@@ -43,7 +44,7 @@ def row_lines(fitted: Fitted[ResultLine], result: ResultLine) -> list[Text]:
 
 def _outcome(result: ResultLine) -> Text:
     reason, status = result.ending[:2]
-    style = "green" if result.is_success else "bold red"
+    style = "" if result.is_success else ALARM
     return Text(f"{reason} {status}", style=style)
 
 
@@ -62,9 +63,9 @@ def _capsule(result: ResultLine) -> str:
 
 _COLUMNS: tuple[Column[ResultLine], ...] = (
     Column("job", "JOB", lambda x: str(x.job), _JOB_COLUMNS, 0, is_right=True),
-    Column("label", "LABEL", lambda x: x.label, 16, 3),
-    Column("principal", "PRINCIPAL", lambda x: x.ending.principal, 12, 7),
-    Column("capsule", "CAPSULE", _capsule, 18, 4),
+    Column("label", "LABEL", lambda x: x.label, 16, 3, is_name=True),
+    Column("principal", "PRINCIPAL", lambda x: x.ending.principal, 12, 7, is_name=True),
+    Column("capsule", "CAPSULE", _capsule, 18, 4, is_name=True),
     Column("outcome", "OUTCOME", _outcome, 15, 1),
     Column("peak", "PEAK", lambda x: show_size(x.use.peak_bytes), 8, 2, is_right=True),
     Column("wall", "WALL", lambda x: format_duration(x.use.wall_s), 7, 5, is_right=True),

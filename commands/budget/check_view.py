@@ -18,17 +18,18 @@ from atectl.inert import inert_line
 from atectl.units import counted, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING, WARNING
 
 _VERDICT_STYLES = {
-    BudgetVerdict.FITS: "bold green",
-    BudgetVerdict.OVERCOMMITTED: "bold yellow",
-    BudgetVerdict.UNSATISFIABLE: "bold red",
-    BudgetVerdict.SKIPPED: "bold yellow",
+    BudgetVerdict.FITS: HEADING,
+    BudgetVerdict.OVERCOMMITTED: WARNING,
+    BudgetVerdict.UNSATISFIABLE: ALARM,
+    BudgetVerdict.SKIPPED: WARNING,
 }
 _SEVERITY_STYLES = {
-    Verdict.PROBLEM: "bold red",
-    Verdict.WARNING: "bold yellow",
-    Verdict.SKIPPED: "bold",
+    Verdict.PROBLEM: ALARM,
+    Verdict.WARNING: WARNING,
+    Verdict.SKIPPED: HEADING,
 }
 _MEANINGS = {
     BudgetVerdict.FITS: "every lease can have its quota at the same time",
@@ -82,7 +83,7 @@ class _Unpadded:
 
 def _figures(measured: Measured) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
-    table.add_column(style="dim", no_wrap=True)
+    table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
     for name, size_bytes, source in _rows(measured):
@@ -140,7 +141,7 @@ def _finding(finding: BudgetFinding) -> Text:
 
 
 _COMMITMENT_COLUMNS: list[Column[Commitment]] = [
-    Column("principal", "PRINCIPAL", lambda each: each.principal, 16, 0, grows=True),
+    Column("principal", "PRINCIPAL", lambda each: each.principal, 16, 0, grows=True, is_name=True),
     Column("leases", "LEASES", lambda each: str(each.leases), 6, 2, is_right=True),
     Column("committed", "COMMITTED", lambda each: show_size(each.committed_bytes), 9, 1, True),
     Column("largest", "LARGEST", lambda each: show_size(each.largest_bytes), 8, 3, is_right=True),

@@ -11,6 +11,7 @@ from atectl.inert import inert_line
 from atectl.units import counted, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import HEADING, WARNING
 
 
 def plan_view(plan: Plan) -> RenderableType:
@@ -28,7 +29,7 @@ def changes_view(changes: Sequence[Change], file: str) -> RenderableType:
     """What the plan would change in a budget file in use."""
     if not changes:
         return Text(f"\n{inert_line(file)} says the same")
-    heading = Text(f"\nchanges to {inert_line(file)}", style="bold")
+    heading = Text(f"\nchanges to {inert_line(file)}", style=HEADING)
     return Group(heading, LineTable(_CHANGE_COLUMNS, changes))
 
 
@@ -61,7 +62,7 @@ def _window(plan: PrincipalPlan) -> str:
 def _wanted(plan: PrincipalPlan) -> str | Text:
     if plan.wanted_bytes == plan.peak_bytes and not plan.is_cut_off:
         return "-"
-    return Text(show_size(plan.wanted_bytes), style="bold yellow")
+    return Text(show_size(plan.wanted_bytes), style=WARNING)
 
 
 def _size(size_bytes: int | None) -> str:
@@ -76,7 +77,7 @@ def _difference(change: Change) -> str:
 
 
 _PLAN_COLUMNS: list[Column[PrincipalPlan]] = [
-    Column("principal", "PRINCIPAL", lambda each: each.principal, 12, 0, grows=True),
+    Column("principal", "PRINCIPAL", lambda each: each.principal, 12, 0, grows=True, is_name=True),
     Column("samples", "SAMPLES", lambda each: str(each.samples), 7, 3, is_right=True),
     Column("window", "WINDOW", _window, 11, 5),
     Column("peak", "PEAK", lambda each: show_size(each.peak_bytes), 8, 2, is_right=True),
@@ -86,7 +87,7 @@ _PLAN_COLUMNS: list[Column[PrincipalPlan]] = [
     Column("max_mem", "MAX_MEM", lambda each: show_size(each.max_mem_bytes), 8, 1, is_right=True),
 ]
 _CHANGE_COLUMNS: list[Column[Change]] = [
-    Column("key", "KEY", lambda each: each.key, 24, 0, grows=True),
+    Column("key", "KEY", lambda each: each.key, 24, 0, grows=True, is_name=True),
     Column("in_use", "IN USE", lambda each: _size(each.in_use_bytes), 8, 1, is_right=True),
     Column("planned", "PLANNED", lambda each: _size(each.planned_bytes), 8, 2, is_right=True),
     Column("change", "CHANGE", _difference, 9, 3, is_right=True),

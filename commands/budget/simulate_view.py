@@ -15,6 +15,7 @@ from atectl.units import counted, format_duration, show_size
 from ..drawing.columns import Column, LineTable
 from ..drawing.timeline import Timeline, on_common_axes, timeline_of
 from ..drawing.timeline_chart import TimelineChart
+from ..drawing.tones import HEADING
 
 RUN_COLUMNS: tuple[Column[Run | RefusedRun], ...] = (
     Column("run", "RUN", lambda run: _kind(run), 8, 0),
@@ -32,15 +33,16 @@ RUN_COLUMNS: tuple[Column[Run | RefusedRun], ...] = (
 
 FATE_COLUMNS: tuple[Column[Fate], ...] = (
     Column("lease", "LEASE", lambda fate: str(fate.begun.lease), 5, 0, is_right=True),
-    Column("label", "LABEL", lambda fate: fate.begun.label, 8, 1, grows=True),
-    Column("principal", "PRINCIPAL", lambda fate: fate.begun.principal, 9, 8, grows=True),
-    Column("capsule", "CAPSULE", lambda fate: fate.begun.capsule, 12, 9, grows=True),
+    Column("label", "LABEL", lambda fate: fate.begun.label, 8, 1, grows=True, is_name=True),
+    Column(
+        "principal", "PRINCIPAL", lambda fate: fate.begun.principal, 9, 8, grows=True, is_name=True
+    ),
+    Column("capsule", "CAPSULE", lambda fate: fate.begun.capsule, 12, 9, grows=True, is_name=True),
     Column("parks", "PARKS", lambda fate: str(fate.parks), 5, 4, is_right=True),
     Column("first", "FROM", lambda fate: _at(fate.first_held_s), 6, 6, is_right=True),
     Column("held", "HELD", lambda fate: _at(fate.held_s or None), 6, 3, is_right=True),
     Column("spills", "SPILLS", lambda fate: str(fate.spills), 6, 7, is_right=True),
     Column("spilled", "SPILLED", lambda fate: show_size(fate.spilled_bytes), 8, 5, is_right=True),
-    Column("ended", "ENDED", lambda fate: _ended(fate), 14, 2, is_right=True),
 )
 
 DECISION_COLUMNS: tuple[Column[Ruled], ...] = (
@@ -67,7 +69,7 @@ def simulation_view(
         parts += [TimelineChart(timeline, chart_width), Text()]
         touched = [fate for fate in run.fates if fate.was_touched]
         if touched:
-            parts += [LineTable(FATE_COLUMNS, touched), Text()]
+            parts += [LineTable(_fate_columns(touched), touched), Text()]
         if lists_decisions and run.decisions:
             parts += [LineTable(DECISION_COLUMNS, run.decisions), Text()]
     parts += [LineTable(RUN_COLUMNS, [shown.recorded, *shown.others]), check_line(shown.checked)]
@@ -85,34 +87,34 @@ def check_line(checked: Check) -> Text:
         return Text(
             f"{different} of {checked.moments + checked.samples} moments are decided otherwise "
             f"than recorded, the first at {first}",
-            "bold red",
+            HEADING,
         )
     if undecided:
         stand = "stands" if len(undecided) == 1 else "stand"
         return Text(
             f"{counted(len(undecided), 'ruling')} {stand} in "
             f"the trace without a decision, the first at {format_duration(undecided[0].at_s)}",
-            "bold red",
+            HEADING,
         )
     samples = f"{_are(checked.samples, 'sample')} again left alone" if checked.samples else ""
     if not checked.moments:
         told = "nothing had to be decided in the recorded run"
-        return Text(f"{told}; {samples}" if samples else told, "green" if samples else "dim")
+        return Text(f"{told}; {samples}" if samples else told)
     told = f"{_are(checked.moments, 'moment')} decided again as recorded"
-    return Text(f"{told}; {samples}" if samples else told, "green")
+    return Text(f"{told}; {samples}" if samples else told)
 
 
 def model_line(error: ModelError) -> Text:
     """How much a replay under the recorded rules differs from what was recorded."""
     recorded_s = error.recorded.makespan_s
     share = round(abs(error.makespan_s) * 100 / recorded_s) if recorded_s > 0 else 0
-    time = f"{share} % {'longer' if error.makespan_s > 0 else 'less'}" if share else "as long"
+    time = f"{share}% {'longer' if error.makespan_s > 0 else 'less'}" if share else "as long"
     spilled = "as much"
     if error.spilled_bytes:
         amount = show_size(abs(error.spilled_bytes))
         spilled = f"{amount} {'more' if error.spilled_bytes > 0 else 'less'}"
     return Text(
-        f"replays are models: under the recorded rules one takes {time} and spills {spilled}", "dim"
+        f"replays are models: under the recorded rules one takes {time} and spills {spilled}"
     )
 
 
@@ -129,7 +131,7 @@ def gap_lines(recorded: Summary) -> list[Text]:
             f"{counted(len(recorded.aborted), 'lease')} ended by abort in the recorded run; "
             "replays know nothing of what would have come after"
         )
-    return [Text(line, "yellow") for line in lines]
+    return [Text(line, HEADING) for line in lines]
 
 
 def timelines_of_runs(runs: Sequence[Run]) -> list[Timeline]:
@@ -178,6 +180,13 @@ def _size(run: Run | RefusedRun, field: str) -> str:
 
 def _at(seconds: float | None) -> str:
     return "-" if seconds is None else format_duration(seconds)
+
+
+def _fate_columns(fates: Sequence[Fate]) -> list[Column[Fate]]:
+    """The columns for `fates`: one with how each ended, which is never cut, is the last."""
+    width = max(len(_ended(fate)) for fate in fates)
+    ended = Column[Fate]("ended", "ENDED", _ended, width, 2, is_right=True)
+    return [*FATE_COLUMNS, ended]
 
 
 def _ended(fate: Fate) -> str:

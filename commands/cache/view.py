@@ -9,6 +9,8 @@ from atectl.capsule.cache_list import ArtifactList
 from atectl.inert import inert_line
 from atectl.units import counted, format_duration, show_size
 
+from ..drawing.tones import HEADING
+
 _SHOWN_HASH = 12
 """Digits of the hash that are shown; JSON has all of them."""
 
@@ -44,7 +46,7 @@ def cache_table(found: ArtifactList, *, now: float, width: int) -> Group:
         for header in headers
     }
     left = width - sum(widths.values()) - _GAP * len(headers)
-    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style=HEADING)
     table.add_column(
         "CAPSULE", overflow="ellipsis", no_wrap=True, max_width=max(left, _LEAST_FOR_NAME)
     )

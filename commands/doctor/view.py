@@ -12,17 +12,19 @@ from atectl.health.checks import Check
 from atectl.inert import inert_line
 from atectl.units import counted
 
+from ..drawing.tones import ALARM, HEADING, WARNING
+
 _STYLES = {
-    Verdict.OK: "green",
-    Verdict.SKIPPED: "dim",
-    Verdict.WARNING: "yellow",
-    Verdict.PROBLEM: "bold red",
+    Verdict.OK: "",
+    Verdict.SKIPPED: "",
+    Verdict.WARNING: WARNING,
+    Verdict.PROBLEM: ALARM,
 }
 
 
 def checks_table(checks: Sequence[Check]) -> Group:
     """A row for each check, with its remedy; below, a line that counts the verdicts."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=HEADING)
     table.add_column("CHECK", no_wrap=True)
     table.add_column("VERDICT", no_wrap=True)
     table.add_column("FOUND", overflow="fold")
@@ -39,7 +41,7 @@ def checks_table(checks: Sequence[Check]) -> Group:
 def _found(finding: Finding) -> Text:
     text = Text(inert_line(finding.found))
     if finding.remedy:
-        text.append(f"\ntry: {inert_line(finding.remedy)}", style="bold")
+        text.append(f"\ntry: {inert_line(finding.remedy)}", style=HEADING)
     return text
 
 

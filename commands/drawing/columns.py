@@ -9,6 +9,8 @@ from rich.text import Text
 
 from atectl.inert import inert_line
 
+from .tones import HEADING
+
 Row = TypeVar("Row")
 
 GAP = 2
@@ -49,7 +51,7 @@ class Fitted(NamedTuple, Generic[Row]):
     columns: tuple[tuple[Column[Row], int], ...]
 
     def header(self) -> Text:
-        return _line([(column.title, column, width) for column, width in self.columns], "dim")
+        return _line([(column.title, column, width) for column, width in self.columns], HEADING)
 
     def line(self, row: Row, style: str = "") -> Text:
         cells = [(column.cell(row), column, width) for column, width in self.columns]
@@ -81,6 +83,8 @@ def fit(columns: Sequence[Column[Row]], rows: Iterable[Row], width: int) -> Fitt
 class LineTable(Generic[Row]):
     """A table for Rich to draw: its header, and a line for each row.
 
+    A column in which nothing is written is left out.
+
     Args:
         columns: all that it has.
         rows: what is in it.
@@ -95,19 +99,25 @@ class LineTable(Generic[Row]):
         self._tells_hidden = tells_hidden
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        fitted = fit(self._columns, self._rows, options.max_width)
+        written = [each for each in self._columns if _is_written(each, self._rows)]
+        fitted = fit(written, self._rows, options.max_width)
         yield fitted.header()
         for row in self._rows:
             yield fitted.line(row)
-        hidden = _hidden(self._columns, fitted)
+        hidden = _hidden(written, fitted)
         if hidden and self._tells_hidden:
-            yield Text(f"hidden: {hidden} (-o wide)", style="dim")
+            yield Text(f"hidden: {hidden} (-o wide)")
 
 
 def _hidden(columns: Sequence[Column[Row]], fitted: Fitted[Row]) -> str:
     """The titles of the columns that are left out."""
     shown = {column.name for column, _ in fitted.columns}
     return ", ".join(column.title for column in columns if column.name not in shown)
+
+
+def _is_written(column: Column[Row], rows: Sequence[Row]) -> bool:
+    """Whether something is in the column; it is so if there are no rows."""
+    return not rows or any(_cell_width(column.cell(row)) for row in rows)
 
 
 def _cell_width(cell: str | Text) -> int:

@@ -2,10 +2,12 @@
 
 from atectl.accounting import Budget, Pressure
 
+from .tones import FULL, NEAR, ROOM
+
 
 def pressure_style(budget: Budget, pressure_bytes: int) -> str:
-    """Red over the limit, yellow over the soft limit or near it, else green."""
+    """Red over the limit, orange over the soft limit or near it, else green."""
     pressure = Pressure(pressure_bytes, 0, 0)
     if budget.is_over_limit(pressure):
-        return "bold red"
-    return "yellow" if budget.is_near_soft(pressure) else "green"
+        return FULL
+    return NEAR if budget.is_near_soft(pressure) else ROOM

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from rich.console import Group
 from rich.text import Text
 
+from .tones import HEADING
+
 
 def filled(lines: Sequence[Text], height: int) -> list[Text]:
     """`lines`, cut or followed by empty ones to be `height` in number."""
@@ -21,10 +23,10 @@ def whole_screen(lines: Sequence[Text], width: int, height: int) -> Group:
 
 def key_line(keys: Iterable[tuple[str, str]], width: int, *, title: str = "") -> Text:
     """Keys and what they do, as many as fit in `width`."""
-    line = Text(title, style="dim", no_wrap=True, overflow="crop")
+    line = Text(title, no_wrap=True, overflow="crop")
     for key, meaning in keys:
         gap = "" if line.plain == title else "  "
         if line.cell_len + len(gap) + len(key) + 1 + len(meaning) > width:
             break
-        line.append_text(Text.assemble(gap, (key, "not dim bold"), f" {meaning}"))
+        line.append_text(Text.assemble(gap, (key, HEADING), f" {meaning}"))
     return line

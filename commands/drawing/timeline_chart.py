@@ -13,6 +13,7 @@ from atectl.units import show_size
 from .gates import pressure_style
 from .ticks import size_ticks, tick_text, time_ticks
 from .timeline import MARKED, Point, Timeline, column_of, in_columns
+from .tones import FULL, HEADING, KINDS, NEAR
 
 _ROWS = 10
 _LABEL_WIDTH = 14
@@ -20,9 +21,9 @@ _COUNT_WIDTH = 6
 _LEAST_PLOT_WIDTH = 10
 
 _SIGNS = {
-    Action.PARK: ("▾", "p", "yellow"),
-    Action.SPILL: ("▼", "s", "cyan"),
-    Action.ABORT: ("✗", "x", "bold red"),
+    Action.PARK: ("▾", "p", NEAR),
+    Action.SPILL: ("▼", "s", KINDS[0]),
+    Action.ABORT: ("✗", "x", FULL),
 }
 _RESIDENT, _CHARGED, _SOFT_LINE, _LIMIT_LINE = ("█", "░", "╌", "─")
 _ASCII = {_RESIDENT: "#", _CHARGED: ":", _SOFT_LINE: "-", _LIMIT_LINE: "="}
@@ -44,7 +45,7 @@ class TimelineChart:
         room = min(options.max_width, self._most_width or options.max_width)
         width = max(room - _LABEL_WIDTH - _COUNT_WIDTH, _LEAST_PLOT_WIDTH)
         timeline = self._timeline
-        yield _line(Text(inert_line(timeline.title), "bold"))
+        yield _line(Text(inert_line(timeline.title), HEADING))
         columns = in_columns(timeline, width)
         edges = [timeline.top_bytes * row // _ROWS for row in range(_ROWS, -1, -1)]
         ticks = size_ticks(timeline.top_bytes)
@@ -71,11 +72,11 @@ def _plot_row(
     budget = timeline.budget
     label, empty, style = "" if tick is None else show_size(tick), " ", ""
     if low < budget.limit_bytes <= high:
-        label, empty, style = f"hard {show_size(budget.limit_bytes)}", _LIMIT_LINE, "red"
+        label, empty, style = f"hard {show_size(budget.limit_bytes)}", _LIMIT_LINE, FULL
     elif low < budget.soft_bytes <= high:
-        label, empty, style = f"soft {show_size(budget.soft_bytes)}", _SOFT_LINE, "yellow"
+        label, empty, style = f"soft {show_size(budget.soft_bytes)}", _SOFT_LINE, NEAR
     middle = (low + high) // 2
-    line = Text.assemble((_label(label), "dim"))
+    line = Text(_label(label))
     for point in columns:
         sign, colour = empty, style
         if point is not None and (point.resident_bytes or 0) > middle:
@@ -94,7 +95,7 @@ def _axis(timeline: Timeline, width: int) -> Text:
         place = min(column_of(at_s, timeline, width), width - len(text))
         if not line or place > len(line):
             line = line.ljust(place) + text
-    return _line(Text(_label("") + line, "dim"))
+    return _line(Text(_label("") + line))
 
 
 def _lane(timeline: Timeline, action: Action, count: int, width: int, *, is_ascii: bool) -> Text:
@@ -106,7 +107,7 @@ def _lane(timeline: Timeline, action: Action, count: int, width: int, *, is_asci
     signs = "".join(
         (ascii_sign if is_ascii else sign) if place in marked else " " for place in range(width)
     )
-    line = Text.assemble((_label(action.value), "dim"))
+    line = Text(_label(action.value))
     line.append(signs, style)
     return _line(line.append(f" {count}"))
 

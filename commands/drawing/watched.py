@@ -7,6 +7,7 @@ from atectl.inert import inert_line
 
 from .lines import text_lines
 from .screen import filled, key_line, whole_screen
+from .tones import ALARM
 
 _KEYS = (("q", "quit"), ("space", "pause"))
 
@@ -22,7 +23,7 @@ def watched_screen(
     lines = [Text.from_ansi(line) for line in text_lines(view, width)]
     body = filled(lines, max(height - 1, 0))
     if failure:
-        last = Text(f"trying again: {inert_line(failure)}", style="bold red", no_wrap=True)
+        last = Text(f"trying again: {inert_line(failure)}", style=ALARM, no_wrap=True)
     else:
         last = key_line(_KEYS, width, title="paused" if is_paused else "")
     return whole_screen([*body, last], width, height)

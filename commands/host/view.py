@@ -7,6 +7,7 @@ from atectl.batch.fleet.facts import HostEntry, HostList
 from atectl.units import counted, format_duration, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, WARNING
 
 
 def hosts_view(found: HostList) -> RenderableType:
@@ -15,13 +16,13 @@ def hosts_view(found: HostList) -> RenderableType:
         return Text("no host has joined")
     jobs = sum(host.running for host in found.hosts)
     told = f"{counted(len(found.hosts), 'host')}, {counted(jobs, 'job')} running"
-    return Group(LineTable(_COLUMNS, found.hosts), Text(), Text(told, style="dim"))
+    return Group(LineTable(_COLUMNS, found.hosts), Text(), Text(told))
 
 
 def _pressure(host: HostEntry) -> Text:
     share = host.pressure_bytes / host.limit_bytes if host.limit_bytes else 0.0
     told = f"{show_size(host.pressure_bytes)} of {show_size(host.limit_bytes)}"
-    return Text(told, style="bold red" if share > 1 else "yellow" if share > 0.8 else "")
+    return Text(told, style=ALARM if share > 1 else WARNING if share > 0.8 else "")
 
 
 def _heard(host: HostEntry) -> str:
@@ -29,7 +30,7 @@ def _heard(host: HostEntry) -> str:
 
 
 _COLUMNS = [
-    Column[HostEntry]("host", "HOST", lambda x: x.host, 10, 0, grows=True),
+    Column[HostEntry]("host", "HOST", lambda x: x.host, 10, 0, grows=True, is_name=True),
     Column[HostEntry]("running", "RUNNING", lambda x: str(x.running), 7, 1, is_right=True),
     Column[HostEntry]("jobs", "JOBS", lambda x: str(x.jobs), 4, 4, is_right=True),
     Column[HostEntry]("waiting", "WAITING", lambda x: str(x.waiting), 7, 5, is_right=True),

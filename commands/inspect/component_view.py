@@ -12,6 +12,7 @@ from atectl.inert import inert_line
 from atectl.units import show_size
 
 from ..drawing.columns import Column
+from ..drawing.tones import ALARM
 from .list_view import MOST_ROWS, more_line, title_line, titled_list
 from .module_view import memory_size
 
@@ -39,10 +40,10 @@ def _world(
     for entry in entries[:MOST_ROWS]:
         line = Text(_declared(entry))
         if entry.name in missing:
-            line.append("  not provided", style="bold red")
+            line.append("  ").append("not provided", ALARM)
         yield line
         for item in entry.items[:MOST_ROWS]:
-            yield Padding(Text(_declared(item), style="dim"), (0, 0, 0, _INDENT))
+            yield Padding(Text(_declared(item)), (0, 0, 0, _INDENT))
         for more in more_line(len(entry.items) - MOST_ROWS):
             yield Padding(more, (0, 0, 0, _INDENT))
     yield from more_line(len(entries) - MOST_ROWS)

@@ -7,6 +7,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import HEADING
 
 Row = TypeVar("Row")
 
@@ -30,9 +31,9 @@ def titled_list(
 
 
 def title_line(title: str) -> Text:
-    return Text(f"\n{title}", style="bold")
+    return Text(f"\n{title}", style=HEADING)
 
 
 def more_line(more: int) -> list[RenderableType]:
     """Says that there are more; nothing if there are not."""
-    return [Text(f"… and {more:,} more", style="dim")] if more > 0 else []
+    return [Text(f"… and {more:,} more")] if more > 0 else []

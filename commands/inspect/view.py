@@ -17,6 +17,7 @@ from atectl.inert import inert_line
 from atectl.units import format_size, show_size
 
 from ..drawing.columns import Column
+from ..drawing.tones import HEADING
 from .component_view import component_lists
 from .list_view import titled_list
 from .module_view import module_lists
@@ -40,16 +41,16 @@ def inspection_view(inspection: Inspection) -> RenderableType:
         sections = inspection.component.sections
     parts += titled_list("sections", _SECTION_COLUMNS, sections, len(sections))
     needs = list(_needs(inspection))
-    parts += [Text("\nto run it", style="bold"), _labelled(needs)] if needs else []
+    parts += [Text("\nto run it", style=HEADING), _labelled(needs)] if needs else []
     if inspection.faults:
-        parts += [Text(f"\n{_verdict(inspection)}", style="bold red")]
+        parts += [Text(f"\n{_verdict(inspection)}", style=HEADING)]
         parts += [Padding(Text(inert_line(fault)), (0, 0, 0, 2)) for fault in inspection.faults]
     return Group(*parts)
 
 
 def _labelled(lines: Iterable[tuple[str, str]]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(style="dim", no_wrap=True, min_width=_LABEL_COLUMNS)
+    grid.add_column(no_wrap=True, min_width=_LABEL_COLUMNS)
     grid.add_column(overflow="fold")
     for label, value in lines:
         grid.add_row(Text(label), Text(inert_line(value)))

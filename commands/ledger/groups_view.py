@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from rich.console import RenderableType
 
 from atectl.ledger_store.overview import GroupBy, RunningGroup
-from atectl.units import format_duration, show_size
+from atectl.units import format_duration, show_percent, show_size
 
-from ..drawing.bars import percent
 from ..drawing.columns import Column, LineTable
 from .numbers import show_count
 
@@ -21,7 +20,7 @@ def group_columns(by: GroupBy) -> list[Column[RunningGroup]]:
     """The columns of what runs on a host, or of a capsule."""
 
     def used(group: RunningGroup) -> str:
-        return percent(group.current_bytes, group.quota_bytes)
+        return show_percent(group.current_bytes, group.quota_bytes)
 
     return [
         Column(by.value, by.value.upper(), lambda group: group.name, 16, 0, False, True, True),

@@ -6,10 +6,10 @@ from rich.text import Text
 from atectl.inert import inert_line
 from atectl.ledger_store.overview import Overview
 from atectl.ledger_store.records import LeaseRecord
-from atectl.units import format_duration, show_size
+from atectl.units import format_duration, show_percent, show_size
 
-from ..drawing.bars import percent
 from ..drawing.columns import Column, fit
+from ..drawing.tones import HEADING
 from .numbers import show_age
 from .top_rates import Rates
 from .top_state import TopState
@@ -22,7 +22,7 @@ def lease_pane(state: TopState, overview: Overview, width: int, *, ascii_only: b
     shown, count = len(state.visible_leases), len(state.leases)
     first = state.first_lease
     counted = f"{count}" if shown == count else f"{first + 1}-{first + shown} of {count}"
-    title = Text(f"running leases{whose}: {counted}", style="bold", no_wrap=True)
+    title = Text(f"running leases{whose}: {counted}", style=HEADING, no_wrap=True)
     if not state.leases:
         return [title]
     columns = now_columns(overview, state.rates, ascii_only=ascii_only)
@@ -77,17 +77,17 @@ def details_view(state: TopState, overview: Overview, *, ascii_only: bool) -> Re
         return account_view(details, overview.taken_at, ascii_only=ascii_only)
     assert lease is not None  # noqa: S101 - or one of the above was
     parts: list[RenderableType] = [
-        Text.assemble((f"{label:<16}", "dim"), inert_line(value))
+        Text.assemble(f"{label:<16}", inert_line(value))
         for label, value in _lease_lines(lease, state, overview.taken_at)
     ]
     if details is not None and details.history:
-        title = Text(f"\nrecent leases of {inert_line(lease.principal)}", style="bold")
+        title = Text(f"\nrecent leases of {inert_line(lease.principal)}", style=HEADING)
         parts += [title, history_table(details.history, overview.taken_at)]
     return Group(*parts)
 
 
 def _lease_lines(lease: LeaseRecord, state: TopState, now: float) -> list[tuple[str, str]]:
-    used = percent(lease.current_bytes, lease.quota_bytes)
+    used = show_percent(lease.current_bytes, lease.quota_bytes)
     memory = f"{show_size(lease.current_bytes)} of {show_size(lease.quota_bytes)}, {used}"
     growth = show_growth(lease, state.rates) or "none"
     refused = str(lease.refused_growths)
@@ -105,7 +105,7 @@ def _lease_lines(lease: LeaseRecord, state: TopState, now: float) -> list[tuple[
         ("growth now", growth),
         ("peak", show_size(lease.peak_bytes)),
         ("refused growths", refused),
-        ("CPU now", f"{show_cores(lease, state.rates)} % of a core"),
+        ("CPU now", f"{show_cores(lease, state.rates)}% of a core"),
         ("CPU", format_duration(lease.cpu_s)),
         ("started", f"{show_age(lease.started_at, now)} ago"),
     ]

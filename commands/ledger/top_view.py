@@ -11,6 +11,7 @@ from atectl.ledger_store.records import AccountRecord
 from ..drawing.columns import Column, Fitted, LineTable, fit
 from ..drawing.lines import text_lines
 from ..drawing.screen import filled, key_line, whole_screen
+from ..drawing.tones import ALARM, HEADING, WARNING
 from .groups_view import group_columns
 from .numbers import show_age
 from .sorting import SORT_ORDERS
@@ -33,12 +34,12 @@ _KEYS = (
 )
 _KEYS_OF_DETAILS = (("Esc", "back"), ("k", "end lease"), ("q", "quit"))
 _HELP = (
-    ("↑ ↓ PgUp PgDn Home End", "select a running lease, or an account"),
-    ("Tab", "select in the other list: running leases above, accounts below"),
-    ("Enter", "all about what is selected: history, refusals, capsule, process, host"),
-    ("k", "end the selected lease, after asking: a run, or one guest of a batch"),
+    ("↑↓ PgUp PgDn", "select a running lease, or an account; also Home and End"),
+    ("Tab", "select in the other list"),
+    ("Enter", "all about what is selected"),
+    ("k", "end the selected lease, after asking"),
     ("i", "show or fold accounts of which nothing runs"),
-    ("/", "show only principals with these letters; Enter keeps, Esc clears"),
+    ("/", "show only principals with these letters"),
     ("r", "reverse the order of the accounts"),
     ("space", "hold the screen still, or let it go on"),
     ("Esc", "back; deselect"),
@@ -81,17 +82,17 @@ def _last_line(state: TopState, keys: tuple[tuple[str, str], ...]) -> Text:
     lease = state.to_end
     if lease is not None:
         # What matters comes first: a narrow screen cuts the end.
-        what = f"{lease.capsule} of {lease.principal}, process {lease.pid}, lease {lease.id}"
-        return Text(inert_line(f"end it? y or n: {what}"), style="bold yellow")
+        what = f"{lease.capsule}, process {lease.pid}, of {lease.principal}, lease {lease.id}"
+        return Text(inert_line(f"end it? y or n: {what}"), style=WARNING)
     if state.message:
-        return Text(inert_line(state.message), style="bold")
+        return Text(inert_line(state.message), style=HEADING)
     return key_line(keys, state.width)
 
 
 def _help_lines(width: int) -> list[Text]:
     """What each key does, as lines of that width."""
     grid = Table.grid(padding=(0, 2))
-    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column(style=HEADING, no_wrap=True)
     grid.add_column()
     for key, meaning in _HELP:
         grid.add_row(key, meaning)
@@ -110,7 +111,7 @@ def _table(state: TopState, overview: Overview) -> tuple[list[Text], Text]:
     fitted = fit(_marked_columns(state, overview), overview.accounts, width)
     table = [_account_line(fitted, account, state, width) for account in state.visible_rows]
     if not table:
-        table = [Text(_nothing(overview), style="dim", no_wrap=True, overflow="ellipsis")]
+        table = [Text(_nothing(overview), no_wrap=True, overflow="ellipsis")]
     return [fitted.header(), *table], _sort_keys(fitted, width)
 
 
@@ -158,8 +159,6 @@ def _account_line(
     if account.principal == state.selected:
         line.truncate(width, pad=True)
         line.stylize("reverse")
-    elif not account.running_leases:
-        line.stylize_before("dim")
     return line
 
 
@@ -167,25 +166,25 @@ def _status(state: TopState) -> Text:
     """The filter that is being typed, or which accounts are listed."""
     line = Text(no_wrap=True, overflow="ellipsis")
     if state.is_typing_filter:
-        line.append("filter: ", style="bold").append(inert_line(state.filter))
-        return line.append("_", style="blink").append("  Enter keeps, Esc clears", style="dim")
+        line.append("filter: ", style=HEADING).append(inert_line(state.filter))
+        return line.append("_", style="blink").append("  Enter keeps, Esc clears")
     last = state.first + len(state.visible_rows)
     shown = f"{state.first + 1}-{last} of " if last - state.first < len(state.rows) else ""
     what = "accounts" if state.by is GroupBy.principal else f"running by {state.by}"
     number = f" {shown}{len(state.rows)}" if state.by is GroupBy.principal else ""
-    line.append(f"{what}{number}", style="dim")
+    line.append(f"{what}{number}")
     if state.idle:
-        line.append(f", {state.idle} idle: i shows them", style="dim")
+        line.append(f", {state.idle} idle: i shows them")
     if state.filter:
-        line.append("  filter ", style="dim").append(inert_line(state.filter), style="bold")
+        line.append("  filter ").append(inert_line(state.filter), style=HEADING)
     return line
 
 
 def _head(state: TopState, overview: Overview) -> Text:
     """The host; or why its figures are old."""
     if state.failure is not None:
-        return Text(_failure(state), style="bold red", no_wrap=True, overflow="ellipsis")
-    paused = Text("paused  " if state.is_paused else "", style="bold yellow")
+        return Text(_failure(state), style=ALARM, no_wrap=True, overflow="ellipsis")
+    paused = Text.assemble(("paused", WARNING), "  ") if state.is_paused else Text()
     host = host_line(overview, max(state.width - paused.cell_len, 0))
     return Text.assemble(paused, host, no_wrap=True, overflow="crop")
 
@@ -207,6 +206,8 @@ def _nothing(overview: Overview) -> str:
 
 def _sort_keys(fitted: Fitted[AccountRecord], width: int) -> Text:
     """The sort keys of the columns that are shown."""
-    titles = {column.name: column.title.rstrip("▼▲").lower() for column, _ in fitted.columns}
-    keys = [(order.key, titles[order.by]) for order in SORT_ORDERS if order.by in titles]
+    titles = {column.name: column.title.rstrip("▼▲") for column, _ in fitted.columns}
+    # A unit is written as it is: `GiB·s`.
+    told = {name: title.lower() if title.isupper() else title for name, title in titles.items()}
+    keys = [(order.key, told[order.by]) for order in SORT_ORDERS if order.by in titles]
     return key_line(keys, width, title="sort ")

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from rich.console import RenderableType
-from rich.text import Text
 
 from atectl.ledger_store.usage import UsageBy, UsageEntry
 from atectl.units import format_duration, show_size
@@ -21,7 +20,7 @@ def usage_columns(by: UsageBy) -> list[Column[UsageEntry]]:
     """The columns of what was used in a period."""
     return [
         Column("period", "PERIOD", lambda entry: entry.period, 10, 0),
-        Column(by.value, by.value.upper(), _name, 16, 1, grows=True),
+        Column(by.value, by.value.upper(), _name, 16, 1, grows=True, is_name=True),
         Column("leases", "LEASES", lambda entry: show_count(entry.leases), 6, 5, is_right=True),
         Column("cpu", "CPU", lambda entry: format_duration(entry.cpu_s), 8, 2, is_right=True),
         Column("gibs", "GiB·s", lambda entry: show_gib_seconds(entry.byte_seconds), 6, 3, True),
@@ -31,7 +30,5 @@ def usage_columns(by: UsageBy) -> list[Column[UsageEntry]]:
     ]
 
 
-def _name(entry: UsageEntry) -> str | Text:
-    if entry.is_others:
-        return Text("(others)", style="dim")
-    return entry.name or Text("-", style="dim")
+def _name(entry: UsageEntry) -> str:
+    return "(others)" if entry.is_others else entry.name or "-"

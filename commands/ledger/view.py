@@ -7,11 +7,12 @@ from rich.text import Text
 
 from atectl.inert import inert_line
 from atectl.ledger_store.overview import AccountDetails, Overview
-from atectl.ledger_store.records import LOST, RUNNING, AccountRecord, LeaseRecord
-from atectl.units import format_duration, show_size
+from atectl.ledger_store.records import LOST, AccountRecord, LeaseRecord
+from atectl.units import format_duration, show_percent, show_size
 
-from ..drawing.bars import percent, usage_bar, usage_style
+from ..drawing.bars import usage_bar, usage_style
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING, WARNING
 from .numbers import show_age, show_count, show_gib_seconds
 
 _BAR_COLUMNS = 10
@@ -42,14 +43,14 @@ def account_view(
     """One account in full, and its leases."""
     account, running, recent = details
     parts: list[RenderableType] = [
-        Text.assemble((f"{label:<16}", "dim"), inert_line(value))
+        Text.assemble(f"{label:<16}", inert_line(value))
         for label, value in _account_lines(account, now)
     ]
     if running:
-        parts += [Text("\nunfinished leases", style="bold")]
+        parts += [Text("\nunfinished leases", style=HEADING)]
         parts += [running_table(running, now, ascii_only=ascii_only)]
     if recent:
-        parts += [Text("\nrecent leases", style="bold"), history_table(recent, now)]
+        parts += [Text("\nrecent leases", style=HEADING), history_table(recent, now)]
     return Group(*parts)
 
 
@@ -69,7 +70,7 @@ def host_line(overview: Overview, width: int) -> Text:
         gap = "   " if line else ""
         if line.cell_len + len(gap) + len(name) + 1 + len(value) > width:
             break
-        line.append_text(Text.assemble(gap, (f"{name} ", "dim"), value))
+        line.append_text(Text.assemble(gap, f"{name} ", (value, HEADING)))
     return line
 
 
@@ -114,7 +115,7 @@ def running_columns(
             return ""
         used, quota = lease.current_bytes, lease.quota_bytes
         drawn = usage_bar(used, quota, _BAR_COLUMNS, ascii_only=ascii_only)
-        return drawn.append(f" {percent(used, quota):>4}")
+        return drawn.append(f" {show_percent(used, quota):>4}")
 
     host_rank = 3 if several_hosts else 13
 
@@ -201,13 +202,12 @@ def _end(lease: LeaseRecord) -> float:
 
 
 def _state(lease: LeaseRecord) -> Text:
-    styles = {RUNNING: "green", LOST: "red"}
-    return Text(inert_line(lease.state), style=styles.get(lease.state, "yellow"))
+    return Text(inert_line(lease.state), style=ALARM if lease.state == LOST else "")
 
 
 def _reason(lease: LeaseRecord) -> Text:
     reason = lease.reason or "-"
-    return Text(inert_line(reason), style="" if reason == "exited" else "yellow")
+    return Text(inert_line(reason), style="" if reason == "exited" else WARNING)
 
 
 def _status(lease: LeaseRecord) -> str:
@@ -215,11 +215,11 @@ def _status(lease: LeaseRecord) -> str:
 
 
 def _used(used: int, quota: int) -> Text:
-    return Text(percent(used, quota), style=usage_style(used, quota))
+    return Text(show_percent(used, quota), style=usage_style(used, quota))
 
 
 def _refused(count: int) -> Text:
-    return Text(show_count(count), style="bold red" if count else "")
+    return Text(show_count(count), style=WARNING if count else "")
 
 
 def _size_or_unknown(size: int | None) -> str:

@@ -9,6 +9,7 @@ from atectl.inert import inert_line
 from atectl.load.memory_watch import PHASES, Phase, Sample
 from atectl.units import format_duration, show_size
 
+from ..drawing.tones import FULL, HEADING, KINDS, NEAR, ROOM
 from .chart import SHOWN, Panel, in_columns, levels
 
 _ROWS = 10
@@ -16,12 +17,12 @@ _LABEL_WIDTH = 11
 _LEAST_PLOT_WIDTH = 10
 
 _SIGNS: dict[Phase, tuple[str, str, str]] = {
-    "host": ("█", "#", "bright_black"),
-    "read": ("▒", "r", "magenta"),
-    "decode": ("▒", "d", "bright_magenta"),
-    "compile": ("▓", "c", "blue"),
-    "store": ("▒", "s", "green"),
-    "start": ("▒", "t", "yellow"),
+    "host": ("█", "#", ""),
+    "read": ("▒", "r", KINDS[2]),
+    "decode": ("▒", "d", KINDS[3]),
+    "compile": ("▓", "c", KINDS[1]),
+    "store": ("▒", "s", ROOM),
+    "start": ("▒", "t", NEAR),
 }
 """For each phase what it is drawn with, that in ASCII, and its colour."""
 
@@ -38,13 +39,13 @@ class LoadChart:
         room = min(options.max_width, self._most_width or options.max_width)
         width = max(room - _LABEL_WIDTH, _LEAST_PLOT_WIDTH)
         panel = self._panel
-        yield _line(Text(inert_line(panel.title), "bold"))
+        yield _line(Text(inert_line(panel.title), HEADING))
         columns = in_columns(panel, width)
         edges = [panel.top_bytes * row // _ROWS for row in range(_ROWS, -1, -1)]
         for high, low in pairwise(edges):
             yield _row(panel, columns, low, high, is_ascii=is_ascii)
         end = format_duration(panel.span_s)
-        yield _line(Text(" " * _LABEL_WIDTH + "0s" + end.rjust(width - 2), "dim"))
+        yield _line(Text(" " * _LABEL_WIDTH + "0s" + end.rjust(width - 2)))
         yield _legend(panel, is_ascii=is_ascii)
 
 
@@ -54,8 +55,8 @@ def _row(
     limit = panel.limit_bytes
     is_limit = limit is not None and low < limit <= high
     label = show_size(limit if is_limit and limit else high)
-    line = Text.assemble((label.rjust(_LABEL_WIDTH - 1) + " ", "red" if is_limit else "dim"))
-    empty = ("=" if is_ascii else "─", "red") if is_limit else (" ", "")
+    line = Text(label.rjust(_LABEL_WIDTH - 1) + " ")
+    empty = ("=" if is_ascii else "─", FULL) if is_limit else (" ", "")
     middle = (low + high) // 2
     for sample in columns:
         phase = _phase_at(sample, middle)
@@ -76,7 +77,7 @@ def _legend(panel: Panel, *, is_ascii: bool) -> Text:
     for phase in PHASES:
         if phase in held:
             line.append(_SIGNS[phase][is_ascii], _SIGNS[phase][2])
-            line.append(f" {panel.names[phase]}  ", "dim")
+            line.append(f" {panel.names[phase]}  ")
     return _line(line)
 
 

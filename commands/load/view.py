@@ -10,6 +10,7 @@ from atectl.load.results import LoadedCapsule, LoadReport
 from atectl.units import counted, format_duration, format_size, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING
 
 
 def load_view(report: LoadReport) -> RenderableType:
@@ -24,9 +25,9 @@ def load_view(report: LoadReport) -> RenderableType:
 
 def _reason(row: LoadedCapsule) -> RenderableType:
     code = f"[{row.code}]" if row.code else ""
-    line = Text.assemble((f"{row.verdict}{code}", "bold red"), f": {inert_line(row.reason or '')}")
+    line = Text.assemble((f"{row.verdict}{code}", ALARM), f": {inert_line(row.reason or '')}")
     folder = Path(row.path).parent
-    where = Text(f"  in {inert_line(str(folder))}", style="dim")
+    where = Text(f"  in {inert_line(str(folder))}")
     has_place = (row.reason or "").startswith(row.path)
     return line if has_place or str(folder) == "." else Group(line, where)
 
@@ -42,11 +43,11 @@ def _summary(report: LoadReport) -> Text:
     if report.naive is not None and report.naive.peak_bytes is not None:
         took = format_duration(report.naive.wall_s)
         parts.append(f"naive: {took}, {show_size(report.naive.peak_bytes)}")
-    return Text(" · ".join(parts), style="dim")
+    return Text(" · ".join(parts))
 
 
 def _verdict(row: LoadedCapsule) -> Text:
-    return Text(row.verdict, style="green" if row.is_ok else "bold red")
+    return Text(row.verdict, style="" if row.is_ok else ALARM)
 
 
 def _size(size: int | None) -> str:
@@ -70,7 +71,7 @@ def _imports(row: LoadedCapsule) -> Text | str:
         return "-"
     missing = len(row.missing_imports)
     if missing:
-        return Text(f"{missing} missing", style="red")
+        return Text(f"{missing} missing", style=HEADING)
     return f"{len(row.imports)} met" if row.imports else "none"
 
 
@@ -85,9 +86,9 @@ def _name(row: LoadedCapsule) -> str:
 
 
 _COLUMNS: tuple[Column[LoadedCapsule], ...] = (
-    Column("capsule", "CAPSULE", _name, 24, 1, grows=True),
+    Column("capsule", "CAPSULE", _name, 24, 1, grows=True, is_name=True),
     Column("verdict", "VERDICT", _verdict, 11, 0),
-    Column("kind", "KIND", _kind, 9, 4, grows=True),
+    Column("kind", "KIND", _kind, 14, 4, grows=True),
     Column("imports", "IMPORTS", _imports, 8, 6, grows=True),
     Column("least", "STARTS WITH", _least, 11, 2, is_right=True),
     Column("time", "COMPILED IN", _compiled, 11, 5, is_right=True),

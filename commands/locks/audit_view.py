@@ -11,8 +11,9 @@ from atectl.locks.seen import Deletion
 from atectl.units import rfc3339
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING
 
-_STYLES = {Deletion.RELEASED: "green", INTENDED: "bold red"}
+_STYLES = {Deletion.RELEASED: "", INTENDED: ALARM}
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> RenderableType:
@@ -28,7 +29,7 @@ def _outcome(attempt: Attempt) -> Text:
     outcome = attempt.note.outcome
     # It was noted before, but not after: the command was interrupted.
     shown = "broken off" if outcome == INTENDED else outcome
-    return Text(inert_line(shown), style=_STYLES.get(outcome, "yellow"))
+    return Text(inert_line(shown), style=_STYLES.get(outcome, HEADING))
 
 
 def _who(attempt: Attempt) -> str:
@@ -49,7 +50,7 @@ def _verdict(attempt: Attempt) -> str:
 
 _COLUMNS: tuple[Column[Attempt], ...] = (
     Column("at", "WHEN (UTC)", _when, 19, 0),
-    Column("actor", "ACTOR", lambda attempt: attempt.note.actor, 12, 1, grows=True),
+    Column("actor", "ACTOR", lambda attempt: attempt.note.actor, 12, 1, grows=True, is_name=True),
     Column("outcome", "OUTCOME", _outcome, 10, 2),
     Column("who", "WHO", _who, 8, 3, grows=True),
     Column("verdict", "SEEN AS", _verdict, 10, 4, grows=True),

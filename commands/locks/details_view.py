@@ -17,6 +17,7 @@ from atectl.locks.verdicts import Verdict
 from atectl.units import format_duration, rfc3339, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import HEADING
 from .view import ttl_cell, verdict_text
 
 _LABEL_COLUMNS = 16
@@ -135,14 +136,14 @@ def _lock_lines(
 def _labelled(lines: Iterable[tuple[str, str | Text]]) -> list[RenderableType]:
     labelled = []
     for label, value in lines:
-        line = Text.assemble((f"{label:<{_LABEL_COLUMNS}}", "dim"))
+        line = Text(f"{label:<{_LABEL_COLUMNS}}")
         line.append_text(value if isinstance(value, Text) else Text(inert_line(value)))
         labelled.append(line)
     return [*labelled]
 
 
 def _title(text: str) -> Text:
-    return Text(text, style="bold")
+    return Text(text, style=HEADING)
 
 
 def _listed(text: str) -> Padding:
@@ -154,12 +155,28 @@ def _or_dash(text: str) -> str:
 
 
 _ACTOR_COLUMNS: tuple[Column[Actor], ...] = (
-    Column("actor", "  ACTOR", lambda actor: f"  {actor.name}", 16, 0, grows=True),
+    Column("actor", "  ACTOR", lambda actor: f"  {actor.name}", 16, 0, grows=True, is_name=True),
     Column("status", "IS", lambda actor: actor.record.status.lower(), 11, 1),
-    Column("worker", "WORKER", lambda actor: _or_dash(actor.record.worker), 12, 2, grows=True),
+    Column(
+        "worker",
+        "WORKER",
+        lambda actor: _or_dash(actor.record.worker),
+        12,
+        2,
+        grows=True,
+        is_name=True,
+    ),
     Column("pool", "POOL", lambda actor: _or_dash(actor.record.pool), 8, 5, grows=True),
     Column("version", "VERSION", lambda actor: _or_dash(actor.record.version), 7, 3),
-    Column("template", "TEMPLATE", lambda a: _or_dash(a.record.template), 12, 4, grows=True),
+    Column(
+        "template",
+        "TEMPLATE",
+        lambda a: _or_dash(a.record.template),
+        12,
+        4,
+        grows=True,
+        is_name=True,
+    ),
     Column(
         "snapshot",
         "SNAPSHOT IN PROGRESS",
@@ -167,11 +184,12 @@ _ACTOR_COLUMNS: tuple[Column[Actor], ...] = (
         20,
         6,
         grows=True,
+        is_name=True,
     ),
 )
 
 _WORKER_COLUMNS: tuple[Column[Worker], ...] = (
-    Column("key", "  WORKER", lambda worker: f"  {worker.key}", 20, 0, grows=True),
+    Column("key", "  WORKER", lambda worker: f"  {worker.key}", 20, 0, grows=True, is_name=True),
     Column("state", "IS", lambda w: "readable" if w.record.is_decodable else "undecodable", 11, 4),
     Column("actor", "HAS ACTOR", lambda worker: _actor_of(worker), 12, 1, grows=True),
     Column("node", "NODE", lambda worker: _or_dash(worker.record.node), 8, 2, grows=True),

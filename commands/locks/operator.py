@@ -68,7 +68,7 @@ class TerminalOperator:
             self.warn(charges.fault)
 
     def let_pass(self, probe_s: float) -> None:
-        count_down(probe_s, lambda left: f"looking again in {left} s, whether it is renewed")
+        count_down(probe_s, lambda left: f"looking again in {left}s, whether it is renewed")
 
     def choose(self, lock: Lock) -> Choice:
         ttl_s = None if lock.look is None else lock.look.ttl_s
@@ -89,7 +89,7 @@ class TerminalOperator:
 
     def watch_wait(self, lock: Lock, left_s: float) -> None:
         left = max(round(left_s), 1)
-        self._show_status(f"waiting for {lock.name}: free in {left} s at most, unless renewed")
+        self._show_status(f"waiting for {lock.name}: free in {left}s at most, unless renewed")
 
     def warn(self, fault: AtectlError) -> None:
         report_warning(fault)

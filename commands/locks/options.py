@@ -106,6 +106,6 @@ def counted_down(seconds: float | None, note: str = "") -> Probe | None:
     def let_pass(seconds: float) -> None:
         from ..terminal.countdown import count_down
 
-        count_down(seconds, lambda left: f"looking again in {left} s{note}")
+        count_down(seconds, lambda left: f"looking again in {left}s{note}")
 
     return None if seconds is None else Probe(seconds, let_pass)

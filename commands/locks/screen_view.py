@@ -7,6 +7,7 @@ from atectl.inert import inert_line
 
 from ..drawing.columns import fit
 from ..drawing.screen import filled, key_line, whole_screen
+from ..drawing.tones import ALARM, WARNING
 from .screen_state import SORT_KEYS, LocksScreen
 from .view import counted, lock_columns
 
@@ -24,15 +25,18 @@ def locks_screen(state: LocksScreen, *, ascii_only: bool = False) -> Group:
 
 
 def _head(state: LocksScreen) -> Text:
-    old = "" if state.age_s is None else f"as of {state.age_s:.0f} s ago   "
+    old = "" if state.age_s is None else f"as of {state.age_s:.0f}s ago"
     if state.failure is not None:
-        told = f"{old}trying again: {inert_line(state.failure)}"
-        return Text(told, style="bold red", no_wrap=True)
+        told = f"{old}{'; ' if old else ''}trying again: {inert_line(state.failure)}"
+        return Text(told, style=ALARM, no_wrap=True)
     if not state.has_listed:
-        return Text("listing the locks …", style="dim")
-    line = Text(old or ("paused   " if state.is_paused else ""), style="bold yellow")
+        return Text("listing the locks …")
+    line = Text(no_wrap=True)
+    stands_still = old or ("paused" if state.is_paused else "")
+    if stands_still:
+        line.append(stands_still, WARNING).append("   ")
     if state.missing:
-        line.append(f"incomplete: {inert_line(state.missing)}   ", style="bold red")
+        line.append(f"incomplete: {inert_line(state.missing)}", ALARM).append("   ")
     return line.append_text(counted(state.listed))
 
 

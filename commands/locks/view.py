@@ -13,19 +13,20 @@ from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING, KINDS, WARNING
 
 _BAR_COLUMNS = 8
 _TOKEN_CHARACTERS = 8
 UNKNOWN = "-"
 
 _VERDICT_STYLES = {
-    Verdict.RENEWING: "green",
+    Verdict.RENEWING: "",
     Verdict.HELD: "",
-    Verdict.FINISHING: "cyan",
-    Verdict.EXPIRING: "yellow",
-    Verdict.STUCK: "bold red",
-    Verdict.FOREIGN: "bold red",
-    Verdict.STRANDED: "bold red",
+    Verdict.FINISHING: "",
+    Verdict.EXPIRING: WARNING,
+    Verdict.STUCK: ALARM,
+    Verdict.FOREIGN: ALARM,
+    Verdict.STRANDED: ALARM,
 }
 
 
@@ -40,7 +41,7 @@ def locks_view(
 def counted(rows: Sequence[ChargedLock]) -> Text:
     """A line that says how many rows there are, and how many of each verdict."""
     counts = Counter(row.lock.verdict for row in rows)
-    line = Text(f"{len(rows)} listed", style="dim", no_wrap=True, overflow="ellipsis")
+    line = Text(f"{len(rows)} listed", no_wrap=True, overflow="ellipsis")
     separator = ": "
     for verdict in Verdict:
         if counts[verdict]:
@@ -56,7 +57,7 @@ def lock_columns(lock_ttl_s: float, *, ascii_only: bool = False) -> list[Column[
         return ttl_cell(row.lock.look, lock_ttl_s, ascii_only=ascii_only)
 
     return [
-        Column("actor", "ACTOR", lambda row: row.lock.actor, 12, 0, grows=True),
+        Column("actor", "ACTOR", lambda row: row.lock.actor, 12, 0, grows=True, is_name=True),
         Column("atespace", "ATESPACE", _atespace, 8, 4, grows=True),
         Column("verdict", "VERDICT", lambda row: verdict_text(row.lock.verdict), 9, 1),
         Column("ttl", "TTL LEFT", ttl, _BAR_COLUMNS + 7, 2),
@@ -64,7 +65,7 @@ def lock_columns(lock_ttl_s: float, *, ascii_only: bool = False) -> list[Column[
         Column("status", "ACTOR IS", _status, 11, 3),
         Column("holder", "HOLDER", holder_text, 16, 5, grows=True),
         Column("token", "TOKEN", _token, _TOKEN_CHARACTERS, 6),
-        Column("worker", "WORKER", _worker, 12, 8, grows=True),
+        Column("worker", "WORKER", _worker, 12, 8, grows=True, is_name=True),
         Column("memory", "MEMORY", lambda row: _size(row.current_bytes), 8, 9, is_right=True),
         Column("peak", "PEAK", lambda row: _size(row.peak_bytes), 8, 10, is_right=True),
     ]
@@ -80,10 +81,10 @@ def ttl_cell(look: Look | None, lock_ttl_s: float, *, ascii_only: bool = False) 
     if look is None:
         return Text(UNKNOWN)
     if look.ttl_s is None:
-        return Text("never expires", style="bold red")
+        return Text("never expires", style=ALARM)
     left, whole = round(look.ttl_s * 1000), round(lock_ttl_s * 1000)
-    bar = usage_bar(left, whole, _BAR_COLUMNS, ascii_only=ascii_only).plain
-    return Text(f"{bar} {format_duration(look.ttl_s):>6}")
+    bar = usage_bar(left, whole, _BAR_COLUMNS, ascii_only=ascii_only, style=KINDS[0])
+    return bar.append(f" {format_duration(look.ttl_s):>6}")
 
 
 def holder_text(row: ChargedLock) -> str:
@@ -107,7 +108,7 @@ def _status(row: ChargedLock) -> Text:
     if status is None:
         return Text("several" if row.lock.actors else UNKNOWN)
     is_transitional = row.lock.actors[0].record.is_transitional
-    return Text(inert_line(status.lower()), style="yellow" if is_transitional else "")
+    return Text(inert_line(status.lower()), style=HEADING if is_transitional else "")
 
 
 def _worker(row: ChargedLock) -> str:

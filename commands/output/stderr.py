@@ -11,6 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
+_ALARM, _WARNING = "\x1b[1;38;5;231;48;5;160m", "\x1b[1;38;5;16;48;5;214m"
+"""The styles of these names in `drawing.tones`, which Rich would have to write."""
+
+_BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
+
 _is_quiet = False
 """Whether nothing but errors is said: `quietly` is entered."""
 
@@ -46,7 +51,7 @@ def report_error(error: AtectlError) -> None:
     if _is_json:
         _report_json("error", error.code, str(error), error.remedy, error.exit_status)
     else:
-        _report("error", "\x1b[1;31m", error.code, str(error), error.remedy)
+        _report("error", _ALARM, error.code, str(error), error.remedy)
 
 
 def report_warning(error: AtectlError) -> None:
@@ -61,7 +66,7 @@ def warn(code: str, message: str, remedy: str = "") -> None:
     if _is_json:
         _report_json("warning", code, message, remedy, None)
     else:
-        _report("warning", "\x1b[1;33m", code, message, remedy)
+        _report("warning", _WARNING, code, message, remedy)
 
 
 def _report_json(
@@ -89,11 +94,29 @@ def _report(severity: str, colour: str, code: str, message: str, remedy: str) ->
 
     is_plain = os.environ.get("NO_COLOR") or not can_draw()
     is_coloured = sys.stderr.isatty() and not is_plain
-    begin, end = (colour, "\x1b[0m") if is_coloured else ("", "")
-    lines = [f"{begin}{severity}[{code}]{end}: {inert_line(message)}"]
+    head = f"{severity}[{code}]"
+    lines = _folded(f"{head}: {inert_line(message)}", indent=2)
     if remedy:
-        lines.append(f"  try: {inert_line(remedy)}")
-    sys.stderr.write("\n".join(lines) + "\n")
+        lines += "\n" + _folded(f"  try: {inert_line(remedy)}", indent=7)
+    if is_coloured:
+        begin = colour if _has_many_colours() else _BOLD
+        lines = lines.replace(head, f"{begin}{head}{_PLAIN}", 1)
+    sys.stderr.write(lines + "\n")
+
+
+def _has_many_colours() -> bool:
+    """Whether the terminal knows the colours 16 to 255."""
+    return bool(os.environ.get("COLORTERM")) or os.environ.get("TERM", "").endswith("256color")
+
+
+def _folded(text: str, *, indent: int = 0) -> str:
+    """`text` as it is shown: on a terminal, no line is broken within a word."""
+    if not sys.stderr.isatty():
+        return text
+    from ..terminal.size import drawing_width
+    from .folding import folded
+
+    return folded(text, drawing_width(sys.stderr.fileno()), indent=indent)
 
 
 def tell_of_wait(busy: AtectlError) -> None:
@@ -103,10 +126,10 @@ def tell_of_wait(busy: AtectlError) -> None:
 
         # How long the TTL still lasts would be wrong a moment later.
         told = str(busy).partition("; TTL left")[0]
-        print(f"waiting: {inert_line(told)}", file=sys.stderr)
+        print(_folded(f"waiting: {inert_line(told)}"), file=sys.stderr)
 
 
 def say(note: str) -> None:
     """Tell the user something that is no result: on stderr."""
     if not _is_quiet:
-        print(note, file=sys.stderr)
+        print(_folded(note), file=sys.stderr)

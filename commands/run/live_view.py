@@ -10,8 +10,9 @@ from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
 from ..drawing.columns import Column, LineTable
+from ..drawing.tones import ALARM, HEADING, WARNING
 
-_BAR_COLUMNS = 12
+_BAR_COLUMNS = 8
 
 
 @dataclass(frozen=True)
@@ -46,16 +47,16 @@ def _memory(sample: LiveRun) -> Text:
 
 
 def _state(sample: LiveRun) -> Text:
-    return Text(sample.state, style="green" if sample.state == "running" else "yellow")
+    return Text(sample.state, style="" if sample.state == "running" else HEADING)
 
 
 def _refused(sample: LiveRun) -> Text:
-    return Text(str(sample.refused_growths), style="bold red" if sample.refused_growths else "")
+    return Text(str(sample.refused_growths), style=WARNING if sample.refused_growths else "")
 
 
 _COLUMNS: tuple[Column[LiveRun], ...] = (
-    Column("principal", "PRINCIPAL", lambda s: s.principal, 9, 1, grows=True),
-    Column("capsule", "CAPSULE", lambda s: s.capsule, 7, 3, grows=True),
+    Column("principal", "PRINCIPAL", lambda s: s.principal, 9, 1, grows=True, is_name=True),
+    Column("capsule", "CAPSULE", lambda s: s.capsule, 12, 3, grows=True, is_name=True),
     Column("state", "STATE", _state, 7, 6),
     Column("memory", "MEMORY", _memory, _BAR_COLUMNS + 20, 0),
     Column("peak", "PEAK", lambda s: show_size(s.peak_bytes), 8, 4, is_right=True),
@@ -68,16 +69,15 @@ _COLUMNS: tuple[Column[LiveRun], ...] = (
 def _host(sample: LiveRun) -> Text:
     total, budget = sample.pressure.total_bytes, sample.budget
     if budget.is_over_limit(sample.pressure):
-        state, style = "over the limit", "bold red"
+        state, style = "over the limit", ALARM
     elif budget.is_over_soft(sample.pressure):
-        state, style = "over the soft limit", "yellow"
+        state, style = "over the soft limit", WARNING
     else:
-        state, style = "below the soft limit", "dim"
+        state, style = "below the soft limit", ""
     limit, soft = show_size(budget.limit_bytes), show_size(budget.soft_bytes)
     return Text.assemble(
-        ("host pressure ", "dim"),
-        f"{show_size(total)} of {limit}",
-        (f", {state} of {soft}" if "soft" in state else f", {state}", style),
+        f"host pressure {show_size(total)} of {limit}, ",
+        (f"{state} of {soft}" if "soft" in state else state, style),
         no_wrap=True,
         overflow="ellipsis",
     )

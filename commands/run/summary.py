@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from atectl.errors import EngineFailure, InitialMemoryOverQuota
 from atectl.inert import inert_line
-from atectl.units import format_duration, show_size
+from atectl.units import format_duration, show_percent, show_size
 
 from ..output.stderr import report_error, report_warning, say
 
@@ -49,13 +49,13 @@ def closing_line(finished: "FinishedRun") -> str:
     """The run in one line."""
     lease, outcome = finished.lease, finished.outcome
     reading, quota = lease.read(), finished.request.quota.memory_bytes
-    percent = 100 * reading.peak_bytes / quota
     parts = [
         finished.request.principal,
         lease.capsule.title,
         f"{outcome.reason} {outcome.exit_status}",
-        f"peak {show_size(reading.peak_bytes)} of {show_size(quota)} ({percent:.0f} %)",
-        f"cpu {format_duration(lease.cpu_s)}",
+        f"peak {show_size(reading.peak_bytes)} of {show_size(quota)} "
+        f"({show_percent(reading.peak_bytes, quota)})",
+        f"CPU {format_duration(lease.cpu_s)}",
         f"wall {format_duration(lease.wall_s)}",
     ]
     if lease.capsule.compile_s:

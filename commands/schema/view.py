@@ -1,18 +1,18 @@
 """The documents that have a schema, as a table."""
 
-from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
 
-from ..drawing.columns import Column, LineTable
-from .documents import DocumentEntry, DocumentList
-
-
-def documents_table(found: DocumentList) -> RenderableType:
-    """One document a line."""
-    return LineTable(_COLUMNS, found.documents)
+from ..drawing.tones import HEADING
+from .documents import DocumentList
 
 
-_COLUMNS: tuple[Column[DocumentEntry], ...] = (
-    Column("name", "NAME", lambda each: each.name, 15, 0),
-    Column("title", "WHAT IT IS", lambda each: each.title, 24, 2, grows=True),
-    Column("used_by", "WRITTEN OR READ BY", lambda each: each.used_by, 30, 1, grows=True),
-)
+def documents_table(found: DocumentList) -> Table:
+    """A row for each document: its name, what it is, and which command it is of."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style=HEADING)
+    table.add_column("NAME", no_wrap=True)
+    table.add_column("WHAT IT IS")
+    table.add_column("WRITTEN OR READ BY")
+    for each in found.documents:
+        table.add_row(Text(each.name), Text(each.title), Text(each.used_by))
+    return table

@@ -10,6 +10,7 @@ from atectl.system.clock import boottime
 
 from ..output.stderr import is_quiet
 from .frames import can_draw
+from .size import drawing_width
 
 
 @contextmanager
@@ -25,7 +26,7 @@ def status_line() -> Iterator[Callable[[str], None]]:
         nonlocal is_shown
         if is_terminal:
             is_shown = bool(text)
-            sys.stderr.write(f"\r{inert_line(text)}\x1b[K")
+            sys.stderr.write(f"\r{_in_one_line(inert_line(text))}\x1b[K")
             sys.stderr.flush()
 
     try:
@@ -50,3 +51,9 @@ def count_down(seconds: float, doing: Callable[[int], str]) -> None:
         while (left := ends_at - boottime()) > 0:
             show(doing(max(round(left), 1)))
             time.sleep(min(left, 1.0))
+
+
+def _in_one_line(text: str) -> str:
+    """`text`, cut to fit: what goes on in the next line could not be erased."""
+    columns = drawing_width(sys.stderr.fileno())
+    return text if len(text) < columns else f"{text[: columns - 2]}…"

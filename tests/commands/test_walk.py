@@ -1,155 +1,159 @@
-"""A stranger's walk: what run, batch, budget, locks, the ledger and top show at several widths.
+"""A stranger's walk: what the commands show at several widths, and how well it can be read.
 
-Each is run in a pseudo-terminal, keys included, and the screen is looked at: no escape sequence is
-to be read there, no frame of a live table is to be left, and nothing is cut that one acts on.
+Each is run in a pseudo-terminal, keys included, and every screen on the way is looked at: no escape
+sequence is to be read there, no frame of a live table is left, nothing is cut that one acts on, and
+no word is hard to read on a light or a dark terminal.
 """
 
-import json
-import os
 import re
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import CAPSULES, ROOT
-from tests.support.program import ATECTL, atectl
-from tests.support.pty_screen import PtyScreen
+from tests.support.cells import Cell, Cells
+from tests.support.palettes import PALETTES, contrast, drawn, needed
 from tests.support.redis_servers import Server
-from tests.support.waiting import wait_until
+from tests.support.walk import (
+    COLUMNS,
+    LONG,
+    Walk,
+    walk_batch,
+    walk_budget,
+    walk_errors,
+    walk_help,
+    walk_ledger,
+    walk_locks,
+    walk_rest,
+    walk_run,
+    walk_top,
+)
 
-pytestmark = pytest.mark.parametrize("columns", [60, 80, 120, 200])
-
-LONG = "department-of-weights/measures@example.com"
-DOWN, TAB, ENTER, ESCAPE = "\x1b[B", "\t", "\r", "\x1b"
-
-
-@pytest.fixture
-def environment(tmp_path: Path) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
-    return {**kept, "ATECTL_LEDGER": str(tmp_path / "ledger.db")}
-
-
-def walk(environment: dict[str, str], columns: int, *words: str) -> PtyScreen:
-    return PtyScreen([ATECTL, *words], environment, columns=columns, rows=40)
-
-
-def require_clean(screen: PtyScreen) -> None:
-    """No escape sequence is to be read, and no frame of a live table is left."""
-    assert not re.search(r"\\x1b|\x1b|\[[0-9;]*m", screen.text), screen.text
-    assert not re.search(r"^(pressure|minute) ", screen.text, re.MULTILINE), screen.text
+pytestmark = pytest.mark.parametrize("columns", COLUMNS)
 
 
 @pytest.fixture
-def running(environment: dict[str, str]) -> Iterator[int]:
-    """A run of a principal with a long name; its process."""
-    words = [ATECTL, "run", "--principal", LONG, "--label", "nightly", str(CAPSULES / "spin.wat")]
-    program = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
-    try:
-        wait_until(
-            lambda: LONG in atectl("ledger", "ps", "-o", "json", environment=environment).stdout
-        )
-        yield program.pid
-    finally:
-        program.kill()
-        program.wait()
+def walk(tmp_path: Path, columns: int) -> Walk:
+    return Walk(tmp_path, columns)
 
 
-def test_a_run_and_its_refused_growth(environment: dict[str, str], columns: int) -> None:
-    capsule = str(CAPSULES / "never-stops-growing.wat")
-    with walk(environment, columns, "run", "--max-mem", "10MiB", capsule) as screen:
-        assert screen.end() == 3
-        require_clean(screen)
-        said = " ".join(screen.text.split())
-        assert "held 9 MiB" in said
-        assert "--max-mem" in said
+def require_clean(walk: Walk) -> None:
+    """No escape sequence is to be read, no live table is left, and all words can be read."""
+    for name, look in walk.looks.items():
+        assert not re.search(r"\x1b|(?<!\\x1b)\[[0-9;]+m", look.text), name
+        if "live table" not in name:
+            assert not re.search(r"^(pressure|minute) ", look.text, re.MULTILINE), name
+        assert not hard_to_read(look.cells), name
 
 
-def test_a_batch_whose_jobs_fail(environment: dict[str, str], columns: int, tmp_path: Path) -> None:
-    jobs = tmp_path / "jobs.jsonl"
-    names = ["hello", "complains", "trap", "complains"]
-    lines = [{"capsule": str(CAPSULES / f"{each}.wat"), "principal": LONG} for each in names]
-    jobs.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with walk(environment, columns, "batch", str(jobs)) as screen:
-        assert screen.end() == 1
-        require_clean(screen)
-        said = screen.text
-        for outcome in ("exited 0", "exited 3", "trapped 134"):
-            assert outcome in said
-        assert "2 × exited 3: error: no such input" in said
-        assert "1 done, 3 failed" in said
+def hard_to_read(cells: Cells) -> set[tuple[str, Cell]]:
+    """The letters and digits whose contrast is too low, each with a palette in which it is."""
+    words = {cell._replace(text="x") for row in cells for cell in row if cell.text.isalnum()}
+    return {
+        (palette.name, cell)
+        for palette in PALETTES
+        for cell in words
+        if contrast(*drawn(cell, palette)) < needed(palette)
+    }
 
 
-def test_a_budget_that_is_checked(environment: dict[str, str], columns: int) -> None:
-    file = str(ROOT / "fixtures" / "budgets" / "headline.toml")
-    with walk(environment, columns, "budget", "check", file, "--limit", "1GiB") as screen:
-        assert screen.end() in (0, 1)
-        require_clean(screen)
-        assert "1 GiB" in screen.text
+def words_of(text: str) -> str:
+    return " ".join(text.split())
 
 
-def test_locks_that_are_laid_listed_and_watched(
-    environment: dict[str, str], columns: int, valkey: Server
-) -> None:
-    environment["ATECTL_REDIS_URL"] = valkey.url
-    with walk(environment, columns, "locks", "demo") as screen:
-        assert screen.end() == 0
-        assert "atectl locks demo --remove" in screen.text
-    with walk(environment, columns, "locks", "ls", "--lock-ttl", "3s") as screen:
-        screen.until_shown("looking again in ")
-        assert screen.end() == 0
-        said = screen.text
-        assert said.count("ACTOR IS") == 1
-        assert "looking again" not in said
-        # A holder of the samples has an escape sequence in its name. It is spelled out.
-        assert "\x1b" not in said
-        names = {"batch", "counter", "crawler", "importer", "mailer", "web"}
-        assert names <= {line.split(" ")[0] for line in screen.lines}
-        assert ("hidden: " in said) == (columns < 200)
-        assert "12 listed: " in said
-    with walk(environment, columns, "locks", "ls", "--watch") as screen:
-        screen.until_shown("quit")
-        screen.resize(50, 12)
-        screen.until(lambda: screen.lines[11].startswith("q quit"))
-        screen.send("q")
-        assert screen.end() == 0
-    with walk(environment, columns, "locks", "demo", "--remove") as screen:
-        assert screen.end() == 0
-        assert "26 keys removed" in screen.text
+def test_a_run_and_its_refused_growth(walk: Walk) -> None:
+    walk_run(walk)
+    require_clean(walk)
+    refused, live, stopped = (look.text for look in walk.looks.values())
+    assert "held 9 MiB" in refused
+    assert "beyond the quota of 10 MiB (10485760 bytes); --max-mem raises it" in words_of(refused)
+    assert "64 KiB / 1 MiB" in live
+    assert "interrupted 130" in words_of(stopped)
+    assert "host pressure" not in stopped
 
 
-def test_what_runs_is_listed_with_what_one_acts_on(
-    environment: dict[str, str], columns: int, running: int
-) -> None:
-    with walk(environment, columns, "ledger", "ps") as screen:
-        assert screen.end() == 0
-        require_clean(screen)
-        said = screen.text
-        assert str(running) in said
-        assert ("hidden: " in said) == (columns < 200)
-        if columns >= 80:
-            assert re.search(r"\b[0-9a-f]{12}-[0-9a-f]{8}\b", said)
-        assert "departm" in said
-        assert "le.com" in said
+def test_a_batch_whose_jobs_fail(walk: Walk, columns: int) -> None:
+    walk_batch(walk)
+    require_clean(walk)
+    planned, failed, _tagged, live, stopped = (look.text for look in walk.looks.values())
+    assert ("hidden: " in planned) == (columns < 80)
+    for outcome in ("exited 0", "exited 3", "trapped 134"):
+        assert outcome in failed
+    assert "2 × exited 3: error: no such input" in failed
+    assert "1 done, 4 failed" in failed
+    assert live.count("running") == 2
+    assert "1 done, 4 failed, 2 interrupted, 1 not started" in stopped
 
 
-def test_top_and_its_keys(environment: dict[str, str], columns: int, running: int) -> None:
-    with walk(environment, columns, "ledger", "top", "-d", "200ms") as screen:
-        screen.until_shown("running leases: 1")
-        screen.send("?")
-        screen.until_shown("end the selected lease")
-        screen.send("x" + DOWN + ENTER)
-        screen.until_shown(f"process         {running}")
-        assert LONG in screen.text
-        screen.send(ESCAPE)
-        screen.until_shown("running leases: 1")
-        screen.send("k")
-        screen.until_shown("end it? y or n: spin.wat")
-        screen.send("n" + TAB + DOWN)
-        screen.until_shown("running leases of")
-        screen.resize(50, 12)
-        screen.until(lambda: screen.lines[11].startswith("q quit"))
-        require_clean(screen)
-        screen.send("q")
-        assert screen.end() == 0
+def test_budgets_checked_planned_and_replayed(walk: Walk) -> None:
+    walk_budget(walk)
+    require_clean(walk)
+    verdicts = [
+        re.findall(r"^verdict: (\w+)", look.text, re.MULTILINE) for look in walk.looks.values()
+    ]
+    assert [each for found in verdicts for each in found] == [
+        "overcommitted", "fits", "overcommitted", "unsatisfiable",
+    ]  # fmt: skip
+
+
+def test_who_used_how_much(walk: Walk, columns: int) -> None:
+    walk_ledger(walk)
+    require_clean(walk)
+    running = walk.looks["ledger ps"].text
+    assert ("hidden: " in running) == (columns < 200)
+    if columns >= 80:
+        assert re.search(r"\b[0-9a-f]{12}-[0-9a-f]{8}\b", running)
+    assert "departm" in running
+    assert "le.com" in running
+
+
+def test_top_and_its_keys(walk: Walk) -> None:
+    walk_top(walk)
+    require_clean(walk)
+    assert LONG in walk.looks["ledger top, details"].text
+    assert "s since" in walk.looks["ledger top, ?"].text
+    assert re.search(r"spin\.wat, process \d+, of", walk.looks["ledger top, k"].text)
+    small = walk.looks["ledger top, 50 columns and 12 rows"]
+    assert len(small.cells) == 12
+
+
+def test_locks_that_are_laid_listed_and_watched(walk: Walk, columns: int, valkey: Server) -> None:
+    walk.environment["ATECTL_REDIS_URL"] = valkey.url
+    walk_locks(walk)
+    require_clean(walk)
+    listed = walk.looks["locks ls"].text
+    assert listed.count("ACTOR IS") == 1
+    assert "looking again" not in listed
+    # A holder of the samples has an escape sequence in its name. It is spelled out.
+    assert ("\\x1b[31mred" in listed) == (columns >= 120)
+    names = {"batch", "counter", "crawler", "importer", "mailer", "web"}
+    assert names <= {line.split(" ")[0] for line in listed.splitlines()}
+    assert ("hidden: " in listed) == (columns < 200)
+    assert "12 listed: " in listed
+
+
+def test_mistakes_are_told_in_whole_words(walk: Walk, columns: int) -> None:
+    walk_errors(walk)
+    require_clean(walk)
+    for name, look in walk.looks.items():
+        cut = [line for line in look.text.splitlines() if len(line) == columns]
+        assert not any(re.search(r"\w$", line) and is_cut(line, look.text) for line in cut), name
+
+
+def is_cut(line: str, text: str) -> bool:
+    """Whether the terminal broke a line within a word: what goes on is not indented."""
+    after = text.partition(f"{line}\n")[2]
+    return bool(re.match(r"\w", after)) and not after.startswith(("error[", "default "))
+
+
+def test_help_fits(walk: Walk, columns: int) -> None:
+    walk_help(walk)
+    require_clean(walk)
+    for look in walk.looks.values():
+        assert "…" not in look.text
+        assert "Usage: atectl" in look.text
+
+
+def test_the_rest(walk: Walk) -> None:
+    walk_rest(walk)
+    require_clean(walk)
+    assert "18 checks: no problems" in walk.looks["doctor"].text

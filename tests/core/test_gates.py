@@ -21,6 +21,7 @@ from atectl.budget.errors import UnsatisfiableBudget
 from atectl.budget.file import HostSettings, parse_budget, refuse_unsatisfiable
 from atectl.budget.plan import recommend
 from atectl.commands.drawing.gates import pressure_style
+from atectl.commands.drawing.tones import NEAR, ROOM
 from atectl.trace.check import check
 from atectl.trace.events import Asked, Header, Registered, Ruled, Sampled, Trace
 from atectl.trace.simulation import simulate
@@ -253,7 +254,7 @@ def test_a_plan_follows_the_soft_gate() -> None:
 @pytest.mark.usefixtures("soft_is_half")
 def test_colours_follow_the_gates() -> None:
     assert [pressure_style(BUDGET, size) for size in (460, 461, 501)] == [
-        "green", "yellow", "yellow",
+        ROOM, NEAR, NEAR,
     ]  # fmt: skip
 
 

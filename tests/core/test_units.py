@@ -15,6 +15,7 @@ from atectl.units import (
     parse_duration,
     parse_size,
     rfc3339,
+    show_percent,
     show_size,
 )
 
@@ -268,3 +269,11 @@ class TestRfc3339:
 @pytest.mark.parametrize("seconds", [float("inf"), float("-inf"), float("nan"), 1e300])
 def test_a_duration_that_is_none_is_a_question_mark(seconds: float) -> None:
     assert format_duration(seconds) == "?"
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "text"),
+    [(0, 100, "0%"), (1, 1000, "<1%"), (999, 1000, "99%"), (1000, 1000, "100%"), (5, 0, "-")],
+)
+def test_a_percentage_says_100_only_when_all_is_used(used: int, limit: int, text: str) -> None:
+    assert show_percent(used, limit) == text

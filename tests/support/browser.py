@@ -33,6 +33,11 @@ def corner_of(url: str, folder: Path, *, width: int, is_dark: bool) -> tuple[int
     return first[0], first[1], first[2]
 
 
+def draw(url: str, place: Path, size: tuple[int, int]) -> None:
+    """Draw the page as a PNG of so many pixels, across and down."""
+    _browse(f"--screenshot={place}", f"--window-size={size[0]},{size[1]}", url)
+
+
 def _browse(*words: str) -> str:
     assert _BROWSER is not None
     usual = ("--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars")

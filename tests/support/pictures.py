@@ -8,17 +8,17 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 
-import pyte
 from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
 from tests.conftest import CAPSULES, ROOT
+from tests.support.cells import Cell
 from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
 from tests.support.real_capsules import CPYTHON
@@ -78,16 +78,6 @@ time.sleep(60)
 """
 
 
-class _FaintScreen(pyte.Screen):
-    """A screen that also keeps faint text, as italics, which nothing here uses: pyte drops it."""
-
-    def select_graphic_rendition(self, *attributes: int) -> None:
-        is_simple = not {38, 48} & set(attributes)
-        super().select_graphic_rendition(
-            *(3 if attribute == 2 and is_simple else attribute for attribute in attributes)
-        )
-
-
 class Photographed(PtyScreen):
     """`atectl` on a terminal, as typed in a folder, whose screen can be had in colour."""
 
@@ -97,13 +87,6 @@ class Photographed(PtyScreen):
             ["/bin/sh", "-c", in_folder], _environment(folder), columns=COLUMNS, rows=rows
         )
         self.command = command
-        self._screen = _FaintScreen(COLUMNS, rows)
-        self._stream = pyte.ByteStream(self._screen)
-
-    def styled_lines(self) -> list[Text]:
-        """What the terminal shows, down to the last line that is not blank."""
-        count = max((place for place, line in enumerate(self.lines, 1) if line), default=0)
-        return [_styled(self._screen, row) for row in range(count)]
 
     def write_picture(self, name: str) -> None:
         """Draw the command behind a prompt and the screen below it.
@@ -113,8 +96,8 @@ class Photographed(PtyScreen):
         """
         console = Console(file=StringIO(), record=True, width=COLUMNS)
         console.print(Text.assemble(("$ ", "green"), (self.command, "bold")))
-        for line in self.styled_lines():
-            console.print(line, no_wrap=True, overflow="crop")
+        for row in self.cells:
+            console.print(_styled(row), no_wrap=True, overflow="crop")
         svg = console.export_svg(title=_title(self.command), code_format=_SVG, unique_id=name)
         for private in (str(ROOT), tempfile.gettempdir(), os.uname().nodename):
             assert private not in svg, f"{name}.svg shows {private}"
@@ -138,30 +121,29 @@ def _environment(folder: Path) -> dict[str, str]:
     return {**kept, **homes, "LC_ALL": "C.UTF-8", "TERM": "xterm-256color"}
 
 
-def _styled(screen: pyte.Screen, row: int) -> Text:
+def _styled(row: Sequence[Cell]) -> Text:
     line = Text(no_wrap=True)
-    for column in range(screen.columns):
-        cell = screen.buffer[row][column]
+    for cell in row:
         style = Style(
-            color=_colour(cell.fg),
-            bgcolor=_colour(cell.bg),
-            bold=cell.bold,
-            dim=cell.italics,
-            underline=cell.underscore,
-            reverse=cell.reverse,
+            color=_colour(cell.foreground),
+            bgcolor=_colour(cell.background),
+            bold=cell.is_bold,
+            dim=cell.is_faint,
+            underline=cell.is_underlined,
+            reverse=cell.is_reverse,
         )
-        line.append(cell.data, style)
+        line.append(cell.text, style)
     line.rstrip()
     return line
 
 
 def _colour(name: str) -> str | None:
-    """Rich's name for one of pyte's colours."""
+    """Rich's name for a colour of a cell."""
     if name == "default":
         return None
     if len(name) == 6 and all(digit in "0123456789abcdef" for digit in name):
         return f"#{name}"
-    return name.replace("brown", "yellow").replace("bright", "bright_")
+    return name.replace("bright", "bright_")
 
 
 def take_run(folder: Path) -> None:

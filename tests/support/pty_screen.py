@@ -9,6 +9,7 @@ from typing import Self
 import pexpect
 import pyte
 
+from tests.support.cells import Cells, FaintScreen, cells_of
 from tests.support.waiting import SOON_S
 
 
@@ -30,7 +31,7 @@ class PtyScreen:
     ) -> None:
         size = (rows, columns) if tells_size else (0, 0)
         self.output = b""
-        self._screen = pyte.Screen(columns, rows)
+        self._screen = FaintScreen(columns, rows)
         self._stream = pyte.ByteStream(self._screen)
         self.process = pexpect.spawn(
             command[0],
@@ -60,6 +61,11 @@ class PtyScreen:
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+    @property
+    def cells(self) -> Cells:
+        """What its terminal shows now, with its colours."""
+        return cells_of(self._screen)
 
     @property
     def cursor_row(self) -> int:

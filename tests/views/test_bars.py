@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.commands.drawing.bars import percent, usage_bar, usage_style
+from atectl.commands.drawing.bars import usage_bar, usage_style
+from atectl.commands.drawing.tones import ALARM, WARNING
 
 SIZES = st.integers(0, 2**63 - 1)
 
@@ -48,15 +49,7 @@ def test_a_bar_never_shrinks_as_more_is_used(one: int, other: int, limit: int, w
 
 
 @pytest.mark.parametrize(
-    ("used", "limit", "text"),
-    [(0, 100, "0%"), (1, 1000, "<1%"), (999, 1000, "99%"), (1000, 1000, "100%"), (5, 0, "-")],
-)
-def test_a_percentage_says_100_only_when_all_is_used(used: int, limit: int, text: str) -> None:
-    assert percent(used, limit) == text
-
-
-@pytest.mark.parametrize(
-    ("used", "style"), [(799, ""), (800, "yellow"), (949, "yellow"), (950, "bold red")]
+    ("used", "style"), [(799, ""), (800, WARNING), (949, WARNING), (950, ALARM)]
 )
 def test_colour_warns_from_80_and_from_95_percent(used: int, style: str) -> None:
     assert usage_style(used, 1000) == style

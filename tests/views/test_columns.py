@@ -26,11 +26,16 @@ def drawn(rows: list[dict], width: int) -> list[str]:
 
 
 def test_columns_keep_their_order_and_alignment() -> None:
-    assert drawn(ROWS, 40) == [
+    assert drawn([{**ROWS[0], "note": "new"}, ROWS[1]], 40) == [
         "NAME         SIZE  NOTE",
-        "a               1",
+        "a               1  new",
         "abcdefghij  12345",
     ]
+
+
+def test_a_column_in_which_nothing_is_written_is_left_out() -> None:
+    assert drawn(ROWS, 40)[0] == "NAME         SIZE"
+    assert drawn([], 40) == ["NAME     SIZE  NOTE"]
 
 
 def test_the_least_important_column_is_left_out_first() -> None:
@@ -44,7 +49,7 @@ def test_the_most_important_column_is_always_there() -> None:
 
 
 def test_what_is_too_long_is_cut_with_an_ellipsis() -> None:
-    assert drawn(ROWS, 19)[2].startswith("abcde…  ")
+    assert drawn([*ROWS, {**ROWS[0], "note": "new"}], 19)[2].startswith("abcde…  ")
 
 
 def test_wide_characters_count_two_columns() -> None:

@@ -45,7 +45,7 @@ def test_everything_is_shown_where_there_is_room() -> None:
     assert head.split() == [
         "PRINCIPAL", "CAPSULE", "STATE", "MEMORY", "PEAK", "REFUSED", "CPU", "ELAPSED",
     ]  # fmt: skip
-    assert row.startswith("team-blue  python-3.12.0.wasm  running  ████▋")
+    assert row.startswith("team-blue  python-3.12.0.wasm  running  ███▏")
     assert "25 MiB / 64 MiB" in row
     assert row.split()[-4:] == ["MiB", "2", "0.42s", "1m11s"]
     assert host == "host pressure 70 MiB of 8 GiB, below the soft limit of 6.4 GiB"

@@ -132,4 +132,4 @@ def test_the_live_screen_says_that_it_is_looking_paused_or_trying_again() -> Non
     assert drawn(locks_screen(reduce(state, Key(" "))), 80).startswith("paused   8 listed")
     failed = reduce(state, ListingFailed("127.0.0.1:1 cannot be reached\x1b[2J"))
     line = drawn(locks_screen(failed), 80).splitlines()[0]
-    assert line == "as of 0 s ago   trying again: 127.0.0.1:1 cannot be reached\\x1b[2J"
+    assert line == "as of 0s ago; trying again: 127.0.0.1:1 cannot be reached\\x1b[2J"

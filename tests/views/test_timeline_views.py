@@ -117,16 +117,16 @@ def test_a_title_is_inert() -> None:
     assert "\\x1b[2J&lt;b&gt;&amp;[red]" in timelines_svg([odd])
 
 
-def test_pressure_past_hard_is_red_and_past_soft_yellow() -> None:
+def test_pressure_past_hard_is_red_and_past_soft_orange() -> None:
     points = [Point(float(at), size, None) for at, size in enumerate([700, 900, 1100])]
     console = Console(
-        file=StringIO(), width=60, force_terminal=True, color_system="standard", highlight=False
+        file=StringIO(), width=60, force_terminal=True, color_system="256", highlight=False
     )
     with console.capture() as capture:
         console.print(TimelineChart(timeline(*points, ends_s=3.0)))
     bottom = capture.get().splitlines()[10]
     colours = re.findall(r"\x1b\[([0-9;]+)m░", bottom)
-    assert list(dict.fromkeys(colours)) == ["32", "33", "1;31"]
+    assert list(dict.fromkeys(colours)) == ["38;5;28", "38;5;166", "38;5;196"]
 
 
 def test_what_was_decided_again_is_told() -> None:
@@ -151,7 +151,7 @@ def test_how_far_replays_can_be_trusted_is_told() -> None:
     recorded = summarise(())._replace(makespan_s=10.0)
     begins = "replays are models: under the recorded rules one takes "
     told = model_line(ModelError(recorded, -1.0, -1, -(1 << 20))).plain
-    assert told == begins + "10 % less and spills 1 MiB less"
+    assert told == begins + "10% less and spills 1 MiB less"
     told = model_line(ModelError(recorded, 0.01, 0, 0)).plain
     assert told == begins + "as long and spills as much"
 

@@ -97,7 +97,7 @@ def test_watch_judges_as_it_goes_on_and_ends_with_q(valkey: Server, client: Any)
         client.set("lock:actor:demo:late", token(2), px=LIFE_MS)
         screen.until_shown("late")
         valkey.kill()
-        screen.until_shown("s ago   trying again: ")
+        screen.until_shown("s ago; trying again: ")
         assert "late" in screen.text
         assert screen.lines[0].startswith("as of ")
         valkey.start()

@@ -1,0 +1,43 @@
+"""Messages on a terminal: broken between words, where the terminal would break within them."""
+
+from collections.abc import Iterator
+
+
+def folded(text: str, columns: int, *, indent: int = 0) -> str:
+    """`text` in lines of at most so many columns, if its words allow that.
+
+    What is within backquotes is one word: it can be copied as it is.
+
+    Args:
+        indent: the spaces before each line but the first.
+    """
+    return "\n".join(
+        line for each in text.split("\n") for line in _lines(each, max(columns, 1), " " * indent)
+    )
+
+
+def _lines(text: str, columns: int, indent: str) -> Iterator[str]:
+    if len(text) <= columns:
+        yield text
+        return
+    line = ""
+    for word in _words(text):
+        longer = f"{line} {word}" if line else word
+        if len(longer) > columns and line.strip():
+            yield line
+            longer = indent + word
+        line = longer
+    yield line
+
+
+def _words(text: str) -> Iterator[str]:
+    """The words of a line; its first has the spaces before it."""
+    rest = text.lstrip(" ")
+    word = " " * (len(text) - len(rest))
+    for place, each in enumerate(rest.split(" ")):
+        word = f"{word} {each}" if place and word.strip() else word + each
+        if word.count("`") % 2 == 0:
+            yield word
+            word = ""
+    if word:
+        yield word
