@@ -9,7 +9,7 @@ colours Rich takes the nearest.
 HEADING = "bold"
 """A title, the names of columns, a key, and what is to be seen first in a line."""
 
-WARNING = "bold color(16) on color(214)"
+WARNING = "bold color(16) on color(178)"
 """Words about what may need somebody: black on amber."""
 
 ALARM = "bold color(231) on color(160)"
@@ -28,5 +28,5 @@ FULL = "color(196)"
 REST = "dim"
 """The empty part of a bar: no word is in it."""
 
-KINDS = ("color(30)", "color(33)", "color(133)", "color(169)")
-"""What is to be told apart, not judged: teal, blue, mauve, pink. A sign or a word does so, too."""
+KINDS = ("color(30)", "color(33)", "color(163)", "color(169)")
+"""What is to be told apart, not judged: teal, blue, purple, pink. A sign or a word does so, too."""

@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-_ALARM, _WARNING = "\x1b[1;38;5;231;48;5;160m", "\x1b[1;38;5;16;48;5;214m"
+_ALARM, _WARNING = "\x1b[1;38;5;231;48;5;160m", "\x1b[1;38;5;16;48;5;178m"
 """The styles of these names in `drawing.tones`, which Rich would have to write."""
 
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"

@@ -5,13 +5,14 @@ difference is then to be read.
 """
 
 import re
-from io import BytesIO, StringIO, TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
+from rich.style import Style
 
 from atectl.accounting import Budget
 from atectl.arbitration.view import Action
@@ -31,6 +32,7 @@ from atectl.commands.drawing.timeline import (
 )
 from atectl.commands.drawing.timeline_chart import TimelineChart
 from atectl.commands.drawing.timeline_svg import timeline_svg, timelines_svg
+from atectl.commands.drawing.tones import FULL, NEAR, ROOM
 from atectl.trace.check import Check, check
 from atectl.trace.events import Header, Ruled, Trace
 from atectl.trace.replay import ModelError, recorded_run, simulation_of
@@ -119,14 +121,9 @@ def test_a_title_is_inert() -> None:
 
 def test_pressure_past_hard_is_red_and_past_soft_orange() -> None:
     points = [Point(float(at), size, None) for at, size in enumerate([700, 900, 1100])]
-    console = Console(
-        file=StringIO(), width=60, force_terminal=True, color_system="256", highlight=False
-    )
-    with console.capture() as capture:
-        console.print(TimelineChart(timeline(*points, ends_s=3.0)))
-    bottom = capture.get().splitlines()[10]
-    colours = re.findall(r"\x1b\[([0-9;]+)m░", bottom)
-    assert list(dict.fromkeys(colours)) == ["38;5;28", "38;5;166", "38;5;196"]
+    lines = Console(width=60).render_lines(TimelineChart(timeline(*points, ends_s=3.0)))
+    styles = dict.fromkeys(each.style for each in lines[10] if "░" in each.text)
+    assert list(styles) == [Style.parse(each) for each in (ROOM, NEAR, FULL)]
 
 
 def test_what_was_decided_again_is_told() -> None:

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from rich.console import Console
-from rich.text import Text
+from rich.color import ColorSystem
+from rich.style import Style
 
 from atectl.commands.drawing.tones import ALARM, FULL, HEADING, KINDS, NEAR, ROOM, WARNING
 from tests.conftest import ROOT
@@ -20,12 +20,14 @@ COLOURS = re.compile(
 )
 
 
-def cell_in(style: str, colours: str = "256") -> Cell:
+def cell_in(style: str, system: ColorSystem = ColorSystem.EIGHT_BIT) -> Cell:
     """A letter in a style, as a terminal with so many colours gets it."""
-    console = Console(force_terminal=True, color_system=colours, width=10)  # type: ignore[arg-type]
-    with console.capture() as capture:
-        console.print(Text("x", style=style), end="")
-    return one_cell(capture.get())
+    found = Style.parse(style)
+    codes = ["1"] if found.bold else []
+    for colour, is_text in ((found.color, True), (found.bgcolor, False)):
+        if colour is not None:
+            codes += colour.downgrade(system).get_ansi_codes(foreground=is_text)
+    return one_cell(f"\x1b[{';'.join(codes)}mx")
 
 
 @pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
@@ -43,7 +45,7 @@ def test_what_is_drawn_can_be_seen(style: str, palette: Palette) -> None:
 @pytest.mark.parametrize("palette", PALETTES, ids=lambda palette: palette.name)
 @pytest.mark.parametrize("style", [WARNING, ALARM])
 def test_words_stand_out_with_sixteen_colours(style: str, palette: Palette) -> None:
-    assert contrast(*drawn(cell_in(style, "standard"), palette)) >= SEEN
+    assert contrast(*drawn(cell_in(style, ColorSystem.STANDARD), palette)) >= SEEN
 
 
 def test_no_view_names_a_colour_of_its_own() -> None:

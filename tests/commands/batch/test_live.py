@@ -43,7 +43,7 @@ def drawn(*results: ResultLine, rows: tuple[LeaseRow, ...] = ()) -> list[str]:
     ("reason", "status", "shown"),
     [
         ("exited", 0, "done"),
-        ("exited", 3, "exit 3"),
+        ("exited", 3, "exited 3"),
         ("trapped", 134, "trapped"),
         ("deadline", 124, "deadline"),
         ("arbiter", 137, "aborted"),

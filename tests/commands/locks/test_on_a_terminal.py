@@ -71,7 +71,7 @@ def test_ls_that_is_higher_than_the_terminal_draws_a_second_table(client: Any) -
 def test_ctrl_c_during_the_probe_leaves_the_first_table(client: Any) -> None:
     client.set(KEY, token(1), px=30_000)
     with locks("ls") as screen:
-        screen.until_shown("looking again in 11 s")
+        screen.until_shown("looking again in 11s")
         screen.send("\x03")
         assert screen.end() == 130
         assert verdict_of(screen, "web") == "held"

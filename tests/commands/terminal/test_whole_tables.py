@@ -104,7 +104,7 @@ def test_a_terminal_that_can_draw_nothing_says_once_what_is_waited_for(
     command = [ATECTL, "locks", "ls", "--probe", "2s"]
     with PtyScreen(command, more) as screen:
         assert screen.end() == 0
-    assert screen.output.count(b"looking again in 2 s") == 1
+    assert screen.output.count(b"looking again in 2s") == 1
     assert b"\x1b" not in screen.output
 
 

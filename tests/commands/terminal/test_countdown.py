@@ -1,0 +1,19 @@
+"""The line that says what is waited for."""
+
+import os
+
+from tests.support.lock_examples import token
+from tests.support.program import ATECTL
+from tests.support.pty_screen import PtyScreen
+from tests.support.redis_servers import Server
+
+
+def test_a_line_longer_than_the_terminal_leaves_nothing_behind(valkey: Server) -> None:
+    valkey.client().set("lock:actor:demo:web", token(1), px=600_000)
+    environment = {**os.environ, "ATECTL_REDIS_URL": valkey.url}
+    command = [ATECTL, "locks", "ls", "--probe", "2s"]
+    with PtyScreen(command, environment, columns=40) as screen:
+        screen.until_shown("looking again in 2s; Ctrl-C leaves it …")
+        assert screen.end() == 0
+        assert "looking again" not in screen.text
+        assert screen.text.count("VERDICT") == 1
