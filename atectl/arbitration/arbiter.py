@@ -21,6 +21,7 @@ from atectl.arbitration.spill_disk import SpillDisk
 from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import HostView
 from atectl.errors import AtectlError
+from atectl.system import cores
 from atectl.system import memory as host_memory
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Arbiter:
         tick: has every running guest reach a checkpoint at its next loop or call.
         area: where memory is spilled; None only where the rules do not spill.
         busy_leases: how many running leases keep the machine busy.
+        idle_s: how long the machine's cores were idle so far, all together; None if nobody knows.
         resident: the host's resident bytes now but for what compiles, None where they cannot be
             read.
         clock: seconds that never go back.
@@ -53,6 +55,7 @@ class Arbiter:
         *,
         area: "SpillArea | None" = None,
         busy_leases: int = 1,
+        idle_s: Callable[[], float | None] = cores.idle_s,
         resident: Callable[[], int | None] = host_memory.resident_bytes,
         clock: Callable[[], float] = time.monotonic,
         observer: Observer | None = None,
@@ -63,7 +66,7 @@ class Arbiter:
         self._disk = SpillDisk(area)
         self._chronicle = Chronicle(clock, observer)
         self._enforcer = Enforcer(
-            budget, rules, tick, busy_leases, self._use, self._disk, self._chronicle
+            budget, rules, tick, busy_leases, idle_s, self._use, self._disk, self._chronicle
         )
         self._lock = self._enforcer.lock
 
@@ -117,6 +120,7 @@ class Arbiter:
             if not self._enforcer.is_calm:
                 self._enforcer.look_for_sleepers(self._clock())
             self._enforcer.look()
+            self._enforcer.look_at_cores()
             self._chronicle.sampled(self.pressure)
             self._enforcer.settle()
 

@@ -102,7 +102,7 @@ class _Round:
         self._compiling_bytes = state.pressure.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = state.busy_leases if rules.parks else len(leases)
-        self._turn_due = state.turn_due
+        self._enough_leases = max(self._busy_leases, state.enough_leases)
         self._new_askers = leases.askers
         for number in self._new_askers:
             # Each waits until something else is decided of it.
@@ -154,16 +154,12 @@ class _Round:
     def _room_for_more_bytes(self) -> int | None:
         """How much there is for leases that wait; None if no more are to go on.
 
-        While memory is on disk, none are once enough run.
-
-        There is no room for all then. If all took of what comes free they would grow side by side,
-        and each would have to be spilled before it ends. So the oldest get it, and end. But those
-        that run may do so for long: when a turn is due, one more goes on.
+        While memory is on disk, none are once enough run. There is no room for all then: if all
+        took of what comes free they would grow side by side, and each would have to be spilled
+        before it ends. So the oldest get it, and end.
         """
-        if self._leases.on_disk and self._leases.running >= self._busy_leases:
-            if not self._turn_due:
-                return None
-            self._turn_due = False
+        if self._leases.on_disk and self._leases.running >= self._enough_leases:
+            return None
         return self._budget.room_below_soft_bytes(self._pressure)
 
     def _oldest_to_come_back(self, room_bytes: int) -> int | None:

@@ -5,7 +5,7 @@ and whoever calls its methods holds it: `Arbiter`, `Place` and `CompileRoom`.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from atectl.accounting import Budget, Pressure
@@ -13,6 +13,7 @@ from atectl.arbitration.chronicle import Chronicle
 from atectl.arbitration.compiles import Compiles
 from atectl.arbitration.deciding import TOO_LARGE_ALONE, decide_among, is_calm, missing_for_leases
 from atectl.arbitration.measuring import HostUse
+from atectl.arbitration.occupancy import Occupancy
 from atectl.arbitration.policies import Rules
 from atectl.arbitration.seat import Seat
 from atectl.arbitration.seats import Seats
@@ -37,6 +38,7 @@ class Enforcer:
         rules: Rules,
         tick: Callable[[], None],
         busy_leases: int,
+        idle_s: Callable[[], float | None],
         use: HostUse,
         disk: SpillDisk,
         chronicle: Chronicle,
@@ -60,6 +62,7 @@ class Enforcer:
         self._tick = tick
         self._busy_leases = busy_leases
         self._turns = Turns()
+        self._occupancy = Occupancy(busy_leases, idle_s)
 
     def view(self) -> HostView:
         """The host as it is decided upon, its resident size and disk room as of the last look."""
@@ -74,7 +77,7 @@ class Enforcer:
             spill_room_bytes=state.spill_room_bytes,
             busy_leases=state.busy_leases,
             compiling_bytes=self.use.compiling_bytes,
-            turn_due=state.turn_due,
+            enough_leases=state.enough_leases,
         )
 
     def _state(self) -> HostState:
@@ -88,8 +91,22 @@ class Enforcer:
             Pressure(use.resident_bytes, baseline_bytes, charged_bytes, use.compiling_bytes),
             max(room_bytes, 0),
             self._busy_leases,
-            self._turns.is_due(self.chronicle.now_s),
+            self._enough_leases(),
         )
+
+    def _enough_leases(self) -> int:
+        """As a view has it: 0 if as many are enough as there are cores."""
+        enough = self._occupancy.needed
+        if self._turns.is_due(self.chronicle.now_s):
+            enough = max(enough, self.seats.roster.running + 1)
+        return enough if enough > self._busy_leases else 0
+
+    def look_at_cores(self) -> None:
+        """See how many leases keep the cores busy, if that matters now."""
+        if self.seats.roster.on_disk:
+            self._occupancy.look(self.chronicle.now_s)
+        else:
+            self._occupancy.forget()
 
     def become(self, seat: Seat, standing: Standing) -> None:
         """Have a lease stand otherwise, and count what it is charged for then."""
@@ -153,11 +170,7 @@ class Enforcer:
             state = self._state()
             host = self._view_in(state) if self.chronicle.observer else None
             decisions = decide_among(self.seats.roster, state, self._rules)
-            self._turns.note(
-                self.chronicle.now_s,
-                is_short=self.seats.roster.on_disk > 0,
-                was_taken=state.turn_due and lets_anybody_go(decisions),
-            )
+            self._note(decisions)
             if not decisions:
                 break
             if host is not None:
@@ -169,6 +182,13 @@ class Enforcer:
         )
         if not self.is_calm and self.compiles.running:
             self._have_compiles_give_way()
+
+    def _note(self, decisions: Sequence[Decision]) -> None:
+        """What was decided, and is about to be carried out, changes who may go on next."""
+        now_s, roster = self.chronicle.now_s, self.seats.roster
+        was_taken = self._turns.is_due(now_s) and lets_anybody_go(decisions)
+        self._turns.note(now_s, is_short=roster.on_disk > 0, was_taken=was_taken)
+        self._occupancy.note(now_s, roster.running)
 
     def settle_unless_calm(self) -> None:
         """Memory came free: see whether anybody waits for it."""

@@ -1,11 +1,12 @@
-"""When one more lease goes on than keeps the machine busy, so that nobody waits without end."""
+"""While memory is on disk: when one more lease goes on than is enough, so that none waits without
+end for those that run."""
 
 from collections.abc import Iterable
 
 from atectl.arbitration.view import Action, Decision
 
 TURN_S = 10.0
-"""How often that is, while memory is on disk."""
+"""How often that is."""
 
 
 def lets_anybody_go(decisions: Iterable[Decision]) -> bool:

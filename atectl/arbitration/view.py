@@ -30,7 +30,7 @@ class HostState(NamedTuple):
     spill_room_bytes: int
     """What the spill disk and its cap still take, beyond what is being written now."""
     busy_leases: int
-    turn_due: bool = False
+    enough_leases: int = 0
 
 
 class HostView(NamedTuple):
@@ -51,8 +51,9 @@ class HostView(NamedTuple):
     compiling_bytes: int = 0
     """What the processes that compile may come to hold. It comes free by itself, and sooner if need
     be: nobody is parked, spilled or aborted for it."""
-    turn_due: bool = False
-    """Leases have waited so long that one more goes on than keeps the machine busy, if it fits."""
+    enough_leases: int = 0
+    """While memory is on disk, no more leases go on once so many run; 0 if that is `busy_leases`.
+    It takes more to keep the machine busy where guests sleep now and then."""
 
     @property
     def charged_bytes(self) -> int:
@@ -68,7 +69,7 @@ class HostView(NamedTuple):
     @property
     def state(self) -> HostState:
         return HostState(
-            self.budget, self.pressure, self.spill_room_bytes, self.busy_leases, self.turn_due
+            self.budget, self.pressure, self.spill_room_bytes, self.busy_leases, self.enough_leases
         )
 
 

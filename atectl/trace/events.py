@@ -164,8 +164,8 @@ class Decided(NamedTuple):
     """What was decided."""
     compiling_bytes: int = 0
     """What might come to be held by the processes that compiled, which is no part of the rest."""
-    turn_due: bool = False
-    """Whether one more lease was to go on than keeps the machine busy."""
+    enough_leases: int = 0
+    """How many running leases were enough while memory was on disk, if more than `busy_leases`."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
@@ -179,7 +179,7 @@ class Decided(NamedTuple):
             host.leases,
             tuple(decisions),
             host.compiling_bytes,
-            host.turn_due,
+            host.enough_leases,
         )
 
     def host(self, budget: Budget) -> HostView:
@@ -192,7 +192,7 @@ class Decided(NamedTuple):
             self.spill_room_bytes,
             self.busy_leases,
             self.compiling_bytes,
-            self.turn_due,
+            self.enough_leases,
         )
 
 

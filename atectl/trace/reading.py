@@ -173,7 +173,7 @@ _EVENT = {
     "at_s": _seconds,
     "priority": _priority,
     "busy_leases": _count,
-    "turn_due": flag,
+    "enough_leases": whole(0, 2**31 - 1),
     **dict.fromkeys(("principal", "label", "capsule"), text),
     **dict.fromkeys(("parking", "stalled", "ending"), _counts),
     "leases": listed(read_as(_standing, STANDING), "leases"),

@@ -107,7 +107,7 @@ class _Simulation:
         while self._uncharged and self._is_due(self._uncharged[-1][0]):
             self._uncharged_bytes = self._uncharged.pop()[1]
             self._settle()
-        if self._uncharged_bytes or self._turns.is_due(self._now_s + _SOON_S):
+        if self._uncharged_bytes or self._turn_is_due:
             self._settle()
         while self._begins():
             self._settle()
@@ -215,7 +215,7 @@ class _Simulation:
         self._turns.note(
             self._now_s,
             is_short=spills or any(lease.is_on_disk for lease in host.leases),
-            was_taken=host.turn_due and lets_anybody_go(decisions),
+            was_taken=self._turn_is_due and lets_anybody_go(decisions),
         )
 
     def _carry_out(self, decision: Decision) -> None:
@@ -254,8 +254,20 @@ class _Simulation:
             tuple(actor.standing for actor in sorted(actors, key=lambda actor: actor.number)),
             max(machine.spill_room_bytes - on_disk_bytes, 0),
             min(machine.cores, machine.jobs),
-            turn_due=self._turns.is_due(self._now_s + _SOON_S),
+            enough_leases=self._enough_leases(),
         )
+
+    def _enough_leases(self) -> int:
+        """How many keep the cores busy: those that sleep do not."""
+        actors, cores = self._actors.values(), min(self._machine.cores, self._machine.jobs)
+        enough = cores + sum(actor.sleeps for actor in actors)
+        if self._turn_is_due:
+            enough = max(enough, 1 + sum(actor.standing.makes_progress for actor in actors))
+        return enough if enough > cores else 0
+
+    @property
+    def _turn_is_due(self) -> bool:
+        return self._turns.is_due(self._now_s + _SOON_S)
 
     def _pressure(self) -> Pressure:
         actors = self._actors.values()

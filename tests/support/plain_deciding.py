@@ -38,7 +38,7 @@ class _Round:
         self._compiling_bytes = host.compiling_bytes
         # Without parking nobody waits for the others: room is made for all who ask.
         self._busy_leases = host.busy_leases if rules.parks else len(host.leases)
-        self._turn_due = host.turn_due
+        self._enough_leases = max(self._busy_leases, host.enough_leases)
         self._leases = {lease.number: lease for lease in host.leases}
         self._new_askers = [lease.number for lease in host.leases if lease.awaits_first_answer]
         for number in self._new_askers:
@@ -90,13 +90,9 @@ class _Round:
                 self._let_go(lease, "below resume")
 
     def _may_let_more_go(self) -> bool:
-        """Whether one more is to go on; while memory is on disk, only until enough run, and one
-        more if a turn is due."""
+        """Whether one more is to go on; while memory is on disk, only until enough run."""
         is_short = any(lease.is_on_disk for lease in self._leases.values())
-        if not is_short or self._running() < self._busy_leases:
-            return True
-        is_due, self._turn_due = self._turn_due, False
-        return is_due
+        return not is_short or self._running() < self._enough_leases
 
     def _may_come_back(self, lease: Standing) -> bool:
         """Whether a lease that was parked at a tick or spilled may go on.

@@ -125,6 +125,7 @@ class Table:
             rules(backpressure),
             self._tick,
             1,
+            lambda: None,
             HostUse(budget, lambda: self.resident, lambda: self.now),
             SpillDisk(SpillArea(folder)),
             Chronicle(lambda: self.now, observer),

@@ -63,6 +63,7 @@ class Host:
     ) -> None:
         self.resident: int | None = 0
         self.now = 0.0
+        self.idle_s = 0.0
         self.ticks = 0
         self._leases = 0
         self.arbiter = Arbiter(
@@ -71,6 +72,7 @@ class Host:
             self._tick,
             area=area or SpillArea(folder),
             busy_leases=cores,
+            idle_s=lambda: self.idle_s,
             resident=lambda: self.resident,
             clock=lambda: self.now,
             observer=observer,
@@ -229,6 +231,24 @@ def test_a_spilled_lease_has_its_turn_while_the_machine_is_busy(host: Host) -> N
         busy.place.checkpoint()  # it shows that it is awake
         host.arbiter.reconcile()
         assert (lease.standing.phase is Phase.RUNNING) is goes_on
+    thread.join(SOON_S)
+
+
+def test_more_leases_go_on_if_those_that_run_leave_cores_idle(host: Host) -> None:
+    spilled, other = host.lease(10), host.lease(10)
+    host.resident = 81 * MIB
+    host.arbiter.reconcile()
+    thread = threading.Thread(target=spilled.place.checkpoint, daemon=True)
+    thread.start()
+    wait_until(lambda: spilled.standing.phase is Phase.SPILLED)
+    host.resident = 20 * MIB
+    for idle_s, goes_on in [(0.0, False), (0.0, False), (0.9, True)]:
+        host.now += 1.0
+        host.idle_s += idle_s
+        other.place.checkpoint()  # it shows that it is awake
+        host.arbiter.reconcile()
+        host.arbiter.reconcile()
+        assert (spilled.standing.phase is Phase.RUNNING) is goes_on
     thread.join(SOON_S)
 
 
