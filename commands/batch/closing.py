@@ -37,7 +37,8 @@ def _how_to_go_on(source: str) -> str:
             "--resume-from results.jsonl runs what is not done there"
         )
     jobs = f"{STDIN} < JOBS" if source == STDIN else quote(source)
-    return f"to go on: atectl batch {jobs} --resume-from {quote(results)} >> {quote(results)}"
+    command = f"atectl batch {jobs} --resume-from {quote(results)} >> {quote(results)}"
+    return f"to go on: `{command}`"
 
 
 def _results_path() -> str | None:

@@ -13,6 +13,7 @@ from atectl.units import format_duration, show_size
 from ..drawing.bars import usage_bar
 from ..drawing.columns import Column, fit
 from ..drawing.tones import ALARM
+from .tally import CUT_SHORT
 
 _MOST_ENDED = 4
 _MOST_LABEL_COLUMNS = 24
@@ -115,7 +116,7 @@ def _longest(
 
 
 def _state(lease: LiveLease) -> Text:
-    has_failed = lease.has_ended and lease.state not in _STATES
+    has_failed = lease.has_ended and lease.state not in (*_STATES, *CUT_SHORT)
     is_alarm = has_failed or lease.state == "aborted"
     return Text(inert_line(lease.state), style=ALARM if is_alarm else "")
 

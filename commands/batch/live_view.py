@@ -66,7 +66,11 @@ class BatchScreen:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         batch, width = self.batch, options.max_width
-        head = [_pressure(batch, width), _history(batch, self.history), _progress(batch, width)]
+        head = [
+            _pressure(batch, width),
+            _history(batch, self.history, width),
+            _progress(batch, width),
+        ]
         if len(batch.accounts) > 1 and self.height >= _TALL:
             head.append(_peaks(batch.accounts, width))
         most = _MOST_DECISIONS if self.height >= _TALL else 1
@@ -111,16 +115,18 @@ def _gate(batch: LiveBatch) -> tuple[str, str]:
     return "", ""
 
 
-def _history(batch: LiveBatch, history: tuple[int | None, ...]) -> Text:
-    budget = batch.budget
+def _history(batch: LiveBatch, history: tuple[int | None, ...], width: int) -> Text:
+    budget, name = batch.budget, "minute   "
+    on_disk = f"  on disk {show_size(batch.on_disk_bytes)}"
+    columns = max(min(width - len(name) - len(on_disk), _SPARKLINE_COLUMNS), 1)
     line = sparkline(
         history,
         budget.limit_bytes,
         partial(pressure_style, budget),
-        _SPARKLINE_COLUMNS,
+        columns,
         ascii_only=batch.ascii_only,
     )
-    return Text.assemble("minute   ", line, f"  on disk {show_size(batch.on_disk_bytes)}")
+    return Text.assemble(name, line, on_disk)
 
 
 def _progress(batch: LiveBatch, width: int) -> Text:

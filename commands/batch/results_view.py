@@ -12,6 +12,7 @@ from atectl.units import format_duration, show_size
 from ..drawing.columns import GAP, Column, Fitted, fit
 from ..drawing.tones import ALARM
 from .failures import why
+from .tally import CUT_SHORT
 
 _AGAINST = (Action.PARK, Action.SPILL, Action.ABORT)
 _JOB_COLUMNS = 6
@@ -44,8 +45,8 @@ def row_lines(fitted: Fitted[ResultLine], result: ResultLine) -> list[Text]:
 
 def _outcome(result: ResultLine) -> Text:
     reason, status = result.ending[:2]
-    style = "" if result.is_success else ALARM
-    return Text(f"{reason} {status}", style=style)
+    is_alarm = not result.is_success and reason not in CUT_SHORT
+    return Text(f"{reason} {status}", style=ALARM if is_alarm else "")
 
 
 def _decisions(result: ResultLine) -> str:

@@ -8,7 +8,7 @@ from atectl.lease.outcome import INTERRUPTED, TERMINATED
 from .failures import Failures
 
 _KEPT_RESULTS = 16
-_CUT_SHORT = (INTERRUPTED, TERMINATED)
+CUT_SHORT = (INTERRUPTED, TERMINATED)
 """Reasons of jobs that did not fail: they were ended with the batch."""
 
 
@@ -50,7 +50,7 @@ class Tally:
     def count(self, result: ResultLine) -> None:
         if result.is_success:
             self.done += 1
-        elif result.ending.reason in _CUT_SHORT:
+        elif result.ending.reason in CUT_SHORT:
             self.interrupted += 1
         else:
             self.failed += 1

@@ -6,6 +6,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from atectl.inert import inert_line
+from atectl.lease.outcome import EXITED, INTERRUPTED, TERMINATED
 from atectl.ledger_store.overview import AccountDetails, Overview
 from atectl.ledger_store.records import LOST, AccountRecord, LeaseRecord
 from atectl.units import format_duration, show_percent, show_size
@@ -16,6 +17,8 @@ from ..drawing.tones import ALARM, HEADING, WARNING
 from .numbers import show_age, show_count, show_gib_seconds
 
 _BAR_COLUMNS = 10
+_CALM = (EXITED, INTERRUPTED, TERMINATED)
+"""Reasons of leases in which nothing went wrong: they ended, or somebody ended them."""
 
 
 def accounts_table(accounts: Sequence[AccountRecord], now: float) -> RenderableType:
@@ -207,7 +210,7 @@ def _state(lease: LeaseRecord) -> Text:
 
 def _reason(lease: LeaseRecord) -> Text:
     reason = lease.reason or "-"
-    return Text(inert_line(reason), style="" if reason == "exited" else WARNING)
+    return Text(inert_line(reason), style="" if reason in _CALM else WARNING)
 
 
 def _status(lease: LeaseRecord) -> str:

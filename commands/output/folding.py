@@ -9,7 +9,7 @@ def folded(text: str, columns: int, *, indent: int = 0) -> str:
     What is within backquotes is one word: it can be copied as it is.
 
     Args:
-        indent: the spaces before each line but the first.
+        indent: the spaces before what goes on in the next line, more than before the first.
     """
     return "\n".join(
         line for each in text.split("\n") for line in _lines(each, max(columns, 1), " " * indent)
@@ -20,6 +20,7 @@ def _lines(text: str, columns: int, indent: str) -> Iterator[str]:
     if len(text) <= columns:
         yield text
         return
+    indent += " " * (len(text) - len(text.lstrip(" ")))
     line = ""
     for word in _words(text):
         longer = f"{line} {word}" if line else word

@@ -97,7 +97,7 @@ def _report(severity: str, colour: str, code: str, message: str, remedy: str) ->
     head = f"{severity}[{code}]"
     lines = _folded(f"{head}: {inert_line(message)}", indent=2)
     if remedy:
-        lines += "\n" + _folded(f"  try: {inert_line(remedy)}", indent=7)
+        lines += "\n" + _folded(f"  try: {inert_line(remedy)}", indent=5)
     if is_coloured:
         begin = colour if _has_many_colours() else _BOLD
         lines = lines.replace(head, f"{begin}{head}{_PLAIN}", 1)
@@ -109,7 +109,7 @@ def _has_many_colours() -> bool:
     return bool(os.environ.get("COLORTERM")) or os.environ.get("TERM", "").endswith("256color")
 
 
-def _folded(text: str, *, indent: int = 0) -> str:
+def _folded(text: str, *, indent: int) -> str:
     """`text` as it is shown: on a terminal, no line is broken within a word."""
     if not sys.stderr.isatty():
         return text
@@ -126,10 +126,10 @@ def tell_of_wait(busy: AtectlError) -> None:
 
         # How long the TTL still lasts would be wrong a moment later.
         told = str(busy).partition("; TTL left")[0]
-        print(_folded(f"waiting: {inert_line(told)}"), file=sys.stderr)
+        print(_folded(f"waiting: {inert_line(told)}", indent=2), file=sys.stderr)
 
 
 def say(note: str) -> None:
     """Tell the user something that is no result: on stderr."""
     if not _is_quiet:
-        print(_folded(note), file=sys.stderr)
+        print(_folded(note, indent=2), file=sys.stderr)

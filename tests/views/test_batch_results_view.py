@@ -4,6 +4,7 @@ import pytest
 
 from atectl.arbitration.view import Action
 from atectl.commands.batch.results_view import fitted_columns, row_lines
+from atectl.commands.drawing.tones import ALARM
 from atectl.records.errors import ErrorFacts
 from tests.support.result_lines import decision, result_line
 
@@ -45,6 +46,16 @@ def test_a_row_counts_the_decisions_and_names_the_error() -> None:
     row = fitted_columns(200).line(RESULT._replace(error=ERROR)).plain
     assert "park 2, spill 1" in row
     assert row.endswith("E302: the guest was still running")
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_alarm"),
+    [("exited", False), ("deadline", True), ("interrupted", False), ("terminated", False)],
+)
+def test_only_what_failed_by_itself_is_an_alarm(reason: str, is_alarm: bool) -> None:
+    ended = RESULT._replace(ending=RESULT.ending._replace(reason=reason))
+    styles = [span.style for span in fitted_columns(80).line(ended).spans]
+    assert (ALARM in styles) == is_alarm
 
 
 def test_header_and_rows_stand_in_the_same_columns() -> None:

@@ -229,6 +229,7 @@ def test_the_head_says_when_a_gate_is_passed() -> None:
 
 def test_what_lies_on_disk_is_beside_the_last_minute() -> None:
     assert screen(BATCH)[1].endswith("▇██  on disk 348 MiB")
+    assert screen(BATCH, 30)[1].endswith("▇██  on disk 348 MiB")
 
 
 def test_the_progress_has_done_failed_left_and_rate() -> None:

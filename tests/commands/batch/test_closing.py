@@ -36,7 +36,7 @@ def test_a_batch_that_was_cut_short_says_how_to_go_on(
     with Path("my results.jsonl").open("wb") as results, stdout_to(results.fileno()):
         told = closing_lines("jobs.jsonl", cut_short(), 1.0, tells_why=True)
     assert told[-1] == (
-        "to go on: atectl batch jobs.jsonl --resume-from 'my results.jsonl' >> 'my results.jsonl'"
+        "to go on: `atectl batch jobs.jsonl --resume-from 'my results.jsonl' >> 'my results.jsonl'`"
     )
 
 

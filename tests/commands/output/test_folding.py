@@ -13,7 +13,7 @@ from atectl.commands.output.folding import folded
         ("short", ["short"]),
         ("  try: short", ["  try: short"]),
         ("the quota of 10 MiB was not enough", ["the quota of 10", "  MiB was not", "  enough"]),
-        ("  try: check the address", ["  try: check the", "  address"]),
+        ("  try: check the address", ["  try: check the", "    address"]),
         ("what `atectl ledger ls` shows", ["what", "  `atectl ledger ls`", "  shows"]),
         ("an-unbroken-word-of-many-letters here", ["an-unbroken-word-of-many-letters", "  here"]),
         ("one `quote that never ends here", ["one", "  `quote that never ends here"]),
