@@ -161,11 +161,11 @@ class BadDuration(UsageError):
 
 
 class BadPrincipal(UsageError):
-    """A principal's name breaks the rule: 1 to 64 of A-Z a-z 0-9 _ and -."""
+    """A principal's name breaks the rule: 1 to 64 of A-Z a-z 0-9 _ - . @ / +, the first none of . @ / +."""
 
     code = "E104"
     example = "atectl run --principal 'team blue' capsule.wasm"
-    default_remedy = "use 1 to 64 letters, digits, underscores and hyphens"
+    default_remedy = "use 1 to 64 letters and digits with _ - . @ / +, such as team/service"
 
 
 class BadFolder(UsageError):

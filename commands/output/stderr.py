@@ -109,14 +109,14 @@ def _has_many_colours() -> bool:
     return bool(os.environ.get("COLORTERM")) or os.environ.get("TERM", "").endswith("256color")
 
 
-def _folded(text: str, *, indent: int) -> str:
+def _folded(text: str, *, indent: int, between: str = " ") -> str:
     """`text` as it is shown: on a terminal, no line is broken within a word."""
     if not sys.stderr.isatty():
         return text
     from ..terminal.size import drawing_width
     from .folding import folded
 
-    return folded(text, drawing_width(sys.stderr.fileno()), indent=indent)
+    return folded(text, drawing_width(sys.stderr.fileno()), indent=indent, between=between)
 
 
 def tell_of_wait(busy: AtectlError) -> None:
@@ -129,7 +129,11 @@ def tell_of_wait(busy: AtectlError) -> None:
         print(_folded(f"waiting: {inert_line(told)}", indent=2), file=sys.stderr)
 
 
-def say(note: str) -> None:
-    """Tell the user something that is no result: on stderr."""
+def say(note: str, *, between: str = " ") -> None:
+    """Tell the user something that is no result: on stderr.
+
+    Args:
+        between: what stands between its words, or parts: where it may be broken on a terminal.
+    """
     if not _is_quiet:
-        print(_folded(note, indent=2), file=sys.stderr)
+        print(_folded(note, indent=2, between=between), file=sys.stderr)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from .finished import FinishedRun
 
 
+_BETWEEN = " · "
+
+
 def print_summary(finished: "FinishedRun") -> None:
     """Print how the run ended: warnings, the guest's frames, refused growths, and the error."""
     for warning in finished.warnings:
@@ -25,7 +28,7 @@ def print_summary(finished: "FinishedRun") -> None:
     if finished.outcome.error is not None:
         report_error(finished.outcome.error)
     if sys.stderr.isatty():
-        say(inert_line(closing_line(finished)))
+        say(inert_line(closing_line(finished)), between=_BETWEEN)
 
 
 def notes(finished: "FinishedRun") -> list[str]:
@@ -60,4 +63,4 @@ def closing_line(finished: "FinishedRun") -> str:
     ]
     if lease.capsule.compile_s:
         parts.append(f"compiled in {format_duration(lease.capsule.compile_s)}")
-    return " · ".join(parts)
+    return _BETWEEN.join(parts)

@@ -26,6 +26,12 @@ def test_lines_are_broken_between_words_and_not_within_quoted_commands(
     assert folded(text, 16, indent=2).split("\n") == lines
 
 
+def test_parts_stay_whole_where_they_are_told() -> None:
+    assert folded("peak 64 KiB · CPU 0.20s", 16, indent=2, between=" · ") == (
+        "peak 64 KiB\n  CPU 0.20s"
+    )
+
+
 @given(st.text(alphabet="ab `\n", max_size=60), st.integers(1, 30), st.integers(0, 4))
 def test_no_word_is_lost(text: str, columns: int, indent: int) -> None:
     assert folded(text, columns, indent=indent).split() == text.split()
