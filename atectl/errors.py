@@ -161,7 +161,7 @@ class BadDuration(UsageError):
 
 
 class BadPrincipal(UsageError):
-    """A principal's name breaks the rule: 1 to 64 of A-Z a-z 0-9 _ - and, behind the first, . @ / +."""
+    """A principal's name breaks the rule: 1 to 64 of A-Z a-z 0-9 _ - and, not first, . @ / +."""
 
     code = "E104"
     example = "atectl run --principal 'team blue' capsule.wasm"

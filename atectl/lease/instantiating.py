@@ -147,7 +147,7 @@ def _tables(capsule: MappedCapsule) -> int:
 
 
 def _over_quota(capsule: MappedCapsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
-    needed, limit = format_size(needed_bytes), format_size(quota.memory_bytes)
+    needed = format_size(needed_bytes)
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     parts = f", {show_size(state_bytes)} of it for {_STATE}" if state_bytes else ""
     remedy = f"raise the quota: --max-mem {needed} or more"
@@ -157,7 +157,13 @@ def _over_quota(capsule: MappedCapsule, needed_bytes: int, quota: Quota) -> Init
     if needed_bytes > MAX_SIZE_BYTES:
         remedy = "no quota is so large: have it declare a smaller memory"
     return InitialMemoryOverQuota(
-        f"{capsule.name} needs {needed_bytes} bytes ({needed}) to start{parts}; "
-        f"its quota is {quota.memory_bytes} bytes ({limit})",
+        f"{capsule.name} needs {_in_bytes(needed_bytes)} to start{parts}; "
+        f"its quota is {_in_bytes(quota.memory_bytes)}",
         remedy=remedy,
     )
+
+
+def _in_bytes(size_bytes: int) -> str:
+    """A size in bytes, and with a unit, where that says more."""
+    shown = format_size(size_bytes)
+    return f"{size_bytes} bytes" + ("" if shown.isdecimal() else f" ({shown})")
