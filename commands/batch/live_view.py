@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
@@ -11,6 +12,7 @@ from atectl.accounting import Account, Budget, Pressure
 from atectl.units import format_duration, show_size
 
 from ..drawing.bars import usage_bar
+from ..drawing.columns import without_middle
 from ..drawing.gates import pressure_style
 from ..drawing.sparkline import sparkline
 from ..drawing.tones import ALARM, HEADING, WARNING
@@ -18,6 +20,7 @@ from .decisions_view import LiveDecision, decision_line
 from .leases_view import LiveLease, lease_lines
 
 _SPARKLINE_COLUMNS = 30
+_MOST_NAME_COLUMNS = 24
 _LEAST_BAR_COLUMNS = 10
 _MOST_BAR_COLUMNS = 40
 _WIDEST_SIZE = len("9.99 GiB")
@@ -156,13 +159,18 @@ def _progress(batch: LiveBatch, width: int) -> Text:
 
 def _peaks(accounts: Sequence[Account], width: int) -> Text:
     """What one lease of each principal was charged at most: of as many principals as fit."""
-    told = [f"{each.principal} {show_size(each.peak_bytes)}" for each in accounts]
+    told = [f"{_short(each.principal)} {show_size(each.peak_bytes)}" for each in accounts]
     for shown in range(len(told), 0, -1):
         more = [f"+{len(told) - shown} more"] if shown < len(told) else []
         line = Text.assemble("peaks    ", ", ".join([*told[:shown], *more]))
         if line.cell_len <= width:
             break
     return line
+
+
+def _short(principal: str) -> str:
+    is_long = cell_len(principal) > _MOST_NAME_COLUMNS
+    return without_middle(principal, _MOST_NAME_COLUMNS) if is_long else principal
 
 
 def show_rate(per_s: float) -> str:

@@ -146,14 +146,14 @@ def _padded(cell: str, width: int, column: Column[Row]) -> str:
     length = cell_len(cell)
     if length > width:
         if column.is_name:
-            return _without_middle(cell, width)
+            return without_middle(cell, width)
         return set_cell_size(cell, width - 1) + "…"
     padding = " " * (width - length)
     return padding + cell if column.is_right else cell + padding
 
 
-def _without_middle(cell: str, width: int) -> str:
-    """A name in `width` columns: its beginning, and as much of its end."""
+def without_middle(cell: str, width: int) -> str:
+    """A name that is too long in `width` columns: its beginning, and as much of its end."""
     end_width = (width - 1) // 2
     begin = set_cell_size(cell, width - 1 - end_width).rstrip()
     end = cell

@@ -331,3 +331,8 @@ class TestPeaks:
             BATCH, accounts=tuple(account(f"tenant-{n}", (20 - n) * MIB) for n in range(20))
         )
         assert screen(many, width=60)[3] == "peaks    tenant-0 20 MiB, tenant-1 19 MiB, +18 more"
+
+    def test_a_long_name_loses_its_middle_and_no_figure_its_end(self) -> None:
+        long = account("department-of-weights/measures@example.com", 63 * MIB)
+        two = replace(BATCH, accounts=(long, account("web", 8 * MIB)))
+        assert screen(two, width=59)[3] == "peaks    department-o…example.com 63 MiB, web 8 MiB"
