@@ -303,8 +303,11 @@ class MemoryCreator:
         try:
             owner._memories.remove(memory)
             owner.reserved_bytes -= mapped.mapped_bytes
-            owner.meter.release(mapped.size_bytes)
+            held_bytes = mapped.size_bytes
+            # Giving up gigabytes takes a while. Until then whoever compares what the process holds
+            # with what is charged would take them for the host's own.
             mapped.unmap()
-            owner._give_back(mapped.size_bytes)
+            owner.meter.release(held_bytes)
+            owner._give_back(held_bytes)
         except BaseException as failure:
             owner.failures.append(failure)

@@ -126,3 +126,14 @@ def test_a_batch_says_the_same(tmp_path: Path) -> None:
         odd, error = ODD[name], each["error"] or {"code": None, "message": ""}
         assert (each["exit_status"], error["code"]) == (odd.status, odd.code), (name, each)
         assert odd.says in error["message"], name
+
+
+@pytest.mark.parametrize("quota", ["7EiB", str(2**63 - 1)])
+def test_the_largest_quota_there_is_is_a_quota_as_any(tmp_path: Path, quota: str) -> None:
+    path = tmp_path / "quiet.wat"
+    path.write_text(f"(module (memory 1) {EMPTY})")
+    ended = atectl("run", "--ledger", "none", "--max-mem", quota, path)
+    assert ended.status == 0, ended.stderr
+    job = json.dumps({"capsule": str(path), "max_mem": quota}) + "\n"
+    ended = atectl("batch", "-", "--ledger", "none", stdin=job.encode() * 2)
+    assert [json.loads(line)["reason"] for line in ended.stdout.splitlines()] == ["exited"] * 2

@@ -15,7 +15,7 @@ from atectl.batch.cells.wire import Gone, Malformed, Wire, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
 from atectl.system.held import Held, held_by
-from atectl.system.walls.amounts import KERNEL_SLACK_BYTES
+from atectl.system.walls.amounts import KERNEL_SLACK_BYTES, LARGEST_LIMIT
 
 if TYPE_CHECKING:
     from atectl.batch.cells.host_line import HostLine
@@ -154,6 +154,7 @@ class Cell:
     def hold_to_quotas(self) -> None:
         """Set the kernel's limit on its data for the leases that run in it now."""
         most_bytes = self._inherited.data_bytes + sum(self.running.values()) + KERNEL_SLACK_BYTES
+        most_bytes = min(most_bytes, LARGEST_LIMIT)
         if most_bytes == self._most_data_bytes:  # as it mostly is: one job follows another
             return
         self._most_data_bytes = most_bytes

@@ -13,3 +13,6 @@ _STACKS_BYTES = 512 * (2 << 20)
 KERNEL_SLACK_BYTES = (1 << 30) + _STACKS_BYTES
 """The same for the kernel's limit, which counts the stacks of threads in full, used or not. It is
 far from the other: only what grows by a GiB between two looks of the watch is to meet it."""
+
+LARGEST_LIMIT = (1 << 63) - 1
+"""The largest limit that the kernel can be told; no process comes to it."""

@@ -12,6 +12,7 @@ import os
 import resource
 import signal
 
+from atectl.system.walls.amounts import LARGEST_LIMIT
 from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
 from atectl.units import show_size
 
@@ -69,6 +70,7 @@ def end_with_parent(parent: int) -> Wall:
 
 def _lower(kind: int, most: int) -> None:
     """Set the soft and the hard limit, unless they are lower already."""
+    most = min(most, LARGEST_LIMIT)
     limits = resource.getrlimit(kind)
     unlimited = resource.RLIM_INFINITY
     soft, hard = (most if each == unlimited else min(each, most) for each in limits)

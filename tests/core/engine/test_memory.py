@@ -208,6 +208,24 @@ def test_the_gate_is_given_back_all_when_the_store_ends(engine: Engine) -> None:
     assert gate.passed_bytes == 0
 
 
+def test_a_memory_is_charged_until_its_pages_are_given_up(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest = Guest(engine, PLAIN, 16 * PAGE)
+    guest.call("grow", 3)
+    charged_bytes = []
+    unmap = mapped_memory._munmap
+
+    def unmap_slowly(*where: int) -> int:
+        charged_bytes.append(guest.meter.read().current_bytes)
+        return unmap(*where)
+
+    monkeypatch.setattr(mapped_memory, "_munmap", unmap_slowly)
+    guest.store.close()
+    assert charged_bytes == [4 * PAGE]
+    assert guest.meter.read().current_bytes == 0
+
+
 def test_a_memory_that_cannot_be_opened_is_not_left_mapped(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,13 @@ result = resource.getrlimit(resource.RLIMIT_NOFILE)""")
     assert found == [20, 20]
 
 
+def test_a_limit_beyond_what_the_kernel_can_be_told_is_the_largest() -> None:
+    found = result_of("""
+process.limit_data(1 << 64)
+result = resource.getrlimit(resource.RLIMIT_DATA)""")
+    assert [each for each in found if each not in (-1, (1 << 63) - 1)] == []
+
+
 def test_no_core_is_left() -> None:
     found = result_of("""
 process.leave_no_core()
