@@ -89,7 +89,7 @@ _COLUMNS: tuple[Column[LoadedCapsule], ...] = (
     Column("capsule", "CAPSULE", _name, 24, 1, grows=True, is_name=True),
     Column("verdict", "VERDICT", _verdict, 11, 0),
     Column("kind", "KIND", _kind, 14, 4, grows=True),
-    Column("imports", "IMPORTS", _imports, 8, 6, grows=True),
+    Column("imports", "IMPORTS", _imports, 9, 6, grows=True),
     Column("least", "STARTS WITH", _least, 11, 2, is_right=True),
     Column("time", "COMPILED IN", _compiled, 11, 5, is_right=True),
     Column("peak", "WITH", lambda row: _size(row.compile_peak_bytes), 8, 7, is_right=True),
