@@ -13,6 +13,9 @@ from atectl.accounting import DEFAULT_BOUNDS, DEFAULT_STACK_BYTES, StoreBounds
 _PACKAGE = "wasmtime"
 _METADATA = ".dist-info"
 
+_HOST_STACK_BYTES = 2 << 20
+_LEAST_THREAD_STACK_BYTES = 8 << 20
+
 
 class EngineSettings(NamedTuple):
     """How an engine is made."""
@@ -23,6 +26,11 @@ class EngineSettings(NamedTuple):
     """The maximum size of a guest's call stack."""
     bounds: StoreBounds = DEFAULT_BOUNDS
     """What each guest may make, beside its quota."""
+
+    @property
+    def thread_stack_bytes(self) -> int:
+        """The stack of each thread that a guest may run on, which is reserved as a whole."""
+        return max(self.max_stack_bytes + _HOST_STACK_BYTES, _LEAST_THREAD_STACK_BYTES)
 
     @property
     def fingerprint(self) -> str:

@@ -22,16 +22,20 @@ from atectl.lease.terms import Terms
 if TYPE_CHECKING:
     from atectl.lease.store_pool import KeptStore
 
-_HOST_STACK_BYTES = 2 << 20
-_LEAST_THREAD_STACK_BYTES = 8 << 20
-
 
 def start_guest_thread(engine: Engine, target: Callable[[], None], name: str) -> None:
-    """Run `target` on a thread whose stack is large enough for a guest."""
-    stack_bytes = engine.settings.max_stack_bytes + _HOST_STACK_BYTES
-    previous = threading.stack_size(max(stack_bytes, _LEAST_THREAD_STACK_BYTES))
+    """Run `target` on a thread whose stack is large enough for a guest.
+
+    Raises:
+        HostExhausted: the system has no thread more (exit 125).
+    """
+    previous = threading.stack_size(engine.settings.thread_stack_bytes)
     try:
         threading.Thread(target=target, name=name, daemon=True).start()
+    except RuntimeError:
+        from atectl.capsule.errors import HostExhausted
+
+        raise HostExhausted("no thread can be started for a guest") from None
     finally:
         threading.stack_size(previous)
 

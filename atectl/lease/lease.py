@@ -102,7 +102,10 @@ class Lease:
         self._around_guest = None if walls is None else walls.around_guest
         self._course.wait(waited_s)
         self._ledger.open(self)
-        start_guest_thread(self._engine, self._run, f"lease {self.id}")
+        try:
+            start_guest_thread(self._engine, self._run, f"lease {self.id}")
+        except AtectlError as error:
+            self._finish(outcomes.refused(error))
 
     def run(self, around_guest: Callable[[], None] | None = None) -> None:
         """Run on the calling thread, which must have the stack of `start_guest_thread`.

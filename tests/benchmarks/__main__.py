@@ -72,6 +72,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
             *batch.never_tripped(atectl, environment, folder),
             *batch.many_jobs(atectl, environment, folder),
             *batch.many_at_once(atectl, environment, folder),
+            *batch.memory_of_leases(atectl, environment, folder),
             *small_modules.rows(atectl, environment, folder),
             *arbitration.growths(),
             *arbitration.decisions(),

@@ -30,6 +30,16 @@ _STEPS = """(module
       (local.set $step (i32.add (local.get $step) (i32.const 1)))
       (br_if $next (i32.lt_u (local.get $step) (i32.const 12))))))"""
 
+# Sleeps for as long as it takes to begin a thousand of them.
+_NAP = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (i32.store (i32.const 16) (i32.const 1))
+    (i64.store (i32.const 24) (i64.const 6000000000))
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"""
+
 
 def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
     """`batch --jobs 2` and `xargs -P2 wasmtime run` with its cache, on the same capsules.
@@ -183,6 +193,23 @@ def many_at_once(atectl: str, environment: Mapping[str, str], folder: Path) -> l
     ):
         rows += [_ratio(f"{what}: wall", many, few, bound), cpu_ratio(what, many, few, bound)]
     return rows
+
+
+def memory_of_leases(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """What each lease takes beside its guest's memory, while a thousand sleep in one cell."""
+    capsule = folder / "nap.wat"
+    capsule.write_text(_NAP)
+    peaks = []
+    for count in (FEW_AT_ONCE, MANY_AT_ONCE):
+        jobs = _write_jobs(folder / "naps.jsonl", [str(capsule)], count)
+        flags = ("--isolate", "none", "--limit", "512GiB", "--jobs", str(count))
+        ended = run_watched(_batch(atectl, jobs, *flags), environment=environment)
+        if ended.status:
+            raise RuntimeError(f"a batch of {count} ended with status {ended.status}")
+        peaks.append(ended.peak_tree_bytes)
+    a_lease = (peaks[1] - peaks[0]) / (MANY_AT_ONCE - FEW_AT_ONCE) / 1024
+    detail = f"{peaks[1] >> 20} MiB with {MANY_AT_ONCE:,}, {peaks[0] >> 20} MiB with {FEW_AT_ONCE}"
+    return [Row("a lease beside its guest's memory", a_lease, " KiB", 128, detail)]
 
 
 def _headline(

@@ -326,6 +326,21 @@ def test_the_lines_of_leases_take_no_descriptors_from_guests() -> None:
     assert reasons == {"default": ["exited"] * 200}
 
 
+def test_who_finds_no_descriptors_for_a_line_waits() -> None:
+    jobs = "".join(f'{{"capsule": "{CAPSULES}/hello.wat"}}\n' for _ in range(100))
+    batch = f"{ATECTL} batch - --ledger none --isolate none --jobs 100 --max-fds 16"
+    ended = run_watched(["bash", "-c", f"ulimit -n 400; exec {batch}"], stdin=jobs)
+    assert ended.status == 0, ended.stderr
+    assert ended.stdout.count('"exited"') == 100
+
+
+def test_the_stacks_of_leases_are_no_growth_of_their_cell() -> None:
+    """The kernel counts the stack of each thread in full, though hardly any of it is used."""
+    sleeper = {"capsule": str(CAPSULES / "sleep.wat"), "max_mem": "128KiB", "deadline": "3s"}
+    _, reasons = ran([sleeper] * 300, "--isolate", "none", "--jobs", "300", "--limit", "8GiB")
+    assert reasons == {"default": ["deadline"] * 300}
+
+
 def test_the_code_of_many_capsules_takes_no_descriptors_from_guests(tmp_path: Path) -> None:
     text = (CAPSULES / "hello.wat").read_text()
     for number in range(200):

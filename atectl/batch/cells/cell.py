@@ -47,12 +47,13 @@ class Cell:
         server: its process, as it was just forked.
         key: whose leases it runs.
         inherited: what the process that forked it holds, which this shares.
+        line_bytes: the stacks of the threads of one line.
 
     Raises:
         HostExhausted: the process could not be made (exit 125).
     """
 
-    def __init__(self, server: "Server", key: str, inherited: Held) -> None:
+    def __init__(self, server: "Server", key: str, inherited: Held, line_bytes: int = 0) -> None:
         self.key = key
         self.running: dict[int, int] = {}
         """The jobs that run in it, each with the quota of its memory."""
@@ -81,6 +82,7 @@ class Cell:
         self._lock = threading.Lock()
         self._idle_lock = threading.Lock()
         self._inherited = inherited
+        self._line_bytes = line_bytes
         self._said = b""
         try:
             self.pid = self._read_pid()
@@ -152,9 +154,13 @@ class Cell:
             return taken_bytes
 
     def hold_to_quotas(self) -> None:
-        """Set the kernel's limit on its data for the leases that run in it now."""
-        most_bytes = self._inherited.data_bytes + sum(self.running.values()) + KERNEL_SLACK_BYTES
-        most_bytes = min(most_bytes, LARGEST_LIMIT)
+        """Set the kernel's limit on its data for the leases that run in it now.
+
+        The stacks of its lines count there in full, and those of one that is about to be made.
+        """
+        stacks_bytes = (len(self.every_line) + 1) * self._line_bytes
+        beside_bytes = self._inherited.data_bytes + stacks_bytes + KERNEL_SLACK_BYTES
+        most_bytes = min(beside_bytes + sum(self.running.values()), LARGEST_LIMIT)
         if most_bytes == self._most_data_bytes:  # as it mostly is: one job follows another
             return
         self._most_data_bytes = most_bytes

@@ -7,6 +7,7 @@ from atectl.batch.cells.host_lease import CellHost, CellLease
 from atectl.batch.cells.outputs import FILES_OF_LINE
 from atectl.batch.cells.settings import FILES_OF_CODE, MAX_CODES, CellSettings
 from atectl.batch.cells.watch import CellWatch
+from atectl.system import descriptors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +41,17 @@ class CellLeases:
         arbiter: "Arbiter",
         loop: "Loop",
     ) -> None:
+        # Each lease has a line, which takes descriptors, as does the code of each capsule.
+        other_files = settings.max_fds + FILES_OF_CODE * MAX_CODES
+        free_files = max(descriptors.most() - other_files, FILES_OF_LINE)
+        most_lines = min(settings.jobs, free_files // FILES_OF_LINE)
         self._cells = Cells(
             compiler,
             loop,
             settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
-            # Each lease has a line, which takes descriptors, as does the code of each capsule.
+            most_lines,
             CellSettings(
-                settings.max_fds + FILES_OF_LINE * settings.jobs + FILES_OF_CODE * MAX_CODES,
-                settings.pool,
-                settings.capture_bytes,
+                other_files + FILES_OF_LINE * most_lines, settings.pool, settings.capture_bytes
             ),
             arbiter.forget_idle,
             arbiter.expect,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from atectl.batch.cells.cell import Cell
 from atectl.batch.cells.host_line import HostLine
-from atectl.batch.cells.settings import SERVING, CellSettings
+from atectl.batch.cells.settings import SERVING, THREADS_OF_LINE, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed
 from atectl.batch.loop import Loop
 from atectl.batch.settings import Isolation
@@ -67,6 +67,7 @@ class Cells:
         compiler: has the process that forks cells.
         loop: calls back when a cell is ready.
         most: how many cells are alive at once.
+        most_lines: how many leases one runs at once; who finds no line waits.
         settings: how each runs.
         forget_idle: called with the bytes that idle stores of a cell held that has ended.
         expect: called with what the host will hold more, or less, for its cells.
@@ -78,6 +79,7 @@ class Cells:
         compiler: "Compiler",
         loop: Loop,
         most: int,
+        most_lines: int,
         settings: CellSettings,
         forget_idle: Callable[[int], None],
         expect: Callable[[int], None],
@@ -86,9 +88,11 @@ class Cells:
         self._compiler = compiler
         self._loop = loop
         self._isolation = isolation
+        self._most_lines = most_lines
         self._most = 1 if isolation == "none" else most
         self._cores = len(os.sched_getaffinity(0))
         self._told = settings.as_text()
+        self._line_bytes = THREADS_OF_LINE * compiler.target.thread_stack_bytes
         self._forget_idle = forget_idle
         self._expect = expect
         self._waiting: dict[str, deque[Entrant]] = {}
@@ -157,22 +161,24 @@ class Cells:
         """A cell for a lease, or whether one is to be made for it."""
         if self._is_closed:
             return None, True
-        own = []
+        own, free = [], []
         for each in self._cells:
             if each.key == key and not each.is_doomed:
                 if not each.running:
                     return each, False
                 own.append(each)
+                if len(each.running) < self._most_lines:
+                    free.append(each)
         busy = sum(bool(each.running) for each in self._cells) + self._making
-        may_share = bool(own) and self._isolation != "job"
+        may_share = bool(free) and self._isolation != "job"
         if may_share and (busy >= self._cores or len(own) >= self._most):
-            return min(own, key=lambda each: len(each.running)), False
+            return min(free, key=lambda each: len(each.running)), False
         if len(self._cells) + self._making >= self._most:
             idle = next((each for each in self._cells if not each.running), None)
             if idle is not None:
                 self._bury(idle)
             elif may_share:
-                return min(own, key=lambda each: len(each.running)), False
+                return min(free, key=lambda each: len(each.running)), False
             else:
                 return None, False
         return None, True
@@ -231,7 +237,7 @@ class Cells:
         zygote = self._compiler.zygote
         inherited = held_by(zygote) if zygote else None
         try:
-            cell = Cell(server, key, inherited or Held(0, 0))
+            cell = Cell(server, key, inherited or Held(0, 0), self._line_bytes)
         except HostExhausted as error:
             if tries > 1:
                 self._make(key, lease, tries - 1)

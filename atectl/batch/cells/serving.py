@@ -30,6 +30,7 @@ from atectl.batch.cells.outputs import LineOutputs, OutputPipe
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.artifact_file import MappedCode, map_code
+from atectl.capsule.errors import HostExhausted
 from atectl.capsule.loading import Capsule
 from atectl.capsule.mapped_capsule import MappedCapsule, unfit
 from atectl.capsule.phase import show_phase
@@ -42,6 +43,7 @@ from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.tenancy import Tenancy
 from atectl.lease.terms import Terms
+from atectl.system.descriptors import raise_limit
 from atectl.system.memory import give_back_at_once, trim
 from atectl.system.walls import process, system_calls
 
@@ -68,6 +70,7 @@ def serve(engine: "Engine", told: str) -> None:
     gc.enable()  # which the process that forked this one has no need for
     settings = CellSettings.read(told)
     give_back_at_once(_LARGE_BYTES)
+    raise_limit()
     process.limit_descriptors(settings.max_fds)
     process.leave_no_core()
     process.gain_no_privileges()
@@ -143,8 +146,7 @@ class _Cell:
         """Do what the host says, on the first thread."""
         match order["do"]:
             case "line":
-                wire = Wire(socket(fileno=descriptors[0]))
-                start_guest_thread(self._engine, partial(self._serve_line, wire), "cell-line")
+                self._begin_line(Wire(socket(fileno=descriptors[0])))
             case "tick":
                 self._engine.tick()
             case "end":
@@ -161,6 +163,21 @@ class _Cell:
             case "trim":
                 trim()
                 control.send({"answer": order["ask"]})
+
+    def _begin_line(self, wire: Wire) -> None:
+        serve = partial(self._serve_line, wire)
+        try:
+            start_guest_thread(self._engine, serve, "cell-line")
+        except HostExhausted as error:
+            self._turn_away(wire, error)
+
+    def _turn_away(self, wire: Wire, error: AtectlError) -> None:
+        """Refuse the lease that comes on a line with no thread, and close the line."""
+        with suppress(Gone):
+            for descriptor in wire.receive().descriptors:
+                os.close(descriptor)
+            wire.send({"failed": told_error(error)})
+        wire.close()
 
     def _end(self, job: int) -> None:
         lease = self._leases.get(job)

@@ -9,6 +9,9 @@ SERVING = "atectl.batch.cells.serving"
 MAX_CODES = 128
 """The most capsules of which a cell keeps the code mapped; the oldest goes first."""
 
+THREADS_OF_LINE = 2
+"""How many threads a line has at most: its own, and one for what is not confined as that is."""
+
 FILES_OF_CODE = 2
 """How many descriptors each of them takes: the engine keeps its file open, and so do its images."""
 

@@ -1,7 +1,10 @@
 """A lease: charged for what it used, ended for one reason, recorded as it is."""
 
+import threading
 import time
 from pathlib import Path
+
+import pytest
 
 from atectl.accounting import Principal, Quota
 from atectl.engine.images import InitialMemories, InitialMemory
@@ -51,6 +54,23 @@ def test_the_ledger_is_charged_what_the_lease_used(engine: Engine, tmp_path: Pat
     assert account.usage.refused_growths == 1
     assert account.usage.cpu_s > 0
     assert account.usage.byte_seconds > 0
+
+
+def test_a_lease_for_which_there_is_no_thread_is_refused_and_charged_for_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ledger = ProcessLedger()
+    run = lease(engine, CAPSULES / "hello.wat", ledger)
+    monkeypatch.setattr(threading.Thread, "start", fails)
+    run.start()
+    outcome = run.join()
+    assert outcome.error is not None
+    assert (outcome.error.code, outcome.exit_status) == ("E704", 125)
+    account = ledger.account("tenant")
+    assert account is None or account.peak_bytes == 0
 
 
 def test_waiting_for_a_lock_takes_nothing_from_the_deadline(engine: Engine) -> None:
