@@ -218,38 +218,43 @@ def test_a_parked_lease_goes_on_below_resume_and_not_before(tmp_path: Path) -> N
     assert lease.actions[-1] is Action.RESUME
 
 
-def test_a_spilled_lease_has_its_turn_while_the_machine_is_busy(host: Host) -> None:
-    lease, busy = host.lease(10), host.lease(10)
-    host.resident = 81 * MIB
-    host.arbiter.reconcile()
-    thread = threading.Thread(target=lease.place.checkpoint, daemon=True)
-    thread.start()
-    wait_until(lambda: lease.standing.phase is Phase.SPILLED)
-    host.resident = 20 * MIB
-    for seconds, goes_on in [(0.0, False), (TURN_S - 0.1, False), (0.2, True)]:
-        host.now += seconds
-        busy.place.checkpoint()  # it shows that it is awake
+class Swollen:
+    """A host that swelled for a moment, so that one of two leases was spilled; the other runs."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._lease, self._other = host.lease(10), host.lease(10)
+        host.resident = 81 * MIB
         host.arbiter.reconcile()
-        assert (lease.standing.phase is Phase.RUNNING) is goes_on
-    thread.join(SOON_S)
+        place = self._lease.place
+        self.thread = threading.Thread(target=place.checkpoint, daemon=True)
+        self.thread.start()
+        wait_until(lambda: self._lease.standing.phase is Phase.SPILLED)
+        host.resident = 20 * MIB
+
+    def has_come_back(self) -> bool:
+        """Whether it goes on by now."""
+        self._other.place.checkpoint()  # it shows that it is awake
+        self._host.arbiter.reconcile()
+        self._host.arbiter.reconcile()
+        return self._lease.standing.phase is Phase.RUNNING
+
+
+def test_a_spilled_lease_has_its_turn_while_the_machine_is_busy(host: Host) -> None:
+    swollen = Swollen(host)
+    for seconds, comes_back in [(0.0, False), (TURN_S - 0.1, False), (0.2, True)]:
+        host.now += seconds
+        assert swollen.has_come_back() is comes_back
+    swollen.thread.join(SOON_S)
 
 
 def test_more_leases_go_on_if_those_that_run_leave_cores_idle(host: Host) -> None:
-    spilled, other = host.lease(10), host.lease(10)
-    host.resident = 81 * MIB
-    host.arbiter.reconcile()
-    thread = threading.Thread(target=spilled.place.checkpoint, daemon=True)
-    thread.start()
-    wait_until(lambda: spilled.standing.phase is Phase.SPILLED)
-    host.resident = 20 * MIB
-    for idle_s, goes_on in [(0.0, False), (0.0, False), (0.9, True)]:
+    swollen = Swollen(host)
+    for idle_s, comes_back in [(0.0, False), (0.0, False), (0.9, True)]:
         host.now += 1.0
         host.idle_s += idle_s
-        other.place.checkpoint()  # it shows that it is awake
-        host.arbiter.reconcile()
-        host.arbiter.reconcile()
-        assert (spilled.standing.phase is Phase.RUNNING) is goes_on
-    thread.join(SOON_S)
+        assert swollen.has_come_back() is comes_back
+    swollen.thread.join(SOON_S)
 
 
 def test_a_tick_holds_nobody_who_was_not_told_to_park(host: Host) -> None:
