@@ -14,7 +14,8 @@ from typing import Self
 from .frames import END_FRAME
 from .size import screen_size
 
-_ENTER = b"\x1b[?1049h\x1b[?25l\x1b[2J"  # alternate screen, no cursor, cleared
+_NO_CURSOR_CLEARED = b"\x1b[?25l\x1b[2J"
+_ENTER = b"\x1b[?1049h" + _NO_CURSOR_CLEARED  # on the alternate screen
 # The alternate screen is cleared before it is left: after a resize, tmux would otherwise mix its
 # lines into the main screen.
 _LEAVE = END_FRAME.encode() + b"\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l"
@@ -99,13 +100,14 @@ class TerminalGone(Exception):
 class LiveTerminal:
     """The terminal on stdin and stdout, switched to the alternate screen while it is entered.
 
-    Keys are read one at a time and not echoed; Ctrl-C and Ctrl-Z still send their signals. Every
-    method raises `TerminalGone` if the terminal is gone, except those that leave it.
+    Keys are read one at a time and not echoed; Ctrl-C, Ctrl-\\ and Ctrl-Z still send their signals.
+    Every method raises `TerminalGone` if the terminal is gone, except those that leave it.
     """
 
     def __init__(self) -> None:
         self._input, self._output = sys.stdin.fileno(), sys.stdout.fileno()
         self._decoder = KeyDecoder()
+        self._is_shown = False
 
     def __enter__(self) -> Self:
         with _or_gone():
@@ -124,8 +126,15 @@ class LiveTerminal:
     def resume(self) -> None:
         """Switch to the alternate screen, and read keys as they are pressed."""
         with _or_gone():
+            self._is_shown = True
             tty.setcbreak(self._input)
         self.write(_ENTER)
+
+    def repair(self) -> None:
+        """Set again what another program may have changed while this one was stopped unasked."""
+        with _or_gone():
+            tty.setcbreak(self._input)
+        self.write(_NO_CURSOR_CLEARED)
 
     def suspend(self) -> None:
         """Switch back to the main screen, and restore the modes of the terminal."""
@@ -133,6 +142,17 @@ class LiveTerminal:
         with suppress(TerminalGone), _or_gone():
             self.write(_LEAVE)
             termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes)
+            self._is_shown = False
+
+    def leave_at_once(self) -> None:
+        """Do what `suspend` does, if it is to be done; safe in a signal handler."""
+        if not self._is_shown:
+            return
+        with suppress(TerminalGone), _or_gone():
+            # A terminal that is stopped by Ctrl-S takes nothing, and must not hold up the end.
+            if select.select([], [self._output], [], 0)[1]:
+                self.write(_LEAVE)
+            termios.tcsetattr(self._input, termios.TCSANOW, self._modes)
 
     def size(self) -> tuple[int, int]:
         """Columns and lines that a screen fills."""

@@ -9,7 +9,17 @@ from .events import Key
 from .frames import changed_lines, frame
 from .keys import LiveTerminal, TerminalGone
 from .live import Live
-from .signals import ENDINGS, Ending, SignalPipe, ending_among, signal_pipe, stop_with
+from .signals import (
+    ENDINGS,
+    Ending,
+    SignalPipe,
+    ending_among,
+    leaving_at_quit,
+    signal_pipe,
+    stop_with,
+)
+
+_WATCHED = (*ENDINGS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 
 
 class ScreenState(Protocol):
@@ -35,9 +45,10 @@ class LiveScreen(Generic[State, Event]):
 
     def run(self) -> int:
         """Show it to its end; the exit status."""
-        with signal_pipe(*ENDINGS, signal.SIGWINCH, signal.SIGTSTP) as signals:
+        terminal = LiveTerminal()
+        with signal_pipe(*_WATCHED) as signals, leaving_at_quit([terminal]):
             try:
-                with LiveTerminal() as terminal:
+                with terminal:
                     ending = self._loop(terminal, signals)
             except TerminalGone:
                 # It was hung up, which is what SIGHUP tells; that need not have come yet.
@@ -62,8 +73,11 @@ class LiveScreen(Generic[State, Event]):
                 return ending
             if signal.SIGTSTP in received:
                 stop_with([terminal])
+            elif signal.SIGCONT in received:
+                terminal.repair()
+            if received & {signal.SIGTSTP, signal.SIGCONT}:
                 self._shown = ()
-            if received & {signal.SIGTSTP, signal.SIGWINCH}:
+            if received & {signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH}:
                 live.resize(*terminal.size())
             for name in terminal.read_keys() if has_key else ():
                 live.feed(Key(name))

@@ -40,11 +40,16 @@ class Suspendable(Protocol):
     def resume(self) -> None: ...
 
 
-class Screen(Suspendable, Protocol):
-    """What also has to leave the terminal before the program ends at once."""
+class Leaving(Protocol):
+    """What has to leave the terminal before the program ends at once."""
+
+    def leave_at_once(self) -> None: ...
+
+
+class Screen(Suspendable, Leaving, Protocol):
+    """What is on the terminal beside the output of guests."""
 
     def cover_echo(self) -> None: ...
-    def leave_at_once(self) -> None: ...
 
 
 def ending_among(received: Container[int]) -> Ending | None:
@@ -59,6 +64,23 @@ def stop_with(screens: Sequence[Suspendable]) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
     for screen in screens:
         screen.resume()
+
+
+@contextmanager
+def leaving_at_quit(screens: Sequence[Leaving]) -> Iterator[None]:
+    """Have Ctrl-\\ end the program at once, as always, but with the screens off the terminal.
+
+    This is a handler in every command: one that is stuck and reads no pipe is to be ended too.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        for screen in screens:
+            screen.leave_at_once()
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGQUIT)
+
+    with _handling({signal.SIGQUIT: leave} if screens else {}):
+        yield
 
 
 class SignalPipe(NamedTuple):
@@ -120,7 +142,7 @@ def ended_by_signals(
     handlers: dict[signal.Signals, Handler] = dict.fromkeys(ENDINGS, on_signal)
     if screens:
         handlers[signal.SIGTSTP] = lambda _number, _frame: stop_with(screens)
-    with _handling(handlers):
+    with _handling(handlers), leaving_at_quit(screens):
         yield received
 
 

@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -56,9 +57,9 @@ def filled(place: Path) -> Path:
 
 def top(place: Path, *options: str, program: tuple[str, ...] = (ATECTL,)) -> list[str]:
     words = [*program, "ledger", "top", "--ledger", str(place), "--interval", "100ms", *options]
-    # A shell around it tells what `top` leaves behind; it has no use for Ctrl-C itself.
-    script = f"trap : INT; {shlex.join(words)}; echo status=$?; stty -a; echo done"
-    return ["/bin/sh", "-c", script]
+    # A shell around it tells what `top` leaves behind, and is itself not ended by keys.
+    before, after = "ulimit -c 0; trap : INT QUIT", "echo status=$?; stty -a; echo done"
+    return ["/bin/sh", "-c", f"{before}; {shlex.join(words)}; {after}"]
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -273,6 +274,19 @@ def test_ctrl_c_leaves_the_terminal_as_it_was(screen: PtyScreen) -> None:
     assert_terminal_is_sane(screen, 130)
 
 
+def test_ctrl_backslash_leaves_the_terminal_as_it_was(screen: PtyScreen) -> None:
+    screen.send("\x1c")
+    assert_terminal_is_sane(screen, 131)
+
+
+def test_quitting_ends_it_also_on_a_terminal_that_is_stopped(screen: PtyScreen) -> None:
+    program = program_of(screen)
+    screen.send("\x13")  # Ctrl-S
+    program.send_signal(signal.SIGQUIT)
+    wait_until(lambda: not program.is_running())
+    assert termios.tcgetattr(screen.process.child_fd)[3] & termios.ICANON
+
+
 def test_a_termination_leaves_the_terminal_as_it_was(screen: PtyScreen) -> None:
     program_of(screen).terminate()
     assert_terminal_is_sane(screen, 143)
@@ -308,6 +322,29 @@ def test_ctrl_z_gives_the_terminal_back_and_it_goes_on_afterwards(screen: PtyScr
     screen.until(lambda: order(screen) == ["beta", "gamma", "alpha"])
     screen.send("q")
     screen.until_shown("status=0")
+
+
+def test_quitting_while_it_is_stopped_writes_nothing_over_the_shell(screen: PtyScreen) -> None:
+    program = program_of(screen)
+    screen.send("\x1a")
+    screen.until(lambda: program.status() == psutil.STATUS_STOPPED)
+    screen.until(lambda: screen.output.count(ALTERNATE_OFF) == 1)
+    program.send_signal(signal.SIGQUIT)
+    program.send_signal(signal.SIGCONT)
+    assert_terminal_is_sane(screen, 131)
+
+
+def test_stopped_unasked_it_takes_the_terminal_again_and_draws_all(screen: PtyScreen) -> None:
+    program = program_of(screen)
+    program.suspend()
+    modes = termios.tcgetattr(screen.process.child_fd)
+    modes[3] |= termios.ICANON  # as a shell sets it for its own prompt
+    termios.tcsetattr(screen.process.child_fd, termios.TCSANOW, modes)
+    program.resume()
+    screen.until(lambda: screen.output.count(CURSOR_OFF) == 2)
+    screen.until(lambda: order(screen) == ["beta", "gamma", "alpha"])
+    screen.send("q")
+    assert_terminal_is_sane(screen, 0)
 
 
 def test_a_terminal_that_goes_away_ends_it(screen: PtyScreen) -> None:

@@ -78,6 +78,15 @@ def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back() -> None:
         assert screen.end() == 130
 
 
+def test_quit_by_ctrl_backslash_it_takes_the_table_away() -> None:
+    command = ["sh", "-c", 'ulimit -c 0; exec "$0" "$@"', ATECTL, "run", str(CAPSULES / "spin.wat")]
+    with PtyScreen(command, dict(os.environ)) as screen:
+        screen.until_shown("PRINCIPAL")
+        screen.send("\x1c")
+        assert screen.end() == 131
+        assert "PRINCIPAL" not in screen.text
+
+
 def test_output_that_scrolls_is_all_there(tmp_path: Path) -> None:
     with run(*printing(tmp_path, 30), rows=12) as screen:
         screen.until_shown("line 20")

@@ -152,6 +152,21 @@ def test_the_second_signal_ends_the_program_at_once_without_its_screen(
     assert listening.process.wait(10) == 143
 
 
+def test_quitting_ends_the_program_by_that_signal_without_its_screen(listening: Listening) -> None:
+    listening.process.send_signal(signal.SIGQUIT)
+    assert listening.next() == "left"
+    assert listening.process.wait(10) == -signal.SIGQUIT
+
+
+@pytest.mark.parametrize("listening", [0], indirect=True)
+def test_without_a_screen_quitting_ends_the_program_even_where_it_handles_nothing(
+    listening: Listening,
+) -> None:
+    listening.process.send_signal(signal.SIGQUIT)
+    assert listening.next() == ""
+    assert listening.process.wait(10) == -signal.SIGQUIT
+
+
 def test_ctrl_z_stops_the_program_without_its_screen(listening: Listening) -> None:
     listening.process.send_signal(signal.SIGTSTP)
     assert listening.next() == "suspended"
