@@ -166,6 +166,13 @@ def format_duration(seconds: float) -> str:
     return f"{whole // 86_400}d{whole % 86_400 // 3600:02}h"
 
 
+def format_age(seconds: float) -> str:
+    """How long ago something was, for a reader: as a duration, but below a minute in whole seconds;
+    less than nothing, by the clock of another machine, is nothing."""
+    seconds = max(seconds, 0.0)
+    return f"{int(seconds)}s" if seconds < 60 else format_duration(seconds)
+
+
 def counted(count: int, noun: str) -> str:
     """A number of things for a reader: `1 lease`, `2 leases`, `0 leases`."""
     return f"{count} {noun}{'' if count == 1 else 's'}"

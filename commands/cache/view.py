@@ -7,7 +7,7 @@ from rich.text import Text
 from atectl.capsule.cache_entries import Entry
 from atectl.capsule.cache_list import ArtifactList
 from atectl.inert import inert_line
-from atectl.units import counted, format_duration, show_size
+from atectl.units import counted, format_age, show_size
 
 from ..drawing.tones import HEADING
 
@@ -64,7 +64,7 @@ def _cell(entry: Entry, header: str, now: float) -> str:
         case "SIZE":
             return show_size(entry.size_bytes)
         case "USED":
-            return f"{format_duration(max(now - entry.used_at, 0))} ago"
+            return f"{format_age(now - entry.used_at)} ago"
         case "KIND":
             return entry.kind
         case "SHA-256":

@@ -4,7 +4,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from atectl.batch.fleet.facts import HostEntry, HostList
-from atectl.units import counted, format_duration, show_size
+from atectl.units import counted, format_age, show_size
 
 from ..drawing.columns import Column, LineTable
 from ..drawing.tones import ALARM, WARNING
@@ -26,7 +26,7 @@ def _pressure(host: HostEntry) -> Text:
 
 
 def _heard(host: HostEntry) -> str:
-    return f"{format_duration(host.silent_s)} ago"
+    return f"{format_age(host.silent_s)} ago"
 
 
 _COLUMNS = [

@@ -1,6 +1,6 @@
 """Numbers of a ledger for a reader: counts, ages, and memory over time."""
 
-from atectl.units import format_duration
+from atectl.units import format_age
 
 _GIB = 1 << 30
 
@@ -31,6 +31,5 @@ def show_count(count: float) -> str:
 
 
 def show_age(since: float, now: float) -> str:
-    """The time from `since` to `now` for a reader; below a minute in whole seconds."""
-    seconds = max(now - since, 0)
-    return f"{int(seconds)}s" if seconds < 60 else format_duration(seconds)
+    """The time from `since` to `now` for a reader."""
+    return format_age(now - since)

@@ -10,6 +10,7 @@ from atectl.units import (
     MAX_SIZE_BYTES,
     counted,
     duration_text,
+    format_age,
     format_duration,
     format_size,
     parse_duration,
@@ -264,6 +265,13 @@ class TestRfc3339:
     )
     def test_is_utc_to_the_millisecond(self, seconds: float | None, text: str | None) -> None:
         assert rfc3339(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(-3.2, "0s"), (0.7, "0s"), (12.34, "12s"), (59.9, "59s"), (75, "1m15s")]
+)
+def test_how_long_ago_something_was_is_told_in_whole_seconds(seconds: float, shown: str) -> None:
+    assert format_age(seconds) == shown
 
 
 @pytest.mark.parametrize("seconds", [float("inf"), float("-inf"), float("nan"), 1e300])

@@ -186,20 +186,20 @@ def test_clearing_asks_on_a_terminal(
 
 AT_60 = """\
 CAPSULE                           SIZE       USED  KIND
-hello.wat                     10.6 KiB  3.00s ago  module
+hello.wat                     10.6 KiB     3s ago  module
 a-capsule-with-a-rather-lon…  25.9 MiB  1d01h ago  component
 2 compiled capsules, 25.9 MiB of 2 GiB, in
 /home/me/.cache/atectl"""
 
 AT_80 = """\
 CAPSULE                                 SIZE       USED  KIND       SHA-256
-hello.wat                           10.6 KiB  3.00s ago  module     abababababab
+hello.wat                           10.6 KiB     3s ago  module     abababababab
 a-capsule-with-a-rather-long-name…  25.9 MiB  1d01h ago  component  cdcdcdcdcdcd
 2 compiled capsules, 25.9 MiB of 2 GiB, in /home/me/.cache/atectl"""
 
 AT_120 = """\
 CAPSULE                                          SIZE       USED  KIND       SHA-256       ENGINE
-hello.wat                                    10.6 KiB  3.00s ago  module     abababababab  PLAIN
+hello.wat                                    10.6 KiB     3s ago  module     abababababab  PLAIN
 a-capsule-with-a-rather-long-name-of-its-o…  25.9 MiB  1d01h ago  component  cdcdcdcdcdcd  FUEL
 2 compiled capsules, 25.9 MiB of 2 GiB, in /home/me/.cache/atectl"""
 AT_120 = AT_120.replace("PLAIN", ENTRIES[0].engine).replace("FUEL", ENTRIES[1].engine)
