@@ -12,21 +12,26 @@ _CHUNK_BYTES = 1 << 16
 def lines_of(descriptor: int, max_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     """The lines that can be read, each with its end, as soon as they are there.
 
-    A stream that has no data yet is waited for, also if it does not block.
+    A line that is too long is passed on before it ends: it may have no end. A stream that has no data yet is waited for, also if it does not block.
 
     Raises:
         OSError: it cannot be read.
     """
     begun: list[bytes] = []
     length = 0
+    is_too_long = False
     while chunk := _read(descriptor):
         *whole, rest = chunk.split(b"\n")
         for piece in whole:
-            yield _joined(begun, piece + b"\n", max_bytes)
-            begun, length = [], 0
-        if rest and length <= max_bytes:  # what is too long already is not kept
+            if not is_too_long:
+                yield _joined(begun, piece + b"\n", max_bytes)
+            begun, length, is_too_long = [], 0, False
+        if rest and not is_too_long:
             begun.append(rest)
             length += len(rest)
+        if length > max_bytes and not is_too_long:
+            yield _joined(begun, b"", max_bytes)
+            begun, is_too_long = [], True
     if begun:
         yield _joined(begun, b"", max_bytes)
 

@@ -41,6 +41,8 @@ app = CommandGroup()
 LIST, BELOW = "-", "-"
 SOMETHING_BAD = 1
 _LOOK_BYTES = 4096
+_MAX_PATH_BYTES = 4095
+"""The longest path that the system takes."""
 
 
 HELP = "\n\n".join(
@@ -174,7 +176,13 @@ def _has_capsule(stdin: Path, max_bytes: int) -> bool:
 def _lines_of_stdin() -> Iterator[str]:
     from atectl.system.lines import lines_of
 
-    for line in lines_of(sys.stdin.fileno()):
+    lines = lines_of(sys.stdin.fileno(), _MAX_PATH_BYTES + len(b"\r\n"))
+    for number, line in enumerate(lines, start=1):
+        if len(line.rstrip(b"\r\n")) > _MAX_PATH_BYTES:
+            raise UsageError(
+                f"line {number} on stdin is longer than a path can be, {_MAX_PATH_BYTES} bytes",
+                remedy="send a list of paths, one a line, or a capsule",
+            )
         yield line.decode("utf-8", "surrogateescape")
 
 

@@ -151,6 +151,17 @@ def test_a_list_comes_from_stdin() -> None:
     ]
 
 
+@pytest.mark.parametrize("given", ["/dev/zero", "a file"])
+def test_a_list_with_a_line_that_can_be_no_path_is_refused(given: str, tmp_path: Path) -> None:
+    if given == "a file":
+        given = str(tmp_path / "list")
+        Path(given).write_bytes(b"%b\n" % (b"a" * 4096))
+    with open(given, "rb") as stdin:  # noqa: PTH123
+        ran = subprocess.run([ATECTL, "load", "-"], stdin=stdin, capture_output=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert ran.stderr.startswith(b"error[E101]: line 1 on stdin is longer than a path can be")
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [

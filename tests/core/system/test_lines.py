@@ -56,3 +56,11 @@ def test_a_line_that_is_too_long_is_cut_and_the_next_is_whole(
     assert line.rstrip(b"\n") == b"x" * min(size, 11)
     assert len(line) == min(size + 1, 11)
     assert after == b"next\n"
+
+
+def test_a_line_without_an_end_is_passed_on_as_soon_as_it_is_too_long() -> None:
+    reader = os.open("/dev/zero", os.O_RDONLY)
+    try:
+        assert next(lines_of(reader, max_bytes=10)) == bytes(11)
+    finally:
+        os.close(reader)
