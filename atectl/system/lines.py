@@ -12,7 +12,8 @@ _CHUNK_BYTES = 1 << 16
 def lines_of(descriptor: int, max_bytes: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     """The lines that can be read, each with its end, as soon as they are there.
 
-    A line that is too long is passed on before it ends: it may have no end. A stream that has no data yet is waited for, also if it does not block.
+    A line that is too long is passed on before it ends: it may have no end. A stream that has no
+    data yet is waited for, also if it does not block.
 
     Raises:
         OSError: it cannot be read.
