@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from atectl.errors import ReportUnwritable
+from atectl.errors import ReportUnwritable, UsageError
 from atectl.system.identity import Place, identities
 
 if TYPE_CHECKING:
@@ -40,9 +40,12 @@ def refuse_clashes(
         others: every other file, and what each is.
 
     Raises:
+        UsageError: one is called `-` (exit 2).
         BadJob: two are one file, by whatever names (exit 2).
     """
-    others = list(others)
+    others, outputs = list(others), list(outputs)
+    for option, path in outputs:
+        _refuse_dash(option, path, "file")
     known = identities(others, regular=True)
     # What is not there yet has no identity.
     paths = {
@@ -61,6 +64,18 @@ def refuse_clashes(
             from atectl.budget.errors import BadJob
 
             raise BadJob(f"{option}: {str(path)!r} is {what}", remedy="name another file")
+
+
+def _refuse_dash(option: str, path: Path | None, kind: str) -> None:
+    """See that what was meant for a stream does not go to a file that is hard to remove.
+
+    An option whose `-` is a stream says so in its help, `FILE|-`, and does not come here with it.
+    """
+    if str(path) == "-":
+        raise UsageError(
+            f"{option} takes a {kind}, and - is none",
+            remedy=f"name a {kind}; one that is called - is named by its whole path",
+        )
 
 
 def ledger_files(flag: str | None) -> list[tuple[str, Place]]:
@@ -90,10 +105,12 @@ def refuse_in_folder(option: str, folder: Path | None, others: Iterable[tuple[st
         others: every other file, and what each is.
 
     Raises:
+        UsageError: it is called `-` (exit 2).
         BadJob: one is there, by whatever name (exit 2).
     """
     if folder is None:
         return
+    _refuse_dash(option, folder, "folder")
     within = identities(("", each) for each in _entries(folder))
     for what, place in others:
         is_named_there = isinstance(place, str | os.PathLike) and _folder_of(place) == _real(folder)
