@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from atectl.units import format_duration, show_size
 
-from ..terminal.countdown import status_line
+from ..terminal.countdown import StatusLine, has_status_line, status_line
+from ..terminal.signals import leaving_at_quit
 
 if TYPE_CHECKING:
     from atectl.load.inputs import Item
@@ -33,7 +34,8 @@ def progress(items: "Sequence[Item]") -> "Iterator[Callable[[Item, LoadedCapsule
         took_s = time.monotonic() - began_s
         show(progress_line(done, len(items), done_bytes, total_bytes, took_s))
 
-    with status_line() as show:
+    shown = [StatusLine()] if has_status_line() else []
+    with status_line() as show, leaving_at_quit(shown):
         show(progress_line(0, len(items), 0, total_bytes, 0.0))
         yield tell
 

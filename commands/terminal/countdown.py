@@ -1,9 +1,11 @@
 """Waiting, with the time that is left shown on a terminal."""
 
+import os
+import select
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from atectl.inert import inert_line
 from atectl.system.clock import boottime
@@ -13,13 +15,29 @@ from .frames import can_draw
 from .size import drawing_width
 
 
+def has_status_line() -> bool:
+    """Whether `status_line` shows anything."""
+    return sys.stderr.isatty() and can_draw() and not is_quiet()
+
+
+class StatusLine:
+    """A shown status line, to be taken away by `leaving_at_quit`."""
+
+    def leave_at_once(self) -> None:
+        """Erase it, for a program that is about to end; safe in a signal handler."""
+        # A terminal that is stopped by Ctrl-S takes nothing, and must not hold up the end.
+        if select.select([], [2], [], 0)[1]:
+            with suppress(OSError):
+                os.write(2, b"\r\x1b[K")
+
+
 @contextmanager
 def status_line() -> Iterator[Callable[[str], None]]:
     """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
     Nothing is shown off a terminal, on one that cannot erase a line, and with `--quiet`.
     """
-    is_terminal = sys.stderr.isatty() and can_draw() and not is_quiet()
+    is_terminal = has_status_line()
     is_shown = False
 
     def show(text: str) -> None:
