@@ -86,6 +86,16 @@ def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back(tmp_path: 
         assert screen.end() == 130
 
 
+def test_quit_by_ctrl_backslash_it_takes_the_table_away(tmp_path: Path) -> None:
+    file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
+    words = ["sh", "-c", 'ulimit -c 0; exec "$0" batch "$1"', ATECTL, str(file)]
+    with PtyScreen(words, {**os.environ, "ATECTL_LEDGER": "none"}) as screen:
+        screen.until_shown("pressure")
+        screen.send("\x1c")
+        assert screen.end() == 131
+        assert "pressure" not in screen.text
+
+
 def rows_of(tmp_path: Path, *capsules: str, columns: int) -> PtyScreen:
     """A batch whose jobs come in from a file, its results as rows on a terminal."""
     jobs = tmp_path / "jobs.jsonl"

@@ -102,7 +102,8 @@ def test_a_signal_that_was_ignored_ends_nothing() -> None:
 
 
 _PROGRAM = """
-import os, sys, time
+import os, resource, sys, time
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 from atectl.commands.terminal.signals import ended_by_signals
 class Screen:
     def suspend(self): print("suspended", flush=True)
