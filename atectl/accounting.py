@@ -76,6 +76,9 @@ DEFAULT_RESUME = 0.70
 PRINCIPAL_PATTERN = "[A-Za-z0-9_-][A-Za-z0-9_.@/+-]{0,63}"
 """What the whole of a principal's name looks like: as names of users, teams and services do."""
 
+_MUCH_SHARE = 64
+"""A limit's part in so many is much to have on disk."""
+
 _PRINCIPAL = re.compile(PRINCIPAL_PATTERN, re.ASCII)
 _FOREIGN = "^[.@/+]|[^A-Za-z0-9_.@/+-]"
 
@@ -722,6 +725,10 @@ class Budget(NamedTuple):
         if over_bytes > 0:
             return -over_bytes
         return coming_free_bytes - self.over_soft_bytes(pressure.granted_alone)
+
+    def is_much_on_disk(self, away_bytes: int) -> bool:
+        """Whether what lies on disk is so much that reading it again takes time worth sparing."""
+        return away_bytes * _MUCH_SHARE > self.limit_bytes
 
     def room_to_resume_bytes(self, pressure: Pressure) -> int:
         """Likewise, the largest growth after which the pressure is not over resume."""

@@ -4,9 +4,9 @@
 nothing, and answers the same to the same view, so that a recorded trace can be replayed through
 any rules. Whoever calls it carries the decisions out and calls it again when something changed.
 
-It goes through these concerns in their order: let go on what fits, but while memory is on disk
-only as many as keep the machine busy; above soft, park and spill until enough comes free; while
-cores are idle, make room for the oldest lease that waits; and if nobody at all could go on
+It goes through these concerns in their order: let go on what fits, but while much memory is on
+disk only as many as keep the machine busy; above soft, park and spill until enough comes free;
+while cores are idle, make room for the oldest lease that waits; and if nobody at all could go on
 otherwise, let one go past soft, up to the hard limit. Where that is not enough either, abort.
 
 Source: "What a host does under pressure" in atectl/README.md.
@@ -154,11 +154,12 @@ class _Round:
     def _room_for_more_bytes(self) -> int | None:
         """How much there is for leases that wait; None if no more are to go on.
 
-        While memory is on disk, none are once enough run. There is no room for all then: if all
-        took of what comes free they would grow side by side, and each would have to be spilled
+        While much memory is on disk, none are once enough run. There is no room for all then: if
+        all took of what comes free they would grow side by side, and each would have to be spilled
         before it ends. So the oldest get it, and end.
         """
-        if self._leases.on_disk and self._leases.running >= self._enough_leases:
+        is_short = self._budget.is_much_on_disk(self._leases.away_bytes)
+        if is_short and self._leases.running >= self._enough_leases:
             return None
         return self._budget.room_below_soft_bytes(self._pressure)
 

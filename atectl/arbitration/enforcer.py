@@ -101,9 +101,14 @@ class Enforcer:
             enough = max(enough, self.seats.roster.running + 1)
         return enough if enough > self._busy_leases else 0
 
+    @property
+    def _is_short(self) -> bool:
+        """Whether so much memory is on disk that leases wait for those that run."""
+        return self.budget.is_much_on_disk(self.seats.roster.away_bytes)
+
     def look_at_cores(self) -> None:
         """See how many leases keep the cores busy, if that matters now."""
-        if self.seats.roster.on_disk:
+        if self._is_short:
             self._occupancy.look(self.chronicle.now_s)
         else:
             self._occupancy.forget()
@@ -187,7 +192,7 @@ class Enforcer:
         """What was decided, and is about to be carried out, changes who may go on next."""
         now_s, roster = self.chronicle.now_s, self.seats.roster
         was_taken = self._turns.is_due(now_s) and lets_anybody_go(decisions)
-        self._turns.note(now_s, is_short=roster.on_disk > 0, was_taken=was_taken)
+        self._turns.note(now_s, is_short=self._is_short, was_taken=was_taken)
         self._occupancy.note(now_s, roster.running)
 
     def settle_unless_calm(self) -> None:

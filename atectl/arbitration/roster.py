@@ -62,8 +62,8 @@ class Roster:
         """How many are awake, and were told to park."""
         self.awaited_sleepers = 0
         """How many sleep, and will be decided on when they wake."""
-        self.on_disk = 0
-        """How many are spilled, or about to be."""
+        self.away_bytes = 0
+        """What lies on disk, and is to come back."""
         self.relief_bytes = 0
         """What comes free by what was asked for before."""
         self.spilling_bytes = 0
@@ -111,7 +111,7 @@ class Roster:
         self.changing += sign * lease.is_changing
         self.parking += sign * (lease.parking and not lease.stalled)
         self.awaited_sleepers += sign * (lease.stalled and not lease.aborting)
-        self.on_disk += sign * lease.is_on_disk
+        self.away_bytes += sign * lease.away_bytes
         self.relief_bytes += sign * lease.relief_bytes
         if lease.spilling:
             self.spilling_bytes += sign * lease.room_needed_bytes

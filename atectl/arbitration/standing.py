@@ -131,9 +131,9 @@ class Standing(NamedTuple):
         )
 
     @property
-    def is_on_disk(self) -> bool:
-        """Whether its memory is there, or about to be, and is to come back."""
-        return (self.phase is _SPILLED or self.spilling) and not self.aborting
+    def away_bytes(self) -> int:
+        """What of its memory lies on disk, and is to be read when it comes back."""
+        return self.stored_bytes if self.phase is _SPILLED and not self.aborting else 0
 
     @property
     def room_needed_bytes(self) -> int:

@@ -1,5 +1,5 @@
-"""While memory is on disk: when one more lease goes on than is enough, so that none waits without
-end for those that run."""
+"""While much memory is on disk: when one more lease goes on than is enough, so that none waits
+without end for those that run."""
 
 from collections.abc import Iterable
 
@@ -33,7 +33,7 @@ class Turns:
         """Something was decided, or nothing was.
 
         Args:
-            is_short: whether memory is on disk, so that leases wait for their turns.
+            is_short: whether much memory is on disk, so that leases wait for their turns.
             was_taken: whether a turn was due, and somebody went on.
         """
         if not is_short:

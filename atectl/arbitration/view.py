@@ -52,8 +52,8 @@ class HostView(NamedTuple):
     """What the processes that compile may come to hold. It comes free by itself, and sooner if need
     be: nobody is parked, spilled or aborted for it."""
     enough_leases: int = 0
-    """While memory is on disk, no more leases go on once so many run; 0 if that is `busy_leases`.
-    It takes more to keep the machine busy where guests sleep now and then."""
+    """While much memory is on disk, no more leases go on once so many run; 0 if that is
+    `busy_leases`. It takes more to keep the machine busy where guests sleep now and then."""
 
     @property
     def charged_bytes(self) -> int:

@@ -165,7 +165,7 @@ class Decided(NamedTuple):
     compiling_bytes: int = 0
     """What might come to be held by the processes that compiled, which is no part of the rest."""
     enough_leases: int = 0
-    """How many running leases were enough while memory was on disk, if more than `busy_leases`."""
+    """How many running leases were enough while much memory was on disk; 0 for `busy_leases`."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":

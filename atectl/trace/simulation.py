@@ -211,10 +211,10 @@ class _Simulation:
         )
 
     def _note_turn(self, host: HostView, decisions: Sequence[Decision]) -> None:
-        spills = any(decision.action is Action.SPILL for decision in decisions)
+        away_bytes = sum(lease.away_bytes for lease in host.leases)
         self._turns.note(
             self._now_s,
-            is_short=spills or any(lease.is_on_disk for lease in host.leases),
+            is_short=self._machine.budget.is_much_on_disk(away_bytes),
             was_taken=self._turn_is_due and lets_anybody_go(decisions),
         )
 

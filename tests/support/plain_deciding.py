@@ -90,8 +90,9 @@ class _Round:
                 self._let_go(lease, "below resume")
 
     def _may_let_more_go(self) -> bool:
-        """Whether one more is to go on; while memory is on disk, only until enough run."""
-        is_short = any(lease.is_on_disk for lease in self._leases.values())
+        """Whether one more is to go on; while much memory is on disk, only until enough run."""
+        away_bytes = sum(lease.away_bytes for lease in self._leases.values())
+        is_short = self._budget.is_much_on_disk(away_bytes)
         return not is_short or self._running() < self._enough_leases
 
     def _may_come_back(self, lease: Standing) -> bool:

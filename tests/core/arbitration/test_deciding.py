@@ -51,8 +51,10 @@ def parked(number: int, held: int = 0, priority: int = 0, **more: bool) -> Stand
     return Standing(number, priority, held, 0, Phase.PARKED, **{"spillable": True, **more})
 
 
-def spilled(number: int, held: int, asked: int = 0) -> Standing:
-    return Standing(number, 0, held, asked, Phase.SPILLED, spillable=True)
+def spilled(number: int, held: int, asked: int = 0, stored: int = 0) -> Standing:
+    return Standing(
+        number, 0, held, asked, Phase.SPILLED, spillable=True, stored_bytes=stored or held
+    )
 
 
 def told(view: HostView, rules: Rules = BOTH) -> list[tuple[str, int, int]]:
@@ -314,6 +316,12 @@ def test_while_memory_is_on_disk_no_more_go_on_than_are_enough() -> None:
     assert told(host(*crowd, spilled(5, 100), busy=2)) == [("grant", 1, 10), ("grant", 2, 10)]
     assert len(told(host(*crowd, spilled(5, 100), busy=2, enough=3))) == 3
     assert len(told(host(*crowd, busy=2))) == 4
+
+
+def test_while_little_is_on_disk_all_go_on_that_fit() -> None:
+    crowd = [waits(number, 10, 100) for number in (1, 2, 3)]
+    assert len(told(host(*crowd, spilled(5, 300, stored=15)))) == 3
+    assert len(told(host(*crowd, spilled(5, 300, stored=16)))) == 1
 
 
 def test_who_sleeps_in_a_long_host_call_is_not_one_of_them() -> None:
