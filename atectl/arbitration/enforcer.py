@@ -96,6 +96,8 @@ class Enforcer:
 
     def _enough_leases(self) -> int:
         """As a view has it: 0 if as many are enough as there are cores."""
+        if not self._is_short:
+            return 0
         enough = self._occupancy.needed
         if self._turns.is_due(self.chronicle.now_s):
             enough = max(enough, self.seats.roster.running + 1)
@@ -104,7 +106,8 @@ class Enforcer:
     @property
     def _is_short(self) -> bool:
         """Whether so much memory is on disk that leases wait for those that run."""
-        return self.budget.is_much_on_disk(self.seats.roster.away_bytes)
+        away_bytes = self.seats.roster.away_bytes
+        return away_bytes > 0 and self.budget.is_much_on_disk(away_bytes)
 
     def look_at_cores(self) -> None:
         """See how many leases keep the cores busy, if that matters now."""
@@ -190,10 +193,13 @@ class Enforcer:
 
     def _note(self, decisions: Sequence[Decision]) -> None:
         """What was decided, and is about to be carried out, changes who may go on next."""
-        now_s, roster = self.chronicle.now_s, self.seats.roster
+        is_short = self._is_short
+        if not (is_short or self._turns.next_s):
+            return  # as it is nearly always
+        now_s = self.chronicle.now_s
         was_taken = self._turns.is_due(now_s) and lets_anybody_go(decisions)
-        self._turns.note(now_s, is_short=self._is_short, was_taken=was_taken)
-        self._occupancy.note(now_s, roster.running)
+        self._turns.note(now_s, is_short=is_short, was_taken=was_taken)
+        self._occupancy.note(now_s, self.seats.roster.running)
 
     def settle_unless_calm(self) -> None:
         """Memory came free: see whether anybody waits for it."""
