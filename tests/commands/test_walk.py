@@ -139,10 +139,17 @@ def test_mistakes_are_told_in_whole_words(walk: Walk, columns: int) -> None:
         assert not any(re.search(r"\w$", line) and is_cut(line, look.text) for line in cut), name
 
 
+_INDENT = 2
+"""By how much a message is indented that goes on in the next line."""
+
+
 def is_cut(line: str, text: str) -> bool:
-    """Whether the terminal broke a line within a word: what goes on is not indented."""
+    """Whether the terminal broke a line within a word that fits a line: what goes on is not
+    indented then."""
     after = text.partition(f"{line}\n")[2]
-    return bool(re.match(r"\w", after)) and not after.startswith(("error[", "default "))
+    if not re.match(r"\w", after) or after.startswith(("error[", "default ")):
+        return False
+    return len(line.split()[-1] + after.split()[0]) <= len(line) - _INDENT
 
 
 def test_help_fits(walk: Walk, columns: int) -> None:
