@@ -46,30 +46,26 @@ class Occupancy:
 
     def look(self, now_s: float) -> None:
         """See how busy the cores were while leases ran; to be called every now and then."""
-        if self._began is None:
-            self._begin(now_s)
+        if self._began is not None and now_s - self._began[0] < _WINDOW_S:
             return
-        began_s, idle_before_s = self._began
-        passed_s = now_s - began_s
         idle_s = self._read_idle_s()
-        if passed_s < _WINDOW_S or idle_s is None:
+        if idle_s is None:
             return
         self.note(now_s, self._running)
-        busy_share = 1 - (idle_s - idle_before_s) / (passed_s * self._cores)
+        if self._began is not None:
+            self._judge(now_s - self._began[0], idle_s - self._began[1])
+        self._began, self._running_s = (now_s, idle_s), 0.0
+
+    def forget(self) -> None:
+        """Begin anew at the next look: leases wait for nobody now."""
+        self._began, self.needed = None, self._cores
+
+    def _judge(self, passed_s: float, idle_s: float) -> None:
+        """See what the cores did in that time."""
+        busy_share = 1 - idle_s / (passed_s * self._cores)
         running = self._running_s / passed_s
         if busy_share < _ALL:
             needed = int(running / max(busy_share, _LEAST_SHARE) + _TOLERANCE)
         else:
             needed = self.needed - 1
         self.needed = max(self._cores, needed)
-        self._begin(now_s)
-
-    def forget(self) -> None:
-        """Nothing is to be measured for now."""
-        self._began, self.needed = None, self._cores
-
-    def _begin(self, now_s: float) -> None:
-        idle_s = self._read_idle_s()
-        self.note(now_s, self._running)
-        self._running_s = 0.0
-        self._began = None if idle_s is None else (now_s, idle_s)

@@ -14,6 +14,7 @@ from atectl.batch.cells.settings import CellSettings
 from atectl.batch.cells.wire import Malformed
 from atectl.capsule.compiler import Compiler
 from atectl.engine.metered import Engine
+from atectl.system import descriptors
 from atectl.system.held import Held
 from tests.support.waiting import wait_until
 
@@ -41,6 +42,18 @@ def test_the_kernels_limit_follows_the_quotas_of_what_runs(cell: Cell) -> None:
     cell.running[2] = 32 * MIB
     cell.hold_to_quotas()
     assert limit_of(cell) - before == 32 * MIB
+
+
+def test_it_may_have_as_many_descriptors_as_it_was_told(engine: Engine) -> None:
+    # The process that forks it has itself no more than a few thousand.
+    told = min(descriptors.most(), 6000)
+    with Compiler(engine) as compiler:
+        cell = Cell(
+            compiler.fork_server(SERVING, CellSettings(told, 0).as_text()), "blue", Held(0, 0)
+        )
+        wait_until(lambda: cell.ask({"do": "read"}) is not None)
+        assert resource.prlimit(cell.pid, resource.RLIMIT_NOFILE) == (told, told)
+        cell.close()
 
 
 def test_one_that_does_not_answer_is_not_asked_again_for_a_while(cell: Cell) -> None:
