@@ -110,6 +110,11 @@ class Arbiter:
         with self._lock:
             return self._enforcer.is_calm and needed_bytes <= self._use.room_bytes
 
+    @property
+    def holds_anybody_back(self) -> bool:
+        """Whether a lease waits for memory, before which no later one would get any."""
+        return self._enforcer.seats.holds_anybody_back
+
     def compile_room(self, at_once: int, most_bytes: int) -> CompileRoom:
         """Where capsules get the memory to be compiled with: see `CompileRoom`."""
         return CompileRoom(self._enforcer, at_once, most_bytes)

@@ -169,13 +169,17 @@ class Coordinator:
             return
         while self._put_back and self._has_room_again(self._put_back[0]):
             self._start_again(self._put_back.popleft())
-        while self._alone is None and (job := self._intake.next()) is not None:
+        while self._may_begin_another() and (job := self._intake.next()) is not None:
             self._start(JobRun(job))
         wait_s = self._intake.not_before_s()
         if 0 < wait_s < SUPERVISION_S and self._intake.waits:
             self._loop.call_at(time.monotonic() + wait_s, self._start_soon)
         if self._intake.is_over:
             self._results.end()
+
+    def _may_begin_another(self) -> bool:
+        """Whether a job may begin beside those that run: not if it could only wait behind them."""
+        return self._alone is None and not (self._runs and self._arbiter.holds_anybody_back)
 
     def _has_room_again(self, run: JobRun) -> bool:
         """Whether one that has ended may begin again: at once, but for want of memory.
