@@ -30,7 +30,7 @@ from atectl.lease.terms import Terms
 from atectl.ledger_store.opening import open_for_reading
 from atectl.system import memory as host_memory
 from atectl.system.memory import resident_bytes
-from atectl.trace.events import Decided, Event
+from atectl.trace.events import Decided, Event, Registered, Ruled
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
 from tests.support.bombs import slow_loops
@@ -637,6 +637,28 @@ def test_a_job_that_is_ended_for_want_of_memory_is_run_again_until_it_fits(tmp_p
 def test_where_none_is_run_again_each_is_run_once(tmp_path: Path) -> None:
     told = fills_at_once(tmp_path, requeue=0)
     assert {result.attempts for result in told.values()} == {1}
+
+
+def test_no_job_begins_while_one_that_began_before_waits_for_memory(tmp_path: Path) -> None:
+    capsule = tmp_path / "fills.wat"
+    capsule.write_text(FILLS)
+    events: list[Event] = []
+    budget = Budget((resident_bytes() or 0) + 200 * MIB)
+    chosen = settings(tmp_path, jobs=40, budget=budget, observer=Recorder(events.append))
+    with Batch(chosen, bare()) as batch:
+        batch.prepare({capsule: WANTED})
+        told = results(batch, [job(number, capsule) for number in range(1, 41)])
+    assert {result.outcome.reason for result in told.values()} == {"exited"}
+    waiting: set[int] = set()
+    began_beside = []
+    for event in events:
+        if isinstance(event, Ruled):
+            waits = event.action in (Action.PARK, Action.SPILL)
+            waiting = waiting | {event.lease} if waits else waiting - {event.lease}
+        elif isinstance(event, Registered):
+            began_beside.append(len(waiting))
+    assert any(isinstance(event, Ruled) for event in events)
+    assert began_beside == [0] * 40
 
 
 def test_what_would_not_fit_even_alone_is_not_run_again(tmp_path: Path) -> None:
