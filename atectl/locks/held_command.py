@@ -14,6 +14,7 @@ from atectl.locks.heartbeat import TICK_S
 from atectl.locks.holding import HeldLock, LockTerms, acquire, acquire_within
 from atectl.locks.patience import Patience, opened
 from atectl.system.clock import boottime
+from atectl.system.signals import stop_as_asked
 from atectl.units import format_duration
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _sleep(seconds: float, signals: Signals) -> None:
         if number in received:
             raise _Ended(number)
     if signal.SIGTSTP in received:
-        os.kill(os.getpid(), signal.SIGSTOP)
+        stop_as_asked()
 
 
 def run_held(

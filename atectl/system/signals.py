@@ -1,4 +1,4 @@
-"""Signals of a process that another one waits for."""
+"""Signals that a process leaves to others, and the stop that Ctrl-Z asks for."""
 
 import signal
 
@@ -15,3 +15,14 @@ def leave_signals_to_parent() -> None:
     for number in _LEFT_TO_PARENT:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def stop_as_asked() -> None:
+    """Stop this process as Ctrl-Z stops one that does not handle it; returns once it goes on.
+
+    Where no shell could continue it, the system ignores that. SIGSTOP would stop it for good.
+    For the main thread only.
+    """
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, handler)

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 from atectl.errors import INTERRUPTED_STATUS, TERMINATED_STATUS
 from atectl.lease.outcome import INTERRUPTED, TERMINATED
+from atectl.system.signals import stop_as_asked
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -61,7 +62,7 @@ def stop_with(screens: Sequence[Suspendable]) -> None:
     """Stop this process, as Ctrl-Z asks, with the screens off the terminal until it goes on."""
     for screen in screens:
         screen.suspend()
-    os.kill(os.getpid(), signal.SIGSTOP)
+    stop_as_asked()
     for screen in screens:
         screen.resume()
 

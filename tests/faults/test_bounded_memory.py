@@ -18,7 +18,7 @@ from tests.support.program import ATECTL
 from tests.support.real_capsules import CPYTHON
 from tests.support.watched_process import Watched, run_watched
 
-MIB, GIB = 1 << 20, 1 << 30
+MIB = 1 << 20
 LEASES = 12
 STEP_BYTES = 8 * MIB
 LARGE, SMALL = 25, 6
@@ -85,10 +85,8 @@ def assert_all_finished_within(limit_bytes: int, ended: Watched, steps: int) -> 
     assert any(each["action"] == "spill" for x in results(ended) for each in x["decisions"])
 
 
-@pytest.mark.parametrize("limit_bytes", [GIB, 512 * MIB], ids=["1GiB", "512MiB"])
-def test_twelve_times_200_mib_finish_below_a_limit_of_less_than_half(
-    limit_bytes: int, tmp_path: Path
-) -> None:
+def test_twelve_times_200_mib_finish_below_a_limit_of_less_than_a_quarter(tmp_path: Path) -> None:
+    limit_bytes = 512 * MIB  # `python -m tests.benchmarks` does it below 1 GiB, too
     jobs = dozen(tmp_path, LARGE)
     ended = batch(jobs, "--limit", str(limit_bytes), "--backpressure", "both")
     assert_all_finished_within(limit_bytes, ended, LARGE)

@@ -1,5 +1,7 @@
 """A program on a real pseudo-terminal, and the screen that its user sees."""
 
+import os
+import sys
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +14,25 @@ import pyte
 from tests.support.cells import Cells, FaintScreen, cells_of
 from tests.support.waiting import SOON_S
 
+_SHELL = """
+import os, signal, subprocess, sys
+signal.signal(signal.SIGTTOU, signal.SIG_IGN)
+def come_to_the_foreground():
+    os.setpgid(0, 0)
+    os.tcsetpgrp(0, os.getpid())
+    signal.signal(signal.SIGTTOU, signal.SIG_DFL)
+status = subprocess.Popen(sys.argv[1:], preexec_fn=come_to_the_foreground).wait()
+sys.exit(status if status >= 0 else 128 - status)
+"""
+
 
 class PtyScreen:
     """A running program; `lines` is what its terminal shows now.
 
     Args:
         tells_size: whether the terminal says that it has so many columns and rows.
+        has_shell: whether it has a parent that could continue it once it was stopped, as a shell
+            could. Without one, the system does not let Ctrl-Z stop it.
     """
 
     def __init__(
@@ -28,7 +43,10 @@ class PtyScreen:
         columns: int = 100,
         rows: int = 24,
         tells_size: bool = True,
+        has_shell: bool = False,
     ) -> None:
+        if has_shell:
+            command = [sys.executable, "-c", _SHELL, *command]
         size = (rows, columns) if tells_size else (0, 0)
         self.output = b""
         self._screen = FaintScreen(columns, rows)
@@ -53,6 +71,11 @@ class PtyScreen:
         _traceback: TracebackType | None,
     ) -> None:
         self.process.close(force=True)
+
+    @property
+    def foreground(self) -> int:
+        """The group of processes that gets what is typed: the id of the program, has it a shell."""
+        return os.tcgetpgrp(self.process.child_fd)
 
     @property
     def lines(self) -> list[str]:

@@ -74,6 +74,13 @@ def screen(filled: Path) -> Iterator[PtyScreen]:
         yield screen
 
 
+@pytest.fixture
+def screen_of_a_shell(filled: Path) -> Iterator[PtyScreen]:
+    with PtyScreen(top(filled), environment(), has_shell=True) as screen:
+        screen.until_shown("q quit")
+        yield screen
+
+
 def order(screen: PtyScreen) -> list[str]:
     """The principals in the table of accounts, from the top; none while there is no table."""
     headers = [n for n, line in enumerate(screen.lines) if line.startswith("PRINCIPAL")]
@@ -82,8 +89,8 @@ def order(screen: PtyScreen) -> list[str]:
 
 
 def program_of(screen: PtyScreen) -> psutil.Process:
-    (child,) = psutil.Process(screen.process.pid).children()
-    return child
+    *_, innermost = psutil.Process(screen.process.pid).children(recursive=True)
+    return innermost
 
 
 def assert_terminal_is_sane(screen: PtyScreen, status: int) -> None:
@@ -312,25 +319,31 @@ def test_an_error_of_ours_leaves_the_terminal_as_it_was(filled: Path, failure: s
         assert b"error[E9" in screen.output
 
 
-def test_ctrl_z_gives_the_terminal_back_and_it_goes_on_afterwards(screen: PtyScreen) -> None:
+def test_ctrl_z_gives_the_terminal_back_and_it_goes_on_afterwards(
+    screen_of_a_shell: PtyScreen,
+) -> None:
+    screen = screen_of_a_shell
     program = program_of(screen)
     screen.send("\x1a")
     screen.until(lambda: screen.output.count(ALTERNATE_OFF) == 1)
     screen.until(lambda: program.status() == psutil.STATUS_STOPPED)
-    program.send_signal(signal.SIGCONT)
+    os.killpg(screen.foreground, signal.SIGCONT)
     screen.until(lambda: screen.output.count(ALTERNATE_ON) == 2)
     screen.until(lambda: order(screen) == ["beta", "gamma", "alpha"])
     screen.send("q")
     screen.until_shown("status=0")
 
 
-def test_quitting_while_it_is_stopped_writes_nothing_over_the_shell(screen: PtyScreen) -> None:
+def test_quitting_while_it_is_stopped_writes_nothing_over_the_shell(
+    screen_of_a_shell: PtyScreen,
+) -> None:
+    screen = screen_of_a_shell
     program = program_of(screen)
     screen.send("\x1a")
     screen.until(lambda: program.status() == psutil.STATUS_STOPPED)
     screen.until(lambda: screen.output.count(ALTERNATE_OFF) == 1)
     program.send_signal(signal.SIGQUIT)
-    program.send_signal(signal.SIGCONT)
+    os.killpg(screen.foreground, signal.SIGCONT)
     assert_terminal_is_sane(screen, 131)
 
 

@@ -67,12 +67,13 @@ def test_a_terminal_that_tells_no_size_has_the_table_too() -> None:
 
 
 def test_stopped_by_ctrl_z_it_takes_the_table_away_and_brings_it_back() -> None:
-    with run(CAPSULES / "spin.wat") as screen:
+    command = [ATECTL, "run", str(CAPSULES / "spin.wat")]
+    with PtyScreen(command, dict(os.environ), has_shell=True) as screen:
         screen.until_shown("PRINCIPAL")
         screen.send("\x1a")
-        screen.until(lambda: state_of(screen.process.pid) == "T")
+        screen.until(lambda: state_of(screen.foreground) == "T")
         screen.until(lambda: "PRINCIPAL" not in screen.text)
-        screen.process.kill(signal.SIGCONT)
+        os.killpg(screen.foreground, signal.SIGCONT)
         screen.until_shown("PRINCIPAL")
         screen.send("\x03")
         assert screen.end() == 130

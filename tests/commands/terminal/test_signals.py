@@ -120,13 +120,14 @@ with ended_by_signals(lambda ending: print(ending.reason, flush=True), [Screen()
 class Listening:
     """A program that tells what it hears of signals."""
 
-    def __init__(self, *, screens: int) -> None:
+    def __init__(self, *, screens: int = 1, has_shell: bool = True) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM.format(screens=screens)],
             stdout=subprocess.PIPE,
             text=True,
             # Of a group without a parent in the session, nobody is stopped by the terminal.
-            process_group=0,
+            process_group=0 if has_shell else None,
+            start_new_session=not has_shell,
         )
         assert self.next() == "ready"
 
@@ -176,6 +177,16 @@ def test_ctrl_z_stops_the_program_without_its_screen(listening: Listening) -> No
     assert state_of(listening.process.pid) == "T"
     listening.process.send_signal(signal.SIGCONT)
     assert listening.next() == "resumed"
+
+
+def test_ctrl_z_stops_nothing_where_no_shell_could_continue_it() -> None:
+    listening = Listening(has_shell=False)
+    with listening.process:
+        listening.process.send_signal(signal.SIGTSTP)
+        assert [listening.next(), listening.next()] == ["suspended", "resumed"]
+        listening.process.send_signal(signal.SIGTERM)
+        assert listening.next() == "terminated"
+        listening.process.kill()
 
 
 @pytest.mark.parametrize("listening", [0], indirect=True)
