@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
-from atectl.batch.cells.wire import Gone, Malformed, Wire, whole
+from atectl.batch.cells.wire import Gone, Malformed, Message, Wire, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
 from atectl.system.held import Held, held_by
@@ -76,6 +76,7 @@ class Cell:
         self._control.wait_at_most(_ANSWER_S)
         self._most_data_bytes = 0
         self._asked = 0
+        self._unanswered: set[int] = set()
         self._asked_readings = 0  # the question that has no answer yet; 0 if there is none
         self._told_readings: object = None
         self._ask_from_s = 0.0
@@ -187,13 +188,13 @@ class Cell:
         with self._lock:
             if time.monotonic() < self._ask_from_s:
                 return None
+            until_s = time.monotonic() + _ANSWER_S
             try:
                 asked = self._send_question(order)
                 while True:
-                    answer = self._control.receive().content
-                    if answer.get("answer") == asked:
+                    answer = self._answer(self._control.receive(until_s))
+                    if answer["answer"] == asked:
                         return answer
-                    self._note(answer)
             except Gone:
                 self._ask_from_s = time.monotonic() + _UNASKED_S
                 return None
@@ -206,8 +207,8 @@ class Cell:
         that again. This does not wait for it."""
         with self._lock:
             try:
-                while (answer := self._control.receive_now()) is not None:
-                    self._note(answer.content)
+                while (told := self._control.receive_now()) is not None:
+                    self._answer(told)
                 if not self._asked_readings:
                     self._asked_readings = self._send_question({"do": "read"})
             except Gone:
@@ -215,22 +216,35 @@ class Cell:
             except Malformed:
                 self.condemn()
                 return None
-            told, self._told_readings = self._told_readings, None
-            return told
+            readings, self._told_readings = self._told_readings, None
+            return readings
 
     def _send_question(self, order: dict[str, Any]) -> int:
         self._asked += 1
-        self._control.send({**order, "ask": self._asked})
+        self._control.send_now({**order, "ask": self._asked})
+        self._unanswered.add(self._asked)
         return self._asked
 
-    def _note(self, answer: dict[str, Any]) -> None:
-        """Keep the answer to a question that nobody waits for; others were given up."""
-        if answer.get("answer") == self._asked_readings:
+    def _answer(self, message: Message) -> dict[str, Any]:
+        """What was told, which answers a question: each has one answer, some after it was given up.
+
+        Raises:
+            Malformed: it answers none, or has descriptors, of which no cell has any to give.
+        """
+        answer, descriptors = message
+        for each in descriptors:
+            os.close(each)
+        asked = answer.get("answer")
+        if descriptors or not isinstance(asked, int) or asked not in self._unanswered:
+            raise Malformed("a cell answered what nobody had asked")
+        self._unanswered.remove(asked)
+        if asked == self._asked_readings:
             self._asked_readings, self._told_readings = 0, answer.get("leases")
+        return answer
 
     def _order(self, order: dict[str, Any], descriptors: tuple[int, ...] = ()) -> None:
         with self._lock:
-            self._control.send(order, descriptors)
+            self._control.send_now(order, descriptors)
 
     # Its process
 

@@ -7,12 +7,12 @@ know by itself is not taken from the cell: what the lease holds, when it was tol
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from atectl.accounting import MAX_TOTAL, Observation, Reading, charged_state_bytes
+from atectl.accounting import Observation, Reading, charged_state_bytes
 from atectl.batch.cells.errors import CellLost
 from atectl.batch.cells.orders import (
-    read_error,
-    read_outcome,
+    read_cells_outcome,
     read_reading,
+    read_refusal,
     read_seconds,
     told_capsule,
     told_terms,
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from atectl.spill.area import SpillArea
 
 _NOTHING = Reading(0, 0, 0, 0, 0, 0.0)
+
+_GROWTHS_A_SECOND = 10_000_000
+"""More than any guest can ask for: each takes a call to the host, of microseconds."""
 
 
 class CellHost(NamedTuple):
@@ -343,11 +346,11 @@ class CellLease:
         assert self._cell is not None  # noqa: S101 - that told it
         if "failed" in told:
             self.has_unfit_code = told.get("unfit") is True
-            self._leave(outcomes.refused(read_error(told["failed"])))
+            self._leave(read_refusal(told["failed"]))
             return
-        outcome = read_outcome(told["outcome"])
+        outcome = read_cells_outcome(told["outcome"])
         self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
-        self._fuel = whole(told.get("fuel"), MAX_TOTAL)
+        self._fuel = whole(told.get("fuel"), self.terms.quota.fuel or 0)
         self.output = read_output(told.get("output"), self._host.capture_bytes)
         kept_bytes = whole(told.get("kept"), self.held_bytes)
         dropped_bytes = self._cell.change_idle(kept_bytes, told.get("dropped"))
@@ -383,10 +386,15 @@ class CellLease:
             self._line.answer(goes_on=goes_on)
 
     def _take(self, reading: Reading, cpu_s: float) -> None:
-        most_bytes = self.terms.quota.memory_bytes
-        if max(reading.current_bytes, reading.grown_bytes) > most_bytes:
+        most_bytes, wall_s = self.terms.quota.memory_bytes, self.wall_s
+        if max(reading.current_bytes, reading.peak_bytes, reading.grown_bytes) > most_bytes:
             raise Malformed("a cell told of more memory than the quota is")
-        self._seen, self._cpu_s = reading, cpu_s
+        # What takes time is no more than its time allows: clocks differ by a little.
+        if reading.byte_seconds > most_bytes * wall_s:
+            reading = reading._replace(byte_seconds=most_bytes * wall_s)
+        if reading.refused_growths > _GROWTHS_A_SECOND * wall_s:
+            reading = reading._replace(refused_growths=int(_GROWTHS_A_SECOND * wall_s))
+        self._seen, self._cpu_s = reading, min(cpu_s, wall_s)
 
     # Ending
 

@@ -92,6 +92,7 @@ class HostLine:
         self._area: SpillArea | None = None
         self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
         self._spilling: _Spilling | None = None
+        self._may_lack_code = False
         self._channel = Channel(stream, loop, self._hear)
 
     @property
@@ -101,7 +102,7 @@ class HostLine:
 
     def begin(self, lease: Lessee, order: dict[str, Any], descriptors: Sequence[int]) -> None:
         """Have the cell run a lease."""
-        self._lease = lease
+        self._lease, self._may_lack_code = lease, True
         self._channel.send(order, descriptors)
 
     def first_credit(self, lease: Lessee) -> int:
@@ -183,13 +184,14 @@ class HostLine:
             lease.take_result(told)
         elif "grow" in told:
             self._grow(told["grow"])
-        elif "free" in told:
+        elif told.get("free"):
             self._give_back(told["free"])
         elif "tick" in told:
             self._give_back(told["tick"])
             self._asked_bytes = 0
             self._answer_if(self._place.checkpoint())
-        elif "lacks" in told:
+        elif "lacks" in told and self._may_lack_code:
+            self._may_lack_code = False
             self._hand_code(lease)
         elif "begin" in told and lease.place is None:
             lease.begin(told["begin"])

@@ -9,7 +9,9 @@ from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
 from atectl.engine.traps import TrapReport
 from atectl.engine.wasi import Folder, OpenStream, Streams, WasiSettings
-from atectl.errors import AtectlError, error_classes
+from atectl.errors import MAX_MESSAGE_CHARACTERS, AtectlError, error_classes
+from atectl.inert import inert_line
+from atectl.lease import outcome as outcomes
 from atectl.lease.outcome import REASONS, Outcome
 from atectl.lease.terms import Terms
 
@@ -17,6 +19,16 @@ _MOST_SECONDS = 1e9
 _MOST_BYTE_SECONDS = 1e24
 _MOST_ASKED_BYTES = 1 << 64
 """A guest with addresses of 64 bits may ask for so much, whatever its quota is."""
+
+OF_CELLS = {
+    outcomes.EXITED, outcomes.TRAPPED, outcomes.OUT_OF_FUEL, outcomes.QUOTA, outcomes.REFUSED,
+    outcomes.FAILED, outcomes.TERMINATED,
+}  # fmt: skip
+"""Reasons that a cell may give: of all others its host knows by itself."""
+
+_MOST_FRAMES = 20
+_MOST_READ = 4 * MAX_MESSAGE_CHARACTERS
+"""What of the text of an error is looked at: more is cut from it anyway."""
 
 _MOST_STATUS = 255
 _MOST_EXIT_CODE = (1 << 32) - 1
@@ -125,9 +137,47 @@ def read_outcome(told: object) -> Outcome:
     )
 
 
+def read_cells_outcome(told: object) -> Outcome:
+    """The outcome of a lease as its cell tells it.
+
+    Raises:
+        Malformed: it is none, it is none of those that a cell can know of, or its parts do not
+            belong together.
+    """
+    outcome = read_outcome(told)
+    reason, status, error = outcome[:3]
+    if reason not in OF_CELLS:
+        raise Malformed("a cell gave a reason that only its host can know")
+    if reason == outcomes.EXITED:
+        is_whole = outcome == outcomes.exited(outcome.exit_code or 0, outcome.results)
+    else:
+        is_whole = reason == outcomes.TERMINATED or error is not None
+    if not is_whole or (error is not None and error.exit_status != status):
+        raise Malformed("a cell told of an end that there is not")
+    return outcome
+
+
+def read_refusal(told: object) -> Outcome:
+    """The outcome of a lease that came to nothing in its cell, which tells the error.
+
+    Raises:
+        Malformed: it is none, or one of which only its host can know.
+    """
+    outcome = outcomes.refused(read_error(told))
+    if outcome.reason not in OF_CELLS:
+        raise Malformed("a cell gave a reason that only its host can know")
+    return outcome
+
+
 def _read_trap(told: object) -> TrapReport:
     name, reason, frames = items(told, 3)
-    return TrapReport(text(name), text(reason), tuple(text(each) for each in items(frames)))
+    shown = tuple(_line(each) for each in items(frames)[:_MOST_FRAMES])
+    return TrapReport(_line(name), _line(reason), shown)
+
+
+def _line(told: object) -> str:
+    """One line of text, of no more than an error has."""
+    return inert_line(text(told)[:MAX_MESSAGE_CHARACTERS])
 
 
 def told_error(error: AtectlError) -> list[str]:
@@ -141,7 +191,7 @@ def read_error(told: object) -> AtectlError:
     Raises:
         Malformed: there is none of that code.
     """
-    code, message, remedy = (text(each) for each in items(told, 3))
+    code, message, remedy = (text(each)[:_MOST_READ] for each in items(told, 3))
     for kind in error_classes():
         if kind.code == code:
             return kind(message, remedy=remedy)

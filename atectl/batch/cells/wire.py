@@ -8,6 +8,7 @@ import array
 import json
 import os
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -159,14 +160,33 @@ class Wire:
         except OSError:
             raise Gone from None
 
-    def receive(self) -> Message:
-        """Wait for a message.
+    def send_now(self, content: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
+        """Send a small message if there is room for it, and else not: the rest is as in `send`.
 
         Raises:
-            Gone: there will be none.
+            Gone: nobody receives it, or the other end has left so much unread that there is none.
+        """
+        waits_s = self._stream.gettimeout()
+        self._stream.settimeout(0)
+        try:
+            self.send(content, descriptors)
+        finally:
+            self._stream.settimeout(waits_s)
+
+    def receive(self, until_s: float | None = None) -> Message:
+        """Wait for a message.
+
+        Args:
+            until_s: how long for the whole of it, by `time.monotonic`; `wait_at_most` bounds only
+                the time between two pieces.
+
+        Raises:
+            Gone: there will be none, or there was none in time.
             Malformed: what came is none.
         """
         while (message := self._frames.take()) is None:
+            if until_s is not None and time.monotonic() >= until_s:
+                raise Gone
             self._frames.read(self._stream)
         return message
 

@@ -3,7 +3,11 @@
 import os
 import resource
 import signal
+import socket
+import subprocess
+import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +16,7 @@ from atectl.batch.cells.cells import SERVING
 from atectl.batch.cells.errors import CellLost, CellOutOfMemory
 from atectl.batch.cells.settings import CellSettings
 from atectl.batch.cells.wire import Malformed
-from atectl.capsule.compiler import Compiler
+from atectl.capsule.compiler import Compiler, Server
 from atectl.engine.metered import Engine
 from atectl.system import descriptors
 from atectl.system.held import Held
@@ -96,3 +100,94 @@ def test_more_than_it_can_have_held_is_malformed(cell: Cell) -> None:
     with pytest.raises(Malformed):
         cell.begin_in_idle(5 * MIB + 1)
     assert cell.begin_in_idle(5 * MIB) == 5 * MIB
+
+
+# A cell that is a test
+
+
+@pytest.fixture
+def spoken() -> Iterator[tuple[Cell, socket.socket]]:
+    """A cell whose process only sleeps, and the other end of its control stream."""
+    process = subprocess.Popen(["sleep", "1000"])
+    told, tells = os.pipe()
+    os.write(tells, b"pid %d\n" % process.pid)
+    ours, its = socket.socketpair()
+    cell = Cell(Server(ours, told), "bad", Held(0, 0))
+    with its:
+        yield cell, its
+    cell.close()
+    os.close(tells)
+    process.wait()
+
+
+def framed(content: bytes, descriptors: int = 0) -> bytes:
+    return len(content).to_bytes(4, "big") + bytes([descriptors]) + content
+
+
+def test_an_answer_that_is_late_is_an_answer(spoken: tuple[Cell, socket.socket]) -> None:
+    cell, its = spoken
+    assert cell.readings() is None
+    its.sendall(framed(b'{"answer":1,"leases":{"7":[]}}'))
+    assert cell.readings() == {"7": []}
+    assert not cell.misbehaved
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [b'{"answer":1}', b'{"answer":1}'],
+        [b'{"answer":2}'],
+        [b'{"answer":"1"}'],
+        [b'{"answer":null}'],
+        [b"{}"],
+    ],
+)
+def test_what_answers_no_question_is_not_heard(
+    spoken: tuple[Cell, socket.socket], answers: list[bytes]
+) -> None:
+    cell, its = spoken
+    cell.readings()
+    for each in answers:
+        its.sendall(framed(each))
+    cell.readings()
+    assert cell.misbehaved
+
+
+def test_no_descriptor_comes_from_a_cell(spoken: tuple[Cell, socket.socket]) -> None:
+    cell, its = spoken
+    cell.readings()
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    socket.send_fds(its, [framed(b'{"answer":1}', 1)], [0])
+    cell.readings()
+    assert cell.misbehaved
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_an_answer_that_never_comes_to_its_end_is_not_waited_for(
+    spoken: tuple[Cell, socket.socket],
+) -> None:
+    cell, its = spoken
+    is_over = threading.Event()
+
+    def dribble() -> None:
+        its.sendall((1 << 20).to_bytes(4, "big") + b"\0")
+        for _ in range(600):
+            if is_over.wait(0.1):
+                return
+            its.sendall(b" ")
+
+    thread = threading.Thread(target=dribble)
+    thread.start()
+    assert cell.ask({"do": "trim"}) is None
+    assert thread.is_alive()
+    is_over.set()
+    thread.join()
+
+
+def test_nobody_waits_for_one_that_reads_nothing(spoken: tuple[Cell, socket.socket]) -> None:
+    cell, its = spoken
+    for _ in range(5000):  # many more than there is room for
+        cell.tick()
+        cell.end(1)
+    its.setblocking(False)
+    assert its.recv(100).startswith(framed(b'{"do":"tick"}'))

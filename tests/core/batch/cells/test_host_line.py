@@ -127,6 +127,12 @@ def test_code_is_handed_to_a_cell_that_lacks_it() -> None:
         assert talk.say({"lacks": "code"}) == [{"code": True}]
 
 
+def test_code_is_handed_once_to_each_lease() -> None:
+    with Talk() as talk:
+        assert talk.say({"lacks": "code"}, {"lacks": "code"}) == [{"code": True}]
+        assert talk.is_condemned
+
+
 def test_a_result_is_passed_on() -> None:
     with Talk() as talk:
         talk.say({"outcome": {"reason": "exited"}})
@@ -150,6 +156,7 @@ def test_a_lease_whose_cell_hangs_up_is_lost() -> None:
         {"grow": 0},
         {"grow": "much"},
         {"grow": True},
+        {"free": 0},
         {"free": 1},
         {"free": -MIB},
         {"tick": 1},

@@ -8,10 +8,13 @@ from hypothesis import given
 
 from atectl.accounting import Principal, Quota, Reading
 from atectl.batch.cells.orders import (
+    OF_CELLS,
     read_capsule,
+    read_cells_outcome,
     read_error,
     read_outcome,
     read_reading,
+    read_refusal,
     read_seconds,
     read_streams,
     read_terms,
@@ -26,8 +29,8 @@ from atectl.capsule.creation import Creation
 from atectl.capsule.loading import Capsule
 from atectl.engine.traps import TrapReport
 from atectl.engine.wasi import Folder, OpenStream, Streams, WasiSettings
-from atectl.errors import GuestTrapped, error_classes
-from atectl.lease.outcome import Outcome, exited
+from atectl.errors import DeadlinePassed, GrowthRefused, GuestTrapped, error_classes
+from atectl.lease.outcome import REASONS, Outcome, exited, refused
 from atectl.lease.terms import Terms
 from tests.core.batch.cells.test_wire import JSON
 
@@ -124,3 +127,37 @@ def test_whatever_else_a_cell_says_is_malformed(told: Any) -> None:
 def test_an_outcome_that_no_cell_tells_is_malformed(change: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         read_outcome({**told_outcome(exited(0)), **change})
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        exited(0, ("1", "two")),
+        exited(256),
+        refused(GrowthRefused("too much")),
+        Outcome("trapped", 134, GuestTrapped("it trapped"), TrapReport("unreachable", "", ())),
+        Outcome("terminated", 143),
+    ],
+)
+def test_an_outcome_that_a_cell_can_know_of_is_the_same_for_its_host(outcome: Outcome) -> None:
+    told = read_cells_outcome(sent(told_outcome(outcome)))
+    assert told[:2] == outcome[:2]
+    assert told[3:] == outcome[3:]
+    assert str(told.error) == str(outcome.error)
+
+
+@pytest.mark.parametrize("reason", sorted({*REASONS} - OF_CELLS))
+def test_a_reason_that_only_the_host_knows_is_malformed(reason: str) -> None:
+    with pytest.raises(Malformed):
+        read_cells_outcome(sent(told_outcome(Outcome(reason, 0))))
+    with pytest.raises(Malformed):
+        read_refusal(sent(told_error(DeadlinePassed("late"))))
+
+
+def test_what_a_trap_tells_is_short_and_moves_no_cursor() -> None:
+    wild = TrapReport("\x1b[2J", "x" * 1_000_000, ("\n",) * 1000)
+    told = read_outcome(sent(told_outcome(Outcome("trapped", 134, None, wild)))).trap
+    assert told is not None
+    assert told.name == "\\x1b[2J"
+    assert len(told.reason) < 10_000
+    assert told.frames == ("\\n",) * 20

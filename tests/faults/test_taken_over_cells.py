@@ -1,0 +1,122 @@
+"""A guest that has taken its cell over hurts nobody else, and what it says is believed about
+nothing: each attack in a real batch."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.taken_over import Ended, ran_taken_over
+
+MIB = 1 << 20
+TELLS = """
+def attack(cell, wire, order):
+    return outcome(**json.loads(TOLD))
+"""
+
+
+def told(**message: Any) -> Ended:
+    """A batch in which a cell tells this of its lease."""
+    return ran_taken_over(TELLS.replace("TOLD", repr(json.dumps(message))), victims=1)
+
+
+def assert_is_condemned(ended: Ended) -> None:
+    """Its cell was ended for what it sent, and all others are done."""
+    assert ended.of_bad["reason"] == "cell-lost"
+    assert ended.of_bad["error"]["code"] == "E328"
+    assert all(each["reason"] == "exited" for each in ended.of_others)
+    assert ended.status == 1
+
+
+# What it tells of its lease
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        {"reason": "arbiter"},
+        {"reason": "interrupted", "status": 130},
+        {"reason": "host-lost"},
+        {"reason": "cell-lost"},
+        {"reason": "lock-lost"},
+        {"reason": "deadline"},
+        {"reason": "trapped"},
+        {"status": 1},
+        {"code": None},
+        {"error": ["E301", "it is not so", ""]},
+        {"reason": "quota", "status": 0, "error": ["E301", "it is not so", ""]},
+    ],
+)
+def test_an_end_that_no_cell_can_know_of_is_not_believed(outcome: dict[str, Any]) -> None:
+    assert_is_condemned(told(outcome=outcome))
+
+
+def test_more_memory_than_the_quota_is_not_believed() -> None:
+    for reading in ([65 * MIB, 0, 0], [0, 65 * MIB, 0], [0, 0, 65 * MIB]):
+        assert_is_condemned(told(reading=[*reading, 0, 0, 0.0]))
+
+
+def test_fuel_that_nobody_gave_is_not_believed() -> None:
+    assert_is_condemned(told(fuel=1))
+
+
+def test_what_takes_time_is_believed_as_far_as_there_was_time_for_it() -> None:
+    result = told(reading=[0, 0, 0, 1 << 60, 0, 1e24], cpu_s=1e9).of_bad
+    assert result["reason"] == "exited"
+    assert result["cpu_s"] <= result["wall_s"]
+    assert result["byte_seconds"] <= result["quota_bytes"] * result["wall_s"]
+    assert result["refused_growths"] <= 10_000_000 * result["wall_s"]
+
+
+# How it tells it
+
+FLOODS_CONTROL = """
+def attack(cell, wire, order):
+    stream = control()
+    try:
+        while True:
+            stream.sendall(framed(b'{"answer":0}') * 1000)
+    except OSError:
+        time.sleep(600)
+"""
+DRIBBLES_ON_CONTROL = """
+def attack(cell, wire, order):
+    def dribble():
+        stream = control()
+        stream.sendall((1 << 20).to_bytes(4, "big") + b"\\0")
+        while True:
+            stream.sendall(b" ")
+            time.sleep(0.1)
+    cell._post(dribble)
+    time.sleep(600)
+"""
+SENDS_DESCRIPTORS = """
+def attack(cell, wire, order):
+    socket.send_fds(control(), [framed(b'{"answer":1}', 8)], [2] * 8)
+    time.sleep(600)
+"""
+WANTS_CODE_FOR_EVER = """
+def attack(cell, wire, order):
+    while True:
+        wire.send({"lacks": "code"})
+"""
+GIVES_NOTHING_BACK_FOR_EVER = """
+def attack(cell, wire, order):
+    while True:
+        wire.send({"free": 0})
+"""
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [FLOODS_CONTROL, SENDS_DESCRIPTORS, WANTS_CODE_FOR_EVER, GIVES_NOTHING_BACK_FOR_EVER],
+    ids=["answers", "descriptors", "code", "nothing"],
+)
+def test_a_cell_that_says_more_than_one_does_is_ended(attack: str) -> None:
+    assert_is_condemned(ran_taken_over(attack))
+
+
+def test_a_cell_that_never_finishes_an_answer_keeps_nobody_waiting() -> None:
+    ended = ran_taken_over(DRIBBLES_ON_CONTROL, "--jobs", "2", bad=[{"deadline": "3s"}])
+    assert ended.of_bad["reason"] == "deadline"
+    assert all(each["reason"] == "exited" for each in ended.of_others)
