@@ -120,3 +120,30 @@ def test_a_cell_that_never_finishes_an_answer_keeps_nobody_waiting() -> None:
     ended = ran_taken_over(DRIBBLES_ON_CONTROL, "--jobs", "2", bad=[{"deadline": "3s"}])
     assert ended.of_bad["reason"] == "deadline"
     assert all(each["reason"] == "exited" for each in ended.of_others)
+
+
+# What it does to other processes
+
+REACHES_OUT = """
+def attack(cell, wire, order):
+    def attempts():
+        return [
+            tried(lambda: os.kill(HOST, signal.SIGKILL)),
+            tried(lambda: open(f"/proc/{HOST}/mem", "r+b")),
+            tried(lambda: os.setpriority(os.PRIO_PROCESS, HOST, 10)),
+            tried(lambda: os.sched_setaffinity(HOST, {0})),
+            tried(socket.socket),
+            tried(lambda: os.posix_spawn("/bin/true", ["true"], {})),
+            tried(lambda: resource.prlimit(HOST, resource.RLIMIT_NOFILE, (3, 3))),
+        ]
+    on_each = (attempts, lambda: on_first_thread(cell, attempts),
+               lambda: cell._confinement.apart(attempts))
+    return outcome(*(each for attempt in on_each for each in attempt()))
+"""
+
+
+def test_no_thread_of_a_cell_reaches_its_host() -> None:
+    ended = ran_taken_over(REACHES_OUT)
+    assert set(ended.of_bad["results"]) <= {"Operation not permitted", "Permission denied"}
+    assert len(ended.of_bad["results"]) == 21
+    assert all(each["reason"] == "exited" for each in ended.of_others)

@@ -45,7 +45,7 @@ from atectl.lease.tenancy import Tenancy
 from atectl.lease.terms import Terms
 from atectl.system.descriptors import raise_limit
 from atectl.system.memory import give_back_at_once, trim
-from atectl.system.walls import process, system_calls
+from atectl.system.walls import folders, process, system_calls
 
 if TYPE_CHECKING:
     from atectl.engine.metered import Engine
@@ -74,6 +74,7 @@ def serve(engine: "Engine", told: str) -> None:
     process.limit_descriptors(settings.max_fds)
     process.leave_no_core()
     process.gain_no_privileges()
+    folders.stay_apart()
     system_calls.deny_in_process(network=False)
     cell = _Cell(engine, settings)
     control = Wire(socket(fileno=CONTROL))

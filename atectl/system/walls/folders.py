@@ -1,8 +1,13 @@
-"""The wall of folders: which files a thread can still open, by the kernel's Landlock.
+"""The walls of the kernel's Landlock: which files a thread can still open, and whether it can reach
+into other processes.
 
-It is put around the thread that runs a guest, once its folders are open, and holds for threads
-which that one starts. Other threads of the process write the ledger and the report, and are not
-held by it. What is open already stays so.
+That of folders is put around the thread that runs a guest, once its folders are open, and holds for
+threads which that one starts. Other threads of the process write the ledger and the report, and are
+not held by it. What is open already stays so.
+
+That of other processes leaves all files open, and can be put around a process before it has
+threads. These can neither read nor change the memory of processes that are not behind the same
+wall, by /proc or otherwise, and newer kernels let no signal of theirs through.
 """
 
 import os
@@ -20,6 +25,7 @@ _BENEATH = 1
 
 _EXECUTE, _WRITE, _READ, _LIST = 1 << 0, 1 << 1, 1 << 2, 1 << 3
 _REMOVE_FOLDER, _REMOVE_FILE, _MAKE_FOLDER, _MAKE_FILE = 1 << 4, 1 << 5, 1 << 7, 1 << 8
+_MAKE_DEVICES_SOCKETS_AND_PIPES = 1 << 6 | 1 << 9 | 1 << 10 | 1 << 11
 _MAKE_LINK, _MOVE, _CUT = 1 << 12, 1 << 13, 1 << 14
 
 _LOOKING = _READ | _LIST
@@ -36,7 +42,7 @@ _WITH_NETWORK, _WITH_SCOPES = 4, 6
 _NO_BIND_NO_CONNECT = 3
 _NO_FOREIGN_SOCKETS_NO_FOREIGN_SIGNALS = 3
 
-_NAME = "folders"
+_NAME, _APART = "folders", "other processes"
 _OURS = str(Path(__file__).parents[2])
 """Where atectl is: an importer of its own may find it, and no path of Python's."""
 
@@ -97,6 +103,30 @@ def keep_to(granted: Iterable[tuple[str, bool]]) -> Wall:
     """Keep this thread to some folders: see `FolderRules`."""
     with closing(FolderRules(granted)) as rules:
         return rules.keep_here()
+
+
+def stay_apart() -> Wall:
+    """Keep this thread, and those that it starts, from reaching into other processes.
+
+    All files stay open to it. It can make no devices, sockets and pipes, and start no program.
+    """
+    version = _version()
+    why_not = _why_unusable(version)
+    if why_not:
+        return not_here(_APART, why_not)
+    # The kernel denies moving files between folders wherever that is not allowed by name.
+    rules = _create(version, _MAKE_DEVICES_SOCKETS_AND_PIPES | _EXECUTE | _MOVE)
+    if rules < 0:
+        return not_here(_APART, f"the system refuses it: {reason()}")
+    try:
+        _allow(rules, "/", _MOVE)
+        if libc.syscall(_RESTRICT, rules, 0):
+            return not_here(_APART, f"the system refuses it: {reason()}")
+    except OSError as error:
+        return not_here(_APART, f"no folder can be allowed: {error.strerror or error}")
+    finally:
+        os.close(rules)
+    return holding(_APART, f"their memory is neither read nor changed (Landlock {version})")
 
 
 def _why_unusable(version: int) -> str:

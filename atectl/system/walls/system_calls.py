@@ -103,27 +103,49 @@ _PROCESSES = {
     "pidfd_open": (434, 434),
     "pidfd_send_signal": (424, 424),
     "setrlimit": (160, 164),
+    "setpriority": (141, 140),
+    "sched_setscheduler": (144, 119),
+    "sched_setparam": (142, 118),
+    "sched_setattr": (314, 274),
+    "sched_setaffinity": (203, 122),
+    "ioprio_set": (251, 30),
+    "migrate_pages": (256, 238),
+    "move_pages": (279, 239),
+    "process_madvise": (440, 440),
+    "process_mrelease": (448, 448),
     "mknod": (133, _ABSENT),
     "mknodat": (259, 33),
     "mq_open": (240, 180),
+    "mq_unlink": (241, 181),
     "msgget": (68, 186),
+    "msgctl": (71, 187),
+    "msgrcv": (70, 188),
+    "msgsnd": (69, 189),
     "semget": (64, 190),
+    "semctl": (66, 191),
+    "semtimedop": (220, 192),
+    "semop": (65, 193),
     "shmget": (29, 194),
+    "shmctl": (31, 195),
+    "shmat": (30, 196),
 }
 """New processes, what reaches others, and raising the limits that were set."""
 
 _CLONE, _CLONE3, _PRLIMIT = (56, 220), (435, 435), (302, 261)
+_SIGNALS = ((62, 129), (234, 131))
+"""`kill` and `tgkill`, whose first argument is a process."""
 
 
 def deny_in_process(*, network: bool) -> Wall:
-    """Let no thread of this process start processes or programs, look into others, open sockets,
-    raise its limits, or administer the system.
+    """Let no thread of this process start processes or programs, look into others or signal them,
+    change how they are scheduled, open sockets, raise its limits, or administer the system.
 
     Args:
         network: whether sockets may still be opened.
     """
     denied = {**_NEVER, **_PROCESSES} if network else {**_NEVER, **_PROCESSES, **_NETWORK}
-    what = "no process or program is started" + ("" if network else ", no socket opened")
+    what = "no process or program is started, no other is signalled"
+    what += "" if network else ", no socket is opened"
     special = (_CLONE, _CLONE3, _PRLIMIT)
     return _install("system calls", what, denied, special, _ALL_THREADS)
 
@@ -145,7 +167,8 @@ def _install(
         return not_here(wall, f"there is no filter for {machine}")
     place, number, seccomp = _MACHINES[machine]
     numbers = [each[place] for each in denied.values() if each[place] != _ABSENT]
-    program = _program(number, numbers, [each[place] for each in special])
+    signals = [each[place] for each in _SIGNALS] if special else []
+    program = _program(number, numbers, [each[place] for each in special], signals)
     content = ctypes.create_string_buffer(program, len(program))
     given = ctypes.create_string_buffer(
         struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(content))
@@ -156,7 +179,7 @@ def _install(
     return holding(wall, what)
 
 
-def _program(machine: int, denied: list[int], special: list[int]) -> bytes:
+def _program(machine: int, denied: list[int], special: list[int], signals: list[int]) -> bytes:
     """The filter, in the kernel's form: four fields for each instruction."""
     code = [
         *(_LOAD, 0, 0, _MACHINE_AT),
@@ -183,6 +206,14 @@ def _program(machine: int, denied: list[int], special: list[int]) -> bytes:
             *(_JUMP_IF_EQUAL, 0, 3, 0),
             *(_LOAD, 0, 0, _THIRD_ARGUMENT_AT + 4),
             *(_JUMP_IF_EQUAL, 0, 1, 0),
+            *(_RETURN, 0, 0, _ALLOW),
+            *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
+        ]
+    for number in signals:
+        code += [
+            *(_JUMP_IF_EQUAL, 0, 4, number),
+            *(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+            *(_JUMP_IF_EQUAL, 0, 1, os.getpid()),
             *(_RETURN, 0, 0, _ALLOW),
             *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
         ]

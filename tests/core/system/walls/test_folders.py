@@ -1,11 +1,13 @@
 """Which files a thread can still open behind the wall of folders."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from atectl.system.walls import folders
+from atectl.system.walls.wall import Wall
 from tests.support.walled import result_of
 
 DENIED = "Permission denied"
@@ -114,14 +116,86 @@ result = on_thread(walled)"""
     assert result_of(program) == DENIED
 
 
+APART = """
+process.gain_no_privileges()
+other = subprocess.Popen(["sleep", "1000"])
+def apart():
+    wall = folders.stay_apart()
+    return [wall.held, *on_thread(lambda: ATTEMPTS)]
+result = on_thread(apart)
+other.kill()
+other.wait()
+"""
+
+
+def apart(*attempts: str) -> list[str | bool]:
+    """What comes of each attempt behind the wall of other processes; `other` is one."""
+    listed = ", ".join(f"tried(lambda: {attempt})" for attempt in attempts)
+    found: list[str | bool] = result_of(APART.replace("ATTEMPTS", f"[{listed}]"))
+    return found
+
+
+def test_a_thread_apart_reaches_into_no_other_process() -> None:
+    found = apart(
+        "open(f'/proc/{other.pid}/mem', 'r+b')",
+        "os.open(f'/proc/{other.pid}/exe', os.O_RDONLY)",
+        "open('/proc/self/mem', 'r+b')",
+    )
+    assert found == [True, DENIED, DENIED, "done"]
+
+
+def test_a_thread_apart_signals_no_other_process() -> None:
+    if folders._version() < folders._WITH_SCOPES:
+        pytest.skip("this version of Landlock knows no signals")
+    assert apart("other.kill()", "os.kill(os.getpid(), 0)") == [
+        True, "Operation not permitted", "done",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("version", [2, 3, 4, 5, 6, 7])
+def test_a_thread_apart_uses_all_files_as_before(place: Path, version: int) -> None:
+    at = str(place)
+    attempts = ", ".join(
+        f"tried(lambda: {each})"
+        for each in (
+            f"os.rename({at!r} + '/used/file', {at!r} + '/other/moved')",
+            f"os.link({at!r} + '/other/moved', {at!r} + '/used/sub/linked')",
+            f"open({at!r} + '/new', 'w').write('x')",
+            "open('/etc/passwd').read()",
+        )
+    )
+    program = f"""
+process.gain_no_privileges()
+if folders._version() >= {version}:
+    folders._version = lambda: {version}
+def walled():
+    return [folders.stay_apart().held, {attempts}]
+result = on_thread(walled)"""
+    assert result_of(program) == [True, *["done"] * 4]
+
+
+def test_of_threads_apart_each_can_still_be_kept_to_folders(place: Path) -> None:
+    program = f"""
+process.gain_no_privileges()
+used = {str(place / "used")!r}
+def walled():
+    folders.stay_apart()
+    held = folders.keep_to([(used, False)]).held
+    moves = tried(lambda: os.rename(used + '/file', used + '/sub/file'))
+    return [held, moves, tried(lambda: open({str(place / "other" / "file")!r}))]
+result = on_thread(walled)"""
+    assert result_of(program) == [True, "done", DENIED]
+
+
+@pytest.mark.parametrize("put_up", [lambda: folders.keep_to([]), folders.stay_apart])
 @pytest.mark.parametrize(
     ("version", "why"), [(-1, "has no Landlock"), (0, "has no Landlock"), (1, "cannot allow files")]
 )
 def test_a_system_that_cannot_says_why(
-    monkeypatch: pytest.MonkeyPatch, version: int, why: str
+    monkeypatch: pytest.MonkeyPatch, version: int, why: str, put_up: Callable[[], Wall]
 ) -> None:
     monkeypatch.setattr(folders, "_version", lambda: version)
-    wall = folders.keep_to([])
+    wall = put_up()
     assert not wall.held
     assert why in wall.detail
 

@@ -14,6 +14,13 @@ NEVER = {
     "a namespace": "refuse() if libc.unshare(0x10000000) else None",
     "a larger limit": "raise_limit()",
     "a device": "os.mknod('/tmp/device-of-a-guest', 0o600 | 0o20000, os.makedev(1, 3))",
+    "a signal to another": "os.kill(os.getppid(), 0)",
+    "a signal to another's thread": "refuse() if libc.tgkill(parent, parent, 0) else None",
+    "a signal to all of its group": "os.kill(0, 0)",
+    "a signal to everybody": "os.kill(-1, 0)",
+    "another's priority": "os.setpriority(os.PRIO_PROCESS, os.getppid(), 0)",
+    "another's cores": "os.sched_setaffinity(os.getppid(), os.sched_getaffinity(0))",
+    "another's shared memory": "refuse() if libc.shmat(0, 0, 0) < 0 else None",
     "io_uring": "refuse() if libc.syscall(425, 1, bytes(120)) < 0 else None",
 }
 
@@ -26,8 +33,18 @@ def raise_limit():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if libc.setrlimit(resource.RLIMIT_NOFILE, ctypes.byref((ctypes.c_ulong * 2)(soft, hard))):
         refuse()
+parent = os.getppid()
 process.gain_no_privileges()
 """
+
+
+def test_a_process_can_still_signal_itself_and_its_threads() -> None:
+    found = result_of(f"""{TRY}
+system_calls.deny_in_process(network=False)
+signal.signal(signal.SIGUSR1, lambda *_: None)
+result = [tried(lambda: os.kill(os.getpid(), signal.SIGUSR1)),
+          tried(lambda: signal.pthread_kill(threading.get_ident(), signal.SIGUSR1))]""")
+    assert found == ["done", "done"]
 
 
 @pytest.mark.parametrize("attempt", NEVER.values(), ids=NEVER)
