@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.benchmarks.measuring import ProcessFigures, Row, in_turn
-from tests.benchmarks.processes import CAPSULES, cpu_ratio, cpython, wasmtime_binary
+from tests.benchmarks.processes import (
+    CAPSULES,
+    DEADLINE,
+    cpu_ratio,
+    cpython,
+    wasmtime_binary,
+)
 from tests.support.watched_process import Watched, run_watched
 
 PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
@@ -47,9 +53,14 @@ def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -
     A hello takes so little that the start of `atectl` outweighs two hundred of them: what each
     further one takes stands beside.
     """
-    pythons, python_others = in_turn_with_xargs(
-        atectl, environment, folder, [cpython(), "-c", "print(1+1)"], PYTHONS
-    )
+    program = [cpython(), "-c", "print(1+1)"]
+    python_jobs = _write_jobs(folder / "pythons.jsonl", program, PYTHONS)
+    commands = [
+        _batch(atectl, python_jobs, "--jobs", "2"),
+        _xargs(program, PYTHONS),
+        _xargs(program, PYTHONS, *DEADLINE),
+    ]
+    pythons, python_others, python_checked = in_turn(commands, environment, RUNS)
     hello = [str(CAPSULES / "hello.wat")]
     hellos, hello_others = in_turn_with_xargs(atectl, environment, folder, hello, HELLOS)
     more = _write_jobs(folder / "more.jsonl", hello, HELLOS + FURTHER_HELLOS)
@@ -58,6 +69,7 @@ def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -
     other_s = hello_others.wall_s / HELLOS
     return [
         _ratio(f"{PYTHONS} × CPython `print(1+1)`: wall", pythons, python_others, 0.45),
+        _ratio("the same, where those have a deadline too: wall", pythons, python_checked, None),
         _ratio(f"{HELLOS} × hello.wat: wall", hellos, hello_others, None),
         cpu_ratio(f"{HELLOS} × hello.wat", hellos, hello_others, 0.12),
         Row(
@@ -80,12 +92,14 @@ def in_turn_with_xargs(
 ) -> list[ProcessFigures]:
     """A batch of so many jobs, and as many wasmtime commands, two at a time."""
     jobs = _write_jobs(folder / "side.jsonl", words, count)
-    theirs = shlex.join([wasmtime_binary(), "run", "-C", "cache=y", *words])
-    commands = [
-        _batch(atectl, jobs, "--jobs", "2", *flags),
-        ["/bin/sh", "-c", f"seq {count} | xargs -P2 -I{{}} {theirs}"],
-    ]
+    commands = [_batch(atectl, jobs, "--jobs", "2", *flags), _xargs(words, count)]
     return in_turn(commands, environment, RUNS)
+
+
+def _xargs(words: list[str], count: int, *flags: str) -> list[str]:
+    """So many wasmtime commands, two at a time."""
+    command = shlex.join([wasmtime_binary(), "run", "-C", "cache=y", *flags, *words])
+    return ["/bin/sh", "-c", f"seq {count} | xargs -P2 -I{{}} {command}"]
 
 
 def _ratio(what: str, ours: ProcessFigures, theirs: ProcessFigures, bound: float | None) -> Row:

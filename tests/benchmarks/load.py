@@ -9,7 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.benchmarks.measuring import Row, in_turn
-from tests.benchmarks.processes import cpu_ratio, cpython, installed, wasmtime_binary
+from tests.benchmarks.processes import (
+    DEADLINE,
+    cpu_ratio,
+    cpython,
+    installed,
+    wasmtime_binary,
+)
 
 COUNT = 12
 LIMIT = "1GiB"
@@ -104,10 +110,12 @@ def cold_runs(atectl: str, environment: Mapping[str, str]) -> list[Row]:
     flags = ("--no-cache", "--ledger", "none", "--max-mem", "1GiB")
     rows: list[Row] = []
     for program in _programs():
-        ours, command = in_turn(
+        cold = [wasmtime_binary(), "run", "-C", "cache=n"]
+        ours, command, checked = in_turn(
             [
                 [atectl, "run", *flags, *program.words],
-                [wasmtime_binary(), "run", "-C", "cache=n", *program.words],
+                [*cold, *program.words],
+                [*cold, *DEADLINE, *program.words],
             ],
             environment,
             3,
@@ -116,6 +124,7 @@ def cold_runs(atectl: str, environment: Mapping[str, str]) -> list[Row]:
         detail = f"{peak // MIB} MiB / {command_peak // MIB} MiB"
         rows += [
             cpu_ratio(f"{program.name}, cold / the wasmtime command", ours, command, program.bound),
+            cpu_ratio("the same, where that has a deadline too", ours, checked, None),
             Row("the same: peak resident", peak / command_peak, "×", program.bound, detail),
         ]
     return [*rows, _beside_whole(atectl, flags, environment)]

@@ -10,6 +10,10 @@ from tests.benchmarks.measuring import ProcessFigures, Row, in_turn
 CAPSULES = Path(__file__).resolve().parents[2] / "fixtures" / "capsules"
 RUNS = 21
 
+DEADLINE = ("-W", "timeout=300s")
+"""Gives a guest of the wasmtime command a deadline, as each of atectl's has one: its code checks at
+each loop and call whether it is to end."""
+
 
 def warm_start(atectl: str, environment: Mapping[str, str]) -> list[Row]:
     """`atectl run` and `wasmtime run` with its cache, on CPython and on a hello."""
