@@ -19,7 +19,13 @@ from atectl.capsule.limits import (
     DEFAULT_MAX_CAPSULE_BYTES,
 )
 from atectl.capsule.outline import MAX_INSTANCES
-from atectl.system.walls.amounts import DEFAULT_MAX_FDS, SLACK_BYTES
+from atectl.system.walls.amounts import (
+    DEFAULT_MAX_FDS,
+    MAX_RESULT_PARTS,
+    MAX_RESULT_TEXT_BYTES,
+    PARTS_OF_OTHERS,
+    SLACK_BYTES,
+)
 from atectl.units import duration_text, format_size
 
 
@@ -83,6 +89,11 @@ def _of_the_host() -> Iterator[Bound]:
     # The first two are the engine's; their sizes were measured.
     calls = "64MiB of random bytes, 128MiB copied from the guest"
     yield Bound("what the host holds for one call", calls, None)
+    returned = (
+        f"{format_size(MAX_RESULT_TEXT_BYTES)} of text; {MAX_RESULT_PARTS:,} numbers, or "
+        f"{MAX_RESULT_PARTS // PARTS_OF_OTHERS:,} of what is larger"
+    )
+    yield Bound("what an invoked export of a component returns", returned, None)
     yield Bound("handles of a component", "100,000: about 24MiB in the host", None)
     more = f"{format_size(SLACK_BYTES)} for a run, and for all guests of a cell together"
     yield Bound("what the host holds for a guest beside its memory", more, None)

@@ -5,11 +5,16 @@ from typing import Any
 from atectl.capsule.entry_point import ASYNC, ASYNC_REMEDY, command_of
 from atectl.capsule.interface import exported_functions
 from atectl.capsule.mapped_capsule import MappedCapsule
-from atectl.engine.bindings import is_async
+from atectl.engine.bindings import Oversized, call_component, is_async
 from atectl.engine.metered import Engine
-from atectl.errors import NoEntryPoint, NotInvokable
+from atectl.errors import AtectlError, NoEntryPoint, NotInvokable
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, unknown_export
+from atectl.system.walls.amounts import (
+    MAX_RESULT_PARTS,
+    MAX_RESULT_TEXT_BYTES,
+    PARTS_OF_OTHERS,
+)
 
 
 def command(engine: Engine, capsule: MappedCapsule) -> Any:
@@ -84,14 +89,30 @@ def call_invoked(started: Started, index: Any, words: list[str]) -> Outcome:
 
     Raises:
         BadInvokeArgument, NotInvokable: the words do not fit its parameters (exit 2).
+        ResultOverLimit: it returned more than a result may have (exit 137).
     """
     from atectl.lease.invoke.words import component_arguments, component_results
 
     function = started.instance.get_func(started.store, index)
     type_ = function.type(started.store)
     arguments = component_arguments(type_, words)
-    value = function(started.store, *arguments)
+    try:
+        value = call_component(
+            started.store, function, arguments, MAX_RESULT_PARTS, MAX_RESULT_TEXT_BYTES
+        )
+    except Oversized:
+        raise _over_limit() from None
     return exited(0, tuple(component_results(type_, value)))
+
+
+def _over_limit() -> AtectlError:
+    from atectl.system.walls.errors import ResultOverLimit
+    from atectl.units import format_size
+
+    return ResultOverLimit(
+        f"the export returned more than {format_size(MAX_RESULT_TEXT_BYTES)} of text, or than "
+        f"{MAX_RESULT_PARTS:,} numbers or {MAX_RESULT_PARTS // PARTS_OF_OTHERS:,} other parts"
+    )
 
 
 def _type_of(extern: Any) -> Any:

@@ -8,8 +8,10 @@ import pytest
 from atectl.trace.events import Sampled
 from atectl.trace.reading import read_trace
 from tests.conftest import CAPSULES
+from tests.support.bombs import many_flags
 from tests.support.handles import KEEPS_STREAMS
-from tests.support.program import Ended, atectl
+from tests.support.program import ATECTL, Ended, atectl
+from tests.support.watched_process import run_watched
 
 MIB = 1 << 20
 RANDOM = """(module
@@ -65,3 +67,34 @@ def test_what_the_host_of_a_batch_holds_for_a_guest_counts_as_pressure(tmp_path:
         if isinstance(each, Sampled) and each.resident_bytes is not None
     ]
     assert max(resident) > 20 * MIB, "it holds handles for a guest whose quota is 1 MiB"
+
+
+@pytest.mark.parametrize(("count", "names"), [(1_500_000, 1), (46_000, 32)])
+@pytest.mark.xdist_group("memory of whole processes")
+def test_a_result_of_many_parts_ends_the_call_and_hurts_nobody(
+    tmp_path: Path, count: int, names: int
+) -> None:
+    """What it makes of the result the engine may notice first, or atectl before it reads that."""
+    path = tmp_path / "flags.wat"
+    path.write_text(many_flags(count, names))
+    run = run_watched([ATECTL, "run", "--ledger", "none", "--invoke", "get", path])
+    assert run.status == 137, run.stderr
+    assert "error[E334]" in run.stderr or "error[E309]" in run.stderr
+    assert run.peak_resident_bytes < 600 * MIB
+    good = {"capsule": str(CAPSULES / "hello.wat"), "principal": "good"}
+    jobs = [{"capsule": str(path), "invoke": "get", "principal": "bad"}, *[good] * 20]
+    words = [ATECTL, "batch", "-", "--ledger", "none", "--limit", "1GiB", "--jobs", "2"]
+    ended = run_watched(words, stdin="".join(f"{json.dumps(job)}\n" for job in jobs))
+    results = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [each["reason"] for each in results if each["principal"] == "good"] == ["exited"] * 20
+    (bad,) = [each for each in results if each["principal"] == "bad"]
+    assert (bad["reason"], bad["exit_status"]) == ("quota", 137)
+    assert bad["error"]["code"] in ("E334", "E309")
+    assert ended.peak_tree_bytes < 1 << 30
+
+
+def test_a_result_of_fewer_parts_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "flags.wat"
+    path.write_text(many_flags(90_000))
+    ended = atectl("run", "--ledger", "none", "--invoke", "get", path)
+    assert ended.stdout == f"{json.dumps([['n0']] * 90_000)}\n"

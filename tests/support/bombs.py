@@ -115,3 +115,23 @@ STATES = {
     "data segments": ("(data)" * 60_000, 200),
 }
 """Fields of core modules, and with how many instances these take some 160 MB and more."""
+
+
+def many_flags(count: int, names: int = 1) -> str:
+    """A component whose export `get` returns a list of so many flags, each with all its names."""
+    named = " ".join(f'"n{number}"' for number in range(names))
+    size = 1 if names <= 8 else 2 if names <= 16 else 4
+    return f"""(component
+      (type $flags-0 (flags {named}))
+      (export $flags "some-flags" (type $flags-0))
+      (core module $m
+        (memory (export "memory") {(count * size + 16) // 65_536 + 1})
+        (func (export "get") (result i32)
+          (memory.fill (i32.const 16) (i32.const {(1 << min(names, 8)) - 1})
+            (i32.const {count * size}))
+          (i32.store (i32.const 0) (i32.const 16))
+          (i32.store (i32.const 4) (i32.const {count}))
+          (i32.const 0)))
+      (core instance $i (instantiate $m))
+      (func (export "get") (result (list $flags))
+        (canon lift (core func $i "get") (memory (core memory $i "memory")))))"""

@@ -37,7 +37,7 @@ from atectl.capsule.phase import show_phase
 from atectl.capsule.source import exhausted
 from atectl.capsule.task import CONTROL
 from atectl.engine.wasi import close_streams
-from atectl.errors import AtectlError, OutputOverLimit
+from atectl.errors import AtectlError
 from atectl.lease import outcome as outcomes
 from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
@@ -237,7 +237,9 @@ class _Cell:
         try:
             wire.send(result)
         except Malformed:
-            error = OutputOverLimit("the results of the call are larger than a cell may tell")
+            from atectl.system.walls.errors import ResultOverLimit
+
+            error = ResultOverLimit("the results of the call are larger than a cell may tell")
             wire.send({**result, "outcome": told_outcome(outcomes.refused(error))})
 
     def _run(

@@ -23,6 +23,15 @@ class OverBounds(LeaseError):
     default_remedy = "raise --max-instances, --max-memories or --max-reserved"
 
 
+class ResultOverLimit(LeaseError):
+    """What the invoked export returned is larger than a result may be."""
+
+    code = "E334"
+    exit_status = 137
+    example = "atectl run --invoke dump CAPSULE, where that returns a list of millions of flags"
+    default_remedy = "have the guest return less at once, or write it to stdout or to a file"
+
+
 BESIDE_MEMORY = "host buffers, handles of streams and folders, or results"
 OF_INSTANCES = "the state of its instances"
 

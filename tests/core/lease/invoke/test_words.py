@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wasmtime import component as wit
 
+from atectl.engine import bindings
 from atectl.errors import BadInvokeArgument, NotInvokable
 from atectl.lease.invoke import words as invoke
 
@@ -131,7 +132,8 @@ def call_component(name: str, *words: str) -> list[str]:
     function = component_function(store, name)
     func_type = function.type(store)
     arguments = invoke.component_arguments(func_type, list(words))
-    return invoke.component_results(func_type, function(store, *arguments))
+    value = bindings.call_component(store, function, arguments, 1_000_000, 1 << 20)
+    return invoke.component_results(func_type, value)
 
 
 def same(kind: str, value: Any) -> Any:
