@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from atectl.units import format_duration, show_size
 
-from ..terminal.countdown import StatusLine, has_status_line, status_line
-from ..terminal.signals import leaving_at_quit
+from ..terminal.countdown import status_line
 
 if TYPE_CHECKING:
     from atectl.load.inputs import Item
@@ -34,8 +33,7 @@ def progress(items: "Sequence[Item]") -> "Iterator[Callable[[Item, LoadedCapsule
         took_s = time.monotonic() - began_s
         show(progress_line(done, len(items), done_bytes, total_bytes, took_s))
 
-    shown = [StatusLine()] if has_status_line() else []
-    with status_line() as show, leaving_at_quit(shown):
+    with status_line() as show:
         show(progress_line(0, len(items), 0, total_bytes, 0.0))
         yield tell
 

@@ -12,16 +12,12 @@ from atectl.system.clock import boottime
 
 from ..output.stderr import is_quiet
 from .frames import can_draw
+from .signals import leaving_at_quit
 from .size import drawing_width
 
 
-def has_status_line() -> bool:
-    """Whether `status_line` shows anything."""
-    return sys.stderr.isatty() and can_draw() and not is_quiet()
-
-
-class StatusLine:
-    """A shown status line, to be taken away by `leaving_at_quit`."""
+class _StatusLine:
+    """A line that is shown, to be taken away by `leaving_at_quit`."""
 
     def leave_at_once(self) -> None:
         """Erase it, for a program that is about to end; safe in a signal handler."""
@@ -35,9 +31,10 @@ class StatusLine:
 def status_line() -> Iterator[Callable[[str], None]]:
     """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
-    Nothing is shown off a terminal, on one that cannot erase a line, and with `--quiet`.
+    Nothing is shown off a terminal, on one that cannot erase a line, and with `--quiet`. It is for
+    the main thread, which receives Ctrl-\\.
     """
-    is_terminal = has_status_line()
+    is_terminal = sys.stderr.isatty() and can_draw() and not is_quiet()
     is_shown = False
 
     def show(text: str) -> None:
@@ -47,11 +44,12 @@ def status_line() -> Iterator[Callable[[str], None]]:
             sys.stderr.write(f"\r{_in_one_line(inert_line(text))}\x1b[K")
             sys.stderr.flush()
 
-    try:
-        yield show
-    finally:
-        if is_shown:
-            show("")
+    with leaving_at_quit([_StatusLine()] if is_terminal else []):
+        try:
+            yield show
+        finally:
+            if is_shown:
+                show("")
 
 
 def count_down(seconds: float, doing: Callable[[int], str]) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import CAPSULES
+from tests.support.bombs import slow_loops
 from tests.support.processes import state_of
 from tests.support.program import ATECTL
 from tests.support.pty_screen import PtyScreen
@@ -86,6 +87,17 @@ def test_quit_by_ctrl_backslash_it_takes_the_table_away() -> None:
         screen.send("\x1c")
         assert screen.end() == 131
         assert "PRINCIPAL" not in screen.text
+
+
+def test_quit_by_ctrl_backslash_it_takes_the_line_of_its_compilation_away(tmp_path: Path) -> None:
+    slow = tmp_path / "slow.wat"
+    slow.write_text(slow_loops(6000, 50))
+    words = ["sh", "-c", 'ulimit -c 0; exec "$0" run --no-cache "$1"', ATECTL, str(slow)]
+    with PtyScreen(words, dict(os.environ)) as screen:
+        screen.until_shown("compiling slow.wat")
+        screen.send("\x1c")
+        assert screen.end() == 131
+        assert screen.text.strip() == ""
 
 
 def test_output_that_scrolls_is_all_there(tmp_path: Path) -> None:
