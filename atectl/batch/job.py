@@ -45,9 +45,9 @@ class JobResult(NamedTuple):
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
     is run again, as is one that failed where that is asked for, and the rest tells of the last
-    time. `host_bytes` and `output` are as in `CellLease`. Of a batch over many machines, `host` is
-    the name of the one that ran it, `attempt` how often the job was sent to one, and `queued_s` how
-    long it waited until it began.
+    time. `host_bytes`, `output` and `held_walls` are as in `CellLease`. Of a batch over many
+    machines, `host` is the name of the one that ran it, `attempt` how often the job was sent to
+    one, and `queued_s` how long it waited until it began.
     """
 
     job: int
@@ -64,6 +64,7 @@ class JobResult(NamedTuple):
     host: str | None = None
     attempt: int = 1
     queued_s: float | None = None
+    held_walls: tuple[str, ...] = ()
 
 
 def ended_unstarted(job: int, outcome: Outcome, attempt: int = 1) -> JobResult:
@@ -122,4 +123,5 @@ class JobRun:
             self.attempt,
             lease.host_bytes,
             lease.output,
+            held_walls=lease.held_walls,
         )

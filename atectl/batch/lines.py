@@ -81,6 +81,9 @@ class ResultLine(NamedTuple):
     stderr: OutputFacts | None = None
     """What it wrote to stderr: with `--capture`, and the last 4 KiB if it failed; null if it wrote
     nothing there, or to a file."""
+    held_walls: tuple[str, ...] = ()
+    """The walls around it that held, by the names that `atectl doctor` and the report of a run use;
+    empty if it came to no process. `doctor` says why one does not hold."""
     host: str | None = None
     """The host of a fleet that ran it; null in a batch on one machine, and if none did."""
     attempt: int = 1
@@ -114,6 +117,7 @@ def result_of_job(submission: Submission, result: "JobResult", quota_bytes: int)
         host_bytes=result.host_bytes,
         stdout=_output(result.output.stdout),
         stderr=_output(result.output.stderr),
+        held_walls=result.held_walls,
         host=result.host,
         attempt=result.attempt,
         queued_s=None if result.queued_s is None else round(result.queued_s, 6),

@@ -68,6 +68,18 @@ def test_what_takes_time_is_believed_as_far_as_there_was_time_for_it() -> None:
     assert result["refused_growths"] <= 10_000_000 * result["wall_s"]
 
 
+@pytest.mark.parametrize(
+    "missing", [[["gates"]], [[]], [["folders"], ["folders"]], ["folders"], [[7]]]
+)
+def test_walls_that_there_are_not_are_not_missed(missing: list[Any]) -> None:
+    attack = f"""
+def attack(cell, wire, order):
+    for missing in {missing!r}:
+        wire.send({{"missing": missing}})
+"""
+    assert_is_condemned(ran_taken_over(attack, victims=1))
+
+
 # How it tells it
 
 FLOODS_CONTROL = """

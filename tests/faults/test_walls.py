@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 
+from atectl.system.walls import folders
 from atectl.system.walls.amounts import SLACK_BYTES
+from atectl.system.walls.wall import OF_CELLS
 from tests.conftest import CAPSULES
 from tests.support.handles import KEEPS_STREAMS, WANTS_MUCH_AT_ONCE
 from tests.support.program import ATECTL, atectl
+from tests.support.python_child import in_child
 from tests.support.waiting import wait_until
 from tests.support.watched_process import run_watched
 
@@ -174,3 +177,89 @@ def test_the_report_says_which_walls_held(tmp_path: Path) -> None:
     }
     assert not walls["processes"]["held"]
     assert all(each["detail"] for each in walls.values())
+
+
+# Those of a batch, which tells only of those that each job has
+
+LACKS = """
+import sys
+from atectl.commands.main import dispatch
+from atectl.system.walls import folders, process, system_calls
+from atectl.system.walls.wall import not_here
+LACKS
+sys.exit(dispatch(sys.argv[1:]))
+"""
+"""`atectl` on a system that lacks something."""
+
+
+def walls_of(lacks: str, *jobs: dict[str, Any]) -> list[list[str]]:
+    """The walls that each job of a batch had, on a system that lacks something."""
+    ended = subprocess.run(
+        [sys.executable, "-c", LACKS.replace("LACKS", lacks), "batch", "-", "--ledger", "none"],
+        input="".join(f"{json.dumps(job)}\n" for job in jobs),
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    results = sorted(map(json.loads, ended.stdout.splitlines()), key=lambda each: each["job"])
+    assert len(results) == len(jobs), ended.stderr
+    return [each["held_walls"] for each in results]
+
+
+HELLO = {"capsule": str(CAPSULES / "hello.wat")}
+
+
+def test_each_result_of_a_batch_says_which_walls_held(folder: Path) -> None:
+    granted = {**HELLO, "dirs": [str(folder)]}
+    unheld = set() if folders._version() >= 2 else {"folders", "other processes"}
+    assert [set(each) for each in walls_of("", HELLO, granted)] == [set(OF_CELLS) - unheld] * 2
+
+
+def test_a_job_that_came_to_no_process_had_no_walls(tmp_path: Path) -> None:
+    assert walls_of("", {"capsule": str(tmp_path / "nowhere.wasm")}) == [[]]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "missing"),
+    [
+        ("folders._version = lambda: 0", {"folders", "other processes"}),
+        (
+            "system_calls.deny_in_process = lambda *, network: not_here('system calls', '')",
+            {"system calls"},
+        ),
+        ("process.gain_no_privileges = lambda: not_here('privileges', '')", {"privileges"}),
+    ],
+)
+def test_a_result_names_no_wall_that_this_system_lacks(lacks: str, missing: set[str]) -> None:
+    (held,) = walls_of(lacks, HELLO)
+    assert not missing & set(held)
+    assert "descriptors" in held
+
+
+def test_the_result_of_a_cell_that_was_lost_names_its_walls_too() -> None:
+    lacks = """folders._version = lambda: 0
+import atectl.batch.cells.serving as serving, os
+serving.Lease.run = lambda *_: os.abort()"""
+    (held,) = walls_of(lacks, HELLO)
+    assert "folders" not in held
+    assert "descriptors" in held
+
+
+def test_a_folder_that_cannot_be_walled_in_is_told_of_its_job_alone(folder: Path) -> None:
+    if folders._version() < 2:
+        pytest.skip("no Landlock that can be used")
+    lacks = """
+def fails(rules, path, rights, allow=folders._allow):
+    if path.endswith("granted"):
+        raise OSError(1, "no")
+    allow(rules, path, rights)
+folders._allow = fails"""
+    first, second = walls_of(lacks, {**HELLO, "dirs": [str(folder)]}, HELLO)
+    assert "folders" not in first
+    assert "folders" in second
+
+
+def test_a_batch_names_walls_as_doctor_does() -> None:
+    source = "from atectl.system.walls.selftest import all_walls; print(*map(tuple, all_walls()))"
+    tried = in_child(source)
+    assert all(f"'{name}'" in tried for name in OF_CELLS)

@@ -63,6 +63,8 @@ class Cell:
         """What its idle stores hold."""
         self.is_doomed = False
         """Whether no lease more is to begin in it."""
+        self.has_data_limit = True
+        """Whether the kernel holds its data to a limit."""
         self.misbehaved = False
         """Whether it sent what no cell sends."""
         self.held_more_bytes = 0
@@ -165,9 +167,11 @@ class Cell:
         if most_bytes == self._most_data_bytes:  # as it mostly is: one job follows another
             return
         self._most_data_bytes = most_bytes
-        with suppress(OSError, ValueError):  # it has ended, or may not have as much
+        try:
             _, hard = resource.prlimit(self.pid, resource.RLIMIT_DATA)
             resource.prlimit(self.pid, resource.RLIMIT_DATA, (most_bytes, hard))
+        except (OSError, ValueError):  # it has ended, or may not have as much
+            self.has_data_limit = False
 
     def tick(self) -> None:
         """Have its guests reach a checkpoint."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from atectl.lease.guest import start_guest_thread
 from atectl.system.walls.folders import FolderRules
+from atectl.system.walls.wall import Wall
 
 if TYPE_CHECKING:
     from atectl.engine.metered import Engine
@@ -46,8 +47,8 @@ class Confinement:
         """Keep the calling thread to reading the code of atectl."""
         self._code_alone.keep_here()
 
-    def keep_to(self, folders: "tuple[Folder, ...]") -> None:
-        """Keep the calling thread to these folders, too."""
+    def keep_to(self, folders: "tuple[Folder, ...]") -> Wall:
+        """Keep the calling thread to these folders, too. Returns whether that holds."""
         with self._lock:
             if folders != self._granted:
                 if self._rules is not self._code_alone:
@@ -55,7 +56,7 @@ class Confinement:
                 # Most leases of a cell are granted the same.
                 self._granted = folders
                 self._rules = FolderRules([(each.host, each.read_only) for each in folders])
-            self._rules.keep_here()
+            return self._rules.keep_here()
 
     def apart(self, function: Callable[[], _Result]) -> _Result:
         """Call something on a thread that is not confined, with the stack of a guest, and wait."""

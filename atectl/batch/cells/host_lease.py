@@ -18,7 +18,7 @@ from atectl.batch.cells.orders import (
     told_terms,
 )
 from atectl.batch.cells.outputs import NO_OUTPUT, read_output
-from atectl.batch.cells.wire import Malformed, whole
+from atectl.batch.cells.wire import Malformed, items, text, whole
 from atectl.capsule.loading import Capsule
 from atectl.capsule.source import WANTS, exhausted
 from atectl.engine.wasi import NO_FILES, OpenStream, close_streams, open_streams
@@ -30,6 +30,7 @@ from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, LeaseRecord
+from atectl.system.walls.wall import OF_CELLS
 
 if TYPE_CHECKING:
     from atectl.arbitration.arbiter import Arbiter
@@ -106,6 +107,8 @@ class CellLease:
         """Whether the engine rejected the code of its capsule, so that nothing of it ran."""
         self.host_bytes = 0
         """The most that its cell was seen to hold beside what the leases in it are charged."""
+        self.held_walls: tuple[str, ...] = ()
+        """The walls that are around its guest, or were; none before it is in a cell."""
         self.output = NO_OUTPUT
         """What its guest wrote that went to no file, as its cell told at its end."""
 
@@ -298,6 +301,7 @@ class CellLease:
         if self.is_ending:  # while it waited for this
             self._leave(self._told_to_end())
             return
+        self.held_walls = OF_CELLS if cell.has_data_limit else OF_CELLS[1:]
         if not self._host.is_pooled:
             self._register()
         order = {
@@ -326,6 +330,17 @@ class CellLease:
         """Its guest begins in a store that may hold memory already: so much as is told."""
         assert self._cell is not None  # noqa: S101 - that told it
         self._register(self._cell.begin_in_idle(told))
+
+    def take_missing(self, told: object) -> None:
+        """Walls of these names are not around its guest, as its cell says before that runs.
+
+        Raises:
+            Malformed: there are no such walls, or it has said so before.
+        """
+        names = {text(each) for each in items(told)}
+        if not names or not names.issubset(self.held_walls):
+            raise Malformed("a cell told of walls that there are not")
+        self.held_walls = tuple(each for each in self.held_walls if each not in names)
 
     def code(self) -> int:
         """A descriptor of the code of its capsule, to be closed."""

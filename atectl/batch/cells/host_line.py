@@ -46,6 +46,10 @@ class Lessee(Protocol):
         """Its guest begins in a store that may hold memory already: so much as is told."""
         ...
 
+    def take_missing(self, told: object) -> None:
+        """Walls of these names are not around it."""
+        ...
+
     def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
         """Its memory is on disk, or could not be written there."""
         ...
@@ -195,6 +199,8 @@ class HostLine:
             self._hand_code(lease)
         elif "begin" in told and lease.place is None:
             lease.begin(told["begin"])
+        elif "missing" in told:
+            lease.take_missing(told["missing"])
         else:
             raise Malformed("a message says nothing that a cell says")
 

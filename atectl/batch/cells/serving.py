@@ -10,7 +10,7 @@ import os
 import select
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from socket import socket
@@ -71,12 +71,14 @@ def serve(engine: "Engine", told: str) -> None:
     settings = CellSettings.read(told)
     give_back_at_once(_LARGE_BYTES)
     raise_limit()
-    process.limit_descriptors(settings.max_fds)
-    process.leave_no_core()
-    process.gain_no_privileges()
-    folders.stay_apart()
-    system_calls.deny_in_process(network=False)
-    cell = _Cell(engine, settings)
+    walls = (
+        process.limit_descriptors(settings.max_fds),
+        process.leave_no_core(),
+        process.gain_no_privileges(),
+        folders.stay_apart(),
+        system_calls.deny_in_process(network=False),
+    )
+    cell = _Cell(engine, settings, [each.wall for each in walls if not each.held])
     control = Wire(socket(fileno=CONTROL))
     with suppress(Gone):
         cell.serve(control)
@@ -100,9 +102,15 @@ class _NoLedger:
 
 
 class _Cell:
-    """What the lines of a cell share."""
+    """What the lines of a cell share.
 
-    def __init__(self, engine: "Engine", settings: CellSettings) -> None:
+    Args:
+        missing: the walls of its process that could not be put up.
+    """
+
+    def __init__(
+        self, engine: "Engine", settings: CellSettings, missing: Iterable[str] = ()
+    ) -> None:
         self._engine = engine
         self._ledger = _NoLedger()
         self._lock = threading.Lock()
@@ -117,6 +125,8 @@ class _Cell:
         self._wakes = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._posted: deque[Callable[[], None]] = deque()
         self._confinement = Confinement(engine, self._post)
+        missing_here = () if self._confinement.is_there else (folders.FOLDERS,)
+        self._missing = (*missing, *missing_here)
 
     def serve(self, control: Wire) -> None:
         """Do what the host says, and drain what guests write.
@@ -266,8 +276,10 @@ class _Cell:
                 lease = Lease(self._engine, capsule, terms, self._ledger, tenancy)
                 with self._lock:
                     self._leases[order["job"]] = lease
+                if self._missing:
+                    wire.send({"missing": self._missing})
                 try:
-                    self._run_guest(lease, terms, has_files=bool(files))
+                    self._run_guest(lease, wire, terms, has_files=bool(files))
                 finally:
                     with self._lock:
                         del self._leases[order["job"]]
@@ -289,11 +301,17 @@ class _Cell:
             **outputs.told(has_failed=lease.outcome[:2] != outcomes.SUCCESS),
         }
 
-    def _run_guest(self, lease: Lease, terms: Terms, *, has_files: bool) -> None:
+    def _run_guest(self, lease: Lease, wire: Wire, terms: Terms, *, has_files: bool) -> None:
         """Run a lease: on this thread, unless something is to be opened for it."""
-        folders, confinement = terms.wasi.folders, self._confinement
-        if (folders or has_files) and confinement.is_there:
-            confinement.apart(lambda: lease.run(lambda: confinement.keep_to(folders)))
+        granted, confinement = terms.wasi.folders, self._confinement
+
+        def keep_to_folders() -> None:
+            wall = confinement.keep_to(granted)
+            if not wall.held:
+                wire.send({"missing": (wall.wall,)})
+
+        if (granted or has_files) and confinement.is_there:
+            confinement.apart(lambda: lease.run(keep_to_folders))
         else:
             lease.run()
 

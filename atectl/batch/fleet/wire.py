@@ -23,8 +23,9 @@ from atectl.batch.job import JobResult, JobTerms
 from atectl.engine.wasi import Folder, Streams, WasiSettings
 from atectl.lease.report import Loading
 from atectl.lease.terms import Terms
+from atectl.system.walls.wall import OF_CELLS
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Both sides have to speak the same."""
 
 _MOST_ATTEMPTS = 1 << 20
@@ -138,6 +139,7 @@ def told_result(result: JobResult) -> list[Any]:
         result.host_bytes,
         result.queued_s,
         told_output(result.output),
+        result.held_walls,
     ]
 
 
@@ -147,8 +149,8 @@ def read_result(told: object, host: str) -> JobResult:
     Raises:
         Malformed: it is none.
     """
-    number, outcome, reading, cpu_s, wall_s, fuel, rulings, *rest = items(told, 12)
-    loading, attempts, host_bytes, queued_s, output = rest
+    number, outcome, reading, cpu_s, wall_s, fuel, rulings, *rest = items(told, 13)
+    loading, attempts, host_bytes, queued_s, output, held_walls = rest
     return JobResult(
         whole(number, MAX_TOTAL),
         read_outcome(outcome),
@@ -163,6 +165,7 @@ def read_result(told: object, host: str) -> JobResult:
         read_output(output, MAX_CAPTURE_BYTES),
         host,
         queued_s=read_seconds(queued_s),
+        held_walls=_walls(held_walls),
     )
 
 
@@ -195,6 +198,13 @@ def _loading(told: object) -> Loading:
         whole(peak, MAX_TOTAL),
         whole(image, MAX_TOTAL),
     )
+
+
+def _walls(told: object) -> tuple[str, ...]:
+    names = tuple(text(each) for each in items(told))
+    if not set(names).issubset(OF_CELLS):
+        raise Malformed("a message has a wall that there is not")
+    return names
 
 
 def _optional(value: object) -> str | None:

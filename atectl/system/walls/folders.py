@@ -42,7 +42,7 @@ _WITH_NETWORK, _WITH_SCOPES = 4, 6
 _NO_BIND_NO_CONNECT = 3
 _NO_FOREIGN_SOCKETS_NO_FOREIGN_SIGNALS = 3
 
-_NAME, _APART = "folders", "other processes"
+FOLDERS, _APART = "folders", "other processes"
 _OURS = str(Path(__file__).parents[2])
 """Where atectl is: an importer of its own may find it, and no path of Python's."""
 
@@ -72,9 +72,9 @@ class FolderRules:
         if not self._why_not and libc.syscall(_RESTRICT, self._rules, 0):
             self._why_not = f"the system refuses it: {reason()}"
         if self._why_not:
-            return not_here(_NAME, self._why_not)
+            return not_here(FOLDERS, self._why_not)
         opens = "the guest's thread opens what it was granted"
-        return holding(_NAME, f"{opens} (Landlock {self._version})")
+        return holding(FOLDERS, f"{opens} (Landlock {self._version})")
 
     def close(self) -> None:
         """Idempotent."""

@@ -8,6 +8,13 @@ libc: Any = ctypes.CDLL(None, use_errno=True)
 """The C library, whose calls keep `errno` for `reason`."""
 
 
+OF_CELLS = (
+    "memory", "descriptors", "core files", "privileges", "other processes", "folders",
+    "system calls",
+)  # fmt: skip
+"""The walls around the leases of a batch. The first is put up by the host, the rest by the cell."""
+
+
 class Wall(NamedTuple):
     """A wall, as it was put up or could not be."""
 

@@ -23,6 +23,7 @@ def run_with(seat: object = None) -> JobRun:
     lease: Any = SimpleNamespace(
         seat=seat, outcome=exited(3), read=lambda: READING, cpu_s=0.5, wall_s=2.0, fuel=9,
         host_bytes=7,
+        held_walls=("memory",),
         output=OUTPUT,
         capsule=SimpleNamespace(was_cached=False, sha256="ab", compile_s=1.5, compile_cpu_s=2.5,
             compile_peak_bytes=8, image_bytes=9),
@@ -33,7 +34,23 @@ def run_with(seat: object = None) -> JobRun:
 
 def test_its_result_is_what_its_lease_came_to() -> None:
     result = run_with().result(None)
-    assert result == (7, exited(3), READING, 0.5, 2.0, 9, (), LOADING, 1, 7, OUTPUT, None, 1, None)
+    assert result == (
+        7,
+        exited(3),
+        READING,
+        0.5,
+        2.0,
+        9,
+        (),
+        LOADING,
+        1,
+        7,
+        OUTPUT,
+        None,
+        1,
+        None,
+        ("memory",),
+    )
 
 
 def test_what_was_ruled_of_it_is_part_of_its_result() -> None:

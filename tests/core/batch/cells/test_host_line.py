@@ -41,6 +41,9 @@ class SomeLease:
     def begin(self, told: object) -> None:
         raise AssertionError(f"it has begun, and not with {told}")
 
+    def take_missing(self, told: object) -> None:
+        raise AssertionError(f"all walls are there, and not without {told}")
+
     def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:
         raise AssertionError("nobody told it to spill")
 

@@ -62,6 +62,7 @@ RESULT = JobResult(
     11,
     Output(Captured(b"\xff\x00", 2), None),
     queued_s=0.75,
+    held_walls=("memory", "folders"),
 )
 
 
@@ -97,7 +98,7 @@ def test_a_job_with_any_part_replaced_is_read_or_refused(place: int, value: obje
         read_job(told)
 
 
-@given(place=st.integers(0, 11), value=ANYTHING)
+@given(place=st.integers(0, 12), value=ANYTHING)
 def test_a_result_with_any_part_replaced_is_read_or_refused(place: int, value: object) -> None:
     told = sent(told_result(RESULT))
     told[place] = value
