@@ -179,7 +179,7 @@ class Coordinator:
 
     def _may_begin_another(self) -> bool:
         """Whether a job may begin beside those that run: not if it could only wait behind them."""
-        return self._alone is None and not (self._runs and self._arbiter.holds_anybody_back)
+        return self._alone is None and not self._arbiter.holds_anybody_back
 
     def _has_room_again(self, run: JobRun) -> bool:
         """Whether one that has ended may begin again: at once, but for want of memory.
