@@ -178,8 +178,11 @@ class Coordinator:
             self._results.end()
 
     def _may_begin_another(self) -> bool:
-        """Whether a job may begin beside those that run: not if it could only wait behind them."""
-        return self._alone is None and not self._arbiter.holds_anybody_back
+        """Whether a job may begin beside those that run: not if it could only wait behind them, and
+        not while nobody reads the results of others."""
+        if self._alone is not None or self._results.is_full:
+            return False
+        return not self._arbiter.holds_anybody_back
 
     def _has_room_again(self, run: JobRun) -> bool:
         """Whether one that has ended may begin again: at once, but for want of memory.

@@ -8,6 +8,9 @@ from atectl.batch.job import JobResult
 GATHERED_S = 0.002
 """How long results are collected before their reader goes on: while it runs, the jobs may not."""
 
+MOST_UNREAD_BYTES = 64 << 20
+"""What unread results may hold before no more jobs start; those that run may add theirs."""
+
 LONG_GATHERED_S = 0.03
 """The same where nobody waits for each: the fewer times the reader runs, the less it takes."""
 
@@ -25,9 +28,12 @@ class ResultQueue:
         self._gathered_s = gathered_s
         self._results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
         self._has_ended = False
+        self._unread_bytes = 0
+        self._lock = threading.Lock()
 
     def put(self, result: JobResult) -> None:
         """Add a result, from any thread."""
+        self._count(_size_of(result))
         self._results.put(result)
 
     def wake(self) -> None:
@@ -43,9 +49,12 @@ class ResultQueue:
     def next(self, timeout_s: float) -> JobResult | None:
         """The next result; None if none came in that time, or after `wake`."""
         try:
-            return self._results.get(timeout=timeout_s)
+            result = self._results.get(timeout=timeout_s)
         except queue.Empty:
             return None
+        if result is not None:
+            self._count(-_size_of(result))
+        return result
 
     def gather(self) -> None:
         """Wait a moment for more results, unless there is one already."""
@@ -58,6 +67,22 @@ class ResultQueue:
         return not self._results.empty()
 
     @property
+    def is_full(self) -> bool:
+        """Whether those that are there hold so much that no more should come."""
+        return self._unread_bytes >= MOST_UNREAD_BYTES
+
+    @property
     def is_over(self) -> bool:
         """Whether there are no more, and will be none."""
         return self._has_ended and not self.has_more
+
+    def _count(self, more_bytes: int) -> None:
+        if more_bytes:
+            with self._lock:
+                self._unread_bytes += more_bytes
+
+
+def _size_of(result: JobResult) -> int:
+    """What a result holds of what its guest made: what it returned and wrote."""
+    outputs = sum(len(each.data) for each in result.output if each is not None)
+    return outputs + sum(map(len, result.outcome.results))

@@ -55,7 +55,8 @@ class Use(NamedTuple):
     wall_s: float
     """Its wall-clock time."""
     byte_seconds: float
-    """The memory that it held, times how long it held it."""
+    """The memory that it held, times how long it held it; for a job of a batch with what its
+    process held beside it."""
     fuel: int | None
     """The fuel that it burned; null if none was counted."""
 

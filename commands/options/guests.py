@@ -19,8 +19,13 @@ DEFAULT_REQUEUE = 2
 """How often a job is run again that the arbiter ended."""
 
 POOL = Option(
-    "--pool", "N", "How many idle instances are kept for each reactor and principal.", "0", lowest=0
-)  # fmt: skip
+    "--pool",
+    "N",
+    "How many idle instances are kept for each reactor and principal. The next job finds in "
+    "globals and memory what the last one left.",
+    "0",
+    lowest=0,
+)
 
 MAX_OUTPUT = Option(
     "--max-output",

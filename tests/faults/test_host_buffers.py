@@ -69,6 +69,31 @@ def test_what_the_host_of_a_batch_holds_for_a_guest_counts_as_pressure(tmp_path:
     assert max(resident) > 20 * MIB, "it holds handles for a guest whose quota is 1 MiB"
 
 
+@pytest.mark.xdist_group("memory of whole processes")
+def test_what_the_host_holds_for_a_guest_in_a_cell_is_charged_to_its_principal(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "granted").mkdir()
+    (tmp_path / "granted" / "f").write_bytes(bytes(200_000))
+    (tmp_path / "keeps.wat").write_text(KEEPS_STREAMS)
+    job = {
+        "capsule": str(tmp_path / "keeps.wat"),
+        "dirs": [str(tmp_path / "granted")],
+        "max_mem": "1MiB",
+        "deadline": "2s",
+        "principal": "keeper",
+    }
+    ledger = tmp_path / "ledger.db"
+    ended = atectl("batch", "-", "--ledger", ledger, stdin=json.dumps(job).encode())
+    result = json.loads(ended.stdout)
+    assert result["host_bytes"] > 20 * MIB
+    assert result["byte_seconds"] > MIB * result["wall_s"], "its own memory is at most 1 MiB"
+    (account,) = json.loads(atectl("ledger", "ls", "--ledger", ledger, "-o", "json").stdout)[
+        "accounts"
+    ]
+    assert account["byte_seconds"] == pytest.approx(result["byte_seconds"], rel=0.01)
+
+
 @pytest.mark.parametrize(("count", "names"), [(1_500_000, 1), (46_000, 32)])
 @pytest.mark.xdist_group("memory of whole processes")
 def test_a_result_of_many_parts_ends_the_call_and_hurts_nobody(

@@ -153,6 +153,17 @@ def attack(cell, wire, order):
     return outcome(*(each for attempt in on_each for each in attempt()))
 """
 
+STARTS_THREADS = """
+def attack(cell, wire, order):
+    threading.stack_size(32768)
+    while True:
+        threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+"""
+
+
+def test_a_cell_that_starts_threads_without_end_is_ended() -> None:
+    assert_is_condemned(ran_taken_over(STARTS_THREADS))
+
 
 def test_no_thread_of_a_cell_reaches_its_host() -> None:
     ended = ran_taken_over(REACHES_OUT)

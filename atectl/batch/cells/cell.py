@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
+from atectl.batch.cells.settings import THREADS_OF_LINE
 from atectl.batch.cells.wire import Gone, Malformed, Message, Wire, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
@@ -33,6 +34,13 @@ _ENDING_S = 2.0
 _INHERITED_BYTES = 3 << 20
 """What a cell comes to hold of its own of the pages that it shares with the process that forked
 it: it changes some of them as it starts."""
+
+CELL_BYTES = 4 << 20
+"""What a cell comes to hold of its own, with a small guest in it: 3.5 to 4.2 MiB."""
+
+_OTHER_THREADS = 640
+"""The most threads of a cell beside those of its lines: the engine has up to 512 for calls that
+wait, and a few for each core."""
 
 _MUCH_BYTES = 96 << 20
 """A cell that held so much more than its leases were charged, and broke down, ran out of memory."""
@@ -258,6 +266,13 @@ class Cell:
         if held is None:
             return 0
         return max(held.own_bytes - self._inherited.own_bytes, 0) + _INHERITED_BYTES
+
+    def bound_threads(self) -> None:
+        """Have it end if it has more threads than any cell: the system has only so many."""
+        with suppress(OSError):
+            threads = os.stat(f"/proc/{self.pid}/task").st_nlink - 2  # noqa: PTH116 - each look
+            if threads > _OTHER_THREADS + THREADS_OF_LINE * len(self.every_line):
+                self.condemn()
 
     @property
     def has_ended(self) -> bool:

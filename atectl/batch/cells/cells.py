@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from atectl.batch.cells.cell import Cell
+from atectl.batch.cells.cell import CELL_BYTES, Cell
 from atectl.batch.cells.host_line import HostLine
 from atectl.batch.cells.settings import SERVING, THREADS_OF_LINE, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 
 LEAST_CELLS, MOST_CELLS = 8, 32
 """How many cells are alive at once: as many as jobs run at once, but within these bounds."""
-
-_CELL_BYTES = 4 << 20
-"""What a cell comes to hold of its own, with a small guest in it: 3.5 to 4.2 MiB."""
 
 _KEPT_BYTES = 16 << 20
 """Below this it is not worth while to have a cell give back what its allocator keeps."""
@@ -271,7 +268,7 @@ class Cells:
         more_cells = len(self._cells) + self._making - self._expected_cells
         if more_cells:
             self._expected_cells += more_cells
-            self._expect(more_cells * _CELL_BYTES)
+            self._expect(more_cells * CELL_BYTES)
 
     # For the host
 

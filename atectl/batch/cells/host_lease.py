@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atectl.accounting import Observation, Reading, charged_state_bytes
+from atectl.batch.cells.believing import believable, believable_resident
 from atectl.batch.cells.errors import CellLost
 from atectl.batch.cells.orders import (
     read_cells_outcome,
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from atectl.spill.area import SpillArea
 
 _NOTHING = Reading(0, 0, 0, 0, 0, 0.0)
-
-_GROWTHS_A_SECOND = 10_000_000
-"""More than any guest can ask for: each takes a call to the host, of microseconds."""
 
 
 class CellHost(NamedTuple):
@@ -109,6 +107,7 @@ class CellLease:
         """The most that its cell was seen to hold beside what the leases in it are charged."""
         self.held_walls: tuple[str, ...] = ()
         """The walls that are around its guest, or were; none before it is in a cell."""
+        self._host_byte_seconds = 0.0
         self.output = NO_OUTPUT
         """What its guest wrote that went to no file, as its cell told at its end."""
 
@@ -216,9 +215,19 @@ class CellLease:
         """What the host has granted it, and it has not given back."""
         return 0 if self._place is None else self._place.seat.held_bytes
 
+    @property
+    def charged_bytes(self) -> int:
+        """What of that counts for its host: while it is on disk only what cannot go there."""
+        return 0 if self._place is None else self._place.seat.standing.charged_bytes
+
     def read(self) -> Reading:
-        """Its memory as its cell told of it last."""
-        return self._seen or _NOTHING
+        """Its memory as its cell told of it last, and over time with what its cell held beside."""
+        reading, more = self._seen or _NOTHING, self._host_byte_seconds
+        return reading._replace(byte_seconds=reading.byte_seconds + more) if more else reading
+
+    def charge_host(self, held_bytes: float, seconds: float) -> None:
+        """Its cell held so much beside the memory of leases for it, for so long."""
+        self._host_byte_seconds += held_bytes * seconds
 
     @property
     def was_read(self) -> bool:
@@ -265,10 +274,9 @@ class CellLease:
         if cell is None:
             return 0
         answer = cell.ask({"do": "measure", "job": self._number})
-        resident = None if answer is None else answer.get("resident")
-        if isinstance(resident, bool) or not isinstance(resident, int):
-            return None
-        return min(max(resident, 0), cell.own_bytes())
+        told = None if answer is None else answer.get("resident")
+        of_others_bytes = sum(cell.running.values()) - self.quota_bytes + cell.idle_bytes
+        return believable_resident(told, self.held_bytes, cell.own_bytes(), of_others_bytes)
 
     @property
     def stored_bytes(self) -> int:
@@ -401,15 +409,7 @@ class CellLease:
             self._line.answer(goes_on=goes_on)
 
     def _take(self, reading: Reading, cpu_s: float) -> None:
-        most_bytes, wall_s = self.terms.quota.memory_bytes, self.wall_s
-        if max(reading.current_bytes, reading.peak_bytes, reading.grown_bytes) > most_bytes:
-            raise Malformed("a cell told of more memory than the quota is")
-        # What takes time is no more than its time allows: clocks differ by a little.
-        if reading.byte_seconds > most_bytes * wall_s:
-            reading = reading._replace(byte_seconds=most_bytes * wall_s)
-        if reading.refused_growths > _GROWTHS_A_SECOND * wall_s:
-            reading = reading._replace(refused_growths=int(_GROWTHS_A_SECOND * wall_s))
-        self._seen, self._cpu_s = reading, min(cpu_s, wall_s)
+        self._seen, self._cpu_s = believable(reading, cpu_s, self.quota_bytes, self.wall_s)
 
     # Ending
 

@@ -1,8 +1,9 @@
 """What cells hold beyond what their leases are charged, and what these are seen to use."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
-from atectl.batch.cells.cell import Cell
+from atectl.batch.cells.cell import CELL_BYTES, Cell
 from atectl.batch.cells.host_lease import CellLease
 from atectl.batch.cells.wire import Malformed
 from atectl.lease import outcome as outcomes
@@ -14,21 +15,33 @@ _LOOKS_BETWEEN_READINGS = 5
 
 
 class CellWatch:
-    """Looks at cells in turn, a few times a second."""
+    """Looks at cells in turn, a few times a second.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that never go back.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._looks = 0
+        self._clock = clock
+        self._looked_s = clock()
 
     def look(self, leases: Iterable[CellLease]) -> None:
         """See what the cells of these leases hold, and end those in a cell that holds too much.
 
+        What a cell holds more than any with small guests is charged to its leases, in equal parts.
         Now and then each cell also tells what its leases use.
         """
         self._looks += 1
+        now_s = self._clock()
+        elapsed_s, self._looked_s = now_s - self._looked_s, now_s
         for cell, inside in _by_cell(leases).items():
+            cell.bound_threads()
             _measure(cell, inside)
+            charged_bytes = max(cell.held_more_bytes - CELL_BYTES, 0) / len(inside)
             for lease in inside:
                 lease.host_bytes = max(lease.host_bytes, cell.held_more_bytes)
+                lease.charge_host(charged_bytes, min(elapsed_s, lease.wall_s))
             if cell.held_more_bytes > SLACK_BYTES:
                 cell.trim()  # it may be what earlier leases left
                 _measure(cell, inside)
@@ -48,7 +61,7 @@ def _by_cell(leases: Iterable[CellLease]) -> dict[Cell, list[CellLease]]:
 
 
 def _measure(cell: Cell, leases: Iterable[CellLease]) -> None:
-    charged_bytes = sum(lease.held_bytes for lease in leases) + cell.idle_bytes
+    charged_bytes = sum(lease.charged_bytes for lease in leases) + cell.idle_bytes
     cell.held_more_bytes = cell.own_bytes() - charged_bytes
 
 

@@ -108,6 +108,18 @@ def test_of_short_jobs_no_more_run_beside_each_other_than_there_are_cores(
     assert sum(each <= CORES for each in beside) > 150
 
 
+def test_no_job_begins_while_results_that_hold_much_are_unread(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("atectl.batch.results.MOST_UNREAD_BYTES", 1)
+    with Batch(settings(tmp_path, capture_bytes=100), bare()) as batch:
+        told = batch.run(hellos(50))
+        next(told)
+        wait_until(lambda: batch._results.is_full and not batch._coordinator.runs)
+        assert not batch._coordinator._intake.is_over
+        assert len(list(told)) == 49
+
+
 @contextmanager
 def serving(batch: Batch, inbox: Inbox) -> Iterator[list[JobResult]]:
     """The results of jobs that are submitted meanwhile."""

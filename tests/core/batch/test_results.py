@@ -3,8 +3,9 @@
 import threading
 
 from atectl.accounting import Reading
+from atectl.batch.cells.outputs import Captured, Output
 from atectl.batch.job import JobResult
-from atectl.batch.results import ResultQueue
+from atectl.batch.results import MOST_UNREAD_BYTES, ResultQueue
 from atectl.lease.outcome import exited
 
 
@@ -66,3 +67,16 @@ def test_a_reader_gathers_unless_there_is_a_result_at_once() -> None:
     results.next(0)
     results.gather()
     assert closing.waits == 1
+
+
+def test_it_is_full_while_what_guests_made_is_too_large_and_unread() -> None:
+    results = ResultQueue(threading.Event())
+    half = MOST_UNREAD_BYTES // 2
+    returned = result(1)._replace(outcome=exited(0, ("x" * half,)))
+    written = result(2)._replace(output=Output(Captured(bytes(half), half)))
+    results.put(returned)
+    assert not results.is_full
+    results.put(written)
+    assert results.is_full
+    assert results.next(0) == returned
+    assert not results.is_full
