@@ -111,6 +111,18 @@ def test_a_guest_opens_no_more_than_its_descriptors(
     assert least <= report_of(report)["exit_code"] <= most
 
 
+@pytest.mark.parametrize("most", [16, 64])
+def test_a_guest_in_a_cell_opens_hardly_more_than_its_descriptors(
+    tmp_path: Path, folder: Path, most: int
+) -> None:
+    """What its cell keeps for itself and has no use for, a guest may get."""
+    capsule = tmp_path / "opens.wat"
+    capsule.write_text(OPENS.replace("AFTER", ""))
+    job = json.dumps({"capsule": str(capsule), "dirs": [str(folder)]}).encode()
+    words = ["batch", "-", "--ledger", "none", "--max-fds", str(most)]
+    assert most <= json.loads(atectl(*words, stdin=job).stdout)["exit_code"] <= most + 24
+
+
 def test_a_guest_that_keeps_all_of_its_descriptors_takes_none_of_the_hosts(
     tmp_path: Path, folder: Path
 ) -> None:

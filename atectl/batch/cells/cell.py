@@ -11,12 +11,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
-from atectl.batch.cells.settings import THREADS_OF_LINE
+from atectl.batch.cells.outputs import FILES_OF_LINE
+from atectl.batch.cells.settings import FILES_OF_CELL, FILES_OF_CODE, MAX_CODES, THREADS_OF_LINE
 from atectl.batch.cells.wire import Gone, Malformed, Message, Wire, whole
 from atectl.capsule.errors import HostExhausted
 from atectl.errors import AtectlError
 from atectl.system.held import Held, held_by
-from atectl.system.walls.amounts import KERNEL_SLACK_BYTES, LARGEST_LIMIT
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS, KERNEL_SLACK_BYTES, LARGEST_LIMIT
 
 if TYPE_CHECKING:
     from atectl.batch.cells.host_line import HostLine
@@ -56,12 +57,20 @@ class Cell:
         key: whose leases it runs.
         inherited: what the process that forked it holds, which this shares.
         line_bytes: the stacks of the threads of one line.
+        guest_files: how many descriptors its guests may have open, all together.
 
     Raises:
         HostExhausted: the process could not be made (exit 125).
     """
 
-    def __init__(self, server: "Server", key: str, inherited: Held, line_bytes: int = 0) -> None:
+    def __init__(
+        self,
+        server: "Server",
+        key: str,
+        inherited: Held,
+        line_bytes: int = 0,
+        guest_files: int = DEFAULT_MAX_FDS,
+    ) -> None:
         self.key = key
         self.running: dict[int, int] = {}
         """The jobs that run in it, each with the quota of its memory."""
@@ -84,7 +93,7 @@ class Cell:
         self._pipe = server.pipe
         self._control = Wire(socket.socket(fileno=server.control.detach()))
         self._control.wait_at_most(_ANSWER_S)
-        self._most_data_bytes = 0
+        self._most_data_bytes = self._most_files = self._codes = 0
         self._asked = 0
         self._unanswered: set[int] = set()
         self._asked_readings = 0  # the question that has no answer yet; 0 if there is none
@@ -94,6 +103,7 @@ class Cell:
         self._idle_lock = threading.Lock()
         self._inherited = inherited
         self._line_bytes = line_bytes
+        self._guest_files = guest_files
         self._said = b""
         try:
             self.pid = self._read_pid()
@@ -164,11 +174,31 @@ class Cell:
             self.idle_bytes -= taken_bytes
             return taken_bytes
 
+    def hand_code(self) -> None:
+        """It is about to be handed the code of one more capsule, which it keeps open."""
+        self._codes = min(self._codes + 1, MAX_CODES + 1)
+        self._hold_files()
+
+    def _hold_files(self) -> None:
+        """Set the kernel's limit on its descriptors: what it needs for itself, for its lines and
+        one that is about to be made, and for code; beside that its guests have theirs."""
+        lines, codes = len(self.every_line) + 1, self._codes
+        own_files = FILES_OF_CELL + FILES_OF_LINE * lines + FILES_OF_CODE * codes
+        most_files = own_files + self._guest_files
+        if most_files == self._most_files:
+            return
+        self._most_files = most_files
+        with suppress(OSError, ValueError):  # it has ended, or has as many as it may
+            _, hard = resource.prlimit(self.pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(self.pid, resource.RLIMIT_NOFILE, (min(most_files, hard), hard))
+
     def hold_to_quotas(self) -> None:
-        """Set the kernel's limit on its data for the leases that run in it now.
+        """Set the kernel's limits on its descriptors, and on its data for the leases that run in it
+        now.
 
         The stacks of its lines count there in full, and those of one that is about to be made.
         """
+        self._hold_files()
         stacks_bytes = (len(self.every_line) + 1) * self._line_bytes
         beside_bytes = self._inherited.data_bytes + stacks_bytes + KERNEL_SLACK_BYTES
         most_bytes = min(beside_bytes + sum(self.running.values()), LARGEST_LIMIT)

@@ -5,7 +5,12 @@ from typing import TYPE_CHECKING
 from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
 from atectl.batch.cells.host_lease import CellHost, CellLease
 from atectl.batch.cells.outputs import FILES_OF_LINE
-from atectl.batch.cells.settings import FILES_OF_CODE, MAX_CODES, CellSettings
+from atectl.batch.cells.settings import (
+    FILES_OF_CELL,
+    FILES_OF_CODE,
+    MAX_CODES,
+    CellSettings,
+)
 from atectl.batch.cells.watch import CellWatch
 from atectl.system import descriptors
 
@@ -42,7 +47,7 @@ class CellLeases:
         loop: "Loop",
     ) -> None:
         # Each lease has a line, which takes descriptors, as does the code of each capsule.
-        other_files = settings.max_fds + FILES_OF_CODE * MAX_CODES
+        other_files = settings.max_fds + FILES_OF_CELL + FILES_OF_CODE * (MAX_CODES + 1)
         free_files = max(descriptors.most() - other_files, FILES_OF_LINE)
         most_lines = min(settings.jobs, free_files // FILES_OF_LINE)
         self._cells = Cells(
@@ -51,11 +56,14 @@ class CellLeases:
             settings.cells or min(max(settings.jobs, LEAST_CELLS), MOST_CELLS),
             most_lines,
             CellSettings(
-                other_files + FILES_OF_LINE * most_lines, settings.pool, settings.capture_bytes
+                other_files + FILES_OF_LINE * (most_lines + 1),
+                settings.pool,
+                settings.capture_bytes,
             ),
             arbiter.forget_idle,
             arbiter.expect,
             settings.isolation,
+            settings.max_fds,
         )
         is_pooled = settings.pool > 0
         self._host = CellHost(

@@ -69,6 +69,7 @@ class Cells:
         forget_idle: called with the bytes that idle stores of a cell held that has ended.
         expect: called with what the host will hold more, or less, for its cells.
         isolation: which leases never share a cell.
+        guest_files: how many descriptors the guests of one may have open.
     """
 
     def __init__(
@@ -81,10 +82,12 @@ class Cells:
         forget_idle: Callable[[int], None],
         expect: Callable[[int], None],
         isolation: Isolation,
+        guest_files: int,
     ) -> None:
         self._compiler = compiler
         self._loop = loop
         self._isolation = isolation
+        self._guest_files = guest_files
         self._most_lines = most_lines
         self._most = 1 if isolation == "none" else most
         self._cores = len(os.sched_getaffinity(0))
@@ -234,7 +237,7 @@ class Cells:
         zygote = self._compiler.zygote
         inherited = held_by(zygote) if zygote else None
         try:
-            cell = Cell(server, key, inherited or Held(0, 0), self._line_bytes)
+            cell = Cell(server, key, inherited or Held(0, 0), self._line_bytes, self._guest_files)
         except HostExhausted as error:
             if tries > 1:
                 self._make(key, lease, tries - 1)

@@ -352,7 +352,9 @@ class CellLease:
 
     def code(self) -> int:
         """A descriptor of the code of its capsule, to be closed."""
+        assert self._cell is not None  # noqa: S101 - that asked for it
         assert self.capsule.artifact is not None  # noqa: S101 - no host maps any
+        self._cell.hand_code()
         return self.capsule.artifact.duplicate()
 
     def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:

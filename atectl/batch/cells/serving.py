@@ -43,7 +43,6 @@ from atectl.lease.guest import start_guest_thread
 from atectl.lease.lease import Lease
 from atectl.lease.tenancy import Tenancy
 from atectl.lease.terms import Terms
-from atectl.system.descriptors import raise_limit
 from atectl.system.memory import give_back_at_once, trim
 from atectl.system.walls import folders, process, system_calls
 
@@ -70,7 +69,6 @@ def serve(engine: "Engine", told: str) -> None:
     gc.enable()  # which the process that forked this one has no need for
     settings = CellSettings.read(told)
     give_back_at_once(_LARGE_BYTES)
-    raise_limit()
     walls = (
         process.limit_descriptors(settings.max_fds),
         process.leave_no_core(),

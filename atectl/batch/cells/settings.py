@@ -12,13 +12,16 @@ MAX_CODES = 128
 THREADS_OF_LINE = 2
 """How many threads a line has at most: its own, and one for what is not confined as that is."""
 
+FILES_OF_CELL = 16
+"""How many descriptors a cell takes for itself, and its engine for calls that wait."""
+
 FILES_OF_CODE = 2
 """How many descriptors each of them takes: the engine keeps its file open, and so do its images."""
 
 
 class CellSettings(NamedTuple):
-    """How many descriptors a cell may have open, how many idle stores it keeps for each reactor,
-    and how much of each output of a job; see `outputs.LineOutputs`."""
+    """How many descriptors a cell may ever have open, how many idle stores it keeps for each
+    reactor, and how much of each output of a job; see `outputs.LineOutputs`."""
 
     max_fds: int
     pool: int

@@ -651,6 +651,35 @@ def test_where_none_is_run_again_each_is_run_once(tmp_path: Path) -> None:
     assert {result.attempts for result in told.values()} == {1}
 
 
+GROWS_AND_SPINS = """(module (memory 1)
+  (func (export "_start") (drop (memory.grow (i32.const 19))) (loop (br 0))))"""
+TAKES_ALL = """(module (memory 1)
+  (func (export "_start")
+    (loop $more (br_if $more (i32.ne (memory.grow (i32.const 64)) (i32.const -1))))
+    (loop (br 0))))"""
+
+
+def test_credit_that_is_not_used_is_called_back_under_pressure(tmp_path: Path) -> None:
+    """What was lent to a lease beside its growth counts as its own until then."""
+    spins, takes = tmp_path / "spins.wat", tmp_path / "takes.wat"
+    spins.write_text(GROWS_AND_SPINS)
+    takes.write_text(TAKES_ALL)
+    limit = (resident_bytes() or 0) + 200 * MIB
+    inbox = Inbox()
+    with Batch(settings(tmp_path, budget=Budget(limit)), bare()) as batch, serving(batch, inbox):
+
+        def held_bytes() -> int:
+            leases = {run.job.job: run.lease for run in batch._coordinator.runs}
+            return lease.held_bytes if (lease := leases.get(1)) else 0
+
+        inbox.submit(job(1, spins))
+        wait_until(lambda: held_bytes() > 20 * 65_536)
+        inbox.submit(job(2, takes, quota=Quota(400 * MIB, LONG_S)))
+        wait_until(lambda: not batch._arbiter.is_calm)
+        wait_until(lambda: held_bytes() == 20 * 65_536)
+        batch.end_all("interrupted")
+
+
 def test_no_job_begins_while_one_that_began_before_waits_for_memory(tmp_path: Path) -> None:
     capsule = tmp_path / "fills.wat"
     capsule.write_text(FILLS)

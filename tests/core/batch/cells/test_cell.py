@@ -14,12 +14,14 @@ import pytest
 from atectl.batch.cells.cell import Cell
 from atectl.batch.cells.cells import SERVING
 from atectl.batch.cells.errors import CellLost, CellOutOfMemory
-from atectl.batch.cells.settings import CellSettings
+from atectl.batch.cells.outputs import FILES_OF_LINE
+from atectl.batch.cells.settings import FILES_OF_CODE, MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Malformed
 from atectl.capsule.compiler import Compiler, Server
 from atectl.engine.metered import Engine
 from atectl.system import descriptors
 from atectl.system.held import Held
+from atectl.system.walls.amounts import DEFAULT_MAX_FDS
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -48,14 +50,38 @@ def test_the_kernels_limit_follows_the_quotas_of_what_runs(cell: Cell) -> None:
     assert limit_of(cell) - before == 32 * MIB
 
 
+def files_of(cell: Cell) -> int:
+    return resource.prlimit(cell.pid, resource.RLIMIT_NOFILE)[0]
+
+
+def test_code_and_lines_take_no_descriptors_of_its_guests(engine: Engine) -> None:
+    most = DEFAULT_MAX_FDS + 1000
+    with Compiler(engine) as compiler:
+        server = compiler.fork_server(SERVING, CellSettings(most, 0).as_text())
+        cell = Cell(server, "blue", Held(0, 0))
+        cell.hold_to_quotas()
+        before = files_of(cell)
+        assert DEFAULT_MAX_FDS < before < DEFAULT_MAX_FDS + 32
+        cell.hand_code()
+        assert files_of(cell) == before + FILES_OF_CODE
+        for _ in range(2 * MAX_CODES):  # of which it keeps so many, whoever asks for more
+            cell.hand_code()
+        with_code = before + FILES_OF_CODE * (MAX_CODES + 1)
+        assert files_of(cell) == with_code
+        cell.every_line.append(cell.new_line())  # type: ignore[arg-type]
+        cell.hold_to_quotas()
+        assert files_of(cell) == with_code + FILES_OF_LINE
+        cell.close()
+
+
 def test_it_may_have_as_many_descriptors_as_it_was_told(engine: Engine) -> None:
     # The process that forks it has itself no more than a few thousand.
     told = min(descriptors.most(), 6000)
     with Compiler(engine) as compiler:
-        cell = Cell(
-            compiler.fork_server(SERVING, CellSettings(told, 0).as_text()), "blue", Held(0, 0)
-        )
+        server = compiler.fork_server(SERVING, CellSettings(told, 0).as_text())
+        cell = Cell(server, "blue", Held(0, 0), guest_files=6000)
         wait_until(lambda: cell.ask({"do": "read"}) is not None)
+        cell.hold_to_quotas()
         assert resource.prlimit(cell.pid, resource.RLIMIT_NOFILE) == (told, told)
         cell.close()
 
