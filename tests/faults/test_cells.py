@@ -17,6 +17,7 @@ from atectl.config import cache_dir
 from tests.conftest import CAPSULES
 from tests.faults.killed_cells import VICTIMS, compile_capsule, kill_one
 from tests.support.foreign_code import keep_foreign
+from tests.support.handles import KEEPS_STREAMS
 from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.processes import children_of, descendants_of, is_alive
 from tests.support.program import ATECTL
@@ -205,6 +206,103 @@ def test_what_the_host_holds_for_a_guest_ends_that_guest_alone(tmp_path: Path) -
     assert told["error"]["code"] == "E309"
     assert told["host_bytes"] > 150 * MIB
     assert ended.peak_tree_bytes < 700 * MIB
+
+
+SLEEPS_WITH_MEMORIES = SLEEPS_AND_HOLDS.replace(
+    '(memory (export "memory") 992)', '(memory (export "memory") 1)' + "(memory 0)" * 15
+).replace("(memory.fill (i32.const 65536) (i32.const 7) (i32.const 64946176))", "")
+"""Has as many memories as it may, reserves 4 GiB for each, and sleeps."""
+
+RECURSES_AND_SLEEPS = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func $deeper (param i32)
+    (if (local.get 0)
+      (then
+        (call $deeper (i32.sub (local.get 0) (i32.const 1)))
+        (drop (i32.load (i32.const 0))))
+      (else
+        (i64.store (i32.const 24) (i64.const 1000000000))
+        (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128))))))
+  (func (export "_start") (call $deeper (i32.const 9000))))"""
+"""Fills most of its call stack, and sleeps for a second at the end of that."""
+
+OPENS_ALL = """(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "f")
+  (func (export "_start")
+    (loop $more
+      (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 1)
+        (i32.const 0) (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64)))
+      (br $more))))"""
+"""Opens a file again and again until its deadline."""
+
+
+def victims(count: int = 40) -> list[dict[str, Any]]:
+    hello = {"capsule": str(CAPSULES / "hello.wat")}
+    return [{**hello, "principal": f"good{number % 4}"} for number in range(count)]
+
+
+def assert_victims_are_done(reasons: dict[str, list[str]]) -> None:
+    assert {each for who, all_ in reasons.items() if who != "bad" for each in all_} == {"exited"}
+
+
+def test_sleepers_that_reserve_much_leave_address_space_to_others(tmp_path: Path) -> None:
+    capsule = tmp_path / "reserves.wat"
+    capsule.write_text(SLEEPS_WITH_MEMORIES)
+    bad = {"capsule": str(capsule), "principal": "bad", "deadline": "1s"}
+    _, reasons = ran([*[bad] * 25, *victims()], "--jobs", "27", "--limit", "4GiB")
+    assert reasons["bad"] == ["deadline"] * 25
+    assert_victims_are_done(reasons)
+
+
+def test_a_guest_that_opens_all_descriptors_takes_none_of_others(tmp_path: Path) -> None:
+    capsule, folder = tmp_path / "opens.wat", tmp_path / "granted"
+    folder.mkdir()
+    (folder / "f").touch()
+    capsule.write_text(OPENS_ALL)
+    bad = {
+        "capsule": str(capsule),
+        "principal": "bad",
+        "dirs": [str(folder)],
+        "deadline": "3s",
+    }
+    _, reasons = ran([bad, *victims()], "--jobs", "3")
+    assert reasons["bad"] == ["deadline"]
+    assert_victims_are_done(reasons)
+
+
+def test_handles_without_end_in_a_cell_end_it_alone(tmp_path: Path) -> None:
+    capsule, folder = tmp_path / "keeps.wat", tmp_path / "granted"
+    folder.mkdir()
+    (folder / "f").write_bytes(bytes(200_000))
+    capsule.write_text(KEEPS_STREAMS)
+    bad = {
+        "capsule": str(capsule),
+        "principal": "bad",
+        "dirs": [str(folder)],
+        "max_mem": "1MiB",
+    }
+    ended, reasons = ran([bad, *victims()], "--jobs", "2", "--limit", "1GiB")
+    assert reasons["bad"] == ["quota"]
+    assert_victims_are_done(reasons)
+    assert ended.peak_tree_bytes < 700 * MIB
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("memory of whole processes")
+def test_the_stacks_of_a_thousand_guests_keep_the_limit(tmp_path: Path) -> None:
+    capsule = tmp_path / "recurses.wat"
+    capsule.write_text(RECURSES_AND_SLEEPS)
+    bad = {"capsule": str(capsule), "principal": "bad", "max_mem": "128KiB"}
+    options = ("--jobs", "1000", "--limit", "300MiB")
+    ended, reasons = ran([*[bad] * 1000, *victims()], *options)
+    assert set(reasons["bad"]) <= {"exited", "deadline", "arbiter"}
+    assert_victims_are_done(reasons)
+    assert ended.peak_tree_bytes < 300 * MIB
 
 
 # What happens to a process
