@@ -118,6 +118,50 @@ def test_a_result_of_many_parts_ends_the_call_and_hurts_nobody(
     assert ended.peak_tree_bytes < 1 << 30
 
 
+RETURNS_TEXT = """(component
+  (core module $m (memory (export "memory") 100)
+    (func (export "get") (result i32)
+      (memory.fill (i32.const 16) (i32.const 120) (i32.const SIZE))
+      (i32.store (i32.const 0) (i32.const 16))
+      (i32.store (i32.const 4) (i32.const SIZE))
+      (i32.const 0)))
+  (core instance $i (instantiate $m))
+  (func (export "get") (result string)
+    (canon lift (core func $i "get") (memory (core memory $i "memory")))))"""
+
+
+@pytest.mark.parametrize(("mib", "code"), [(3, None), (5, "E334")])
+def test_a_result_of_a_job_is_told_up_to_four_mib(
+    tmp_path: Path, mib: int, code: str | None
+) -> None:
+    path = tmp_path / "text.wat"
+    path.write_text(RETURNS_TEXT.replace("SIZE", str(mib * MIB)))
+    job = json.dumps({"capsule": str(path), "invoke": "get"}).encode()
+    result = json.loads(atectl("batch", "-", "--ledger", "none", stdin=job).stdout)
+    assert (result["error"] or {}).get("code") == code
+    assert result["results"] == ([] if code else ["x" * mib * MIB])
+
+
+def test_all_that_is_captured_of_a_job_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "prints.wat"
+    path.write_text("""(module
+      (import "wasi_snapshot_preview1" "fd_write"
+        (func $write (param i32 i32 i32 i32) (result i32)))
+      (memory (export "memory") 100)
+      (func (export "_start")
+        (memory.fill (i32.const 64) (i32.const 255) (i32.const 4194304))
+        (i32.store (i32.const 0) (i32.const 64))
+        (i32.store (i32.const 4) (i32.const 4194304))
+        (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))
+        (drop (call $write (i32.const 2) (i32.const 0) (i32.const 1) (i32.const 16)))))""")
+    job = json.dumps({"capsule": str(path)}).encode()
+    words = ["batch", "-", "--ledger", "none", "--capture", "4MiB"]
+    result = json.loads(atectl(*words, stdin=job).stdout)
+    for name in ("stdout", "stderr"):
+        assert result[name]["written_bytes"] == 4 * MIB
+        assert len(result[name]["base64"]) > 5 * MIB
+
+
 def test_a_result_of_fewer_parts_is_told(tmp_path: Path) -> None:
     path = tmp_path / "flags.wat"
     path.write_text(many_flags(90_000))

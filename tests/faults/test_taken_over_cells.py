@@ -107,6 +107,11 @@ def attack(cell, wire, order):
     socket.send_fds(control(), [framed(b'{"answer":1}', 8)], [2] * 8)
     time.sleep(600)
 """
+BEGINS_A_LARGE_MESSAGE = """
+def attack(cell, wire, order):
+    wire._stream.sendall((5 << 20).to_bytes(4, "big") + b"\\0")
+    time.sleep(600)
+"""
 WANTS_CODE_FOR_EVER = """
 def attack(cell, wire, order):
     while True:
@@ -121,8 +126,14 @@ def attack(cell, wire, order):
 
 @pytest.mark.parametrize(
     "attack",
-    [FLOODS_CONTROL, SENDS_DESCRIPTORS, WANTS_CODE_FOR_EVER, GIVES_NOTHING_BACK_FOR_EVER],
-    ids=["answers", "descriptors", "code", "nothing"],
+    [
+        FLOODS_CONTROL,
+        SENDS_DESCRIPTORS,
+        BEGINS_A_LARGE_MESSAGE,
+        WANTS_CODE_FOR_EVER,
+        GIVES_NOTHING_BACK_FOR_EVER,
+    ],
+    ids=["answers", "descriptors", "large", "code", "nothing"],
 )
 def test_a_cell_that_says_more_than_one_does_is_ended(attack: str) -> None:
     assert_is_condemned(ran_taken_over(attack))
@@ -152,6 +163,21 @@ def attack(cell, wire, order):
                lambda: cell._confinement.apart(attempts))
     return outcome(*(each for attempt in on_each for each in attempt()))
 """
+
+GROWS = """
+def attack(cell, wire, order):
+    held = []
+    while True:
+        held.append(b"x" * (8 << 20))
+"""
+
+
+def test_a_cell_that_grows_without_end_is_ended_and_its_job_is_told_why() -> None:
+    ended = ran_taken_over(GROWS)
+    assert (ended.of_bad["reason"], ended.of_bad["exit_status"]) == ("quota", 137)
+    assert ended.of_bad["error"]["code"] == "E309"
+    assert all(each["reason"] == "exited" for each in ended.of_others)
+
 
 STARTS_THREADS = """
 def attack(cell, wire, order):

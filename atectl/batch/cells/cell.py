@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 _ANSWER_S = 0.5
 """How long a cell may take to answer; its host goes on without the answer then."""
 
+_MOST_ANSWER_BYTES = 1 << 20
+"""The size of the largest answer: what thousands of leases use."""
+
 _UNASKED_S = 5.0
 """How long a cell is asked nothing that did not answer: it may be stopped, and others wait."""
 
@@ -91,7 +94,8 @@ class Cell:
         self.every_line: list[HostLine] = []
         """All of its lines."""
         self._pipe = server.pipe
-        self._control = Wire(socket.socket(fileno=server.control.detach()))
+        control = socket.socket(fileno=server.control.detach())
+        self._control = Wire(control, most_received_bytes=_MOST_ANSWER_BYTES)
         self._control.wait_at_most(_ANSWER_S)
         self._most_data_bytes = self._most_files = self._codes = 0
         self._asked = 0

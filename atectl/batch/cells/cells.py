@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from atectl.batch.cells.cell import CELL_BYTES, Cell
 from atectl.batch.cells.host_line import HostLine
+from atectl.batch.cells.outputs import most_told_bytes
 from atectl.batch.cells.settings import SERVING, THREADS_OF_LINE, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed
 from atectl.batch.loop import Loop
@@ -92,6 +93,7 @@ class Cells:
         self._most = 1 if isolation == "none" else most
         self._cores = len(os.sched_getaffinity(0))
         self._told = settings.as_text()
+        self._most_told_bytes = most_told_bytes(settings.capture_bytes)
         self._line_bytes = THREADS_OF_LINE * compiler.target.thread_stack_bytes
         self._forget_idle = forget_idle
         self._expect = expect
@@ -204,7 +206,7 @@ class Cells:
             if not line.is_closed:
                 return line
         gone = partial(self._lost, cell)
-        line = HostLine(cell.new_line(), self._loop, cell.condemn, gone)
+        line = HostLine(cell.new_line(), self._loop, cell.condemn, gone, self._most_told_bytes)
         cell.every_line = [*(each for each in cell.every_line if not each.is_closed), line]
         return line
 

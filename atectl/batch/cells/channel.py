@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from atectl.batch.cells.wire import Frames, Gone, Message, framed
+from atectl.batch.cells.wire import MAX_MESSAGE_BYTES, Frames, Gone, Message, framed
 from atectl.batch.loop import Loop
 
 
@@ -15,14 +15,21 @@ class Channel:
         stream: a connected socket, closed with this.
         loop: watches it.
         hear: called when there is something to receive, or when there will be nothing more.
+        most_received_bytes: the size of the largest message that is taken.
     """
 
-    def __init__(self, stream: socket.socket, loop: Loop, hear: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        loop: Loop,
+        hear: Callable[[], None],
+        most_received_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         stream.setblocking(False)
         self._stream = stream
         self._loop = loop
         self._hear = hear
-        self._frames = Frames()
+        self._frames = Frames(most_received_bytes)
         self._unsent = bytearray()
         self._is_broken = False
         loop.watch(stream.fileno(), self._ready)

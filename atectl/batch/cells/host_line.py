@@ -79,6 +79,7 @@ class HostLine:
         loop: watches it, and calls all of this.
         condemn: called if what came over it is what no cell says.
         when_gone: called if the cell has ended, or was condemned.
+        most_told_bytes: the size of the largest message that is taken.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class HostLine:
         loop: "Loop",
         condemn: Callable[[], None],
         when_gone: Callable[[], None],
+        most_told_bytes: int,
     ) -> None:
         self.stored_bytes = 0
         """What of the lease's memory lies on disk."""
@@ -97,7 +99,7 @@ class HostLine:
         self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
         self._spilling: _Spilling | None = None
         self._may_lack_code = False
-        self._channel = Channel(stream, loop, self._hear)
+        self._channel = Channel(stream, loop, self._hear, most_told_bytes)
 
     @property
     def is_closed(self) -> bool:

@@ -20,12 +20,25 @@ TAIL_BYTES = 4096
 MAX_CAPTURE_BYTES = 4 << 20
 """The most that can be kept of each output: both are told in one message."""
 
+_MOST_TOLD_BYTES = 4 << 20
+"""The size of the largest message on a line, beside what is kept of outputs."""
+
 FILES_OF_LINE = 7
 """How many descriptors a line takes: its own, two pipes, and what the engine opens of these."""
 
 _DESCRIPTORS = {"stdout": 1, "stderr": 2}
 _NAMES = tuple(_DESCRIPTORS)
 _PIECE_BYTES = 65_536
+
+
+def most_told_bytes(capture_bytes: int | None) -> int:
+    """The size of the largest message of a cell on a line.
+
+    Args:
+        capture_bytes: as of `LineOutputs`.
+    """
+    kept_bytes = TAIL_BYTES if capture_bytes is None else capture_bytes
+    return _MOST_TOLD_BYTES + 2 * len(_NAMES) * kept_bytes  # which grows by a third on its way
 
 
 class Captured(NamedTuple):

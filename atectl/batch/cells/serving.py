@@ -26,7 +26,7 @@ from atectl.batch.cells.orders import (
     told_outcome,
     told_reading,
 )
-from atectl.batch.cells.outputs import LineOutputs, OutputPipe
+from atectl.batch.cells.outputs import LineOutputs, OutputPipe, most_told_bytes
 from atectl.batch.cells.settings import MAX_CODES, CellSettings
 from atectl.batch.cells.wire import Gone, Malformed, Wire
 from atectl.capsule.artifact_file import MappedCode, map_code
@@ -155,7 +155,8 @@ class _Cell:
         """Do what the host says, on the first thread."""
         match order["do"]:
             case "line":
-                self._begin_line(Wire(socket(fileno=descriptors[0])))
+                most_bytes = most_told_bytes(self._capture_bytes)
+                self._begin_line(Wire(socket(fileno=descriptors[0]), most_sent_bytes=most_bytes))
             case "tick":
                 self._engine.tick()
             case "end":

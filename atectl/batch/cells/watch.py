@@ -46,7 +46,7 @@ class CellWatch:
                 cell.trim()  # it may be what earlier leases left
                 _measure(cell, inside)
             if cell.held_more_bytes > SLACK_BYTES:
-                _end(inside, cell.held_more_bytes)
+                _end(cell, inside)
             is_due = self._looks % _LOOKS_BETWEEN_READINGS == 0
             if is_due or not all(lease.was_read for lease in inside):
                 _take_readings(cell, inside)
@@ -65,9 +65,15 @@ def _measure(cell: Cell, leases: Iterable[CellLease]) -> None:
     cell.held_more_bytes = cell.own_bytes() - charged_bytes
 
 
-def _end(leases: Iterable[CellLease], more_bytes: int) -> None:
-    """End the leases of a cell for what the host holds for them beside their memory."""
-    error = host_growth(show_size(more_bytes))
+def _end(cell: Cell, leases: Iterable[CellLease]) -> None:
+    """End the leases of a cell for what the host holds for them beside their memory.
+
+    If that was done before and it still holds so much, it is ended itself, with all of them.
+    """
+    if cell.is_doomed:
+        cell.kill()
+    cell.is_doomed = True
+    error = host_growth(show_size(cell.held_more_bytes))
     for lease in leases:
         lease.end(outcomes.QUOTA, error)
 

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 MAX_MESSAGE_BYTES = 16 << 20
-"""The size of the largest message."""
+"""The size of the largest message, where nobody says a smaller one. What a host reads takes up to
+twenty times as much for a moment."""
 
 _SIZE_BYTES = 4
 _HEADER_BYTES = _SIZE_BYTES + 1
@@ -41,9 +42,14 @@ class Message(NamedTuple):
 
 
 class Frames:
-    """Messages out of the bytes of a stream, as they come in, with the descriptors beside them."""
+    """Messages out of the bytes of a stream, as they come in, with the descriptors beside them.
 
-    def __init__(self) -> None:
+    Args:
+        most_bytes: the size of the largest.
+    """
+
+    def __init__(self, most_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._received = bytearray()
         self._descriptors = array.array("i")
 
@@ -82,7 +88,7 @@ class Frames:
         if len(self._received) < _HEADER_BYTES:
             return None
         ends = _HEADER_BYTES + int.from_bytes(self._received[:_SIZE_BYTES], "big")
-        if ends > _HEADER_BYTES + MAX_MESSAGE_BYTES:
+        if ends > _HEADER_BYTES + self._most_bytes:
             raise Malformed("a message is too large")
         if len(self._received) < ends:
             return None
@@ -107,17 +113,18 @@ class Frames:
         del self._descriptors[:]
 
 
-def framed(content: dict[str, Any], descriptors: int) -> bytes:
+def framed(content: dict[str, Any], descriptors: int, most_bytes: int = MAX_MESSAGE_BYTES) -> bytes:
     """A message as bytes.
 
     Args:
         descriptors: how many go with it.
+        most_bytes: the size of the largest.
 
     Raises:
         Malformed: it is too large.
     """
     body = _encode(content).encode()
-    if len(body) > MAX_MESSAGE_BYTES:
+    if len(body) > most_bytes:
         raise Malformed("a message is too large")
     return len(body).to_bytes(_SIZE_BYTES, "big") + bytes([descriptors]) + body
 
@@ -127,11 +134,20 @@ class Wire:
 
     Args:
         stream: a connected socket, closed with this.
+        most_sent_bytes: the size of the largest message that is sent.
+        most_received_bytes: that of the largest that is taken.
     """
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(
+        self,
+        stream: socket.socket,
+        *,
+        most_sent_bytes: int = MAX_MESSAGE_BYTES,
+        most_received_bytes: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         self._stream = stream
-        self._frames = Frames()
+        self._most_sent_bytes = most_sent_bytes
+        self._frames = Frames(most_received_bytes)
 
     def close(self) -> None:
         self._stream.close()
@@ -148,7 +164,7 @@ class Wire:
             Gone: nobody receives it.
             Malformed: it is too large.
         """
-        data = framed(content, len(descriptors))
+        data = framed(content, len(descriptors), self._most_sent_bytes)
         try:
             sent = (
                 socket.send_fds(self._stream, [data], list(descriptors))

@@ -69,7 +69,7 @@ class Talk:
         ours, its = socket.socketpair()
         self.loop = Loop()
         self.is_gone = False
-        self.line = HostLine(ours, self.loop, self._condemn, self._go)
+        self.line = HostLine(ours, self.loop, self._condemn, self._go, 1 << 20)
         self.cell = Wire(its)
         self.line.begin(self.lease, {"job": 1}, ())
         assert self.cell.receive().content == {"job": 1}

@@ -16,7 +16,7 @@ class Cell:
     def __init__(self, own_bytes: int) -> None:
         self.idle_bytes = self.held_more_bytes = 0
         self._own_bytes = own_bytes
-        self.was_trimmed = False
+        self.was_trimmed = self.is_doomed = self.was_killed = False
 
     def own_bytes(self) -> int:
         return self._own_bytes
@@ -25,6 +25,9 @@ class Cell:
 
     def trim(self) -> None:
         self.was_trimmed = True
+
+    def kill(self) -> None:
+        self.was_killed = True
 
     def readings(self) -> None: ...
 
@@ -91,6 +94,18 @@ def test_all_leases_are_ended_of_a_cell_that_holds_too_much_beside_them() -> Non
     assert cell.was_trimmed
     assert [each.ended[0] for each in leases] == ["quota", "quota"]
     assert other.ended is None
+
+
+def test_a_cell_that_holds_too_much_still_after_that_is_ended_itself() -> None:
+    cell = Cell(SLACK_BYTES + 1)
+    lease = lease_in(cell, 0)
+    now = iter([0.0, 1.0, 2.0])
+    watch: Any = CellWatch(lambda: next(now))
+    watch.look([lease])
+    assert cell.is_doomed, "no lease more begins there"
+    assert not cell.was_killed
+    watch.look([lease])
+    assert cell.was_killed
 
 
 def test_memory_that_was_to_go_to_disk_and_did_not_is_held_beside_its_lease() -> None:

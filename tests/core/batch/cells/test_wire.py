@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from atectl.batch.cells import wire
 from atectl.batch.cells.wire import Gone, Malformed, Wire, items, number, text, whole
 
 JSON = st.recursive(
@@ -113,12 +112,18 @@ def test_a_message_that_is_larger_than_the_buffers_of_the_system_arrives_whole()
     there.close()
 
 
-def test_a_message_that_is_too_large_is_not_sent(
-    ends: tuple[Wire, socket.socket], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wire, "MAX_MESSAGE_BYTES", 100)
+def test_a_message_that_is_too_large_is_not_sent_and_not_taken() -> None:
+    ours, its = socket.socketpair()
+    here, there = Wire(ours, most_sent_bytes=100), Wire(its, most_received_bytes=50)
     with pytest.raises(Malformed):
-        ends[0].send({"long": "x" * 100})
+        here.send({"long": "x" * 100})
+    here.send({"long": "x" * 20})
+    assert there.receive().content == {"long": "x" * 20}
+    here.send({"long": "x" * 60})
+    with pytest.raises(Malformed):
+        there.receive()
+    here.close()
+    there.close()
 
 
 @pytest.mark.parametrize(
