@@ -192,6 +192,31 @@ def test_guests_that_are_given_up_hold_nothing_and_hurt_nobody(tmp_path: Path) -
     assert ended.peak_tree_bytes < 512 * MIB
 
 
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """What is started meanwhile has one core, so that leases of one principal share a cell."""
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, cores)
+
+
+def test_a_guest_that_was_given_up_keeps_no_memory_that_others_wait_for(tmp_path: Path) -> None:
+    """Another of its principal runs in the same cell, which is ended all the same."""
+    sleeper = tmp_path / "sleeper.wat"
+    sleeper.write_text(SLEEPS_AND_HOLDS)
+    with on_one_core(), batch_of("--jobs", "3", "--limit", "170MiB") as batch:
+        batch.submit(sleeper, principal="bad", deadline="1s")
+        batch.submit(CAPSULES / "spin.wat", principal="bad", deadline="80s")
+        bounded = CAPSULES / "bounded.wat"
+        batch.submit(bounded, args=["x", "8"], max_mem="128MiB", principal="good")
+        assert batch.result()["reason"] == "deadline"
+        told = batch.result()
+        assert (told["principal"], told["reason"]) == ("good", "exited")
+
+
 def test_what_the_host_holds_for_a_guest_ends_that_guest_alone(tmp_path: Path) -> None:
     folder = fill_folder(tmp_path / "many", 20_000)
     holder = {

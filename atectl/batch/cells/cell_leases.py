@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from atectl.arbitration.wording import Abortion
 from atectl.batch.cells.cells import LEAST_CELLS, MOST_CELLS, Cells
 from atectl.batch.cells.host_lease import CellHost, CellLease
 from atectl.batch.cells.outputs import FILES_OF_LINE
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from atectl.capsule.loading import Capsule
     from atectl.lease.runtime import Runtime
     from atectl.lease.terms import Terms
+
+_BESIDE_SLEEPER = (
+    "others waited for the memory of a guest of the same principal that slept past its deadline, "
+    "in the process of this one"
+)
+_NO_SLEEPERS = "have no guest of the principal sleep past its deadline, or isolate each job"
 
 
 class CellLeases:
@@ -70,6 +77,7 @@ class CellLeases:
             loop, self._cells, arbiter, runtime.ledger, is_pooled, settings.capture_bytes
         )
         self._arbiter = arbiter
+        self._has_walls = settings.isolation != "none"
         self._watch = CellWatch()
         self._running: set[CellLease] = set()
         if is_pooled:
@@ -104,8 +112,21 @@ class CellLeases:
         """See what cells hold and use, a few times a second."""
         if not self._arbiter.is_calm:
             self._cells.end_idle()
+        if self._has_walls and self._arbiter.holds_anybody_back:
+            self._end_given_up()
         self._running -= {lease for lease in tuple(self._running) if lease.is_done}
         self._watch.look(tuple(self._running))
+
+    def _end_given_up(self) -> None:
+        """End the cells in which a guest was given up: somebody waits for the memory that it keeps.
+
+        Leases that run beside it, of the same principal, end as if the arbiter had chosen them, so
+        that they are run again.
+        """
+        for lease in self._running:
+            if lease.cell is not None and lease.cell.given_up:
+                lease.abort(Abortion(_BESIDE_SLEEPER, _NO_SLEEPERS, lease.held_bytes))
+        self._cells.end_given_up()
 
     def close(self) -> None:
         """End all cells, once nobody runs the loop any more; idempotent."""

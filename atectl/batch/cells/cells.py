@@ -139,6 +139,12 @@ class Cells:
         cell.given_up.add(job)
         cell.kill_if_given_up()
 
+    def end_given_up(self) -> None:
+        """End the cells in which a guest was given up: its memory is wanted."""
+        for cell in self._all():
+            if cell.given_up:
+                cell.kill()
+
     def _key_of(self, lease: Entrant) -> str:
         """What is the same of leases that may share a cell."""
         return "" if self._isolation == "none" else lease.principal
