@@ -633,13 +633,15 @@ class Pressure(NamedTuple):
 
     `resident_bytes` is None where it cannot be read; the charge alone serves then. What compiles
     does so in processes of its own: `compiling_bytes` is what they may come to hold, and they are
-    no part of the other sizes.
+    no part of the other sizes. `baseline_of_others_bytes` is the part of the baseline that only
+    several leases need, as each principal has processes of its own: with one lease it is gone.
     """
 
     resident_bytes: int | None
     baseline_bytes: int
     charged_bytes: int
     compiling_bytes: int = 0
+    baseline_of_others_bytes: int = 0
 
     @property
     def total_bytes(self) -> int:
@@ -655,6 +657,10 @@ class Pressure(NamedTuple):
     def granted_alone(self) -> "Pressure":
         """What was granted on top of the baseline, touched or not, whatever was measured."""
         return Pressure(None, self.baseline_bytes, self.charged_bytes, self.compiling_bytes)
+
+    def of_one(self, lease_bytes: int) -> "Pressure":
+        """The pressure if one lease held so much, and had the host to itself."""
+        return Pressure(None, self.baseline_bytes - self.baseline_of_others_bytes, lease_bytes)
 
     def after(self, added_bytes: int) -> "Pressure":
         """The pressure once `added_bytes` more are charged, and nothing of them is touched yet."""

@@ -79,10 +79,14 @@ class Arbiter:
         with self._lock:
             return self._use.take_baseline()
 
-    def expect(self, added_bytes: int) -> None:
-        """The process will hold so much more beside its leases' memories, or less."""
+    def expect(self, added_bytes: int, for_one_bytes: int = 0) -> None:
+        """The host will hold so much more beside its leases' memories, or less.
+
+        Args:
+            for_one_bytes: how much of all that was expected so far a single lease would need.
+        """
         with self._lock:
-            self._use.expect(added_bytes)
+            self._use.expect(added_bytes, for_one_bytes)
 
     def register(
         self,
@@ -132,7 +136,7 @@ class Arbiter:
     # Stores that are kept without a lease
 
     def drop_idle_by(self, drop: Callable[[], None]) -> None:
-        """Have `drop` called under pressure: it drops every store that no lease has."""
+        """Have `drop` called under pressure: it gives up all that no lease uses."""
         self._enforcer.drop_idle = drop
 
     def forget_idle(self, dropped_bytes: int) -> None:

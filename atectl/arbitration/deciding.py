@@ -127,9 +127,8 @@ class _Round:
 
     def _end_what_never_fits(self) -> None:
         """Abort whoever asks for more than the host has, even alone."""
-        baseline_bytes = self._pressure.baseline_bytes
         for number in self._leases.wanting_more_than(
-            lambda grown_bytes: self._budget.can_hold(baseline_bytes, grown_bytes)
+            lambda grown_bytes: not self._budget.is_over_limit(self._pressure.of_one(grown_bytes))
         ):
             self._abort(self._leases[number], TOO_LARGE_ALONE)
 

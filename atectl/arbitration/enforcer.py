@@ -54,7 +54,7 @@ class Enforcer:
         self.wanting_room: set[Seat] = set()
         """Leases whose spill failed, until the disk has more room."""
         self.drop_idle: Callable[[], None] | None = None
-        """Has every store dropped that no lease has."""
+        """Gives up all that no lease uses: stores that are kept, and processes to run leases in."""
         self.compiles = Compiles()
         """What compiles, which gives way to leases."""
         self.budget = budget
@@ -78,6 +78,7 @@ class Enforcer:
             busy_leases=state.busy_leases,
             compiling_bytes=self.use.compiling_bytes,
             enough_leases=state.enough_leases,
+            baseline_of_others_bytes=state.pressure.baseline_of_others_bytes,
         )
 
     def _state(self) -> HostState:
@@ -88,7 +89,13 @@ class Enforcer:
         room_bytes = self.disk.room_bytes - self.seats.roster.spilling_bytes
         return HostState(
             self.budget,
-            Pressure(use.resident_bytes, baseline_bytes, charged_bytes, use.compiling_bytes),
+            Pressure(
+                use.resident_bytes,
+                baseline_bytes,
+                charged_bytes,
+                use.compiling_bytes,
+                use.baseline_of_others_bytes + use.idle_bytes,
+            ),
             max(room_bytes, 0),
             self._busy_leases,
             self._enough_leases(),
@@ -216,7 +223,8 @@ class Enforcer:
 
     def _make_room_of_idle(self) -> None:
         """Before anybody is held, have memory dropped that nobody uses."""
-        if not self.use.idle_bytes or self.drop_idle is None:
+        may_be_idle = self.use.idle_bytes or self.use.baseline_of_others_bytes
+        if not may_be_idle or self.drop_idle is None:
             return
         if self.budget.over_soft_bytes(self.use.pressure) + self.seats.roster.asked_bytes > 0:
             self.drop_idle()

@@ -37,9 +37,10 @@ class HostUse:
     """
 
     __slots__ = (
-        "_beside_bytes", "_budget", "_clock", "_expected_bytes", "_least_baseline_bytes",
-        "_measure_from", "_measured_bytes", "_read_resident", "_trim", "baseline_bytes",
-        "charged_bytes", "compiling_bytes", "idle_bytes", "resident_bytes", "room_bytes",
+        "_beside_bytes", "_budget", "_clock", "_expected_bytes", "_for_one_bytes",
+        "_least_baseline_bytes", "_measure_from", "_measured_bytes", "_read_resident", "_trim",
+        "baseline_bytes", "charged_bytes", "compiling_bytes", "idle_bytes", "resident_bytes",
+        "room_bytes",
     )  # fmt: skip
 
     def __init__(
@@ -55,6 +56,7 @@ class HostUse:
         self._clock = clock
         self._least_baseline_bytes = 0  # what there was before any lease
         self._expected_bytes = 0
+        self._for_one_bytes = 0  # of what is expected
         self._beside_bytes = 0  # beside the leases' memories, at the last measurement
         self._measured_bytes = 0  # what of that has lasted
         self._measure_from = _NEVER
@@ -75,8 +77,23 @@ class HostUse:
     @property
     def pressure(self) -> Pressure:
         return Pressure(
-            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+            self.resident_bytes,
+            self.baseline_bytes,
+            self.charged_bytes,
+            self.compiling_bytes,
+            self.baseline_of_others_bytes,
         )
+
+    @property
+    def baseline_of_others_bytes(self) -> int:
+        """The part of the baseline that is gone once one lease has the host to itself.
+
+        All that the baseline has come to be since there were leases counts in it: whether a lease
+        fits can only be known for sure once it is alone.
+        """
+        if self._expected_bytes <= self._for_one_bytes:
+            return 0
+        return self.baseline_bytes - self._least_baseline_bytes - self._for_one_bytes
 
     def charge(self, added_bytes: int) -> None:
         """Count `added_bytes` more as granted, or less if they are negative."""
@@ -121,12 +138,19 @@ class HostUse:
         self._work_out_baseline()
         return self.resident_bytes
 
-    def expect(self, added_bytes: int) -> None:
+    def expect(self, added_bytes: int, for_one_bytes: int = 0) -> None:
         """The host is about to hold so much more beside its leases' memories, or less.
 
         Without that, leases would be granted what the processes need in which they run.
+
+        Args:
+            for_one_bytes: how much of all that was expected so far a single lease would need.
         """
         self._expected_bytes += added_bytes
+        self._for_one_bytes = for_one_bytes
+        if added_bytes < 0:  # what was measured before is not there any more
+            self._beside_bytes = max(self._beside_bytes + added_bytes, 0)
+            self._measured_bytes = max(self._measured_bytes + added_bytes, 0)
         self._work_out_baseline()
 
     def look(self, leases: Iterable[Measurable]) -> None:

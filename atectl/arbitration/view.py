@@ -54,6 +54,8 @@ class HostView(NamedTuple):
     enough_leases: int = 0
     """While much memory is on disk, no more leases go on once so many run; 0 if that is
     `busy_leases`. It takes more to keep the machine busy where guests sleep now and then."""
+    baseline_of_others_bytes: int = 0
+    """The part of the baseline that is gone once one lease has the host to itself."""
 
     @property
     def charged_bytes(self) -> int:
@@ -63,7 +65,11 @@ class HostView(NamedTuple):
     @property
     def pressure(self) -> Pressure:
         return Pressure(
-            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+            self.resident_bytes,
+            self.baseline_bytes,
+            self.charged_bytes,
+            self.compiling_bytes,
+            self.baseline_of_others_bytes,
         )
 
     @property

@@ -3,6 +3,7 @@
 import heapq
 import os
 import select
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +26,7 @@ class Loop:
         self._timed: list[tuple[float, int, Call]] = []
         self._numbers = count()
         self._sleeps = False
+        self._thread = 0
         self._poll.register(self._wakes, select.EPOLLIN)
 
     def watch(self, descriptor: int, when_ready: Call) -> None:
@@ -54,8 +56,14 @@ class Loop:
         """Have something called once that time has come, by `time.monotonic`."""
         heapq.heappush(self._timed, (at_s, next(self._numbers), call))
 
+    @property
+    def is_this_thread(self) -> bool:
+        """Whether whoever asks is called by the loop."""
+        return threading.get_ident() == self._thread
+
     def run(self, goes_on: Callable[[], bool]) -> None:
         """Call what is due, for as long as `goes_on`."""
+        self._thread = threading.get_ident()
         while goes_on():
             self._call_ready(self._wait_s())
             self._call_posted()

@@ -141,6 +141,7 @@ class _Past:
             self._room_bytes,
             self._busy_leases or 1,
             sample.compiling_bytes,
+            baseline_of_others_bytes=sample.baseline_of_others_bytes,
         )
         is_known = (
             self._is_sure

@@ -82,6 +82,8 @@ class Sampled(NamedTuple):
     """What its leases held that were not spilled."""
     compiling_bytes: int = 0
     """What might come to be held by the processes that compiled, which is no part of the rest."""
+    baseline_of_others_bytes: int = 0
+    """The part of the baseline that would be gone if one lease had the host to itself."""
     parking: tuple[int, ...] = ()
     """The leases that were told to park at a tick and had not got there."""
     stalled: tuple[int, ...] = ()
@@ -104,7 +106,11 @@ class Sampled(NamedTuple):
     @property
     def pressure(self) -> Pressure:
         return Pressure(
-            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+            self.resident_bytes,
+            self.baseline_bytes,
+            self.charged_bytes,
+            self.compiling_bytes,
+            self.baseline_of_others_bytes,
         )
 
 
@@ -132,6 +138,8 @@ class Ruled(NamedTuple):
     """What its leases held that were not spilled."""
     compiling_bytes: int = 0
     """What might come to be held by the processes that compiled, which is no part of the rest."""
+    baseline_of_others_bytes: int = 0
+    """The part of the baseline that would be gone if one lease had the host to itself."""
 
     @property
     def is_failed_spill(self) -> bool:
@@ -141,7 +149,11 @@ class Ruled(NamedTuple):
     @property
     def pressure(self) -> Pressure:
         return Pressure(
-            self.resident_bytes, self.baseline_bytes, self.charged_bytes, self.compiling_bytes
+            self.resident_bytes,
+            self.baseline_bytes,
+            self.charged_bytes,
+            self.compiling_bytes,
+            self.baseline_of_others_bytes,
         )
 
 
@@ -166,6 +178,8 @@ class Decided(NamedTuple):
     """What might come to be held by the processes that compiled, which is no part of the rest."""
     enough_leases: int = 0
     """How many running leases were enough while much memory was on disk; 0 for `busy_leases`."""
+    baseline_of_others_bytes: int = 0
+    """The part of the baseline that would be gone if one lease had the host to itself."""
 
     @classmethod
     def on(cls, host: HostView, at_s: float, decisions: Iterable[Decision]) -> "Decided":
@@ -180,6 +194,7 @@ class Decided(NamedTuple):
             tuple(decisions),
             host.compiling_bytes,
             host.enough_leases,
+            host.baseline_of_others_bytes,
         )
 
     def host(self, budget: Budget) -> HostView:
@@ -193,6 +208,7 @@ class Decided(NamedTuple):
             self.busy_leases,
             self.compiling_bytes,
             self.enough_leases,
+            self.baseline_of_others_bytes,
         )
 
 

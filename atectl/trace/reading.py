@@ -183,7 +183,7 @@ _EVENT = {
         ("held_bytes", "asked_bytes", "baseline_bytes", "charged_bytes", "spill_room_bytes"),
         bytes_read,
     ),
-    **dict.fromkeys(("compiling_bytes", "fixed_bytes"), bytes_read),
+    **dict.fromkeys(("compiling_bytes", "fixed_bytes", "baseline_of_others_bytes"), bytes_read),
 }
 HEADER = Table(
     Header,

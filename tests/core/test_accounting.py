@@ -396,6 +396,10 @@ class TestPressure:
         assert before.after(added) == once
         assert before.after(added).total_bytes <= before.total_bytes + added
 
+    def test_of_one_lease_it_has_nothing_that_is_there_for_others(self) -> None:
+        pressure = Pressure(900, 300, 400, 50, baseline_of_others_bytes=200)
+        assert pressure.of_one(70) == Pressure(None, 100, 70)
+
     def test_falls_as_soon_as_use_falls(self) -> None:
         budget = Budget(1000)
         assert budget.is_over_limit(Pressure(5000, 0, 0))

@@ -66,7 +66,7 @@ class _Round:
         """Abort whoever asks for more than the host has, even alone."""
         for lease in self._held():
             grown_bytes = lease.held_bytes + lease.asked_bytes
-            fits_alone = self._budget.can_hold(self._pressure.baseline_bytes, grown_bytes)
+            fits_alone = not self._budget.is_over_limit(self._pressure.of_one(grown_bytes))
             if lease.asked_bytes and not fits_alone:
                 self._abort(lease, TOO_LARGE_ALONE)
 

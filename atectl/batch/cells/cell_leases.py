@@ -80,8 +80,7 @@ class CellLeases:
         self._has_walls = settings.isolation != "none"
         self._watch = CellWatch()
         self._running: set[CellLease] = set()
-        if is_pooled:
-            arbiter.drop_idle_by(self._cells.drop_idle)
+        arbiter.drop_idle_by(self._cells.drop_idle)
 
     def lease(
         self,

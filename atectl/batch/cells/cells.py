@@ -68,7 +68,8 @@ class Cells:
         most_lines: how many leases one runs at once; who finds no line waits.
         settings: how each runs.
         forget_idle: called with the bytes that idle stores of a cell held that has ended.
-        expect: called with what the host will hold more, or less, for its cells.
+        expect: called with what the host will hold more, or less, for its cells, and with what it
+            holds for one.
         isolation: which leases never share a cell.
         guest_files: how many descriptors the guests of one may have open.
     """
@@ -81,7 +82,7 @@ class Cells:
         most_lines: int,
         settings: CellSettings,
         forget_idle: Callable[[int], None],
-        expect: Callable[[int], None],
+        expect: Callable[[int, int], None],
         isolation: Isolation,
         guest_files: int,
     ) -> None:
@@ -279,7 +280,7 @@ class Cells:
         more_cells = len(self._cells) + self._making - self._expected_cells
         if more_cells:
             self._expected_cells += more_cells
-            self._expect(more_cells * CELL_BYTES)
+            self._expect(more_cells * CELL_BYTES, CELL_BYTES)
 
     # For the host
 
@@ -290,7 +291,11 @@ class Cells:
                 cell.tick()
 
     def drop_idle(self) -> None:
-        """Drop all idle stores."""
+        """End all cells in which nothing runs, and drop all idle stores of the others."""
+        if self._loop.is_this_thread:
+            self.end_idle()
+        else:  # as what compiles has ended: somebody may wait for its memory
+            self._loop.post(self.end_idle)
         for cell in self._all():
             answer = cell.ask({"do": "drop"}) if cell.idle_bytes else None
             if answer is None:

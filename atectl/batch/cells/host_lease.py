@@ -453,14 +453,15 @@ class CellLease:
         """It has ended, and its place and its line are free, but for memory that is kept."""
         self.let_go()
         place, cell, line = self._place, self._cell, self._line
+        self._cell = self._line = None
         if line is not None:
             line.leave()
+        # Before its place, so that a cell in which nothing runs any more can be ended for others.
+        if cell is not None and line is not None:
+            self._host.cells.leave(cell, line, self._number)
         if place is not None and not self._has_left:
             self._has_left = True
             place.leave(kept_bytes)
-        self._cell = self._line = None
-        if cell is not None and line is not None:
-            self._host.cells.leave(cell, line, self._number)
         self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:

@@ -192,6 +192,12 @@ def test_one_that_alone_is_over_soft_goes_on_up_to_hard() -> None:
     assert told(host(asks(1, 900))) == [("grant", 1, 900)]
 
 
+def test_one_that_fits_once_it_is_alone_waits_for_the_others_to_end() -> None:
+    crowd = host(runs(1, 50), asks(2, 901, held=20))
+    assert told(crowd._replace(baseline_of_others_bytes=21)) == [("park", 2, 901)]
+    assert told(crowd._replace(baseline_of_others_bytes=20)) == [("abort", 2, 20)]
+
+
 def test_one_that_alone_is_over_hard_is_aborted_as_it_asks() -> None:
     assert told(host(asks(1, 901), runs(2))) == [("abort", 1, 0)]
 

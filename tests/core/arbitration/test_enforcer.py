@@ -114,6 +114,16 @@ def test_idle_stores_are_dropped_before_a_lease_is_held(table: Table) -> None:
     assert (enforcer.use.idle_bytes, table.charged_mib) == (0, 40)
 
 
+def test_processes_in_which_nothing_runs_are_ended_before_a_lease_is_aborted(table: Table) -> None:
+    enforcer = table.enforcer
+    enforcer.use.expect(50 * MIB, for_one_bytes=10 * MIB)
+    enforcer.drop_idle = lambda: enforcer.use.expect(-40 * MIB, for_one_bytes=10 * MIB)
+    seat = table.seat(1, 30)
+    enforcer.become(seat, seat.standing.ask(50 * MIB))
+    enforcer.settle()
+    assert (seat.standing.phase, seat.held_bytes) == (Phase.RUNNING, 80 * MIB)
+
+
 def test_idle_stores_are_kept_while_everything_fits(table: Table) -> None:
     enforcer = table.enforcer
     enforcer.use.keep_idle(50 * MIB)

@@ -74,6 +74,34 @@ def test_a_baseline_that_cannot_be_read_counts_as_nothing() -> None:
     assert use.pressure == Pressure(None, 0, 0)
 
 
+def test_what_is_expected_for_more_than_one_lease_is_gone_once_one_is_alone() -> None:
+    host = Host(resident=100)
+    host.use.take_baseline()
+    host.use.expect(40, for_one_bytes=40)
+    assert host.use.pressure.baseline_of_others_bytes == 0
+    host.use.expect(80, for_one_bytes=40)
+    assert (host.use.baseline_bytes, host.use.pressure.baseline_of_others_bytes) == (220, 80)
+
+
+def test_what_more_leases_have_come_to_need_is_gone_then_too() -> None:
+    host = Host(resident=100)
+    host.use.take_baseline()
+    host.use.expect(80, for_one_bytes=40)
+    host.resident = 750
+    assert [measured(host), measured(host)] == [180, 750]
+    assert host.use.pressure.baseline_of_others_bytes == 610
+
+
+def test_what_is_expected_no_more_was_part_of_what_was_measured() -> None:
+    host = Host(resident=100)
+    host.use.take_baseline()
+    host.use.expect(80, for_one_bytes=40)
+    host.resident = 750
+    assert [measured(host), measured(host)] == [180, 750]
+    host.use.expect(-40, for_one_bytes=40)
+    assert (host.use.baseline_bytes, host.use.pressure.baseline_of_others_bytes) == (710, 0)
+
+
 def measured(host: Host, *leases: Lease) -> int:
     """The baseline after another look, long enough after the last."""
     host.now += 1

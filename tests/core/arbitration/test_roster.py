@@ -78,6 +78,7 @@ class History:
         self.resident: int | None = None
         self.room = source.choice((0, 150, 10_000))
         self.busy = source.randint(1, 3)
+        self.of_others = source.choice((0, BASELINE // 2))
 
     def become(self, lease: Standing) -> None:
         self.leases[lease.number] = lease
@@ -85,7 +86,8 @@ class History:
 
     def view(self) -> HostView:
         leases = tuple(self.leases[number] for number in sorted(self.leases))
-        return HostView(BUDGET, self.resident, BASELINE, leases, self.room, self.busy)
+        view = HostView(BUDGET, self.resident, BASELINE, leases, self.room, self.busy)
+        return view._replace(baseline_of_others_bytes=self.of_others)
 
     def happen(self) -> None:
         """One thing that can happen to a lease, or a new one."""

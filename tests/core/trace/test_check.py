@@ -3,6 +3,7 @@
 import pytest
 
 from atectl.accounting import Budget
+from atectl.arbitration.standing import Standing
 from atectl.arbitration.view import Action, Decision
 from atectl.trace.check import check
 from atectl.trace.events import Asked, Decided, Event, Header, Registered, Ruled, Sampled, Trace
@@ -89,6 +90,16 @@ def test_who_reached_no_tick_was_not_to_be_parked() -> None:
 def test_who_was_on_the_way_to_be_parked_was_not_to_be_parked_again() -> None:
     parking = Sampled(0.5, 50, 50, 900, parking=(2,))
     assert check(grown(450, sample=parking)).is_same
+
+
+def test_who_waits_to_be_alone_was_not_to_be_aborted() -> None:
+    leases = Standing(1, 0, 300), Standing(2, 0, 300, 660, spillable=True)
+    waits = Decision(Action.PARK, 2, 660, "over soft: waits")
+    decided = Decided(0.3, 50, 50, 0, 2, leases, (waits,), baseline_of_others_bytes=30)
+    ruled = Ruled(0.3, Action.PARK, 2, 660, None, waits.reason, 50, 50, 600)
+    sample = Sampled(0.5, 50, 50, 600, baseline_of_others_bytes=30)
+    checked = check(grown(300, decided, ruled, sample=sample))
+    assert (checked.is_same, checked.samples) == (True, 1)
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def test_an_older_trace_is_read_without_what_it_does_not_say(tmp_path: Path) -> 
     )
     trace = read_trace(path)
     assert (trace.header.busy_leases, trace.header.spill_room_bytes) == (None, None)
-    assert trace.events == (Registered(0.1, 1, 0, "", "", ""), Sampled(0.2, 9, 5, 0, 0, (), (), ()))
+    assert trace.events == (Registered(0.1, 1, 0, "", "", ""), Sampled(0.2, 9, 5, 0))
 
 
 def test_a_lease_that_was_given_up_on_may_be_decided_on_after_it_finished(tmp_path: Path) -> None:
