@@ -1,7 +1,8 @@
 """The core accounting module: who is charged for how much memory, and what a host may use.
 
 Principals, quotas, accounts, the ledger, meters, budgets and pressure. Every command shares it;
-it imports the standard library only and does no I/O.
+it imports the standard library only and does no I/O. It is one module, however long: a rule about
+who is charged for what, or about what a host may use, is here and nowhere else.
 
 The records here are named tuples rather than dataclasses because they lie on the way to every
 guest: `dataclasses` imports `inspect`, a sixth of a warm start.
@@ -381,56 +382,6 @@ def kept_as(spender: Spender, day: DaySums) -> Spender:
     if day.has(principal) or count < 2 * MAX_NAMED_SUMS:
         return principal
     return Spender(OTHERS, OTHERS, OTHERS)
-
-
-class _MemoryDay:
-    """The sums of one day, in memory."""
-
-    def __init__(self) -> None:
-        self.sums: dict[Spender, Sums] = {}
-        self._own: dict[str, int] = {}
-
-    def has(self, spender: Spender) -> bool:
-        return spender in self.sums
-
-    def count(self) -> int:
-        return len(self.sums)
-
-    def count_of(self, principal: str) -> int:
-        return self._own.get(principal, 0)
-
-    def add(self, spender: Spender, new: Sums) -> None:
-        spender = kept_as(spender, self)
-        if spender not in self.sums:
-            self._own[spender.principal] = self.count_of(spender.principal) + 1
-        self.sums[spender] = self.sums.get(spender, Sums()).plus(new)
-
-
-class Periods:
-    """What was used on each day, in memory: the last 400 days of all that it was told of."""
-
-    def __init__(self) -> None:
-        self._days: dict[int, _MemoryDay] = {}
-        self._totals = _MemoryDay()
-
-    def add(self, spender: Spender, new: Sums, since_s: float, until_s: float) -> None:
-        """Add what a spender used between two moments, in seconds since 1970."""
-        self._totals.add(total_of(spender.host), new)
-        for day, part in by_day(new, since_s, until_s):
-            if day not in self._days:
-                self._days[day] = _MemoryDay()
-                for old in [each for each in self._days if each <= max(self._days) - PERIOD_DAYS]:
-                    del self._days[old]
-            if day in self._days:
-                self._days[day].add(spender, part)
-
-    def sums(self) -> dict[int, dict[Spender, Sums]]:
-        """The sums by day and spender; days are counted from 1970."""
-        return {day: dict(kept.sums) for day, kept in self._days.items()}
-
-    def totals(self) -> dict[Spender, Sums]:
-        """The sums of all time, by host."""
-        return dict(self._totals.sums)
 
 
 class _Row:

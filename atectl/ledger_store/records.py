@@ -229,9 +229,10 @@ class LedgerStore(Protocol):
         """Leases that have finished or were lost, the newest first."""
 
     def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
-        """What was used on the days from `first` to `last`, by the rules of `accounting.Periods`.
+        """What was used on the days from `first` to `last`, split by `accounting.by_day`.
 
-        Each day has at most twice `accounting.MAX_NAMED_SUMS` sums, and one for all others.
+        Whose use each sum is, `accounting.kept_as` says. Each day has at most twice
+        `accounting.MAX_NAMED_SUMS` sums, and one for all others.
         """
 
     def totals(self) -> list[DayRecord]:

@@ -36,9 +36,8 @@ _WORDS = {
     "E721": "extra",
 }
 _FAILED = "failed"
-
-VERDICTS = (OK, UNFIT, _FAILED, *dict.fromkeys(_WORDS.values()))
-"""Every verdict. `failed` says nothing of the capsule: something of this machine failed."""
+"""The verdict of all other errors, which say nothing of the capsule: something of this machine
+failed."""
 
 
 class LoadedCapsule(NamedTuple):

@@ -95,8 +95,3 @@ def packed(commands: Sequence[tuple[Any, ...]]) -> bytes:
             text = word if isinstance(word, bytes) else str(word).encode("utf-8", "surrogateescape")
             parts.append(b"$%d\r\n%b\r\n" % (len(text), text))
     return b"".join(parts)
-
-
-def is_missing(answer: Any) -> bool:
-    """Whether an answer could not be had."""
-    return isinstance(answer, AtectlError)

@@ -17,12 +17,12 @@ from atectl.accounting import (
     Counted,
     Ledger,
     Observation,
-    Periods,
     Spender,
     Sums,
     Usage,
 )
 from atectl.ledger_store.records import LeaseRecord
+from tests.support.days_in_memory import Periods
 from tests.support.lease_records import NOW, finish, make_lease
 from tests.support.ledger_places import LOCAL_PLACES, PLACES, Place
 

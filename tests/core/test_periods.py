@@ -12,13 +12,13 @@ from atectl.accounting import (
     MAX_TOTAL,
     OTHERS,
     PERIOD_DAYS,
-    Periods,
     Spender,
     Sums,
     Usage,
     by_day,
     new_sums,
 )
+from tests.support.days_in_memory import Periods
 
 MIDNIGHT = 20_000 * DAY_S
 ALICE = Spender("alice", "host-a", "nightly")
