@@ -5,7 +5,6 @@ from typing import Any
 
 from redis.exceptions import ConnectionError, MovedError, ResponseError  # noqa: A004, TID253
 
-from atectl.errors import AtectlError
 from atectl.redis.faults import FOREIGN, translation
 from atectl.redis.routing import Router, Server, target_of
 
