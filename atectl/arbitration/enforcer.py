@@ -259,5 +259,14 @@ class Enforcer:
         spills, refusal = self._rules.spills, None
         if spills and reason != TOO_LARGE_ALONE:
             refusal = self.disk.refusal(self.seats.unfinished)
-        pressure = self.use.pressure
-        return abortion(lease, reason, self.budget, pressure, spills=spills, refusal=refusal)
+        return abortion(
+            lease,
+            reason,
+            self.budget,
+            self.use.pressure,
+            spills=spills,
+            refusal=refusal,
+            may_fit=self.budget.can_hold(
+                self.use.least_for_one_bytes, lease.held_bytes + lease.asked_bytes
+            ),
+        )

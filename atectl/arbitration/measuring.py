@@ -85,15 +85,20 @@ class HostUse:
         )
 
     @property
-    def baseline_of_others_bytes(self) -> int:
-        """The part of the baseline that is gone once one lease has the host to itself.
+    def least_for_one_bytes(self) -> int:
+        """What there was before any lease, and is expected for one: the baseline of a lease that
+        has the host to itself is no less."""
+        return self._least_baseline_bytes + self._for_one_bytes
 
-        All that the baseline has come to be since there were leases counts in it: whether a lease
-        fits can only be known for sure once it is alone.
+    @property
+    def baseline_of_others_bytes(self) -> int:
+        """The part of the baseline that may be gone once one lease has the host to itself.
+
+        That is all that it has come to be since there were leases: how much of it stays is known
+        only then.
         """
-        if self._expected_bytes <= self._for_one_bytes:
-            return 0
-        return self.baseline_bytes - self._least_baseline_bytes - self._for_one_bytes
+        is_for_one = self._expected_bytes <= self._for_one_bytes
+        return 0 if is_for_one else self.baseline_bytes - self.least_for_one_bytes
 
     def charge(self, added_bytes: int) -> None:
         """Count `added_bytes` more as granted, or less if they are negative."""

@@ -16,8 +16,8 @@ class Abortion(NamedTuple):
     remedy: str
     needed_bytes: int
     """What it held, and asked for."""
-    fits_alone: bool = True
-    """Whether it could go on if it had the host to itself."""
+    may_fit: bool
+    """Whether it may fit if it is run again, and has the host to itself."""
 
 
 def abortion(
@@ -28,12 +28,14 @@ def abortion(
     *,
     spills: bool,
     refusal: AtectlError | None,
+    may_fit: bool,
 ) -> Abortion:
     """What is told of the abort of `lease` for `reason`, with the numbers of this moment.
 
     Args:
         spills: whether leases may be spilled at all.
         refusal: what keeps others from being spilled, if anything does.
+        may_fit: whether it may fit if it is run again.
     """
     why = (
         f"the host was at {show_size(pressure.total_bytes)} of its limit of "
@@ -43,14 +45,14 @@ def abortion(
     )
     needed_bytes = lease.held_bytes + lease.asked_bytes
     if reason == TOO_LARGE_ALONE:
-        return Abortion(why, "raise the limit, or lower the quota", needed_bytes, fits_alone=False)
+        return Abortion(why, "raise the limit, or lower the quota", needed_bytes, may_fit)
     if not spills:
         remedy = "raise the limit, or allow spilling: --backpressure both"
     elif refusal is None:
         remedy = "raise the limit, or run fewer jobs at once"
     else:
         why, remedy = f"{why}; no more could be spilled: {refusal}", refusal.remedy
-    return Abortion(why, remedy, needed_bytes)
+    return Abortion(why, remedy, needed_bytes, may_fit)
 
 
 def _compiling(pressure: Pressure) -> str:

@@ -311,7 +311,7 @@ class Coordinator:
             retries = self._retries if run.job.retries is None else run.job.retries
             return failures < retries and lease.outcome.reason in _RETRIED and run.has_failed
         abortion = lease.abortion
-        return abortion is not None and abortion.fits_alone and run.aborted < self._requeue
+        return abortion is not None and abortion.may_fit and run.aborted < self._requeue
 
     def _end_lease(self, lease: str) -> bool:
         """Somebody else asks for the end of a lease; whether there is one of this id."""

@@ -54,6 +54,20 @@ GROWS_AND_TOUCHES = """(module
 """Grows to 80 MiB, 8 MiB at a time, and reads a bit of each page for ever."""
 
 
+GROWS_BESIDE_OTHERS = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $step i32)
+    (i64.store (i32.const 24) (i64.const 10000000))
+    (loop $next
+      (drop (memory.grow (i32.const 16)))
+      (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
+      (local.set $step (i32.add (local.get $step) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $step) (i32.const 30))))))"""
+"""Grows to 30 MiB, 1 MiB at a time, and sleeps for 10 ms after each, so that others grow, too."""
+
+
 class Stream:
     """A batch that takes jobs as they are written to it."""
 
@@ -440,6 +454,25 @@ def test_after_the_death_of_the_process_that_forks_them_cells_have_the_same_boun
         wait_until(lambda: not is_alive(zygote))
         stream.submit(CAPSULES / "two-memories.wat", principal="green")
         assert stream.result()["error"]["code"] == "E310"
+
+
+@pytest.mark.parametrize("backpressure", ["park", "both"])
+def test_jobs_that_fit_only_without_the_cells_of_others_all_run(
+    tmp_path: Path, backpressure: str
+) -> None:
+    capsule, trace = tmp_path / "grows.wat", tmp_path / "trace.jsonl"
+    capsule.write_text(GROWS_BESIDE_OTHERS)
+
+    def jobs(count: int) -> list[dict[str, Any]]:
+        return [{"capsule": str(capsule), "principal": f"tenant-{n}"} for n in range(count)]
+
+    ran(jobs(1), "--trace", str(trace))
+    events = [json.loads(line) for line in trace.read_text().splitlines()]
+    baseline = max(event["baseline_bytes"] for event in events if "baseline_bytes" in event)
+    limit = f"{(baseline >> 20) + 31 + 8}MiB"  # and two more cells, of 4 MiB each
+    words = ("--limit", limit, "--backpressure", backpressure, "--spill-dir", str(tmp_path))
+    _, reasons = ran(jobs(6), "--jobs", "6", *words)
+    assert reasons == {f"tenant-{n}": ["exited"] for n in range(6)}
 
 
 def test_the_lines_of_leases_take_no_descriptors_from_guests() -> None:

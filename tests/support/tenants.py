@@ -41,7 +41,7 @@ class Tenant:
 
     def abort(self, abortion: Abortion) -> None:
         self.aborted, self.remedy = abortion.why, abortion.remedy
-        self.fits_alone = abortion.fits_alone
+        self.may_fit = abortion.may_fit
         self.end()
 
     def end(self) -> None:

@@ -103,6 +103,23 @@ def test_a_lease_that_can_never_fit_is_ended_and_told_why(table: Table) -> None:
     assert told(table)[-1] is Action.ABORT
 
 
+@pytest.mark.parametrize(("asked_mib", "may_fit"), [(40, True), (41, False)])
+def test_a_lease_may_fit_later_if_it_would_have_before_there_were_others(
+    table: Table, asked_mib: int, may_fit: bool
+) -> None:
+    use, tenant = table.enforcer.use, Tenant()
+    table.resident = 10 * MIB
+    use.take_baseline()
+    use.expect(20 * MIB, for_one_bytes=20 * MIB)
+    table.resident = 60 * MIB
+    use.look_closely([])
+    use.look_closely([])
+    seat = table.seat(1, 30, tenant)
+    table.enforcer.become(seat, seat.standing.ask(asked_mib * MIB))
+    table.enforcer.settle()
+    assert (tenant.aborted is not None, tenant.may_fit) == (True, may_fit)
+
+
 def test_idle_stores_are_dropped_before_a_lease_is_held(table: Table) -> None:
     enforcer = table.enforcer
     enforcer.use.keep_idle(50 * MIB)

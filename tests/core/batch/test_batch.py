@@ -54,7 +54,7 @@ def job(number: int, capsule: Path, *, stdout: Path | None = None, **changed: ob
     quota = Quota(64 * MIB, LONG_S)
     streams = None if stdout is None else Streams(stdout=str(stdout))
     wasi = WasiSettings((capsule.name,), streams=streams)
-    terms = Terms(Principal(str(changed.pop("principal", "tenant"))), quota, wasi)._replace(
+    terms = Terms(Principal("tenant"), quota, wasi)._replace(
         **{name: changed.pop(name) for name in ("quota", "label") if name in changed}  # type: ignore[arg-type]
     )
     return JobTerms(number, capsule, terms)._replace(**changed)  # type: ignore[arg-type]
@@ -644,26 +644,6 @@ def test_a_job_that_is_ended_for_want_of_memory_is_run_again_until_it_fits(tmp_p
     told = fills_at_once(tmp_path, requeue=2)
     assert {result.outcome.reason for result in told.values()} == {"exited"}
     assert {result.attempts for result in told.values()} <= {1, 2, 3}
-
-
-def test_jobs_that_fit_only_without_the_cells_of_others_run_one_after_another(
-    tmp_path: Path,
-) -> None:
-    capsule = tmp_path / "fills.wat"
-    capsule.write_text(FILLS)
-    jobs = [
-        job(n, capsule, quota=Quota(128 * MIB, LONG_S), principal=f"tenant-{n}")
-        for n in range(1, 6)
-    ]
-    with Batch(settings(tmp_path), bare()) as batch:
-        assert results(batch, jobs[:1])[1].outcome.reason == "exited"
-        baseline = batch.baseline_bytes or 0
-    limit = baseline + (4 + 60 + 8) * MIB  # a cell, what its guest holds, and not two more cells
-    chosen = settings(tmp_path, jobs=5, budget=Budget(limit), rules=rules("park"), requeue=2)
-    with Batch(chosen, bare()) as batch:
-        batch.prepare({capsule: WANTED})
-        told = results(batch, jobs)
-    assert {str(result.outcome.error) for result in told.values()} == {"None"}
 
 
 def test_where_none_is_run_again_each_is_run_once(tmp_path: Path) -> None:
