@@ -114,7 +114,7 @@ def test_a_spill_that_failed_is_not_tried_again_on_a_lease_that_has_gone_on(seat
 
 def test_a_lease_that_was_told_to_end_is_seen_as_ending_whoever_did_it(seat: Seat) -> None:
     assert not seat.seen().aborting
-    seat.tenant.abort(Abortion("", "", 0))
+    seat.tenant.abort(Abortion("", "", 0, may_fit=False))
     assert seat.seen().aborting
     assert not seat.standing.aborting
 
