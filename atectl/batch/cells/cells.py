@@ -131,6 +131,9 @@ class Cells:
         is_over = cell.is_doomed or self._isolation == "job"
         if is_over and not cell.running:
             self._bury(cell)
+
+    def let_in(self) -> None:
+        """Let leases in that wait, now that others have left."""
         for key in tuple(self._waiting):
             self._let_in(key)
 

@@ -456,12 +456,13 @@ class CellLease:
         self._cell = self._line = None
         if line is not None:
             line.leave()
-        # Before its place, so that a cell in which nothing runs any more can be ended for others.
+        # A cell in which nothing runs any more can be ended for those that wait for memory.
         if cell is not None and line is not None:
             self._host.cells.leave(cell, line, self._number)
         if place is not None and not self._has_left:
             self._has_left = True
             place.leave(kept_bytes)
+        self._host.cells.let_in()
         self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:
