@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.taken_over import Ended, ran_taken_over
+from tests.support.taken_over import BAD, Ended, ran_taken_over
 
 MIB = 1 << 20
 TELLS = """
@@ -58,6 +58,29 @@ def test_more_memory_than_the_quota_is_not_believed() -> None:
 
 def test_fuel_that_nobody_gave_is_not_believed() -> None:
     assert_is_condemned(told(fuel=1))
+
+
+def test_memory_that_nobody_may_keep_is_not_believed_to_be_kept() -> None:
+    assert_is_condemned(told(kept=1))
+
+
+KEEPS_NOTHING = """
+def attack(cell, wire, order):
+    cell._drop_idle = lambda: 0
+    wire.send({"begin": 0})
+    wire.send({"grow": 60 << 20})
+    wire.receive()
+    return outcome(kept=60 << 20)
+"""
+
+
+def test_memory_that_is_said_to_be_kept_keeps_nobody_from_running() -> None:
+    ended = ran_taken_over(
+        KEEPS_NOTHING, "--pool", "2", "--limit", "500MiB", "--jobs", "1", bad=[{}] * 10
+    )
+    assert all(each["reason"] == "exited" for each in ended.of_others)
+    assert "E328" in {(each["error"] or {}).get("code") for each in ended.results[BAD]}
+    assert not any(each["decisions"] for each in ended.results[BAD]), "nobody had to give way"
 
 
 def test_what_takes_time_is_believed_as_far_as_there_was_time_for_it() -> None:

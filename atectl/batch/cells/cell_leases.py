@@ -124,7 +124,8 @@ class CellLeases:
         """
         for lease in self._running:
             if lease.cell is not None and lease.cell.given_up:
-                lease.abort(Abortion(_BESIDE_SLEEPER, _NO_SLEEPERS, lease.held_bytes))
+                needed_bytes = lease.held_bytes
+                lease.abort(Abortion(_BESIDE_SLEEPER, _NO_SLEEPERS, needed_bytes, may_fit=True))
         self._cells.end_given_up()
 
     def close(self) -> None:

@@ -294,19 +294,28 @@ class Cells:
                 cell.tick()
 
     def drop_idle(self) -> None:
-        """End all cells in which nothing runs, and drop all idle stores of the others."""
+        """End all cells in which nothing runs, and drop all idle stores of the others.
+
+        No lease more begins in a cell that does not answer.
+        """
         if self._loop.is_this_thread:
             self.end_idle()
         else:  # as what compiles has ended: somebody may wait for its memory
             self._loop.post(self.end_idle)
         for cell in self._all():
-            answer = cell.ask({"do": "drop"}) if cell.idle_bytes else None
+            if cell.idle_bytes <= 0:
+                continue
+            answer = cell.ask({"do": "drop"})
             if answer is None:
+                cell.is_doomed = True
                 continue
             try:
                 self._forget_idle(cell.change_idle(0, answer.get("dropped")))
             except Malformed:
                 cell.condemn()
+            # On any other thread a result may have come meanwhile, with a store that was kept.
+            if cell.idle_bytes > 0 and self._loop.is_this_thread:
+                cell.condemn()  # it said that it kept what it had not
 
     def trim(self) -> None:
         """Have those give freed memory back that hold much more than their leases are charged."""

@@ -377,7 +377,7 @@ class CellLease:
         self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
         self._fuel = whole(told.get("fuel"), self.terms.quota.fuel or 0)
         self.output = read_output(told.get("output"), self._host.capture_bytes)
-        kept_bytes = whole(told.get("kept"), self.held_bytes)
+        kept_bytes = whole(told.get("kept"), self.held_bytes if self._host.is_pooled else 0)
         dropped_bytes = self._cell.change_idle(kept_bytes, told.get("dropped"))
         if dropped_bytes:
             self._host.arbiter.forget_idle(dropped_bytes)
