@@ -42,9 +42,9 @@ it: it changes some of them as it starts."""
 CELL_BYTES = 4 << 20
 """What a cell comes to hold of its own, with a small guest in it: 3.5 to 4.2 MiB."""
 
-_OTHER_THREADS = 640
+_OTHER_THREADS = 512 + 64 + (os.cpu_count() or 1)
 """The most threads of a cell beside those of its lines: the engine has up to 512 for calls that
-wait, and a few for each core."""
+wait, one for each core, and a few more."""
 
 _MUCH_BYTES = 96 << 20
 """A cell that held so much more than its leases were charged, and broke down, ran out of memory."""
