@@ -88,8 +88,9 @@ class Stream:
         return json.loads(stdout.readline())  # type: ignore[no-any-return]
 
     def cells(self) -> list[int]:
-        """The processes that run guests."""
-        return [each for each in descendants_of(self.process.pid) if name_of(each) == "atectl-cell"]
+        """The processes that run guests, but for those that have ended and were not waited for."""
+        below = descendants_of(self.process.pid)
+        return [each for each in below if name_of(each) == "atectl-cell" and is_alive(each)]
 
     def end(self) -> int:
         assert self.process.stdin is not None
