@@ -14,7 +14,6 @@ from typing import Any, NamedTuple, NoReturn, Protocol
 
 from atectl.errors import INTERRUPTED_STATUS, TERMINATED_STATUS
 from atectl.lease.outcome import INTERRUPTED, TERMINATED
-from atectl.system.signals import stop_as_asked
 
 Handler = Callable[[int, FrameType | None], None]
 
@@ -60,6 +59,8 @@ def ending_among(received: Container[int]) -> Ending | None:
 
 def stop_with(screens: Sequence[Suspendable]) -> None:
     """Stop this process, as Ctrl-Z asks, with the screens off the terminal until it goes on."""
+    from atectl.system.signals import stop_as_asked  # few are stopped, and all would pay for it
+
     for screen in screens:
         screen.suspend()
     stop_as_asked()
