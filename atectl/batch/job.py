@@ -45,9 +45,9 @@ class JobResult(NamedTuple):
     `rulings` are the arbiter's decisions about it, in order. Growths that were granted at once are
     not among them. `attempts` is how often it was run: a job that was aborted for want of memory
     is run again, as is one that failed where that is asked for, and the rest tells of the last
-    time. `host_bytes`, `output` and `held_walls` are as in `CellLease`. Of a batch over many
-    machines, `host` is the name of the one that ran it, `attempt` how often the job was sent to
-    one, and `queued_s` how long it waited until it began.
+    time. `host_bytes` is as in `LeaseUse`, `output` and `held_walls` are as in `CellLease`. Of a
+    batch over many machines, `host` is the name of the one that ran it, `attempt` how often the job
+    was sent to one, and `queued_s` how long it waited until it began.
     """
 
     job: int
@@ -121,7 +121,7 @@ class JobRun:
             () if seat is None else tuple(seat.rulings),
             loading_of(lease.capsule),
             self.attempt,
-            lease.host_bytes,
+            lease.use.host_bytes,
             lease.output,
             held_walls=lease.held_walls,
         )

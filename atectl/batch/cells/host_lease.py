@@ -8,13 +8,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from atectl.accounting import Observation, Reading, charged_state_bytes
-from atectl.batch.cells.believing import believable, believable_resident
+from atectl.batch.cells.believing import believable_resident
 from atectl.batch.cells.errors import CellLost
+from atectl.batch.cells.lease_use import LeaseUse
 from atectl.batch.cells.orders import (
     read_cells_outcome,
-    read_reading,
     read_refusal,
-    read_seconds,
     told_capsule,
     told_terms,
 )
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from atectl.batch.cells.host_line import HostLine
     from atectl.batch.loop import Loop
     from atectl.spill.area import SpillArea
-
-_NOTHING = Reading(0, 0, 0, 0, 0, 0.0)
 
 
 class CellHost(NamedTuple):
@@ -98,16 +95,11 @@ class CellLease:
         self._line: HostLine | None = None
         self._place: Place | None = None
         self._has_left = False
-        self._seen: Reading | None = None
-        self._cpu_s = 0.0
-        self._fuel = 0
+        self.use = LeaseUse(terms.quota)
         self.has_unfit_code = False
         """Whether the engine rejected the code of its capsule, so that nothing of it ran."""
-        self.host_bytes = 0
-        """The most that its cell was seen to hold beside what the leases in it are charged."""
         self.held_walls: tuple[str, ...] = ()
         """The walls that are around its guest, or were; none before it is in a cell."""
-        self._host_byte_seconds = 0.0
         self.output = NO_OUTPUT
         """What its guest wrote that went to no file, as its cell told at its end."""
 
@@ -193,12 +185,12 @@ class CellLease:
     @property
     def cpu_s(self) -> float:
         """CPU seconds of the guest as its cell told of them last."""
-        return self._cpu_s
+        return self.use.cpu_s
 
     @property
     def fuel(self) -> int:
         """Fuel burned, known once the guest has ended."""
-        return self._fuel
+        return self.use.fuel
 
     @property
     def state(self) -> str:
@@ -221,18 +213,8 @@ class CellLease:
         return 0 if self._place is None else self._place.seat.standing.charged_bytes
 
     def read(self) -> Reading:
-        """Its memory as its cell told of it last, and over time with what its cell held beside."""
-        reading, more = self._seen or _NOTHING, self._host_byte_seconds
-        return reading._replace(byte_seconds=reading.byte_seconds + more) if more else reading
-
-    def charge_host(self, held_bytes: float, seconds: float) -> None:
-        """Its cell held so much beside the memory of leases for it, for so long."""
-        self._host_byte_seconds += held_bytes * seconds
-
-    @property
-    def was_read(self) -> bool:
-        """Whether its cell has told anything of its memory yet."""
-        return self._seen is not None
+        """Its memory, as far as its host knows it."""
+        return self.use.read()
 
     def take_reading(self, told: object) -> None:
         """Take what its cell says of it while it runs.
@@ -240,9 +222,8 @@ class CellLease:
         Raises:
             Malformed: that is no reading.
         """
-        if not isinstance(told, list) or self.is_done:
-            return
-        self._take(read_reading(told[:-1]), read_seconds(told[-1]))
+        if told is not None and not self.is_done:  # it knows only those that have begun
+            self.use.take_reading(told, self.wall_s)
 
     # For the ledger
 
@@ -374,8 +355,7 @@ class CellLease:
             self._leave(read_refusal(told["failed"]))
             return
         outcome = read_cells_outcome(told["outcome"])
-        self._take(read_reading(told.get("reading")), read_seconds(told.get("cpu_s")))
-        self._fuel = whole(told.get("fuel"), self.terms.quota.fuel or 0)
+        self.use.take_result(told, self.wall_s)
         self.output = read_output(told.get("output"), self._host.capture_bytes)
         kept_bytes = whole(told.get("kept"), self.held_bytes if self._host.is_pooled else 0)
         dropped_bytes = self._cell.change_idle(kept_bytes, told.get("dropped"))
@@ -409,9 +389,6 @@ class CellLease:
     def _answer(self, goes_on: bool | None) -> None:
         if goes_on is not None and self._line is not None:
             self._line.answer(goes_on=goes_on)
-
-    def _take(self, reading: Reading, cpu_s: float) -> None:
-        self._seen, self._cpu_s = believable(reading, cpu_s, self.quota_bytes, self.wall_s)
 
     # Ending
 

@@ -40,15 +40,15 @@ class CellWatch:
             _measure(cell, inside)
             charged_bytes = max(cell.held_more_bytes - CELL_BYTES, 0) / len(inside)
             for lease in inside:
-                lease.host_bytes = max(lease.host_bytes, cell.held_more_bytes)
-                lease.charge_host(charged_bytes, min(elapsed_s, lease.wall_s))
+                seconds = min(elapsed_s, lease.wall_s)
+                lease.use.see_host(cell.held_more_bytes, charged_bytes, seconds)
             if cell.held_more_bytes > SLACK_BYTES:
                 cell.trim()  # it may be what earlier leases left
                 _measure(cell, inside)
             if cell.held_more_bytes > SLACK_BYTES:
                 _end(cell, inside)
             is_due = self._looks % _LOOKS_BETWEEN_READINGS == 0
-            if is_due or not all(lease.was_read for lease in inside):
+            if is_due or not all(lease.use.was_told for lease in inside):
                 _take_readings(cell, inside)
 
 

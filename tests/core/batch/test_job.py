@@ -22,7 +22,7 @@ def run_with(seat: object = None) -> JobRun:
     run = JobRun(JOB)
     lease: Any = SimpleNamespace(
         seat=seat, outcome=exited(3), read=lambda: READING, cpu_s=0.5, wall_s=2.0, fuel=9,
-        host_bytes=7,
+        use=SimpleNamespace(host_bytes=7),
         held_walls=("memory",),
         output=OUTPUT,
         capsule=SimpleNamespace(was_cached=False, sha256="ab", compile_s=1.5, compile_cpu_s=2.5,

@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 from typing import Any
 
+from atectl.accounting import Quota
 from atectl.batch.cells.cell import CELL_BYTES
+from atectl.batch.cells.lease_use import LeaseUse
 from atectl.batch.cells.watch import CellWatch
 from atectl.system.walls.amounts import SLACK_BYTES
 
@@ -35,17 +37,14 @@ class Cell:
 def lease_in(cell: Cell, charged_bytes: int) -> Any:
     """A lease, which keeps what it is charged beside its memory, and why it was ended."""
     lease = SimpleNamespace(
-        cell=cell, is_done=False, was_read=True, charged_bytes=charged_bytes, wall_s=1000.0,
-        number=1, host_bytes=0, byte_seconds=0.0, ended=None,
+        cell=cell, is_done=False, charged_bytes=charged_bytes, wall_s=1000.0, number=1,
+        use=LeaseUse(Quota(1 << 40)), ended=None,
     )  # fmt: skip
-
-    def charge_host(held_bytes: float, seconds: float) -> None:
-        lease.byte_seconds += held_bytes * seconds
 
     def end(reason: str, error: Exception) -> None:
         lease.ended = (reason, error)
 
-    lease.charge_host, lease.end = charge_host, end
+    lease.end = end
     return Hashable(lease)
 
 
@@ -67,23 +66,23 @@ def test_what_a_cell_holds_beside_its_leases_is_charged_to_them_in_equal_parts()
     cell = Cell(CELL_BYTES + 30 * MIB + 40 * MIB)
     leases = [lease_in(cell, 10 * MIB), lease_in(cell, 20 * MIB)]
     looked_at(*leases, seconds=2.0)
-    assert [each.byte_seconds for each in leases] == [40 * MIB, 40 * MIB]
-    assert {each.host_bytes for each in leases} == {CELL_BYTES + 40 * MIB}
+    assert [each.use.read().byte_seconds for each in leases] == [40 * MIB, 40 * MIB]
+    assert {each.use.host_bytes for each in leases} == {CELL_BYTES + 40 * MIB}
     assert not any(each.ended for each in leases)
 
 
 def test_what_every_cell_takes_is_charged_to_nobody() -> None:
     lease = lease_in(Cell(10 * MIB + CELL_BYTES), 10 * MIB)
     looked_at(lease)
-    assert lease.byte_seconds == 0
-    assert lease.host_bytes == CELL_BYTES
+    assert lease.use.read().byte_seconds == 0
+    assert lease.use.host_bytes == CELL_BYTES
 
 
 def test_a_lease_is_charged_for_no_more_time_than_it_ran() -> None:
     lease = lease_in(Cell(CELL_BYTES + MIB), 0)
     lease.wall_s = 0.5
     looked_at(lease, seconds=2.0)
-    assert lease.byte_seconds == MIB // 2
+    assert lease.use.read().byte_seconds == MIB // 2
 
 
 def test_all_leases_are_ended_of_a_cell_that_holds_too_much_beside_them() -> None:
