@@ -180,6 +180,12 @@ class TestObserving:
         assert ledger.peak("alice") == 9
         assert self.usage(ledger) == Usage(high_water_bytes=10, fuel=5, leases=1)
 
+    def test_totals_that_fell_take_nothing_back(self) -> None:
+        assert Usage(7).since(Usage(9, *[5] * 7)) == Usage(7)
+
+    def test_all_that_was_used_adds_up(self) -> None:
+        assert Usage(1, *range(1, 8)).plus(Usage(1, *range(1, 8))) == Usage(1, *range(2, 16, 2))
+
     def test_an_account_opened_anew_has_what_was_used_since_and_the_lease_once_more(self) -> None:
         ledger = Ledger(capacity=1)
         ledger.observe(seen("a", peak_bytes=1, fuel=5))
@@ -407,6 +413,16 @@ class TestPressure:
 
 
 class TestBudget:
+    @pytest.mark.parametrize(("charged", "room"), [(500, 100), (600, 0), (650, -50)])
+    def test_the_room_to_resume_is_negative_by_what_is_over_it(
+        self, charged: int, room: int
+    ) -> None:
+        assert Budget(1000).room_to_resume_bytes(Pressure(None, 100, charged)) == room
+
+    def test_a_sixty_fourth_of_the_limit_is_not_yet_much_on_disk(self) -> None:
+        assert not Budget(6400).is_much_on_disk(100)
+        assert Budget(6400).is_much_on_disk(101)
+
     def test_what_compiles_leaves_room_to_guests_unless_it_is_alone(self) -> None:
         budget, pressure = Budget(1000), Pressure(None, 100, 200, 300)
         assert budget.room_to_compile_bytes(pressure, is_alone=False) == 100

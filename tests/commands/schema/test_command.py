@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from atectl.commands.app import SHORT_FORMS
+from atectl.commands.options.tree import read_tree
 from atectl.commands.schema.app import complete_name
 from atectl.commands.schema.documents import DOCUMENTS, Document
 from tests.support.program import atectl
@@ -33,6 +35,18 @@ def test_the_list_as_json_says_what_each_is_and_what_uses_it() -> None:
         "title": "The report of `atectl run --report`",
         "used_by": "atectl run --report",
     }
+
+
+def test_every_command_that_prints_json_has_a_document() -> None:
+    used_by = [document.used_by for document in DOCUMENTS]
+    without = [
+        command.path
+        for command in read_tree().walk()
+        if any(option.value and "json" in option.value.choices for option in command.options)
+        and command.path[0] not in SHORT_FORMS
+        and not any(each.startswith(f"atectl {' '.join(command.path)} ") for each in used_by)
+    ]
+    assert without == []
 
 
 def test_with_a_name_its_schema_is_printed() -> None:

@@ -3,11 +3,11 @@
 import random
 from collections.abc import Callable
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from atectl.accounting import Budget
-from atectl.arbitration.deciding import decide_among
+from atectl.arbitration.deciding import decide, decide_among
 from atectl.arbitration.policies import Rules, rules
 from atectl.arbitration.roster import Order, Roster, Wait, wait_of
 from atectl.arbitration.standing import Phase, Standing
@@ -63,6 +63,36 @@ def test_one_that_runs_is_seen_as_it_is_now() -> None:
     assert [lease.held_bytes for lease in roster.all_running()] == [77]
 
 
+# Hosts at one moment
+
+
+@st.composite
+def hosts(draw: st.DrawFn) -> HostView:
+    """A host whose leases stand in any way, on a disk that may have room for some of them only."""
+    leases = []
+    for number in range(1, draw(st.integers(2, 7))):
+        lease = Standing(number, draw(st.integers(-1, 1)), draw(st.integers(0, 300)))
+        stands = draw(st.sampled_from(["runs", "asks", "waits", "parked", "spilled"]))
+        if stands in ("asks", "waits"):
+            lease = lease.ask(draw(st.integers(1, 400)))
+        if stands in ("waits", "parked", "spilled"):
+            lease = lease.park()
+        if stands in ("parked", "spilled"):
+            lease = lease.reach_tick()
+        if stands == "spilled" and lease.can_be_spilled:
+            lease = lease.spill().spilled(lease.held_bytes)
+        leases.append(lease)
+    resident = draw(st.none() | st.integers(0, 1200))
+    room, busy = draw(st.integers(0, 600)), draw(st.integers(1, 3))
+    return HostView(BUDGET, resident, BASELINE, tuple(leases), room, busy)
+
+
+@settings(max_examples=400)
+@given(hosts(), guarded_rules)
+def test_what_is_decided_is_that_of_a_look_at_every_lease(host: HostView, rules: Rules) -> None:
+    assert decide(host, rules) == decide_plainly(host, rules)
+
+
 # Histories
 
 
@@ -76,7 +106,7 @@ class History:
         self.gone: set[int] = set()
         self.roster = Roster(order=rules.spill_order)
         self.resident: int | None = None
-        self.room = source.choice((0, 150, 10_000))
+        self.room = source.choice((0, source.randint(50, 500), 10_000))
         self.busy = source.randint(1, 3)
         self.of_others = source.choice((0, BASELINE // 2))
 
