@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from atectl import config
 from atectl.errors import LedgerError, LedgerUnavailable, UsageError, nearest
@@ -27,7 +28,7 @@ def open_for_reading(flag: str | None = None) -> LedgerStore:
         UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
     """
     place = _place(flag)
-    return _STORES[scheme_of(place)](place, False)
+    return _STORES[scheme_of(place)].open(place, False)
 
 
 def open_for_writing(flag: str | None = None) -> LedgerStore:
@@ -44,7 +45,7 @@ def open_for_writing(flag: str | None = None) -> LedgerStore:
         UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
     """
     place = _place(flag)
-    return _STORES[scheme_of(place)](place, True)
+    return _STORES[scheme_of(place)].open(place, True)
 
 
 class LedgerReader:
@@ -85,10 +86,7 @@ def require_place(place: Path | str) -> None:
     Raises:
         UsageError: it is the URL of no store that there is, or of none that can be (exit 2).
     """
-    if scheme_of(place) != FILE:
-        from atectl.redis.settings import settings_of_url
-
-        settings_of_url(str(place))
+    _STORES[scheme_of(place)].require(place)
 
 
 def scheme_of(place: Path | str) -> str:
@@ -136,12 +134,31 @@ def _server(place: Path | str, writes: bool) -> LedgerStore:
     return opening.open_for_hosts(str(place)) if writes else opening.open_store(str(place))
 
 
-_STORES: dict[str, Callable[[Path | str, bool], LedgerStore]] = {
-    FILE: _file,
-    "redis": _server,
-    "rediss": _server,
-    "valkey": _server,
-    "valkeys": _server,
-    "unix": _server,
+def _any_path(_place: Path | str) -> None:
+    """Whether a file can be there, opening it tells."""
+
+
+def _address(place: Path | str) -> None:
+    from atectl.redis.settings import settings_of_url
+
+    settings_of_url(str(place))
+
+
+class _Kind(NamedTuple):
+    """A kind of store.
+
+    Attributes:
+        open: opens the one at a place, for reading, or for writing if told so.
+        require: raises UsageError if none can be at that place (exit 2).
+    """
+
+    open: Callable[[Path | str, bool], LedgerStore]
+    require: Callable[[Path | str], None]
+
+
+_SERVER = _Kind(_server, _address)
+_STORES = {
+    FILE: _Kind(_file, _any_path),
+    **dict.fromkeys(("redis", "rediss", "valkey", "valkeys", "unix"), _SERVER),
 }
-"""What opens a store, by the scheme of its place: for reading, or for writing if told so."""
+"""The kinds of stores, by the schemes of their places."""
