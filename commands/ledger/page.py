@@ -15,6 +15,7 @@ from atectl.ledger_store.export.metrics import OTHER_HOSTS, LedgerState
 from atectl.ledger_store.records import AccountRecord, DayRecord, LeaseRecord
 from atectl.units import format_duration, rfc3339, show_size
 
+from .document import TITLE, document
 from .numbers import show_age, show_count, show_gib_seconds
 
 REFRESH_S = 5
@@ -59,33 +60,17 @@ def ledger_page(state: LedgerState, per_principal: int, now: float) -> str:
     parts = [_summary(state, now), _hosts(state)]
     if per_principal:
         parts += [_accounts(state.accounts, per_principal, now), _leases(state.running, now)]
-    return _document("atectl ledger", parts)
+    return _page(parts)
 
 
 def failure_page(error: AtectlError) -> str:
     """The page while the ledger cannot be read."""
     told = f'<p class="bad">{error.code}: {_inert(str(error))}</p>'
-    return _document("atectl ledger", ["<h1>atectl ledger</h1>", told])
+    return _page([f"<h1>{TITLE}</h1>", told])
 
 
-def _document(title: str, parts: Iterable[str]) -> str:
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            f'<meta http-equiv="refresh" content="{REFRESH_S}">',
-            f"<title>{title}</title>",
-            f"<style>{_style()}</style>",
-            "</head>",
-            "<body>",
-            *parts,
-            "</body>",
-            "</html>\n",
-        ]
-    )
+def _page(parts: Iterable[str]) -> str:
+    return document(_style(), parts, {"refresh": str(REFRESH_S)})
 
 
 @cache
@@ -105,7 +90,7 @@ def _summary(state: LedgerState, now: float) -> str:
     ]
     listed = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
     read = f"read at {rfc3339(now)}, again every {REFRESH_S} seconds"
-    return f'<h1>atectl ledger</h1>\n<p class="quiet">{read}</p>\n<dl>{listed}</dl>'
+    return f'<h1>{TITLE}</h1>\n<p class="quiet">{read}</p>\n<dl>{listed}</dl>'
 
 
 class _HostRow(NamedTuple):

@@ -2,27 +2,15 @@
 
 from atectl.ledger_store.export.over_time import LedgerReport
 
+from .document import document
 from .report_svg import report_svg
+
+_STYLE = (
+    ":root { color-scheme: light dark } body { margin: 1rem } svg { max-width: 100%; height: auto }"
+)
+_LOADS_NOTHING = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
 
 
 def report_html(report: LedgerReport) -> str:
     """The text of an HTML file with the report as a picture."""
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en">',
-            "<head>",
-            '<meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<meta http-equiv="Content-Security-Policy" '
-            "content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            "<title>atectl ledger</title>",
-            "<style>:root { color-scheme: light dark } body { margin: 1rem } "
-            "svg { max-width: 100%; height: auto }</style>",
-            "</head>",
-            "<body>",
-            report_svg(report).strip(),
-            "</body>",
-            "</html>\n",
-        ]
-    )
+    return document(_STYLE, [report_svg(report).strip()], _LOADS_NOTHING)

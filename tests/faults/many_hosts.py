@@ -27,7 +27,7 @@ from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.redis.connection import connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import parse_redis_url
-from tests.support.lease_records import finish, make_lease
+from tests.support.lease_records import begin, finish, make_lease, use_more
 from tests.support.redis_servers import Server
 from tests.support.waiting import wait_until
 
@@ -97,18 +97,9 @@ class Host:
 
     def _grow(self, place: int, round_number: int) -> None:
         now, name = time.time(), f"{self._number}-{place}-{round_number // FLUSHES_OF_A_LEASE}"
-        lease = self.told.get(name) or make_lease(
-            id=name, principal=f"p{self._random.randrange(self._principals)}",
-            host=f"host-{self._number}", started_at=now,
-            fuel=0, cpu_s=0.0, refused_growths=0, byte_seconds=0.0,
-        )  # fmt: skip
-        lease = lease._replace(
-            updated_at=now,
-            fuel=lease.fuel + self._random.randrange(1000),
-            cpu_s=lease.cpu_s + self._random.randrange(1000) / 1e6,
-            byte_seconds=lease.byte_seconds + self._random.randrange(10**6) / 1000,
-            refused_growths=lease.refused_growths + self._random.randrange(3),
-        )
+        principal = f"p{self._random.randrange(self._principals)}"
+        lease = self.told.get(name) or begin(name, principal, f"host-{self._number}", now)
+        lease = use_more(lease, now, self._random)
         if round_number % FLUSHES_OF_A_LEASE == FLUSHES_OF_A_LEASE - 1:
             lease = finish(lease)
         self.told[name] = self._owed[name] = lease

@@ -14,7 +14,7 @@ from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.redis.connection import connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import parse_redis_url
-from tests.support.lease_records import finish, make_lease
+from tests.support.lease_records import begin, finish, use_more
 from tests.support.redis_servers import Server
 from tests.support.waiting import wait_until
 
@@ -56,23 +56,9 @@ class Host(threading.Thread):
 
     def _grow(self, name: str, flush: int) -> None:
         now = time.time()
-        lease = self.told.get(name) or make_lease(
-            id=name,
-            principal=f"p{self._random.randrange(PRINCIPALS)}",
-            host=f"host-{self._number}",
-            started_at=now,
-            fuel=0,
-            cpu_s=0.0,
-            refused_growths=0,
-            byte_seconds=0.0,
-        )
-        lease = lease._replace(
-            updated_at=now,
-            fuel=lease.fuel + self._random.randrange(1000),
-            cpu_s=lease.cpu_s + self._random.randrange(1000) / 1e6,
-            byte_seconds=lease.byte_seconds + self._random.randrange(10**6) / 1000,
-            refused_growths=lease.refused_growths + self._random.randrange(3),
-        )
+        principal = f"p{self._random.randrange(PRINCIPALS)}"
+        lease = self.told.get(name) or begin(name, principal, f"host-{self._number}", now)
+        lease = use_more(lease, now, self._random)
         if flush % 10 == 9:
             lease = finish(lease)
         self.told[name] = self._owed[name] = lease

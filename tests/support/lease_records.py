@@ -1,6 +1,7 @@
 """Leases for tests of stores and of what reads them."""
 
 import os
+from random import Random
 
 from atectl.ledger_store.records import LeaseRecord
 from atectl.system import processes
@@ -47,6 +48,25 @@ def finish(lease: LeaseRecord, **changes: object) -> LeaseRecord:
         "exit_status": 0,
     }
     return lease._replace(**usual | changes)  # type: ignore[arg-type]
+
+
+def begin(name: str, principal: str, host: str, now: float) -> LeaseRecord:
+    """A lease of a host that has used nothing yet."""
+    return make_lease(
+        id=name, principal=principal, host=host, started_at=now,
+        fuel=0, cpu_s=0.0, refused_growths=0, byte_seconds=0.0,
+    )  # fmt: skip
+
+
+def use_more(lease: LeaseRecord, now: float, source: Random) -> LeaseRecord:
+    """The lease once it has used something more, in whole units."""
+    return lease._replace(
+        updated_at=now,
+        fuel=lease.fuel + source.randrange(1000),
+        cpu_s=lease.cpu_s + source.randrange(1000) / 1e6,
+        byte_seconds=lease.byte_seconds + source.randrange(10**6) / 1000,
+        refused_growths=lease.refused_growths + source.randrange(3),
+    )
 
 
 def is_gone(pid: int, identity: str) -> bool:
