@@ -17,21 +17,16 @@ from atectl.capsule.artifact_file import Target
 from atectl.capsule.cache import SETTLED_NS, ArtifactCache, hash_of, identity_of
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.loading import Capsule, Uncompiled, look_up, required
+from atectl.capsule.shared_loading import Asker, SharedLoading
 from atectl.capsule.source import Source
 from atectl.config import MANIFEST_NAME
-from atectl.errors import (
-    AtectlError,
-    DeadlinePassed,
-    InternalError,
-    NoEntryPoint,
-)
+from atectl.errors import DeadlinePassed, NoEntryPoint
 
 if TYPE_CHECKING:
     from atectl.capsule.compilation import Compilation
     from atectl.capsule.refusal import Refusal
-    from atectl.capsule.verdict import Effort, Verdict
-
-    Known = Capsule | Refusal
+    from atectl.capsule.shared_loading import Known
+    from atectl.capsule.verdict import Verdict
 
 MAX_CAPSULES = 256
 """The most paths, and the most capsules and refusals, that are kept; the oldest go first."""
@@ -96,108 +91,6 @@ def _identity_at(path: Path) -> str | None:
         return None
 
 
-class _Ask(NamedTuple):
-    """Who asks for a capsule, until when, and for what."""
-
-    principal: str
-    until: float | None
-    as_command: bool
-
-    def key(self, sha256: str) -> str:
-        """What is the same for all who ask for the same content in order to do the same."""
-        return f"{sha256} command" if self.as_command else sha256
-
-
-class _Loading:
-    """One content that is being loaded, and how many wait for it.
-
-    A `Future` could do most of this, but it imports logging.
-
-    Args:
-        ask: of the first who asks for it.
-        sha256: the hash of the content.
-    """
-
-    def __init__(self, ask: _Ask, sha256: str) -> None:
-        self.ask = ask
-        self.sha256 = sha256
-        self.key = ask.key(sha256)
-        self.waiting = 0
-        self._ended = threading.Event()
-        self._known: Known | None = None
-        self._verdict: Verdict | None = None
-        self._effort: Effort | None = None
-        self._failure: AtectlError | None = None
-        self._compilation: Compilation | None = None
-        self._is_abandoned = False
-        self._lock = threading.Lock()
-
-    def begun(self, compilation: "Compilation") -> None:
-        """Remember the compilation, so that `abandon` can cut it short."""
-        with self._lock:
-            self._compilation = compilation
-            if self._is_abandoned:
-                compilation.cut()
-
-    def abandon(self) -> None:
-        """Cut it short: nobody waits for it any more."""
-        with self._lock:
-            self._is_abandoned = True
-            if self._compilation is not None:
-                self._compilation.cut()
-
-    @property
-    def is_abandoned(self) -> bool:
-        return self._is_abandoned
-
-    @property
-    def is_begun(self) -> bool:
-        return self._compilation is not None
-
-    def end(
-        self,
-        came_to: "Known | BaseException",
-        verdict: "Verdict | None",
-        effort: "Effort | None",
-    ) -> None:
-        """Set the result, or the error that prevented one, and what compiling came to."""
-        self._verdict, self._effort = verdict, effort
-        if isinstance(came_to, BaseException):
-            if not isinstance(came_to, AtectlError):
-                came_to = InternalError(f"{type(came_to).__name__}: {came_to}")
-            self._failure = came_to.with_traceback(None)
-        else:
-            self._known = came_to
-        self._ended.set()
-
-    def has_ended(self, until: float | None) -> bool:
-        """Wait until it is over or that time has come. Returns whether it is over."""
-        return self._ended.wait(None if until is None else max(0.0, until - time.monotonic()))
-
-    def result(self) -> "tuple[Known, Verdict | None]":
-        """The result; raises the error that prevented one.
-
-        What compiling took is told to the first who asks, and charged to nobody else.
-        """
-        if self._known is not None:
-            with self._lock:
-                known, verdict = self._known, self._verdict
-                self._known, self._verdict = _as_known(known), None
-            return known, verdict
-        failure = self._failure or InternalError("a capsule was neither loaded nor refused")
-        # A new error for each caller, since raising an error changes its traceback.
-        told = type(failure)(str(failure), remedy=failure.remedy)
-        self.tell_effort(told)
-        raise told
-
-    def tell_effort(self, error: AtectlError) -> None:
-        """Have the first error that somebody gets tell what compiling took in vain."""
-        with self._lock:
-            effort, self._effort = self._effort, None
-        if effort is not None:
-            effort.tell(error)
-
-
 class CapsuleShelf:
     """Loaded capsules by path and by content. To be closed.
 
@@ -220,7 +113,7 @@ class CapsuleShelf:
         self._lock = threading.Lock()
         self._seen: dict[Path, _Seen] = {}
         self._known: dict[str, Known] = {}
-        self._loading: dict[str, _Loading] = {}
+        self._loading: dict[str, SharedLoading] = {}
 
     def get(
         self, path: Path, principal: str, until: float | None = None, *, as_command: bool = False
@@ -242,7 +135,7 @@ class CapsuleShelf:
         at_hand = self.at_hand(path, principal, as_command=as_command)
         if at_hand is not None:
             return at_hand
-        seen, known, verdict = self._look_again(path, _Ask(principal, until, as_command))
+        seen, known, verdict = self._look_again(path, Asker(principal, until, as_command))
         return seen.named(required(known, seen.file.name, verdict))
 
     def at_hand(self, path: Path, principal: str, *, as_command: bool = False) -> Capsule | None:
@@ -250,7 +143,7 @@ class CapsuleShelf:
         seen = self._seen.get(path)
         if seen is None or not seen.is_unchanged:
             return None
-        known = self._known_of(seen.sha256, _Ask(principal, None, as_command))
+        known = self._known_of(seen.sha256, Asker(principal, None, as_command))
         return None if known is None else seen.named(required(known, seen.file.name, None))
 
     def reject(self, capsule: Capsule) -> None:
@@ -278,11 +171,11 @@ class CapsuleShelf:
         self._is_closed = True
         self._compiler.finish()
 
-    def _known_of(self, sha256: str, ask: _Ask) -> "Known | None":
+    def _known_of(self, sha256: str, ask: Asker) -> "Known | None":
         """What is known of a content: code for all who ask, a lack of entry points for some."""
         return self._known.get(sha256) or self._known.get(ask.key(sha256))
 
-    def _look_again(self, path: Path, ask: _Ask) -> "tuple[_Seen, Known, Verdict | None]":
+    def _look_again(self, path: Path, ask: Asker) -> "tuple[_Seen, Known, Verdict | None]":
         with self._opened(path) as source:
             began_ns = time.time_ns()
             sha256 = hash_of(source, self._cache)
@@ -312,9 +205,9 @@ class CapsuleShelf:
 
     def _forget(self, sha256: str) -> None:
         for as_command in (False, True):
-            self._known.pop(_Ask("", None, as_command).key(sha256), None)
+            self._known.pop(Asker("", None, as_command).key(sha256), None)
 
-    def _load(self, source: Source, sha256: str, ask: _Ask) -> "tuple[Known, Verdict | None]":
+    def _load(self, source: Source, sha256: str, ask: Asker) -> "tuple[Known, Verdict | None]":
         """The result for a content: known already, or waited for. The first caller loads it."""
         with self._lock:
             known = self._known_of(sha256, ask)
@@ -323,7 +216,7 @@ class CapsuleShelf:
             loading = self._loading.get(ask.key(sha256))
             is_first = loading is None
             if loading is None:
-                loading = self._loading[ask.key(sha256)] = _Loading(ask, sha256)
+                loading = self._loading[ask.key(sha256)] = SharedLoading(ask, sha256)
             loading.waiting += 1
         try:
             if is_first:
@@ -339,7 +232,7 @@ class CapsuleShelf:
             loading.tell_effort(late)
         raise late
 
-    def _leave(self, loading: _Loading) -> bool:
+    def _leave(self, loading: SharedLoading) -> bool:
         """Wait for it no more. Returns whether nobody else does: then it is cut short."""
         with self._lock:
             loading.waiting -= 1
@@ -349,7 +242,7 @@ class CapsuleShelf:
         loading.abandon()
         return True
 
-    def _begin(self, loading: _Loading, source: Source) -> None:
+    def _begin(self, loading: SharedLoading, source: Source) -> None:
         """Look a content up, and have it compiled if nothing is known about it."""
         try:
             limits = self._compiler.limits
@@ -365,7 +258,7 @@ class CapsuleShelf:
         except BaseException as failure:
             self._end(loading, failure)
 
-    def _compile(self, loading: _Loading, uncompiled: Uncompiled) -> None:
+    def _compile(self, loading: SharedLoading, uncompiled: Uncompiled) -> None:
         """Compile once it is its turn and there is memory for it."""
         try:
             with uncompiled:
@@ -374,7 +267,7 @@ class CapsuleShelf:
         except BaseException as failure:
             self._end(loading, failure, uncompiled)
 
-    def _compile_in_turn(self, loading: _Loading, uncompiled: Uncompiled) -> "Known":
+    def _compile_in_turn(self, loading: SharedLoading, uncompiled: Uncompiled) -> "Known":
         # Most batches find all in the cache, and should not pay for this import.
         from atectl.capsule.in_turn import in_turn
 
@@ -390,7 +283,9 @@ class CapsuleShelf:
             lambda grant: self._compile_under(grant, loading, uncompiled),
         )
 
-    def _compile_under(self, grant: Grant, loading: _Loading, uncompiled: Uncompiled) -> "Known":
+    def _compile_under(
+        self, grant: Grant, loading: SharedLoading, uncompiled: Uncompiled
+    ) -> "Known":
         from atectl.capsule.attending import attend
 
         def begun(compilation: "Compilation") -> None:
@@ -409,7 +304,7 @@ class CapsuleShelf:
 
     def _end(
         self,
-        loading: _Loading,
+        loading: SharedLoading,
         came_to: "Known | BaseException",
         compiled: Uncompiled | None = None,
     ) -> None:
@@ -432,13 +327,8 @@ class CapsuleShelf:
         verdict, effort = (None, None) if compiled is None else (compiled.verdict, compiled.effort)
         loading.end(came_to, verdict, effort)
 
-    def _keep_refusal(self, refusal: "Refusal", ask: _Ask, sha256: str) -> None:
+    def _keep_refusal(self, refusal: "Refusal", ask: Asker, sha256: str) -> None:
         if refusal.code == NoEntryPoint.code:
             self._known[ask.key(sha256)] = refusal
         elif refusal.is_certain:
             self._known[sha256] = refusal
-
-
-def _as_known(known: "Known") -> "Known":
-    """The same for who did not have it compiled."""
-    return known.as_known() if isinstance(known, Capsule) else known

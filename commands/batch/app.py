@@ -13,10 +13,10 @@ HELP = "\n\n".join(
         "Run many capsules under one limit.",
         "FILE is a budget file with job tables, or has a job a line, each a JSON object; - reads "
         f"such lines from stdin. Keys of a job: {KEYS_OF_A_JOB}; only capsule is required. "
-        "Relative paths begin at the folder of a budget file, and for lines at the current one. A job's "
-        "output is discarded unless it names a file for it; each job overwrites its files, so give "
-        "every job its own files. No link is followed to a file or folder of a job, unless this "
-        "user cannot have made it.",
+        "Relative paths begin at the folder of a budget file, and for lines at the current one. "
+        "A job's output is discarded unless it names a file for it; each job overwrites its "
+        "files, so give every job its own files. No link is followed to a file or folder of a job, "
+        "unless this user cannot have made it.",
         "Each result is one line of JSON on stdout as the job ends.",
         "Exit status: 0 all succeeded, 1 some failed, 2 usage, 125 the host could not go on, "
         "130 interrupted, 143 terminated, 141 nobody reads the results any more.",
