@@ -1,9 +1,9 @@
 """How many running leases it takes to keep the cores busy.
 
-As many as there are cores, if each computes all the time. Of guests that wait for a file or a clock
-it takes more, and nobody can tell by looking at one how much it computes. So it is measured: while
-so many leases ran on average, the cores were busy for such a share of the time. If they were busy
-all the time, fewer might have been enough, and one fewer is tried.
+If each computes all the time, as many as there are cores. If guests wait for files or clocks, more
+are needed, and the arbiter cannot tell from a single lease how much it computes. So this is
+measured: how many leases ran on average, and for what share of the time the cores were busy. If
+they were busy all the time, fewer leases might have been enough, and one fewer is tried.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,15 @@ _ALL = 0.97
 """The share of the time from which on the cores are taken to be busy all of it."""
 
 _LEAST_SHARE = 1 / 8
-"""At most so much more than ran is taken to be needed at once, however idle the cores were."""
+"""The least share of busy time that is believed: so the estimate grows eightfold at most in one
+window, however idle the cores were."""
 
 _TOLERANCE = 0.25
 """How much of a lease may be missing: of leases that compute, some time is always lost."""
 
 
 class Occupancy:
-    """What is known of that, by a clock that its owner reads.
+    """Estimates how many running leases keep the cores busy. Its owner passes in the time.
 
     Args:
         cores: how many leases are needed at least.
@@ -40,7 +41,7 @@ class Occupancy:
         self._began: tuple[float, float] | None = None
 
     def note(self, now_s: float, running: int) -> None:
-        """So many leases run from now on."""
+        """Note that `running` leases run from now on."""
         self._running_s += self._running * (now_s - self._noted_s)
         self._noted_s, self._running = now_s, running
 

@@ -1,9 +1,9 @@
 """The leases of a host in the orders that decisions ask for, kept as the leases change.
 
-A decision looks for the oldest lease that fits, the one that is to give first, how many run. On
-a host with thousands of leases it must not look at each of them to find out. So each order is
-kept, and a lease that changes is moved in those that it is in: that takes some list operations,
-whose cost hardly grows with the number of leases.
+A decision needs the oldest lease that fits, the next lease to be spilled, the number of running
+leases. On a host with thousands of leases it must not look at each of them to find out. So each
+order is a sorted list, and a lease that changes is moved within the lists that it is in. That takes
+a few list operations, whose cost hardly grows with the number of leases.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -14,7 +14,7 @@ from typing import Any
 from atectl.arbitration.standing import Phase, Standing
 
 Order = Callable[[Standing], tuple[int, ...]]
-"""How a policy orders leases: whoever comes first gives first."""
+"""How a policy orders leases: the first is the first to give up memory."""
 
 
 class Wait(IntEnum):
@@ -36,7 +36,8 @@ class Roster:
     Args:
         standings: those of the leases there are.
         order: the policy's, for leases that are held; None where nobody is spilled.
-        current: where one that runs stands now, if it can have grown since it was put here.
+        current: the latest standing of a running lease, which may have grown since it was put
+            here.
     """
 
     def __init__(
@@ -57,21 +58,21 @@ class Roster:
         self.asked_bytes = 0
         """The growths that are waited for, all together."""
         self.changing = 0
-        """How many were told to do something that they are about to have done."""
+        """How many leases carry out an order: to park, to spill, or to end."""
         self.parking = 0
-        """How many are awake, and were told to park."""
+        """How many leases are awake and were told to park."""
         self.awaited_sleepers = 0
-        """How many sleep, and will be decided on when they wake."""
+        """How many leases sleep in a host call, and are decided on when they wake."""
         self.away_bytes = 0
         """What lies on disk, and is to come back."""
         self.relief_bytes = 0
         """What comes free by what was asked for before."""
         self.spilling_bytes = 0
-        """The room on disk that those need who are writing to it now."""
+        """The room on disk that leases need which are being spilled now."""
         self.spillable_bytes = 0
-        """What those can put on disk who could be spilled."""
+        """How many bytes could be put on disk by spilling every lease that can be spilled."""
         self.spillable_room_bytes = 0
-        """The room on disk that they would need."""
+        """The room on disk that this would need."""
         for standing in standings:
             self.put(standing)
 
@@ -88,7 +89,7 @@ class Roster:
     # Changes
 
     def put(self, standing: Standing) -> None:
-        """A lease stands so from now on, whether it is new or not."""
+        """Add a lease, or replace its standing."""
         before = self._standings.get(standing.number)
         if before == standing:
             return
@@ -98,7 +99,7 @@ class Roster:
         self._count(standing, 1)
 
     def remove(self, number: int) -> None:
-        """A lease is gone."""
+        """Remove a lease that has ended."""
         self._count(self._standings.pop(number), -1)
 
     def _count(self, lease: Standing, sign: int) -> None:
@@ -138,29 +139,29 @@ class Roster:
 
     @property
     def running(self) -> int:
-        """How many run and go on running, as far as anybody knows."""
+        """How many leases run, and were not told to stop."""
         return len(self._running)
 
     def all_running(self) -> Iterator[Standing]:
-        """Those that do, in the order of registration."""
+        """The leases that run, in the order of registration."""
         return map(self._current, tuple(self._running))
 
     def all_held(self) -> Iterator[Standing]:
-        """Those that could be let go on, in the order of registration."""
+        """The held leases that may go on, in the order of registration."""
         return map(self._standings.__getitem__, tuple(self._held))
 
     @property
     def askers(self) -> tuple[int, ...]:
-        """Who has asked to grow and has no answer yet, in the order of registration."""
+        """The leases whose growth request has no answer yet, in the order of registration."""
         return tuple(self._askers)
 
     @property
     def oldest_held(self) -> int | None:
-        """Who is to go on next, and so is not to be spilled."""
+        """The lease that goes on next, and so is not spilled."""
         return self._held[0] if self._held else None
 
     def wanting_more_than(self, can_hold: Callable[[int], bool]) -> list[int]:
-        """Who asks for more than the host can hold, in the order of registration.
+        """The leases that ask for more than the host can hold, in the order of registration.
 
         Args:
             can_hold: whether it can hold so many bytes; if it can, it can hold fewer, too.
@@ -189,21 +190,21 @@ class Roster:
         return oldest
 
     def spillable_bytes_of_others(self, lease: Standing) -> int:
-        """What those hold who could be spilled for one that is held."""
+        """How much could be spilled for a held lease: what the others hold that can be."""
         own_bytes = lease.spillable_bytes if self._order and lease.can_be_spilled else 0
         return self.spillable_bytes - own_bytes
 
     def spillable(
         self, *, but_for: int | None, younger_than: int | None = None
     ) -> Iterator[Standing]:
-        """Who could be spilled, in the order in which they are to be."""
+        """The leases that can be spilled, in the order in which the policy spills them."""
         for _, number in self._spillable:
             if number != but_for and (younger_than is None or number > younger_than):
                 yield self._standings[number]
 
 
 def wait_of(lease: Standing) -> Wait:
-    """What a lease waits for that is held."""
+    """What a held lease waits for."""
     if not lease.held_bytes:
         return Wait.FIRST_MEMORY
     if not lease.asked_bytes:

@@ -1,12 +1,14 @@
-"""While much memory is on disk: when one more lease goes on than is enough, so that none waits
-without end for those that run."""
+"""Turns: while much memory is on disk, one extra lease goes on every few seconds.
+
+Otherwise leases that are held could wait without end for those that keep the cores busy.
+"""
 
 from collections.abc import Iterable
 
 from atectl.arbitration.view import Action, Decision
 
 TURN_S = 10.0
-"""How often that is."""
+"""The time between two turns."""
 
 
 def lets_anybody_go(decisions: Iterable[Decision]) -> bool:
@@ -21,20 +23,20 @@ class Turns:
         self._since_s: float | None = None
 
     def is_due(self, now_s: float) -> bool:
-        """Whether it is time for one."""
+        """Whether it is time for a turn."""
         return self._since_s is not None and now_s - self._since_s >= TURN_S
 
     @property
     def next_s(self) -> float | None:
-        """When it will be; None while nobody needs one."""
+        """When the next turn is due; None while little memory is on disk."""
         return None if self._since_s is None else self._since_s + TURN_S
 
     def note(self, now_s: float, *, is_short: bool, was_taken: bool) -> None:
-        """Something was decided, or nothing was.
+        """Start, restart or stop the clock, after each decision.
 
         Args:
             is_short: whether much memory is on disk, so that leases wait for their turns.
-            was_taken: whether a turn was due, and somebody went on.
+            was_taken: whether a turn was due, and a lease went on.
         """
         if not is_short:
             self._since_s = None

@@ -23,7 +23,7 @@ class Asker(NamedTuple):
     as_command: bool
 
     def key(self, sha256: str) -> str:
-        """What is the same for all who ask for the same content in order to do the same."""
+        """Under what a loading is shared: the same for all that want the same of one content."""
         return f"{sha256} command" if self.as_command else sha256
 
 

@@ -1,8 +1,8 @@
-"""One process at a time compiles a capsule; the others wait for what it keeps in the cache.
+"""Single flight: one process at a time compiles a capsule, and others wait for its artifact.
 
-A turn is a lock of the kernel on one byte of a file in the cache's folder: which byte follows from
-the capsule's key. It ends with the process that holds it, however that ends, and leaves nothing
-behind. Two capsules of one byte would only wait for each other.
+A turn is a file lock on one byte of a file in the cache's folder. The capsule's key says which
+byte. The kernel releases the lock when the process that holds it ends, even by SIGKILL, so no lock
+is ever left behind. If two capsules share a byte, they are compiled one after the other.
 """
 
 import fcntl
@@ -23,14 +23,14 @@ _MOST_DIGITS = 15
 
 @contextmanager
 def turn(folder: int, key: str, until: float) -> Iterator[None]:
-    """Wait until no other process has the turn for this key, and have it.
+    """Take the turn for this key, once no other process holds it.
 
-    It is had by nobody where the system cannot lock so: then each compiles by itself.
+    Where the file system has no such locks, nobody waits, and each process compiles by itself.
 
     Args:
         folder: a descriptor of the cache's folder.
         key: begins with the hash of the capsule's file.
-        until: when to go on without it, by `time.monotonic`.
+        until: when to go on without the lock, by `time.monotonic`.
     """
     descriptor = _opened(folder)
     try:
