@@ -10,7 +10,7 @@ from atectl.arbitration.view import Action, Decision, HostView
 
 
 class Observer(Protocol):
-    """Who is told what happens, in order, under the arbiter's lock."""
+    """Is told of every event, in order, while the arbiter's lock is held."""
 
     def registered(self, at_s: float, seat: Seat) -> None: ...
     def finished(self, at_s: float, seat: Seat) -> None: ...

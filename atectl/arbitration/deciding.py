@@ -204,7 +204,7 @@ class _Round:
             self._abort_one("past the hard limit", waiting_too=False)
 
     def _next_to_give(self, *, may_park: bool) -> Standing | None:
-        """Who is to park, or to be spilled; but if nobody runs, not the one that goes on next."""
+        """The lease to be parked or spilled next. If none runs, never the one that goes on next."""
         last = None if self._leases.running else self._leases.oldest_held
         givers = [next(filter(self._has_room_for, self._leases.spillable(but_for=last)), None)]
         if may_park:

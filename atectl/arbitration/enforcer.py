@@ -82,7 +82,7 @@ class Enforcer:
         )
 
     def _state(self) -> HostState:
-        """The same but for its leases."""
+        """The host as it is decided upon, without its leases."""
         use = self.use
         baseline_bytes = use.baseline_bytes + use.idle_bytes
         charged_bytes = use.charged_bytes - use.idle_bytes

@@ -13,11 +13,12 @@ PARK_AND_SPILL = "both"
 
 
 class Policy(NamedTuple):
-    """Whom to take something from: whoever comes first in an order."""
+    """Which lease gives up memory: the first in an order."""
 
     name: str
     order: Order | None
-    """Those that run can be parked, the others are parked already; None takes from nobody."""
+    """The order of leases that give up memory. Running leases are parked first, and parked ones
+    spilled. None: memory is taken from no lease."""
     takes_first_running: bool = False
     """Whether the first that runs, in the order of registration, comes before all others."""
 

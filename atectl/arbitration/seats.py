@@ -27,7 +27,7 @@ class Seats:
 
     @property
     def unfinished(self) -> Collection[Seat]:
-        """Those that have no outcome yet."""
+        """The leases that have no outcome yet."""
         return self._unfinished.values()
 
     def add(self, seat: Seat) -> None:

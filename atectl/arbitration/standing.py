@@ -242,11 +242,11 @@ class Standing(NamedTuple):
     # Counted or seen elsewhere
 
     def holding(self, held_bytes: int) -> Self:
-        """The same with `held_bytes`, for whoever counts what it holds apart from all else."""
+        """This standing with other `held_bytes`: a seat counts these apart from the rest."""
         return self._replace(held_bytes=held_bytes)
 
     def seen_as_parked(self) -> Self:
-        """As a policy is shown it where nobody is to be parked, and only memory counts."""
+        """This standing as a policy sees it when a lease is chosen by its memory alone."""
         return self._replace(phase=Phase.PARKED)
 
     def _require(self, holds: bool, what: str) -> None:

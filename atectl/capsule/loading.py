@@ -60,7 +60,7 @@ class Capsule(NamedTuple):
     """The file of its code; None where that is mapped already, and not needed any more."""
 
     def as_known(self) -> "Capsule":
-        """The same for everybody else than who had it compiled."""
+        """This capsule for leases that did not have it compiled: without compile times."""
         nothing = {"compile_s": 0.0, "compile_cpu_s": 0.0, "compile_peak_bytes": 0}
         return self._replace(was_cached=True, **nothing)  # type: ignore[arg-type]
 

@@ -118,5 +118,5 @@ class SharedLoading:
 
 
 def _as_known(known: "Known") -> "Known":
-    """The same for who did not have it compiled."""
+    """What a lease is told that did not have the capsule compiled: no compile time."""
     return known.as_known() if isinstance(known, Capsule) else known

@@ -104,7 +104,7 @@ class _Zygote:
         self._works = {COMPILE.module}
         """The modules of work that are imported here, and so in each new child."""
         self._knows: dict[int, frozenset[str]] = {}
-        """Those that each child has: it can import nothing once it has begun."""
+        """The modules that each child has: a child can import nothing once it has begun."""
         self._idle: dict[int, float] = {}
         """The idle ones, by the same descriptor, with the time since when."""
         self._servers: dict[int, _Server] = {}

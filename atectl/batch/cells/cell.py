@@ -78,7 +78,7 @@ class Cell:
         self.running: dict[int, int] = {}
         """The jobs that run in it, each with the quota of its memory."""
         self.given_up: set[int] = set()
-        """Those of them that were given up: their guests sleep, and may do so for ever."""
+        """The jobs among these that were given up: their guests sleep, perhaps for ever."""
         self.idle_bytes = 0
         """What its idle stores hold."""
         self.is_doomed = False

@@ -34,7 +34,7 @@ class Window:
         self._since_s = None
 
     def adapt(self, results: int, *, is_dry: bool) -> None:
-        """So many results came, and the host has no job left that waits if it `is_dry`."""
+        """Note how many results came; with `is_dry` the host has no waiting job left."""
         now_s = time.monotonic()
         if self._since_s is None or not results:
             return
