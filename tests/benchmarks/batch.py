@@ -68,7 +68,7 @@ def beside_wasmtime(atectl: str, environment: Mapping[str, str], folder: Path) -
     further_s = (longer.wall_s - hellos.wall_s) / FURTHER_HELLOS
     other_s = hello_others.wall_s / HELLOS
     return [
-        _ratio(f"{PYTHONS} × CPython `print(1+1)`: wall", pythons, python_others, 0.45),
+        _ratio(f"{PYTHONS} × CPython `print(1+1)`: wall", pythons, python_others, 0.33),
         _ratio("the same, where those have a deadline too: wall", pythons, python_checked, None),
         _ratio(f"{HELLOS} × hello.wat: wall", hellos, hello_others, None),
         cpu_ratio(f"{HELLOS} × hello.wat", hellos, hello_others, 0.12),

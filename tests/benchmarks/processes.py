@@ -21,7 +21,7 @@ def warm_start(atectl: str, environment: Mapping[str, str]) -> list[Row]:
     python = cpython()
     rows = []
     for name, arguments, bounds in (
-        ("CPython `print(1+1)`", [python, "-c", "print(1+1)"], (1.3, 0.7)),
+        ("CPython `print(1+1)`", [python, "-c", "print(1+1)"], (0.75, 0.55)),
         ("hello.wat", [str(CAPSULES / "hello.wat")], (None, None)),
     ):
         ours, theirs = in_turn(
