@@ -13,6 +13,7 @@ from tests.benchmarks.processes import (
     cpython,
     wasmtime_binary,
 )
+from tests.support.growing import grows_and_naps
 from tests.support.watched_process import Watched, run_watched
 
 PYTHONS, HELLOS, FURTHER_HELLOS = 40, 200, 1_000
@@ -22,19 +23,6 @@ CALM_RUNS = 11  # two hundredths are to be told apart
 FEW_AT_ONCE, MANY_AT_ONCE, MOST_AT_ONCE = 100, 1_000, 4_000
 PRINCIPALS = 40
 HEADLINE = Path(__file__).resolve().parents[2] / "fixtures" / "budgets" / "headline.toml"
-
-# Twelve growths of 512 KiB, with a sleep of 10 ms after each.
-_STEPS = """(module
-  (import "wasi_snapshot_preview1" "poll_oneoff"
-    (func $poll (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (func (export "_start") (local $step i32)
-    (i64.store (i32.const 24) (i64.const 10000000))
-    (loop $next
-      (drop (memory.grow (i32.const 8)))
-      (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
-      (local.set $step (i32.add (local.get $step) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $step) (i32.const 12))))))"""
 
 # Sleeps for as long as it takes to begin a thousand of them.
 _NAP = """(module
@@ -176,7 +164,7 @@ def many_jobs(atectl: str, environment: Mapping[str, str], folder: Path) -> list
 def many_at_once(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
     """The same jobs, whose memory is many times the limit, with more of them begun at once."""
     capsule = folder / "steps.wat"
-    capsule.write_text(_STEPS)
+    capsule.write_text(grows_and_naps(12, 512 << 10, 0.01))
     one_cell = ("--isolate", "none", "--limit", "512MiB", "--jobs")
 
     def beside_few(jobs: Path, *flags: str) -> list[ProcessFigures]:

@@ -17,6 +17,7 @@ from atectl.config import cache_dir
 from tests.conftest import CAPSULES
 from tests.faults.killed_cells import VICTIMS, compile_capsule, kill_one
 from tests.support.foreign_code import keep_foreign
+from tests.support.growing import grows_and_naps
 from tests.support.handles import KEEPS_STREAMS
 from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.processes import children_of, descendants_of, is_alive
@@ -52,20 +53,6 @@ GROWS_AND_TOUCHES = """(module
         (br_if $next (i32.lt_u (local.get $at) (local.get $end))))
       (br $again))))"""
 """Grows to 80 MiB, 8 MiB at a time, and reads a bit of each page for ever."""
-
-
-GROWS_BESIDE_OTHERS = """(module
-  (import "wasi_snapshot_preview1" "poll_oneoff"
-    (func $poll (param i32 i32 i32 i32) (result i32)))
-  (memory (export "memory") 1)
-  (func (export "_start") (local $step i32)
-    (i64.store (i32.const 24) (i64.const 10000000))
-    (loop $next
-      (drop (memory.grow (i32.const 16)))
-      (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
-      (local.set $step (i32.add (local.get $step) (i32.const 1)))
-      (br_if $next (i32.lt_u (local.get $step) (i32.const 30))))))"""
-"""Grows to 30 MiB, 1 MiB at a time, and sleeps for 10 ms after each, so that others grow, too."""
 
 
 class Stream:
@@ -462,7 +449,7 @@ def test_jobs_that_fit_only_without_the_cells_of_others_all_run(
     tmp_path: Path, backpressure: str
 ) -> None:
     capsule, trace = tmp_path / "grows.wat", tmp_path / "trace.jsonl"
-    capsule.write_text(GROWS_BESIDE_OTHERS)
+    capsule.write_text(grows_and_naps(30, 1 << 20, 0.01))
 
     def jobs(count: int) -> list[dict[str, Any]]:
         return [{"capsule": str(capsule), "principal": f"tenant-{n}"} for n in range(count)]

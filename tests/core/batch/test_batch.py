@@ -34,6 +34,7 @@ from atectl.trace.events import Decided, Event, Registered, Ruled
 from atectl.trace.recording import Recorder
 from tests.conftest import CAPSULES
 from tests.support.bombs import slow_loops
+from tests.support.growing import grows_and_naps
 from tests.support.host_calls import fill_folder, holds_listings
 from tests.support.runtimes import bare
 from tests.support.waiting import wait_until
@@ -615,17 +616,8 @@ def test_demand_beyond_the_limit_is_met_by_parking_and_spilling(tmp_path: Path) 
     assert max(ruling.pressure_bytes for ruling in rulings) <= limit
 
 
-FILLS = """(module
- (import "wasi_snapshot_preview1" "poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32)))
- (memory (export "memory") 1)
- (func (export "_start") (local $step i32)
-  (i64.store (i32.const 24) (i64.const 5000000))
-  (loop $next
-   (drop (memory.grow (i32.const 16)))
-   (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))
-   (local.set $step (i32.add (local.get $step) (i32.const 1)))
-   (br_if $next (i32.lt_u (local.get $step) (i32.const 60))))))"""
-"""Grows by 1 MiB sixty times, and sleeps for 5 ms after each, so that others grow meanwhile."""
+FILLS = grows_and_naps(60, MIB, 0.005)
+"""Grows by 1 MiB sixty times."""
 
 
 def fills_at_once(folder: Path, requeue: int) -> dict[int, JobResult]:
