@@ -20,9 +20,10 @@ from atectl.redis.reading import Reading
 from atectl.redis.settings import redis_settings
 from tests.conftest import CAPSULES
 from tests.support.lock_holding import Work, held, holding
+from tests.support.ports import free_port
 from tests.support.processes import is_alive
 from tests.support.program import ATECTL
-from tests.support.redis_servers import Cluster, SentinelGroup, Server, free_port
+from tests.support.redis_servers import Cluster, SentinelGroup, Server
 from tests.support.waiting import SOON_S, wait_until
 
 TTL = "15s"

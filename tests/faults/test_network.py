@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.processes import wasmtime_binary
+from tests.support.ports import free_port
 from tests.support.program import atectl
 from tests.support.sockets import binding, connecting_to, looking_up
 
@@ -32,11 +33,6 @@ def has_caller(listening: socket.socket) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        return port_of(listening)
 
 
 def by_wasmtime(component: Path) -> int:

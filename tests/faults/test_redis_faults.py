@@ -24,13 +24,13 @@ from atectl.redis.faults import translated, translation
 from atectl.redis.settings import parse_redis_url
 from atectl.redis.slots import slot_of
 from tests.support.lua_examples import DELETE_OWN
+from tests.support.ports import free_port
 from tests.support.redis_servers import (
     AclServer,
     Cluster,
     SentinelGroup,
     Server,
     TlsServer,
-    free_port,
 )
 from tests.support.waiting import SOON_S, wait_until
 

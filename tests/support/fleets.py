@@ -17,6 +17,7 @@ from atectl.batch.fleet.address import NO_TLS, TlsFiles, scheduler_address
 from atectl.batch.fleet.facts import HostEntry
 from atectl.batch.fleet.listing import hosts_of
 from tests.conftest import CAPSULES
+from tests.support.ports import free_port
 from tests.support.program import ATECTL, Ended
 from tests.support.waiting import wait_until
 
@@ -26,13 +27,6 @@ SLEEP = {"capsule": str(CAPSULES / "sleep.wat"), "deadline": "100s"}
 """A job that takes no CPU time, until it is ended."""
 
 _LOOK_S = 0.2
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port: int = found.getsockname()[1]
-        return port
 
 
 class Host:

