@@ -67,18 +67,19 @@ class Place:
             return self._hold()
 
     def lend(self, most_bytes: int) -> int:
-        """Grant so much more than was asked for, as credit, if nobody could miss it; else 0."""
+        """Grant more than was asked for, as credit: up to so much, and what nobody could miss."""
         enforcer = self._enforcer
         with enforcer.lock:
             # Who records what happens is to see each growth.
             has_observer = enforcer.chronicle.observer is not None
             if has_observer or not enforcer.is_calm or self.seat.was_refused:
                 return 0
-            if enforcer.is_guarded and most_bytes > enforcer.use.room_bytes // _LENT_SHARE:
-                return 0
-            self.seat.held_bytes += most_bytes
-            enforcer.use.charge(most_bytes)
-            return most_bytes
+            lent_bytes = most_bytes
+            if enforcer.is_guarded:
+                lent_bytes = min(most_bytes, max(enforcer.use.room_bytes, 0) // _LENT_SHARE)
+            self.seat.held_bytes += lent_bytes
+            enforcer.use.charge(lent_bytes)
+            return lent_bytes
 
     def give_back(self, freed_bytes: int) -> None:
         """Count that `freed_bytes` of what was admitted are gone."""

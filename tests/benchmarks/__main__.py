@@ -70,6 +70,7 @@ def _tables(folder: Path) -> dict[str, Callable[[], list[Row]]]:
         "One limit for many": lambda: [
             *batch.headline(atectl, environment),
             *batch.never_tripped(atectl, environment, folder),
+            *batch.growths(atectl, environment, folder),
             *batch.many_jobs(atectl, environment, folder),
             *batch.many_at_once(atectl, environment, folder),
             *batch.memory_of_leases(atectl, environment, folder),

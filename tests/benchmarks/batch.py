@@ -22,6 +22,7 @@ RUNS = 5
 CALM_RUNS = 11  # two hundredths are to be told apart
 FEW_AT_ONCE, MANY_AT_ONCE, MOST_AT_ONCE = 100, 1_000, 4_000
 PRINCIPALS = 40
+GROWING = 10
 HEADLINE = Path(__file__).resolve().parents[2] / "fixtures" / "budgets" / "headline.toml"
 
 # Sleeps for as long as it takes to begin a thousand of them.
@@ -135,6 +136,27 @@ def never_tripped(atectl: str, environment: Mapping[str, str], folder: Path) -> 
         CALM_RUNS,
     )
     return [_ratio("an arbiter that never trips: wall", held, free, 1.02)]
+
+
+def growths(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:
+    """What a growth by one page takes in a batch, beside one in a run."""
+    growing, small = CAPSULES / "growth8000.wat", CAPSULES / "hello.wat"
+    commands = []
+    for capsule in (growing, small):
+        jobs = folder / f"{capsule.stem}.jsonl"
+        line = json.dumps({"capsule": str(capsule), "max_mem": "512MiB"})
+        jobs.write_text(f"{line}\n" * GROWING)
+        run = shlex.join([atectl, "run", str(capsule), "--max-mem", "512MiB", "--ledger", "none"])
+        loop = f"for _ in $(seq {GROWING}); do {run}; done"
+        commands += [_batch(atectl, jobs, "--jobs", "1"), ["/bin/sh", "-c", loop]]
+    in_batch, in_run, batch_alone, run_alone = in_turn(commands, environment, RUNS)
+    count = 8_000 * GROWING
+    batch_us = (in_batch.cpu_s - batch_alone.cpu_s) / count * 1e6
+    run_us = (in_run.cpu_s - run_alone.cpu_s) / count * 1e6
+    detail = f"{batch_us:.1f} µs / {run_us:.1f} µs"
+    return [
+        Row("a growth by one page, in a batch / in a run: CPU", batch_us / run_us, "×", 1.2, detail)
+    ]
 
 
 def many_jobs(atectl: str, environment: Mapping[str, str], folder: Path) -> list[Row]:

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _LENT_TIMES = 3
 """How many times as much as a growth asks for is lent beside it, if nobody could miss that."""
 
+_LENT_PART = 4
+"""If one part in so many of what its guest holds is more than that, so much is lent: who grows far
+by small steps asks for few of them."""
+
 _FIRST_BYTES = 1 << 20
 _MOST_LENT_BYTES = 4 << 20
 
@@ -247,7 +251,8 @@ class HostLine:
     def _with_credit(self, added_bytes: int) -> int:
         """What the guest gets: what it was granted, and what is lent to it."""
         place = self._place
-        lent_bytes = min(_LENT_TIMES * added_bytes, _MOST_LENT_BYTES, self._left_bytes(place))
+        wanted_bytes = max(_LENT_TIMES * added_bytes, place.seat.held_bytes // _LENT_PART)
+        lent_bytes = min(wanted_bytes, _MOST_LENT_BYTES, self._left_bytes(place))
         return added_bytes + (place.lend(lent_bytes) if lent_bytes else 0)
 
     def _left_bytes(self, place: "Place") -> int:

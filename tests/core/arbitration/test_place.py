@@ -60,10 +60,10 @@ def test_some_more_is_lent_and_charged_where_nobody_could_miss_it(table: Table) 
     assert (place.seat.held_bytes, table.charged_mib) == (4 * MIB, 4)
 
 
-def test_nothing_is_lent_that_is_a_large_part_of_what_is_left(table: Table) -> None:
+def test_no_more_is_lent_than_a_small_part_of_what_is_left(table: Table) -> None:
     place = table.place(1)
-    assert place.lend(6 * MIB) == 0
-    assert place.seat.held_bytes == 0
+    assert place.lend(100 * MIB) == 5 * MIB
+    assert (place.seat.held_bytes, table.charged_mib) == (5 * MIB, 5)
 
 
 def test_nothing_is_lent_while_somebody_is_held(table: Table) -> None:

@@ -110,6 +110,20 @@ def test_a_growth_is_granted_and_some_more_is_lent() -> None:
         assert 65_536 <= answer["granted"] == talk.lease.held_bytes <= QUOTA_BYTES
 
 
+def test_who_grows_far_by_small_steps_asks_for_few_of_them() -> None:
+    steps, asked, credit_bytes = 1000, 0, 0
+    with Talk() as talk:
+        talk.lease.quota_bytes = steps * 65_536
+        for _ in range(steps):
+            if credit_bytes < 65_536:
+                (answer,) = talk.say({"grow": 65_536 - credit_bytes})
+                credit_bytes += answer["granted"]
+                asked += 1
+            credit_bytes -= 65_536
+        assert talk.lease.held_bytes == talk.lease.quota_bytes
+    assert asked < steps / 25
+
+
 def test_what_is_freed_can_be_had_again() -> None:
     with Talk() as talk:
         first, second = talk.say({"grow": 3 * MIB}, {"free": 2 * MIB}, {"grow": 2 * MIB})
