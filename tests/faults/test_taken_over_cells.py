@@ -2,6 +2,7 @@
 nothing: each attack in a real batch."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -166,6 +167,27 @@ def test_a_cell_that_never_finishes_an_answer_keeps_nobody_waiting() -> None:
     ended = ran_taken_over(DRIBBLES_ON_CONTROL, "--jobs", "2", bad=[{"deadline": "3s"}])
     assert ended.of_bad["reason"] == "deadline"
     assert all(each["reason"] == "exited" for each in ended.of_others)
+
+
+FINISHES_NO_MESSAGE = """
+import atexit
+def tell_peak():
+    if os.getpid() == HOST:
+        print(open("/proc/self/status").read(), file=sys.stderr)
+atexit.register(tell_peak)
+def attack(cell, wire, order):
+    wire._stream.sendall((3 << 20).to_bytes(4, "big") + bytes((3 << 20) - 100))
+    time.sleep(600)
+"""
+
+
+def test_what_a_cell_has_not_finished_saying_on_its_lines_takes_no_memory_of_its_host() -> None:
+    bad = [{"deadline": "4s", "max_mem": "1MiB"}] * 40
+    ended = ran_taken_over(FINISHES_NO_MESSAGE, "--jobs", "41", "--cells", "1", victims=1, bad=bad)
+    assert {each["reason"] for each in ended.results[BAD]} == {"deadline"}
+    assert all(each["reason"] == "exited" for each in ended.of_others)
+    (peak_kib,) = re.findall(r"VmHWM:\s+(\d+) kB", ended.stderr)
+    assert int(peak_kib) < 60 << 10
 
 
 # What it does to other processes

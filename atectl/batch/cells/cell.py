@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from atectl.batch.cells.channel import LongMessages
 from atectl.batch.cells.errors import CellLost, CellMisbehaved, CellOutOfMemory
 from atectl.batch.cells.outputs import FILES_OF_LINE
 from atectl.batch.cells.settings import FILES_OF_CELL, FILES_OF_CODE, MAX_CODES, THREADS_OF_LINE
@@ -93,6 +94,8 @@ class Cell:
         """Its lines on which no lease runs."""
         self.every_line: list[HostLine] = []
         """All of its lines."""
+        self.long_messages = LongMessages()
+        """Which of its lines is in the middle of one."""
         self._pipe = server.pipe
         control = socket.socket(fileno=server.control.detach())
         self._control = Wire(control, most_received_bytes=_MOST_ANSWER_BYTES)

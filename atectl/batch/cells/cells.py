@@ -216,7 +216,9 @@ class Cells:
             if not line.is_closed:
                 return line
         gone = partial(self._lost, cell)
-        line = HostLine(cell.new_line(), self._loop, cell.condemn, gone, self._most_told_bytes)
+        most_bytes, long_messages = self._most_told_bytes, cell.long_messages
+        stream = cell.new_line()
+        line = HostLine(stream, self._loop, cell.condemn, gone, most_bytes, long_messages)
         cell.every_line = [*(each for each in cell.every_line if not each.is_closed), line]
         return line
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atectl.accounting import MAX_TOTAL
-from atectl.batch.cells.channel import Channel
+from atectl.batch.cells.channel import Channel, LongMessages
 from atectl.batch.cells.orders import read_error
 from atectl.batch.cells.wire import Gone, Malformed, whole
 from atectl.errors import AtectlError
@@ -84,6 +84,7 @@ class HostLine:
         condemn: called if what came over it is what no cell says.
         when_gone: called if the cell has ended, or was condemned.
         most_told_bytes: the size of the largest message that is taken.
+        long_messages: those of all lines in the cell.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class HostLine:
         condemn: Callable[[], None],
         when_gone: Callable[[], None],
         most_told_bytes: int,
+        long_messages: LongMessages,
     ) -> None:
         self.stored_bytes = 0
         """What of the lease's memory lies on disk."""
@@ -103,7 +105,7 @@ class HostLine:
         self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
         self._spilling: _Spilling | None = None
         self._may_lack_code = False
-        self._channel = Channel(stream, loop, self._hear, most_told_bytes)
+        self._channel = Channel(stream, loop, self._hear, most_told_bytes, long_messages)
 
     @property
     def is_closed(self) -> bool:

@@ -106,6 +106,11 @@ class Frames:
         del self._received[:ends]
         return Message(content, descriptors)
 
+    @property
+    def has_part(self) -> bool:
+        """Whether a part of a message is there, once those were taken that are whole."""
+        return bool(self._received)
+
     def close(self) -> None:
         """Close the descriptors that came with no message."""
         for descriptor in self._descriptors:

@@ -12,6 +12,7 @@ from atectl.accounting import Budget
 from atectl.arbitration.arbiter import Arbiter
 from atectl.arbitration.place import Place
 from atectl.arbitration.policies import rules
+from atectl.batch.cells.channel import LongMessages
 from atectl.batch.cells.host_line import HostLine
 from atectl.batch.cells.wire import Wire
 from atectl.batch.loop import Loop
@@ -69,7 +70,7 @@ class Talk:
         ours, its = socket.socketpair()
         self.loop = Loop()
         self.is_gone = False
-        self.line = HostLine(ours, self.loop, self._condemn, self._go, 1 << 20)
+        self.line = HostLine(ours, self.loop, self._condemn, self._go, 1 << 20, LongMessages())
         self.cell = Wire(its)
         self.line.begin(self.lease, {"job": 1}, ())
         assert self.cell.receive().content == {"job": 1}
