@@ -1,13 +1,6 @@
 """A checked host budget: the figures, where each comes from, and what is wrong."""
 
-from rich.console import (
-    Console,
-    ConsoleOptions,
-    Group,
-    RenderableType,
-    RenderResult,
-)
-from rich.segment import Segment
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -43,7 +36,7 @@ def check_view(checked: BudgetCheck) -> RenderableType:
     """The figures, the principals, the findings and the verdict."""
     parts: list[RenderableType] = [_figures(checked.measured)]
     if checked.measured.demand.principals:
-        parts += [Text(), LineTable(_COMMITMENT_COLUMNS, checked.measured.demand.principals)]
+        parts += [Text(), _commitments(checked.measured)]
     parts.append(Text())
     parts += [_finding(finding) for finding in checked.findings]
     style = _VERDICT_STYLES[checked.verdict]
@@ -64,23 +57,6 @@ def _meaning(checked: BudgetCheck) -> str:
     return _MEANINGS[checked.verdict]
 
 
-class _Unpadded:
-    """A renderable without blanks at the ends of its lines."""
-
-    def __init__(self, inner: RenderableType) -> None:
-        self._inner = inner
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for line in console.render_lines(self._inner, options, pad=False):
-            kept = list(line)
-            while kept and not kept[-1].text.rstrip():
-                kept.pop()
-            if kept:
-                kept[-1] = Segment(kept[-1].text.rstrip(), kept[-1].style)
-            yield from kept
-            yield Segment.line()
-
-
 def _figures(measured: Measured) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
     table.add_column(no_wrap=True)
@@ -89,7 +65,11 @@ def _figures(measured: Measured) -> RenderableType:
     for name, size_bytes, source in _rows(measured):
         size = "skipped" if size_bytes is None else _signed(size_bytes)
         table.add_row(Text(name), Text(size), Text(inert_line(source)))
-    return _Unpadded(table)
+    return table
+
+
+def _commitments(measured: Measured) -> RenderableType:
+    return LineTable(_COMMITMENT_COLUMNS, measured.demand.principals, tells_hidden=True)
 
 
 def _rows(measured: Measured) -> list[tuple[str, int | None, str]]:

@@ -16,7 +16,10 @@ from ..drawing.tones import HEADING, WARNING
 
 def plan_view(plan: Plan) -> RenderableType:
     """One line for each principal, and below them how the limit is computed."""
-    parts: list[RenderableType] = [LineTable(_PLAN_COLUMNS, plan.principals), Text()]
+    parts: list[RenderableType] = [
+        LineTable(_PLAN_COLUMNS, plan.principals, tells_hidden=True),
+        Text(),
+    ]
     cut_off = sum(each.is_cut_off for each in plan.principals)
     if cut_off:
         whose = "1 peak was" if cut_off == 1 else f"{cut_off} peaks were"
@@ -30,7 +33,7 @@ def changes_view(changes: Sequence[Change], file: str) -> RenderableType:
     if not changes:
         return Text(f"\n{inert_line(file)} says the same")
     heading = Text(f"\nchanges to {inert_line(file)}", style=HEADING)
-    return Group(heading, LineTable(_CHANGE_COLUMNS, changes))
+    return Group(heading, LineTable(_CHANGE_COLUMNS, changes, tells_hidden=True))
 
 
 def _limit(plan: Plan) -> str:

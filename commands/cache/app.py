@@ -16,7 +16,7 @@ from atectl.units import counted, parse_size, show_size
 
 from ..options.help import CommandGroup
 from ..options.single import OutputOption
-from ..output.stdout import Output, print_json, print_view, stdout_console
+from ..output.stdout import Output, print_json, print_view
 
 app = CommandGroup(no_args_is_help=True)
 
@@ -36,8 +36,7 @@ def ls(output: OutputOption = Output.table) -> None:
         return
     from .view import cache_table
 
-    width = stdout_console(is_wide=output is Output.wide).width
-    print_view(cache_table(found, now=time.time(), width=width), output)
+    print_view(cache_table(found, now=time.time()), output)
 
 
 @app.command()

@@ -16,7 +16,7 @@ def hosts_view(found: HostList) -> RenderableType:
         return Text("no host has joined")
     jobs = sum(host.running for host in found.hosts)
     told = f"{counted(len(found.hosts), 'host')}, {counted(jobs, 'job')} running"
-    return Group(LineTable(_COLUMNS, found.hosts), Text(), Text(told))
+    return Group(LineTable(_COLUMNS, found.hosts, tells_hidden=True), Text(), Text(told))
 
 
 def _pressure(host: HostEntry) -> Text:

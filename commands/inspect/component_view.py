@@ -63,7 +63,9 @@ def _first_memory(module: CoreModule) -> str:
 
 
 _MODULE_COLUMNS = [
-    Column[CoreModule]("name", "NAME", lambda each: each.name or "-", 16, 0, grows=True),
+    Column[CoreModule](
+        "name", "NAME", lambda each: each.name or "-", 16, 0, grows=True, is_name=True
+    ),
     Column[CoreModule]("offset", "OFFSET", lambda m: f"{m.offset:#x}", 10, 4, is_right=True),
     Column[CoreModule]("size", "SIZE", lambda m: show_size(m.size_bytes), 8, 1, is_right=True),
     Column[CoreModule]("functions", "FUNCTIONS", lambda m: f"{m.functions:,}", 9, 3, is_right=True),

@@ -26,7 +26,7 @@ def titled_list(
     if not rows:
         return []
     shown = rows[:MOST_ROWS]
-    parts: list[RenderableType] = [title_line(title), LineTable(columns, shown)]
+    parts: list[RenderableType] = [title_line(title), LineTable(columns, shown, tells_hidden=True)]
     return parts + more_line(count - len(shown))
 
 

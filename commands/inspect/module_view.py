@@ -28,10 +28,10 @@ def _import_columns(missing: set[str]) -> list[Column[Import]]:
         return f"{each.module}::{each.name}"
 
     return [
-        Column("name", "NAME", name, 22, 0, grows=True),
+        Column("name", "NAME", name, 22, 0, grows=True, is_name=True),
         Column("kind", "KIND", lambda each: each.kind, 8, 2),
         Column("met", "PROVIDED", lambda each: "no" if name(each) in missing else "yes", 8, 1),
-        Column("type", "TYPE", lambda each: each.type, 12, 3, grows=True),
+        Column("type", "TYPE", lambda each: each.type, 12, 3, grows=True, folds=True),
     ]
 
 
@@ -50,9 +50,9 @@ def _of_memory(memory: Memory) -> str:
 
 
 _EXPORT_COLUMNS = [
-    Column[Export]("name", "NAME", lambda each: each.name, 22, 0, grows=True),
+    Column[Export]("name", "NAME", lambda each: each.name, 22, 0, grows=True, is_name=True),
     Column[Export]("kind", "KIND", lambda each: each.kind, 8, 1),
-    Column[Export]("type", "TYPE", lambda each: each.type, 12, 2, grows=True),
+    Column[Export]("type", "TYPE", lambda each: each.type, 12, 2, grows=True, folds=True),
 ]
 _MEMORY_COLUMNS = [
     Column[Memory]("min", "AT FIRST", lambda m: memory_size(m.minimum_bytes), 10, 0, is_right=True),
@@ -74,5 +74,5 @@ _TABLE_COLUMNS = [
 ]
 _GLOBAL_COLUMNS = [
     Column[tuple[int, str]]("index", "INDEX", lambda each: str(each[0]), 6, 0, is_right=True),
-    Column[tuple[int, str]]("type", "TYPE", lambda each: each[1], 12, 1, grows=True),
+    Column[tuple[int, str]]("type", "TYPE", lambda each: each[1], 12, 1, grows=True, folds=True),
 ]

@@ -177,7 +177,7 @@ def _verdict(inspection: Inspection) -> str:
 
 
 _SECTION_COLUMNS = [
-    Column[Section]("name", "SECTION", lambda each: each.name, 16, 0, grows=True),
+    Column[Section]("name", "SECTION", lambda each: each.name, 16, 0, grows=True, is_name=True),
     Column[Section]("offset", "OFFSET", lambda each: f"{each.offset:#x}", 10, 2, is_right=True),
     Column[Section]("size", "SIZE", lambda each: show_size(each.size_bytes), 8, 1, is_right=True),
     Column[Section](

@@ -59,9 +59,11 @@ def lock_details_view(
     if not rows:
         parts += [Text("no lock"), Text()]
     if details.actors:
-        parts += [_title("actors of this name"), LineTable(_ACTOR_COLUMNS, details.actors), Text()]
+        actors = LineTable(_ACTOR_COLUMNS, details.actors, tells_hidden=True)
+        parts += [_title("actors of this name"), actors, Text()]
     if details.workers:
-        parts += [_title("workers"), LineTable(_WORKER_COLUMNS, details.workers), Text()]
+        workers = LineTable(_WORKER_COLUMNS, details.workers, tells_hidden=True)
+        parts += [_title("workers"), workers, Text()]
     held = {row.lock.key for row in rows}
     keys = [(key, "held" if key in held else "no lock") for key in details.keys]
     parts += [_title("keys that its lock can have"), *(_listed(f"{k}: {x}") for k, x in keys)]

@@ -2,6 +2,19 @@
 
 from collections.abc import Iterator
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+
+def folded_on(stream: "TextIO", text: str, *, indent: int, between: str = " ") -> str:
+    """`text` as it is written to a stream: `folded` for a terminal, as it is for all others."""
+    if not stream.isatty():
+        return text
+    from ..terminal.size import drawing_width
+
+    return folded(text, drawing_width(stream.fileno()), indent=indent, between=between)
+
 
 def folded(text: str, columns: int, *, indent: int = 0, between: str = " ") -> str:
     """`text` in lines of at most so many columns, if its words allow that.
@@ -20,18 +33,27 @@ def folded(text: str, columns: int, *, indent: int = 0, between: str = " ") -> s
 
 
 def _lines(text: str, columns: int, indent: str, between: str) -> Iterator[str]:
-    if len(text) <= columns:
+    if _width(text) <= columns:
         yield text
         return
     indent += " " * (len(text) - len(text.lstrip(" ")))
     line = ""
     for word in _words(text, between):
         longer = f"{line}{between}{word}" if line else word
-        if len(longer) > columns and line.strip():
+        if _width(longer) > columns and line.strip():
             yield line
             longer = indent + word
         line = longer
     yield line
+
+
+def _width(text: str) -> int:
+    """The columns that a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
 
 
 def _words(text: str, between: str) -> Iterator[str]:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 
 from atectl.errors import AtectlError
 
+from .folding import folded_on
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
@@ -95,9 +97,9 @@ def _report(severity: str, colour: str, code: str, message: str, remedy: str) ->
     is_plain = os.environ.get("NO_COLOR") or not can_draw()
     is_coloured = sys.stderr.isatty() and not is_plain
     head = f"{severity}[{code}]"
-    lines = _folded(f"{head}: {inert_line(message)}", indent=2)
+    lines = folded_on(sys.stderr, f"{head}: {inert_line(message)}", indent=2)
     if remedy:
-        lines += "\n" + _folded(f"  try: {inert_line(remedy)}", indent=5)
+        lines += "\n" + folded_on(sys.stderr, f"  try: {inert_line(remedy)}", indent=5)
     if is_coloured:
         begin = colour if _has_many_colours() else _BOLD
         lines = lines.replace(head, f"{begin}{head}{_PLAIN}", 1)
@@ -109,16 +111,6 @@ def _has_many_colours() -> bool:
     return bool(os.environ.get("COLORTERM")) or os.environ.get("TERM", "").endswith("256color")
 
 
-def _folded(text: str, *, indent: int, between: str = " ") -> str:
-    """`text` as it is shown: on a terminal, no line is broken within a word."""
-    if not sys.stderr.isatty():
-        return text
-    from ..terminal.size import drawing_width
-    from .folding import folded
-
-    return folded(text, drawing_width(sys.stderr.fileno()), indent=indent, between=between)
-
-
 def tell_of_wait(busy: AtectlError) -> None:
     """Say on a terminal what is waited for."""
     if sys.stderr.isatty() and not _is_quiet:
@@ -126,7 +118,7 @@ def tell_of_wait(busy: AtectlError) -> None:
 
         # How long the TTL still lasts would be wrong a moment later.
         told = str(busy).partition("; TTL left")[0]
-        print(_folded(f"waiting: {inert_line(told)}", indent=2), file=sys.stderr)
+        print(folded_on(sys.stderr, f"waiting: {inert_line(told)}", indent=2), file=sys.stderr)
 
 
 def say(note: str, *, between: str = " ") -> None:
@@ -136,4 +128,4 @@ def say(note: str, *, between: str = " ") -> None:
         between: what stands between its words, or parts: where it may be broken on a terminal.
     """
     if not _is_quiet:
-        print(_folded(note, indent=2, between=between), file=sys.stderr)
+        print(folded_on(sys.stderr, note, indent=2, between=between), file=sys.stderr)

@@ -95,36 +95,34 @@ def print_json_list(
 
 
 def print_view(view: "RenderableType", output: Output | ListOutput = Output.table) -> None:
-    """Draw a view on stdout: as wide as the terminal, or unabridged in a pipe or if asked for."""
-    is_wide = output in (Output.wide, ListOutput.wide)
-    stdout_console(is_wide=is_wide).print(view, soft_wrap=is_wide)
+    """Draw a view on stdout: as wide as the terminal, in a pipe as wide as it is.
+
+    In a pipe or with `wide`, nothing is left out. On a terminal long rows then take several lines.
+    """
+    from ..drawing.lines import Unpadded
+
+    stdout_console().print(Unpadded(view), overflow="fold" if _is_wide(output) else None)
+
+
+def _is_wide(output: Output | ListOutput) -> bool:
+    return output in (Output.wide, ListOutput.wide)
 
 
 def lines_taken(view: "RenderableType", output: Output | ListOutput = Output.table) -> int:
-    """How many lines of the terminal `print_view` takes, those that it wraps counted; else 0."""
+    """How many lines of the terminal `print_view` takes; 0 if there is none."""
     if not sys.stdout.isatty():
         return 0
-    from rich.text import Text
-
     from ..drawing.lines import text_lines
 
-    columns = stdout_width()
-    is_wide = output in (Output.wide, ListOutput.wide)
-    lines = text_lines(view, PIPED_WIDTH if is_wide else columns)
-    lengths = [Text.from_ansi(line).cell_len for line in lines]
-    return sum(max(1, -(-length // columns)) for length in lengths)
+    return len(text_lines(view, stdout_width(), is_whole=_is_wide(output)))
 
 
-def stdout_console(*, is_wide: bool = False) -> "Console":
-    """What draws on stdout.
-
-    Args:
-        is_wide: whether nothing is left out, however narrow the terminal: it wraps the lines.
-    """
+def stdout_console() -> "Console":
+    """What draws on stdout."""
     from rich.console import Console
 
-    width = stdout_width(is_wide=is_wide)
-    if is_wide or not sys.stdout.isatty():
+    width = stdout_width()
+    if not sys.stdout.isatty():
         return Console(width=width, highlight=False)
     from ..terminal.size import terminal_size
 
@@ -132,13 +130,9 @@ def stdout_console(*, is_wide: bool = False) -> "Console":
     return Console(width=width, height=height, highlight=False)
 
 
-def stdout_width(*, is_wide: bool = False) -> int:
-    """The columns to draw with on stdout now: those of the terminal, or more than anything needs.
-
-    Args:
-        is_wide: whether nothing is left out, however narrow the terminal: it wraps the lines.
-    """
-    if is_wide or not sys.stdout.isatty():
+def stdout_width() -> int:
+    """The columns to draw with on stdout now: those of the terminal, or enough for anything."""
+    if not sys.stdout.isatty():
         return PIPED_WIDTH
     from ..terminal.size import drawing_width
 

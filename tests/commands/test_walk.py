@@ -16,11 +16,13 @@ from tests.support.redis_servers import Server
 from tests.support.walk import (
     COLUMNS,
     LONG,
+    LONG_HOST,
     Walk,
     walk_batch,
     walk_budget,
     walk_errors,
     walk_help,
+    walk_hosts,
     walk_ledger,
     walk_locks,
     walk_rest,
@@ -131,6 +133,22 @@ def test_locks_that_are_laid_listed_and_watched(walk: Walk, columns: int, valkey
     assert "12 listed: " in listed
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("fleet")
+def test_hosts_that_run_a_batch(walk: Walk, columns: int) -> None:
+    pytest.importorskip("distributed")
+    walk_hosts(walk)
+    require_clean(walk)
+    listed, whole, live, stopped = (look.text for look in walk.looks.values())
+    assert ("hidden: " in listed) == (columns < 120)
+    assert "2 hosts, 4 jobs running" in listed
+    assert LONG_HOST in whole
+    assert {"SHARES", "STATE"} <= set(whole.split())
+    assert LONG_HOST[-7:] in live
+    assert "SLOTS" not in stopped
+    assert "4 interrupted" in stopped
+
+
 def test_mistakes_are_told_in_whole_words(walk: Walk, columns: int) -> None:
     walk_errors(walk)
     require_clean(walk)
@@ -164,3 +182,5 @@ def test_the_rest(walk: Walk) -> None:
     walk_rest(walk)
     require_clean(walk)
     assert "18 checks: no problems" in walk.looks["doctor"].text
+    settings = walk.looks["config show"].text
+    assert "…" not in settings

@@ -7,6 +7,7 @@ draws them.
 import json
 import os
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from typing import NamedTuple
 
 from tests.conftest import CAPSULES, ROOT
 from tests.support.cells import Cells
+from tests.support.fleets import SLEEP, fleet
 from tests.support.program import ATECTL, atectl
 from tests.support.pty_screen import PtyScreen
 from tests.support.waiting import wait_until
@@ -23,6 +25,7 @@ COLUMNS = (60, 80, 120, 200)
 ROWS = 40
 
 LONG = "department-of-weights/measures@example.com"
+LONG_HOST = "render-node-17.department-of-weights.example.com"
 DOWN, TAB, ENTER, ESCAPE = "\x1b[B", "\t", "\r", "\x1b"
 
 
@@ -229,6 +232,27 @@ def walk_locks(walk: Walk) -> None:
     walk.see("locks", "demo", "--remove")
 
 
+def walk_hosts(walk: Walk) -> None:
+    """Two hosts that run a batch, and a batch with its table of hosts, cut short."""
+    jobs = walk.folder / "jobs.jsonl"
+    lines = [{**SLEEP, "principal": LONG, "label": f"nightly/{number}"} for number in range(4)]
+    jobs.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    with fleet() as hosts:
+        hosts.join("east", LONG_HOST)
+        other = hosts.batch(lines)
+        hosts.wait_until_full("east", LONG_HOST)
+        walk.see("host", "ls", "--on", hosts.address)
+        walk.see("host", "ls", "--on", hosts.address, "-o", "wide")
+        other.process.send_signal(signal.SIGINT)
+        other.end()
+        with walk.begin("batch", str(jobs), "--on", hosts.address) as screen:
+            screen.until(lambda: screen.text.count("busy") == 2)
+            walk.look("batch --on, the live table", screen)
+            screen.send("\x03")
+            assert screen.end() == 130
+            walk.look("batch --on, after Ctrl-C", screen)
+
+
 def walk_errors(walk: Walk) -> None:
     """What is typed by mistake."""
     hello = str(CAPSULES / "hello.wat")
@@ -259,7 +283,7 @@ def walk_rest(walk: Walk) -> None:
     walk.see("doctor")
     walk.see("explain")
     walk.see("explain", "E301")
-    walk.see("config", "show")
+    walk.see("config", "show", rows=200)
     walk.see("inspect", hello)
     walk.see("inspect", component)
     walk.see("load", hello, component, str(CAPSULES / "missing-import.wat"), status=1)
@@ -274,6 +298,7 @@ STEPS: dict[str, Callable[[Walk], None]] = {
     "ledger": walk_ledger,
     "top": walk_top,
     "locks": walk_locks,
+    "hosts": walk_hosts,
     "errors": walk_errors,
     "help": walk_help,
     "rest": walk_rest,

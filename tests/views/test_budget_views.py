@@ -1,11 +1,9 @@
 """A checked and a recommended budget as they look; see tests.support.golden for the pictures."""
 
 from datetime import datetime
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from atectl.accounting import Budget
 from atectl.budget.baseline import Baseline, stated
@@ -124,14 +122,6 @@ def test_the_window_of_a_plan_is_as_short_as_can_be(since: str, until: str, show
 def test_at_eighty_columns_a_plan_shows_when_it_was_seen_and_what_was_wanted() -> None:
     heading = drawn(plan_view(PLAN), 80).splitlines()[0]
     assert {"SAMPLES", "WINDOW", "PEAK", "WANTED", "HEADROOM", "MAX_MEM"} <= set(heading.split())
-
-
-def test_lines_of_a_check_have_no_blanks_at_their_ends() -> None:
-    check = checked(BudgetVerdict.FITS, baseline=stated(30 * MIB))
-    console = Console(file=StringIO(), width=100, color_system=None)
-    with console.capture() as capture:
-        console.print(check_view(check))
-    assert [line for line in capture.get().splitlines() if line != line.rstrip()] == []
 
 
 @pytest.mark.parametrize(

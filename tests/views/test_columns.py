@@ -5,10 +5,12 @@ from io import StringIO
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from atectl.commands.drawing.columns import Column, LineTable, fit
+from atectl.inert import inert_line
 
 COLUMNS = [
     Column[dict]("name", "NAME", lambda row: row["name"], 6, 0, grows=True),
@@ -18,10 +20,18 @@ COLUMNS = [
 ROWS = [{"name": "a", "size": "1"}, {"name": "abcdefghij", "size": "12345"}]
 
 
-def drawn(rows: list[dict], width: int) -> list[str]:
+def drawn(
+    rows: list[dict],
+    width: int,
+    columns: list[Column[dict]] = COLUMNS,
+    *,
+    is_whole: bool = False,
+    tells_hidden: bool = False,
+) -> list[str]:
     console = Console(file=StringIO(), width=width, color_system=None)
+    table = LineTable(columns, rows, tells_hidden=tells_hidden)
     with console.capture() as capture:
-        console.print(LineTable(COLUMNS, rows))
+        console.print(table, overflow="fold" if is_whole else None)
     return capture.get().splitlines()
 
 
@@ -81,6 +91,56 @@ def test_a_text_cell_that_is_too_long_is_cut_too() -> None:
     assert line.plain.split() == ["a", "1234…"]
 
 
+def test_a_last_line_names_what_is_hidden_or_else_what_is_cut() -> None:
+    rows = [*ROWS, {**ROWS[0], "note": "nineteen letters it"}]
+    assert "".join(drawn(rows, 18, tells_hidden=True)[-2:]) == "hidden: SIZE (-o wide)"
+    assert drawn(rows, 30, tells_hidden=True)[-1] == "shortened: NOTE (-o wide)"
+    assert drawn(rows, 50, tells_hidden=True)[-1].endswith("nineteen letters it")
+
+
+# With nothing left out
+
+
+def test_a_row_that_is_too_long_goes_on_below_between_two_columns() -> None:
+    rows = [{**ROWS[0], "note": "new"}, {**ROWS[1], "note": "much older"}]
+    assert drawn(rows, 20, is_whole=True) == [
+        "NAME         SIZE",
+        "  NOTE",
+        "a               1",
+        "  new",
+        "abcdefghij  12345",
+        "  much older",
+    ]
+
+
+def test_a_cell_that_is_wider_than_the_screen_is_broken_between_words() -> None:
+    rows = [{"name": "a", "size": "1", "note": "one two three four five"}]
+    assert drawn(rows, 14, is_whole=True)[2:] == [
+        "a           1",
+        "  one two",
+        "  three four",
+        "  five",
+    ]
+
+
+def test_what_fits_is_drawn_as_ever() -> None:
+    assert drawn(ROWS, 40, is_whole=True) == drawn(ROWS, 40)
+
+
+FOLDING = [COLUMNS[0], COLUMNS[1], COLUMNS[2]._replace(folds=True)]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_words_of_a_column_that_folds_go_on_below_it(is_whole: bool) -> None:
+    rows = [{"name": "a", "size": "1", "note": "one two three"}, {**ROWS[1], "note": "x"}]
+    assert drawn(rows, 26, FOLDING, is_whole=is_whole, tells_hidden=True) == [
+        "NAME         SIZE  NOTE",
+        "a               1  one two",
+        "                   three",
+        "abcdefghij  12345  x",
+    ]
+
+
 CELLS = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
@@ -93,6 +153,19 @@ def test_every_row_is_one_line_that_fits(rows: list[dict], width: int) -> None:
     for line in (table.header(), *map(table.line, rows)):
         assert line.cell_len <= width
         assert "\n" not in line.plain
+
+
+@given(
+    st.lists(st.fixed_dictionaries({"name": CELLS, "size": CELLS, "note": CELLS}), max_size=5),
+    st.integers(6, 60),
+)
+def test_nothing_is_lost_and_no_line_is_too_long(rows: list[dict], width: int) -> None:
+    lines = drawn(rows, width, is_whole=True)
+    assert all(cell_len(line) <= width for line in lines)
+    told = "".join("".join(inert_line(each) for each in row.values()) for row in rows)
+    shown = "".join("".join(lines).split())
+    assert set("".join(told.split())) <= set(shown)
+    assert sum(map(len, told.split())) <= len(shown)
 
 
 @pytest.mark.parametrize("width", [1, 2])

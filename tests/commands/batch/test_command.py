@@ -97,6 +97,12 @@ def test_what_jobs_write_is_printed_behind_their_labels_with_a_tag() -> None:
     ]
 
 
+def test_no_name_is_cut_in_a_table_that_is_piped() -> None:
+    names = {"label": "nightly/a-label-of-some-length", "principal": "team/with-a-long-name"}
+    ended = batch({"capsule": wat("hello"), **names}, flags=("-o", "table"))
+    assert set(names.values()) <= set(ended.stdout.split())
+
+
 def test_a_dry_run_lists_the_jobs_and_runs_none(tmp_path: Path) -> None:
     out = tmp_path / "out"
     jobs = ({"capsule": wat("hello"), "stdout": str(out)}, {"capsule": "none.wat"}, {"capsul": 1})

@@ -53,6 +53,34 @@ def test_what_was_decided_is_shown_as_it_is_decided(tmp_path: Path) -> None:
         assert screen.end() == 0
 
 
+LONG = "department-of-weights/measures@example.com"
+
+
+def failing_job(tmp_path: Path) -> str:
+    path = tmp_path / "jobs.jsonl"
+    job = {"capsule": str(CAPSULES / "trap.wat"), "principal": LONG, "label": f"nightly/{LONG}"}
+    path.write_text(json.dumps(job) + "\n")
+    return str(path)
+
+
+def test_wide_rows_cut_nothing_and_go_on_below_between_two_columns(tmp_path: Path) -> None:
+    with batch(failing_job(tmp_path), "-o", "wide", "-q", columns=60) as screen:
+        assert screen.end() == 1
+    words = screen.text.split()
+    assert {"DECISIONS", "ERROR", LONG, f"nightly/{LONG}", "unreachable", "E303:"} <= set(words)
+    assert "…" not in screen.text
+
+
+def test_a_tagged_line_is_broken_between_words(tmp_path: Path) -> None:
+    with batch(failing_job(tmp_path), "--tag", "-q", columns=70) as screen:
+        assert screen.end() == 1
+    told = " ".join(screen.text.split())
+    assert told == (
+        f"nightly/{LONG} E303: the guest trapped: unreachable "
+        "(wasm `unreachable` instruction executed)"
+    )
+
+
 def test_ctrl_c_takes_the_table_away_and_tells_what_was_done(tmp_path: Path) -> None:
     file = job_file(tmp_path, CAPSULES / "spin.wat", 2, at_once=2)
     with batch(file) as screen:

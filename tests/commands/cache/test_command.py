@@ -66,7 +66,7 @@ def drawn(entries: list[Entry], width: int) -> str:
     console = Console(file=io.StringIO(), width=width)
     total = sum(entry.size_bytes for entry in entries)
     found = ArtifactList(Path("/home/me/.cache/atectl"), 2 << 30, total, tuple(entries))
-    console.print(cache_table(found, now=NOW, width=width))
+    console.print(cache_table(found, now=NOW))
     assert isinstance(console.file, io.StringIO)
     return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines())
 
@@ -185,22 +185,25 @@ def test_clearing_asks_on_a_terminal(
 
 
 AT_60 = """\
-CAPSULE                           SIZE       USED  KIND
-hello.wat                     10.6 KiB     3s ago  module
-a-capsule-with-a-rather-lon…  25.9 MiB  1d01h ago  component
+CAPSULE            SIZE        USED  KIND       SHA-256
+hello.wat      10.6 KiB      3s ago  module     abababababab
+a-caps…n.wasm  25.9 MiB   1d01h ago  component  cdcdcdcdcdcd
+hidden: ENGINE (-o wide)
 2 compiled capsules, 25.9 MiB of 2 GiB, in
 /home/me/.cache/atectl"""
 
 AT_80 = """\
-CAPSULE                                 SIZE       USED  KIND       SHA-256
-hello.wat                           10.6 KiB     3s ago  module     abababababab
-a-capsule-with-a-rather-long-name…  25.9 MiB  1d01h ago  component  cdcdcdcdcdcd
+CAPSULE                                SIZE        USED  KIND       SHA-256
+hello.wat                          10.6 KiB      3s ago  module     abababababab
+a-capsule-with-a…-of-its-own.wasm  25.9 MiB   1d01h ago  component  cdcdcdcdcdcd
+hidden: ENGINE (-o wide)
 2 compiled capsules, 25.9 MiB of 2 GiB, in /home/me/.cache/atectl"""
 
 AT_120 = """\
-CAPSULE                                          SIZE       USED  KIND       SHA-256       ENGINE
-hello.wat                                    10.6 KiB     3s ago  module     abababababab  PLAIN
-a-capsule-with-a-rather-long-name-of-its-o…  25.9 MiB  1d01h ago  component  cdcdcdcdcdcd  FUEL
+CAPSULE                                         SIZE        USED  KIND       SHA-256       ENGINE
+hello.wat                                   10.6 KiB      3s ago  module     abababababab  PLAIN
+a-capsule-with-a-rath…name-of-its-own.wasm  25.9 MiB   1d01h ago  component  cdcdcdcdcdcd  FUEL
+shortened: CAPSULE (-o wide)
 2 compiled capsules, 25.9 MiB of 2 GiB, in /home/me/.cache/atectl"""
 AT_120 = AT_120.replace("PLAIN", ENTRIES[0].engine).replace("FUEL", ENTRIES[1].engine)
 

@@ -32,6 +32,10 @@ def test_parts_stay_whole_where_they_are_told() -> None:
     )
 
 
+def test_wide_characters_count_two_columns() -> None:
+    assert folded("日本語 日本語 日本語", 16, indent=2) == "日本語 日本語\n  日本語"
+
+
 @given(st.text(alphabet="ab `\n", max_size=60), st.integers(1, 30), st.integers(0, 4))
 def test_no_word_is_lost(text: str, columns: int, indent: int) -> None:
     assert folded(text, columns, indent=indent).split() == text.split()

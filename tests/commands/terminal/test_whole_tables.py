@@ -8,6 +8,7 @@ from contextlib import closing
 import pytest
 
 from atectl.ledger_store.opening import open_for_writing
+from tests.conftest import CAPSULES
 from tests.support.lease_records import finish
 from tests.support.ledger_records import MIB, just_now, lease
 from tests.support.lock_examples import actor_json, token
@@ -68,6 +69,49 @@ def test_what_is_piped_is_never_cut(
     assert any(LONG in line for line in shown.stdout.splitlines())
     assert "…" not in shown.stdout
     assert "\x1b" not in shown.stdout
+
+
+@pytest.mark.parametrize("words", COMMANDS.values(), ids=COMMANDS)
+def test_what_is_piped_has_no_blanks_at_the_ends_of_lines(
+    environment: dict[str, str], words: list[str]
+) -> None:
+    lines = atectl(*words, environment=environment).stdout.splitlines()
+    assert lines == [line.rstrip() for line in lines]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["inspect", str(CAPSULES / "component.wat")],
+        ["doctor"],
+        ["explain"],
+        ["explain", "E301"],
+        ["schema"],
+    ],
+    ids=" ".join,
+)
+def test_pages_that_are_piped_have_no_blanks_at_the_ends_of_lines(words: list[str]) -> None:
+    lines = atectl(*words).stdout.splitlines()
+    assert lines
+    assert lines == [line.rstrip() for line in lines]
+
+
+WIDE = [words for name, words in COMMANDS.items() if name not in ("ledger top", "ledger show")]
+
+
+@pytest.mark.parametrize("columns", [60, 80])
+@pytest.mark.parametrize("words", WIDE, ids=" ".join)
+def test_a_wide_table_cuts_nothing_on_a_terminal_and_breaks_no_word_that_fits(
+    environment: dict[str, str], words: list[str], columns: int
+) -> None:
+    command, more = [ATECTL, *words, "-o", "wide"], {**os.environ, **environment}
+    with PtyScreen(command, more, columns=columns, rows=1000) as screen:
+        assert screen.end() == 0
+    assert "…" not in screen.text
+    assert LONG in "".join(line.strip() for line in screen.lines)
+    whole = atectl(*words, environment=environment).stdout.split()
+    titles = {word for word in whole if word.isupper()}
+    assert titles <= set(screen.text.split())
 
 
 @pytest.mark.parametrize("columns", [100, 150])
