@@ -82,7 +82,9 @@ class KilledWriter:
 def kill_some(path: Path, names: list[str], chance: random.Random) -> list[KilledWriter]:
     writers = [KilledWriter(path, name) for name in names]
     wait_until(lambda: all(writer.has_begun for writer in writers))
-    for writer in writers:
+    for number, writer in enumerate(writers):
+        if number % 2:  # half of them had stored something, however slow the machine is
+            wait_until(lambda writer=writer: writer.stored_and_begun_bytes[0] > 0)
         time.sleep(chance.uniform(0, 0.02))
         writer.kill()
     return writers

@@ -3,10 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from atectl import accounting
-from atectl.accounting import ALL_TIME, DAY_S, MAX_PRINCIPALS, Account, Counted, Observation, Usage
+from atectl.accounting import ALL_TIME, DAY_S, MAX_PRINCIPALS, Account, Observation, Usage
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
@@ -30,6 +30,14 @@ from atectl.ledger_store.sqlite.days import (
     forget_old_days,
     read_days,
 )
+from atectl.ledger_store.sqlite.leases import (
+    LEASE_COLUMNS,
+    NEW,
+    USAGE_TYPES,
+    KnownLease,
+    known_leases,
+    put_leases,
+)
 from atectl.ledger_store.sqlite.lost import LostLeases
 from atectl.ledger_store.sqlite.schema import transaction
 from atectl.system import processes
@@ -46,22 +54,13 @@ SILENCE_S = 7 * 86_400
 RETIRE_EVERY_S = 60
 """Between two looks of one store for lost leases to put away."""
 
-_LEASE_COLUMNS = ", ".join(LeaseRecord._fields)
-
-_PUT_LEASE = f"""
-INSERT INTO leases ({_LEASE_COLUMNS}, account, ended_at)
-VALUES ({", ".join("?" * len(LeaseRecord._fields))}, ?, ?)
-ON CONFLICT (id) DO UPDATE SET
-{", ".join(f"{name} = excluded.{name}" for name in (*LeaseRecord._fields, "account", "ended_at"))}
-"""  # noqa: S608
-
 _RUNNING = f"""
-SELECT {_LEASE_COLUMNS}, is_lost(host, pid, process) FROM leases
+SELECT {LEASE_COLUMNS}, is_lost(host, pid, process) FROM leases
 WHERE ended_at IS NULL ORDER BY started_at, id
 """  # noqa: S608
 
 _HISTORY = f"""
-SELECT {_LEASE_COLUMNS}, lost FROM (
+SELECT {LEASE_COLUMNS}, lost FROM (
     SELECT * FROM (
         SELECT *, 0 AS lost, ended_at AS heard_at FROM leases
         WHERE ended_at IS NOT NULL AND (:principal IS NULL OR principal = :principal)
@@ -87,12 +86,6 @@ FROM accounts LEFT JOIN (
 ) USING (principal)
 WHERE :principal IS NULL OR principal = :principal
 ORDER BY peak_bytes DESC, principal
-"""
-
-_COUNTED = """
-SELECT account, updated_at, high_water_bytes, fuel, cpu_s, byte_seconds, 1, refused_growths,
-    trapped, compile_cpu_s
-FROM leases WHERE id = ?
 """
 
 _ACCOUNT = """
@@ -128,9 +121,28 @@ WHERE id IN (
 """
 
 _ACCOUNT_TYPES = (str, *(int,) * 7, float, float, float, int, int, str, float, float)
-_USAGE_TYPES = (int, int, float, float, int, int, int, float)
 _LEASE_TYPES = (*(str,) * 5, int, str, str, *(int,) * 6, float, float, int, int, float, float)
 _COMPILE_TYPES = (float, float, int)
+
+
+class _Latest(NamedTuple):
+    """What an account takes from the lease that started last, of those of one flush."""
+
+    started_at: float
+    quota_bytes: int
+    capsule: str
+    updated_at: float
+    """When any of them was last heard of."""
+
+    def with_lease(self, lease: LeaseRecord) -> "_Latest":
+        """The same with one lease more."""
+        updated_at = max(self.updated_at, lease.updated_at)
+        if lease.started_at < self.started_at:
+            return self._replace(updated_at=updated_at)
+        return _Latest(lease.started_at, lease.quota_bytes, lease.capsule, updated_at)
+
+
+_NOTHING = _Latest(float("-inf"), 0, "", float("-inf"))
 
 
 class SqliteLedgerStore:
@@ -173,6 +185,7 @@ class SqliteLedgerStore:
         self._capacity = capacity
         self._clock = clock
         self._flushed: dict[str, Account] = {}  # accounts as this flush has left them so far
+        self._unput: dict[str, _Latest] = {}  # those of them that are not stored so yet
         self._retire_at = clock()
         if not read_only:
             self._connection = open_writable(
@@ -191,10 +204,14 @@ class SqliteLedgerStore:
             return
         self._lost.look_anew()
         self._flushed.clear()
+        self._unput.clear()
         with named_errors(self._path), transaction(self._connection):
             days = NewDays(self._clock())
+            known = known_leases(self._connection, {lease.id for lease in told})
             for lease in told:
-                self._take(lease, days)
+                known[lease.id] = self._take(lease, known.get(lease.id, NEW), days)
+            self._put_accounts()
+            put_leases(self._connection, {lease.id: lease for lease in told}, known)
             days.store(self._connection)
             self._lost.note_boot()
             self._tidy(has_finished=any(lease.finished_at is not None for lease in told))
@@ -260,29 +277,19 @@ class SqliteLedgerStore:
         with named_errors(self._path):
             self._connection.close()
 
-    def _take(self, lease: LeaseRecord, days: NewDays) -> None:
-        """Store one lease, and count in its account and on its days what is new of it."""
+    def _take(self, lease: LeaseRecord, known: KnownLease, days: NewDays) -> KnownLease:
+        """Count in its account and on its days what is new of a lease. What is known of it then."""
         seen = lease.observation
-        counted, heard_at = self._counted(lease.id)
-        days.add(lease, seen.usage, counted.usage, heard_at)
+        days.add(lease, seen.usage, known.counted.usage, known.heard_at)
         account = self._account_for(seen)
         if account is None:
-            counted = accounting.count_nowhere(seen, counted)
+            counted = accounting.count_nowhere(seen, known.counted)
         else:
-            account, counted = accounting.count(account, seen, counted)
-            self._put_account(account, lease)
+            account, counted = accounting.count(account, seen, known.counted)
             self._flushed[account.principal] = account
-        self._connection.execute(_PUT_LEASE, (*lease, counted.account, lease.finished_at))
-
-    def _counted(self, lease_id: str) -> tuple[Counted, float | None]:
-        """What was counted of a lease, and when it was last heard of; None if it never was."""
-        row = self._connection.execute(_COUNTED, (lease_id,)).fetchone()
-        if row is None:
-            return Counted(), None
-        account, heard_at, *usage = row
-        # Of a damaged lease nothing is known but that it was counted.
-        is_sound = tuple(map(type, usage)) == _USAGE_TYPES and type(heard_at) is float
-        return Counted(Usage._make(usage) if is_sound else Usage(), account), heard_at
+            latest = self._unput.get(account.principal, _NOTHING)
+            self._unput[account.principal] = latest.with_lease(lease)
+        return KnownLease(counted, lease.updated_at)
 
     def _account_for(self, seen: Observation) -> Account | None:
         """The account of a lease's principal, opened if it may be; None if it may not."""
@@ -292,13 +299,14 @@ class SqliteLedgerStore:
         if row is None:
             return self._open_account(seen)
         serial, peak_bytes, *usage = row
-        if type(peak_bytes) is not int or tuple(map(type, usage)) != _USAGE_TYPES:
+        if type(peak_bytes) is not int or tuple(map(type, usage)) != USAGE_TYPES:
             raise self._damaged(f"the account of {seen.principal!r}")
         return Account(seen.principal, peak_bytes, Usage._make(usage), serial)
 
     def _open_account(self, seen: Observation) -> Account | None:
         execute = self._connection.execute
         if execute("SELECT count(*) FROM accounts").fetchone()[0] >= self._capacity:
+            self._put_accounts()  # whose peaks are compared now
             lowest_peak_bytes, lowest = execute(_LOWEST).fetchone()
             if not accounting.may_displace(seen.peak_bytes, lowest_peak_bytes):
                 return None
@@ -311,19 +319,23 @@ class SqliteLedgerStore:
         )
         return Account(seen.principal, serial=opened.lastrowid or 0)
 
-    def _put_account(self, account: Account, lease: LeaseRecord) -> None:
-        started_at = lease.started_at
-        self._connection.execute(
-            _PUT_ACCOUNT,
-            (
-                account.peak_bytes,
-                *account.usage,
-                *(started_at, lease.quota_bytes),
-                *(started_at, lease.capsule),
-                *(started_at, lease.updated_at),
-                account.serial,
-            ),
-        )
+    def _put_accounts(self) -> None:
+        """Store the accounts that have changed."""
+        for principal, latest in self._unput.items():
+            account = self._flushed[principal]
+            started_at = latest.started_at
+            self._connection.execute(
+                _PUT_ACCOUNT,
+                (
+                    account.peak_bytes,
+                    *account.usage,
+                    *(started_at, latest.quota_bytes),
+                    *(started_at, latest.capsule),
+                    *(started_at, latest.updated_at),
+                    account.serial,
+                ),
+            )
+        self._unput.clear()
 
     def _tidy(self, *, has_finished: bool) -> None:
         """Keep the leases bounded, finished and unfinished."""
