@@ -21,7 +21,7 @@ from atectl.batch.intake import JobSource
 from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.job_reader import JobReader
 from atectl.batch.loop import Loop
-from atectl.batch.results import GATHERED_S, LONG_GATHERED_S, ResultQueue
+from atectl.batch.results import ResultQueue
 from atectl.batch.settings import BatchSettings
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.shelf import CapsuleShelf
@@ -89,8 +89,7 @@ class Batch:
         self.baseline_bytes: int | None = None
         """The memory of the process when the batch began to run; None before, or if unknown."""
         self._closing = threading.Event()
-        gathered_s = LONG_GATHERED_S if settings.is_endless else GATHERED_S
-        self._results = ResultQueue(self._closing, gathered_s)
+        self._results = ResultQueue(self._closing)
         self._looks = count(1)
         self._coordinator = Coordinator(
             settings,

@@ -14,7 +14,7 @@ No more than there are cores are just started at a time: with more, short jobs w
 other down. Those that take longer run all beside each other.
 """
 
-_MOST_UNREAD = 64
+_MOST_UNREAD = 128
 """How many results may be unread, on top of one for each slot, before no more jobs start."""
 
 

@@ -5,14 +5,14 @@ import threading
 
 from atectl.batch.job import JobResult
 
-GATHERED_S = 0.002
-"""How long results are collected before their reader goes on: while it runs, the jobs may not."""
+LEAST_GATHERED_S, MOST_GATHERED_S = 0.002, 0.032
+"""How long results are collected before their reader goes on: while it runs, the jobs may not.
+
+The longer, the more of them come at once; at first the shorter time, as somebody may wait for each.
+"""
 
 MOST_UNREAD_BYTES = 64 << 20
 """What unread results may hold before no more jobs start; those that run may add theirs."""
-
-LONG_GATHERED_S = 0.03
-"""The same where nobody waits for each: the fewer times the reader runs, the less it takes."""
 
 
 class ResultQueue:
@@ -20,12 +20,11 @@ class ResultQueue:
 
     Args:
         closing: set when the batch closes: then nothing waits any more.
-        gathered_s: how long `gather` waits.
     """
 
-    def __init__(self, closing: threading.Event, gathered_s: float = GATHERED_S) -> None:
+    def __init__(self, closing: threading.Event) -> None:
         self._closing = closing
-        self._gathered_s = gathered_s
+        self._gathered_s = LEAST_GATHERED_S
         self._results: queue.SimpleQueue[JobResult | None] = queue.SimpleQueue()
         self._has_ended = False
         self._unread_bytes = 0
@@ -57,9 +56,17 @@ class ResultQueue:
         return result
 
     def gather(self) -> None:
-        """Wait a moment for more results, unless there is one already."""
-        if not self.has_more:
-            self._closing.wait(self._gathered_s)
+        """Wait a moment for more results, unless there is one already.
+
+        The moment is twice as long each time that several came, and short again once they do not.
+        """
+        if self.has_more:
+            return
+        self._closing.wait(self._gathered_s)
+        if self._results.qsize() > 1:
+            self._gathered_s = min(2 * self._gathered_s, MOST_GATHERED_S)
+        else:
+            self._gathered_s = LEAST_GATHERED_S
 
     @property
     def has_more(self) -> bool:

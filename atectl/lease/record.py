@@ -10,6 +10,8 @@ from atectl.lease.terms import Terms
 from atectl.ledger_store.records import FINISHED, LeaseRecord
 from atectl.system.processes import own_identity
 
+_HOST = os.uname().nodename
+
 
 class RecordedCapsule(Protocol):
     """What the ledger needs to know of a capsule, whether it ran or was refused."""
@@ -76,7 +78,7 @@ def record_of(lease: Recorded, course: Course) -> LeaseRecord:
         principal=terms.principal,
         capsule=capsule.title,
         label=terms.label,
-        host=os.uname().nodename,
+        host=_HOST,
         pid=os.getpid(),
         process=own_identity(),
         state=lease.state if running else FINISHED,

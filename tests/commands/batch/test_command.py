@@ -292,10 +292,11 @@ def test_a_result_waits_for_no_further_job() -> None:
 
 
 def test_results_come_in_order_of_completion() -> None:
-    slow = {"capsule": wat("spin"), "deadline": "1s", "label": "slow"}
-    ended = batch(slow, {"capsule": wat("hello"), "label": "fast"}, flags=("--jobs", "2"))
-    labels = [json.loads(line)["label"] for line in ended.stdout.splitlines()]
-    assert labels == ["fast", "slow"]
+    with begun("--jobs", "2") as process:
+        send(process, {"capsule": wat("spin"), "label": "slow"}, {"capsule": wat("hello")})
+        assert next_result(process)["job"] == 2
+        process.send_signal(signal.SIGINT)
+        assert next_result(process)["label"] == "slow"
 
 
 def test_a_reader_that_leaves_ends_the_batch() -> None:

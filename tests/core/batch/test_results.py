@@ -5,7 +5,12 @@ import threading
 from atectl.accounting import Reading
 from atectl.batch.cells.outputs import Captured, Output
 from atectl.batch.job import JobResult
-from atectl.batch.results import MOST_UNREAD_BYTES, ResultQueue
+from atectl.batch.results import (
+    LEAST_GATHERED_S,
+    MOST_GATHERED_S,
+    MOST_UNREAD_BYTES,
+    ResultQueue,
+)
 from atectl.lease.outcome import exited
 
 
@@ -50,23 +55,54 @@ def test_it_is_over_once_it_has_ended_and_all_was_read() -> None:
     assert results.is_over
 
 
-class Counting(threading.Event):
-    waits = 0
+class Clock(threading.Event):
+    """Takes no time, and notes how long it was waited for; so many results come meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited_s: list[float] = []
+        self.results: ResultQueue | None = None
+        self.to_come = 0
 
     def wait(self, timeout: float | None = None) -> bool:
-        self.waits += 1
-        return super().wait(timeout)
+        self.waited_s.append(timeout or 0.0)
+        for job in range(self.to_come):
+            assert self.results is not None
+            self.results.put(result(job))
+        return False
 
 
-def test_a_reader_gathers_unless_there_is_a_result_at_once() -> None:
-    closing = Counting()
-    results = ResultQueue(closing)
+def gather(to_come: list[int]) -> list[float]:
+    """How long is waited each time, when so many results come each time."""
+    clock = Clock()
+    results = clock.results = ResultQueue(clock)
+    for clock.to_come in to_come:
+        results.gather()
+        while results.next(0) is not None:
+            pass
+    return clock.waited_s
+
+
+def test_a_reader_does_not_wait_while_there_is_a_result() -> None:
+    clock = Clock()
+    results = ResultQueue(clock)
     results.put(result(1))
     results.gather()
-    assert closing.waits == 0
-    results.next(0)
-    results.gather()
-    assert closing.waits == 1
+    assert clock.waited_s == []
+
+
+def test_a_reader_waits_shortly_where_few_results_come() -> None:
+    assert gather([0, 1, 1, 0]) == [LEAST_GATHERED_S] * 4
+
+
+def test_a_reader_waits_longer_each_time_that_several_came_up_to_a_bound() -> None:
+    waited_s = gather([2] * 10)
+    assert waited_s[:3] == [LEAST_GATHERED_S, 2 * LEAST_GATHERED_S, 4 * LEAST_GATHERED_S]
+    assert waited_s[-1] == MOST_GATHERED_S
+
+
+def test_a_reader_waits_shortly_again_once_few_come() -> None:
+    assert gather([2, 2, 1, 1])[2:] == [4 * LEAST_GATHERED_S, LEAST_GATHERED_S]
 
 
 def test_it_is_full_while_what_guests_made_is_too_large_and_unread() -> None:
