@@ -63,6 +63,7 @@ def run_watched(
         stdout, stderr = process.communicate(stdin, timeout=timeout_s)
     finally:
         process.kill()
+        process.wait()
         ended.set()
         sampler.join()
     wall_s = time.monotonic() - began
