@@ -481,7 +481,7 @@ class ReportUnwritable(AtectlError):
 
     code = "E602"
     example = "atectl run --report /no/such/folder/report.json capsule.wasm"
-    default_remedy = "name a file in a folder that exists and that you may write to"
+    default_remedy = "name a file that you may write to, in a folder that exists and has room"
 
 
 class CompletionsDiffer(AtectlError):
@@ -515,7 +515,7 @@ class ManualUnwritable(AtectlError):
 
     code = "E607"
     example = "atectl man write /proc"
-    default_remedy = "name a folder that you may write to"
+    default_remedy = "name a folder that you may write to and that has room"
 
 
 class OutputUnwritable(AtectlError):

@@ -108,9 +108,9 @@ def invoke(arguments: list[str]) -> int:
 
 
 def _usage_error(error: ClickException, arguments: list[str]) -> UsageError:
-    ctx: Context | None = getattr(error, "ctx", None)
-    if ctx is None:
-        return UsageError(error.format_message().rstrip("."))
+    from .options.typer_errors import message_of
+
+    ctx: Context = getattr(error, "ctx", None) or _context_of(arguments)
     remedy = f"`{ctx.command_path} --help` shows how it is used"
     if isinstance(error, NoSuchOption):
         return _unknown_option(error.option_name, ctx, arguments, remedy)
@@ -121,7 +121,19 @@ def _usage_error(error: ClickException, arguments: list[str]) -> UsageError:
 
         names = ctx.command.list_commands(ctx)
         return unknown_command(arguments[depth:], ctx.command_path, names)
-    return UsageError(error.format_message().rstrip("."), remedy=remedy)
+    return UsageError(message_of(error, ctx), remedy=remedy)
+
+
+def _context_of(arguments: list[str]) -> Context:
+    """The context of the command that a command line names: Typer's parser does not tell it."""
+    ctx = Context(typer.main.get_command(app), info_name="atectl")
+    for word in arguments:
+        group = ctx.command
+        command = group.get_command(ctx, word) if isinstance(group, TyperGroup) else None
+        if command is None:
+            break
+        ctx = Context(command, parent=ctx, info_name=word)
+    return ctx
 
 
 def _unknown_option(name: str, ctx: Context, arguments: list[str], remedy: str) -> UsageError:

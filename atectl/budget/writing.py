@@ -80,7 +80,7 @@ deadline = "{duration_text(DEFAULT_DEADLINE_S)}"
 """
 
 
-_OTHER_FILE = "name a file in a folder that exists and that you may write to"
+_OTHER_FILE = "name a file that you may write to, in a folder that exists and has room"
 _OR_FORCE = "name another file, or pass --force to replace this one"
 
 

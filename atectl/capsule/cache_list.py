@@ -5,6 +5,7 @@ from typing import Annotated, NamedTuple
 
 from atectl.capsule.cache import ArtifactCache
 from atectl.capsule.cache_entries import Entry
+from atectl.errors import CacheUnusable
 from atectl.records.types import without
 
 
@@ -21,8 +22,19 @@ class ArtifactList(NamedTuple):
     """The compiled capsules, the most recently used first."""
 
 
-def artifacts_in(cache: ArtifactCache) -> ArtifactList:
-    """All that a cache holds."""
-    entries = tuple(cache.entries())
+def artifacts_in(folder: Path, max_bytes: int) -> ArtifactList:
+    """All that the cache in a folder holds; nothing if there is none yet: a look makes none.
+
+    Raises:
+        CacheUnusable: the folder cannot be opened, or others may use it (exit 125).
+    """
+    try:
+        folder.lstat()
+    except FileNotFoundError:
+        return ArtifactList(folder, max_bytes, 0, ())
+    except OSError as error:
+        raise CacheUnusable(f"{folder}: {error.strerror}") from None
+    with ArtifactCache.open(folder, max_bytes=max_bytes) as cache:
+        entries = tuple(cache.entries())
     total_bytes = sum(entry.size_bytes for entry in entries)
-    return ArtifactList(cache.path, cache.max_bytes, total_bytes, entries)
+    return ArtifactList(folder, max_bytes, total_bytes, entries)

@@ -189,6 +189,11 @@ def parse_variables(
     return tuple(dict(parse_variable(text, inherited) for text in texts).items())
 
 
+_OTHER_NAME = (
+    "give it another name: a guest is told its arguments, its variables and the name of its file"
+)
+
+
 def wasi_config(settings: WasiSettings) -> "WasiConfig":
     """The settings for one guest, in the form that the engine takes.
 
@@ -205,7 +210,9 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         if settings.environment:
             config.env = settings.environment
     except UnicodeEncodeError as error:
-        raise UsageError(f"{error.object!r} is not UTF-8, which WASI asks for") from None
+        raise UsageError(
+            f"{error.object!r} is not UTF-8, which WASI asks for", remedy=_OTHER_NAME
+        ) from None
     if settings.streams is None:
         _inherit(config, settings)
     else:
@@ -371,7 +378,12 @@ def _preopen(config: "WasiConfig", folder: Folder) -> None:
     descriptor = _folder_itself(folder.host)
     try:
         config.preopen_dir(f"/proc/self/fd/{descriptor}", folder.guest, not folder.read_only)
-    except (wasmtime.WasmtimeError, UnicodeEncodeError) as error:
+    except UnicodeEncodeError:
+        raise BadFolder(
+            f"{folder.guest!r} is not UTF-8, which WASI asks for",
+            remedy="name it for the guest: --dir HOST::GUEST",
+        ) from None
+    except wasmtime.WasmtimeError as error:
         raise BadFolder(f"{folder.host!r} cannot be opened: {error}") from None
     finally:
         os.close(descriptor)

@@ -181,6 +181,14 @@ def _can_be(name: str, value: float) -> bool:
     return 0 <= value < END_OF_TIME_S if name in _TIMES else isfinite(value)
 
 
+def storable_text(text: str) -> str:
+    """A text as a store can hold it, and finds it: bytes of it that are not UTF-8 are spelled out.
+
+    No principal has such a name, so a store has nothing of it.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def storable(lease: LeaseRecord) -> LeaseRecord:
     """The lease as a store can hold it: with text that is UTF-8, and numbers up to `MAX_TOTAL`."""
     texts = (lease.capsule, lease.label, lease.host)
@@ -189,9 +197,7 @@ def storable(lease: LeaseRecord) -> LeaseRecord:
     is_small = fuel <= MAX_TOTAL and refused_bytes <= MAX_TOTAL
     if is_small and "".join(texts).isascii():
         return lease
-    capsule, label, host = (
-        text.encode("utf-8", "backslashreplace").decode("utf-8") for text in texts
-    )
+    capsule, label, host = map(storable_text, texts)
     return lease._replace(
         capsule=capsule,
         label=label,

@@ -215,7 +215,7 @@ def _workers(reading: Reading, actors: Iterable[Actor]) -> list[Worker]:
             actor.record.pod_namespace, actor.record.pool, actor.record.pod, actor.record.pod_uid
         )
     ]
-    values = reading.get_values([key.encode() for key in keys], f"{WORKER_PREFIX}*")
+    values = reading.get_values([key_bytes(key) for key in keys], f"{WORKER_PREFIX}*")
     return [
         Worker(key, decode_worker(value))
         for key, value in zip(keys, values, strict=True)

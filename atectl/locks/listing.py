@@ -220,7 +220,7 @@ def _records(
     shared: dict[str, Lock],
 ) -> Iterator[list[Actor]]:
     """The records of the actors that have no lock with a key of the newer form."""
-    own, theirs = len(ACTOR_PREFIX), selection.prefix.encode()
+    own, theirs = len(ACTOR_PREFIX), key_bytes(selection.prefix)
     for keys in reading.scan(f"{ACTOR_PREFIX}*"):
         unlocked = [key for key in keys if theirs + key[own:] not in locked]
         named = [(key, actor_of_record(key_text(key))) for key in unlocked]
@@ -254,7 +254,7 @@ def _stranded(
         elif actor.record.is_transitional:
             suspects.append(actor)
     # An operation may have begun after the locks were listed.
-    keys = [key.encode() for actor in suspects for key in candidate_keys(actor.name, selection)]
+    keys = [key_bytes(key) for actor in suspects for key in candidate_keys(actor.name, selection)]
     each = iter(reading.exchange([("EXISTS", key) for key in keys], f"{selection.prefix}*"))
     for actor, newer, older in zip(suspects, each, each, strict=True):
         if not newer and not older:

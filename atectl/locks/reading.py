@@ -54,7 +54,7 @@ class LockReader:
             raw = key_bytes(key)
             commands += [("GET", raw), ("PTTL", raw)]
             if actor is not None:
-                commands.append(("HGETALL", companion_keys(key).holder.encode()))
+                commands.append(("HGETALL", key_bytes(companion_keys(key).holder)))
         sent_at = self._clock()
         replies = iter(self._reading.exchange(commands, *key_patterns(self._prefix)))
         received_at = self._clock()
@@ -72,7 +72,7 @@ class LockReader:
     def _records(self, actors: Sequence[ActorName | None]) -> dict[ActorName, bytes]:
         """The records of those actors whose atespace is known."""
         keys = {
-            actor: actor_key(actor.atespace, actor.name).encode()
+            actor: key_bytes(actor_key(actor.atespace, actor.name))
             for actor in actors
             if actor is not None and actor.atespace is not None
         }

@@ -43,6 +43,8 @@ class ClientFactory:
             "protocol": 2,
             "parser_class": BoundedParser,
             "retry": Retry(NoBackoff(), 0),
+            # Keys and arguments of a command line are bytes, whatever they say.
+            "encoding_errors": "surrogateescape",
         }
         if has_login:
             options |= {"username": settings.user, "password": settings.password}

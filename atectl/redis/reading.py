@@ -194,7 +194,7 @@ class Reading:
 
     def _note(self, error: AtectlError, key: bytes, patterns: Sequence[str]) -> None:
         if isinstance(error, RedisPermissionDenied):
-            fits = (each for each in patterns if key.startswith(each.removesuffix("*").encode()))
+            fits = (each for each in patterns if key.startswith(_beginning(each)))
             keys = next(fits, key.decode("utf-8", "replace"))
             message = f"{error}; the user may not read {keys}"
             self._gaps.setdefault((None, keys), Gap(None, (), keys, error.code, message))
@@ -210,3 +210,8 @@ class Reading:
             self._failed[server] = error
             node, slots = str(server.address), self._connection.slots_of(server)
             self._gaps[node, ""] = Gap(node, slots, "", error.code, str(error))
+
+
+def _beginning(pattern: str) -> bytes:
+    """What the keys of a pattern begin with."""
+    return pattern.removesuffix("*").encode("utf-8", "surrogateescape")

@@ -38,6 +38,7 @@ from ..options.table import (
     HelpWanted,
     Option,
     OptionTable,
+    empty_word,
     looks_like_option,
     options_of,
 )
@@ -157,6 +158,8 @@ def parse(words: list[str]) -> BatchRequest:
     arguments = _take_all(words, given)
     if not arguments:
         raise UsageError("no FILE|- was named", remedy=TABLE.remedy)
+    if not arguments[0]:
+        raise empty_word("FILE|-")
     if len(arguments) > 1:
         raise UsageError(
             f"only one FILE|- is allowed, and {arguments[1]!r} is a second", remedy=TABLE.remedy

@@ -29,8 +29,7 @@ def cache() -> None:
 @app.command()
 def ls(output: OutputOption = Output.table) -> None:
     """List the compiled capsules, most recently used first."""
-    with _open() as kept:
-        found = artifacts_in(kept)
+    found = artifacts_in(config.cache_dir(), config.cache_max_bytes())
     if output is Output.json:
         print_json(found)
         return

@@ -3,7 +3,7 @@
 import time
 from typing import NamedTuple
 
-from atectl.ledger_store.records import AccountRecord, LeaseRecord
+from atectl.ledger_store.records import AccountRecord, LeaseRecord, storable_text
 from atectl.units import parse_duration
 
 
@@ -31,8 +31,8 @@ class Narrowing(NamedTuple):
             each
             for each in found
             if self.principal in (None, each.principal)
-            and self.label in (None, each.label)
-            and self.host in (None, each.host)
+            and (self.label is None or storable_text(self.label) == each.label)
+            and (self.host is None or storable_text(self.host) == each.host)
             and not each.updated_at < begins
         ]
 

@@ -227,6 +227,20 @@ COMMANDS: dict[str, str] = {
 }
 """What other programs call a command, and what does it here."""
 
+_RESET = "`atectl ledger reset PRINCIPAL` forgets an account"
+_CLEAR = "`atectl cache clear` removes all, `atectl cache prune` the least used"
+_EDIT = "edit atectl.toml; `atectl config show` says what is set, and where"
+_RELEASE = "`atectl locks release ACTOR` releases a lock whose holder is gone"
+
+OF_GROUPS: dict[str, dict[str, str]] = {
+    "atectl": COMMANDS,
+    "atectl ledger": dict.fromkeys(("rm", "remove", "delete", "clear", "forget"), _RESET),
+    "atectl cache": dict.fromkeys(("rm", "remove", "delete", "clean", "purge"), _CLEAR),
+    "atectl config": dict.fromkeys(("set", "get", "edit", "unset", "init"), _EDIT),
+    "atectl locks": dict.fromkeys(("rm", "remove", "delete", "unlock", "break"), _RELEASE),
+}
+"""By group, the same of its commands."""
+
 
 def unknown_option(
     word: str, command: str, names: Iterable[str], remedy: str, following: str = ""
@@ -263,11 +277,13 @@ def unknown_command(words: list[str], group: str, names: Iterable[str]) -> Usage
         names: of all commands that the group has.
     """
     word = words[0]
-    advice = COMMANDS.get(word) if group == "atectl" else None
+    advice = OF_GROUPS.get(group, {}).get(word)
     if word == "help":
         asked = " ".join([group, *(each for each in words[1:2] if each in names)])
         advice = f"`{asked} --help` shows how it is used"
     near = "" if advice else nearest(word, list(names))
+    if group == "atectl man" and not near:
+        advice = "`atectl man show COMMAND` prints the page of a command"
     return UsageError(
         f"there is no command {quoted(word)}{near}",
         remedy=advice or f"`{group} --help` lists the commands",

@@ -36,6 +36,13 @@ class HelpCommand(TyperCommand):
         with quietly(is_on=ctx.params.pop(QUIET, False)):
             return super().invoke(ctx)
 
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        if any(not word or word.endswith("=") for word in args):
+            from .empty_paths import refuse_empty_paths
+
+            refuse_empty_paths(self.make_parser(ctx), args, self.get_params(ctx))
+        return super().parse_args(ctx, args)
+
     def make_parser(self, ctx: Context) -> _OptionParser:
         parser = super().make_parser(ctx)
         take_old_names(parser, self.params, ctx)

@@ -92,10 +92,11 @@ def _usage(command: Command, arguments: list[TyperArgument]) -> Iterator[str]:
     if isinstance(command, TyperGroup):
         yield "COMMAND ..."
     for each in arguments:
-        yield _metavar(each)
+        yield word_of(each)
 
 
-def _metavar(argument: TyperArgument) -> str:
+def word_of(argument: TyperArgument) -> str:
+    """What stands for an argument, such as `[PATH]...`."""
     word = argument.metavar or (argument.name or "").upper()
     if word.startswith("["):
         return word
@@ -105,13 +106,13 @@ def _metavar(argument: TyperArgument) -> str:
 
 def _argument(argument: TyperArgument) -> ValueHelp:
     default = argument.show_default if isinstance(argument.show_default, str) else ""
-    metavar = _metavar(argument).replace("[", "").replace("]", "")
+    metavar = word_of(argument).replace("[", "").replace("]", "")
     return ValueHelp((), metavar, _says(argument, ""), default)
 
 
 def _option(option: TyperOption, ctx: Context) -> ValueHelp:
     names = sorted(option.opts, key=lambda name: (name.startswith("--"), name))
-    metavar, more = ("", "") if option.is_flag else _value(option)
+    metavar, more = ("", "") if option.is_flag else value_of(option)
     return ValueHelp(
         names=(*names, *option.secondary_opts),
         metavar=metavar,
@@ -121,7 +122,7 @@ def _option(option: TyperOption, ctx: Context) -> ValueHelp:
     )
 
 
-def _value(option: TyperOption) -> tuple[str, str]:
+def value_of(option: TyperOption) -> tuple[str, str]:
     """What stands for the value of an option, and what is to be said of the values it takes."""
     choices = [str(getattr(each, "value", each)) for each in getattr(option.type, "choices", ())]
     if choices:

@@ -81,6 +81,10 @@ def options_of(group: type[Group]) -> dict[str, Option]:
     }
 
 
+FILES = ("CAPSULE", "DIR", "FILE")
+"""What stands for a word that names a file or folder begins so."""
+
+
 class OptionTable:
     """The options of one command, to be looked up by name.
 
@@ -127,6 +131,8 @@ class OptionTable:
                 raise UsageError(f"{name} needs a value: {name} {wanted}", remedy=self.remedy)
             value = words[place]
             place += 1
+        if value == "" and option.metavar.startswith(FILES):
+            raise empty_word(name)
         given.add(option, value)
         return place
 
@@ -150,6 +156,14 @@ class OptionTable:
         following = words[place + 1] if place + 1 < len(words) else ""
         known = (*self._by_name, *HELP_NAMES)
         return unknown_option(words[place], self.command, known, self.remedy, following)
+
+
+def empty_word(name: str) -> UsageError:
+    """The error for an empty word in the place of a file or folder."""
+    return UsageError(
+        f"{name} is an empty word",
+        remedy="name a file or folder; a variable that is not set is such a word",
+    )
 
 
 def looks_like_option(word: str) -> bool:

@@ -40,6 +40,7 @@ from ..options.table import (
     HelpWanted,
     Option,
     OptionTable,
+    empty_word,
     looks_like_option,
     options_of,
 )
@@ -227,6 +228,8 @@ def parse(words: list[str], environment: Mapping[str, str]) -> RunRequest:
     if place == len(words):
         raise UsageError("no CAPSULE was named", remedy="atectl run [OPTIONS] CAPSULE [ARGS]...")
     capsule = words[place]
+    if not capsule:
+        raise empty_word("CAPSULE")
     _refuse_unit(words[max(place - 1, 0)], capsule)
     place += 1
     if not is_closed:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from atectl.commands.main import dispatch
-from atectl.commands.options.habits import ADVICE, COMMANDS, OPTIONS, SETTINGS
+from atectl.commands.options.habits import ADVICE, OF_GROUPS, OPTIONS, SETTINGS
 from atectl.commands.options.tree import CommandLine, read_tree
 from tests.support.lock_examples import load_examples
 from tests.support.mistakes import Mistake, is_as_told, lay_out, mistakes, type_it
@@ -62,4 +62,6 @@ def test_advice_is_for_commands_that_there_are_and_options_that_they_lack() -> N
 
 
 def test_a_command_of_another_name_is_none_of_ours() -> None:
-    assert not set(COMMANDS) & {line.path[0] for line in read_tree().subcommands}
+    own = {" ".join(("atectl", *line.path)) for line in read_tree().walk()}
+    habits = {f"{group} {word}" for group, words in OF_GROUPS.items() for word in words}
+    assert not habits & own

@@ -67,6 +67,15 @@ class TestFlush:
         assert store.reset(name) == 1
         assert store.account(name) is None
 
+    def test_nothing_is_kept_of_a_name_that_is_not_utf8(self, store: LedgerStore) -> None:
+        store.flush([finish(make_lease())])
+        name, day = "\udcff", int(NOW // 86_400)
+        assert store.account(name) is None
+        assert store.history(name) == []
+        assert store.days(day - 1, day + 1, name) == []
+        assert store.reset(name) == 0
+        assert store.account("alice") is not None
+
     def test_a_lease_opens_its_principals_account(self, store: LedgerStore) -> None:
         store.flush([make_lease(compile_cpu_s=0.25)])
         (account,) = store.accounts()

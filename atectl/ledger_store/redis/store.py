@@ -16,6 +16,7 @@ from atectl.ledger_store.records import (
     DayRecord,
     LeaseRecord,
     storable,
+    storable_text,
 )
 from atectl.ledger_store.redis import keys
 from atectl.ledger_store.redis.failures import unavailable
@@ -100,7 +101,7 @@ class RedisLedgerStore:
 
     def account(self, principal: str) -> AccountRecord | None:
         """One account; None if the ledger has none of this principal."""
-        name = principal.encode("utf-8", "backslashreplace")
+        name = storable_text(principal).encode()
         stored, *alive = self._read(("HGET", keys.ACCOUNTS, name), *self._of_running())
         if stored is None:
             return None
@@ -149,7 +150,7 @@ class RedisLedgerStore:
         days = keys.day_keys(today - PERIOD_DAYS, today + 1)
         with self._named():
             script = self._connection.script(source_of("reset"))
-            words = (principal or "", self._moment(), str(keys.LOST_AFTER_S))
+            words = (storable_text(principal or ""), self._moment(), str(keys.LOST_AFTER_S))
             return int(script([*keys.FOR_RESET, keys.TOTALS, keys.MERGED, *days], words))
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from atectl.ledger_store.records import (
     LeaseRecord,
     cleared,
     storable,
+    storable_text,
 )
 from atectl.ledger_store.sqlite.connection import (
     empty_ledger,
@@ -222,7 +223,7 @@ class SqliteLedgerStore:
 
     def account(self, principal: str) -> AccountRecord | None:
         """One account; None if the ledger has none of this principal."""
-        rows = self._read(_ACCOUNTS, principal=principal)
+        rows = self._read(_ACCOUNTS, principal=storable_text(principal))
         return self._account_record(rows[0]) if rows else None
 
     def running(self) -> list[LeaseRecord]:
@@ -237,12 +238,12 @@ class SqliteLedgerStore:
         A lost lease has no `finished_at`: its `updated_at` is when it was last heard of.
         """
         limit = max(0, min(limit, HISTORY_LEASES))
-        rows = self._read(_HISTORY, principal=principal, limit=limit)
+        rows = self._read(_HISTORY, principal=_stored(principal), limit=limit)
         return [self._lease_record(row) for row in rows]
 
     def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
         """What was used on the days from `first` to `last`; days are counted from 1970."""
-        return self._days(max(first, 0), last, principal)
+        return self._days(max(first, 0), last, _stored(principal))
 
     def totals(self) -> list[DayRecord]:
         """What was used in all time, by host."""
@@ -256,6 +257,7 @@ class SqliteLedgerStore:
     def reset(self, principal: str | None = None) -> int:
         """Forget one account, or all, with the finished and lost leases; the number of accounts."""
         chosen = "(:principal IS NULL OR principal = :principal)"
+        principal = _stored(principal)
         about = {"principal": principal}
         self._lost.look_anew()
         with named_errors(self._path), transaction(self._connection):
@@ -400,3 +402,8 @@ class SqliteLedgerStore:
 
     def _damaged(self, what: str) -> LedgerCorrupt:
         return LedgerCorrupt(f"{self._path}: {what} is damaged")
+
+
+def _stored(principal: str | None) -> str | None:
+    """Whose leases a query is about, as a column can be compared with; None for everybody's."""
+    return None if principal is None else storable_text(principal)

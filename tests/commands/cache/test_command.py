@@ -100,6 +100,14 @@ def test_an_empty_cache_is_listed_as_one_line(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out.startswith("0 compiled capsules, 0 B of 2 GiB, in ")
 
 
+def test_looking_at_a_cache_that_is_not_there_makes_no_folder(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert dispatch(["cache", "ls"]) == 0
+    assert capsys.readouterr().out.startswith("0 compiled capsules")
+    assert not config.cache_dir().exists()
+
+
 def test_a_cache_that_others_may_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     config.cache_dir().mkdir()
     config.cache_dir().chmod(0o755)

@@ -458,6 +458,25 @@ def test_each_listing_can_be_of_one_host() -> None:
     assert "beta" not in shown
 
 
+def test_a_label_that_is_not_utf8_is_found_by_what_it_was_given_as(tmp_path: Path) -> None:
+    environment = {"ATECTL_LEDGER": str(tmp_path / "bytes.db")}
+    label = ("--label", "a\udcff")
+    assert atectl("run", *label, CAPSULES / "hello.wat", environment=environment).status == 0
+    shown = atectl("ledger", "history", *label, "-o", "json", environment=environment)
+    assert len(json.loads(shown.stdout)["leases"]) == 1
+
+
+@pytest.mark.parametrize("words", [["history"], ["usage"], ["ps"], ["ls"]], ids=" ".join)
+def test_of_a_principal_that_is_not_utf8_nothing_is_listed(
+    words: list[str], tmp_path: Path
+) -> None:
+    environment = {"ATECTL_LEDGER": str(tmp_path / "bytes.db")}
+    assert atectl("run", CAPSULES / "hello.wat", environment=environment).status == 0
+    shown = atectl("ledger", *words, "--principal", "a\udcff", environment=environment)
+    assert (shown.status, shown.stdout) == (0, "")
+    assert "error[" not in shown.stderr
+
+
 def test_listings_are_narrowed_to_a_principal_a_label_and_a_time(tmp_path: Path) -> None:
     environment = {"ATECTL_LEDGER": str(tmp_path / "narrow.db")}
     for principal, label in (("team/a", "x"), ("b@example.com", "y")):

@@ -167,7 +167,7 @@ def test_a_list_with_a_line_that_can_be_no_path_is_refused(given: str, tmp_path:
     [
         ([str(CAPSULES)], "is a folder"),
         (["-"], "there is nothing to load"),
-        ([], "Missing argument"),
+        ([], "no PATH|- was named"),
         (["--limit", "much", str(HELLO)], "E102"),
         (["--fits", "-1", str(HELLO)], "E102"),
         (["--jobs", "0", str(HELLO)], "--jobs"),

@@ -198,6 +198,13 @@ def test_ls_takes_another_prefix(client: Any) -> None:
     assert names(listed("--lock-prefix", "x:")) == ["demo/web"]
 
 
+def test_a_prefix_need_not_be_utf8(client: Any) -> None:
+    client.set(b"x\xff:demo:web", token(1), px=30_000)
+    assert names(listed("--lock-prefix", "x\udcff:")) == ["demo/web"]
+    shown = atectl("locks", "show", "demo/web", "--lock-prefix", "x\udcff:", "--probe", "none")
+    assert (shown.status, shown.stderr) == (0, "")
+
+
 def test_ls_lists_a_cluster(cluster: Cluster) -> None:
     with closing(cluster.client()) as client:
         load_examples(client)

@@ -63,6 +63,16 @@ def test_stdin_and_stdout_are_the_commands(valkey: Server) -> None:
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"as it is\x00\xff", b"")
 
 
+def test_a_word_of_the_command_need_not_be_utf8(valkey: Server) -> None:
+    ended = subprocess.run(
+        [*HOLD, "team/web", "--", "printf", b"a\xff"],
+        env={**os.environ, "ATECTL_REDIS_URL": valkey.url},
+        capture_output=True,
+        timeout=30,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, b"a\xff", b"")
+
+
 def test_the_record_says_who_holds_it_for_whom_and_until_when(
     valkey: Server, tmp_path: Path
 ) -> None:
