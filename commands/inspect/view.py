@@ -1,11 +1,10 @@
 """One capsule in full, for a reader."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from atectl.capsule.component_facts import ComponentFacts
@@ -17,6 +16,7 @@ from atectl.inert import inert_line
 from atectl.units import format_size, show_size
 
 from ..drawing.columns import Column
+from ..drawing.labelled import labelled
 from ..drawing.tones import HEADING
 from .component_view import component_lists
 from .list_view import titled_list
@@ -31,7 +31,7 @@ _ENTRIES = {
 
 def inspection_view(inspection: Inspection) -> RenderableType:
     """What the capsule is, what is in it, what it needs, and what is wrong with it."""
-    parts: list[RenderableType] = [_labelled(_facts(inspection))]
+    parts: list[RenderableType] = [labelled(_facts(inspection), _VALUES_AT)]
     sections: tuple[Section, ...] = ()
     if inspection.module is not None:
         parts += module_lists(inspection.module, inspection.needs)
@@ -41,23 +41,14 @@ def inspection_view(inspection: Inspection) -> RenderableType:
         sections = inspection.component.sections
     parts += titled_list("sections", _SECTION_COLUMNS, sections, len(sections))
     needs = list(_needs(inspection))
-    parts += [Text("\nto run it", style=HEADING), _labelled(needs)] if needs else []
+    parts += [Text("\nto run it", style=HEADING), labelled(needs, _VALUES_AT)] if needs else []
     if inspection.faults:
         parts += [Text(f"\n{_verdict(inspection)}", style=HEADING)]
         parts += [Padding(Text(inert_line(fault)), (0, 0, 0, 2)) for fault in inspection.faults]
     return Group(*parts)
 
 
-def _labelled(lines: Iterable[tuple[str, str]]) -> Table:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True, min_width=_LABEL_COLUMNS)
-    grid.add_column(overflow="fold")
-    for label, value in lines:
-        grid.add_row(Text(label), Text(inert_line(value)))
-    return grid
-
-
-_LABEL_COLUMNS = 10
+_VALUES_AT = 12
 
 
 def _facts(inspection: Inspection) -> Iterator[tuple[str, str]]:

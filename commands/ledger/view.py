@@ -13,6 +13,7 @@ from atectl.units import format_duration, show_percent, show_size
 
 from ..drawing.bars import usage_bar, usage_style
 from ..drawing.columns import Column, LineTable
+from ..drawing.labelled import labelled
 from ..drawing.tones import ALARM, HEADING, WARNING
 from .numbers import show_age, show_count, show_gib_seconds
 
@@ -45,10 +46,7 @@ def account_view(
 ) -> RenderableType:
     """One account in full, and its leases."""
     account, running, recent = details
-    parts: list[RenderableType] = [
-        Text.assemble(f"{label:<16}", inert_line(value))
-        for label, value in _account_lines(account, now)
-    ]
+    parts: list[RenderableType] = [labelled(_account_lines(account, now), 16)]
     if running:
         parts += [Text("\nunfinished leases", style=HEADING)]
         parts += [running_table(running, now, ascii_only=ascii_only)]

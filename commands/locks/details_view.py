@@ -17,6 +17,7 @@ from atectl.locks.verdicts import Verdict
 from atectl.units import format_duration, rfc3339, show_size
 
 from ..drawing.columns import Column, LineTable
+from ..drawing.labelled import labelled
 from ..drawing.tones import HEADING
 from .view import ttl_cell, verdict_text
 
@@ -55,7 +56,8 @@ def lock_details_view(
     """All of `details`: its locks, which are `rows`, its actors, workers, keys and warnings."""
     parts: list[RenderableType] = []
     for row in rows:
-        parts += [*_labelled(_lock_lines(row, details, lock_ttl_s, ascii_only)), Text()]
+        facts = _lock_lines(row, details, lock_ttl_s, ascii_only)
+        parts += [labelled(facts, _LABEL_COLUMNS), Text()]
     if not rows:
         parts += [Text("no lock"), Text()]
     if details.actors:
@@ -133,15 +135,6 @@ def _lock_lines(
     if lock.key in details.fences:
         lines.append(("last fence", str(details.fences[lock.key])))
     return lines
-
-
-def _labelled(lines: Iterable[tuple[str, str | Text]]) -> list[RenderableType]:
-    labelled = []
-    for label, value in lines:
-        line = Text(f"{label:<{_LABEL_COLUMNS}}")
-        line.append_text(value if isinstance(value, Text) else Text(inert_line(value)))
-        labelled.append(line)
-    return [*labelled]
 
 
 def _title(text: str) -> Text:

@@ -120,6 +120,11 @@ def test_one_account(width: int) -> None:
     assert_looks_like(f"account-{width}", drawn(view, width))
 
 
+def test_what_is_too_long_of_an_account_goes_on_below_it() -> None:
+    view = account_view(AccountDetails(ACCOUNTS[0], [], []), NOW)
+    assert f"\n{' ' * 16}growth of one lease\n" in drawn(view, 40)
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_top(width: int) -> None:
     assert_looks_like(f"top-{width}", drawn(top_screen(top_of(width)), width))

@@ -61,6 +61,14 @@ def test_one_lock_in_full(width: int) -> None:
     assert_looks_like(f"lock-{width}", drawn(view, width))
 
 
+def test_what_is_too_long_of_a_fact_goes_on_below_it() -> None:
+    stranded = row("web", Verdict.STRANDED)
+    details = LockDetails(("lock:actor:demo:web",), (stranded.lock,), {}, (), ())
+    lines = drawn(lock_details_view(details, [stranded], TTL_S), 60).splitlines()
+    place = next(n for n, line in enumerate(lines) if line.startswith("verdict"))
+    assert lines[place + 1] == f"{' ' * 16}off; retry it, there is nothing to release"
+
+
 def test_a_lock_with_everything_to_warn_of() -> None:
     odd = row(
         "web",
