@@ -76,6 +76,8 @@ def _bounded(text: str) -> str:
     What has no space in it is one name. Only where that is not enough are texts in quotes cut, and
     then the whole.
     """
+    if "\\udc" in text:
+        text = _with_bytes(text)
     if len(text) <= MAX_QUOTED_CHARACTERS:
         return text
     import re
@@ -88,6 +90,14 @@ def _bounded(text: str) -> str:
     if len(text) > MAX_MESSAGE_CHARACTERS:
         text = f"{text[: MAX_MESSAGE_CHARACTERS - 1]}…"
     return text
+
+
+def _with_bytes(text: str) -> str:
+    """A message that quotes bytes as they are: `\\xff`, where Python writes `\\udcff`."""
+    import re
+
+    byte = re.compile(r"(?<!\\)\\udc([89a-f][0-9a-f])")
+    return re.sub("'[^']*'", lambda quotes: byte.sub(r"\\x\1", quotes[0]), text)
 
 
 def error_classes() -> Iterator[type[AtectlError]]:

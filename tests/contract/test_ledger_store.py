@@ -76,6 +76,13 @@ class TestFlush:
         assert store.reset(name) == 0
         assert store.account("alice") is not None
 
+    def test_an_empty_name_is_nobodys(self, store: LedgerStore) -> None:
+        store.flush([finish(make_lease())])
+        assert store.account("") is None
+        assert store.history("") == []
+        assert store.reset("") == 0
+        assert store.account("alice") is not None
+
     def test_a_lease_opens_its_principals_account(self, store: LedgerStore) -> None:
         store.flush([make_lease(compile_cpu_s=0.25)])
         (account,) = store.accounts()

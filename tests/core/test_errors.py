@@ -165,3 +165,15 @@ class TestNearest:
 
     def test_a_foreign_word_has_none(self) -> None:
         assert nearest("xyzzy", ["principal", "max-mem"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("message", "shown"),
+    [
+        (f"there is no command {chr(0xDCFF)!r}", r"there is no command '\xff'"),
+        (r"there is no command '\\udcff'", r"there is no command '\\udcff'"),
+        (r"\udcff: no such file", r"\udcff: no such file"),
+    ],
+)
+def test_a_byte_that_is_not_utf8_is_quoted_as_that_byte(message: str, shown: str) -> None:
+    assert str(errors.UsageError(message)) == shown
