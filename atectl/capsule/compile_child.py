@@ -5,7 +5,6 @@ answers on a pipe. While it compiles it can open nothing. The kernel enforces it
 and CPU time, and kills it when the process that forked it ends.
 """
 
-import ctypes
 import os
 import resource
 import signal
@@ -23,6 +22,7 @@ from atectl.capsule.phase import show_phase
 from atectl.capsule.records import encode, escape
 from atectl.capsule.task import COMMAND, Task
 from atectl.errors import AtectlError
+from atectl.system.libc import libc
 from atectl.system.memory import give_back_at_once
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ _LARGE_BYTES = 1 << 20
 """From this size on, memory that is freed goes back to the system at once. CPython takes a tenth
 less to be compiled then, and no longer."""
 
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+_prctl = getattr(libc, "prctl", None)
 
 
 class Spare(NamedTuple):

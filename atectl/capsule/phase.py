@@ -1,11 +1,10 @@
 """What a process of ours does, as its name tells whoever watches it."""
 
-import ctypes
-
 from atectl.capsule.task import NAME_PREFIX
+from atectl.system.libc import libc
 
 _PR_SET_NAME = 15
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)
+_prctl = getattr(libc, "prctl", None)
 
 
 def show_phase(phase: str) -> None:

@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 
 from atectl.errors import AtectlError, EngineFailure
 from atectl.system.held import Held, held_by
+from atectl.system.libc import libc
 from atectl.system.walls import folders, process, system_calls
 from atectl.system.walls.amounts import KERNEL_SLACK_BYTES, SLACK_BYTES
-from atectl.system.walls.wall import Wall, libc, not_here
+from atectl.system.walls.wall import Wall, not_here
 from atectl.units import show_size
 
 if TYPE_CHECKING:

@@ -228,8 +228,10 @@ def _punch_hole(descriptor: int, start: int, size_bytes: int) -> None:
     """
     import ctypes
 
+    from atectl.system.libc import libc
+
     arguments = (descriptor, _PUNCH_HOLE, ctypes.c_int64(start), ctypes.c_int64(size_bytes))
-    ctypes.CDLL(None).fallocate(*arguments)
+    libc.fallocate(*arguments)
 
 
 def _runs(chunks: list[int]) -> Iterator[tuple[int, int]]:

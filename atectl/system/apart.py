@@ -82,9 +82,9 @@ class Apart:
 
 def end_with_parent() -> None:
     """Have the kernel kill this process when the thread that started it ends (only on Linux)."""
-    import ctypes
+    from atectl.system.libc import libc
 
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    prctl = getattr(libc, "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 

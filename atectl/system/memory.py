@@ -61,10 +61,10 @@ def give_back_at_once(block_bytes: int) -> None:
 
     Does nothing if the C library has no such setting.
     """
-    import ctypes
+    from atectl.system.libc import libc
 
     with suppress(AttributeError):
-        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, block_bytes)
+        libc.mallopt(_M_MMAP_THRESHOLD, block_bytes)
 
 
 def trim() -> None:
@@ -72,10 +72,10 @@ def trim() -> None:
 
     Does nothing if the C library has no such function.
     """
-    import ctypes
+    from atectl.system.libc import libc
 
     with suppress(AttributeError):
-        ctypes.CDLL(None).malloc_trim(0)
+        libc.malloc_trim(0)
 
 
 def host_memory(*, root: str = "/") -> HostMemory:

@@ -50,9 +50,10 @@ def open_unbent(path: str, flags: int, mode: int = 0o666) -> int:
 def _openat2(path: str, flags: int, mode: int) -> int:
     import ctypes
 
+    from atectl.system.libc import libc
+
     creates = flags & os.O_CREAT
     how = (ctypes.c_uint64 * 3)(flags, mode if creates else 0, _NO_LINKS)
-    libc = ctypes.CDLL(None, use_errno=True)
     number = ctypes.c_long(_OPENAT2)
     name = ctypes.c_char_p(os.fsencode(path))
     found: int = libc.syscall(

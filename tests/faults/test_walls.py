@@ -42,7 +42,7 @@ KERNEL_ALONE = """
 import sys
 import atectl.lease.walled as walled
 from atectl.commands.main import dispatch
-walled.KERNEL_SLACK_BYTES, walled.SLACK_BYTES = 96 << 20, 1 << 40
+walled.KERNEL_SLACK_BYTES, walled.SLACK_BYTES = 108 << 20, 1 << 40
 walled._RESERVE_BYTES = 40 << 20
 sys.exit(dispatch(sys.argv[1:]))
 """

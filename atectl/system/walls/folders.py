@@ -17,7 +17,8 @@ from collections.abc import Iterable
 from contextlib import closing, suppress
 from pathlib import Path
 
-from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
+from atectl.system.libc import libc, reason
+from atectl.system.walls.wall import Wall, holding, not_here
 
 _CREATE, _ADD_RULE, _RESTRICT = 444, 445, 446
 _ASK_VERSION = 1

@@ -12,8 +12,9 @@ import os
 import resource
 import signal
 
+from atectl.system.libc import libc, reason
 from atectl.system.walls.amounts import LARGEST_LIMIT
-from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
+from atectl.system.walls.wall import Wall, holding, not_here
 from atectl.units import show_size
 
 _PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38

@@ -9,7 +9,8 @@ import ctypes
 import os
 import struct
 
-from atectl.system.walls.wall import Wall, holding, libc, not_here, reason
+from atectl.system.libc import libc, reason
+from atectl.system.walls.wall import Wall, holding, not_here
 
 _SET_MODE_FILTER, _ALL_THREADS, _AS_FAST_AS_BEFORE = 1, 1, 4
 """The last one leaves a mitigation of the processor as it is, which would slow guests down."""

@@ -1,12 +1,6 @@
 """One wall around a process or a thread: whether it holds, and what it does or why it does not."""
 
-import ctypes
-import os
-from typing import Any, NamedTuple
-
-libc: Any = ctypes.CDLL(None, use_errno=True)
-"""The C library, whose calls keep `errno` for `reason`."""
-
+from typing import NamedTuple
 
 OF_CELLS = (
     "memory", "descriptors", "core files", "privileges", "other processes", "folders",
@@ -34,8 +28,3 @@ def holding(wall: str, detail: str) -> Wall:
 def not_here(wall: str, why: str) -> Wall:
     """A wall that does not hold here."""
     return Wall(wall, False, why)
-
-
-def reason() -> str:
-    """Why the last call of `libc` failed."""
-    return os.strerror(ctypes.get_errno())

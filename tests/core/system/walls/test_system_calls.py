@@ -25,7 +25,7 @@ NEVER = {
 }
 
 TRY = """
-from atectl.system.walls.wall import libc
+from atectl.system.libc import libc
 import ctypes
 def refuse():
     raise OSError(ctypes.get_errno(), "")
