@@ -292,6 +292,9 @@ class _Round:
     def _spillable_bytes(self, lease: Standing, older_than: int | None = None) -> int:
         """What comes free for `lease` if all others are spilled, as far as the disk has room.
 
+        It is counted in the order in which they are spilled: who takes room that another would
+        have needed is the same then.
+
         Args:
             older_than: count only leases that are younger than this one.
         """
@@ -300,7 +303,7 @@ class _Round:
             return self._leases.spillable_bytes_of_others(lease)
         found_bytes, room_bytes = 0, self._room_bytes
         givers = self._leases.spillable(but_for=lease.number, younger_than=older_than)
-        for giver in givers if all_fit else sorted(givers):
+        for giver in givers:
             if giver.room_needed_bytes <= room_bytes:
                 room_bytes -= giver.room_needed_bytes
                 found_bytes += giver.spillable_bytes

@@ -233,10 +233,9 @@ class _Round:
 
     def _spillable_bytes(self, givers: list[Standing]) -> int:
         """What `givers` come to, if the policy takes from anybody and as the disk has room."""
-        if not givers or self._rules.policy.victim(givers) is None:
-            return 0
+        order = self._rules.policy.order
         found_bytes, room_bytes = 0, self._room_bytes
-        for giver in givers:
+        for giver in sorted(givers, key=order) if order else ():
             if giver.room_needed_bytes <= room_bytes:
                 room_bytes -= giver.room_needed_bytes
                 found_bytes += giver.spillable_bytes

@@ -515,6 +515,12 @@ def test_what_lies_on_the_disk_already_takes_no_more_room_there() -> None:
     }
 
 
+def test_what_can_come_free_is_counted_in_the_order_in_which_it_is_spilled() -> None:
+    """The third takes all the room, and makes enough for the first; the second would not."""
+    view = host(waits(1, 450, 200), waits(2, 700, 100), waits(3, 500, 300), room=300)
+    assert told(view) == [("spill", 3, 300)]
+
+
 # What compiles
 
 
