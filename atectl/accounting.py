@@ -717,7 +717,7 @@ class Budget(NamedTuple):
     def least_limit_bytes(self, wanted_bytes: int) -> int:
         """The smallest limit, in whole MiB, under which `wanted_bytes` are not over soft."""
         wanted = Pressure(None, 0, wanted_bytes)
-        mebibytes = max(int(wanted_bytes / self.soft) >> 20, 0)
+        mebibytes = int(wanted_bytes / self.soft) >> 20
         while self._replace(limit_bytes=mebibytes << 20).is_over_soft(wanted):
             mebibytes += 1
         return mebibytes << 20

@@ -169,7 +169,7 @@ class _Round:
         what has just been read would soon be written once more.
         """
         if self._leases.running >= self._busy_leases:
-            room_bytes = min(room_bytes, self._budget.room_to_resume_bytes(self._pressure))
+            room_bytes = self._budget.room_to_resume_bytes(self._pressure)
         return self._leases.oldest_waiting([Wait.RETURN, Wait.GROWTH_AND_RETURN], room_bytes)
 
     def _first_in_line_without_memory(self, room_bytes: int) -> int | None:
@@ -196,9 +196,9 @@ class _Round:
             if victim.phase is Phase.RUNNING:
                 self._park(victim, f"over soft: {self._rules.policy.name}")
                 may_park = is_over_limit
-                excess_bytes -= victim.spillable_bytes if self._rules.spills else 0
             else:
                 self._spill(victim, f"over soft: {self._rules.policy.name}")
+            if self._rules.spills:
                 excess_bytes -= victim.spillable_bytes
         if is_over_limit and not self._changes_come():
             self._abort_one("past the hard limit", waiting_too=False)
@@ -265,7 +265,7 @@ class _Round:
                     self._let_go(lease, "only way to progress")
                 return
         # A lease that sleeps in a host call will wake, and can be decided on then.
-        if self._leases.oldest_held is not None and not self._leases.awaited_sleepers:
+        if not self._leases.awaited_sleepers:
             self._abort_one("nobody can go on below the hard limit", waiting_too=True)
 
     # What the host comes to
@@ -315,7 +315,7 @@ class _Round:
         """Spill others for `lease` until `missing_bytes` come free; whether anybody was."""
         some = False
         givers = self._leases.spillable(but_for=lease.number, younger_than=older_than)
-        for victim in list(givers) if missing_bytes > 0 else ():
+        for victim in list(givers):
             if missing_bytes <= 0:
                 break
             if self._has_room_for(victim):

@@ -388,7 +388,7 @@ class TestPressure:
 
     def test_is_looked_at_by_what_was_measured_or_by_what_was_granted_alone(self) -> None:
         pressure = Pressure(100, 10, 200)
-        assert pressure.resident_alone.total_bytes == 100
+        assert pressure.resident_alone == Pressure(100, 0, 0)
         assert pressure.granted_alone.total_bytes == 210
 
     @given(st.none() | sizes, sizes, sizes, sizes)
@@ -413,11 +413,28 @@ class TestPressure:
 
 
 class TestBudget:
-    @pytest.mark.parametrize(("charged", "room"), [(500, 100), (600, 0), (650, -50)])
+    @pytest.mark.parametrize(
+        ("resident", "charged", "room"),
+        [
+            (None, 500, 100),
+            (None, 600, 0),
+            (None, 650, -50),
+            (700, 300, 300),  # memory that is touched takes no room that was not granted
+            (701, 300, -1),
+        ],
+    )
     def test_the_room_to_resume_is_negative_by_what_is_over_it(
-        self, charged: int, room: int
+        self, resident: int | None, charged: int, room: int
     ) -> None:
-        assert Budget(1000).room_to_resume_bytes(Pressure(None, 100, charged)) == room
+        assert Budget(1000).room_to_resume_bytes(Pressure(resident, 100, charged)) == room
+
+    def test_the_whole_limit_is_within_its_own_size(self) -> None:
+        assert Budget(1000).is_within(1000)
+        assert not Budget(1000).is_within(999)
+
+    def test_it_is_near_soft_with_less_than_a_twentieth_left(self) -> None:
+        assert not Budget(1000).is_near_soft(Pressure(760, 0, 0))
+        assert Budget(1000).is_near_soft(Pressure(761, 0, 0))
 
     def test_a_sixty_fourth_of_the_limit_is_not_yet_much_on_disk(self) -> None:
         assert not Budget(6400).is_much_on_disk(100)
@@ -434,22 +451,24 @@ class TestBudget:
         assert (budget.soft_bytes, budget.resume_bytes) == (800, 700)
 
     @pytest.mark.parametrize(
-        ("used", "over_limit", "over_soft", "below_resume"),
+        ("used", "over_limit", "over_soft", "over_resume", "below_resume"),
         [
-            (1001, True, True, False),
-            (1000, False, True, False),
-            (801, False, True, False),
-            (800, False, False, False),
-            (700, False, False, False),
-            (699, False, False, True),
+            (1001, True, True, True, False),
+            (1000, False, True, True, False),
+            (801, False, True, True, False),
+            (800, False, False, True, False),
+            (701, False, False, True, False),
+            (700, False, False, False, False),
+            (699, False, False, False, True),
         ],
     )
     def test_exactly_a_threshold_is_not_past_it(
-        self, used: int, over_limit: bool, over_soft: bool, below_resume: bool
+        self, used: int, over_limit: bool, over_soft: bool, over_resume: bool, below_resume: bool
     ) -> None:
         budget, pressure = Budget(1000), Pressure(used, 0, 0)
         assert budget.is_over_limit(pressure) == over_limit
         assert budget.is_over_soft(pressure) == over_soft
+        assert budget.is_over_resume(pressure) == over_resume
         assert budget.is_below_resume(pressure) == below_resume
 
     @given(

@@ -176,7 +176,7 @@ class _Round:
                     self._let_go(lease, "only way to progress")
                 return
         # A lease that sleeps in a host call will wake, and can be decided on then.
-        if self._held() and not any(x.stalled and not x.aborting for x in self._leases.values()):
+        if not any(x.stalled and not x.aborting for x in self._leases.values()):
             self._abort_one("nobody can go on below the hard limit", waiting_too=True)
 
     # What the host comes to

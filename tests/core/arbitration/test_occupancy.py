@@ -1,5 +1,6 @@
 """How many running leases it takes to keep the cores busy."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,6 +58,36 @@ def test_however_idle_the_cores_are_no_more_than_eight_times_as_many_are_needed_
 def test_nothing_is_known_after_too_short_a_time_or_where_the_system_does_not_tell() -> None:
     assert Machine(0.1).needed_after(0.1, running=2) == 2
     assert Machine(0.1, tells=False).needed_after(1.0, running=2) == 2
+
+
+def test_it_is_known_once_exactly_a_window_of_a_fifth_of_a_second_has_passed() -> None:
+    readings = iter((0.0, 0.2))
+    occupancy = Occupancy(2, lambda: next(readings))
+    occupancy.look(0.0)
+    occupancy.note(0.0, 2)
+    occupancy.look(0.2)
+    assert occupancy.needed == 4
+
+
+@pytest.mark.parametrize(("idle_s", "needed"), [(0.06, 2), (0.062, 8)])
+def test_cores_that_are_busy_for_exactly_97_hundredths_of_the_time_are_taken_to_be_busy_all_of_it(
+    idle_s: float, needed: int
+) -> None:
+    readings = iter((0.0, idle_s))
+    occupancy = Occupancy(2, lambda: next(readings))
+    occupancy.look(0.0)
+    occupancy.note(0.0, 8)
+    occupancy.look(1.0)
+    assert occupancy.needed == needed
+
+
+def test_before_the_first_lease_none_runs() -> None:
+    readings = iter((0.0, 1.5))  # two cores are idle, and for the second half one
+    occupancy = Occupancy(2, lambda: next(readings))
+    occupancy.look(0.0)
+    occupancy.note(0.5, 2)
+    occupancy.look(1.0)
+    assert occupancy.needed == 4
 
 
 def test_what_was_measured_is_forgotten_once_nothing_is_on_disk() -> None:

@@ -15,8 +15,8 @@ from atectl.arbitration.view import Action, Decision, HostView
 from tests.support.any_rules import guarded_rules
 from tests.support.plain_deciding import decide_plainly
 
-BUDGET = Budget(1000)  # soft 800, resume 700
-BASELINE = 100
+LIMITS = (20, 70, 1000)
+"""Limits of hosts. Where there are few bytes, sums of sizes often come exactly to a threshold."""
 ORDER = rules("both").spill_order
 
 
@@ -63,18 +63,26 @@ def test_one_that_runs_is_seen_as_it_is_now() -> None:
     assert [lease.held_bytes for lease in roster.all_running()] == [77]
 
 
+def test_sizes_that_nobody_waits_for_any_more_are_forgotten() -> None:
+    roster = Roster([waits(1, 50), waits(2, 60)])
+    roster.put(waits(1, 50).go_on())
+    roster.remove(2)
+    assert not any(roster._waiting)
+
+
 # Hosts at one moment
 
 
 @st.composite
 def hosts(draw: st.DrawFn) -> HostView:
     """A host whose leases stand in any way, on a disk that may have room for some of them only."""
-    leases = []
+    limit = draw(st.sampled_from(LIMITS))
+    tenth, leases = limit // 10, []
     for number in range(1, draw(st.integers(2, 7))):
-        lease = Standing(number, draw(st.integers(-1, 1)), draw(st.integers(0, 300)))
+        lease = Standing(number, draw(st.integers(-1, 1)), draw(st.integers(0, 3 * tenth)))
         stands = draw(st.sampled_from(["runs", "asks", "waits", "parked", "spilled"]))
         if stands in ("asks", "waits"):
-            lease = lease.ask(draw(st.integers(1, 400)))
+            lease = lease.ask(draw(st.integers(1, 4 * tenth)))
         if stands in ("waits", "parked", "spilled"):
             lease = lease.park()
         if stands in ("parked", "spilled"):
@@ -82,9 +90,9 @@ def hosts(draw: st.DrawFn) -> HostView:
         if stands == "spilled" and lease.can_be_spilled:
             lease = lease.spill().spilled(lease.held_bytes)
         leases.append(lease)
-    resident = draw(st.none() | st.integers(0, 1200))
-    room, busy = draw(st.integers(0, 600)), draw(st.integers(1, 3))
-    return HostView(BUDGET, resident, BASELINE, tuple(leases), room, busy)
+    resident = draw(st.none() | st.integers(0, 12 * tenth))
+    room, busy = draw(st.integers(0, 6 * tenth)), draw(st.integers(1, 3))
+    return HostView(Budget(limit), resident, tenth, tuple(leases), room, busy)
 
 
 @settings(max_examples=400)
@@ -105,10 +113,13 @@ class History:
         self.leases: dict[int, Standing] = {}
         self.gone: set[int] = set()
         self.roster = Roster(order=rules.spill_order)
+        self.limit = source.choice(LIMITS)
         self.resident: int | None = None
-        self.room = source.choice((0, source.randint(50, 500), 10_000))
+        self.compiling = 0
+        self.room = source.choice((0, source.randint(self.limit // 20, self.limit // 2), 10_000))
         self.busy = source.randint(1, 3)
-        self.of_others = source.choice((0, BASELINE // 2))
+        self.enough = source.choice((0, source.randint(1, 4)))
+        self.of_others = source.choice((0, self.limit // 20))
 
     def become(self, lease: Standing) -> None:
         self.leases[lease.number] = lease
@@ -119,9 +130,17 @@ class History:
         return [self.leases[number] for number in sorted(self.leases)]
 
     def view(self) -> HostView:
-        leases = tuple(self.in_order())
-        view = HostView(BUDGET, self.resident, BASELINE, leases, self.room, self.busy)
-        return view._replace(baseline_of_others_bytes=self.of_others)
+        return HostView(
+            Budget(self.limit),
+            self.resident,
+            self.limit // 10,
+            tuple(self.in_order()),
+            self.room,
+            self.busy,
+            self.compiling,
+            self.enough,
+            self.of_others,
+        )
 
     def happen(self) -> None:
         """One thing that can happen to a lease, or a new one."""
@@ -135,7 +154,9 @@ class History:
             self.become(Standing(number, self.source.randint(-1, 1), 0))
         else:
             self.source.choice(self._possible(one))()
-        self.resident = self.source.choice((None, self.resident, self.source.randint(0, 1200)))
+        resident = self.source.randint(0, self.limit * 12 // 10)
+        self.resident = self.source.choice((None, self.resident, resident))
+        self.compiling = self.source.choice((0, 0, self.source.randint(0, self.limit // 4)))
 
     def _possible(self, lease: Standing) -> list[Callable[[], object]]:
         found: list[Callable[[], object]] = [lambda: self._leave(lease)]
@@ -145,7 +166,7 @@ class History:
                 lambda: self.become(lease.spill_failed(0)),
             ]
         elif not lease.is_held:
-            size = self.source.choice((20, 50, self.source.randint(1, 900)))
+            size = self.source.choice((self.limit // 20, self.source.randint(1, self.limit)))
             found += 3 * [lambda: self.become(lease.ask(size))]
             found.append(lambda: self.become(lease.fall_asleep()))
             if lease.parking:
@@ -179,47 +200,79 @@ def _carried_out(lease: Standing, action: Action) -> Standing:
             return lease.go_on() if lease.phase is not Phase.RUNNING else lease.park().go_on()
 
 
-SIZES = (-1, 0, 20, 50, 500, 5000)
+def sizes_of(leases: list[Standing]) -> list[int]:
+    """What each lease waits for and would hold then, and one byte less."""
+    sizes = [(lease.return_bytes, lease.held_bytes + lease.asked_bytes) for lease in leases]
+    return sorted({size - less for both in sizes for size in both for less in (0, 1)})
 
 
 def known(roster: Roster) -> dict[str, object]:
     """All that can be asked of a roster."""
+    leases = list(roster)
+    numbers, sizes = [None, *(lease.number for lease in leases)], sizes_of(leases)
     sums = {name: size for name, size in vars(roster).items() if isinstance(size, int)}
     return {
-        "leases": list(roster),
+        "leases": leases,
         "running": list(roster.all_running()),
         "held": list(roster.all_held()),
         "askers": list(roster.askers),
         "oldest held": roster.oldest_held,
-        "waiting": [roster.oldest_waiting([wait], size) for wait in Wait for size in SIZES],
-        "wanting": [roster.wanting_more_than(lambda most, s=size: most <= s) for size in SIZES],
-        "to be spilled": list(roster.spillable(but_for=None)),
+        "waiting": [
+            roster.oldest_waiting([wait], size, after)
+            for wait in Wait
+            for size in sizes
+            for after in numbers
+        ],
+        "wanting": [roster.wanting_more_than(lambda most, s=size: most <= s) for size in sizes],
+        "to be spilled": [
+            [lease.number for lease in roster.spillable(but_for=other, younger_than=younger)]
+            for other in numbers
+            for younger in numbers
+        ],
+        "of others": [roster.spillable_bytes_of_others(lease) for lease in leases],
         **sums,
     }
 
 
 def seen(leases: list[Standing], order: Order | None) -> dict[str, object]:
     """The same, found by a look at every lease."""
+    numbers, sizes = [None, *(lease.number for lease in leases)], sizes_of(leases)
     held = [lease for lease in leases if lease.may_go_on]
     spillable = [lease for lease in leases if order is not None and lease.can_be_spilled]
-    waiting = [
-        [lease.number for lease in held if wait_of(lease) is wait and lease.return_bytes <= size]
-        for wait in Wait
-        for size in SIZES
-    ]
-    wanting = [
-        [x.number for x in held if x.asked_bytes and x.held_bytes + x.asked_bytes > size]
-        for size in SIZES
-    ]
+    in_order = sorted(spillable, key=order) if order else []
     return {
         "leases": leases,
         "running": [lease for lease in leases if lease.makes_progress],
         "held": held,
         "askers": [lease.number for lease in leases if lease.awaits_first_answer],
         "oldest held": held[0].number if held else None,
-        "waiting": [min(numbers, default=None) for numbers in waiting],
-        "wanting": wanting,
-        "to be spilled": sorted(spillable, key=order) if order else [],
+        "waiting": [
+            next(
+                (
+                    lease.number
+                    for lease in held
+                    if wait_of(lease) is wait
+                    and lease.return_bytes <= size
+                    and lease.number > (after or 0)
+                ),
+                None,
+            )
+            for wait in Wait
+            for size in sizes
+            for after in numbers
+        ],
+        "wanting": [
+            [x.number for x in held if x.asked_bytes and x.held_bytes + x.asked_bytes > size]
+            for size in sizes
+        ],
+        "to be spilled": [
+            [x.number for x in in_order if x.number != other and x.number > (younger or 0)]
+            for other in numbers
+            for younger in numbers
+        ],
+        "of others": [
+            sum(other.spillable_bytes for other in spillable if other != lease) for lease in leases
+        ],
         "asked_bytes": sum(lease.asked_bytes for lease in leases),
         "changing": sum(lease.is_changing for lease in leases),
         "parking": sum(lease.parking and not lease.stalled for lease in leases),

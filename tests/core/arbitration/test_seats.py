@@ -86,3 +86,24 @@ def test_the_growths_that_are_waited_for_add_up(seats: Seats, three: list[Seat])
         each.standing = each.standing.ask(size)
         seats.note(each)
     assert seats.roster.asked_bytes == 11
+
+
+def test_a_lease_that_was_removed_is_decided_upon_no_more_whatever_becomes_of_it(
+    seats: Seats, three: list[Seat]
+) -> None:
+    three[0].standing = three[0].standing.park()
+    seats.note(three[0])
+    seats.remove(three[0])
+    seats.note(three[0])
+    assert [standing.number for standing in seats.roster] == [2, 3]
+    assert not seats.holds_anybody_back
+
+
+def test_an_abandoned_lease_is_decided_upon_as_one_that_sleeps(
+    seats: Seats, three: list[Seat]
+) -> None:
+    seats.abandon(three[0])
+    three[0].standing = three[0].standing.give_back(40)
+    seats.note(three[0])
+    first = next(iter(seats.roster))
+    assert (first.number, first.held_bytes, first.stalled) == (1, 60, True)

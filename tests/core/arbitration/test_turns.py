@@ -1,6 +1,9 @@
 """When one more lease goes on than keeps the machine busy."""
 
-from atectl.arbitration.turns import TURN_S, Turns
+import pytest
+
+from atectl.arbitration.turns import TURN_S, Turns, lets_anybody_go
+from atectl.arbitration.view import Action, Decision
 
 
 def note(turns: Turns, now_s: float, *, is_short: bool = True, was_taken: bool = False) -> None:
@@ -32,3 +35,9 @@ def test_none_is_due_once_nothing_is_on_disk_any_more() -> None:
     note(turns, 1.0, is_short=False)
     assert turns.next_s is None
     assert not turns.is_due(10 * TURN_S)
+
+
+@pytest.mark.parametrize("action", Action)
+def test_a_lease_goes_on_once_one_of_them_is_granted_its_growth_or_resumed(action: Action) -> None:
+    park, other = Decision(Action.PARK, 1, 0, ""), Decision(action, 2, 0, "")
+    assert lets_anybody_go([park, other]) == (action in (Action.GRANT, Action.RESUME))
