@@ -405,6 +405,7 @@ class TestPressure:
     def test_of_one_lease_it_has_nothing_that_is_there_for_others(self) -> None:
         pressure = Pressure(900, 300, 400, 50, baseline_of_others_bytes=200)
         assert pressure.of_one(70) == Pressure(None, 100, 70)
+        assert Pressure(900, 300, 400, 50).of_one(70) == Pressure(None, 300, 70)
 
     def test_falls_as_soon_as_use_falls(self) -> None:
         budget = Budget(1000)

@@ -135,8 +135,10 @@ def test_if_nobody_runs_one_that_cannot_be_made_to_fit_is_spilled_for_a_younger_
 
 
 def test_no_more_are_spilled_than_is_needed() -> None:
-    view = host(waits(1, 50, 100), waits(2, 50, 200), waits(3, 50, 200), waits(4, 50, 200))
-    assert told(view) == [("spill", 4, 200)]
+    held = (waits(2, 50, 200), waits(3, 50, 200), waits(4, 50, 200))
+    assert told(host(waits(1, 50, 100), *held)) == [("spill", 4, 200)]
+    assert told(host(waits(1, 200, 100), *held)) == [("spill", 4, 200)]
+    assert told(host(waits(1, 201, 100), *held)) == [("spill", 4, 200), ("spill", 3, 200)]
 
 
 def test_what_is_being_spilled_is_not_asked_for_again() -> None:
@@ -159,6 +161,11 @@ def test_while_the_machine_is_busy_nobody_is_spilled() -> None:
 
 def test_while_a_core_is_idle_a_younger_one_is_spilled_for_an_older() -> None:
     view = host(runs(1, 100), waits(2, 250, 300), waits(3, 100, 300), busy=2)
+    assert told(view) == [("spill", 3, 300)]
+
+
+def test_room_is_made_also_for_a_growth_that_is_one_byte_past_soft() -> None:
+    view = host(runs(1, 100), waits(2, 1, 300), waits(3, 100, 300), busy=2)
     assert told(view) == [("spill", 3, 300)]
 
 

@@ -94,6 +94,7 @@ def test_a_lease_that_was_removed_is_decided_upon_no_more_whatever_becomes_of_it
     three[0].standing = three[0].standing.park()
     seats.note(three[0])
     seats.remove(three[0])
+    assert not seats.holds_anybody_back
     seats.note(three[0])
     assert [standing.number for standing in seats.roster] == [2, 3]
     assert not seats.holds_anybody_back
