@@ -1,6 +1,7 @@
 """A program on a real pseudo-terminal, and the screen that its user sees."""
 
 import os
+import select
 import sys
 import termios
 import time
@@ -109,10 +110,19 @@ class PtyScreen:
         except pexpect.TIMEOUT:
             return True
         except pexpect.EOF:
-            return False
+            # It may have written just before its end, after pexpect had looked for output.
+            data = self._rest()
         self.output += data
         self._stream.feed(data)
-        return True
+        return bool(data)
+
+    def _rest(self) -> bytes:
+        """What a program that has ended has written, and nobody has read; empty if nothing."""
+        is_there, _, _ = select.select([self.process.child_fd], [], [], 0)
+        try:
+            return os.read(self.process.child_fd, 65_536) if is_there else b""
+        except OSError:  # all was read
+            return b""
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Read until `condition` holds of the screen.

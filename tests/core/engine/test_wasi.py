@@ -14,7 +14,7 @@ REFUSED_TO_NOBODY = f"""
 import wasmtime
 from atectl.errors import StreamUnusable
 from atectl.engine.wasi import Folder, Streams, WasiSettings, parse_folder, wasi_config
-import atectl.system.opening  # before it cannot be read any more
+import atectl.system.libc, atectl.system.opening  # before they cannot be read any more
 {AS_NOBODY}
 try:
     wasi_config(WasiSettings(("guest",), streams=Streams(**{{streams}})))
