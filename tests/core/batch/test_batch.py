@@ -692,7 +692,7 @@ def test_no_job_begins_while_one_that_began_before_waits_for_memory(tmp_path: Pa
     capsule.write_text(grows_and_naps(20, MIB, 0.005))
     inbox = WatchedInbox()
     events: list[Event] = []
-    budget = Budget((resident_bytes() or 0) + 120 * MIB)
+    budget = Budget((resident_bytes() or 0) + 250 * MIB)
     chosen = settings(tmp_path, jobs=40, budget=budget, observer=Recorder(events.append))
     with Batch(chosen, bare()) as batch:
         batch.prepare({capsule: WANTED})
