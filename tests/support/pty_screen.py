@@ -26,6 +26,9 @@ status = subprocess.Popen(sys.argv[1:], preexec_fn=come_to_the_foreground).wait(
 sys.exit(status if status >= 0 else 128 - status)
 """
 
+_MOST_PIECES = 16
+"""How much is read before something is typed: there are programs that never stop writing."""
+
 
 class PtyScreen:
     """A running program; `lines` is what its terminal shows now.
@@ -97,6 +100,11 @@ class PtyScreen:
         return row
 
     def send(self, text: str) -> None:
+        """Type something. What was written before is shown then, as on a terminal that keeps up:
+        the system drops what nobody has read yet when Ctrl-C is typed."""
+        for _ in range(_MOST_PIECES):
+            if not (self._has_output() and self.read()):
+                break
         self.process.send(text)
 
     def resize(self, columns: int, rows: int) -> None:
@@ -118,11 +126,14 @@ class PtyScreen:
 
     def _rest(self) -> bytes:
         """What a program that has ended has written, and nobody has read; empty if nothing."""
-        is_there, _, _ = select.select([self.process.child_fd], [], [], 0)
         try:
-            return os.read(self.process.child_fd, 65_536) if is_there else b""
+            return os.read(self.process.child_fd, 65_536) if self._has_output() else b""
         except OSError:  # all was read
             return b""
+
+    def _has_output(self) -> bool:
+        """Whether there is something to read, or an end."""
+        return bool(select.select([self.process.child_fd], [], [], 0)[0])
 
     def until(self, condition: Callable[[], bool]) -> None:
         """Read until `condition` holds of the screen.
