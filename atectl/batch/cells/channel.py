@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from atectl.batch.cells.wire import MAX_MESSAGE_BYTES, Frames, Gone, Message, framed
+from atectl.batch.cells.wire import Frames, Gone, Message, framed
 from atectl.batch.loop import Loop
 
 
@@ -47,7 +47,7 @@ class Channel:
         loop: watches it.
         hear: called when there is something to receive, or when there will be nothing more.
         most_received_bytes: the size of the largest message that is taken.
-        long_messages: those of the other end, shared by its lines; None if it has no other.
+        long_messages: those of the other end, shared by its lines.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Channel:
         stream: socket.socket,
         loop: Loop,
         hear: Callable[[], None],
-        most_received_bytes: int = MAX_MESSAGE_BYTES,
-        long_messages: LongMessages | None = None,
+        most_received_bytes: int,
+        long_messages: LongMessages,
     ) -> None:
         stream.setblocking(False)
         self._stream = stream
@@ -65,7 +65,7 @@ class Channel:
         self._frames = Frames(most_received_bytes)
         self._unsent = bytearray()
         self._is_broken = False
-        self._long_messages = long_messages or LongMessages()
+        self._long_messages = long_messages
         self._is_waiting = False  # for those of other lines
         loop.watch(stream.fileno(), self._ready)
 

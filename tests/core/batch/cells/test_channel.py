@@ -10,7 +10,7 @@ from contextlib import suppress
 import pytest
 
 from atectl.batch.cells.channel import Channel, LongMessages
-from atectl.batch.cells.wire import Gone, Message, Wire, framed
+from atectl.batch.cells.wire import MAX_MESSAGE_BYTES, Gone, Message, Wire, framed
 from atectl.batch.loop import Loop
 from tests.support.waiting import SOON_S
 
@@ -22,7 +22,8 @@ class Ends:
         ours, its = socket.socketpair()
         self.heard: list[Message | None] = []
         self.loop = loop or Loop()
-        self.channel = Channel(ours, self.loop, self._hear, long_messages=long_messages)
+        shared = long_messages or LongMessages()
+        self.channel = Channel(ours, self.loop, self._hear, MAX_MESSAGE_BYTES, shared)
         self.other = Wire(its)
         self.its = its
 
