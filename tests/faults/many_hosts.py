@@ -125,8 +125,9 @@ class Host:
         store = self._store
         assert store is not None
         older = [lease._replace(fuel=0, cpu_s=0.0, refused_growths=0) for lease in owed.values()]
-        sequence = store._sequence
-        store._sequence = max(sequence - self._random.randrange(1, 5), 0)
+        session = store._session
+        sequence = session.sequence
+        session.sequence = max(sequence - self._random.randrange(1, 5), 0)
         try:
             store._tell(older)
         except LedgerBusy:
@@ -134,7 +135,7 @@ class Host:
         except _WRONG:
             pass
         finally:
-            store._sequence = sequence
+            session.sequence = sequence
 
     def _note_path(self, name: str) -> Path:
         return self._notes / f"{self._number}.{name}"

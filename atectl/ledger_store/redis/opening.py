@@ -5,6 +5,7 @@ from functools import partial
 
 from atectl import config
 from atectl.ledger_store.redis.failures import unavailable
+from atectl.ledger_store.redis.session import Session
 from atectl.ledger_store.redis.spooling import SpoolingStore
 from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.ledger_store.sqlite.spool import Spool
@@ -37,11 +38,11 @@ def open_for_hosts(url: str) -> SpoolingStore:
     spool = Spool(config.ledger_spool_path(name))
     timeout_s = min(settings.timeout_s, HOST_TIMEOUT_S)
     hasty = settings._replace(timeout_s=timeout_s, retries=0)
-    return SpoolingStore(partial(_connected, hasty), spool, settings.address)
+    return SpoolingStore(partial(_connected, hasty, Session()), spool, settings.address)
 
 
-def _connected(settings: RedisSettings) -> RedisLedgerStore:
+def _connected(settings: RedisSettings, session: Session | None = None) -> RedisLedgerStore:
     try:
-        return RedisLedgerStore(connect(settings))
+        return RedisLedgerStore(connect(settings), session)
     except RedisFailure as error:
         raise unavailable(error) from error

@@ -1,6 +1,5 @@
 """The ledger in one Redis or Valkey, shared by many hosts."""
 
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from atectl.ledger_store.redis.packing import (
     record_of,
 )
 from atectl.ledger_store.redis.scripts import ScriptName, source_of
-from atectl.ledger_store.redis.sent import Sent
+from atectl.ledger_store.redis.session import Session
 from atectl.redis.connection import RedisConnection
 from atectl.redis.errors import RedisFailure, RedisWrongType
 from atectl.redis.script import Word
@@ -59,11 +58,11 @@ class _Alive(NamedTuple):
 class RedisLedgerStore:
     """A `LedgerStore` for many hosts. Time and order are the server's; a host's clock decides none.
 
-    Each store is one session: a host process, as the server knows it. Leases of a session that was
-    silent for `keys.LOST_AFTER_S` are lost.
+    Leases of a session that was silent for `keys.LOST_AFTER_S` are lost.
 
     Args:
         connection: to the server, which the store closes.
+        session: the host process that tells. One that connects anew goes on with its session.
         capacity: the most accounts.
         clock: seconds since 1970, in place of the server's time.
     """
@@ -71,6 +70,7 @@ class RedisLedgerStore:
     def __init__(
         self,
         connection: RedisConnection,
+        session: Session | None = None,
         *,
         capacity: int = MAX_PRINCIPALS,
         clock: Callable[[], float] | None = None,
@@ -78,10 +78,7 @@ class RedisLedgerStore:
         self._connection = connection
         self._capacity = capacity
         self._clock = clock
-        self._session = os.urandom(8).hex()
-        self._sequence = 0
-        self._acknowledged = 0
-        self._sent = Sent()
+        self._session = session or Session()
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
         """Take the state of these leases, a hundred at a time: all of these or none.
@@ -90,9 +87,8 @@ class RedisLedgerStore:
         """
         told = [storable(lease) for lease in leases]
         with self._named():
-            has_lost = self._tell(told)
-            if has_lost:
-                self._tell(self._sent.all())
+            self._tell(told)
+            self._session.make_good(self._tell)
 
     def accounts(self) -> list[AccountRecord]:
         """Every account, the highest peak first."""
@@ -159,12 +155,10 @@ class RedisLedgerStore:
         """Let go of the server; idempotent."""
         self._connection.close()
 
-    def _tell(self, told: list[LeaseRecord]) -> bool:
-        """Send leases; returns whether the server has lost something that it had."""
-        has_lost = False
+    def _tell(self, told: list[LeaseRecord]) -> None:
         for begin in range(0, len(told), LEASES_AT_ONCE):
             chunk = told[begin : begin + LEASES_AT_ONCE]
-            first = self._sent.earliest(chunk)
+            first = self._session.sent.earliest(chunk)
             status, known, today = self._take(chunk, int(first // DAY_S))
             if status == _DAY_AHEAD:
                 status, known, today = self._take(chunk, today)
@@ -172,13 +166,9 @@ class RedisLedgerStore:
                 raise LedgerBusy(
                     f"{self._connection.address} has taken a later state of this process already"
                 )
-            has_lost |= known < self._acknowledged
-            self._acknowledged = self._sequence
-            self._sent.add(chunk)
-        return has_lost
+            self._session.acknowledged(chunk, known)
 
     def _take(self, chunk: list[LeaseRecord], first_day: int) -> tuple[int, int, int]:
-        self._sequence += 1
         last_day = max(int(max(lease.updated_at for lease in chunk) // DAY_S), first_day)
         first_day = max(first_day, last_day - PERIOD_DAYS + 1)
         words: list[Word] = []
@@ -200,7 +190,6 @@ class RedisLedgerStore:
         today = int(self._now() // DAY_S)
         with self._named():
             for begin in range(0, len(told), LEASES_AT_ONCE):
-                self._sequence += 1
                 words = [word for each in told[begin : begin + LEASES_AT_ONCE] for word in each]
                 status, _, _ = self._call("merge", today - PERIOD_DAYS + 1, today, words)
                 if status != _TAKEN:
@@ -211,7 +200,7 @@ class RedisLedgerStore:
     ) -> tuple[int, int, int]:
         """Run a script that counts: its status, the sequence known until then, and the day."""
         words: list[Word] = [
-            *(keys.SCHEMA_VERSION, self._session, self._sequence, self._moment()),
+            *(keys.SCHEMA_VERSION, self._session.id, self._session.next(), self._moment()),
             *(self._capacity, first_day, accounting.MAX_NAMED_SUMS, accounting.MAX_OWN_SUMS),
             *(HISTORY_LEASES, keys.LOST_LEASES, str(keys.LOST_AFTER_S), str(keys.SILENCE_S)),
             *(str(keys.FORGET_AFTER_S), PERIOD_DAYS, *told),

@@ -8,7 +8,9 @@ import pytest
 from atectl import config
 from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
+from atectl.ledger_store.redis import spooling
 from tests.support.ledger_records import finished
+from tests.support.redis_servers import Server
 
 
 def write(place: str | None) -> None:
@@ -63,3 +65,16 @@ def test_the_folder_of_a_named_ledger_is_not_created(tmp_path: Path) -> None:
 def test_where_no_ledger_is_kept_there_is_none_to_open(open_ledger: object) -> None:
     with pytest.raises(LedgerUnavailable, match="no ledger is kept"):
         open_ledger("none")
+
+
+def test_a_server_that_lost_everything_is_told_again_by_a_host_that_was_without_it(
+    valkey: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "RETRY_S", 0)
+    with closing(open_for_writing(valkey.url)) as host:
+        host.flush([finished("told", id="a")])
+        valkey.kill()
+        host.flush([finished("later", id="b")])  # waits in a file
+        valkey.start()
+        host.flush([finished("last", id="c")])
+        assert set(principals(valkey.url)) == {"told", "later", "last"}

@@ -4,8 +4,9 @@ What any store does is in contract/.
 """
 
 import re
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from functools import partial
 
 import pytest
 
@@ -78,6 +79,21 @@ class _Kept:
         return getattr(self._source, name)
 
 
+def lose_everything(server: Server) -> None:
+    with closing(server.client()) as client:
+        client.flushall()
+
+
+@contextmanager
+def told_through(
+    server: Server, deeds: Mapping[int, Callable[[], object]]
+) -> Iterator[RedisLedgerStore]:
+    """A store of which some questions meet with a deed, by their numbers."""
+    question = keys.META.encode()
+    with RedisGate(server, deeds, question) as gate, closing(opened(gate.url)) as store:
+        yield store
+
+
 class TestLoss:
     def test_a_server_that_has_forgotten_its_scripts_is_sent_them(
         self, any_server: Server, store: RedisLedgerStore
@@ -93,12 +109,42 @@ class TestLoss:
     ) -> None:
         store.flush([make_lease(id="a", fuel=5), finish(make_lease(id="b", fuel=7))])
         store.flush([make_lease(id="c", principal="bob", fuel=9)])
-        with closing(any_server.client()) as client:
-            client.flushall()
+        lose_everything(any_server)
         store.flush([make_lease(id="d", principal="carol", fuel=11)])
         assert totals(store) == {"alice": (2, 12), "bob": (1, 9), "carol": (1, 11)}
         assert [lease.id for lease in store.history()] == ["b"]
         assert sum(day.leases for day in store.days(0, int(NOW // 86_400))) == 4
+
+    def test_what_was_lost_is_told_again_though_the_connection_breaks_meanwhile(
+        self, any_server: Server
+    ) -> None:
+        def break_connections() -> None:
+            with closing(any_server.client()) as client:
+                client.client_kill_filter(_type="normal", skipme=True)
+
+        # The first flush asks twice, as the server has no script yet. The second asks once for its
+        # own lease, and then for those that were lost.
+        with told_through(any_server, {4: break_connections}) as host:
+            host.flush([make_lease(id="a", fuel=5), finish(make_lease(id="b", fuel=7))])
+            lose_everything(any_server)
+            with pytest.raises(LedgerUnavailable):
+                host.flush([make_lease(id="c", fuel=9)])
+            host.flush([make_lease(id="d", fuel=11)])
+        with closing(opened(any_server.url)) as store:
+            assert totals(store) == {"alice": (4, 32)}
+
+    def test_what_is_lost_while_it_is_told_again_is_told_by_the_next_flush(
+        self, any_server: Server
+    ) -> None:
+        # Three questions tell of these, one of a lease, and two of all again.
+        many = [make_lease(id=f"l{n}", fuel=1) for n in range(LEASES_AT_ONCE + 1)]
+        lose = partial(lose_everything, any_server)
+        with told_through(any_server, {4: lose, 6: lose}) as host:
+            host.flush(many)
+            host.flush([make_lease(id="one", fuel=1)])
+            host.flush([make_lease(id="two", fuel=1)])
+        with closing(opened(any_server.url)) as store:
+            assert totals(store) == {"alice": (LEASES_AT_ONCE + 3, LEASES_AT_ONCE + 3)}
 
     def test_a_server_that_went_back_is_brought_up_to_date(
         self, any_server: Server, store: RedisLedgerStore

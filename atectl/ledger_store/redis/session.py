@@ -1,5 +1,6 @@
 """What a host process has told a server, for the case that the server loses it."""
 
+import os
 import time
 from collections.abc import Callable, Iterable
 
@@ -8,6 +9,41 @@ from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
 
 KEPT_S = 60.0
 """How long leases that have ended are kept. A server that stores once a second loses less."""
+
+
+class Session:
+    """One host process, as a server's ledger knows it, over all its connections.
+
+    What it tells is numbered. So the server takes no older state after a newer one, and the host
+    sees by the last number that the server knows whether the server has lost something.
+    """
+
+    def __init__(self) -> None:
+        self.id = os.urandom(8).hex()
+        self.sequence = 0
+        self.sent = Sent()
+        self._acknowledged = 0
+        self._losses = 0
+        self._made_good = 0
+
+    def next(self) -> int:
+        """The number of what is told next."""
+        self.sequence += 1
+        return self.sequence
+
+    def acknowledged(self, leases: Iterable[LeaseRecord], known: int) -> None:
+        """The server has taken these leases as the last number; before, it knew of `known`."""
+        if known < self._acknowledged:
+            self._losses += 1
+        self._acknowledged = self.sequence
+        self.sent.add(leases)
+
+    def make_good(self, tell: Callable[[list[LeaseRecord]], None]) -> None:
+        """If the server has lost something, tell it all again; the next time, if that fails."""
+        losses = self._losses
+        if losses > self._made_good:
+            tell(self.sent.all())
+            self._made_good = losses
 
 
 class Sent:
