@@ -186,6 +186,12 @@ class Server:
         self.close()
 
 
+def lose_everything(server: Server) -> None:
+    """Have it forget all keys, while its connections stay."""
+    with contextlib.closing(server.client()) as client:
+        client.flushall()
+
+
 class TlsServer(Server):
     """A Redis 7 that speaks TLS alone, and asks for a client certificate.
 

@@ -38,7 +38,8 @@ def open_for_hosts(url: str) -> SpoolingStore:
     spool = Spool(config.ledger_spool_path(name))
     timeout_s = min(settings.timeout_s, HOST_TIMEOUT_S)
     hasty = settings._replace(timeout_s=timeout_s, retries=0)
-    return SpoolingStore(partial(_connected, hasty, Session()), spool, settings.address)
+    session = Session()
+    return SpoolingStore(partial(_connected, hasty, session), session, spool, settings.address)
 
 
 def _connected(settings: RedisSettings, session: Session | None = None) -> RedisLedgerStore:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from atectl.accounting import DAY_S, PERIOD_DAYS
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
+from atectl.ledger_store.redis.keys import FORGET_AFTER_S
 
 KEPT_S = 60.0
 """How long leases that have ended are kept. A server that stores once a second loses less."""
@@ -14,36 +15,44 @@ KEPT_S = 60.0
 class Session:
     """One host process, as a server's ledger knows it, over all its connections.
 
-    What it tells is numbered. So the server takes no older state after a newer one, and the host
-    sees by the last number that the server knows whether the server has lost something.
+    What it tells is numbered. So the server takes no older state after a newer one, and sees by the
+    last number that it knows, and the last that the host knows it took, whether it lost something.
     """
 
     def __init__(self) -> None:
         self.id = os.urandom(8).hex()
         self.sequence = 0
+        self.acknowledged = 0
+        """The last number that the server is known to have taken, and to have still."""
         self.sent = Sent()
-        self._acknowledged = 0
-        self._losses = 0
-        self._made_good = 0
+        self._lost: dict[str, LeaseRecord] = {}
 
     def next(self) -> int:
         """The number of what is told next."""
         self.sequence += 1
         return self.sequence
 
-    def acknowledged(self, leases: Iterable[LeaseRecord], known: int) -> None:
-        """The server has taken these leases as the last number; before, it knew of `known`."""
-        if known < self._acknowledged:
-            self._losses += 1
-        self._acknowledged = self.sequence
-        self.sent.add(leases)
+    def take(self, leases: Iterable[LeaseRecord]) -> None:
+        """The server has taken these leases as the last number."""
+        told = list(leases)
+        self.acknowledged = self.sequence
+        self.sent.add(told)
+        for lease in told:
+            self._lost.pop(lease.id, None)
 
-    def make_good(self, tell: Callable[[list[LeaseRecord]], None]) -> None:
-        """If the server has lost something, tell it all again; the next time, if that fails."""
-        losses = self._losses
-        if losses > self._made_good:
-            tell(self.sent.all())
-            self._made_good = losses
+    def lose(self, known: int) -> None:
+        """The server has lost something: it knows of no later number than this one."""
+        self.acknowledged = known
+        self._lost |= {lease.id: lease for lease in self.sent.all()}
+
+    @property
+    def lost(self) -> list[LeaseRecord]:
+        """What the server may have lost and was not told again."""
+        return list(self._lost.values())
+
+    def forget_lost(self) -> None:
+        """What the server has lost waits elsewhere, to be told again."""
+        self._lost.clear()
 
 
 class Sent:
@@ -70,8 +79,17 @@ class Sent:
             del self._leases[id_]
 
     def all(self) -> list[LeaseRecord]:
-        """All of them, in the order in which they were told."""
-        return [lease for _, lease in self._leases.values()]
+        """All of them, in the order in which they were told.
+
+        Of a process that was silent for long the server forgets all, and may have forgotten its
+        ended leases in favour of newer ones: told again, they would count twice.
+        """
+        now = self._clock()
+        return [
+            lease
+            for at, lease in self._leases.values()
+            if lease.finished_at is None or now - at <= FORGET_AFTER_S
+        ]
 
     def earliest(self, leases: Iterable[LeaseRecord]) -> float:
         """The first moment that something new of these leases can be of, in seconds since 1970."""

@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable, Iterable
 
-from atectl.errors import LedgerBusy, LedgerError, LedgerUnavailable
+from atectl.errors import LedgerError
 from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
 from atectl.ledger_store.records import HISTORY_SHOWN, AccountRecord, DayRecord, LeaseRecord
+from atectl.ledger_store.redis.session import Session
 from atectl.ledger_store.redis.store import RedisLedgerStore
 from atectl.ledger_store.sqlite.spool import Spool
 from atectl.redis.errors import RedisBusy, RedisReadOnly, RedisUnreachable
@@ -17,8 +18,6 @@ RETRY_S = 2.0
 _AT_ONCE = 500
 """How many leases that waited are told between two states of what runs."""
 
-_OFFLINE = (LedgerUnavailable, LedgerBusy)
-
 _PASSING = (RedisBusy, RedisReadOnly, RedisUnreachable)
 """What keeps a server from answering and passes by itself."""
 
@@ -29,7 +28,8 @@ class SpoolingStore:
     It is told afterwards, in the order in which it happened, by this process or any later one.
 
     Args:
-        connect: reaches the server.
+        connect: reaches the server, for that session.
+        session: this process, over all connections.
         spool: the file.
         address: of the server, for messages.
         clock: seconds that never go back.
@@ -38,12 +38,14 @@ class SpoolingStore:
     def __init__(
         self,
         connect: Callable[[], RedisLedgerStore],
+        session: Session,
         spool: Spool,
         address: str,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._connect = connect
+        self._session = session
         self._spool = spool
         self._address = address
         self._clock = clock
@@ -55,14 +57,13 @@ class SpoolingStore:
         """Tell the server of these leases, or have them wait.
 
         Raises:
-            LedgerError: the server has no ledger that can be used, or the file cannot (exit 125).
-                If it is the server, they wait all the same.
+            LedgerError: the server was not told, and the file cannot be used (exit 125).
         """
         told = list(leases)
         if not told:
             return
         if self._store is None and self._clock() < self._retry_at:
-            self._spool.keep(told)
+            self._keep(told)
             return
         try:
             store = self._server()
@@ -70,13 +71,11 @@ class SpoolingStore:
                 store.flush(told)
             else:
                 # The server hears of each lease in the order in which things happened.
-                self._spool.keep(told)
+                self._keep(told)
         except LedgerError as error:
             self._why = error
             self._give_up()
-            self._spool.keep(told)
-            if not isinstance(error, _OFFLINE):
-                raise
+            self._keep(told)
 
     def accounts(self) -> list[AccountRecord]:
         """See `RedisLedgerStore`."""
@@ -120,6 +119,8 @@ class SpoolingStore:
         """
         self._give_up()
         try:
+            if self._session.lost:
+                self._keep([])
             waiting, dropped = self._spool.count(), self._spool.dropped()
             if dropped:
                 self._spool.forget_dropped()
@@ -156,6 +157,11 @@ class SpoolingStore:
             store.flush(lease for _, lease in waiting)
             self._spool.delivered(number for number, _ in waiting)
         return len(waiting) < _AT_ONCE
+
+    def _keep(self, told: list[LeaseRecord]) -> None:
+        """Have these leases wait, and with them what the server has lost: this process may end."""
+        self._spool.keep(told, self._session.lost)
+        self._session.forget_lost()
 
     def _give_up(self) -> None:
         store, self._store = self._store, None

@@ -41,7 +41,7 @@ LEASES_AT_ONCE = 100
 
 _PAGE = 1_000
 
-_TAKEN, _DAY_AHEAD = 1, 2
+_TAKEN, _DAY_AHEAD, _LOST = 1, 2, 3
 _TIME = "return redis.call('TIME')"
 
 
@@ -88,7 +88,7 @@ class RedisLedgerStore:
         told = [storable(lease) for lease in leases]
         with self._named():
             self._tell(told)
-            self._session.make_good(self._tell)
+            self._tell(self._session.lost)
 
     def accounts(self) -> list[AccountRecord]:
         """Every account, the highest peak first."""
@@ -159,14 +159,19 @@ class RedisLedgerStore:
         for begin in range(0, len(told), LEASES_AT_ONCE):
             chunk = told[begin : begin + LEASES_AT_ONCE]
             first = self._session.sent.earliest(chunk)
-            status, known, today = self._take(chunk, int(first // DAY_S))
+            day = int(first // DAY_S)
+            status, known, today = self._take(chunk, day)
             if status == _DAY_AHEAD:
-                status, known, today = self._take(chunk, today)
+                day = today
+                status, known, today = self._take(chunk, day)
+            if status == _LOST:
+                self._session.lose(known)
+                status, known, today = self._take(chunk, day)
             if status != _TAKEN:
                 raise LedgerBusy(
                     f"{self._connection.address} has taken a later state of this process already"
                 )
-            self._session.acknowledged(chunk, known)
+            self._session.take(chunk)
 
     def _take(self, chunk: list[LeaseRecord], first_day: int) -> tuple[int, int, int]:
         last_day = max(int(max(lease.updated_at for lease in chunk) // DAY_S), first_day)
@@ -203,7 +208,7 @@ class RedisLedgerStore:
             *(keys.SCHEMA_VERSION, self._session.id, self._session.next(), self._moment()),
             *(self._capacity, first_day, accounting.MAX_NAMED_SUMS, accounting.MAX_OWN_SUMS),
             *(HISTORY_LEASES, keys.LOST_LEASES, str(keys.LOST_AFTER_S), str(keys.SILENCE_S)),
-            *(str(keys.FORGET_AFTER_S), PERIOD_DAYS, *told),
+            *(str(keys.FORGET_AFTER_S), PERIOD_DAYS, self._session.acknowledged, *told),
         ]
         names = [*keys.FOR_FLUSH, *keys.day_keys(first_day, last_day)]
         status, known, schema, today = self._connection.script(source_of(script))(names, words)

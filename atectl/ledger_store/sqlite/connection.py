@@ -4,7 +4,7 @@ import os
 import sqlite3  # noqa: TID253
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -214,17 +214,29 @@ def _has_log(path: Path) -> bool:
 
 
 def _set_up(connection: sqlite3.Connection, path: Path, busy_timeout_s: float) -> None:
+    def set_up() -> None:
+        # First of all, so that another program's database is not touched.
+        schema_version(connection, path)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        migrate(connection, path)
+
+    until_free(set_up, busy_timeout_s)
+
+
+def until_free(set_up: Callable[[], None], busy_timeout_s: float) -> None:
+    """Set a database up. Of several processes that do so at once, one after another does.
+
+    Args:
+        set_up: changes the journal mode; SQLite does not wait by itself for others that do.
+        busy_timeout_s: how long to wait for them, in seconds.
+    """
     deadline = time.monotonic() + busy_timeout_s
     while True:
         try:
-            # First of all, so that another program's database is not touched.
-            schema_version(connection, path)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            migrate(connection, path)
+            set_up()
             return
         except sqlite3.OperationalError as error:
-            # SQLite does not wait by itself while another process changes the journal mode.
             is_busy = error.sqlite_errorcode & _PRIMARY == sqlite3.SQLITE_BUSY
             if not is_busy or time.monotonic() >= deadline:
                 raise

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
-from atectl.ledger_store.sqlite.connection import named_errors
+from atectl.ledger_store.sqlite.connection import named_errors, until_free
 from atectl.ledger_store.sqlite.schema import transaction
 
 _TABLES = (
@@ -15,6 +15,8 @@ _TABLES = (
     "number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, record TEXT NOT NULL)",
     "CREATE TABLE IF NOT EXISTS dropped (leases INTEGER NOT NULL)",
 )
+
+_ROW = "INTO waiting (id, record) VALUES (?, ?)"
 
 BUSY_TIMEOUT_S = 1.0
 
@@ -35,15 +37,17 @@ class Spool:
         self._capacity = capacity
         self._connection: sqlite3.Connection | None = None
 
-    def keep(self, leases: Iterable[LeaseRecord]) -> None:
-        """Have these leases wait: all of them or none."""
-        rows = [(lease.id, json.dumps(lease, separators=(",", ":"))) for lease in leases]
+    def keep(self, leases: Iterable[LeaseRecord], older: Iterable[LeaseRecord] = ()) -> None:
+        """Have these leases wait: all of them or none.
+
+        Args:
+            older: have these wait, too, if nothing else of them does.
+        """
         with named_errors(self.path):
             connection = self._opened()
             with transaction(connection):
-                connection.executemany(
-                    "INSERT OR REPLACE INTO waiting (id, record) VALUES (?, ?)", rows
-                )
+                connection.executemany(f"INSERT OR IGNORE {_ROW}", map(_row, older))
+                connection.executemany(f"INSERT OR REPLACE {_ROW}", map(_row, leases))
                 gone = connection.execute(
                     "DELETE FROM waiting WHERE number IN ("
                     "SELECT number FROM waiting ORDER BY number DESC LIMIT -1 OFFSET ?)",
@@ -107,10 +111,18 @@ class Spool:
                 self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
             try:
-                for statement in _TABLES:
-                    connection.execute(statement)
+                until_free(lambda: _make_tables(connection), BUSY_TIMEOUT_S)
             except BaseException:
                 connection.close()
                 raise
             self._connection = connection
         return self._connection
+
+
+def _make_tables(connection: sqlite3.Connection) -> None:
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _row(lease: LeaseRecord) -> tuple[str, str]:
+    return lease.id, json.dumps(lease, separators=(",", ":"))

@@ -12,17 +12,20 @@ import pytest
 
 from atectl.errors import LedgerCorrupt, LedgerTooNew, LedgerUnavailable
 from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis.session import KEPT_S, Sent, Session
 from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
+from atectl.redis.client import Client
 from atectl.redis.connection import connect
+from atectl.redis.errors import RedisTimeout
 from atectl.redis.settings import parse_redis_url
 from tests.support.lease_records import NOW, finish, make_lease
 from tests.support.redis_gate import RedisGate
-from tests.support.redis_servers import Server
+from tests.support.redis_servers import Server, lose_everything
 
 
-def opened(url: str, now: float = NOW + 1) -> RedisLedgerStore:
+def opened(url: str, now: float = NOW + 1, session: Session | None = None) -> RedisLedgerStore:
     settings = parse_redis_url(url)._replace(timeout_s=2.0, retries=0)
-    return RedisLedgerStore(connect(settings), clock=lambda: now)
+    return RedisLedgerStore(connect(settings), session, clock=lambda: now)
 
 
 @pytest.fixture
@@ -64,6 +67,24 @@ class TestSequence:
         assert totals(store) == {"alice": (2 * LEASES_AT_ONCE + 1, 2 * LEASES_AT_ONCE + 1)}
 
 
+class _Deaf:
+    """A client that does not hear one answer: what it asks for is done."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+        self._is_deaf = True
+
+    def send_once(self, *args: object) -> object:
+        answer = self._client.send_once(*args)
+        if self._is_deaf:
+            self._is_deaf = False
+            raise RedisTimeout("no answer")
+        return answer
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
+
+
 class _Kept:
     """A socket whose data are kept as they are received."""
 
@@ -79,18 +100,16 @@ class _Kept:
         return getattr(self._source, name)
 
 
-def lose_everything(server: Server) -> None:
-    with closing(server.client()) as client:
-        client.flushall()
-
-
 @contextmanager
 def told_through(
-    server: Server, deeds: Mapping[int, Callable[[], object]]
+    server: Server, deeds: Mapping[int, Callable[[], object]], session: Session | None = None
 ) -> Iterator[RedisLedgerStore]:
     """A store of which some questions meet with a deed, by their numbers."""
     question = keys.META.encode()
-    with RedisGate(server, deeds, question) as gate, closing(opened(gate.url)) as store:
+    with (
+        RedisGate(server, deeds, question) as gate,
+        closing(opened(gate.url, session=session)) as store,
+    ):
         yield store
 
 
@@ -122,9 +141,9 @@ class TestLoss:
             with closing(any_server.client()) as client:
                 client.client_kill_filter(_type="normal", skipme=True)
 
-        # The first flush asks twice, as the server has no script yet. The second asks once for its
-        # own lease, and then for those that were lost.
-        with told_through(any_server, {4: break_connections}) as host:
+        # The first flush asks twice, as the server has no script yet. The second asks twice for its
+        # own lease, as it is told of the loss, and then for those that were lost.
+        with told_through(any_server, {5: break_connections}) as host:
             host.flush([make_lease(id="a", fuel=5), finish(make_lease(id="b", fuel=7))])
             lose_everything(any_server)
             with pytest.raises(LedgerUnavailable):
@@ -133,13 +152,77 @@ class TestLoss:
         with closing(opened(any_server.url)) as store:
             assert totals(store) == {"alice": (4, 32)}
 
+    def test_a_loss_is_noticed_though_the_first_answer_after_it_is_lost(
+        self, any_server: Server
+    ) -> None:
+        with told_through(any_server, {}) as host:
+            host.flush([finish(make_lease(id="a", fuel=5))])
+            lose_everything(any_server)
+            host._connection.client = _Deaf(host._connection.client)  # type: ignore[assignment]
+            with pytest.raises(LedgerUnavailable):
+                host.flush([make_lease(id="b", fuel=7)])
+            host.flush([make_lease(id="b", fuel=7)])
+            assert totals(host) == {"alice": (2, 12)}
+
+    def test_what_was_told_just_before_is_told_again_after_a_long_outage(
+        self, any_server: Server
+    ) -> None:
+        session, now = Session(), [0.0]
+        session.sent = Sent(lambda: now[0])
+        with closing(opened(any_server.url, session=session)) as host:
+            host.flush([finish(make_lease(id="a", fuel=5))])
+            lose_everything(any_server)
+            now[0] = 10 * KEPT_S
+            host.flush([make_lease(id="b", fuel=7)])
+            assert totals(host) == {"alice": (2, 12)}
+
+    def test_what_was_lost_is_told_again_once(self, any_server: Server) -> None:
+        with told_through(any_server, {}) as host:
+            host.flush([make_lease(id="a")])
+            lose_everything(any_server)
+            host.flush([make_lease(id="b")])
+            with RedisGate(any_server, {}, keys.META.encode()) as gate:
+                session = host._session
+                with closing(opened(gate.url, session=session)) as again:
+                    again.flush([make_lease(id="c")])
+                assert gate.count == 1
+
+    def test_what_was_lost_once_and_not_told_again_yet_is_not_forgotten_over_a_second_loss(
+        self, any_server: Server
+    ) -> None:
+        session, now = Session(), [0.0]
+        session.sent = Sent(lambda: now[0])
+        lose = partial(lose_everything, any_server)
+        with told_through(any_server, {5: any_server.kill}, session) as host:
+            host.flush([finish(make_lease(id="a", fuel=5))])
+            lose()
+            now[0] = 10 * KEPT_S
+            with pytest.raises(LedgerUnavailable):
+                host.flush([make_lease(id="b", fuel=7)])
+        any_server.start()
+        with closing(opened(any_server.url, session=session)) as host:
+            host.flush([make_lease(id="c", fuel=9)])
+            assert totals(host) == {"alice": (3, 21)}
+
+    def test_what_the_server_may_have_forgotten_by_itself_is_not_told_again(
+        self, any_server: Server
+    ) -> None:
+        session, now = Session(), [0.0]
+        session.sent = Sent(lambda: now[0])
+        with closing(opened(any_server.url, session=session)) as host:
+            host.flush([finish(make_lease(id="a", fuel=5))])
+            lose_everything(any_server)
+            now[0] = keys.FORGET_AFTER_S + 1
+            host.flush([make_lease(id="b", fuel=7)])
+            assert totals(host) == {"alice": (1, 7)}
+
     def test_what_is_lost_while_it_is_told_again_is_told_by_the_next_flush(
         self, any_server: Server
     ) -> None:
-        # Three questions tell of these, one of a lease, and two of all again.
+        # Three questions tell of these, two of a lease, and two of all again.
         many = [make_lease(id=f"l{n}", fuel=1) for n in range(LEASES_AT_ONCE + 1)]
         lose = partial(lose_everything, any_server)
-        with told_through(any_server, {4: lose, 6: lose}) as host:
+        with told_through(any_server, {4: lose, 7: lose}) as host:
             host.flush(many)
             host.flush([make_lease(id="one", fuel=1)])
             host.flush([make_lease(id="two", fuel=1)])

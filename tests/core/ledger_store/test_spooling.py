@@ -1,41 +1,57 @@
 """What a host tells a server that cannot be reached waits in a file, and is told afterwards."""
 
-from collections.abc import Iterator
-from contextlib import closing
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
-from atectl.errors import LedgerTooNew, LedgerUnavailable
+from atectl.errors import LedgerUnavailable
 from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
 from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis.session import Session
 from atectl.ledger_store.redis.spooling import RETRY_S, SpoolingStore
-from atectl.ledger_store.redis.store import RedisLedgerStore
+from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
+from atectl.ledger_store.sqlite import connection
 from atectl.ledger_store.sqlite.spool import Spool
 from atectl.redis.connection import connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import parse_redis_url
 from tests.support.lease_records import NOW, finish, make_lease
-from tests.support.redis_servers import Server
+from tests.support.redis_gate import RedisGate
+from tests.support.redis_servers import Server, lose_everything
 
 
 class Host:
     """A host process with its spool, and a clock for its attempts to connect."""
 
-    def __init__(self, server: Server, path: Path, capacity: int = 100) -> None:
+    def __init__(self, server: Server, path: Path, capacity: int = 1000) -> None:
         self.now = 0.0
         self.attempts = 0
         self.server = server
+        self.url = server.url
         self.spool = Spool(path, capacity=capacity)
-        self.store = SpoolingStore(self.connect, self.spool, server.address, clock=lambda: self.now)
+        self.session = Session()
+        self.store = SpoolingStore(
+            self.connect, self.session, self.spool, server.address, clock=lambda: self.now
+        )
 
     def connect(self) -> RedisLedgerStore:
         self.attempts += 1
-        settings = parse_redis_url(self.server.url)._replace(timeout_s=1.0, retries=0)
+        settings = parse_redis_url(self.url)._replace(timeout_s=1.0, retries=0)
         try:
-            return RedisLedgerStore(connect(settings), clock=lambda: NOW + 1)
+            return RedisLedgerStore(connect(settings), self.session, clock=lambda: NOW + 1)
         except RedisFailure as error:
             raise LedgerUnavailable(str(error)) from error
+
+    @contextmanager
+    def meeting(self, deeds: Mapping[int, Callable[[], object]]) -> Iterator[None]:
+        """Anew connected; some of its questions to the ledger meet with a deed, by their number."""
+        with RedisGate(self.server, deeds, keys.META.encode()) as gate:
+            self.store._give_up()
+            self.url, self.now = gate.url, self.now + RETRY_S
+            yield
 
     def totals(self) -> dict[str, tuple[int, int]]:
         with closing(self.connect()) as store:
@@ -132,15 +148,76 @@ def test_a_full_file_drops_the_oldest_and_says_how_many(valkey: Server, path: Pa
     later.store.close()
 
 
-def test_a_ledger_that_this_atectl_cannot_use_is_an_error_and_nothing_is_lost(host: Host) -> None:
+def test_what_a_ledger_that_this_atectl_cannot_use_is_told_waits(host: Host) -> None:
     with closing(host.server.client()) as client:
         client.hset(keys.META, "schema", 99)
-        with pytest.raises(LedgerTooNew):
-            host.store.flush([make_lease()])
+        host.store.flush([make_lease()])
         client.delete(keys.META)
     host.now += RETRY_S
     host.store.flush([make_lease(id="b")])
     assert host.totals() == {"alice": (2, 200)}
+
+
+def test_why_they_wait_is_said_at_the_end(host: Host) -> None:
+    with closing(host.server.client()) as client:
+        client.hset(keys.META, "schema", 99)
+    host.store.flush([make_lease()])
+    with pytest.raises(LedgerLeasesWait, match=r"schema version 99.*; 1 lease for its ledger kept"):
+        host.store.close()
+
+
+class TestLoss:
+    """What the server has lost is told again, by whoever can."""
+
+    def test_a_process_that_ends_before_it_can_tell_it_leaves_it_in_the_file(
+        self, host: Host, path: Path
+    ) -> None:
+        host.store.flush([finish(make_lease(id="a", fuel=5))])
+        lose_everything(host.server)
+        # It asks once for its own lease, is told of the loss, asks again, and then tells the lost.
+        with host.meeting({3: host.server.kill}):
+            host.store.flush([finish(make_lease(id="b", fuel=7))])
+        with pytest.raises(LedgerLeasesWait, match="2 leases"):
+            host.store.close()
+        host.server.restart()
+        later = Host(host.server, path)
+        later.store.flush([make_lease(id="c", fuel=9)])
+        assert later.totals() == {"alice": (3, 21)}
+        later.store.close()
+
+    def test_what_is_lost_while_it_is_told_again_is_left_in_the_file_at_the_end(
+        self, host: Host
+    ) -> None:
+        host.store.flush([finish(make_lease(id=f"a{n}")) for n in range(LEASES_AT_ONCE + 1)])
+        lose_everything(host.server)
+        with host.meeting({4: lambda: lose_everything(host.server)}):
+            host.store.flush([finish(make_lease(id="b"))])
+        with pytest.raises(LedgerLeasesWait):
+            host.store.close()
+        lost = {f"a{n}" for n in range(LEASES_AT_ONCE)}
+        with closing(Spool(host.spool.path)) as spool:
+            assert lost <= {lease.id for _, lease in spool.first(200)}
+
+    def test_what_waits_in_the_file_is_put_there_once(self, host: Host) -> None:
+        host.store.flush([finish(make_lease(id="a"))])
+        lose_everything(host.server)
+        with host.meeting({3: host.server.kill}):
+            host.store.flush([finish(make_lease(id="b"))])
+        host.spool.delivered(number for number, _ in host.spool.first(9))  # by another process
+        host.store.flush([finish(make_lease(id="c"))])
+        assert [lease.id for _, lease in host.spool.first(9)] == ["c"]
+
+    def test_a_newer_state_that_waits_is_not_replaced_by_one_that_was_lost(
+        self, host: Host
+    ) -> None:
+        host.store.flush([make_lease(id="a", fuel=5)])
+        host.spool.keep([make_lease(id=f"l{n}") for n in range(LEASES_AT_ONCE)])
+        host.spool.keep([finish(make_lease(id="a", fuel=50))])
+        lose_everything(host.server)
+        # Of those that wait, the first hundred are told; the rest breaks.
+        with host.meeting({3: host.server.kill}):
+            host.store.flush([make_lease(id="b")])
+        assert [lease.fuel for _, lease in host.spool.first(200) if lease.id == "a"] == [50]
 
 
 def test_a_reset_forgets_what_waited_too(host: Host) -> None:
@@ -148,6 +225,19 @@ def test_a_reset_forgets_what_waited_too(host: Host) -> None:
     assert host.store.reset() == 1
     assert host.totals() == {}
     assert host.spool.count() == 0
+
+
+def test_processes_that_make_the_file_at_once_wait_for_one_another(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.parent.mkdir()
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    # SQLite does not wait here by itself.
+    monkeypatch.setattr(connection.time, "sleep", lambda _: other.close())
+    with closing(Spool(path)) as spool:
+        spool.keep([make_lease()])
+        assert spool.count() == 1
 
 
 def test_the_file_is_private(path: Path) -> None:

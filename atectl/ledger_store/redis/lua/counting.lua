@@ -9,17 +9,20 @@
 --   time in seconds, or '' for the server's; the most accounts; the first day; the most named sums
 --   of a day; the most sums of one principal; the most finished leases; the most lost ones; after
 --   how many seconds a lease is lost, and joins the finished ones, and a session is forgotten; the
---   days that sums are kept; then the words of what is told.
--- Returns {1 if it was taken, 0 if a later one was before, 2 if the first day is after today; the
---   sequence number known until then, 0 if none was; the version of the schema there; today}.
+--   days that sums are kept; the last sequence number of the session that it knows to be taken;
+--   then the words of what is told.
+-- Returns {1 if it was taken, 0 if a later one was before, 2 if the first day is after today, 3 if
+--   what the session was told to be taken is lost; the sequence number known until then, 0 if none
+--   was; the version of the schema there; today}.
 local META, ACCOUNTS, PEAKS, RUNNING, HEARD = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local FINISHED, ENDED, SESSIONS, SEQUENCES = KEYS[6], KEYS[7], KEYS[8], KEYS[9]
-local TOTALS, MERGED, FIRST_DAY_KEY, FIRST_TOLD = KEYS[10], KEYS[11], 12, 15
+local TOTALS, MERGED, FIRST_DAY_KEY, FIRST_TOLD = KEYS[10], KEYS[11], 12, 16
 local SCHEMA, SESSION, SEQUENCE = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
 local CAPACITY, FIRST_DAY = tonumber(ARGV[5]), tonumber(ARGV[6])
 local MAX_NAMED, MAX_OWN = tonumber(ARGV[7]), tonumber(ARGV[8])
 local MAX_FINISHED, MAX_LOST, LOST_S = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local SILENCE_S, FORGET_S, KEPT_DAYS = tonumber(ARGV[12]), tonumber(ARGV[13]), tonumber(ARGV[14])
+local ACKNOWLEDGED = tonumber(ARGV[15])
 local DAY_S, NOTED_S, AT_ONCE, WORD = 86400, 60, 100, 4294967296
 local FULL, OTHERS = '\127' .. string.rep('\255', 7), '*'
 
@@ -43,6 +46,8 @@ local schema = tonumber(redis.call('HGET', META, 'schema') or SCHEMA)
 if schema ~= SCHEMA then return {0, 0, schema, today} end
 local known = tonumber(redis.call('HGET', SEQUENCES, SESSION) or 0)
 if SEQUENCE <= known then return {0, known, schema, today} end
+-- Before anything is taken: if this answer is lost, too, the next one is the same.
+if known < ACKNOWLEDGED then return {3, known, schema, today} end
 if today < FIRST_DAY then return {2, known, schema, today} end
 
 -- An amount is a number where that is exact, and eight bytes from 2^53 on.
