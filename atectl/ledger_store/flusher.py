@@ -89,7 +89,8 @@ class LeaseFlusher:
         try:
             step()
         except AtectlError as error:
-            self._failure = error
+            # What was not stored counts for more than what closing says of the rest.
+            self._failure = self._failure or error
         except Exception as error:
             self._bug = InternalError(f"storing the ledger: {type(error).__name__}: {error}")
 

@@ -42,7 +42,7 @@ class LostLeases:
         self._boots = None
 
     def note_boot(self) -> None:
-        """Note, within a transaction, that this boot is one of this machine."""
+        """Note that this boot is one of this machine; once, whatever is flushed or fails then."""
         boot = processes.own_boot()
         if self._has_noted or boot is None:
             return

@@ -206,6 +206,8 @@ class SqliteLedgerStore:
         self._lost.look_anew()
         self._flushed.clear()
         self._unput.clear()
+        with named_errors(self._path):
+            self._lost.note_boot()
         with named_errors(self._path), transaction(self._connection):
             days = NewDays(self._clock())
             known = known_leases(self._connection, {lease.id for lease in told})
@@ -214,7 +216,6 @@ class SqliteLedgerStore:
             self._put_accounts()
             put_leases(self._connection, {lease.id: lease for lease in told}, known)
             days.store(self._connection)
-            self._lost.note_boot()
             self._tidy(has_finished=any(lease.finished_at is not None for lease in told))
 
     def accounts(self) -> list[AccountRecord]:

@@ -15,6 +15,7 @@ from atectl.errors import (
     LedgerError,
     LedgerUnavailable,
 )
+from atectl.ledger_store.errors import LedgerLeasesWait
 from atectl.ledger_store.flusher import LeaseFlusher
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
@@ -33,6 +34,7 @@ class RecordingStore:
         self.flushes: list[list[LeaseRecord]] = []
         self.threads: set[str] = set()
         self.fail_with: BaseException | None = None
+        self.fail_closing_with: BaseException | None = None
         self.blocked = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
@@ -49,6 +51,8 @@ class RecordingStore:
 
     def close(self) -> None:
         self.closed += 1
+        if self.fail_closing_with:
+            raise self.fail_closing_with
 
     @property
     def stored(self) -> list[LeaseRecord]:
@@ -297,6 +301,19 @@ class TestFailures:
         assert flusher.close() is full
         assert flusher.close() is full
         assert store.closed == 1
+
+    def test_what_was_not_stored_is_told_of_before_what_closing_tells(
+        self, start: StartFlusher, store: RecordingStore
+    ) -> None:
+        store.fail_with = full = LedgerUnavailable("disk full")
+        store.fail_closing_with = LedgerLeasesWait("others wait")
+        assert start().close() is full
+
+    def test_what_closing_tells_is_told_if_all_was_stored(
+        self, start: StartFlusher, store: RecordingStore
+    ) -> None:
+        store.fail_closing_with = waiting = LedgerLeasesWait("they wait")
+        assert start().close() is waiting
 
     @pytest.mark.parametrize("error", [LedgerCorrupt("no ledger"), BadConfiguration("broken")])
     def test_a_store_that_cannot_be_opened_is_told_of(

@@ -27,6 +27,7 @@ from atectl.ledger_store.sqlite.store import (
 )
 from atectl.system import processes
 from tests.support.lease_records import HOST, MIB, NOW, finish, is_gone, make_lease
+from tests.support.limits import files_no_larger_than
 
 
 def open_store(path: Path, **options: object) -> SqliteLedgerStore:
@@ -667,6 +668,14 @@ class TestAfterTheMachineWasStartedAnew:
 
     def test_another_machine_cannot_tell(self, from_before: Path) -> None:
         assert self.states(from_before, host="host-b", read_only=True) == ["running"]
+
+    def test_a_boot_is_noted_though_the_disk_was_full_at_first(self, path: Path) -> None:
+        with closing(open_store(path)) as store:
+            log = path.with_name(f"{path.name}-wal")
+            with files_no_larger_than(log.stat().st_size), pytest.raises(errors.LedgerError):
+                store.flush([make_lease()])
+            store.flush([make_lease()])
+        assert fetch(path, "SELECT machine FROM boots") == (HOST,)
 
     def test_a_boot_is_noted_once(self, path: Path) -> None:
         for _ in range(3):
