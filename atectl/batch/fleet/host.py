@@ -112,9 +112,12 @@ class FleetHost:
             "end": lambda: self._end(session, told),
             "bye": lambda: self._bye(session),
         }
-        answer = answers.get(text(told.get("op")))
+        what = text(told.get("op"))
+        answer = answers.get(what)
         if answer is None:
             raise Malformed("a message asks for what there is not")
+        if "number" in told:
+            return session.once(what, whole(told["number"], _MOST_JOBS), answer)
         return answer()
 
     def session(self, told: dict[str, Any]) -> Session | None:
@@ -290,6 +293,7 @@ class FleetHost:
         """End all jobs of a session, whose results nobody wants."""
         with self._lock:
             self._sessions.pop(session.name, None)
+            self._store.give_up(session.name)
             self._take_back(session, tuple(session.jobs))
             running = tuple(session.jobs)
         for here in running:
@@ -314,8 +318,10 @@ class FleetHost:
             self._ended += 1
             self._store.let_go(job.sha256)
             is_news = True
-            if here in self._are_given_back:
-                self._are_given_back.discard(here)
+            was_cut = here in self._are_given_back
+            self._are_given_back.discard(here)
+            # One that ended by itself meanwhile has its result.
+            if was_cut and result.outcome.reason == TERMINATED:
                 session.cut(job.number)
             else:
                 waited_s = max(time.monotonic() - job.came_s - result.wall_s, 0.0)

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any, Protocol, TypeVar
 
 from atectl.batch.cells.wire import Malformed, items, whole
 from atectl.batch.fleet.errors import NoHostFits
@@ -19,6 +20,8 @@ _MOST_AT_ONCE = 512
 _MOST_CHARACTERS_AT_ONCE = 1 << 20
 _AGAIN_S = 0.1
 _MOST_NUMBER = 1 << 40
+
+_Answer = TypeVar("_Answer")
 
 
 class Dispatch(Protocol):
@@ -83,6 +86,8 @@ class Seat:
         """Contents that it does not have, and this machine neither."""
         self._acked = 0
         self._sends = True
+        self._numbers = count(1)
+        self._recalling = asyncio.Lock()
 
     # What it can take
 
@@ -139,10 +144,10 @@ class Seat:
         wanted = [each for each in outbox if numbers is None or each.number in numbers]
         self._outbox = [each for each in outbox if each not in wanted] + self._outbox
         self._take_back([each.number for each in wanted])
-        try:
-            answer = await self._call({"op": "recall", "jobs": numbers})
-            returned = items(answer.get("returned"))
-        except (Unheard, Malformed):
+        async with self._recalling:
+            asked = {"op": "recall", "jobs": numbers, "number": next(self._numbers)}
+            returned = await self._until_heard(lambda: self._returned(asked))
+        if returned is None:
             return
         self.may_have_waiting = bool(wanted or returned)
         self._take_back(returned)
@@ -157,6 +162,9 @@ class Seat:
             self._take_back(items(answer.get("returned")))
         except (Unheard, Malformed):
             return
+
+    async def _returned(self, asked: dict[str, Any]) -> list[Any]:
+        return items((await self._call(asked)).get("returned"))
 
     async def leave(self) -> None:
         """The batch is over."""
@@ -249,18 +257,22 @@ class Seat:
             while self._outbox:
                 chunk = _first_of(self._outbox)
                 del self._outbox[: len(chunk)]
-                await self._until_heard(lambda: self._send(chunk))  # noqa: B023 - awaited here
+                number = next(self._numbers)
+                await self._until_heard(lambda: self._send(chunk, number))  # noqa: B023 - awaited here
 
-    async def _until_heard(self, send: Callable[[], Any]) -> None:
-        """Try again for as long as this session lasts: whether it does, `_hear_all` finds out."""
-        while True:
+    async def _until_heard(self, ask: Callable[[], Awaitable[_Answer]]) -> _Answer | None:
+        """Try again for as long as this session lasts: whether it does, `_hear_all` finds out.
+
+        What changes something is numbered, so the host does it once: see `Session.once`.
+        """
+        while self.is_open:
             try:
-                await send()
-                return
+                return await ask()
             except (Unheard, Malformed):
                 await asyncio.sleep(_AGAIN_S)
+        return None
 
-    async def _send(self, chunk: list[Ticket]) -> None:
+    async def _send(self, chunk: list[Ticket], number: int) -> None:
         for ticket in chunk:
             if ticket.number in self.out and ticket.capsule.sha256 not in self._has:
                 await self._supply(ticket)
@@ -270,7 +282,7 @@ class Seat:
         jobs = [told_job(each.job, each.capsule) for each in chunk if each.number in self.out]
         if not jobs:
             return
-        answer = await self._call({"op": "put", "jobs": jobs})
+        answer = await self._call({"op": "put", "jobs": jobs, "number": number})
         self.most_bytes = whole(answer.get("most_bytes"), 1 << 62)
         self.is_draining = self.is_draining or answer.get("draining") is True
         self.may_have_waiting = True

@@ -2,9 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _MOST_AT_ONCE = 512
 _MOST_BYTES_AT_ONCE = 4 << 20
@@ -24,9 +24,19 @@ class Running(NamedTuple):
     came_s: float
 
 
+class _End(NamedTuple):
+    """What became of a job here, by its number in the batch: its result as JSON; without one it
+    goes back, as it has not begun or was cut short."""
+
+    serial: int
+    number: int
+    result: str | None
+    is_cut: bool
+
+
 class Told(NamedTuple):
-    """What a session tells: the results and the number of the last of them, the jobs that go back,
-    and those that began and were cut short."""
+    """What a session tells: the results, the jobs that go back, and those that began and were cut
+    short; and the number of the last of all these."""
 
     last: int
     results: list[str]
@@ -35,7 +45,7 @@ class Told(NamedTuple):
 
 
 class Session:
-    """One batch on one host. The results that were told are kept until they are known to be there.
+    """One batch on one host. What was told is kept until it is known to be there.
 
     Args:
         name: unique among all sessions.
@@ -51,10 +61,9 @@ class Session:
         self.jobs: dict[int, Running] = {}
         """The jobs that have not ended, by their number in the host."""
         self._known: set[int] = set()
-        self._results: deque[tuple[int, int, str]] = deque()
-        self._returned: list[int] = []
-        self._cut: list[int] = []
+        self._ends: deque[_End] = deque()
         self._last = 0
+        self._done: dict[str, tuple[int, dict[str, Any]]] = {}
         self._since_s: float | None = None
 
     def hear(self) -> None:
@@ -65,6 +74,20 @@ class Session:
     def is_silent(self) -> bool:
         """Whether the submitter has not been heard of for too long."""
         return time.monotonic() - self.heard_s > self.ttl_s
+
+    def once(self, what: str, number: int, do: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The answer to a message that changes something. One that comes again changes no more.
+
+        Args:
+            what: the kind of the message. The next of a kind comes when this one is known to have
+                been heard.
+            number: rises from one of them to the next.
+        """
+        last, answer = self._done.get(what, (0, {}))
+        if number > last:
+            answer = do()
+            self._done[what] = number, answer
+        return answer
 
     def begin(self, here: int, job: Running) -> bool:
         """A job has come. Returns whether it is new: one may come twice."""
@@ -80,27 +103,30 @@ class Session:
 
     def put(self, number: int, result: str) -> bool:
         """A job has ended with this result, as JSON. Returns whether it is the first to tell."""
-        self._last += 1
-        self._results.append((self._last, number, result))
-        if self._since_s is not None:
-            return False
-        self._since_s = time.monotonic()
-        return True
+        return self._add(number, result)
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Jobs are not run here."""
         for number in numbers:
             self.forget(number)
-            self._returned.append(number)
-        if self._since_s is None:
-            self._since_s = time.monotonic()
+            self._add(number)
 
     def cut(self, number: int) -> None:
         """A job that ran was ended here, to be run elsewhere."""
         self.forget(number)
-        self._cut.append(number)
-        if self._since_s is None:
-            self._since_s = time.monotonic()
+        self._add(number, is_cut=True)
+
+    def _add(self, number: int, result: str | None = None, *, is_cut: bool = False) -> bool:
+        self._last += 1
+        self._ends.append(_End(self._last, number, result, is_cut))
+        return self._is_first()
+
+    def _is_first(self) -> bool:
+        """There is something to tell. Returns whether there was nothing before."""
+        if self._since_s is not None:
+            return False
+        self._since_s = time.monotonic()
+        return True
 
     def wait_s(self, *, is_busy: bool) -> float | None:
         """How long to collect more before telling what there is; None if there is nothing.
@@ -110,29 +136,35 @@ class Session:
         """
         if self._since_s is None:
             return None
-        gather_s = GATHER_S if is_busy and len(self._results) < _MOST_AT_ONCE else LEAST_GATHER_S
+        gather_s = GATHER_S if is_busy and len(self._ends) < _MOST_AT_ONCE else LEAST_GATHER_S
         return max(0.0, self._since_s + gather_s - time.monotonic())
 
     def acknowledge(self, last: int) -> None:
-        """The submitter has all results up to this one."""
-        while self._results and self._results[0][0] <= last:
-            self._known.discard(self._results.popleft()[1])
+        """The submitter has all up to this. What it was told after that did not come."""
+        while self._ends and self._ends[0].serial <= last:
+            end = self._ends.popleft()
+            if end.result is not None:
+                self._known.discard(end.number)
+        if self._ends:
+            self._is_first()
 
     def told(self) -> Told:
         """What there is to tell now."""
-        results, size, last = [], 0, 0
-        for serial, _, result in islice(self._results, _MOST_AT_ONCE):
-            results.append(result)
-            last, size = serial, size + len(result)
+        told, size = Told(0, [], [], []), 0
+        for end in islice(self._ends, _MOST_AT_ONCE):
+            if end.result is not None:
+                told.results.append(end.result)
+                size += len(end.result)
+            else:
+                (told.cut if end.is_cut else told.returned).append(end.number)
+            told = told._replace(last=end.serial)
             if size > _MOST_BYTES_AT_ONCE:
                 break
-        returned, self._returned = self._returned, []
-        cut, self._cut = self._cut, []
-        has_more = bool(self._results) and self._results[-1][0] > last
+        has_more = bool(self._ends) and self._ends[-1].serial > told.last
         self._since_s = 0.0 if has_more else None
-        return Told(last, results, returned, cut)
+        return told
 
     @property
     def is_told(self) -> bool:
         """Whether the submitter has all there is to tell, and no job is left."""
-        return not (self.jobs or self._results or self._returned or self._cut)
+        return not (self.jobs or self._ends)

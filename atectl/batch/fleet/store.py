@@ -61,31 +61,29 @@ class CapsuleStore:
         return bool(_SHA256.fullmatch(sha256)) and (self._folder / sha256 / _NAME).exists()
 
     def take(self, sha256: str, name: str) -> Path:
-        """The file of a content, called `name`, to be kept until it is let go.
+        """The file of a content, called `name`, to be kept until it is let go, also if this fails.
 
         Raises:
-            CapsuleUnreadable: it is not here (exit 126).
+            CapsuleUnreadable: it is not here, or cannot be given that name (exit 126).
         """
-        with self._lock:
-            used = self._used.get(sha256)
-            if used is not None and name in used.paths:
-                used.jobs += 1
-                return used.paths[name]
-        path = self._link(sha256, name)
         with self._lock:
             used = self._used.setdefault(sha256, _Used())
             used.jobs += 1
-            used.paths[name] = path
-        return path
+        if name not in used.paths:
+            used.paths[name] = self._link(sha256, name)
+        return used.paths[name]
 
     def _link(self, sha256: str, name: str) -> Path:
         if not self.find(sha256):
             raise CapsuleUnreadable(f"no capsule sha256:{sha256} has come to this host")
         folder = self._folder / sha256
         path = folder / _safe(name)
-        with suppress(FileExistsError):
-            os.link(folder / _NAME, path)
-        os.utime(folder)
+        try:
+            with suppress(FileExistsError):
+                os.link(folder / _NAME, path)
+            os.utime(folder)
+        except OSError as error:
+            raise CapsuleUnreadable(f"{path}: {error.strerror}") from None
         return path
 
     def let_go(self, sha256: str) -> None:
@@ -125,6 +123,12 @@ class CapsuleStore:
             raise CapsuleUnreadable(
                 f"sha256:{sha256} could not be kept: {error.strerror}"
             ) from None
+
+    def give_up(self, whose: str) -> None:
+        """A sender is gone: what came of it in part is of no use."""
+        with suppress(OSError):
+            for part in self._folder.glob(f"*.part-{whose}"):
+                part.unlink()
 
     def _keep(self, part: Path, sha256: str) -> bool:
         from hashlib import file_digest

@@ -50,8 +50,40 @@ def test_a_job_that_was_given_back_may_come_again(session: Session) -> None:
     run(session, 1)
     session.jobs.clear()
     session.give_back([1])
-    assert session.told() == (0, [], [1], [])
+    assert session.told() == (1, [], [1], [])
     run(session, 1)
+
+
+def test_what_goes_back_is_told_again_until_it_is_acknowledged_and_so_is_what_was_cut(
+    session: Session,
+) -> None:
+    run(session, 1, 2, 3)
+    session.jobs.clear()
+    session.give_back([1])
+    session.cut(2)
+    session.put(3, '"3"')
+    assert session.told() == (3, ['"3"'], [1], [2])
+    assert session.wait_s(is_busy=False) is None
+    session.acknowledge(1)
+    assert not session.is_told
+    assert session.wait_s(is_busy=False) is not None
+    assert session.told() == (3, ['"3"'], [], [2])
+    session.acknowledge(3)
+    assert session.is_told
+    assert session.wait_s(is_busy=False) is None
+
+
+def test_a_message_that_comes_again_is_answered_as_before_and_changes_no_more(
+    session: Session,
+) -> None:
+    deeds: list[int] = []
+
+    def do() -> dict[str, int]:
+        deeds.append(len(deeds))
+        return {"deed": deeds[-1]}
+
+    asked = [("put", 1), ("put", 1), ("recall", 2), ("put", 3), ("put", 1)]
+    assert [session.once(*each, do)["deed"] for each in asked] == [0, 0, 1, 2, 2]
 
 
 def test_there_is_nothing_to_wait_for_before_there_is_something(session: Session) -> None:

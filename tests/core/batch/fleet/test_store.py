@@ -46,6 +46,43 @@ def test_a_part_that_does_not_follow_is_wrong(store: CapsuleStore) -> None:
     assert store.receive(name, "s1", 5, b"nt", is_last=True)
 
 
+def test_what_came_in_part_of_a_sender_that_is_gone_is_removed(
+    store: CapsuleStore, tmp_path: Path
+) -> None:
+    for whose in ("s1", "s2"):
+        assert not store.receive(sha256(b"content"), whose, 0, b"con", is_last=False)
+    store.give_up("s1")
+    [left] = (tmp_path / "arrived").iterdir()
+    assert left.name.endswith(".part-s2")
+
+
+def test_a_content_that_cannot_be_given_its_name_is_refused(
+    store: CapsuleStore, tmp_path: Path
+) -> None:
+    assert not receive(store, b"content")
+    content = tmp_path / "arrived" / sha256(b"content") / "capsule.wasm"
+    content.unlink()
+    content.mkdir()  # no folder can have two names
+    with pytest.raises(CapsuleUnreadable, match=r"a\.wasm"):
+        store.take(sha256(b"content"), "a.wasm")
+
+
+def test_a_content_in_use_stays_though_another_job_could_not_have_it(
+    store: CapsuleStore, tmp_path: Path
+) -> None:
+    assert not receive(store, b"content")
+    path = store.take(sha256(b"content"), "a.wasm")
+    content = tmp_path / "arrived" / sha256(b"content") / "capsule.wasm"
+    content.unlink()
+    content.mkdir()
+    with pytest.raises(CapsuleUnreadable):
+        store.take(sha256(b"content"), "b.wasm")
+    store.let_go(sha256(b"content"))
+    for each in (b"x", b"y", b"z"):
+        assert not receive(store, each * MIB)
+    assert path.exists()
+
+
 @pytest.mark.parametrize("name", ["../x", "", "AB" * 32, "0" * 63])
 def test_what_is_no_hash_is_wrong_and_leaves_nothing(
     store: CapsuleStore, tmp_path: Path, name: str
