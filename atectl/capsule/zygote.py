@@ -109,6 +109,8 @@ class _Zygote:
         """The idle ones, by the same descriptor, with the time since when."""
         self._servers: dict[int, _Server] = {}
         """Each server, by a descriptor of its process."""
+        self._prepared: set[str] = set()
+        """The modules of servers that are imported here, and have prepared for them."""
 
     def serve(self) -> Never:
         self._poll.register(CONTROL, select.POLLIN)
@@ -165,9 +167,12 @@ class _Zygote:
 
     def _fork_server(self, record: dict[str, str], control: int, replies: int) -> None:
         """Begin a server. Where there is no room for one, its pipe is closed with nothing told."""
-        import_module(record[SERVER])  # here, so that no server has to
+        server = record[SERVER]
+        if server not in self._prepared:  # here, so that no server has to
+            import_module(server).prepare()
+            self._prepared.add(server)
         try:
-            pid = fork_server(self._engine, record[SERVER], record[SERVER_TOLD], control)
+            pid = fork_server(self._engine, server, record[SERVER_TOLD], control)
         except OSError:
             os.close(replies)
             return

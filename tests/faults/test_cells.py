@@ -130,6 +130,39 @@ def test_two_jobs_never_share_a_process_where_each_is_isolated() -> None:
         wait_until(lambda: len(stream.cells()) == 3)
 
 
+def test_where_each_job_is_isolated_a_process_is_ready_for_the_next_one() -> None:
+    with batch_of("--isolate", "job", "--jobs", "1", "--cells", "2") as stream:
+        for _ in range(2):
+            stream.submit(CAPSULES / "hello.wat")
+            assert stream.result()["reason"] == "exited"
+        stream.submit(CAPSULES / "spin.wat")
+        wait_until(lambda: [is_in_use(each) for each in stream.cells()].count(True) == 1)
+        wait_until(lambda: len(stream.cells()) == 2)
+        used, ready = sorted(stream.cells(), key=is_in_use, reverse=True)
+        os.kill(used, signal.SIGKILL)
+        assert stream.result()["reason"] == "cell-lost"
+        stream.submit(CAPSULES / "spin.wat")
+        wait_until(lambda: is_in_use(ready))
+
+
+def test_no_process_is_ready_for_the_next_job_beyond_those_that_there_may_be() -> None:
+    with batch_of("--isolate", "job", "--jobs", "1", "--cells", "1") as stream:
+        for _ in range(20):
+            stream.submit(CAPSULES / "hello.wat")
+        stream.submit(CAPSULES / "spin.wat")
+        assert {stream.result()["reason"] for _ in range(20)} == {"exited"}
+        wait_until(lambda: any(map(is_in_use, stream.cells())))
+        assert len(stream.cells()) == 1
+
+
+def is_in_use(cell: int) -> bool:
+    """Whether a cell has begun with a lease, for which it has a thread beside its first."""
+    try:
+        return len(list(Path(f"/proc/{cell}/task").iterdir())) > 1
+    except OSError:
+        return False
+
+
 def test_two_principals_never_share_a_process_by_default() -> None:
     with batch_of("--jobs", "3", "--cells", "3") as stream:
         for principal in ("blue", "green", "red"):

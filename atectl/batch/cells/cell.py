@@ -58,7 +58,7 @@ class Cell:
 
     Args:
         server: its process, as it was just forked.
-        key: whose leases it runs.
+        key: whose leases it runs; None until that is known.
         inherited: what the process that forked it holds, which this shares.
         line_bytes: the stacks of the threads of one line.
         guest_files: how many descriptors its guests may have open, all together.
@@ -70,7 +70,7 @@ class Cell:
     def __init__(
         self,
         server: "Server",
-        key: str,
+        key: str | None,
         inherited: Held,
         line_bytes: int = 0,
         guest_files: int = DEFAULT_MAX_FDS,
@@ -100,7 +100,8 @@ class Cell:
         control = socket.socket(fileno=server.control.detach())
         self._control = Wire(control, most_received_bytes=_MOST_ANSWER_BYTES)
         self._control.wait_at_most(_ANSWER_S)
-        self._most_data_bytes = self._most_files = self._codes = 0
+        self._most_data_bytes = self._most_files = 0
+        self._handed: dict[str, None] = {}  # the hashes of capsules, the oldest first
         self._asked = 0
         self._unanswered: set[int] = set()
         self._asked_readings = 0  # the question that has no answer yet; 0 if there is none
@@ -181,15 +182,21 @@ class Cell:
             self.idle_bytes -= taken_bytes
             return taken_bytes
 
-    def hand_code(self) -> None:
-        """It is about to be handed the code of one more capsule, which it keeps open."""
-        self._codes = min(self._codes + 1, MAX_CODES + 1)
+    def has_code(self, sha256: str) -> bool:
+        """Whether it was handed the code of a capsule of this hash; it may have let go of it."""
+        return sha256 in self._handed
+
+    def hand_code(self, sha256: str) -> None:
+        """It is about to be handed the code of a capsule, which it keeps open."""
+        self._handed[sha256] = None
+        if len(self._handed) > MAX_CODES + 1:
+            del self._handed[next(iter(self._handed))]
         self._hold_files()
 
     def _hold_files(self) -> None:
         """Set the kernel's limit on its descriptors: what it needs for itself, for its lines and
         one that is about to be made, and for code; beside that its guests have theirs."""
-        lines, codes = len(self.every_line) + 1, self._codes
+        lines, codes = len(self.every_line) + 1, len(self._handed)
         own_files = FILES_OF_CELL + FILES_OF_LINE * lines + FILES_OF_CODE * codes
         most_files = own_files + self._guest_files
         if most_files == self._most_files:

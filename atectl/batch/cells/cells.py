@@ -102,6 +102,8 @@ class Cells:
         self._cells: list[Cell] = []
         self._awaited: set[Server] = set()  # processes that are being forked
         self._making = 0
+        self._makes_ready = False  # whether one of these is for a lease to come
+        self._follow = False  # whether cells have ended with their leases, so that others follow
         self._expected_cells = 0
         self._is_closed = False
         self._lock = threading.Lock()  # for the list of cells
@@ -128,9 +130,10 @@ class Cells:
         if not line.is_closed:
             cell.lines.append(line)
         cell.kill_if_given_up()
-        is_over = cell.is_doomed or self._isolation == "job"
-        if is_over and not cell.running:
+        is_of_job = self._isolation == "job"
+        if (cell.is_doomed or is_of_job) and not cell.running:
             self._bury(cell)
+            self._follow = is_of_job
 
     def let_in(self) -> None:
         """Let leases in that wait, now that others have left."""
@@ -168,14 +171,19 @@ class Cells:
                 self._make(key, lease, _TRIES)
         if waiting is not None and self._waiting.get(key) is waiting and not waiting:
             del self._waiting[key]
+            self._keep_ready()
 
     def _choose(self, key: str) -> tuple[Cell | None, bool]:
         """A cell for a lease, or whether one is to be made for it."""
         if self._is_closed:
             return None, True
-        own, free = [], []
+        own, free, ready = [], [], None
         for each in self._cells:
-            if each.key == key and not each.is_doomed:
+            if each.is_doomed:
+                continue
+            if each.key is None:
+                ready = each
+            elif each.key == key:
                 if not each.running:
                     return each, False
                 own.append(each)
@@ -185,6 +193,9 @@ class Cells:
         may_share = bool(free) and self._isolation != "job"
         if may_share and (busy >= self._cores or len(own) >= self._most):
             return min(free, key=lambda each: len(each.running)), False
+        if ready is not None:
+            ready.key = key
+            return ready, False
         if len(self._cells) + self._making >= self._most:
             idle = next((each for each in self._cells if not each.running), None)
             if idle is not None:
@@ -224,8 +235,18 @@ class Cells:
 
     # Making and ending them
 
-    def _make(self, key: str, lease: Entrant, tries: int) -> None:
-        """Have a cell made for a lease. It was counted as being made."""
+    def _keep_ready(self) -> None:
+        """Where each lease has a cell of its own, have one made for the next while others run."""
+        if not self._follow or self._makes_ready or self._waiting:
+            return
+        is_there = any(each.key is None for each in self._cells)
+        if not is_there and len(self._cells) + self._making < self._most:
+            self._making += 1
+            self._makes_ready = True
+            self._make(None, None, 1)
+
+    def _make(self, key: str | None, lease: Entrant | None, tries: int) -> None:
+        """Have a cell made for a lease, or for one to come. It was counted as being made."""
         try:
             if self._is_closed:
                 raise CompilerGone("the host is ending")
@@ -240,11 +261,14 @@ class Cells:
             self._loop.watch(server.pipe, made)
         self._tell_expected()
 
-    def _not_made(self, lease: Entrant, error: AtectlError) -> None:
+    def _not_made(self, lease: Entrant | None, error: AtectlError) -> None:
         self._making -= 1
-        lease.turn_away(error)
+        if lease is None:
+            self._makes_ready = False
+        else:
+            lease.turn_away(error)
 
-    def _made(self, server: "Server", key: str, lease: Entrant, tries: int) -> None:
+    def _made(self, server: "Server", key: str | None, lease: Entrant | None, tries: int) -> None:
         """A cell is there, or could not be made."""
         self._loop.unwatch(server.pipe)
         self._awaited.discard(server)
@@ -264,7 +288,11 @@ class Cells:
             self._cells.append(cell)
         if self._is_closed:
             cell.kill()
-        self._enter(cell, lease)
+        if lease is not None:
+            self._enter(cell, lease)
+        else:
+            self._makes_ready = False
+            self.let_in()
 
     def _lost(self, cell: Cell) -> None:
         """A cell has ended, or is about to."""

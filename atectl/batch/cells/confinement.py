@@ -1,6 +1,6 @@
 """Which threads of a cell may still open files.
 
-The thread of a line is kept to the code of atectl before its first lease, by the kernel's Landlock,
+The thread of a line is kept to the code of atectl before its first guest, by the kernel's Landlock,
 for good. So is each thread that it starts. A lease that was granted folders or files has a thread
 of its own, which opens them and is kept to them then. The cell's first thread is free, and starts
 such threads in the stead of others. What a cell does for itself, such as to map code or to spill,
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _Result = TypeVar("_Result")
 
 
+class _Here(threading.local):
+    """What is known of the calling thread."""
+
+    is_kept = False
+    """Whether it is kept to the code."""
+
+
 class Confinement:
     """Keeps threads to what their guests were granted, and starts others that are not kept.
 
@@ -37,6 +44,7 @@ class Confinement:
         self._granted: tuple[Folder, ...] = ()
         self._rules = self._code_alone
         self._lock = threading.Lock()
+        self._here = _Here()
 
     @property
     def is_there(self) -> bool:
@@ -44,8 +52,10 @@ class Confinement:
         return self._code_alone.can_hold
 
     def keep_to_code(self) -> None:
-        """Keep the calling thread to reading the code of atectl."""
-        self._code_alone.keep_here()
+        """Keep the calling thread to reading the code of atectl; idempotent."""
+        if not self._here.is_kept:
+            self._code_alone.keep_here()
+            self._here.is_kept = True
 
     def keep_to(self, folders: "tuple[Folder, ...]") -> Wall:
         """Keep the calling thread to these folders, too. Returns whether that holds."""
@@ -57,6 +67,10 @@ class Confinement:
                 self._granted = folders
                 self._rules = FolderRules([(each.host, each.read_only) for each in folders])
             return self._rules.keep_here()
+
+    def openly(self, function: Callable[[], _Result]) -> _Result:
+        """Call something on a thread that `keep_to_code` does not keep: this one, while it may."""
+        return self.apart(function) if self._here.is_kept else function()
 
     def apart(self, function: Callable[[], _Result]) -> _Result:
         """Call something on a thread that is not confined, with the stack of a guest, and wait."""

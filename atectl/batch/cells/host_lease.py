@@ -300,7 +300,11 @@ class CellLease:
             "terms": told_terms(self.terms, self._streams),
             "credit": line.first_credit(self),
         }
-        line.begin(self, order, [each.descriptor for each in self._streams])
+        streams = [each.descriptor for each in self._streams]
+        try:
+            line.begin(self, order, streams, hands_code=not cell.has_code(self.capsule.sha256))
+        except OSError as error:  # there is no descriptor left to hand
+            self.lose(error)
 
     def turn_away(self, error: AtectlError) -> None:
         """There is no cell for it."""
@@ -335,7 +339,7 @@ class CellLease:
         """A descriptor of the code of its capsule, to be closed."""
         assert self._cell is not None  # noqa: S101 - that asked for it
         assert self.capsule.artifact is not None  # noqa: S101 - no host maps any
-        self._cell.hand_code()
+        self._cell.hand_code(self.capsule.sha256)
         return self.capsule.artifact.duplicate()
 
     def have_spilled(self, freed_bytes: int, failure: AtectlError | None) -> None:

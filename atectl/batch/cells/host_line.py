@@ -112,10 +112,30 @@ class HostLine:
         """Whether no lease can run on it any more."""
         return self._channel.is_closed
 
-    def begin(self, lease: Lessee, order: dict[str, Any], descriptors: Sequence[int]) -> None:
-        """Have the cell run a lease."""
+    def begin(
+        self,
+        lease: Lessee,
+        order: dict[str, Any],
+        descriptors: Sequence[int],
+        *,
+        hands_code: bool = False,
+    ) -> None:
+        """Have the cell run a lease.
+
+        Args:
+            lease: what is told on the line from now on is told to it.
+            order: what the cell is told of it.
+            descriptors: those of its streams.
+            hands_code: whether the code of its capsule goes with them.
+
+        Raises:
+            OSError: there is no descriptor left for the code.
+        """
         self._lease, self._may_lack_code = lease, True
-        self._channel.send(order, descriptors)
+        if hands_code:
+            self._hand_code(lease, order, descriptors)
+        else:
+            self._channel.send(order, descriptors)
 
     def first_credit(self, lease: Lessee) -> int:
         """What its guest may take without asking: as much as small guests begin with."""
@@ -204,7 +224,7 @@ class HostLine:
             self._answer_if(self._place.checkpoint())
         elif "lacks" in told and self._may_lack_code:
             self._may_lack_code = False
-            self._hand_code(lease)
+            self._hand_code(lease, {})
         elif "begin" in told and lease.place is None:
             lease.begin(told["begin"])
         elif "missing" in told:
@@ -230,13 +250,15 @@ class HostLine:
             raise Malformed("a cell asked for a lease that has not begun")
         return place
 
-    def _hand_code(self, lease: Lessee) -> None:
-        """The cell has not had this capsule before."""
-        descriptor = lease.code()
+    def _hand_code(
+        self, lease: Lessee, order: dict[str, Any], descriptors: Sequence[int] = ()
+    ) -> None:
+        """The cell does not have the code of this capsule: send that with an order."""
+        code = lease.code()
         try:
-            self._channel.send({"code": True}, (descriptor,))
+            self._channel.send({**order, "code": True}, (*descriptors, code))
         finally:
-            os.close(descriptor)
+            os.close(code)
 
     def _grow(self, told: object) -> None:
         place = self._place

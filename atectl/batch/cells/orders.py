@@ -79,7 +79,7 @@ def read_terms(
     )
 
 
-def read_streams(told: dict[str, Any], descriptors: tuple[int, ...]) -> tuple[OpenStream, ...]:
+def read_streams(told: dict[str, Any], descriptors: Iterable[int]) -> tuple[OpenStream, ...]:
     """The streams that `told_terms` was given, with their descriptors in order."""
     named = zip(told["streams"], descriptors, strict=True)
     return tuple(OpenStream(stream, path, each) for (stream, path), each in named)

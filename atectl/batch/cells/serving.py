@@ -59,6 +59,12 @@ _FORGOTTEN_AT_ONCE = 32
 """How many of the oldest codes are let go of together: collecting them takes a while."""
 
 
+def prepare() -> None:
+    """Work out what all cells need alike, in the process that forks them."""
+    folders.prepare()
+    system_calls.prepare()
+
+
 def serve(engine: "Engine", told: str) -> None:
     """Be a cell until the host is gone, or wants it no more.
 
@@ -231,7 +237,6 @@ class _Cell:
         for pipe in outputs.pipes:
             self._pipes[pipe.reader] = pipe
             self._watched.register(pipe.reader, select.EPOLLIN)
-        self._confinement.keep_to_code()
         try:
             while True:
                 order, descriptors = wire.receive()
@@ -260,11 +265,12 @@ class _Cell:
     ) -> dict[str, Any]:
         """Run a lease; what came of it."""
         try:
-            files = read_streams(order["terms"], descriptors)
+            code = descriptors[-1] if "code" in order else None
+            files = read_streams(order["terms"], descriptors[: len(order["terms"]["streams"])])
             try:
                 terms = read_terms(order["terms"], *outputs.beside(files))
                 known = read_capsule(order["capsule"])
-                capsule = MappedCapsule(known, *self._code(wire, known))
+                capsule = MappedCapsule(known, *self._code(wire, known, code))
                 line = GuestLine(
                     wire,
                     order["credit"],
@@ -312,18 +318,29 @@ class _Cell:
         if (granted or has_files) and confinement.is_there:
             confinement.apart(lambda: lease.run(keep_to_folders))
         else:
+            confinement.keep_to_code()
             lease.run()
 
-    def _code(self, wire: Wire, capsule: Capsule) -> MappedCode:
-        """The code of a capsule, which the host hands over if it is not here."""
+    def _code(self, wire: Wire, capsule: Capsule, handed: int | None) -> MappedCode:
+        """The code of a capsule: the one that is here, or was handed with its order, or is asked
+        for."""
         with self._lock:
             known = self._codes.get(capsule.sha256)
-        if known is not None:
-            return known
+        if known is None:
+            return self._map(capsule, self._asked_for(wire) if handed is None else handed)
+        if handed is not None:
+            os.close(handed)
+        return known
+
+    def _asked_for(self, wire: Wire) -> int:
         wire.send({"lacks": "code"})
         (descriptor,) = wire.receive().descriptors
+        return descriptor
+
+    def _map(self, capsule: Capsule, descriptor: int) -> MappedCode:
+        map_here = partial(map_code, self._engine, capsule.kind, descriptor)
         try:
-            code = self._confinement.apart(lambda: map_code(self._engine, capsule.kind, descriptor))
+            code = self._confinement.openly(map_here)
         finally:
             os.close(descriptor)
         if code is None:

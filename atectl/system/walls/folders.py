@@ -15,6 +15,7 @@ import struct
 import sys
 from collections.abc import Iterable
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 
 from atectl.system.libc import libc, reason
@@ -46,6 +47,7 @@ _NO_FOREIGN_SOCKETS_NO_FOREIGN_SIGNALS = 3
 FOLDERS, _APART = "folders", "other processes"
 _OURS = str(Path(__file__).parents[2])
 """Where atectl is: an importer of its own may find it, and no path of Python's."""
+_LIBRARIES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
 
 
 class FolderRules:
@@ -91,19 +93,25 @@ class FolderRules:
             return
         try:
             for path, is_read_only in granted:
-                _allow(self._rules, path, handled & (_LOOKING if is_read_only else _USING))
+                rights = handled & (_LOOKING if is_read_only else _USING)
+                _allow(self._rules, path, rights & _rights_at(path))
         except OSError as error:
             self._why_not = f"a folder cannot be allowed: {error.strerror or error}"
-        for path in _code():
-            # What is not there, or cannot be opened, need not be allowed.
+        for path, rights in _code(tuple(sys.path)):
+            # What is gone, or cannot be opened, need not be allowed.
             with suppress(OSError):
-                _allow(self._rules, path, _LOOKING)
+                _allow(self._rules, path, rights)
 
 
 def keep_to(granted: Iterable[tuple[str, bool]]) -> Wall:
     """Keep this thread to some folders: see `FolderRules`."""
     with closing(FolderRules(granted)) as rules:
         return rules.keep_here()
+
+
+def prepare() -> None:
+    """Work out where code is that may be read, for processes that are forked."""
+    _code(tuple(sys.path))
 
 
 def stay_apart() -> Wall:
@@ -159,8 +167,6 @@ def _allow(rules: int, path: str, rights: int) -> None:
     """Allow rights to what is at a path, and beneath it."""
     descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        if not os.path.isdir(path):  # noqa: PTH112 - pathlib costs more, at every run
-            rights &= _OF_FILES
         given = struct.pack("=Qi", rights, descriptor)
         if libc.syscall(_ADD_RULE, rules, _BENEATH, given, 0):
             raise OSError(0, reason())
@@ -168,8 +174,21 @@ def _allow(rules: int, path: str, rights: int) -> None:
         os.close(descriptor)
 
 
-def _code() -> Iterable[str]:
-    """Where modules and libraries are that this thread may still have to import."""
-    yield _OURS
-    yield from filter(None, sys.path)
-    yield from ("/usr/lib", "/usr/lib64", "/lib", "/lib64")
+def _rights_at(path: str) -> int:
+    """The rights that there are to what is at a path."""
+    return -1 if os.path.isdir(path) else _OF_FILES  # noqa: PTH112 - pathlib costs more
+
+
+@cache
+def _code(importable: tuple[str, ...]) -> tuple[tuple[str, int], ...]:
+    """Where modules and libraries are that a thread may still have to import, each with rights.
+
+    Args:
+        importable: where Python finds modules.
+    """
+    found: list[tuple[str, int]] = []
+    for path in sorted({_OURS, *importable, *_LIBRARIES} - {""}):
+        is_beneath = any(path.startswith(f"{above}/") for above, _ in found)
+        if not is_beneath and os.path.exists(path):  # noqa: PTH110 - at every run
+            found.append((path, _LOOKING & _rights_at(path)))
+    return tuple(found)

@@ -8,6 +8,7 @@ started later have it too.
 import ctypes
 import os
 import struct
+from functools import cache
 
 from atectl.system.libc import libc, reason
 from atectl.system.walls.wall import Wall, holding, not_here
@@ -144,32 +145,31 @@ def deny_in_process(*, network: bool) -> Wall:
     Args:
         network: whether sockets may still be opened.
     """
-    denied = {**_NEVER, **_PROCESSES} if network else {**_NEVER, **_PROCESSES, **_NETWORK}
     what = "no process or program is started, no other is signalled"
     what += "" if network else ", no socket is opened"
-    special = (_CLONE, _CLONE3, _PRLIMIT)
-    return _install("system calls", what, denied, special, _ALL_THREADS)
+    return _install("system calls", what, _ALL_THREADS, of_process=True, network=network)
 
 
 def deny_network() -> Wall:
     """Let this thread, and those that it starts, open no socket."""
-    return _install("network", "the guest's thread opens no socket", _NETWORK, (), 0)
+    what = "the guest's thread opens no socket"
+    return _install("network", what, 0, of_process=False, network=False)
 
 
-def _install(
-    wall: str,
-    what: str,
-    denied: dict[str, tuple[int, int]],
-    special: tuple[tuple[int, int], ...],
-    flags: int,
-) -> Wall:
+def prepare() -> None:
+    """Work out the filter of `deny_in_process` without network, for processes that are forked."""
+    if os.uname().machine in _MACHINES:
+        _filter(os.uname().machine, of_process=True, network=False)
+
+
+def _install(wall: str, what: str, flags: int, *, of_process: bool, network: bool) -> Wall:
     machine = os.uname().machine
     if machine not in _MACHINES:
         return not_here(wall, f"there is no filter for {machine}")
-    place, number, seccomp = _MACHINES[machine]
-    numbers = [each[place] for each in denied.values() if each[place] != _ABSENT]
-    signals = [each[place] for each in _SIGNALS] if special else []
-    program = _program(number, numbers, [each[place] for each in special], signals)
+    place, _, seccomp = _MACHINES[machine]
+    begin, end = _filter(machine, of_process=of_process, network=network)
+    signals = [each[place] for each in _SIGNALS] if of_process else []
+    program = begin + _signals_to_this_process_alone(signals) + end
     content = ctypes.create_string_buffer(program, len(program))
     given = ctypes.create_string_buffer(
         struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(content))
@@ -180,36 +180,50 @@ def _install(
     return holding(wall, what)
 
 
-def _program(machine: int, denied: list[int], special: list[int], signals: list[int]) -> bytes:
-    """The filter, in the kernel's form: four fields for each instruction."""
+@cache
+def _filter(machine: str, *, of_process: bool, network: bool) -> tuple[bytes, bytes]:
+    """What is the same in all processes of a filter: its begin and its end."""
+    place, number, _ = _MACHINES[machine]
     code = [
         *(_LOAD, 0, 0, _MACHINE_AT),
-        *(_JUMP_IF_EQUAL, 1, 0, machine),
+        *(_JUMP_IF_EQUAL, 1, 0, number),
         *(_RETURN, 0, 0, _FAIL_WITH | _ENOSYS),
         *(_LOAD, 0, 0, _NUMBER_AT),
         *(_JUMP_IF_NOT_LESS, 0, 1, _OTHER_INTERFACE),
         *(_RETURN, 0, 0, _FAIL_WITH | _ENOSYS),
     ]
-    if special:
-        clone, clone3, prlimit = special
-        code += [
-            # The C library starts threads by `clone` where the newer call is not there.
-            *(_JUMP_IF_EQUAL, 0, 1, clone3),
-            *(_RETURN, 0, 0, _FAIL_WITH | _ENOSYS),
-            *(_JUMP_IF_EQUAL, 0, 4, clone),
-            *(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
-            *(_JUMP_IF_SET, 0, 1, _CLONE_THREAD),
-            *(_RETURN, 0, 0, _ALLOW),
-            *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
-            # It also tells limits: then it is given none to set.
-            *(_JUMP_IF_EQUAL, 0, 6, prlimit),
-            *(_LOAD, 0, 0, _THIRD_ARGUMENT_AT),
-            *(_JUMP_IF_EQUAL, 0, 3, 0),
-            *(_LOAD, 0, 0, _THIRD_ARGUMENT_AT + 4),
-            *(_JUMP_IF_EQUAL, 0, 1, 0),
-            *(_RETURN, 0, 0, _ALLOW),
-            *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
-        ]
+    denied = {**_NEVER, **_PROCESSES} if of_process else {}
+    denied |= {} if network else _NETWORK
+    if of_process:
+        code += _special(_CLONE[place], _CLONE3[place], _PRLIMIT[place])
+    numbers = [each[place] for each in denied.values() if each[place] != _ABSENT]
+    return _packed(code), _packed(_denying(numbers))
+
+
+def _special(clone: int, clone3: int, prlimit: int) -> list[int]:
+    """Threads may be started and limits read, by calls that could do more."""
+    return [
+        # The C library starts threads by `clone` where the newer call is not there.
+        *(_JUMP_IF_EQUAL, 0, 1, clone3),
+        *(_RETURN, 0, 0, _FAIL_WITH | _ENOSYS),
+        *(_JUMP_IF_EQUAL, 0, 4, clone),
+        *(_LOAD, 0, 0, _FIRST_ARGUMENT_AT),
+        *(_JUMP_IF_SET, 0, 1, _CLONE_THREAD),
+        *(_RETURN, 0, 0, _ALLOW),
+        *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
+        # It also tells limits: then it is given none to set.
+        *(_JUMP_IF_EQUAL, 0, 6, prlimit),
+        *(_LOAD, 0, 0, _THIRD_ARGUMENT_AT),
+        *(_JUMP_IF_EQUAL, 0, 3, 0),
+        *(_LOAD, 0, 0, _THIRD_ARGUMENT_AT + 4),
+        *(_JUMP_IF_EQUAL, 0, 1, 0),
+        *(_RETURN, 0, 0, _ALLOW),
+        *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
+    ]
+
+
+def _signals_to_this_process_alone(signals: list[int]) -> bytes:
+    code: list[int] = []
     for number in signals:
         code += [
             *(_JUMP_IF_EQUAL, 0, 4, number),
@@ -218,7 +232,17 @@ def _program(machine: int, denied: list[int], special: list[int], signals: list[
             *(_RETURN, 0, 0, _ALLOW),
             *(_RETURN, 0, 0, _FAIL_WITH | _EPERM),
         ]
-    for place, number in enumerate(denied):
-        code += (_JUMP_IF_EQUAL, len(denied) - place, 0, number)
-    code += (_RETURN, 0, 0, _ALLOW, _RETURN, 0, 0, _FAIL_WITH | _EPERM)
+    return _packed(code)
+
+
+def _denying(numbers: list[int]) -> list[int]:
+    """The end of a filter: these calls fail, and all others are made."""
+    code: list[int] = []
+    for place, number in enumerate(numbers):
+        code += (_JUMP_IF_EQUAL, len(numbers) - place, 0, number)
+    return [*code, _RETURN, 0, 0, _ALLOW, _RETURN, 0, 0, _FAIL_WITH | _EPERM]
+
+
+def _packed(code: list[int]) -> bytes:
+    """Instructions in the kernel's form: four fields for each."""
     return struct.pack("HBBI" * (len(code) // 4), *code)

@@ -62,10 +62,12 @@ def test_code_and_lines_take_no_descriptors_of_its_guests(engine: Engine) -> Non
         cell.hold_to_quotas()
         before = files_of(cell)
         assert DEFAULT_MAX_FDS < before < DEFAULT_MAX_FDS + 32
-        cell.hand_code()
-        assert files_of(cell) == before + FILES_OF_CODE
-        for _ in range(2 * MAX_CODES):  # of which it keeps so many, whoever asks for more
-            cell.hand_code()
+        for _ in range(2):
+            cell.hand_code("5f")
+            assert cell.has_code("5f")
+            assert files_of(cell) == before + FILES_OF_CODE
+        for number in range(2 * MAX_CODES):  # of which it keeps so many, whoever asks for more
+            cell.hand_code(f"{number}")
         with_code = before + FILES_OF_CODE * (MAX_CODES + 1)
         assert files_of(cell) == with_code
         cell.every_line.append(cell.new_line())  # type: ignore[arg-type]

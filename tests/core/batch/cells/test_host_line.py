@@ -145,6 +145,15 @@ def test_code_is_handed_to_a_cell_that_lacks_it() -> None:
         assert talk.say({"lacks": "code"}) == [{"code": True}]
 
 
+def test_code_goes_with_the_order_to_a_cell_that_was_handed_none() -> None:
+    with Talk() as talk:
+        talk.line.begin(talk.lease, {"job": 2}, (), hands_code=True)
+        content, descriptors = talk.cell.receive()
+        assert content == {"job": 2, "code": True}
+        (code,) = descriptors
+        os.close(code)
+
+
 def test_code_is_handed_once_to_each_lease() -> None:
     with Talk() as talk:
         assert talk.say({"lacks": "code"}, {"lacks": "code"}) == [{"code": True}]
