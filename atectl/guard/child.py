@@ -107,10 +107,14 @@ class GuardedChild:
             raise HeldCommandNotExecutable(f"{words[0]!r}: {reason}")
 
     def extend(self, kill_by: float) -> None:
-        """Set another instant by which the command has to be dead. Any thread may call it."""
+        """Set another instant by which the command has to be dead. Any thread may call it.
+
+        Once it has to be dead at once, that is final: the guard goes by the latest it hears.
+        """
         with self._mutex:
-            self._kill_by = kill_by
-            self._tell_guard()
+            if self._kill_by != NOW:
+                self._kill_by = kill_by
+                self._tell_guard()
 
     def signal(self, number: int) -> None:
         """Send a signal to the command and all that it has started.

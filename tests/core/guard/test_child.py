@@ -11,7 +11,7 @@ import pytest
 
 from atectl.guard.child import GuardedChild
 from atectl.guard.errors import HeldCommandNotExecutable, HeldCommandNotFound
-from atectl.guard.guard import descendants
+from atectl.guard.guard import NOW, descendants
 from atectl.system.clock import boottime
 from tests.support.processes import is_alive, pid_in, state_of
 from tests.support.waiting import wait_until
@@ -182,6 +182,15 @@ class TestGuard:
             wait_until(lambda: state_of(child._guard) == "S")
             child.poll()
             assert child.exit_status is None
+
+    def test_what_has_to_be_dead_at_once_is_not_given_more_time(self, child: GuardedChild) -> None:
+        run(child, "sleep", "600")
+        os.kill(child._guard, signal.SIGSTOP)
+        wait_until(lambda: state_of(child._guard) == "T")
+        child.extend(NOW)
+        child.extend(boottime() + LONG_S)  # as a renewal does that was on its way
+        os.kill(child._guard, signal.SIGCONT)
+        assert until_ended(child) == 128 + signal.SIGKILL
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
     def test_the_group_dies_in_time_when_its_parent_is_killed_or_stopped(
