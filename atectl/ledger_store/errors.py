@@ -41,11 +41,11 @@ class LedgerLeasesWait(LedgerError):
 
 
 class LedgerLeasesDropped(LedgerError):
-    """The server of the ledger could not be reached for long: the oldest leases were dropped."""
+    """The ledger could not be reached or written for long: the oldest leases were dropped."""
 
     code = "E410"
     example = "the server is down while more than 10,000 leases end on one machine"
-    default_remedy = "have the server reached again; what waits is told then"
+    default_remedy = "have the ledger reached again; what waits is told then"
 
 
 class MetricsMissing(LedgerError):

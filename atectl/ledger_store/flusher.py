@@ -7,6 +7,7 @@ from collections.abc import Callable
 from atectl.errors import AtectlError, InternalError, LedgerBusy
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord, LedgerStore
+from atectl.units import counted
 
 INTERVAL_S = 0.2
 """Between two looks at the leases."""
@@ -55,6 +56,7 @@ class LeaseFlusher:
         self._store: LedgerStore | None = None
         self._stored: dict[str, tuple[LeaseRecord, float]] = {}
         self._owed: dict[str, LeaseRecord] = {}
+        self._dropped = 0
         self._failure: AtectlError | None = None
         self._bug: InternalError | None = None
         self._closing = threading.Event()
@@ -68,7 +70,7 @@ class LeaseFlusher:
         """Store the last state of the leases, and end; idempotent.
 
         Returns:
-            Why the last state may not be stored, or None if all is.
+            Why the last state may not be stored, or leases were dropped; None if all is stored.
         """
         self._closing.set()
         self._thread.join(self._close_timeout_s)
@@ -77,7 +79,17 @@ class LeaseFlusher:
                 f"the ledger did not take the last state of the leases "
                 f"within {self._close_timeout_s:g} s"
             )
-        return self._bug or self._failure
+        return self._bug or self._failure or self._loss()
+
+    def _loss(self) -> AtectlError | None:
+        if not self._dropped:
+            return None
+        from atectl.ledger_store.errors import LedgerLeasesDropped
+
+        return LedgerLeasesDropped(
+            "the ledger could not be stored for so long that the oldest leases were no longer "
+            f"kept: {counted(self._dropped, 'lease')} dropped"
+        )
 
     def _run(self) -> None:
         self._guarded(self._flush_until_closing)
@@ -118,6 +130,7 @@ class LeaseFlusher:
             self._store.flush(due.values())
         except AtectlError as error:
             self._failure = error
+            self._dropped += len(due) - len(self._owed)
             return
         self._failure = None
         self._owed = {}

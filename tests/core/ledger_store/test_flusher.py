@@ -15,7 +15,7 @@ from atectl.errors import (
     LedgerError,
     LedgerUnavailable,
 )
-from atectl.ledger_store.errors import LedgerLeasesWait
+from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
 from atectl.ledger_store.flusher import LeaseFlusher
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
@@ -286,10 +286,12 @@ class TestFailures:
             host.tell(*(finish(make_lease(id=f"l{first + n}")) for n in range(HISTORY_LEASES // 2)))
             host.wait_for_looks(2)
         store.fail_with = None
-        flusher.close()
+        told = flusher.close()
         assert [lease.id for lease in store.stored] == [
             f"l{n}" for n in range(HISTORY_LEASES // 2, HISTORY_LEASES // 2 * 3)
         ]
+        assert isinstance(told, LedgerLeasesDropped)
+        assert f"{HISTORY_LEASES // 2 + 1} leases dropped" in str(told)
 
     def test_the_last_one_is_returned(
         self, start: StartFlusher, store: RecordingStore, host: Host
