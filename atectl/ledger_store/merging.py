@@ -50,8 +50,10 @@ def merge_files(paths: list[Path], flag: str | None) -> list[Merged]:
                 raise LedgerUnavailable(f"{path}: there is no such file")
             store = SqliteLedgerStore(path, host=os.uname().nodename, read_only=True)
             with closing(store):
+                # First: if all is forgotten meanwhile, nothing older is taken for the new ledger's.
+                identity = store.identity()
                 accounts = store.accounts()
                 days = store.days(today() - PERIOD_DAYS + 1, today())
-                server.merge(store.identity(), accounts, [*store.totals(), *days])
+                server.merge(identity, accounts, [*store.totals(), *days])
             merged.append(Merged(path, len(accounts), len({day.day for day in days})))
     return merged

@@ -9,7 +9,8 @@ import pytest
 from atectl.errors import LedgerUnavailable, UsageError
 from atectl.ledger_store.merging import merge_files
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
-from atectl.ledger_store.records import LeaseRecord
+from atectl.ledger_store.records import DayRecord, LeaseRecord
+from atectl.ledger_store.sqlite.store import SqliteLedgerStore
 from tests.support.lease_records import finish, make_lease
 from tests.support.redis_servers import Server
 
@@ -45,6 +46,24 @@ def test_what_several_files_counted_adds_up(any_server: Server, tmp_path: Path) 
     assert [(each.accounts, each.days) for each in merged] == [(1, 1), (2, 1)]
     assert totals(any_server) == {"alice": (3, 2**60 + 8, 9), "bob": (1, 100, 2 << 20)}
     assert days(any_server) == 2**60 + 108
+
+
+def test_a_file_that_is_reset_while_it_is_read_is_not_counted_twice(
+    any_server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "l.db"
+    told(path, finish(make_lease(fuel=5)))
+    merge_files([path], any_server.url)
+    read = SqliteLedgerStore.days
+
+    def reset_first(store: SqliteLedgerStore, first: int, last: int) -> list[DayRecord]:
+        with closing(open_for_writing(str(path))) as other:
+            other.reset()
+        return read(store, first, last)
+
+    monkeypatch.setattr(SqliteLedgerStore, "days", reset_first)
+    merge_files([path], any_server.url)
+    assert totals(any_server)["alice"][:2] == (1, 5)
 
 
 def test_again_adds_only_what_is_new(any_server: Server, tmp_path: Path) -> None:
