@@ -115,14 +115,15 @@ class RedisLedgerStore:
         """Leases that have finished or were lost, the newest first by the server's time."""
         limit = max(0, min(limit, HISTORY_LEASES))
         alive = self._alive(*self._read(*self._of_running()))
-        ended = [
-            (lost_at, born, as_lost(lease))
+        ended = {
+            lease.id: (lost_at, born, as_lost(lease))
             for born, lease, lost_at in alive.leases
             if lost_at is not None and principal in (None, lease.principal)
-        ]
-        ended += self._finished(principal, limit)
-        ended.sort(key=lambda each: each[:2], reverse=True)
-        return [lease for _, _, lease in ended[:limit]]
+        }
+        # One that has joined the finished ones meanwhile is there once.
+        ended |= self._finished(principal, limit)
+        latest = sorted(ended.values(), key=lambda each: each[:2], reverse=True)
+        return [lease for _, _, lease in latest[:limit]]
 
     def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
         """What was used on the days from `first` to `last`; days are counted from 1970."""
@@ -248,9 +249,14 @@ class RedisLedgerStore:
             ]
         return sorted(found, key=lambda account: (-account.peak_bytes, account.principal))
 
-    def _finished(self, principal: str | None, limit: int) -> list[tuple[float, int, LeaseRecord]]:
-        """The leases that ended last: each with when, and its number among the ended ones."""
-        found: list[tuple[float, int, LeaseRecord]] = []
+    def _finished(
+        self, principal: str | None, limit: int
+    ) -> dict[str, tuple[float, int, LeaseRecord]]:
+        """The leases that ended last, by id: when, and the number among the ended ones.
+
+        While more end, a page may begin with the last ones of the page before.
+        """
+        found: dict[str, tuple[float, int, LeaseRecord]] = {}
         page = _PAGE if principal else max(min(limit, _PAGE), 1)
         for begin in range(0, HISTORY_LEASES, page):
             if len(found) >= limit:
@@ -267,7 +273,7 @@ class RedisLedgerStore:
                     lease, _, _ = lease_of(text)
                     if principal in (None, lease.principal):
                         lease = as_lost(lease) if lease.finished_at is None else lease
-                        found.append((float(score), int.from_bytes(member[:8]), lease))
+                        found[lease.id] = float(score), int.from_bytes(member[:8]), lease
         return found
 
     def _read(self, *commands: tuple[Any, ...]) -> list[Any]:

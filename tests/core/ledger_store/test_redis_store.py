@@ -12,6 +12,7 @@ import pytest
 
 from atectl.errors import LedgerCorrupt, LedgerTooNew, LedgerUnavailable
 from atectl.ledger_store.redis import keys
+from atectl.ledger_store.redis import store as module
 from atectl.ledger_store.redis.session import KEPT_S, Sent, Session
 from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
 from atectl.redis.client import Client
@@ -274,6 +275,39 @@ class TestBounds:
         [day] = keys.day_keys(int(NOW // 86_400), int(NOW // 86_400))
         with closing(any_server.client()) as client:
             assert 399 * 86_400 < client.ttl(day) <= 400 * 86_400
+
+
+class TestHistory:
+    """A lease is listed once, whatever happens while the list is read."""
+
+    @pytest.fixture
+    def other(self, any_server: Server) -> Iterator[RedisLedgerStore]:
+        with closing(opened(any_server.url)) as store:
+            store.flush(finish(make_lease(id=f"l{n}")) for n in range(4))
+            yield store
+
+    def test_though_more_end(
+        self, any_server: Server, other: RedisLedgerStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(module, "_PAGE", 2)
+        more = partial(other.flush, [finish(make_lease(id="new"))])
+        with (
+            RedisGate(any_server, {2: more}, b"ZREVRANGE") as gate,
+            closing(opened(gate.url)) as store,
+        ):
+            assert [lease.id for lease in store.history()] == ["l3", "l2", "l1", "l0"]
+
+    def test_though_it_was_lost_and_joins_the_finished(
+        self, any_server: Server, other: RedisLedgerStore
+    ) -> None:
+        with closing(opened(any_server.url, NOW - 60)) as gone:
+            gone.flush([make_lease(id="lost")])
+        end = partial(other.flush, [finish(make_lease(id="lost"))])
+        with (
+            RedisGate(any_server, {1: end}, b"ZREVRANGE") as gate,
+            closing(opened(gate.url)) as store,
+        ):
+            assert [lease.id for lease in store.history()].count("lost") == 1
 
 
 class TestForeign:

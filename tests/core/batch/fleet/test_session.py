@@ -111,3 +111,17 @@ def test_a_submitter_is_silent_after_its_time() -> None:
     session = Session("s1", -1.0)
     assert session.is_silent
     assert not Session("s1", 60.0).is_silent
+
+
+def test_a_submitter_that_was_heard_is_not_silent(session: Session) -> None:
+    session.heard_s -= 61.0
+    assert session.is_silent
+    session.hear()
+    assert not session.is_silent
+
+
+def test_a_job_that_was_cut_short_may_come_again(session: Session) -> None:
+    run(session, 1)
+    session.jobs.clear()
+    session.cut(1)
+    run(session, 1)
