@@ -66,11 +66,7 @@ class SpoolingStore:
             self._keep(told)
             return
         try:
-            store = self._server()
-            if self._deliver(store):
-                store.flush(told)
-            else:
-                # The server hears of each lease in the order in which things happened.
+            if not self._deliver(self._server(), told):
                 self._keep(told)
         except LedgerError as error:
             self._why = error
@@ -150,13 +146,18 @@ class SpoolingStore:
             self._store = self._connect()
         return self._store
 
-    def _deliver(self, store: RedisLedgerStore) -> bool:
-        """Tell the server of leases that wait; returns whether none waits any more."""
+    def _deliver(self, store: RedisLedgerStore, told: Iterable[LeaseRecord] = ()) -> bool:
+        """Tell the server of leases that wait, and then of these, if no others wait any more.
+
+        So it hears of each lease in the order in which things happened. Returns whether it has
+        heard of all.
+        """
         waiting = self._spool.first(_AT_ONCE)
+        is_all = len(waiting) < _AT_ONCE
+        store.flush([*(lease for _, lease in waiting), *(told if is_all else ())])
         if waiting:
-            store.flush(lease for _, lease in waiting)
             self._spool.delivered(number for number, _ in waiting)
-        return len(waiting) < _AT_ONCE
+        return is_all
 
     def _keep(self, told: list[LeaseRecord]) -> None:
         """Have these leases wait, and with them what the server has lost: this process may end."""

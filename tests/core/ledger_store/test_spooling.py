@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from atectl.errors import LedgerUnavailable
-from atectl.ledger_store.errors import LedgerLeasesDropped, LedgerLeasesWait
-from atectl.ledger_store.redis import keys
+from atectl.ledger_store.errors import (
+    LedgerDiskFull,
+    LedgerLeasesDropped,
+    LedgerLeasesWait,
+)
+from atectl.ledger_store.redis import keys, spooling
 from atectl.ledger_store.redis.session import Session
 from atectl.ledger_store.redis.spooling import RETRY_S, SpoolingStore
 from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
@@ -19,6 +23,7 @@ from atectl.redis.connection import connect
 from atectl.redis.errors import RedisFailure
 from atectl.redis.settings import parse_redis_url
 from tests.support.lease_records import NOW, finish, make_lease
+from tests.support.limits import files_no_larger_than
 from tests.support.redis_gate import RedisGate
 from tests.support.redis_servers import Server, lose_everything
 
@@ -87,6 +92,28 @@ def test_what_waits_is_told_when_the_server_is_back(host: Host) -> None:
     assert host.totals() == {"alice": (2, 10)}
     assert host.spool.count() == 0
     host.store.close()
+
+
+def test_a_server_that_is_back_is_told_though_the_disk_of_the_file_is_full(host: Host) -> None:
+    host.server.kill()
+    host.store.flush([make_lease(id="a", fuel=5)])
+    host.server.restart()
+    host.now += RETRY_S
+    log = host.spool.path.with_name(f"{host.spool.path.name}-wal")
+    with files_no_larger_than(log.stat().st_size), pytest.raises(LedgerDiskFull):
+        host.store.flush([make_lease(id="b", fuel=7)])
+    assert host.totals() == {"alice": (2, 12)}
+
+
+def test_more_wait_than_are_told_at_once(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spooling, "_AT_ONCE", 2)
+    host.spool.keep([make_lease(id=name, fuel=1) for name in "abcd"])
+    left = []
+    for _ in range(3):
+        host.store.flush([finish(make_lease(id="a", fuel=2))])
+        left.append([lease.id for _, lease in host.spool.first(9)])
+    assert left == [["c", "d", "a"], ["a"], []]
+    assert host.totals() == {"alice": (4, 5)}
 
 
 def test_another_process_tells_it_too(host: Host, path: Path) -> None:

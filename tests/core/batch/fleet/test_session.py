@@ -96,6 +96,14 @@ def test_there_is_nothing_to_wait_for_before_there_is_something(session: Session
     assert idle < busy <= module.GATHER_S
 
 
+def test_a_result_is_news_only_if_there_was_nothing_to_tell(session: Session) -> None:
+    run(session, 1, 2, 3)
+    assert session.put(1, "1")
+    assert not session.put(2, "2")
+    session.told()
+    assert session.put(3, "3")
+
+
 def test_no_more_is_told_at_once_than_fits_a_message(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
