@@ -1,5 +1,6 @@
 """The program: choose the command, and end with its exit status."""
 
+import _thread
 import gc
 import os
 import sys
@@ -8,6 +9,7 @@ from .output.streams import make_steady
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # Importing `typing` for one name would take longer than `--version` does.
+    from sys import UnraisableHookArgs
     from typing import NoReturn
 
 _OUTPUT = ("-o", "--output")
@@ -19,11 +21,35 @@ def main() -> "NoReturn":
     # Starting up makes many objects, and none of them is garbage: looking through them again and
     # again would take five percent of a warm start.
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
-    make_steady()
-    status = dispatch(sys.argv[1:])
+    sys.unraisablehook = _lose_no_interrupt
+    try:
+        make_steady()
+        status = dispatch(sys.argv[1:])
+    except KeyboardInterrupt:  # before a command begins, or again while one ends for the first
+        from atectl.errors import INTERRUPTED_STATUS
+
+        status = INTERRUPTED_STATUS
     # A guest left asleep in a host call cannot be joined, and there is nothing left to tidy:
     # leaving without the interpreter's own farewell also spares a warm start six percent.
     os._exit(status)
+
+
+def _lose_no_interrupt(unraisable: "UnraisableHookArgs") -> None:
+    """Have Ctrl-C come again that was raised where Python can pass nothing on.
+
+    That is so in callbacks, such as those that end each import, and in finalizers.
+    """
+    if unraisable.exc_type is KeyboardInterrupt:
+        # On this thread it would be raised right here, and be lost again.
+        _thread.start_new_thread(_interrupt, ())
+    else:
+        sys.__unraisablehook__(unraisable)
+
+
+def _interrupt() -> None:
+    import signal
+
+    signal.raise_signal(signal.SIGINT)
 
 
 def dispatch(arguments: list[str]) -> int:

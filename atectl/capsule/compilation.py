@@ -101,7 +101,8 @@ class Compilation:
         """Cut it short if it is not over, and drop its artifact; idempotent."""
         if self._reply is None:
             self.cut()
-            self.wait(_LAST_S)
+            with suppress(OSError):  # Ctrl-C may have come while the end was heard
+                self.wait(_LAST_S)
         if self.memory >= 0:
             os.close(self.memory)
             self.memory = -1
