@@ -207,6 +207,16 @@ def test_a_package_is_a_docstring_and_nothing_else() -> None:
             assert len(body) == 1, path
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no clone")
+def test_the_top_level_has_nothing_that_came_there_by_accident() -> None:
+    listed = subprocess.check_output(["git", "-C", ROOT, "ls-files", "-z"], text=True)
+    found = {path.partition("/")[0] for path in listed.split("\0")} - {""}
+    assert {name for name in found if not name.startswith(".")} == {
+        *("CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "MANIFEST.in", "README.md"),
+        *("atectl", "commands", "completions", "fixtures", "pyproject.toml", "tests"),
+    }
+
+
 def test_the_top_of_each_tree_is_small() -> None:
     def shown(folder: str) -> list[Path]:
         return [path for path in (ROOT / folder).iterdir() if path.name != "__pycache__"]

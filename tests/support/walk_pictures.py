@@ -1,10 +1,7 @@
-"""Draws a stranger's walk, as terminals of four widths show it, light and dark.
+"""Draws a stranger's walk, as terminals of four widths show it, light and dark."""
 
-python -m tests.support.walk_pictures FOLDER [STEP ...]
-"""
-
+import argparse
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -43,13 +40,16 @@ def _pages(shown: list[Shown]) -> list[list[Shown]]:
 
 
 def main() -> None:
-    folder, *steps = sys.argv[1:]
-    Path(folder).mkdir(parents=True, exist_ok=True)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="where the pictures are written")
+    parser.add_argument("steps", nargs="*", metavar="step", help=f"of {', '.join(STEPS)}")
+    given = parser.parse_args()
+    given.folder.mkdir(parents=True, exist_ok=True)
     for variable in OF_THE_USER:
         os.environ.pop(variable, None)
-    for step in steps or STEPS:
+    for step in given.steps or STEPS:
         for columns in COLUMNS:
-            draw_step(step, columns, Path(folder).resolve())
+            draw_step(step, columns, given.folder.resolve())
 
 
 if __name__ == "__main__":
