@@ -219,13 +219,16 @@ class FleetHost:
 
     def _put(self, session: Session, jobs: list[Any]) -> dict[str, Any]:
         self._inbox.most_bytes = self._most_bytes
-        returned = []
+        returned, without = [], []
         for each in jobs:
             terms, sha256 = read_job(each)
-            if not self._begin(session, terms, sha256):
+            if not self._store.find(sha256):  # it had to make room meanwhile
+                without.append(terms.job)
+            elif not self._begin(session, terms, sha256):
                 returned.append(terms.job)
         return {
             "returned": returned,
+            "without": without,
             "draining": self._is_draining,
             "most_bytes": self._most_bytes,
         }

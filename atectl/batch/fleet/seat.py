@@ -255,7 +255,7 @@ class Seat:
             await self._has_to_send.wait()
             self._has_to_send.clear()
             while self._outbox:
-                chunk = _first_of(self._outbox)
+                chunk = _first_of(self._outbox, self._has)
                 del self._outbox[: len(chunk)]
                 number = next(self._numbers)
                 await self._until_heard(lambda: self._send(chunk, number))  # noqa: B023 - awaited here
@@ -287,7 +287,14 @@ class Seat:
         self.is_draining = self.is_draining or answer.get("draining") is True
         self.may_have_waiting = True
         self._take_back(items(answer.get("returned")))
+        self._send_again(items(answer.get("without")))
         self._dispatch.sent()
+
+    def _send_again(self, numbers: list[Any]) -> None:
+        """Jobs whose capsules the host does not have any more."""
+        found = [ticket for each in numbers if (ticket := self.out.get(each)) is not None]
+        self._has -= {ticket.capsule.sha256 for ticket in found}
+        self._outbox[:0] = found
 
     async def _supply(self, ticket: Ticket) -> None:
         """See that the host has the capsule of a job."""
@@ -347,13 +354,16 @@ class Seat:
             )
 
 
-def _first_of(tickets: list[Ticket]) -> list[Ticket]:
-    """As many as go into one message."""
+def _first_of(tickets: list[Ticket], known: set[str]) -> list[Ticket]:
+    """As many as go into one message, with one content that the host is to be sent before: for
+    the next one it may have to make room, and what its jobs use stays."""
+    new = set[str]()
     count = size = 0
     for ticket in tickets[:_MOST_AT_ONCE]:
         wasi = ticket.job.terms.wasi
         size += sum(map(len, wasi.arguments)) + sum(len(n) + len(v) for n, v in wasi.environment)
-        if count and size > _MOST_CHARACTERS_AT_ONCE:
+        new |= {ticket.capsule.sha256} - known
+        if count and (size > _MOST_CHARACTERS_AT_ONCE or len(new) > 1):
             break
         count += 1
     return tickets[:count]

@@ -25,7 +25,7 @@ from atectl.lease.report import Loading
 from atectl.lease.terms import Terms
 from atectl.system.walls.wall import OF_CELLS
 
-PROTOCOL = 2
+PROTOCOL = 3
 """Both sides have to speak the same."""
 
 _MOST_ATTEMPTS = 1 << 20

@@ -54,6 +54,15 @@ def test_a_job_that_was_given_back_may_come_again(session: Session) -> None:
     run(session, 1)
 
 
+def test_a_job_that_came_again_after_it_was_given_back_runs_once(session: Session) -> None:
+    run(session, 1)
+    session.jobs.clear()
+    session.give_back([1])
+    run(session, 1)
+    session.acknowledge(session.told().last)
+    assert not session.begin(7, Running(1, "sha", 0.0))
+
+
 def test_what_goes_back_is_told_again_until_it_is_acknowledged_and_so_is_what_was_cut(
     session: Session,
 ) -> None:
@@ -93,7 +102,16 @@ def test_there_is_nothing_to_wait_for_before_there_is_something(session: Session
     busy, idle = session.wait_s(is_busy=True), session.wait_s(is_busy=False)
     assert busy is not None
     assert idle is not None
-    assert idle < busy <= module.GATHER_S
+    assert idle <= module.LEAST_GATHER_S < busy <= module.GATHER_S
+
+
+def test_a_full_message_is_not_held_back(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MOST_AT_ONCE", 2)
+    run(session, 1, 2)
+    end(session, 1, 2)
+    full = session.wait_s(is_busy=True)
+    assert full is not None
+    assert full <= module.LEAST_GATHER_S
 
 
 def test_a_result_is_news_only_if_there_was_nothing_to_tell(session: Session) -> None:

@@ -1,4 +1,4 @@
-"""A batch and its hosts, where answers are lost on their way: what was asked for was done."""
+"""A batch and its hosts, where answers are lost on their way, and capsules are put out."""
 
 import asyncio
 import hashlib
@@ -7,6 +7,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,6 +92,8 @@ class Link:
         self.loses: Callable[[dict[str, Any], dict[str, Any]], bool] = lambda *_: False
         """Whether an answer is lost, by the message and the answer; asked until one was."""
         self.lost = asyncio.Event()
+        self.asked: list[str] = []
+        """What all messages asked for."""
 
     async def hosts(self, within_s: float) -> list[SeenHost]:
         return [
@@ -102,6 +105,7 @@ class Link:
         self, address: str, content: dict[str, Any], within_s: float, data: bytes = b""
     ) -> dict[str, Any]:
         host, joined = self.places[address]
+        self.asked.append(content["op"])
         answer = decode(await joined._hear(host, encode(content), data))
         if not self.lost.is_set() and self.loses(content, answer):
             self.lost.set()
@@ -121,6 +125,7 @@ class Fleet:
         self.results: list[JobResult] = []
         self.warnings: list[AtectlError] = []
         self._folder = folder
+        self._numbers = count(1)
         self.dispatcher = Dispatcher(
             self.link,  # type: ignore[arg-type]
             TTL_S,
@@ -129,9 +134,9 @@ class Fleet:
             self.warnings.append,
         )
 
-    def join(self, name: str) -> FleetHost:
+    def join(self, name: str, max_bytes: int = 1 << 20) -> FleetHost:
         batch = self.batches[name] = ByHand()
-        store = CapsuleStore(self._folder / name / "arrived", 1 << 20, 1 << 20)
+        store = CapsuleStore(self._folder / name / "arrived", max_bytes, 1 << 20)
         store.receive(NAME.sha256, "s", 0, CONTENT, is_last=True)
         joined = Joined(scheduler_address("tcp://127.0.0.1:1"), self._folder, lambda _: None)
         host = FleetHost(name, 1, 1 << 30, batch, store, Shares({}), joined.news)  # type: ignore[arg-type]
@@ -139,12 +144,21 @@ class Fleet:
         self.link.places[name] = host, joined
         return host
 
-    def submit(self, *labels: str) -> None:
-        for number, label in enumerate(labels, 1):
-            terms = Terms(Principal(), QUOTA, WasiSettings(()), None, label)
-            job = JobTerms(number, Path(NAME.name), terms)
-            self.dispatcher.add([Ticket(job, NAME, None, frozenset(), time.monotonic())])
+    def submit(self, *labels: str, content: bytes | None = None) -> None:
+        """Jobs, of a content that is here or of the one that hosts have, and no more."""
+        self.submit_some(*labels, content=content)
         self.dispatcher.all_read()
+
+    def submit_some(self, *labels: str, content: bytes | None = None) -> None:
+        capsule, file = NAME, None
+        if content is not None:
+            file = self._folder / f"{hashlib.sha256(content).hexdigest()}.wasm"
+            file.write_bytes(content)
+            capsule = CapsuleName(file.stem, "b.wasm")
+        for label in labels:
+            terms = Terms(Principal(), QUOTA, WasiSettings(()), None, label)
+            job = JobTerms(next(self._numbers), Path(capsule.name), terms)
+            self.dispatcher.add([Ticket(job, capsule, file, frozenset(), time.monotonic())])
 
     async def until(self, is_so: Callable[[], object]) -> None:
         async with asyncio.timeout(SOON_S):
@@ -280,5 +294,35 @@ def test_a_job_that_is_sent_again_after_its_end_does_not_run_twice(tmp_path: Pat
         await fleet.until(is_late.is_set)
         await fleet.until_over()
         assert fleet.begun == Counter(("one",))
+
+    with_fleet(tmp_path, what)
+
+
+def test_capsules_of_which_a_host_has_no_room_for_all_come_again_when_their_jobs_do(
+    tmp_path: Path,
+) -> None:
+    async def what(fleet: Fleet) -> None:
+        fleet.join("a", max_bytes=20)
+        for letter in (b"x", b"y", b"z", b"x"):
+            fleet.submit_some(letter.decode(), content=letter * 16)
+        fleet.dispatcher.all_read()
+        await fleet.until_over()
+        assert {result.outcome.reason for result in fleet.results} == {"exited"}
+        assert fleet.begun == Counter("xyzx")
+
+    with_fleet(tmp_path, what)
+
+
+def test_a_capsule_whose_jobs_wait_at_a_host_stays_there_however_many_more_come(
+    tmp_path: Path,
+) -> None:
+    async def what(fleet: Fleet) -> None:
+        host = fleet.join("a", max_bytes=20)
+        for letter in (b"x", b"y", b"z"):
+            fleet.submit_some(letter.decode(), content=letter * 16)
+        fleet.dispatcher.all_read()
+        await fleet.until(lambda: host.facts().waiting == 2)
+        await fleet.until_over()
+        assert fleet.link.asked.count("part") == 3
 
     with_fleet(tmp_path, what)
