@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from atectl.errors import LedgerUnavailable
+from atectl.errors import LedgerCorrupt, LedgerUnavailable
 from atectl.ledger_store.errors import (
     LedgerDiskFull,
     LedgerLeasesDropped,
@@ -26,6 +26,11 @@ from tests.support.lease_records import NOW, finish, make_lease
 from tests.support.limits import files_no_larger_than
 from tests.support.redis_gate import RedisGate
 from tests.support.redis_servers import Server, lose_everything
+
+
+def descriptors() -> int:
+    """How many files this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 class Host:
@@ -265,6 +270,28 @@ def test_processes_that_make_the_file_at_once_wait_for_one_another(
     with closing(Spool(path)) as spool:
         spool.keep([make_lease()])
         assert spool.count() == 1
+
+
+def test_what_is_no_such_file_is_told_of_each_time_and_leaves_no_descriptor(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"no database" * 100)
+    before = descriptors()
+    with closing(Spool(path)) as spool:
+        for _ in range(3):
+            with pytest.raises(LedgerCorrupt):
+                spool.keep([make_lease()])
+        assert descriptors() == before
+
+
+def test_it_is_opened_once_and_closed(tmp_path: Path) -> None:
+    before = descriptors()
+    with closing(Spool(tmp_path / "no" / "such" / "folder" / "spool.db")) as spool:
+        spool.keep([make_lease()])
+        once = descriptors()
+        spool.delivered([1])
+        assert (spool.count(), spool.first(9)) == (0, [])
+        assert descriptors() == once > before
+    assert descriptors() == before
 
 
 def test_the_file_is_private(path: Path) -> None:
