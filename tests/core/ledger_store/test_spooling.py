@@ -26,6 +26,7 @@ from tests.support.lease_records import NOW, finish, make_lease
 from tests.support.limits import files_no_larger_than
 from tests.support.redis_gate import RedisGate
 from tests.support.redis_servers import Server, lose_everything
+from tests.support.waiting import wait_until
 
 
 def descriptors() -> int:
@@ -147,6 +148,26 @@ def test_a_server_that_is_away_is_not_asked_at_every_flush(host: Host) -> None:
     for _ in range(20):
         host.store.flush([make_lease()])
     assert host.attempts == 1
+
+
+def test_a_server_that_failed_is_left_alone_for_a_while(host: Host) -> None:
+    host.store.flush([make_lease(id="a")])
+    host.server.kill()
+    host.store.flush([make_lease(id="b")])
+    host.server.restart()
+    host.store.flush([make_lease(id="c")])
+    assert host.spool.count() == 2
+    host.now += RETRY_S
+    host.store.flush([make_lease(id="d")])
+    assert host.spool.count() == 0
+
+
+def test_closing_lets_go_of_the_server(host: Host) -> None:
+    host.store.flush([make_lease()])
+    with closing(host.server.client()) as client:
+        assert len(client.client_list()) == 2
+        host.store.close()
+        wait_until(lambda: len(client.client_list()) == 1)
 
 
 def test_leases_wait_in_the_order_in_which_they_were_told_last(path: Path) -> None:
