@@ -68,6 +68,7 @@ class SpoolingStore:
         try:
             if not self._deliver(self._server(), told):
                 self._keep(told)
+            self._why = None
         except LedgerError as error:
             self._why = error
             self._give_up()
@@ -128,7 +129,7 @@ class SpoolingStore:
                 f"full: {counted(dropped, 'lease')} dropped"
             )
         if waiting:
-            why = f"{self._address} could not be reached" if self._why is None else str(self._why)
+            why = self._why or f"{self._address} was not told of all yet"
             raise LedgerLeasesWait(
                 f"{why}; {counted(waiting, 'lease')} for its ledger kept in {self._spool.path}",
                 remedy=self._remedy(),

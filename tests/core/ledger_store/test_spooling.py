@@ -82,8 +82,12 @@ def host(valkey: Server, path: Path) -> Iterator[Host]:
 
 
 def test_a_server_that_answers_is_told_at_once_and_no_file_is_made(host: Host, path: Path) -> None:
+    host.store.flush([])
+    assert host.attempts == 0
     host.store.flush([make_lease()])
-    assert host.totals() == {"alice": (1, 100)}
+    host.store.flush([make_lease(fuel=101)])
+    assert host.attempts == 1
+    assert host.totals() == {"alice": (1, 101)}
     host.store.close()
     assert not path.exists()
 
@@ -215,7 +219,31 @@ def test_why_they_wait_is_said_at_the_end(host: Host) -> None:
     with closing(host.server.client()) as client:
         client.hset(keys.META, "schema", 99)
     host.store.flush([make_lease()])
-    with pytest.raises(LedgerLeasesWait, match=r"schema version 99.*; 1 lease for its ledger kept"):
+    with pytest.raises(
+        LedgerLeasesWait, match=r"schema version 99.*; 1 lease for its ledger kept"
+    ) as told:
+        host.store.close()
+    assert told.value.remedy.endswith("; the next run or batch with this ledger tells the server")
+
+
+def test_of_what_passes_by_itself_nothing_need_be_done(host: Host) -> None:
+    host.server.kill()
+    host.store.flush([make_lease()])
+    with pytest.raises(LedgerLeasesWait, match="cannot be reached") as told:
+        host.store.close()
+    assert told.value.remedy.startswith("nothing: ")
+
+
+def test_a_server_that_was_reached_is_not_said_to_be_away(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spooling, "_AT_ONCE", 2)
+    host.server.kill()
+    host.store.flush([make_lease(id=name) for name in "abcd"])
+    host.server.restart()
+    host.now += RETRY_S
+    host.store.flush([make_lease(id="e")])
+    with pytest.raises(LedgerLeasesWait, match="was not told of all yet; 3 leases"):
         host.store.close()
 
 
