@@ -326,3 +326,38 @@ def test_a_capsule_whose_jobs_wait_at_a_host_stays_there_however_many_more_come(
         assert fleet.link.asked.count("part") == 3
 
     with_fleet(tmp_path, what)
+
+
+def test_a_capsule_that_was_put_out_after_its_jobs_comes_again_with_the_next(
+    tmp_path: Path,
+) -> None:
+    async def what(fleet: Fleet) -> None:
+        fleet.join("a", max_bytes=20)
+        for letter in (b"x", b"y", b"x"):
+            already = len(fleet.results)
+            fleet.submit_some(letter.decode(), content=letter * 16)
+            await fleet.until(lambda: fleet.batches["a"].is_running)
+            fleet.batches["a"].end()
+            await fleet.until(lambda: len(fleet.results) > already)  # noqa: B023 - waited for here
+        assert {result.outcome.reason for result in fleet.results} == {"exited"}
+        assert fleet.link.asked.count("part") == 3
+
+    with_fleet(tmp_path, what)
+
+
+def test_a_host_whose_answers_are_lost_now_and_then_is_not_lost(tmp_path: Path) -> None:
+    async def what(fleet: Fleet) -> None:
+        fleet.join("a")
+        fleet.link.loses = lambda told, _: told["op"] == "take"
+        for label in "xyz":
+            already = len(fleet.results)
+            fleet.link.lost.clear()
+            fleet.submit_some(label)
+            await fleet.until(lambda: fleet.batches["a"].is_running)
+            fleet.batches["a"].end()
+            await fleet.until(lambda: len(fleet.results) > already)  # noqa: B023 - waited for here
+            assert fleet.link.lost.is_set()
+        assert fleet.warnings == []
+        assert {result.attempt for result in fleet.results} == {1}
+
+    with_fleet(tmp_path, what)
