@@ -173,9 +173,11 @@ def fork_server(engine: "LinkingEngine", module: str, told: str, control: int) -
 
 
 def _serve(engine: "LinkingEngine", module: str, told: str, control: int) -> Never:
-    """Keep only the socket, and serve it until the function that does so returns."""
+    """Keep only the socket, and serve it until the function that does so returns.
+
+    The process that forks servers has left signals to its own parent already.
+    """
     try:
-        leave_signals_to_parent()
         os.dup2(control, CONTROL)
         os.closerange(3, os.sysconf("SC_OPEN_MAX"))
         import_module(module).serve(engine, told)
