@@ -5,8 +5,9 @@ import sqlite3  # noqa: TID253
 import stat
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from atectl.errors import LedgerBusy, LedgerCorrupt, LedgerError, LedgerUnavailable
 from atectl.ledger_store.sqlite.schema import MIGRATIONS, migrate, schema_version
@@ -133,6 +134,30 @@ def open_readable(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
             return empty_ledger()
         open_writable(path, make_folder=False, busy_timeout_s=busy_timeout_s).close()
         return _connect_reading(path, busy_timeout_s)[0]
+
+
+class FileIdentity(NamedTuple):
+    """What tells a file from all others, whatever its name."""
+
+    device: int
+    inode: int
+
+
+def file_at(path: Path) -> FileIdentity | None:
+    """The file that is at a path now; None if none is."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - at every flush
+    except OSError:
+        return None
+    return FileIdentity(found.st_dev, found.st_ino)
+
+
+def leave_moved(connection: sqlite3.Connection) -> None:
+    """Close the connection to a file that is not at its path any more, with all in it that is
+    still in its log."""
+    with suppress(sqlite3.Error):  # it may be gone, or be read by others
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    connection.close()
 
 
 def empty_ledger() -> sqlite3.Connection:

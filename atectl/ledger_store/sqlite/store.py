@@ -20,7 +20,10 @@ from atectl.ledger_store.records import (
     storable_text,
 )
 from atectl.ledger_store.sqlite.connection import (
+    FileIdentity,
     empty_ledger,
+    file_at,
+    leave_moved,
     named_errors,
     open_readable,
     open_writable,
@@ -183,26 +186,42 @@ class SqliteLedgerStore:
         busy_timeout_s: float = BUSY_TIMEOUT_S,
     ) -> None:
         self._path = path
+        self._host = host
+        self._at_default_place = at_default_place
+        self._is_gone = is_gone
+        self._busy_timeout_s = busy_timeout_s
         self._capacity = capacity
         self._clock = clock
         self._flushed: dict[str, Account] = {}  # accounts as this flush has left them so far
         self._unput: dict[str, _Latest] = {}  # those of them that are not stored so yet
         self._retire_at = clock()
+        self._is_read_only = read_only
+        self._file: FileIdentity | None = None  # the one that is open for writing
         if not read_only:
-            self._connection = open_writable(
-                path, make_folder=at_default_place, busy_timeout_s=busy_timeout_s
-            )
-        elif at_default_place and not path.exists():
+            self._open()
+            return
+        if at_default_place and not path.exists():
             self._connection = empty_ledger()
         else:
             self._connection = open_readable(path, busy_timeout_s=busy_timeout_s)
         self._lost = LostLeases(self._connection, host, is_gone)
 
+    def _open(self) -> None:
+        self._connection = open_writable(
+            self._path, make_folder=self._at_default_place, busy_timeout_s=self._busy_timeout_s
+        )
+        self._file = file_at(self._path)
+        self._lost = LostLeases(self._connection, self._host, self._is_gone)
+
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
-        """Take the state of these leases in one transaction: all of it or none."""
+        """Take the state of these leases in one transaction: all of it or none.
+
+        If the file was removed or moved away, they go to a new one in its place.
+        """
         told = [storable(lease) for lease in leases]
         if not told:
             return
+        self._go_where_the_path_leads()
         self._lost.look_anew()
         self._flushed.clear()
         self._unput.clear()
@@ -279,6 +298,14 @@ class SqliteLedgerStore:
         """Let go of the file; idempotent."""
         with named_errors(self._path):
             self._connection.close()
+
+    def _go_where_the_path_leads(self) -> None:
+        is_there = self._file is not None and file_at(self._path) == self._file
+        if is_there or self._is_read_only:
+            return
+        leave_moved(self._connection)
+        self._file = None
+        self._open()
 
     def _take(self, lease: LeaseRecord, known: KnownLease, days: NewDays) -> KnownLease:
         """Count in its account and on its days what is new of a lease. What is known of it then."""

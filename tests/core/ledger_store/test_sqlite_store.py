@@ -65,6 +65,60 @@ def change(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
+class TestMoved:
+    """The file is removed or moved away, as by somebody who clears or rotates it."""
+
+    def test_a_file_that_was_removed_is_made_anew(
+        self, store: SqliteLedgerStore, path: Path
+    ) -> None:
+        store.flush([make_lease(fuel=5), finish(make_lease(id="ended"))])
+        for each in path.parent.glob("ledger.db*"):
+            each.unlink()
+        store.flush([make_lease(fuel=7), make_lease(id="new", fuel=1)])
+        with closing(open_store(path, read_only=True)) as reader:
+            assert [lease.id for lease in reader.running()] == ["lease-1", "new"]
+            assert [(each.leases, each.fuel) for each in reader.accounts()] == [(2, 8)]
+            assert reader.history() == []
+
+    def test_a_file_that_was_moved_keeps_what_it_had(
+        self, store: SqliteLedgerStore, path: Path
+    ) -> None:
+        store.flush([make_lease(id="before", fuel=5)])
+        moved = path.rename(path.with_name("moved.db"))
+        store.flush([make_lease(id="after", fuel=7)])
+        store.flush([make_lease(id="after", fuel=8)])
+        for place, fuel in ((moved, 5), (path, 8)):
+            with closing(open_store(place, read_only=True)) as reader:
+                assert [each.fuel for each in reader.accounts()] == [fuel]
+
+    def test_another_process_that_writes_the_new_file_loses_nothing(
+        self, store: SqliteLedgerStore, path: Path
+    ) -> None:
+        store.flush([make_lease(fuel=5)])
+        path.rename(path.with_name("moved.db"))
+        with closing(open_store(path)) as other:
+            other.flush([make_lease(id="of-other", fuel=1)])
+            store.flush([make_lease(fuel=7)])
+            other.flush([make_lease(id="of-other", fuel=2)])
+            store.close()
+            other.flush([make_lease(id="of-other", fuel=3)])
+        with closing(open_store(path, read_only=True)) as reader:
+            assert [(each.leases, each.fuel) for each in reader.accounts()] == [(2, 10)]
+
+    def test_where_no_file_can_be_made_that_is_told_until_one_can(self, tmp_path: Path) -> None:
+        folder = tmp_path / "folder"
+        folder.mkdir()
+        with closing(open_store(folder / "ledger.db")) as store:
+            store.flush([make_lease(fuel=5)])
+            moved = folder.rename(tmp_path / "moved")
+            for _ in range(2):
+                with pytest.raises(errors.LedgerUnavailable, match="there is no folder"):
+                    store.flush([make_lease(fuel=6)])
+            moved.rename(folder)
+            store.flush([make_lease(fuel=7)])
+            assert [each.fuel for each in store.accounts()] == [7]
+
+
 class TestFile:
     def test_it_is_private_to_its_user(self, store: SqliteLedgerStore, path: Path) -> None:
         store.flush([make_lease()])
