@@ -221,3 +221,14 @@ result = on_thread(lambda: folders.keep_to([({str(place / "gone")!r}, False)]))"
         False,
         "a folder cannot be allowed: No such file or directory",
     ]
+
+
+def test_each_place_of_code_is_allowed_once_and_none_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "lib" / "site").mkdir(parents=True)
+    (tmp_path / "lib.zip").touch()
+    importable = [str(tmp_path / each) for each in ("lib/site", "lib", "gone", "lib.zip")]
+    paths = [path for path, _ in folders._code((*importable, ""))]
+    assert {path for path in paths if path.startswith(str(tmp_path))} == {
+        str(tmp_path / "lib"),
+        str(tmp_path / "lib.zip"),
+    }
