@@ -1,5 +1,6 @@
 """A batch: every job has one result, under one budget, as slots get free."""
 
+import errno
 import os
 import threading
 import time
@@ -21,6 +22,7 @@ from atectl.batch.inbox import Inbox
 from atectl.batch.job import JobResult, JobTerms, Wanted
 from atectl.batch.settings import BatchSettings
 from atectl.budget.errors import UnsatisfiableBudget
+from atectl.capsule.artifact_file import ArtifactFile
 from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.shelf import CapsuleShelf
@@ -92,6 +94,25 @@ def batch(tmp_path: Path) -> Iterator[Batch]:
 def test_every_job_has_one_result(batch: Batch) -> None:
     told = [result.job for result in batch.run(hellos(50))]
     assert sorted(told) == list(range(1, 51))
+
+
+def test_a_job_whose_code_finds_no_descriptor_is_refused_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    duplicate, fails = ArtifactFile.duplicate, iter([True])
+
+    def duplicated(file: ArtifactFile) -> int:
+        if next(fails, False):
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return duplicate(file)
+
+    monkeypatch.setattr(ArtifactFile, "duplicate", duplicated)
+    with Batch(settings(tmp_path, jobs=1), bare()) as batch:
+        first, second = results(batch, hellos(2)).values()
+    assert (first.outcome.reason, str(first.outcome.error)) == (
+        "failed", "hello.wat could not be loaded: too many open files",
+    )  # fmt: skip
+    assert second.outcome.exit_status == 0
 
 
 def test_no_jobs_are_no_results(batch: Batch) -> None:
