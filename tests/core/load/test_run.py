@@ -95,7 +95,6 @@ def test_this_process_holds_nothing_of_what_it_loads(tmp_path: Path) -> None:
     with LoadRun(Plan(limit_bytes=before + (1 << 30))) as run:
         report = run.load(list(items([tmp_path], recursive=True))).report
     assert [row.verdict for row in report.capsules] == ["ok"] * 2
-    assert before is not None
     assert report.host_peak_bytes is not None
     assert report.host_peak_bytes < before + 15 * MIB
 
