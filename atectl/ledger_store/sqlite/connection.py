@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from atectl.errors import LedgerBusy, LedgerCorrupt, LedgerError, LedgerUnavailable
 from atectl.ledger_store.sqlite.schema import MIGRATIONS, migrate, schema_version
+from atectl.system.identity import Identity, identity_of
 
 _RETRY_S = 0.01
 
@@ -136,20 +136,12 @@ def open_readable(path: Path, *, busy_timeout_s: float) -> sqlite3.Connection:
         return _connect_reading(path, busy_timeout_s)[0]
 
 
-class FileIdentity(NamedTuple):
-    """What tells a file from all others, whatever its name."""
-
-    device: int
-    inode: int
-
-
-def file_at(path: Path) -> FileIdentity | None:
+def file_at(path: Path) -> Identity | None:
     """The file that is at a path now; None if none is."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - at every flush
+        return identity_of(os.stat(path))  # noqa: PTH116 - at every flush
     except OSError:
         return None
-    return FileIdentity(found.st_dev, found.st_ino)
 
 
 def leave_moved(connection: sqlite3.Connection) -> None:

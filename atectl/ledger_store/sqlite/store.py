@@ -20,7 +20,6 @@ from atectl.ledger_store.records import (
     storable_text,
 )
 from atectl.ledger_store.sqlite.connection import (
-    FileIdentity,
     empty_ledger,
     file_at,
     leave_moved,
@@ -45,6 +44,7 @@ from atectl.ledger_store.sqlite.leases import (
 from atectl.ledger_store.sqlite.lost import LostLeases
 from atectl.ledger_store.sqlite.schema import transaction
 from atectl.system import processes
+from atectl.system.identity import Identity
 
 BUSY_TIMEOUT_S = 2.0
 """How long a store waits for another process, by default."""
@@ -196,7 +196,7 @@ class SqliteLedgerStore:
         self._unput: dict[str, _Latest] = {}  # those of them that are not stored so yet
         self._retire_at = clock()
         self._is_read_only = read_only
-        self._file: FileIdentity | None = None  # the one that is open for writing
+        self._file: Identity | None = None  # the one that is open for writing
         if not read_only:
             self._open()
             return

@@ -1,6 +1,7 @@
 """Capsules are compiled by other processes, which have limits and end when they are to."""
 
 import base64
+import errno
 import gzip
 import hashlib
 import os
@@ -495,3 +496,27 @@ def test_its_limits_may_be_others_than_those_of_its_compiler(
 def test_the_process_that_waits_has_some_memory_of_its_own(compiler: Compiler) -> None:
     verdict_on(compiler, CAPSULES / "hello.wat")
     assert 0 < compiler.private_bytes() < 100 * MIB
+
+
+class HalfHeard:
+    """A worker whose end was being heard when Ctrl-C came: its pipe is closed already."""
+
+    pid = None
+    parent = os.getpid()
+
+    def __init__(self) -> None:
+        self.pipe, writer = os.pipe()
+        os.close(writer)
+
+    def hear(self) -> bytes | None:
+        os.close(self.pipe)
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    def cut(self) -> None: ...
+
+
+def test_one_whose_end_was_half_heard_can_be_closed() -> None:
+    memory = os.memfd_create("capsule")
+    Compilation("x.wasm", CompileLimits(), 1 << 20, HalfHeard(), memory).close()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(memory)

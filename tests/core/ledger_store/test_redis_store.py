@@ -114,6 +114,18 @@ def told_through(
         yield store
 
 
+def totals_after_a_loss(server: Server, silent_s: float) -> dict[str, tuple[int, int]]:
+    """What a server has that lost all of a host, and heard nothing of it for so long."""
+    session, now = Session(), [0.0]
+    session.sent = Sent(lambda: now[0])
+    with closing(opened(server.url, session=session)) as host:
+        host.flush([finish(make_lease(id="a", fuel=5))])
+        lose_everything(server)
+        now[0] = silent_s
+        host.flush([make_lease(id="b", fuel=7)])
+        return totals(host)
+
+
 class TestLoss:
     def test_a_server_that_has_forgotten_its_scripts_is_sent_them(
         self, any_server: Server, store: RedisLedgerStore
@@ -168,14 +180,7 @@ class TestLoss:
     def test_what_was_told_just_before_is_told_again_after_a_long_outage(
         self, any_server: Server
     ) -> None:
-        session, now = Session(), [0.0]
-        session.sent = Sent(lambda: now[0])
-        with closing(opened(any_server.url, session=session)) as host:
-            host.flush([finish(make_lease(id="a", fuel=5))])
-            lose_everything(any_server)
-            now[0] = 10 * KEPT_S
-            host.flush([make_lease(id="b", fuel=7)])
-            assert totals(host) == {"alice": (2, 12)}
+        assert totals_after_a_loss(any_server, 10 * KEPT_S) == {"alice": (2, 12)}
 
     def test_what_was_lost_is_told_again_once(self, any_server: Server) -> None:
         with told_through(any_server, {}) as host:
@@ -208,14 +213,7 @@ class TestLoss:
     def test_what_the_server_may_have_forgotten_by_itself_is_not_told_again(
         self, any_server: Server
     ) -> None:
-        session, now = Session(), [0.0]
-        session.sent = Sent(lambda: now[0])
-        with closing(opened(any_server.url, session=session)) as host:
-            host.flush([finish(make_lease(id="a", fuel=5))])
-            lose_everything(any_server)
-            now[0] = keys.FORGET_AFTER_S + 1
-            host.flush([make_lease(id="b", fuel=7)])
-            assert totals(host) == {"alice": (1, 7)}
+        assert totals_after_a_loss(any_server, keys.FORGET_AFTER_S + 1) == {"alice": (1, 7)}
 
     def test_what_is_lost_while_it_is_told_again_is_told_by_the_next_flush(
         self, any_server: Server
