@@ -21,6 +21,7 @@ OTHER_MODULES = (
     "locks.errors",
     "redis.errors",
     "spill.errors",
+    "system.errors",
     "trace.errors",
     "system.walls.errors",
 )

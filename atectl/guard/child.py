@@ -21,6 +21,7 @@ from atectl.guard.errors import GuardGone, HeldCommandNotExecutable, HeldCommand
 from atectl.guard.foreground import Foreground
 from atectl.guard.guard import MESSAGE, NOW, descendants, signal_work
 from atectl.guard.held_up_stop import is_stopped
+from atectl.system.errors import not_started
 
 _FREE_DESCRIPTOR = 64
 """Descriptors from here on are the guard's: a shell may have given lower ones to the command."""
@@ -87,12 +88,15 @@ class GuardedChild:
         Raises:
             HeldCommandNotFound: there is no such command (exit 127).
             HeldCommandNotExecutable: it cannot be executed (exit 126).
+            PythonNotStarted: the guard could not be started (exit 125).
             GuardGone: the guard was killed meanwhile (exit 125).
         """
         try:
             self._start_guard(words, environment)
         except ValueError as error:
             raise HeldCommandNotExecutable(f"{words[0]!r}: {error}") from None
+        except OSError as error:
+            raise not_started(error) from None
         # The guard begins only now: the command must not read from a terminal that it has not got.
         self._lend_terminal()
         with self._mutex:

@@ -148,6 +148,7 @@ def check_engine() -> Finding:
 
     Raises:
         EngineUntrusted: the engine cannot be loaded, or does not meter as it should (exit 125).
+        PythonNotStarted: there is no process for the test (exit 125).
     """
     printed = printed_by(_SELF_TEST, "the self-test")
     _, granted_bytes, refused_growths = map(int, printed.split())

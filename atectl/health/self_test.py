@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 from atectl.errors import EngineUntrusted
+from atectl.system.errors import not_started
 
 TIMEOUT_S = 60.0
 
@@ -17,6 +18,7 @@ def printed_by(source: str, what: str) -> str:
 
     Raises:
         EngineUntrusted: it failed, was ended by a signal, or took too long (exit 125).
+        PythonNotStarted: there is no process for it (exit 125).
     """
     try:
         tested = subprocess.run(  # noqa: S603
@@ -30,6 +32,8 @@ def printed_by(source: str, what: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise _untrusted(f"{what} took over {TIMEOUT_S:g} s") from None
+    except OSError as error:
+        raise not_started(error) from None
     if tested.returncode < 0:
         raise _untrusted(f"{what} was ended by {signal.Signals(-tested.returncode).name}")
     if tested.returncode:

@@ -16,6 +16,7 @@ def check_walls() -> Finding:
 
     Raises:
         EngineUntrusted: that process failed (exit 125).
+        PythonNotStarted: there is no such process (exit 125).
     """
     printed = printed_by(_TRY, "the self-test of the walls")
     return found([tuple(each) for each in json.loads(printed)])

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from atectl.errors import InternalError
 from atectl.load.inputs import Item
 from atectl.load.memory_watch import MemoryWatch, Sample
+from atectl.system.errors import not_started
 
 _PROGRAM = "from atectl.load.naive_child import main; main()"
 
@@ -39,6 +40,7 @@ class NaiveLoader:
         """Load these, and watch what is held meanwhile; None if it was ended.
 
         Raises:
+            PythonNotStarted: there is no process for it (exit 125).
             InternalError: it failed (exit 125).
         """
         question = {"items": [_told(item) for item in items], "concurrency": concurrency}
@@ -46,12 +48,7 @@ class NaiveLoader:
         with self._lock:
             if self._is_stopped:
                 return None
-            self._process = subprocess.Popen(  # noqa: S603
-                [sys.executable, "-P", "-c", _PROGRAM],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            self._process = _start()
         with MemoryWatch(self._process.pid) as watch:
             answer, _ = self._process.communicate(json.dumps(question))
         self.samples = tuple(watch.samples)
@@ -68,6 +65,18 @@ class NaiveLoader:
             self._is_stopped = True
             if self._process is not None:
                 self._process.kill()
+
+
+def _start() -> "subprocess.Popen[str]":
+    try:
+        return subprocess.Popen(  # noqa: S603
+            [sys.executable, "-P", "-c", _PROGRAM],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+    except OSError as error:
+        raise not_started(error) from None
 
 
 def _told(item: Item) -> list[object]:

@@ -98,7 +98,7 @@ class LoadRun:
             beside_naive: whether the naive loader is to load them afterwards, for comparison.
 
         Raises:
-            InternalError: the naive loader failed (exit 125).
+            PythonNotStarted, InternalError: the naive loader did not begin, or failed (exit 125).
         """
         loader = Loader(self._compiler, self._open_cache(), self._room, lambda: not self.is_stopped)
         began_s = time.monotonic()

@@ -9,6 +9,14 @@ from typing import IO, Any, NamedTuple
 
 ATECTL = str(Path(sys.executable).parent / "atectl")
 
+NO_OTHER_PYTHON = (
+    sys.executable,
+    "-c",
+    "import os, sys; from atectl.commands.main import main; "
+    "sys.executable = os.devnull; del sys.argv[0]; sys.exit(main())",
+)
+"""Runs `atectl`, for `before`, where the file of its Python may not be executed any more."""
+
 
 class Ended(NamedTuple):
     """A finished `atectl`."""

@@ -20,7 +20,7 @@ from atectl.finding import Finding, Verdict
 from atectl.health.checks import Check
 from atectl.ledger_store.opening import open_for_writing
 from tests.support.lease_records import make_lease
-from tests.support.program import ATECTL, atectl
+from tests.support.program import ATECTL, NO_OTHER_PYTHON, atectl
 
 CHECKS = [
     Check("wasmtime", Finding(Verdict.OK, "50.0.1, needs >=50,<51")),
@@ -129,6 +129,17 @@ def test_an_engine_that_cannot_be_imported_is_a_problem(tmp_path: Path) -> None:
     assert (status, problems(checks)) == (1, ["engine"])
     reason = "the self-test failed: ImportError: built for another Python"
     assert checks["engine"]["found"] == reason
+
+
+def test_a_python_that_may_not_be_executed_is_a_problem_of_what_needs_another() -> None:
+    ended = atectl("doctor", "-o", "json", before=NO_OTHER_PYTHON)
+    assert (ended.status, ended.stderr) == (1, "")
+    checks = {check["name"]: check for check in json.loads(ended.stdout)["checks"]}
+    assert problems(checks) == ["engine", "walls"]
+    assert checks["engine"]["found"] == (
+        "/dev/null: Python could not be started: Permission denied"
+    )
+    assert checks["engine"]["remedy"].startswith("have this user be able to execute that file")
 
 
 def test_too_little_address_space_is_a_problem() -> None:

@@ -14,7 +14,7 @@ import pytest
 from atectl.system.memory import resident_bytes
 from tests.conftest import CAPSULES
 from tests.support.bombs import slow_loops
-from tests.support.program import ATECTL, atectl
+from tests.support.program import ATECTL, NO_OTHER_PYTHON, atectl
 from tests.support.real_capsules import CPYTHON, RESVG
 from tests.support.waiting import wait_until
 from tests.support.wasm_bytes import binary_of
@@ -267,6 +267,13 @@ def test_a_reader_that_leaves_is_no_failure() -> None:
 
 
 # Charts
+
+
+def test_a_naive_loader_that_cannot_be_started_is_told() -> None:
+    words = ("load", "--baseline", "naive", HELLO)
+    ended = atectl(*words, before=NO_OTHER_PYTHON)
+    assert ended.status == 125
+    assert "error[E705]: /dev/null: Python could not be started" in ended.stderr
 
 
 def test_a_chart_is_written_and_the_naive_loader_told_beside(tmp_path: Path) -> None:

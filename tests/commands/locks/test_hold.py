@@ -21,7 +21,7 @@ from tests.support.lock_holding import (
 )
 from tests.support.old_kernel import require_known_machine, without_subreapers
 from tests.support.processes import is_alive, pid_in, state_of
-from tests.support.program import atectl
+from tests.support.program import NO_OTHER_PYTHON, atectl
 from tests.support.redis_servers import AclServer, Server
 from tests.support.waiting import SOON_S, wait_until
 
@@ -130,6 +130,15 @@ def test_an_option_of_ours_before_the_command_is_still_checked(valkey: Server) -
 
 
 # How it ends
+
+
+def test_a_guard_that_cannot_be_started_is_told_and_the_lock_released(valkey: Server) -> None:
+    words = ["locks", "hold", "--redis", valkey.url, "team/web", "--", "true"]
+    ended = atectl(*words, before=NO_OTHER_PYTHON)
+    assert ended.status == 125
+    assert "error[E705]: /dev/null: Python could not be started: Permission denied" in ended.stderr
+    with contextlib.closing(valkey.client()) as client:
+        assert client.get(KEY) is None
 
 
 @pytest.mark.parametrize(
