@@ -189,9 +189,7 @@ def parse_variables(
     return tuple(dict(parse_variable(text, inherited) for text in texts).items())
 
 
-_OTHER_NAME = (
-    "give it another name: a guest is told its arguments, its variables and the name of its file"
-)
+_IN_UTF8 = "write it in UTF-8: a guest is told its arguments and variables"
 
 
 def wasi_config(settings: WasiSettings) -> "WasiConfig":
@@ -210,9 +208,8 @@ def wasi_config(settings: WasiSettings) -> "WasiConfig":
         if settings.environment:
             config.env = settings.environment
     except UnicodeEncodeError as error:
-        raise UsageError(
-            f"{error.object!r} is not UTF-8, which WASI asks for", remedy=_OTHER_NAME
-        ) from None
+        message = f"{error.object!r} is not UTF-8, which WASI asks for"
+        raise UsageError(message, remedy=_IN_UTF8) from None
     if settings.streams is None:
         _inherit(config, settings)
     else:

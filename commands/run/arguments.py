@@ -317,7 +317,7 @@ def _request(
         fuel=given.read("--fuel", _fuel),
     )
     wasi = WasiSettings(
-        arguments=(capsule.rpartition("/")[2], *arguments),
+        arguments=(_own_name(capsule), *arguments),
         environment=_environment(given, environment),
         folders=given.read_every("--dir", parse_folders),
         max_output_bytes=given.read("--max-output", size_or_none),
@@ -344,6 +344,15 @@ def _request(
         bounds=store_bounds(given.group(BoundOptions)),
         lock=_lock(given),
     )
+
+
+def _own_name(capsule: str) -> str:
+    """What the guest is told as its own name: that of its file, in UTF-8 as WASI asks for.
+
+    It is no word of the user's to the guest: what is not UTF-8 in it is U+FFFD there.
+    """
+    name = capsule.rpartition("/")[2]
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _environment(given: Given, inherited: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -1,5 +1,6 @@
 """The grammar of `atectl run` around CAPSULE."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,13 @@ def test_options_are_taken_before_the_capsule() -> None:
     assert request.quota.memory_bytes == 1 << 20
     assert request.capsule == "capsule.wasm"
     assert request.wasi.arguments == ("capsule.wasm", "argument")
+
+
+def test_a_guest_is_told_its_name_in_utf_8() -> None:
+    capsule = os.fsdecode("é/é".encode() + b"\xff.wasm")
+    request = read(capsule, "argument")
+    assert request.capsule == capsule
+    assert request.wasi.arguments == ("é\ufffd.wasm", "argument")
 
 
 def test_options_are_taken_behind_the_capsule_until_the_first_word_that_is_none() -> None:

@@ -113,6 +113,19 @@ def test_a_folder_with_pipes_or_devices_is_warned_of(tmp_path: Path) -> None:
     assert "mounted nodev" in ended.stderr
 
 
+def test_a_capsule_whose_name_is_not_utf_8_runs(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"args\xff.wat")
+    path.write_bytes(capsule("args").read_bytes())
+    ended = atectl("run", path, "word")
+    assert (ended.status, ended.stdout, ended.stderr) == (0, "word\n", "")
+
+
+def test_an_argument_that_is_not_utf_8_is_refused() -> None:
+    ended = atectl("run", capsule("args"), os.fsdecode(b"\xff"))
+    assert ended.status == 2
+    assert r"error[E101]: '\xff' is not UTF-8, which WASI asks for" in ended.stderr
+
+
 def test_no_environment_is_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hidden")
     program = "import os; print(sorted(os.environ))"
