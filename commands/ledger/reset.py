@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from atectl.errors import ConfirmationNeeded, UsageError
+from atectl.errors import ConfirmationNeeded, LedgerCorrupt, UsageError
 from atectl.inert import inert_line
 from atectl.ledger_store.opening import open_for_reading, open_for_writing
 from atectl.ledger_store.overview import ResetEffect, effect_of_reset
+from atectl.ledger_store.records import LedgerStore
 from atectl.units import counted
 
 from ..options.candidates import complete_principal
@@ -33,13 +34,21 @@ def reset(
             remedy="`atectl ledger reset PRINCIPAL` or `atectl ledger reset --all`",
         )
     with closing(open_for_reading(ledger)) as store:
-        loss = _in_words(effect_of_reset(store, principal), principal)
+        loss = _loss(store, principal)
     if not yes and not _agrees(loss):
         say("nothing was forgotten")
         raise typer.Exit(1)
     with closing(open_for_writing(ledger)) as store:
         forgotten = store.reset(principal)
     print(f"forgot {counted(forgotten, 'account')}")
+
+
+def _loss(store: LedgerStore, principal: str | None) -> str:
+    try:
+        return _in_words(effect_of_reset(store, principal), principal)
+    except LedgerCorrupt as damage:  # which a reset may be the remedy of
+        whose = "all accounts" if principal is None else f"what there is of {inert_line(principal)}"
+        return f"{whose}, which cannot all be read: {damage}"
 
 
 def _in_words(effect: ResetEffect, principal: str | None) -> str:

@@ -98,6 +98,7 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
     Raises:
         Damaged: it cannot be read.
     """
+    name = principal.decode("utf-8", "replace")
     try:
         (
             _,
@@ -116,9 +117,9 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
             at,
         ) = _ACCOUNT.unpack_from(stored)
     except struct.error:
-        raise Damaged("an account") from None
+        raise Damaged(f"the account of {name!r}") from None
     return AccountRecord(
-        principal=principal.decode("utf-8", "replace"),
+        principal=name,
         peak_bytes=peak,
         high_water_bytes=high,
         quota_bytes=quota,

@@ -316,5 +316,6 @@ class RedisLedgerStore:
         except Damaged as what:
             raise LedgerCorrupt(
                 f"{what} in the ledger at {self._connection.address} is damaged",
-                remedy="find out which program writes the keys {atectl-ledger}:*",
+                remedy="find out which program writes the keys {atectl-ledger}:*; `atectl ledger "
+                "reset PRINCIPAL` forgets an account, and --all forgets everything",
             ) from None

@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
 
+from atectl.ledger_store.redis import keys
 from tests.conftest import CAPSULES
 from tests.support.program import ATECTL, atectl
 from tests.support.redis_servers import Server, TlsServer
@@ -110,6 +111,25 @@ def test_doctor_asks_the_server(fleet: dict[str, str], valkey: Server) -> None:
     shown = atectl("doctor", "-o", "json", environment=fleet)
     checks = {check["name"]: check for check in json.loads(shown.stdout)["checks"]}
     assert checks["ledger"]["verdict"] == "problem"
+
+
+def test_a_damaged_account_is_named_by_doctor_and_forgotten_by_a_reset(
+    fleet: dict[str, str], valkey: Server
+) -> None:
+    with closing(valkey.client()) as client:
+        client.hset(keys.ACCOUNTS, "bob", "damaged")
+    jobs = [{"capsule": str(HELLO), "principal": name} for name in ("alice", "bob")]
+    lines = "\n".join(map(json.dumps, jobs)).encode()
+    batch = atectl("batch", "-", "-q", stdin=lines, environment=fleet)
+    assert (batch.status, batch.stderr) == (0, "")
+    shown = atectl("doctor", "-o", "json", environment=fleet)
+    [check] = [each for each in json.loads(shown.stdout)["checks"] if each["name"] == "ledger"]
+    assert check["found"].startswith("the account of 'bob' in the ledger")
+    assert "`atectl ledger reset PRINCIPAL`" in check["remedy"]
+    asked = atectl("ledger", "reset", "bob", environment=fleet)
+    assert "forget what there is of bob, which cannot all be read" in asked.stderr
+    assert atectl("ledger", "reset", "bob", "--yes", environment=fleet).status == 0
+    assert [account["principal"] for account in listed(fleet, "ls")["accounts"]] == ["alice"]
 
 
 def test_a_run_tells_a_server_by_tls_and_the_ledger_is_read_there(tls_server: TlsServer) -> None:

@@ -341,6 +341,117 @@ class TestForeign:
             store.accounts()
 
 
+DAY = keys.day_keys(int(NOW // 86_400), int(NOW // 86_400))[0]
+
+
+class TestDamaged:
+    """What is damaged of a ledger costs itself alone: all else that a host tells is counted."""
+
+    @pytest.fixture
+    def client(self, any_server: Server, store: RedisLedgerStore) -> Iterator[Client]:
+        """A server with a ledger of alice, whose lease `a` runs, and of bob."""
+        store.flush(
+            [make_lease(id="a", fuel=5), finish(make_lease(id="b", principal="bob", fuel=1))]
+        )
+        with closing(any_server.client()) as client:
+            yield client
+
+    @pytest.mark.parametrize("text", ["", "short", "7" * 111])
+    def test_an_account_stays_as_it_is_and_is_told_until_it_is_reset(
+        self, client: Client, store: RedisLedgerStore, text: str
+    ) -> None:
+        client.hset(keys.ACCOUNTS, "alice", text)
+        store.flush([make_lease(id="a", fuel=9), make_lease(id="c", principal="carol", fuel=3)])
+        with pytest.raises(LedgerCorrupt, match="the account of 'alice'"):
+            store.accounts()
+        store.reset("alice")
+        store.flush([make_lease(id="a", fuel=10)])
+        assert totals(store) == {"carol": (1, 3), "bob": (1, 1), "alice": (1, 1)}
+
+    @pytest.mark.parametrize("key", [keys.RUNNING, keys.FINISHED])
+    def test_of_a_lease_nothing_is_known_any_more(
+        self, client: Client, store: RedisLedgerStore, key: str
+    ) -> None:
+        client.hset(key, "c", "short")
+        store.flush([make_lease(id="c", principal="carol", fuel=3), make_lease(id="a", fuel=6)])
+        assert totals(store) == {"alice": (1, 6), "carol": (1, 3), "bob": (1, 1)}
+
+    def test_a_lease_of_another_size_is_no_obstacle_to_others(
+        self, client: Client, store: RedisLedgerStore
+    ) -> None:
+        client.hset(keys.RUNNING, "a", b"\xff" * 200)
+        store.flush([make_lease(id="a"), make_lease(id="c", principal="carol", fuel=3)])
+        assert totals(store)["carol"] == (1, 3)
+
+    def test_the_sums_of_a_day_begin_anew(self, client: Client, store: RedisLedgerStore) -> None:
+        [sums] = [field for field in client.hkeys(DAY) if field.startswith(b"alice")]
+        client.hset(DAY, sums, "short")
+        client.hset(DAY, "\0", "many")
+        client.hset(DAY, "\0carol", "many")
+        store.flush([make_lease(id="a", fuel=6), make_lease(id="c", principal="carol", fuel=3)])
+        assert totals(store) == {"alice": (1, 6), "carol": (1, 3), "bob": (1, 1)}
+        today = int(NOW // 86_400)
+        used = {each.principal: each.fuel for each in store.days(today, today)}
+        assert used == {"alice": 1, "carol": 3, "bob": 1}
+
+    def test_the_sums_of_all_time_begin_anew(self, client: Client, store: RedisLedgerStore) -> None:
+        for field in client.hkeys(keys.TOTALS):
+            client.hset(keys.TOTALS, field, "short")
+        store.flush([make_lease(id="a", fuel=6), make_lease(id="c", principal="carol", fuel=3)])
+        assert [each.fuel for each in store.totals()] == [1 + 3]
+
+    def test_a_count_of_sums_is_no_obstacle_to_a_reset(
+        self, client: Client, store: RedisLedgerStore
+    ) -> None:
+        client.hset(DAY, "\0", "many")
+        assert store.reset("alice") == 1
+        assert totals(store) == {"bob": (1, 1)}
+
+    def test_a_lease_of_which_only_the_time_is_left_is_forgotten(
+        self, any_server: Server, client: Client
+    ) -> None:
+        client.hdel(keys.RUNNING, "a")
+        with closing(opened(any_server.url, NOW + keys.SILENCE_S + 60)) as store:
+            store.flush([make_lease(id="c", principal="carol", fuel=3)])
+            store.flush([make_lease(id="c", principal="carol", fuel=4)])
+            assert totals(store)["carol"] == (1, 4)
+        assert client.zscore(keys.HEARD, "a") is None
+
+    def test_what_was_taken_of_a_session_is_told_again(
+        self, client: Client, store: RedisLedgerStore
+    ) -> None:
+        [session] = client.hkeys(keys.SEQUENCES)
+        client.hset(keys.SEQUENCES, session, "x")
+        store.flush([make_lease(id="a", fuel=6)])
+        assert totals(store) == {"alice": (1, 6), "bob": (1, 1)}
+
+    @pytest.mark.parametrize("field", ["serial", "leases", "ends"])
+    def test_a_number_of_the_ledger_itself_is_named_before_anything_is_written(
+        self, client: Client, store: RedisLedgerStore, field: str
+    ) -> None:
+        client.hset(keys.META, field, "x")
+        before = totals(store)
+        with pytest.raises(LedgerCorrupt, match=field):
+            store.flush([make_lease(id="a", fuel=9), make_lease(id="c", principal="carol")])
+        assert totals(store) == before
+
+    def test_its_schema_is_named(self, client: Client, store: RedisLedgerStore) -> None:
+        client.hset(keys.META, "schema", "x")
+        with pytest.raises(LedgerCorrupt, match="the version of the schema"):
+            store.flush([make_lease(id="a", fuel=9)])
+
+    def test_what_was_merged_is_not_merged_again(
+        self, client: Client, store: RedisLedgerStore
+    ) -> None:
+        accounts = store.accounts()
+        store.merge("other", accounts, [])
+        merged = totals(store)
+        for name in client.hkeys(keys.MERGED):
+            client.hset(keys.MERGED, name, "short")
+        store.merge("other", accounts, [])
+        assert totals(store) == merged
+
+
 def test_a_server_that_is_gone_is_unavailable(any_server: Server, store: RedisLedgerStore) -> None:
     any_server.kill()
     with pytest.raises(LedgerUnavailable, match="cannot be reached"):

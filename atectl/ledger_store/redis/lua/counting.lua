@@ -25,7 +25,10 @@ local SILENCE_S, FORGET_S, KEPT_DAYS = tonumber(ARGV[12]), tonumber(ARGV[13]), t
 local ACKNOWLEDGED = tonumber(ARGV[15])
 local DAY_S, NOTED_S, AT_ONCE, WORD = 86400, 60, 100, 4294967296
 local FULL, OTHERS = '\127' .. string.rep('\255', 7), '*'
+-- The least bytes of a record. What has fewer was damaged, and costs no other its count.
+local ACCOUNT_BYTES, LEASE_BYTES, SUMS_BYTES = 112, 113, 48
 
+local function is_count(text) return #text <= 15 and string.match(text, '^%-?%d+$') end
 
 -- A script that fails half way has done its first half: so it begins only if it can end.
 local KINDS = {'hash', 'hash', 'zset', 'hash', 'zset', 'hash', 'zset', 'zset', 'hash'}
@@ -35,6 +38,12 @@ for place, key in ipairs(KEYS) do
     return redis.error_reply('WRONGTYPE ' .. key .. ' holds a ' .. kind .. ', not a ' .. expected)
   end
 end
+local NUMBERS = {'serial', 'leases', 'ends'}
+for place, text in ipairs(redis.call('HMGET', META, unpack(NUMBERS))) do
+  if text and not is_count(text) then
+    return redis.error_reply('WRONGTYPE ' .. META .. ' holds no number as ' .. NUMBERS[place])
+  end
+end
 
 local now = tonumber(ARGV[4])
 if not now then
@@ -42,9 +51,10 @@ if not now then
   now = time[1] + time[2] / 1000000
 end
 local today = math.floor(now / DAY_S)
-local schema = tonumber(redis.call('HGET', META, 'schema') or SCHEMA)
-if schema ~= SCHEMA then return {0, 0, schema, today} end
-local known = tonumber(redis.call('HGET', SEQUENCES, SESSION) or 0)
+local schema = redis.call('HGET', META, 'schema') or SCHEMA
+if tonumber(schema) ~= SCHEMA then return {0, 0, schema, today} end
+local told = redis.call('HGET', SEQUENCES, SESSION)
+local known = told and is_count(told) and tonumber(told) or 0
 if SEQUENCE <= known then return {0, known, schema, today} end
 -- Before anything is taken: if this answer is lost, too, the next one is the same.
 if known < ACKNOWLEDGED then return {3, known, schema, today} end
@@ -132,11 +142,14 @@ end
 -- Accounts: serial, peak, usage, quota, the lease whose quota that is, since, updated, capsule.
 local accounts, opened_at = {}, struct.pack('>d', now)
 
+-- An account; nil if there is none. A damaged one is false: it stays as it is, for whoever reads it
+-- to be told.
 local function account_of(principal)
   local found = accounts[principal]
   if found ~= nil then return found end
   local text = redis.call('HGET', ACCOUNTS, principal)
   if not text then return nil end
+  if #text < ACCOUNT_BYTES then return false end
   found = unpacked(text, 1, 2)
   found = {
     serial = found[1], peak = found[2], usage = unpacked(text, 17, FIELDS),
@@ -150,9 +163,12 @@ end
 
 local function member_of(serial, principal) return packed({serial}) .. principal end
 
--- A new account, which displaces the lowest if need be; nil if it may not. The lowest is the one of
--- the lowest peak; of several, the oldest, as members of one score are in the order of their bytes.
-local function open_account(principal, peak)
+-- The account of a principal, or a new one, which displaces the lowest if need be; none if it may
+-- not. The lowest is the one of the lowest peak; of several, the oldest, as members of one score are
+-- in the order of their bytes.
+local function account_for(principal, peak)
+  local found = account_of(principal)
+  if found ~= nil then return found end
   if redis.call('ZCARD', PEAKS) >= CAPACITY then
     local lowest = redis.call('ZRANGE', PEAKS, 0, 0, 'WITHSCORES')
     if number(peak) <= tonumber(lowest[2]) then return nil end
@@ -184,13 +200,21 @@ local days = {}
 local function sums_of(key, kept, field)
   if kept[field] then return kept[field] end
   local text = redis.call('HGET', key, field)
-  if text then kept[field] = unpacked(text, 1, 6) end
+  -- Damaged ones begin anew.
+  if text then kept[field] = #text < SUMS_BYTES and {0, 0, 0, 0, 0, 0} or unpacked(text, 1, 6) end
   return kept[field]
 end
 
+-- How many sums there are, of a principal or, for '', of all. A damaged count begins anew.
+local function count_of(key, principal)
+  local text = redis.call('HGET', key, '\0' .. principal)
+  return text and is_count(text) and tonumber(text) or 0
+end
+
 local function new_sums(key, kept, principal, field)
-  redis.call('HINCRBY', key, '\0', 1)
-  redis.call('HINCRBY', key, '\0' .. principal, 1)
+  for _, whose in ipairs({'', principal}) do
+    redis.call('HSET', key, '\0' .. whose, count_of(key, whose) + 1)
+  end
   if kept.day then
     local left_s = math.max(math.floor((kept.day + KEPT_DAYS) * DAY_S - now), 1)
     redis.call('PEXPIRE', key, left_s * 1000)
@@ -204,9 +228,8 @@ local function sums_for(key, kept, principal, host, label)
   local own = principal .. '\0' .. host .. '\0' .. label
   local found = sums_of(key, kept, own)
   if found then return found end
-  local count = tonumber(redis.call('HGET', key, '\0') or 0)
-  local of_principal = tonumber(redis.call('HGET', key, '\0' .. principal) or 0)
-  if count < MAX_NAMED and of_principal < MAX_OWN then
+  local count = count_of(key, '')
+  if count < MAX_NAMED and count_of(key, principal) < MAX_OWN then
     return new_sums(key, kept, principal, own)
   end
   local other = principal .. '\0' .. OTHERS .. '\0' .. OTHERS

@@ -13,7 +13,8 @@ local function stored(id)
     text = redis.call('HGET', FINISHED, id)
     is_finished = text and true
   end
-  if not text then return nil end
+  -- Of a damaged one nothing is known.
+  if not text or #text < LEASE_BYTES then return nil end
   local numbers = unpacked(text, 2, 2)
   local heard, noted = struct.unpack('>dd', text, 98)
   return {
@@ -43,7 +44,7 @@ local function charge(account, lease, before, new, born)
   local usage = {max(account.usage[HIGH], new[HIGH])}
   for field = HIGH + 1, FIELDS do usage[field] = plus(account.usage[field], new[field]) end
   account.usage = usage
-  if born >= account.latest then
+  if not is_larger(account.latest, born) then
     account.of_latest, account.latest = lease.quota .. packed({born}), born
     account.capsule = lease.capsule
   end
@@ -70,7 +71,7 @@ local function take(at)
 
   local born = before and before.born or redis.call('HINCRBY', META, 'leases', 1)
   local has_account, serial = before and before.has_account, before and before.account or 0
-  local account = account_of(lease.principal) or open_account(lease.principal, lease.peak)
+  local account = account_for(lease.principal, lease.peak)
   if account then
     charge(account, lease, before, new, born)
     has_account, serial = true, account.serial
@@ -98,8 +99,13 @@ local function retire()
   local oldest = redis.call('ZRANGE', HEARD, 0, count - 1, 'WITHSCORES')
   for place = 1, #oldest, 2 do
     local id = oldest[place]
-    redis.call('HSET', FINISHED, id, redis.call('HGET', RUNNING, id))
-    end_lease(id, oldest[place + 1])
+    local text = redis.call('HGET', RUNNING, id)
+    if text then
+      redis.call('HSET', FINISHED, id, text)
+      end_lease(id, oldest[place + 1])
+    else
+      redis.call('ZREM', HEARD, id)
+    end
   end
 end
 

@@ -6,16 +6,18 @@
 -- quota, and those of others are sums.
 local WORDS = 8
 
-local function taken_before(name, count)
+-- What was taken of one before; all that is seen of it, if what is known of that is damaged.
+local function taken_before(name, count, seen)
   local text = redis.call('HGET', MERGED, name)
-  return text and unpacked(text, 1, count) or {0, 0, 0, 0, 0, 0, 0, 0}
+  if not text then return {0, 0, 0, 0, 0, 0, 0, 0} end
+  return #text < 8 * count and seen or unpacked(text, 1, count)
 end
 
 local function take_account(name, principal, capsule, numbers)
   local peak, seen = unpacked(numbers, 1, 1)[1], unpacked(numbers, 9, FIELDS)
-  local account = account_of(principal) or open_account(principal, peak)
+  local account = account_for(principal, peak)
   if not account then return end
-  local new = since(seen, taken_before(name, FIELDS))
+  local new = since(seen, taken_before(name, FIELDS, seen))
   if is_larger(peak, account.peak) then
     account.peak = peak
     redis.call('ZADD', PEAKS, number(peak), member_of(account.serial, principal))
@@ -30,7 +32,8 @@ local function take_account(name, principal, capsule, numbers)
 end
 
 local function take_sums(key, kept, name, principal, host, label, numbers)
-  local seen, before = unpacked(numbers, 1, 6), taken_before(name, 6)
+  local seen = unpacked(numbers, 1, 6)
+  local before = taken_before(name, 6, seen)
   local sums = sums_for(key, kept, principal, host, label)
   for place = 1, 5 do sums[place] = plus(sums[place], minus(seen[place], before[place])) end
   sums[6] = max(sums[6], seen[6])

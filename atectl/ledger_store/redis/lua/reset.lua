@@ -53,7 +53,7 @@ else
     for _, field in ipairs(redis.call('HKEYS', KEYS[place])) do
       if string.match(field, '^[^%z]*') == PRINCIPAL then
         redis.call('HDEL', KEYS[place], field)
-        redis.call('HINCRBY', KEYS[place], '\0', -1)
+        redis.pcall('HINCRBY', KEYS[place], '\0', -1)  -- unless the count is damaged
       end
     end
     redis.call('HDEL', KEYS[place], '\0' .. PRINCIPAL)
