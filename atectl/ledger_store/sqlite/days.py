@@ -23,6 +23,25 @@ ORDER BY day, principal, host, label
 """  # noqa: S608
 
 
+MOST_DAYS = 2 * PERIOD_DAYS
+"""How many days the table keeps at least, however old they seem.
+
+A clock that goes ahead adds `PERIOD_DAYS` of days to come at most, as use since it was right is
+split over no more. So true days are not forgotten for it.
+"""
+
+_IS_OLD = f"SELECT 1 FROM days WHERE day > {ALL_TIME} AND day < ? LIMIT 1"  # noqa: S608
+
+_FORGET_OLD = f"""
+WITH RECURSIVE newest(day) AS (
+    SELECT max(day) FROM days
+    UNION ALL
+    SELECT (SELECT max(day) FROM days WHERE day < newest.day) FROM newest WHERE day IS NOT NULL
+    LIMIT {MOST_DAYS}
+)
+DELETE FROM days WHERE day > {ALL_TIME} AND day < min(?, (SELECT min(day) FROM newest))
+"""  # noqa: S608
+
 _TYPES = (int, str, str, str, *(int,) * len(Sums._fields))
 
 
@@ -96,8 +115,10 @@ class NewDays:
 
 
 def forget_old_days(connection: sqlite3.Connection, today: int) -> None:
-    """Forget the days that are no longer kept."""
-    connection.execute("DELETE FROM days WHERE day BETWEEN 0 AND ?", (today - PERIOD_DAYS,))
+    """Forget the days that are no longer asked for, but for the newest `MOST_DAYS` there are."""
+    before = today - PERIOD_DAYS + 1
+    if connection.execute(_IS_OLD, (before,)).fetchone():  # few are, and to count days takes 1 ms
+        connection.execute(_FORGET_OLD, (before,))
 
 
 def forget_days_of(connection: sqlite3.Connection, principal: str | None) -> None:

@@ -2,11 +2,20 @@
 
 import time
 from collections.abc import Callable, Iterable
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from atectl import accounting
-from atectl.accounting import ALL_TIME, DAY_S, MAX_PRINCIPALS, Account, Observation, Usage
+from atectl.accounting import (
+    ALL_TIME,
+    DAY_S,
+    MAX_PRINCIPALS,
+    PERIOD_DAYS,
+    Account,
+    Observation,
+    Usage,
+)
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
@@ -194,7 +203,7 @@ class SqliteLedgerStore:
         self._clock = clock
         self._flushed: dict[str, Account] = {}  # accounts as this flush has left them so far
         self._unput: dict[str, _Latest] = {}  # those of them that are not stored so yet
-        self._retire_at = clock()
+        self._retired_at = -inf
         self._is_read_only = read_only
         self._file: Identity | None = None  # the one that is open for writing
         if not read_only:
@@ -263,7 +272,8 @@ class SqliteLedgerStore:
 
     def days(self, first: int, last: int, principal: str | None = None) -> list[DayRecord]:
         """What was used on the days from `first` to `last`; days are counted from 1970."""
-        return self._days(max(first, 0), last, _stored(principal))
+        first = max(first, last - PERIOD_DAYS + 1, 0)
+        return self._days(first, last, _stored(principal))
 
     def totals(self) -> list[DayRecord]:
         """What was used in all time, by host."""
@@ -370,8 +380,8 @@ class SqliteLedgerStore:
     def _tidy(self, *, has_finished: bool) -> None:
         """Keep the leases bounded, finished and unfinished."""
         now = self._clock()
-        if now >= self._retire_at:
-            self._retire_at = now + RETIRE_EVERY_S
+        if not 0 <= now - self._retired_at < RETIRE_EVERY_S:  # also once the clock goes back
+            self._retired_at = now
             self._retire_lost(now)
             forget_old_days(self._connection, int(now // DAY_S))
         elif not has_finished:

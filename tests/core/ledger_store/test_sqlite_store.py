@@ -13,12 +13,13 @@ from pathlib import Path
 import pytest
 
 from atectl import errors
-from atectl.accounting import MAX_PRINCIPALS
+from atectl.accounting import DAY_S, MAX_PRINCIPALS, PERIOD_DAYS
 from atectl.ledger_store.errors import LedgerDiskFull
 from atectl.ledger_store.records import HISTORY_LEASES, LOST, LeaseRecord
 from atectl.ledger_store.sqlite import connection as sqlite_connection
 from atectl.ledger_store.sqlite import schema as sqlite_schema
 from atectl.ledger_store.sqlite.connection import ledger_error, named_errors
+from atectl.ledger_store.sqlite.days import MOST_DAYS
 from atectl.ledger_store.sqlite.store import (
     LOST_LEASES,
     RETIRE_EVERY_S,
@@ -653,6 +654,63 @@ class TestLostLeases:
             account = store.account("alice")
             assert account is not None
             assert account.leases == 1
+
+
+class TestClockAhead:
+    """A clock that goes ahead for a while takes no true days along."""
+
+    @pytest.fixture
+    def true_days(self, path: Path) -> list[int]:
+        """The days of a ledger that has been used on each of the last four hundred."""
+        today = int(NOW // DAY_S)
+        with closing(open_store(path, clock=lambda: NOW)) as store:
+            for day in range(PERIOD_DAYS):
+                moment = NOW - day * DAY_S
+                store.flush([make_lease(id=f"l{day}", started_at=moment, updated_at=moment)])
+            used = [each.day for each in store.days(0, today)]
+        assert len(used) == PERIOD_DAYS
+        return used
+
+    @pytest.mark.parametrize("days_ahead", [1, 365, 5_000])
+    def test_for_what_begins_meanwhile(
+        self, path: Path, true_days: list[int], days_ahead: int
+    ) -> None:
+        ahead = NOW + days_ahead * DAY_S
+        with closing(open_store(path, clock=lambda: ahead)) as store:
+            store.flush([make_lease(id="new", started_at=ahead, updated_at=ahead)])
+        with closing(open_store(path)) as store:
+            assert [each.day for each in store.days(0, true_days[-1])] == true_days
+
+    @pytest.mark.parametrize("days_ahead", [1, 365, 5_000])
+    def test_for_what_runs_meanwhile(
+        self, path: Path, true_days: list[int], days_ahead: int
+    ) -> None:
+        ahead = NOW + days_ahead * DAY_S
+        with closing(open_store(path, clock=lambda: ahead)) as store:
+            store.flush([make_lease(id="l0", started_at=NOW, updated_at=ahead, fuel=10**6)])
+        with closing(open_store(path)) as store:
+            assert [each.day for each in store.days(0, true_days[-1])] == true_days
+
+    def test_and_days_that_are_due_to_go_go_again(self, path: Path, true_days: list[int]) -> None:
+        ahead = NOW + 5_000 * DAY_S
+        with closing(open_store(path, clock=lambda: ahead)) as store:
+            store.flush([make_lease(id="l0", started_at=NOW, updated_at=ahead, fuel=10**6)])
+        tomorrow = NOW + DAY_S
+        with closing(open_store(path, clock=lambda: tomorrow)) as store:
+            store.flush([make_lease(id="next", started_at=tomorrow, updated_at=tomorrow)])
+        with closing(sqlite3.connect(path)) as file:
+            [(count,)] = file.execute("SELECT count(DISTINCT day) FROM days WHERE day >= 0")
+        assert count == MOST_DAYS
+
+    def test_and_lost_leases_are_seen_to_once_it_is_right_again(self, path: Path) -> None:
+        now = NOW + DAY_S
+        with closing(open_store(path, clock=lambda: now)) as store:
+            store.flush([make_lease(id="now", updated_at=NOW)])
+            silent = NOW - SILENCE_S - RETIRE_EVERY_S
+            store.flush([make_lease(id="silent", started_at=silent, updated_at=silent)])
+            now = NOW
+            store.flush([make_lease(id="now", updated_at=NOW)])
+            assert [lease.id for lease in store.running()] == ["now"]
 
 
 def test_the_file_holds_no_more_finished_leases_than_the_history(
