@@ -6,8 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from atectl.ledger_store.records import HISTORY_LEASES, LeaseRecord
-from atectl.ledger_store.sqlite.connection import named_errors, until_free
+from atectl.ledger_store.sqlite.connection import (
+    file_at,
+    leave_moved,
+    named_errors,
+    until_free,
+)
 from atectl.ledger_store.sqlite.schema import transaction
+from atectl.system.identity import Identity
 
 _TABLES = (
     "PRAGMA journal_mode = WAL",
@@ -24,8 +30,9 @@ BUSY_TIMEOUT_S = 1.0
 class Spool:
     """The last state of each lease, in the order in which it was told. It is made when needed.
 
-    It may be used by several processes at once. Every method raises a `LedgerError` for whatever
-    is wrong with the file (exit 125).
+    If the file is removed or moved away, what is told then goes to a new one. It may be used by
+    several processes at once. Every method raises a `LedgerError` for whatever is wrong with the
+    file (exit 125).
 
     Args:
         path: the file; its folder is created with mode 0700.
@@ -36,6 +43,7 @@ class Spool:
         self.path = path
         self._capacity = capacity
         self._connection: sqlite3.Connection | None = None
+        self._file: Identity | None = None  # the one that is open
 
     def keep(self, leases: Iterable[LeaseRecord], older: Iterable[LeaseRecord] = ()) -> None:
         """Have these leases wait: all of them or none.
@@ -58,7 +66,7 @@ class Spool:
 
     def first(self, count: int) -> list[tuple[int, LeaseRecord]]:
         """The leases that wait for longest, each with its number."""
-        if not self._is_there():
+        if file_at(self.path) is None:
             return []
         with named_errors(self.path):
             rows = self._opened().execute(
@@ -67,7 +75,12 @@ class Spool:
             return [(number, LeaseRecord._make(json.loads(record))) for number, record in rows]
 
     def delivered(self, numbers: Iterable[int]) -> None:
-        """These wait no longer. One that was told anew meanwhile has another number, and does."""
+        """These wait no longer. One that was told anew meanwhile has another number, and does.
+
+        In another file than they were read from, other leases have these numbers.
+        """
+        if not self._is_at_its_path():
+            return
         with named_errors(self.path):
             connection = self._opened()
             with transaction(connection):
@@ -90,20 +103,28 @@ class Spool:
 
     def close(self) -> None:
         """Let go of the file; idempotent."""
-        if self._connection is not None:
-            with named_errors(self.path):
+        if self._connection is None:
+            return
+        with named_errors(self.path):
+            if self._is_at_its_path():
                 self._connection.close()
+            else:
+                leave_moved(self._connection)
 
     def _number(self, query: str) -> int:
-        if not self._is_there():
+        if file_at(self.path) is None:
             return 0
         with named_errors(self.path):
             return int(self._opened().execute(query).fetchone()[0])
 
-    def _is_there(self) -> bool:
-        return self._connection is not None or self.path.exists()
+    def _is_at_its_path(self) -> bool:
+        """Whether the file that is open, if any is, is the one that others find at the path."""
+        return self._file is not None and file_at(self.path) == self._file
 
     def _opened(self) -> sqlite3.Connection:
+        if self._connection is not None and not self._is_at_its_path():
+            leave_moved(self._connection)
+            self._connection = None
         if self._connection is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.touch(mode=0o600)
@@ -115,7 +136,7 @@ class Spool:
             except BaseException:
                 connection.close()
                 raise
-            self._connection = connection
+            self._connection, self._file = connection, file_at(self.path)
         return self._connection
 
 

@@ -308,6 +308,48 @@ def test_a_reset_forgets_what_waited_too(host: Host) -> None:
     assert host.spool.count() == 0
 
 
+class TestMoved:
+    """The file in which leases wait is removed or moved away while a host has it open."""
+
+    @pytest.fixture
+    def spool(self, path: Path) -> Iterator[Spool]:
+        with closing(Spool(path)) as spool:
+            spool.keep([make_lease(id="before")])
+            yield spool
+
+    def test_one_that_was_removed_is_made_anew(self, spool: Spool, path: Path) -> None:
+        for each in path.parent.iterdir():
+            each.unlink()
+        assert (spool.count(), spool.first(9), path.exists()) == (0, [], False)
+        spool.keep([make_lease(id="after")])
+        assert waiting_in(path) == ["after"]
+
+    def test_one_that_was_moved_keeps_what_waited(self, spool: Spool, path: Path) -> None:
+        moved = path.rename(path.with_name("moved.db"))
+        spool.keep([make_lease(id="after")])
+        assert (waiting_in(path), waiting_in(moved)) == (["after"], ["before"])
+
+    def test_one_that_is_moved_at_the_end_does_too(self, spool: Spool, path: Path) -> None:
+        moved = path.rename(path.with_name("moved.db"))
+        spool.close()
+        assert waiting_in(moved) == ["before"]
+
+    def test_what_was_delivered_from_it_is_not_looked_for_in_another(
+        self, spool: Spool, path: Path
+    ) -> None:
+        [(number, _)] = spool.first(9)
+        path.rename(path.with_name("moved.db"))
+        with closing(Spool(path)) as other:
+            other.keep([make_lease(id="of-other")])
+            spool.delivered([number])
+            assert waiting_in(path) == ["of-other"]
+
+
+def waiting_in(path: Path) -> list[str]:
+    with closing(Spool(path)) as spool:
+        return [lease.id for _, lease in spool.first(9)]
+
+
 def test_processes_that_make_the_file_at_once_wait_for_one_another(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
