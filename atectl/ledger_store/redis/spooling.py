@@ -15,6 +15,9 @@ from atectl.units import counted
 RETRY_S = 2.0
 """Between two attempts to reach a server."""
 
+SETTLED_S = 1.0
+"""What a server was told this long ago it has stored, or has lost by now."""
+
 _AT_ONCE = 500
 """How many leases that waited are told between two states of what runs."""
 
@@ -50,7 +53,7 @@ class SpoolingStore:
         self._address = address
         self._clock = clock
         self._store: RedisLedgerStore | None = None
-        self._retry_at = clock()
+        self._retry_at = self._told_at = clock()
         self._why: LedgerError | None = None
 
     def flush(self, leases: Iterable[LeaseRecord]) -> None:
@@ -68,7 +71,7 @@ class SpoolingStore:
         try:
             if not self._deliver(self._server(), told):
                 self._keep(told)
-            self._why = None
+            self._told_at, self._why = self._clock(), None
         except LedgerError as error:
             self._why = error
             self._give_up()
@@ -114,6 +117,7 @@ class SpoolingStore:
             LedgerLeasesWait: leases wait for the server (exit 125).
             LedgerLeasesDropped: so many have waited that some were dropped (exit 125).
         """
+        self._tell_lost()
         self._give_up()
         try:
             if self._session.lost:
@@ -134,6 +138,23 @@ class SpoolingStore:
                 f"{why}; {counted(waiting, 'lease')} for its ledger kept in {self._spool.path}",
                 remedy=self._remedy(),
             )
+
+    def _tell_lost(self) -> None:
+        """Ask whether the server still has what it was told a while ago, as nothing more is told.
+
+        It is asked twice, since a server that was killed took the connection along. If it does not
+        answer, it may have all: what it was told twice it could count twice, when it has forgotten
+        it. So nothing waits for it then.
+        """
+        if self._store is None or self._clock() - self._told_at < SETTLED_S:
+            return
+        for _ in range(2):
+            try:
+                self._server().tell_lost()
+            except LedgerError:
+                self._give_up()
+            else:
+                return
 
     def _remedy(self) -> str | None:
         """What to do so that they are told; None if nothing need be done."""

@@ -90,6 +90,15 @@ class RedisLedgerStore:
             self._tell(told)
             self._tell(self._session.lost)
 
+    def tell_lost(self) -> None:
+        """Tell the server again what it has lost of this session, if anything."""
+        [known] = self._read(("HGET", keys.SEQUENCES, self._session.id))
+        sequence = int(known) if known is not None and known.isdigit() else 0
+        if sequence < self._session.acknowledged:
+            self._session.lose(sequence)
+        with self._named():
+            self._tell(self._session.lost)
+
     def accounts(self) -> list[AccountRecord]:
         """Every account, the highest peak first."""
         stored, *alive = self._read(("HGETALL", keys.ACCOUNTS), *self._of_running())

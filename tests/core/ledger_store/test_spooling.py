@@ -15,7 +15,7 @@ from atectl.ledger_store.errors import (
 )
 from atectl.ledger_store.redis import keys, spooling
 from atectl.ledger_store.redis.session import Session
-from atectl.ledger_store.redis.spooling import RETRY_S, SpoolingStore
+from atectl.ledger_store.redis.spooling import RETRY_S, SETTLED_S, SpoolingStore
 from atectl.ledger_store.redis.store import LEASES_AT_ONCE, RedisLedgerStore
 from atectl.ledger_store.sqlite import connection
 from atectl.ledger_store.sqlite.spool import Spool
@@ -278,6 +278,50 @@ class TestLoss:
         lost = {f"a{n}" for n in range(LEASES_AT_ONCE)}
         with closing(Spool(host.spool.path)) as spool:
             assert lost <= {lease.id for _, lease in spool.first(200)}
+
+    def test_a_process_that_tells_nothing_more_asks_at_its_end(self, host: Host) -> None:
+        host.store.flush([finish(make_lease(id="a", fuel=5))])
+        lose_everything(host.server)
+        host.now += SETTLED_S
+        host.store.close()
+        assert host.totals() == {"alice": (1, 5)}
+
+    def test_it_asks_on_a_new_connection_if_the_old_one_went_with_the_server(
+        self, host: Host
+    ) -> None:
+        host.store.flush([finish(make_lease(id="a", fuel=5))])
+        host.server.kill()
+        host.server.start()
+        host.now += SETTLED_S
+        host.store.close()
+        assert host.totals() == {"alice": (1, 5)}
+
+    def test_what_it_cannot_tell_again_waits_in_the_file(self, host: Host) -> None:
+        host.store.flush([finish(make_lease(id="a", fuel=5))])
+        lose_everything(host.server)
+        host.now += SETTLED_S
+        with host.meeting({2: host.server.kill}):
+            host.store._server()
+            with pytest.raises(LedgerLeasesWait, match="1 lease"):
+                host.store.close()
+        with closing(Spool(host.spool.path)) as spool:
+            assert [lease.id for _, lease in spool.first(9)] == ["a"]
+
+    def test_of_a_server_that_does_not_answer_nothing_waits(self, host: Host) -> None:
+        host.store.flush([finish(make_lease(id="a"))])
+        host.server.kill()
+        host.now += SETTLED_S
+        host.store.close()
+        assert host.spool.count() == 0
+
+    def test_a_process_that_has_told_something_just_now_asks_nothing(self, host: Host) -> None:
+        with RedisGate(host.server, {}, keys.META.encode()) as gate:
+            host.url = gate.url
+            host.store.flush([finish(make_lease(id="a"))])
+            told = gate.count
+            host.now += SETTLED_S / 2
+            host.store.close()
+            assert gate.count == told
 
     def test_what_waits_in_the_file_is_put_there_once(self, host: Host) -> None:
         host.store.flush([finish(make_lease(id="a"))])
