@@ -5,22 +5,37 @@ binary before it is compiled, and by those that the engine tells before it is ca
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import NamedTuple
 
 from atectl.capsule.binary import HEADER_BYTES, MalformedBinary, Reader
 from atectl.capsule.outline import Outline
 from atectl.errors import NoEntryPoint
 
 START = "_start"
-_COMMAND = "wasi:cli/run@0.2."
+COMMANDS = tuple(f"wasi:cli/run@0.2.{patch}" for patch in range(100))
+"""The interface of a command, in each version of WASI 0.2 that there may be: the engine tells the
+type of an export only to who knows its whole name."""
+
 _LATER_COMMAND = re.compile(r"wasi:cli/run@(?!0\.[0-2]\.)")
 _SERVER = re.compile(r"wasi:http/(incoming-)?handler@")
 ASYNC = "is async, and the engine as Python has it cannot drive async exports"
 ASYNC_REMEDY = "build it for WASI 0.2 (wasm32-wasip2), without async exports"
 
+MOST_LOOKED_AT = 1_000
+"""How many exports the engine is asked for to say what there is."""
+
 _MOST_OFFERED, _MOST_OFFERED_CHARACTERS = 20, 1000
 _EXPORTS, _COMPONENT_EXPORTS = 7, 11
 _FUNCTION = 0
+
+
+class Exported(NamedTuple):
+    """The functions that a capsule exports, as `--invoke` names them, `INTERFACE#NAME` included."""
+
+    functions: list[str]
+    are_all: bool = True
+    """Whether these are all: the engine is not asked for more than the first of many exports."""
 
 
 def require_entry_point(name: str, binary: bytes, found: Outline) -> None:
@@ -36,52 +51,49 @@ def require_entry_point(name: str, binary: bytes, found: Outline) -> None:
     reader = Reader(binary, HEADER_BYTES, len(binary))
     try:
         if found.kind == "component":
-            command_of(name, _exported_by_component(reader), lambda: _offered(binary))
+            names = _exported_by_component(reader)
+            if not any(each in COMMANDS for each in names):
+                raise no_command(name, names, Exported(_offered(binary)))
         else:
             functions = _functions_of_module(reader)
             if START in functions:
                 _require_plain(name, binary, functions[START])
             elif not found.has_start:
-                raise no_entry_point(name, START, list(functions))
+                raise no_entry_point(name, START, Exported(list(functions)))
     except MalformedBinary:
         return  # the engine says what is wrong with it
 
 
-def command_of(name: str, exports: Iterable[str], offered: Callable[[], list[str]]) -> str:
-    """The one of a component's exports that is the interface of a WASI 0.2 command.
+def no_command(name: str, exports: Iterable[str], exported: Exported) -> NoEntryPoint:
+    """The error of a component that exports none of `COMMANDS`.
 
     Args:
         name: of the file, for messages.
-        offered: asked for the names of its functions, if it has none.
-
-    Raises:
-        NoEntryPoint: there is none (exit 126).
+        exports: the names of what it exports.
+        exported: the functions among that, and in that.
     """
-    names = list(exports)
-    for each in names:
-        if each.startswith(_COMMAND):
-            return each
-    for each in names:
+    for each in exports:
         if _LATER_COMMAND.match(each):
-            raise NoEntryPoint(
+            return NoEntryPoint(
                 f"{name} exports {each}, a later WASI than 0.2: its run {ASYNC}",
                 remedy=ASYNC_REMEDY,
             )
         if _SERVER.match(each):
-            raise NoEntryPoint(
+            return NoEntryPoint(
                 f"{name} is a server: it exports {each}, and no wasi:cli/run to run",
                 remedy="a host that serves WASI HTTP runs it; atectl runs commands",
             )
-    raise no_entry_point(name, "wasi:cli/run@0.2", offered())
+    return no_entry_point(name, "wasi:cli/run@0.2", exported)
 
 
-def no_entry_point(name: str, wanted: str, functions: list[str]) -> NoEntryPoint:
+def no_entry_point(name: str, wanted: str, exported: Exported) -> NoEntryPoint:
     """The error of a capsule that lacks what is to be called, and exports these functions."""
-    return NoEntryPoint(f"{name} has no {wanted} to run; it exports {listed(functions)}")
+    return NoEntryPoint(f"{name} has no {wanted} to run; it exports {listed(exported)}")
 
 
-def listed(names: list[str]) -> str:
-    """The first of some names of functions, and how many more there are."""
+def listed(exported: Exported) -> str:
+    """The first of some functions, and how many more there are."""
+    names, are_all = exported
     shown: list[str] = []
     left = _MOST_OFFERED_CHARACTERS
     for name in names[:_MOST_OFFERED]:
@@ -89,8 +101,12 @@ def listed(names: list[str]) -> str:
         if left < 0 and shown:
             break
         shown.append(name)
-    more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
-    return ", ".join(shown) + more or "no functions"
+    if not shown:
+        return "no functions" if are_all else f"no function among its first {MOST_LOOKED_AT:,}"
+    more = len(names) - len(shown)
+    if not are_all:
+        return ", ".join(shown) + (f" and at least {more} more" if more else " and maybe more")
+    return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
 def not_plain(name: str, entry: str, *, takes: bool) -> NoEntryPoint:

@@ -6,9 +6,12 @@ which the engine refuses a function of another type.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from atectl.capsule.artifact_file import Engine
+from atectl.capsule.entry_point import MOST_LOOKED_AT, Exported
 from atectl.errors import MissingImport
 
 if TYPE_CHECKING:
@@ -163,34 +166,39 @@ def missing_imports(engine: LinkingEngine, capsule: Linkable) -> list[MissingImp
     return [_note(import_) for import_ in _absent(engine, capsule.code)] or mistyped
 
 
-def exported_functions(engine: Engine, capsule: Linkable) -> list[str]:
-    """The names that `--invoke` accepts for a capsule's functions, `INTERFACE#NAME` included."""
+def exported_functions(engine: Engine, capsule: Linkable) -> Exported:
+    """The functions that a capsule exports."""
     code: Any = capsule.code
     if capsule.kind == "component":
-        return _functions_of(engine, code.type)
+        found = _functions_of(engine, code.type)
+    else:
+        found = _functions_of_module(code)
+    # The engine takes the longer to tell the next one the more it has told.
+    looked_at = list(islice(found, MOST_LOOKED_AT))
+    are_all = next(found, None) is None
+    return Exported([name for name in looked_at if name], are_all)
+
+
+def _functions_of_module(code: Any) -> Iterator[str]:
+    """The name of each export that is a function, and an empty one for any other."""
     from wasmtime import FuncType
 
-    return [export.name for export in code.exports if isinstance(export.type, FuncType)]
+    from atectl.engine.bindings import exports_of_module
+
+    for export in exports_of_module(code):
+        yield export.name if isinstance(export.type, FuncType) else ""
 
 
-def _functions_of(engine: Engine, owner: Any, prefix: str = "") -> list[str]:
+def _functions_of(engine: Engine, owner: Any, prefix: str = "") -> Iterator[str]:
+    """The same of a component, or of the instance whose name is in `prefix`."""
     from wasmtime.component import ComponentInstanceType, FuncType
 
-    found: list[str] = []
-    for name, extern in owner.exports(engine.native).items():
-        item = _type_of(extern)
-        if isinstance(item, FuncType):
-            found.append(prefix + name)
-        elif isinstance(item, ComponentInstanceType) and not prefix:
-            found.extend(_functions_of(engine, item, f"{name}#"))
-    return found
+    from atectl.engine.bindings import exports_of_component
 
-
-def _type_of(extern: Any) -> Any:
-    try:
-        return extern.ty
-    except TypeError:  # a kind of type that wasmtime's Python package does not know
-        return None
+    for name, type_ in exports_of_component(engine.native, owner):
+        yield prefix + name if isinstance(type_, FuncType) else ""
+        if isinstance(type_, ComponentInstanceType) and not prefix:
+            yield from _functions_of(engine, type_, f"{name}#")
 
 
 def _absent(engine: LinkingEngine, module: Any) -> "list[wasmtime.ImportType]":

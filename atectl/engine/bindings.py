@@ -12,9 +12,19 @@ from typing import Any
 import atectl.engine.lazy_bindings  # noqa: F401
 
 # isort: split
-from wasmtime import Config, Frame, Func, Linker, Store, WasmtimeError  # noqa: TID253
+from wasmtime import (  # noqa: TID253
+    Config,
+    ExportType,
+    Frame,
+    Func,
+    Linker,
+    Store,
+    WasmtimeError,
+)
 from wasmtime import _bindings as ffi  # noqa: TID253
+from wasmtime._extern import wrap_extern  # noqa: TID253
 from wasmtime._func import enter_wasm  # noqa: TID253
+from wasmtime._module import ExportTypeList  # noqa: TID253
 from wasmtime._trap import FrameList  # noqa: TID253
 
 from atectl.system.walls.amounts import PARTS_OF_OTHERS
@@ -27,6 +37,9 @@ epoch_callback = ffi._wasmtime_store_epoch_deadline_callback.argtypes[1]
 finalizer_callback = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 _NO_FINALIZER = finalizer_callback()
+
+_ANY = "surrogateescape"
+"""The bytes of a command line as they came: no export is called by what is not UTF-8."""
 
 
 def error_pointer(message: str) -> int:
@@ -97,6 +110,21 @@ def define_function(linker: Linker, module: str, name: str, type_: Any, callback
     )
     if error:
         raise WasmtimeError._from_ptr(error)
+
+
+def exported_function(store: Store, instance: Any, name: str) -> Func | None:
+    """The function that an instance of a core module exports by this name; None if none is.
+
+    Wasmtime's own `exports` looks at all exports to find one, and takes a time that grows with the
+    square of their number. The same holds for those of a module and of a component.
+    """
+    text, item = name.encode(errors=_ANY), ffi.wasmtime_extern_t()
+    buffer = ctypes.create_string_buffer(text, len(text))
+    is_there = ffi.wasmtime_instance_export_get(
+        store._context(), ctypes.byref(instance._instance), buffer, len(text), ctypes.byref(item)
+    )
+    export = wrap_extern(item) if is_there else None
+    return export if isinstance(export, Func) else None
 
 
 def call_without_values(store: Store, function: Func) -> None:
@@ -218,6 +246,77 @@ def _parts_of(value: Any) -> tuple[int, int, Iterator[Any]]:
 
 def _payload(pointer: Any) -> Iterator[Any]:
     return iter((pointer.contents,) if pointer else ())
+
+
+def exports_of_module(module: Any) -> Iterator[Any]:
+    """The exports of a core module, as wasmtime's `ExportType`, in their order."""
+    exports = ExportTypeList()
+    ffi.wasmtime_module_exports(module.ptr(), ctypes.byref(exports.vec))
+    for index in range(exports.vec.size):
+        yield ExportType._from_ptr(exports.vec.data[index], exports)
+
+
+def exports_of_component(engine: Any, owner: Any) -> Iterator[tuple[str, Any]]:
+    """What a component exports, or an instance in it: the name and the type of each.
+
+    Args:
+        engine: wasmtime's, that it was compiled for.
+        owner: the type of the component, or of the instance.
+    """
+    count, nth, _ = _functions_of(owner)
+    for index in range(count(owner.ptr(), engine.ptr())):
+        text, length = ctypes.POINTER(ctypes.c_char)(), ctypes.c_size_t()
+        export = _no_export()
+        told = (ctypes.byref(each) for each in (text, length, export))
+        nth(owner.ptr(), engine.ptr(), index, *told)
+        yield ctypes.string_at(text, length.value).decode(), _type_of(export)
+
+
+def exported_type(engine: Any, owner: Any, name: str) -> Any:
+    """The type of what a component, or an instance in it, exports by this name.
+
+    Args:
+        engine, owner: as for `exports_of_component`.
+
+    Returns:
+        None if nothing is exported, or something that wasmtime's Python package does not know.
+    """
+    text = name.encode(errors=_ANY)
+    buffer, export = ctypes.create_string_buffer(text, len(text)), _no_export()
+    *_, get = _functions_of(owner)
+    is_there = get(owner.ptr(), engine.ptr(), buffer, len(text), ctypes.byref(export))
+    return _type_of(export) if is_there else None
+
+
+def _functions_of(owner: Any) -> tuple[Any, Any, Any]:
+    """What tells how many exports a component's type or an instance's has, one of them by its
+    place, and one by its name."""
+    from wasmtime.component import ComponentType
+
+    if isinstance(owner, ComponentType):
+        return (
+            ffi.wasmtime_component_type_export_count,
+            ffi.wasmtime_component_type_export_nth,
+            ffi.wasmtime_component_type_export_get,
+        )
+    return (
+        ffi.wasmtime_component_instance_type_export_count,
+        ffi.wasmtime_component_instance_type_export_nth,
+        ffi.wasmtime_component_instance_type_export_get,
+    )
+
+
+def _no_export() -> Any:
+    return ctypes.POINTER(ffi.wasmtime_component_extern_t)()
+
+
+def _type_of(export: Any) -> Any:
+    from wasmtime.component._types import ComponentExtern
+
+    try:
+        return ComponentExtern._from_ptr(export).ty
+    except TypeError:  # a kind of type that the package does not know
+        return None
 
 
 def is_async(type_: Any) -> bool:

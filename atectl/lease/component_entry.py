@@ -1,11 +1,24 @@
 """Finding and calling the entry point of a component: its command, or an export by name."""
 
+from itertools import islice
 from typing import Any
 
-from atectl.capsule.entry_point import ASYNC, ASYNC_REMEDY, command_of
+from atectl.capsule.entry_point import (
+    ASYNC,
+    ASYNC_REMEDY,
+    COMMANDS,
+    MOST_LOOKED_AT,
+    no_command,
+)
 from atectl.capsule.interface import exported_functions
 from atectl.capsule.mapped_capsule import MappedCapsule
-from atectl.engine.bindings import Oversized, call_component, is_async
+from atectl.engine.bindings import (
+    Oversized,
+    call_component,
+    exported_type,
+    exports_of_component,
+    is_async,
+)
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, NoEntryPoint, NotInvokable
 from atectl.lease.outcome import Outcome, exited
@@ -24,21 +37,21 @@ def command(engine: Engine, capsule: MappedCapsule) -> Any:
         NoEntryPoint: there is none, or it does not have the type of a command (exit 126).
     """
     component: Any = capsule.code
-    exports = component.type.exports(engine.native)
-    name = command_of(capsule.name, exports, lambda: exported_functions(engine, capsule))
-    _require_run(engine, capsule, name, exports[name])
+    type_ = component.type
+    name = next((each for each in COMMANDS if exported_type(engine.native, type_, each)), None)
+    if name is None:
+        exports = islice(exports_of_component(engine.native, type_), MOST_LOOKED_AT)
+        exported = exported_functions(engine, capsule)
+        raise no_command(capsule.name, (each for each, _ in exports), exported)
+    _require_run(engine, capsule, name, exported_type(engine.native, type_, name))
     return component.get_export_index("run", component.get_export_index(name))
 
 
-def _require_run(engine: Engine, capsule: MappedCapsule, name: str, extern: Any) -> None:
+def _require_run(engine: Engine, capsule: MappedCapsule, name: str, interface: Any) -> None:
     """Check that the interface has a `run` that takes nothing and returns a bare result."""
-    from wasmtime.component import ComponentInstanceType, FuncType, ResultType
+    from wasmtime.component import FuncType, ResultType
 
-    interface = _type_of(extern)
-    functions = (
-        interface.exports(engine.native) if isinstance(interface, ComponentInstanceType) else {}
-    )
-    run = _type_of(functions["run"]) if "run" in functions else None
+    run = _exported_by(engine, interface, "run")
     if not isinstance(run, FuncType):
         raise NoEntryPoint(f"{capsule.name} exports {name}, which has no function run")
     if is_async(run):
@@ -52,6 +65,15 @@ def _require_run(engine: Engine, capsule: MappedCapsule, name: str, extern: Any)
         )
 
 
+def _exported_by(engine: Engine, interface: Any, name: str) -> Any:
+    """The type of what an interface of a component exports; None if it is none, or exports none."""
+    from wasmtime.component import ComponentInstanceType
+
+    if not isinstance(interface, ComponentInstanceType):
+        return None
+    return exported_type(engine.native, interface, name)
+
+
 def invoked(engine: Engine, capsule: MappedCapsule, name: str) -> Any:
     """The index of the export `name`, or `INTERFACE#NAME`. Nothing of the component runs.
 
@@ -59,16 +81,15 @@ def invoked(engine: Engine, capsule: MappedCapsule, name: str) -> Any:
         UnknownExport: there is no such function (exit 2).
         NotInvokable: it is async (exit 2).
     """
-    from wasmtime.component import ComponentInstanceType, FuncType
+    from wasmtime.component import FuncType
 
     component: Any = capsule.code
     interface, separator, function_name = name.rpartition("#")
-    owner, index, items = None, None, component.type.exports(engine.native)
+    owner, index = None, None
+    type_ = exported_type(engine.native, component.type, interface if separator else name)
     if separator:
-        found = _type_of(items[interface]) if interface in items else None
-        items = found.exports(engine.native) if isinstance(found, ComponentInstanceType) else {}
+        type_ = _exported_by(engine, type_, function_name)
         owner = component.get_export_index(interface)
-    type_ = _type_of(items[function_name]) if function_name in items else None
     if isinstance(type_, FuncType):
         index = component.get_export_index(function_name, owner)
     if index is None:
@@ -113,10 +134,3 @@ def _over_limit() -> AtectlError:
         f"the export returned more than {format_size(MAX_RESULT_TEXT_BYTES)} of text, or than "
         f"{MAX_RESULT_PARTS:,} numbers or {MAX_RESULT_PARTS // PARTS_OF_OTHERS:,} other parts"
     )
-
-
-def _type_of(extern: Any) -> Any:
-    try:
-        return extern.ty
-    except TypeError:  # a kind of type that wasmtime's Python package does not know
-        return None

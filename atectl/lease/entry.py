@@ -6,7 +6,7 @@ from typing import Any
 from wasmtime import Func, WasmtimeError  # noqa: TID253
 
 from atectl.capsule.mapped_capsule import MappedCapsule
-from atectl.engine.bindings import call_without_values
+from atectl.engine.bindings import call_without_values, exported_function
 from atectl.engine.metered import Engine
 from atectl.lease.outcome import Outcome, exited
 from atectl.lease.started import Started, unknown_export
@@ -53,11 +53,10 @@ def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> 
         if invoke is None:
             return call_command(started, entry)
         return call_invoked(started, entry, words)
-    exports = started.instance.exports(started.store)
     if invoke is not None:
-        return _invoke(started, exports, invoke, words)
-    start = exports.get("_start")
-    if isinstance(start, Func):
+        return _invoke(started, invoke, words)
+    start = exported_function(started.store, started.instance, "_start")
+    if start is not None:
         _call_plain(started, start, "_start")
     elif not started.capsule.has_start:  # a start function has run by now, and was all there is
         from atectl.capsule.entry_point import START, no_entry_point
@@ -68,17 +67,18 @@ def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> 
     return exited(0)
 
 
-def _invoke(started: Started, exports: Any, name: str, words: list[str]) -> Outcome:
+def _invoke(started: Started, name: str, words: list[str]) -> Outcome:
     from atectl.lease.invoke.words import module_arguments, module_results, module_type
 
-    function = exports.get(name)
-    if not isinstance(function, Func):
+    function = exported_function(started.store, started.instance, name)
+    if function is None:
         raise unknown_export(started.engine, started.capsule, name)
     type_ = module_type(started.engine.native, started.store, function)
     arguments = module_arguments(type_, words)
-    initialize = exports.get("_initialize")
-    if started.is_fresh and isinstance(initialize, Func) and name != "_initialize":
-        _call_plain(started, initialize, "_initialize")
+    if started.is_fresh and name != "_initialize":
+        initialize = exported_function(started.store, started.instance, "_initialize")
+        if initialize is not None:
+            _call_plain(started, initialize, "_initialize")
     value = function(started.store, *arguments)
     return exited(0, tuple(module_results(type_, value)))
 

@@ -3,7 +3,7 @@
 import pytest
 from wasmtime import wat2wasm
 
-from atectl.capsule.entry_point import listed, require_entry_point
+from atectl.capsule.entry_point import Exported, listed, require_entry_point
 from atectl.capsule.outline import outline
 from atectl.errors import NoEntryPoint
 
@@ -74,8 +74,15 @@ def test_what_has_none_is_refused_and_told_what_it_has(text: str, said: str) -> 
 
 
 def test_of_many_functions_the_first_are_named() -> None:
-    assert listed([str(n) for n in range(30)]).endswith("18, 19 and 10 more")
-    assert listed(["x" * 5000, "y"]) == "x" * 5000 + " and 1 more"
+    assert listed(Exported([str(n) for n in range(30)])).endswith("18, 19 and 10 more")
+    assert listed(Exported(["x" * 5000, "y"])) == "x" * 5000 + " and 1 more"
+
+
+def test_of_more_functions_than_are_looked_at_the_least_number_is_told() -> None:
+    names = [str(n) for n in range(30)]
+    assert listed(Exported(names, are_all=False)).endswith("18, 19 and at least 10 more")
+    assert listed(Exported(["a"], are_all=False)) == "a and maybe more"
+    assert listed(Exported([], are_all=False)) == "no function among its first 1,000"
 
 
 def test_a_damaged_list_of_exports_is_for_the_engine_to_refuse() -> None:

@@ -1,13 +1,15 @@
 """What is called in a capsule, and what is said where nothing fit to be called is there."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from atectl.accounting import Principal, Quota
+from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.metered import Engine
 from atectl.engine.wasi import WasiSettings
-from atectl.errors import NoEntryPoint, NotInvokable
+from atectl.errors import NoEntryPoint, NotInvokable, UnknownExport
 from atectl.lease.lease import Lease
 from atectl.lease.outcome import Outcome
 from atectl.lease.terms import Terms
@@ -32,10 +34,20 @@ ASYNC = {"type": "async (result (result))", "options": 'async (callback (core fu
 
 
 def outcome(engine: Engine, folder: Path, text: str, invoke: str | None = None) -> Outcome:
+    return run_of(engine, capsule_of(engine, folder, text), invoke)
+
+
+def capsule_of(engine: Engine, folder: Path, text: str) -> MappedCapsule:
     path = folder / "capsule.wat"
     path.write_text(text)
-    terms = Terms(Principal(), Quota(8 * MIB, 30.0), WasiSettings((path.name,)), invoke)
-    run = Lease(engine, load_mapped(engine, path), terms, ProcessLedger())
+    return load_mapped(engine, path)
+
+
+def run_of(
+    engine: Engine, capsule: MappedCapsule, invoke: str | None, deadline_s: float = 30.0
+) -> Outcome:
+    terms = Terms(Principal(), Quota(8 * MIB, deadline_s), WasiSettings((capsule.name,)), invoke)
+    run = Lease(engine, capsule, terms, ProcessLedger())
     run.start()
     return run.join()
 
@@ -65,6 +77,33 @@ def test_no_exit_code_that_is_a_failure_looks_like_success(
     ended = outcome(engine, tmp_path, EXITS.format(code=code))
     assert (ended.reason, ended.exit_status) == ("exited", status)
     assert ended.exit_code == code & 0xFFFF_FFFF
+
+
+MANY = "".join(f'(export "e{number}" (func $f))' for number in range(200_000))
+FEWER = "".join(f'(export "e{number}" (func $f))' for number in range(20_000))
+OF_MANY = [
+    (f'(module (func $f) (func (export "_start")) {MANY})', "e199999"),
+    (COMPONENT.format(core="(result i32) (i32.const 0)", **RUN)[:-1] + f"{FEWER})", "e19999"),
+]
+"""Capsules of which wasmtime's own list of exports takes more than ten seconds of CPU."""
+
+
+@pytest.mark.parametrize(("text", "last"), OF_MANY, ids=["module", "component"])
+def test_what_to_call_is_found_at_once_among_many_exports(
+    engine: Engine, tmp_path: Path, text: str, last: str
+) -> None:
+    capsule = capsule_of(engine, tmp_path, text)
+    for invoke in (None, last):
+        assert run_of(engine, capsule, invoke, deadline_s=5.0).reason == "exited"
+    unknown = run_of(engine, capsule, "nosuch", deadline_s=5.0)
+    assert "e17" in str(unknown.error)
+    assert "at least" in str(unknown.error)
+
+
+@pytest.mark.parametrize("text", [EXITS.format(code=0), component()], ids=["module", "component"])
+def test_no_export_is_called_by_what_is_not_utf8(engine: Engine, tmp_path: Path, text: str) -> None:
+    ended = outcome(engine, tmp_path, text, os.fsdecode(b"\xff"))
+    assert isinstance(ended.error, UnknownExport)
 
 
 def test_a_module_with_a_start_function_alone_has_run(engine: Engine, tmp_path: Path) -> None:
