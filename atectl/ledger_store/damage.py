@@ -5,6 +5,9 @@ from collections.abc import Iterable, Iterator
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
 
+RESET = "`atectl ledger reset PRINCIPAL` forgets an account with its leases"
+"""The remedy of a damaged record."""
+
 _NAMED = 5
 """How many damaged numbers are named."""
 
@@ -18,7 +21,7 @@ def damage_of(records: Iterable[AccountRecord | LeaseRecord]) -> LedgerCorrupt |
     named = ", ".join(found[:_NAMED]) + (f" and {more} more" if more > 0 else "")
     return LedgerCorrupt(
         f"numbers of the ledger are damaged: {named}",
-        remedy="`atectl ledger reset PRINCIPAL` forgets an account with its leases",
+        remedy=RESET,
     )
 
 

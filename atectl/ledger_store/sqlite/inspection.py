@@ -7,7 +7,7 @@ from typing import NamedTuple
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.sqlite.connection import named_errors, open_readable, open_writable
 from atectl.ledger_store.sqlite.schema import schema_version
-from atectl.ledger_store.sqlite.store import BUSY_TIMEOUT_S
+from atectl.ledger_store.sqlite.store import BUSY_TIMEOUT_S, SqliteLedgerStore
 
 
 class LedgerInspection(NamedTuple):
@@ -36,7 +36,9 @@ def inspect_ledger(path: Path, *, busy_timeout_s: float = BUSY_TIMEOUT_S) -> Led
             [first_finding, *_] = connection.execute("PRAGMA quick_check(1)").fetchone()
             if first_finding != "ok":
                 raise LedgerCorrupt(f"{path}: {first_finding}")
-            [accounts] = connection.execute("SELECT count(*) FROM accounts").fetchone()
+        store = SqliteLedgerStore(path, host="", read_only=True, busy_timeout_s=busy_timeout_s)
+        with closing(store):
+            accounts = len(store.accounts())
         if path.stat().st_size:
             writable = open_writable(path, make_folder=False, busy_timeout_s=busy_timeout_s)
             with closing(writable) as connection:

@@ -17,6 +17,7 @@ from atectl.accounting import (
     Usage,
 )
 from atectl.errors import LedgerCorrupt
+from atectl.ledger_store.damage import RESET
 from atectl.ledger_store.records import (
     HISTORY_LEASES,
     HISTORY_SHOWN,
@@ -332,7 +333,10 @@ class SqliteLedgerStore:
         return KnownLease(counted, lease.updated_at)
 
     def _account_for(self, seen: Observation) -> Account | None:
-        """The account of a lease's principal, opened if it may be; None if it may not."""
+        """The account of a lease's principal, opened if it may be; None if it may not.
+
+        A damaged one counts nothing, and stays as it is, for whoever reads it to be told.
+        """
         if (flushed := self._flushed.get(seen.principal)) is not None:
             return flushed
         row = self._connection.execute(_ACCOUNT, (seen.principal,)).fetchone()
@@ -340,7 +344,7 @@ class SqliteLedgerStore:
             return self._open_account(seen)
         serial, peak_bytes, *usage = row
         if type(peak_bytes) is not int or tuple(map(type, usage)) != USAGE_TYPES:
-            raise self._damaged(f"the account of {seen.principal!r}")
+            return None
         return Account(seen.principal, peak_bytes, Usage._make(usage), serial)
 
     def _open_account(self, seen: Observation) -> Account | None:
@@ -439,7 +443,7 @@ class SqliteLedgerStore:
         return lease._replace(state=LOST, reason=LOST) if is_lost else lease
 
     def _damaged(self, what: str) -> LedgerCorrupt:
-        return LedgerCorrupt(f"{self._path}: {what} is damaged")
+        return LedgerCorrupt(f"{self._path}: {what} is damaged", remedy=RESET)
 
 
 def _stored(principal: str | None) -> str | None:

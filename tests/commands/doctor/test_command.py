@@ -3,6 +3,7 @@
 import io
 import json
 import resource
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
@@ -102,6 +103,17 @@ def test_a_corrupt_ledger_is_a_problem_and_left_as_it_is(ledger: Path) -> None:
     assert (status, problems(checks)) == (1, ["ledger"])
     assert checks["ledger"]["found"] == f"{ledger}: file is not a database"
     assert ledger.read_bytes() == b"no ledger " * 1000
+
+
+def test_a_damaged_account_is_a_problem_that_a_reset_solves(ledger: Path) -> None:
+    with closing(sqlite3.connect(ledger)) as file, file:
+        file.execute("UPDATE accounts SET peak_bytes = 'many'")
+    status, checks = examined()
+    assert (status, problems(checks)) == (1, ["ledger"])
+    assert checks["ledger"]["found"] == f"{ledger}: the account of 'alice' is damaged"
+    assert checks["ledger"]["remedy"].startswith("`atectl ledger reset PRINCIPAL`")
+    assert atectl("ledger", "reset", "alice", "--yes").status == 0
+    assert examined()[0] == 0
 
 
 def test_a_named_ledger_that_is_missing_is_a_problem(tmp_path: Path) -> None:

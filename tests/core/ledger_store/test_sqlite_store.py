@@ -472,6 +472,18 @@ class TestForeignAndDamaged:
             store.flush([make_lease(), make_lease(id="other")])
             assert len(store.running()) == 2
 
+    def test_a_damaged_account_stops_nobody_elses_until_it_is_reset(self, written: Path) -> None:
+        change(written, "UPDATE accounts SET peak_bytes = 'many' WHERE principal = 'alice'")
+        with closing(open_store(written)) as store:
+            store.flush([make_lease(fuel=200), make_lease(id="bobs", principal="bob", fuel=3)])
+            with pytest.raises(errors.LedgerCorrupt, match="the account of 'alice'"):
+                store.accounts()
+            store.reset("alice")
+            store.flush([make_lease(fuel=205)])
+            found = {each.principal: (each.leases, each.fuel) for each in store.accounts()}
+        assert found["bob"] == (1, 3)
+        assert found["alice"] == (1, 5)
+
     @staticmethod
     def _use(path: Path) -> None:
         with closing(open_store(path)) as store:
