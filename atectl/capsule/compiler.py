@@ -338,4 +338,9 @@ def _spawn(control: int, target: EngineSettings) -> int:
     ]
     made_as = (int(target.burns_fuel), target.max_stack_bytes, *target.bounds)
     words = [sys.executable, "-P", "-c", _STARTS, *map(str, made_as)]
-    return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)
+    try:
+        return os.posix_spawn(sys.executable, words, os.environ, file_actions=actions)
+    except (FileNotFoundError, PermissionError) as error:
+        from atectl.system.errors import not_started  # no lack of anything, and rare
+
+        raise not_started(error) from None

@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -29,6 +30,7 @@ from atectl.capsule.task import Work
 from atectl.capsule.verdict import OutgrewGrant, Verdict
 from atectl.engine.metered import Engine
 from atectl.errors import CompilerGone, DeadlinePassed, InvalidCapsule, MissingImport
+from atectl.system.errors import PythonNotStarted
 from tests.conftest import CAPSULES
 from tests.support.bombs import (
     doubling_component,
@@ -315,6 +317,21 @@ def test_guests_go_before_it_where_that_is_asked_for(engine: Engine, slow: Path)
 
 
 # The host's own want
+
+
+def test_a_python_that_may_not_be_executed_is_told_of_as_that(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = threading.Event()
+    beside = threading.Thread(target=done.wait)  # so that no process can be forked
+    beside.start()
+    monkeypatch.setattr(sys, "executable", os.devnull)
+    try:
+        with Compiler(engine, LIMITS) as compiler, pytest.raises(PythonNotStarted):
+            begin(compiler, CAPSULES / "hello.wat")
+    finally:
+        done.set()
+        beside.join()
 
 
 def test_too_many_open_files_are_the_hosts_fault(compiler: Compiler, tmp_path: Path) -> None:
