@@ -1,8 +1,9 @@
-"""The only user of wasmtime's generated C bindings, which are not a public interface.
+"""What is used of wasmtime's generated C bindings, which are not a public interface; the values of
+components are in `component_calls`.
 
 Only what wasmtime's Python classes do not offer is here: the host memory creator, the epoch
 callback, host functions that end a guest, and the frames of an error. If a release changes one of
-these, only this module has to change; `atectl doctor` checks that they work.
+these, only these two modules have to change; `atectl doctor` checks that they work.
 """
 
 import ctypes
@@ -26,8 +27,6 @@ from wasmtime._extern import wrap_extern  # noqa: TID253
 from wasmtime._func import enter_wasm  # noqa: TID253
 from wasmtime._module import ExportTypeList  # noqa: TID253
 from wasmtime._trap import FrameList  # noqa: TID253
-
-from atectl.system.walls.amounts import PARTS_OF_OTHERS
 
 new_memory_callback = ffi.wasmtime_new_memory_callback_t
 get_memory_callback = ffi.wasmtime_memory_get_callback_t
@@ -146,108 +145,6 @@ def call_without_values(store: Store, function: Func) -> None:
             raise WasmtimeError._from_ptr(error)
 
 
-class Oversized(Exception):
-    """The result of a component's function has more parts, or more text, than it may."""
-
-
-def call_component(
-    store: Store, function: Any, arguments: list[Any], most_parts: int, most_text_bytes: int
-) -> Any:
-    """Call a component's function, and bound its result before Python makes values of it.
-
-    Wasmtime's own call makes them at once, and they take ten times the memory of what the engine
-    made of the guest's.
-
-    Args:
-        most_parts: how many parts the result may have. A number in a list counts as one, and
-            whatever takes more memory as `PARTS_OF_OTHERS`.
-        most_text_bytes: the size of all its texts together.
-
-    Raises:
-        Trap, WasmtimeError: as any call.
-        Oversized: the result is larger. The function has run.
-    """
-    from wasmtime.component._enter import enter_wasm as enter_component
-
-    type_ = function.type(store)
-    given = (ffi.wasmtime_component_val_t * len(arguments))()
-    result = ffi.wasmtime_component_val_t()
-    passed = 0
-    try:
-        for (_, wanted), argument in zip(type_.params, arguments, strict=True):
-            wanted.convert_to_c(store, argument, ctypes.pointer(given[passed]))
-            passed += 1
-        has_result = type_.result is not None
-        called = ctypes.byref(function._func)
-        target = ctypes.byref(result) if has_result else None
-        enter_component(
-            lambda: ffi.wasmtime_component_func_call(
-                called, store._context(), given, passed, target, int(has_result)
-            )
-        )
-    finally:
-        for number in range(passed):
-            ffi.wasmtime_component_val_delete(ctypes.byref(given[number]))
-    if not has_result:
-        return None
-    try:
-        _weigh(result, most_parts, most_text_bytes)
-    except Oversized:
-        ffi.wasmtime_component_val_delete(ctypes.byref(result))
-        raise
-    return type_.result.convert_from_c(result)  # which deletes it
-
-
-def _weigh(result: Any, most_parts: int, most_text_bytes: int) -> None:
-    """Count what the value of a component consists of, until that is too much."""
-    parts = text_bytes = 0
-    waiting: list[Iterator[Any]] = [iter((result,))]
-    while waiting:
-        value = next(waiting[-1], None)
-        if value is None:
-            waiting.pop()
-            continue
-        more_parts, more_bytes, inside = _parts_of(value)
-        parts, text_bytes = parts + more_parts, text_bytes + more_bytes
-        if parts > most_parts or text_bytes > most_text_bytes:
-            raise Oversized
-        waiting.append(inside)
-
-
-def _parts_of(value: Any) -> tuple[int, int, Iterator[Any]]:
-    """What a value counts for by itself, the size of its text, and the values in it."""
-    from wasmtime import _ffi as kinds
-
-    kind, of = value.kind, value.of
-    match kind:
-        case kinds.WASMTIME_COMPONENT_STRING.value:
-            return PARTS_OF_OTHERS, of.string.size, iter(())
-        case kinds.WASMTIME_COMPONENT_ENUM.value:
-            return PARTS_OF_OTHERS, of.enumeration.size, iter(())
-        case kinds.WASMTIME_COMPONENT_FLAGS.value:
-            return PARTS_OF_OTHERS * (1 + of.flags.size), 0, iter(())
-        case kinds.WASMTIME_COMPONENT_LIST.value:
-            size, data = of.list.size, of.list.data
-            if size and data[0].kind < kinds.WASMTIME_COMPONENT_STRING.value:
-                return PARTS_OF_OTHERS + size, 0, iter(())
-            return PARTS_OF_OTHERS, 0, (data[i] for i in range(size))
-        case kinds.WASMTIME_COMPONENT_TUPLE.value:
-            return PARTS_OF_OTHERS, 0, (of.tuple.data[i] for i in range(of.tuple.size))
-        case kinds.WASMTIME_COMPONENT_RECORD.value:
-            return PARTS_OF_OTHERS, 0, (of.record.data[i].val for i in range(of.record.size))
-        case kinds.WASMTIME_COMPONENT_VARIANT.value:
-            return PARTS_OF_OTHERS, 0, _payload(of.variant.val)
-        case kinds.WASMTIME_COMPONENT_OPTION.value:
-            return PARTS_OF_OTHERS, 0, _payload(of.option)
-        case kinds.WASMTIME_COMPONENT_RESULT.value:
-            return PARTS_OF_OTHERS, 0, _payload(of.result.val)
-    return PARTS_OF_OTHERS, 0, iter(())
-
-
-def _payload(pointer: Any) -> Iterator[Any]:
-    return iter((pointer.contents,) if pointer else ())
-
-
 def exports_of_module(module: Any) -> Iterator[Any]:
     """The exports of a core module, as wasmtime's `ExportType`, in their order."""
     exports = ExportTypeList()
@@ -329,15 +226,6 @@ def error_frames(error: WasmtimeError) -> list[Frame]:
     frames = FrameList(error)
     ffi.wasmtime_error_wasm_trace(error.ptr(), ctypes.byref(frames.vec))
     return [Frame._from_ptr(frames.vec.data[i], frames) for i in range(frames.vec.size)]
-
-
-def is_tagged(type_: Any) -> bool:
-    """Whether a variant, option or result of a component is a `Variant` in Python.
-
-    If Python can tell its cases apart by their classes, it is just the payload.
-    """
-    tagged: bool = type_._tagged()
-    return tagged
 
 
 def system_memory() -> tuple[Callable[..., int | None], Callable[..., int], Callable[..., int]]:

@@ -12,13 +12,7 @@ from atectl.capsule.entry_point import (
 )
 from atectl.capsule.interface import exported_functions
 from atectl.capsule.mapped_capsule import MappedCapsule
-from atectl.engine.bindings import (
-    Oversized,
-    call_component,
-    exported_type,
-    exports_of_component,
-    is_async,
-)
+from atectl.engine.bindings import exported_type, exports_of_component, is_async
 from atectl.engine.metered import Engine
 from atectl.errors import AtectlError, NoEntryPoint, NotInvokable
 from atectl.lease.outcome import Outcome, exited
@@ -112,18 +106,18 @@ def call_invoked(started: Started, index: Any, words: list[str]) -> Outcome:
         BadInvokeArgument, NotInvokable: the words do not fit its parameters (exit 2).
         ResultOverLimit: it returned more than a result may have (exit 137).
     """
+    from atectl.engine.component_calls import Oversized, call_component
     from atectl.lease.invoke.words import component_arguments, component_results
 
     function = started.instance.get_func(started.store, index)
-    type_ = function.type(started.store)
-    arguments = component_arguments(type_, words)
+    arguments = component_arguments(function.type(started.store), words)
     try:
         value = call_component(
             started.store, function, arguments, MAX_RESULT_PARTS, MAX_RESULT_TEXT_BYTES
         )
     except Oversized:
         raise _over_limit() from None
-    return exited(0, tuple(component_results(type_, value)))
+    return exited(0, tuple(component_results(value)))
 
 
 def _over_limit() -> AtectlError:

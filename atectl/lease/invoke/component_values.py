@@ -6,88 +6,26 @@ An option of an option is `null` or `{"some": value}`: otherwise its two empty f
 same. JSON has no `nan`, `inf` and `-inf`: they are strings.
 """
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
 
-from atectl.engine.bindings import is_tagged
+from atectl.engine.component_calls import F32, Argument, Case
 from atectl.lease.invoke import scalars
-from atectl.lease.invoke.scalars import RANGES, Unfit, shortened
+from atectl.lease.invoke.scalars import Unfit, shortened
+from atectl.lease.invoke.wit_types import WitType, spelled
 
-if TYPE_CHECKING:
-    from wasmtime.component import ValType
-
-    Cases = list[tuple[str, ValType | None]]
-
-_KINDS = {*RANGES, *scalars.FLOATS, "bool", "char", "string"} | {
-    "list", "record", "tuple", "option", "result", "variant", "enum", "flags",
-}  # fmt: skip
 _NOT_FINITE = ("nan", "inf", "-inf")
+_MOST_NAMES = 100
 
 
-def kind_of(type_: "ValType") -> str:
-    """The name of a scalar type, or of a type constructor: `u8`, `list`, `own` …"""
-    return type(type_).__name__.removesuffix("Type").lower()
+def from_json(type_: WitType, value: Any, path: str = "") -> Argument:
+    """The value for the engine from JSON; raises `Unfit`. `path` is where it is in its word."""
+    return Argument(type_.kind, _content(type_, value, path))
 
 
-def cases_of(type_: Any) -> "Cases":
-    """The cases of a variant, result or option: each its name and the type of its payload."""
-    match kind_of(type_):
-        case "option":
-            return [("none", None), ("some", type_.payload)]
-        case "result":
-            return [("ok", type_.ok), ("err", type_.err)]
-    return list(type_.cases)
-
-
-def parts_of(type_: Any) -> "list[ValType]":
-    """The types that `type_` directly consists of."""
-    match kind_of(type_):
-        case "list":
-            return [type_.element]
-        case "record":
-            return [part for _, part in type_.fields]
-        case "tuple":
-            return list(type_.elements)
-        case "option" | "result" | "variant":
-            return [part for _, part in cases_of(type_) if part is not None]
-    return []
-
-
-def has_text(type_: "ValType") -> bool:
-    """Whether values of the type can be written as text: it has no resource, future or stream."""
-    return kind_of(type_) in _KINDS and all(map(has_text, parts_of(type_)))
-
-
-def spelled(type_: Any) -> str:
-    """The type in WIT, but with the definitions of its parts where WIT would use their names."""
-    match kind_of(type_):
-        case "record":
-            fields = [f"{name}: {spelled(part)}" for name, part in type_.fields]
-            return f"record {{ {', '.join(fields)} }}"
-        case "variant":
-            cases = [
-                name if part is None else f"{name}({spelled(part)})" for name, part in type_.cases
-            ]
-            return f"variant {{ {', '.join(cases)} }}"
-        case "enum" | "flags" as kind:
-            return f"{kind} {{ {', '.join(type_.names)} }}"
-        case "result":
-            return _spelled_result(type_.ok, type_.err)
-        case "own" | "borrow" as kind:
-            return f"{kind}<resource>"
-        case kind:
-            parts = ", ".join(map(spelled, parts_of(type_)))
-            return f"{kind}<{parts}>" if parts else kind
-
-
-def _spelled_result(ok: "ValType | None", err: "ValType | None") -> str:
-    if err is None:
-        return "result" if ok is None else f"result<{spelled(ok)}>"
-    return f"result<{'_' if ok is None else spelled(ok)}, {spelled(err)}>"
-
-
-def from_json(type_: Any, value: Any, path: str = "") -> Any:
-    """The value for wasmtime from JSON; raises `Unfit`. `path` is where it is in its word."""
-    match kind_of(type_):
+def _content(type_: WitType, value: Any, path: str) -> Any:
+    match type_.kind:
         case "bool":
             return _typed(value, bool, "true or false", path)
         case "f32" | "f64" as kind:
@@ -106,7 +44,8 @@ def from_json(type_: Any, value: Any, path: str = "") -> Any:
             return _record(type_, _typed(value, dict, "an object", path), path)
         case "flags":
             names = _typed(value, list, "an array of names", path)
-            return {checked_name(type_, name, f"{path}[{i}]") for i, name in enumerate(names)}
+            checked = (checked_name(type_, name, f"{path}[{i}]") for i, name in enumerate(names))
+            return list(dict.fromkeys(checked))
         case "option":
             return _option(type_, value, path)
         case "result" | "variant":
@@ -115,11 +54,17 @@ def from_json(type_: Any, value: Any, path: str = "") -> Any:
             return scalars.in_range(kind, _typed(value, int, "a whole number", path), path)
 
 
-def checked_name(type_: Any, name: object, path: str = "") -> str:
+def checked_name(type_: WitType, name: object, path: str = "") -> str:
     """`name` if it is one of an enum or of flags; raises `Unfit`."""
     if not isinstance(name, str) or name not in type_.names:
-        raise Unfit(f"{_shown(name)} is none of {', '.join(type_.names)}", path)
+        raise Unfit(f"{_shown(name)} is none of {_listed(type_.names)}", path)
     return name
+
+
+def _listed(names: Iterable[str]) -> str:
+    each = iter(names)
+    first = [shortened(name) for name in islice(each, _MOST_NAMES)]
+    return ", ".join(first) + ("" if next(each, None) is None else " …")
 
 
 def _shown(value: object) -> str:
@@ -143,51 +88,43 @@ def _float(kind: str, value: Any, path: str) -> float:
     return scalars.fitting_float(kind, value, path)
 
 
-def _list(type_: Any, values: list[Any], path: str) -> list[Any] | bytes:
-    element = type_.element
-    made = [from_json(element, value, f"{path}[{i}]") for i, value in enumerate(values)]
-    return bytes(made) if kind_of(element) == "u8" else made
+def _list(type_: WitType, values: list[Any], path: str) -> list[Argument]:
+    part = type_.part
+    return [from_json(part, value, f"{path}[{i}]") for i, value in enumerate(values)]
 
 
-def _tuple(type_: Any, values: list[Any], path: str) -> tuple[Any, ...]:
-    elements = type_.elements
-    if len(values) != len(elements):
-        raise Unfit(f"it has {len(values)} elements, not {len(elements)}", path)
-    pairs = zip(elements, values, strict=True)
-    return tuple(from_json(part, value, f"{path}[{i}]") for i, (part, value) in enumerate(pairs))
+def _tuple(type_: WitType, values: list[Any], path: str) -> list[Argument]:
+    parts = [part for part in type_.parts.values() if part is not None]
+    if len(values) != len(parts):
+        raise Unfit(f"it has {len(values)} elements, not {len(parts)}", path)
+    pairs = zip(parts, values, strict=True)
+    return [from_json(part, value, f"{path}[{i}]") for i, (part, value) in enumerate(pairs)]
 
 
-def _record(type_: Any, values: dict[str, Any], path: str) -> Any:
-    from wasmtime.component import Record
-
-    fields = dict(type_.fields)
+def _record(type_: WitType, values: dict[str, Any], path: str) -> list[tuple[str, Argument]]:
     for name in values:
-        if name not in fields:
+        if name not in type_.parts:
             raise Unfit(f"there is no field {_shown(name)}", path)
-    record = Record()
-    for name, part in fields.items():
+    fields = []
+    for name, part in type_.parts.items():
         if name not in values:
-            raise Unfit(f"the field {name} is missing", path)
-        setattr(record, name, from_json(part, values[name], f"{path}.{name}"))
-    return record
+            raise Unfit(f"the field {shortened(name)} is missing", path)
+        assert part is not None  # noqa: S101 - fields have types
+        fields.append((name, from_json(part, values[name], f"{path}.{name}")))
+    return fields
 
 
-def _is_nested(option: Any) -> bool:
-    return kind_of(option.payload) == "option"
-
-
-def _option(type_: Any, value: Any, path: str) -> Any:
+def _option(type_: WitType, value: Any, path: str) -> Argument | None:
     if value is None:
-        return _of_case(type_, "none", None, path)
-    if _is_nested(type_):
+        return None
+    if type_.part.kind == "option":
         if not isinstance(value, dict) or list(value) != ["some"]:
             raise Unfit(f'{_shown(value)} is neither null nor {{"some": …}}', path)
         value, path = value["some"], f"{path}.some"
-    return _of_case(type_, "some", from_json(type_.payload, value, path), path)
+    return from_json(type_.part, value, path)
 
 
-def _case(type_: Any, value: Any, path: str) -> Any:
-    cases = dict(cases_of(type_))
+def _case(type_: WitType, value: Any, path: str) -> tuple[str, Argument | None]:
     if isinstance(value, str):
         tag, has_payload, payload = value, False, None
     elif isinstance(value, dict) and len(value) == 1:
@@ -195,79 +132,42 @@ def _case(type_: Any, value: Any, path: str) -> Any:
         has_payload = True
     else:
         raise Unfit(f'{_shown(value)} is neither "tag" nor {{"tag": payload}}', path)
-    if tag not in cases:
-        raise Unfit(f"{_shown(tag)} is none of {', '.join(cases)}", path)
-    part = cases[tag]
+    if tag not in type_.parts:
+        raise Unfit(f"{_shown(tag)} is none of {_listed(type_.parts)}", path)
+    part = type_.parts[tag]
     if part is None:
         if payload is not None:
             raise Unfit(f"{tag} has no payload", path)
-        return _of_case(type_, tag, None, path)
+        return tag, None
     if not has_payload:
         raise Unfit(f"{tag} has a payload, {spelled(part)}", path)
-    return _of_case(type_, tag, from_json(part, payload, f"{path}.{tag}"), path)
+    return tag, from_json(part, payload, f"{path}.{tag}")
 
 
-def _of_case(type_: Any, tag: str, payload: Any, path: str) -> Any:
-    """The value for wasmtime of one case: a `Variant`, or the payload if its class is enough."""
-    if is_tagged(type_):
-        from wasmtime.component import Variant
-
-        return Variant(tag, payload)
-    taken = next(
-        name
-        for name, part in cases_of(type_)
-        if (payload is None if part is None else isinstance(payload, _classes(part)))
-    )
-    if taken != tag:
-        raise Unfit(f"the engine would mistake the case {tag} for {taken}", path)
-    return payload
-
-
-def _classes(type_: "ValType") -> tuple[type, ...]:
-    """The Python classes of the values that wasmtime makes from the type; `object` for None."""
-    classes: set[type] = set()
-    type_.add_classes(classes)
-    return tuple(classes)
-
-
-def to_json(type_: Any, value: Any) -> Any:
-    """The JSON of a value that wasmtime returned; `from_json` is its inverse."""
-    match kind_of(type_):
-        case "f32" | "f64" as kind:
-            shown = scalars.show_float(kind, value)
+def to_json(value: Any) -> Any:
+    """The JSON of a value that a component returned; `from_json` is its inverse."""
+    match value:
+        case float():
+            shown = scalars.show_float(float_kind(value), value)
             return shown if shown in _NOT_FINITE else float(shown)
-        case "list":
-            element = type_.element
-            return [to_json(element, each) for each in value]
-        case "tuple":
-            pairs = zip(type_.elements, value, strict=True)
-            return [to_json(part, each) for part, each in pairs]
-        case "record":
-            return {name: to_json(part, getattr(value, name)) for name, part in type_.fields}
-        case "flags":
-            return [name for name in type_.names if name in value]
-        case "option" | "result" | "variant":
-            return _case_to_json(type_, value)
+        case Case():
+            return _case_to_json(value)
+        case list():
+            return [to_json(each) for each in value]
+        case dict():
+            return {name: to_json(each) for name, each in value.items()}
     return value
 
 
-def _case_to_json(type_: Any, value: Any) -> Any:
-    tag, payload = _tag_and_payload(type_, value)
-    part = dict(cases_of(type_))[tag]
-    shown = None if part is None else to_json(part, payload)
-    kind = kind_of(type_)
-    if kind == "option":
-        return {"some": shown} if tag == "some" and _is_nested(type_) else shown
-    return tag if kind == "variant" and part is None else {tag: shown}
+def float_kind(value: float) -> str:
+    """Which of the two kinds of float a component returned."""
+    return "f32" if isinstance(value, F32) else "f64"
 
 
-def _tag_and_payload(type_: Any, value: Any) -> tuple[str, Any]:
-    if is_tagged(type_):
-        return value.tag, value.payload
-    class_ = object if value is None else type(value)
-    tag = next(
-        name
-        for name, part in cases_of(type_)
-        if class_ in ((object,) if part is None else _classes(part))
-    )
-    return tag, value
+def _case_to_json(case: Case) -> Any:
+    payload = case.payload
+    shown = to_json(payload) if case.has_payload else None
+    if case.kind == "option":
+        is_nested = isinstance(payload, Case) and payload.kind == "option"
+        return {"some": shown} if is_nested else shown
+    return case.name if case.kind == "variant" and not case.has_payload else {case.name: shown}

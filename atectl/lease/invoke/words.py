@@ -15,10 +15,13 @@ from atectl.lease.invoke.scalars import Unfit, quoted
 if TYPE_CHECKING:
     from wasmtime import Engine, Func, FuncType, Store
     from wasmtime.component import FuncType as ComponentFuncType
-    from wasmtime.component import ValType
+
+    from atectl.engine.component_calls import Argument
+    from atectl.lease.invoke.wit_types import WitType
 
 _NUMBERS = {"i32", "i64", "f32", "f64"}
 _PROBE = '(module (import "" "" (func (result f32 i64 f64 i32))))'
+_MOST_SHOWN = 1_000
 _FOUND_TYPE = re.compile(r"found type `\(func(.*)\)`")
 
 
@@ -77,34 +80,42 @@ def module_results(func_type: "FuncType", value: Any) -> list[str]:
     return [_shown_scalar(kind, each) for kind, each in zip(kinds, values, strict=True)]
 
 
-def component_arguments(func_type: "ComponentFuncType", words: list[str]) -> list[Any]:
+def component_arguments(func_type: "ComponentFuncType", words: list[str]) -> "list[Argument]":
     """The arguments for a component's function.
 
     Raises:
         BadInvokeArgument: too few words, too many, or one of the wrong type (exit 2).
-        NotInvokable: it takes or returns resources, futures or streams (exit 2).
+        NotInvokable: it takes or returns resources, futures or streams, or its types have too many
+            parts (exit 2).
     """
-    wanted, _ = _spelled_component(func_type)
-    types = [type_ for _, type_ in func_type.params]
-    _require_text(types if func_type.result is None else [*types, func_type.result])
+    from atectl.lease.invoke.wit_types import WitType
+
+    parameters = [(name, WitType(type_)) for name, type_ in func_type.params]
+    types = [type_ for _, type_ in parameters]
+    result = func_type.result
+    _require_text(types if result is None else [*types, WitType(result)])
+    wanted = _wanted(parameters)
     return _read_words(
         wanted, words, lambda position, word: _component_value(types[position], word)
     )
 
 
-def component_results(func_type: "ComponentFuncType", value: Any) -> list[str]:
-    """The result of a component's function: one text, or none if it returns nothing."""
-    from atectl.lease.invoke.component_values import kind_of, to_json
+def component_results(value: Any) -> list[str]:
+    """What a component's function returned, as text: one, or none if it returned nothing."""
+    from atectl.lease.invoke.component_values import float_kind, to_json
 
-    result = func_type.result
-    if result is None:
-        return []
-    kind = kind_of(result)
-    if kind in scalars.RANGES or kind in (*scalars.FLOATS, "bool", "char", "string", "enum"):
-        return [_shown_scalar(kind, value)]
+    match value:
+        case None:
+            return []
+        case bool():
+            return [scalars.show_bool(value)]
+        case float():
+            return [scalars.show_float(float_kind(value), value)]
+        case int() | str():
+            return [str(value)]
     import json
 
-    return [json.dumps(to_json(result, value), ensure_ascii=False, allow_nan=False)]
+    return [json.dumps(to_json(value), ensure_ascii=False, allow_nan=False)]
 
 
 def _kinds(types: list[Any]) -> list[str]:
@@ -112,24 +123,35 @@ def _kinds(types: list[Any]) -> list[str]:
 
 
 def _spelled_component(func_type: "ComponentFuncType") -> tuple[list[str], list[str]]:
-    from atectl.lease.invoke.component_values import spelled
+    from atectl.lease.invoke.wit_types import WitType, spelled
 
     result = func_type.result
-    wanted = [f"{name}: {spelled(type_)}" for name, type_ in func_type.params]
-    return wanted, [] if result is None else [spelled(result)]
+    wanted = _wanted([(name, WitType(type_)) for name, type_ in func_type.params])
+    return wanted, [] if result is None else [spelled(WitType(result))]
 
 
-def _require_text(types: "list[ValType]") -> None:
+def _wanted(parameters: "list[tuple[str, WitType]]") -> list[str]:
+    from atectl.lease.invoke.wit_types import spelled
+
+    return [f"{scalars.shortened(name)}: {spelled(type_)}" for name, type_ in parameters]
+
+
+def _require_text(types: "list[WitType]") -> None:
     """Refuse types whose values cannot be passed in or shown, before anything runs."""
-    from atectl.lease.invoke.component_values import has_text, spelled
+    from atectl.lease.invoke.wit_types import TooManyParts, spelled, without_text
 
-    for type_ in types:
-        if not has_text(type_):
-            raise NotInvokable(f"it takes or returns {spelled(type_)}, which no word can express")
+    try:
+        found = without_text(types)
+    except TooManyParts:
+        raise NotInvokable("the types of what it takes and returns have too many parts") from None
+    if found is not None:
+        raise NotInvokable(f"it takes or returns {spelled(found)}, which no word can express")
 
 
 def _read_words(wanted: list[str], words: list[str], read: Callable[[int, str], Any]) -> list[Any]:
-    remedy = f"give one word for each of ({', '.join(wanted)})" if wanted else "give no words"
+    names = ", ".join(wanted)
+    shown = names if len(names) <= _MOST_SHOWN else f"{names[:_MOST_SHOWN]}…"
+    remedy = f"give one word for each of ({shown})" if wanted else "give no words"
     if len(words) < len(wanted):
         missing = len(words)
         raise BadInvokeArgument(
@@ -157,20 +179,22 @@ def _number(kind: str, word: str) -> int | float:
     return scalars.read_integer(kind, word)
 
 
-def _component_value(type_: "ValType", word: str) -> Any:
-    from atectl.lease.invoke.component_values import checked_name, from_json, kind_of
+def _component_value(type_: "WitType", word: str) -> "Argument":
+    from atectl.engine.component_calls import Argument
+    from atectl.lease.invoke.component_values import checked_name, from_json
 
-    match kind_of(type_):
+    kind = type_.kind
+    match kind:
         case "bool":
-            return scalars.read_bool(word)
+            return Argument(kind, scalars.read_bool(word))
         case "char":
-            return scalars.checked_char(word)
+            return Argument(kind, scalars.checked_char(word))
         case "string":
-            return scalars.checked_text(word)
+            return Argument(kind, scalars.checked_text(word))
         case "enum":
-            return checked_name(type_, word)
-        case kind if kind in scalars.RANGES or kind in scalars.FLOATS:
-            return _number(kind, word)
+            return Argument(kind, checked_name(type_, word))
+    if kind in scalars.RANGES or kind in scalars.FLOATS:
+        return Argument(kind, _number(kind, word))
     return from_json(type_, _parsed(word))
 
 

@@ -1,7 +1,9 @@
 """What is called in a capsule, and what is said where nothing fit to be called is there."""
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -109,6 +111,53 @@ def test_no_export_is_called_by_what_is_not_utf8(engine: Engine, tmp_path: Path,
 def test_a_module_with_a_start_function_alone_has_run(engine: Engine, tmp_path: Path) -> None:
     ended = outcome(engine, tmp_path, "(module (func $s) (start $s))")
     assert (ended.reason, ended.exit_status) == ("exited", 0)
+
+
+RETURNS = """(component
+  (core module $m (memory (export "memory") 30)
+    (func (export "get") (result i32)
+      (i32.store (i32.const 0) (i32.const 8)) (i32.store (i32.const 4) (i32.const {count}))
+      (i32.const {at})))
+  (core instance $i (instantiate $m))
+  {types}
+  (func (export "get") (result {result})
+    (canon lift (core func $i "get") (memory (core memory $i "memory")))))"""
+CASES = "".join(f'(case "c{number}" u8)' for number in range(2_000))
+DEEP = "(option " * 90 + "u8" + ")" * 90
+VARIANTS = {
+    "types": f'(type $0 (variant {CASES})) (export $variant "variant" (type $0))',
+    "result": "(list $variant)",
+    "count": 10_000,
+}
+DOUBLED = "(type $0 (tuple u8 u8)) " + " ".join(
+    f"(type ${n} (tuple ${n - 1} ${n - 1}))" for n in range(1, 15)
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"types": "", "result": DEEP, "count": 0, "at": 8}, "null"),
+        ({**VARIANTS, "at": 0}, json.dumps([{"c0": 0}] * 10_000)),
+    ],
+    ids=["deep options", "many cases"],
+)
+def test_a_result_is_told_in_a_time_that_its_type_does_not_change(
+    engine: Engine, tmp_path: Path, given: dict[str, Any], shown: str
+) -> None:
+    ended = run_of(
+        engine, capsule_of(engine, tmp_path, RETURNS.format(**given)), "get", deadline_s=5.0
+    )
+    assert ended.results == (shown,)
+
+
+def test_a_function_is_refused_whose_types_have_very_many_parts(
+    engine: Engine, tmp_path: Path
+) -> None:
+    text = RETURNS.format(types=DOUBLED, result="$14", count=0, at=8)
+    ended = outcome(engine, tmp_path, text, "get")
+    assert isinstance(ended.error, NotInvokable)
+    assert "too many parts" in str(ended.error)
 
 
 # What is no entry point

@@ -8,7 +8,7 @@ import pytest
 import wasmtime
 from wasmtime import component as wit
 
-from atectl.engine.bindings import Oversized, call_component
+from atectl.engine.component_calls import Argument, Oversized, call_component
 from atectl.system.held import held_by
 from atectl.system.walls.amounts import PARTS_OF_OTHERS
 
@@ -105,6 +105,6 @@ def test_a_function_that_is_given_what_it_cannot_take_does_not_run() -> None:
         wit.Linker(ENGINE).instantiate(store, wit.Component(ENGINE, text)).get_func(store, "f")
     )
     with pytest.raises(TypeError):
-        call_component(store, function, ["no number"], 10, 10)
+        call_component(store, function, [Argument("u8", "no number")], 10, 10)
     with pytest.raises(wasmtime.WasmtimeError, match="unreachable"):
-        call_component(store, function, [1], 10, 10)
+        call_component(store, function, [Argument("u8", 1)], 10, 10)
