@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Never
 
 from atectl.capsule.artifact_file import file_parts
 from atectl.capsule.compiling import binary_form, compile_judged, judge, without_data
+from atectl.capsule.function_names import with_harmless_names
 from atectl.capsule.phase import show_phase
 from atectl.capsule.records import encode, escape
 from atectl.capsule.task import COMMAND, Task
@@ -166,6 +167,7 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
     binary = _read(task)
     show_phase("compile")
     found = judge(engine, task.name, binary, close_the_door, as_command=task.work == COMMAND)
+    binary = with_harmless_names(binary, found.kind)
     separated = without_data(binary, found.kind)
     if separated is None:
         code, images = compile_judged(engine, task.name, binary, found.kind), None

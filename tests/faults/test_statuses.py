@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
+from tests.support.bombs import doubling_name
 from tests.support.program import atectl
 
 EMPTY = '(func (export "_start"))'
@@ -90,6 +91,12 @@ ODD = {
     ),
     "a server": Odd(
         component(interface="wasi:http/incoming-handler@0.2.0"), 126, "E208", "is a server"
+    ),
+    "a trap in a function whose name stands for gigabytes": Odd(
+        f'(module (func ${doubling_name(26)} (export "_start") unreachable))',
+        134,
+        "E303",
+        "unreachable",
     ),
     "a pointer that is not aligned": Odd(
         """(module

@@ -1,5 +1,6 @@
 """Capsules that are dear to compile, or would be if they were compiled."""
 
+import string
 from collections.abc import Iterator
 
 from tests.support import wasm_bytes
@@ -135,3 +136,9 @@ def many_flags(count: int, names: int = 1) -> str:
       (core instance $i (instantiate $m))
       (func (export "get") (result (list $flags))
         (canon lift (core func $i "get") (memory (core memory $i "memory")))))"""
+
+
+def doubling_name(levels: int) -> str:
+    """A mangled name of C++, each of whose types has the one before it twice."""
+    digits = string.digits + string.ascii_uppercase
+    return f"_Z1f1AIiE{''.join(f'S_IS{digits[n]}_S{digits[n]}_E' for n in range(levels))}"
