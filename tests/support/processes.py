@@ -1,6 +1,5 @@
 """Other processes, as /proc tells of them."""
 
-from contextlib import suppress
 from pathlib import Path
 
 from tests.support.waiting import wait_until
@@ -20,11 +19,13 @@ def is_alive(pid: int) -> bool:
 
 
 def descendants_of(pid: int) -> list[int]:
-    """The children of a process, those of these, and so on."""
-    found = children_of(pid)
+    """The children of a process, those of these, and so on, as one look at all processes has it."""
+    children: dict[int | None, list[int]] = {}
+    for each in _everybody():
+        children.setdefault(_parent(each), []).append(each)
+    found = list(children.get(pid, []))
     for each in found:
-        with suppress(OSError):
-            found += children_of(each)
+        found += children.get(each, [])
     return found
 
 
