@@ -5,12 +5,14 @@ The tests are shared out to several workers. What must not run beside its like h
 """
 
 import fcntl
+import itertools
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -131,11 +133,29 @@ def restless() -> Iterator[None]:
     sys.setswitchinterval(usual)
 
 
+@pytest.fixture(scope="session")
+def _new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Makes a folder for a test; pytest would look through those of all tests before it."""
+    own = tmp_path_factory.mktemp("tests", numbered=False)
+    numbers = itertools.count()
+
+    def make(name: str) -> Path:
+        folder = own / f"{name}-{next(numbers)}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, _new_folder: Callable[[str], Path]) -> Path:
+    """A folder of the test's own, as pytest's fixture of this name."""
+    return _new_folder(re.sub(r"\W", "_", request.node.name)[:30])
+
+
 @pytest.fixture(autouse=True)
-def private_homes(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> Path:
-    home = tmp_path_factory.mktemp("home")
+def private_homes(_new_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = _new_folder("home")
     for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         folder = home / variable.lower()
         folder.mkdir(mode=0o700)
