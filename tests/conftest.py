@@ -5,6 +5,7 @@ The tests are shared out to several workers. What must not run beside its like h
 """
 
 import fcntl
+import gc
 import itertools
 import os
 import re
@@ -12,7 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,17 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     is_whole = all(Path(argument).is_dir() for argument in config.args)
     is_few = config.option.keyword or config.option.lf
     return len(os.sched_getaffinity(0)) + 1 if is_whole and not is_few else 0
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: garbage is not to be looked for in it again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

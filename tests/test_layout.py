@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -74,7 +75,10 @@ def _absolute(package: str, statement: ast.ImportFrom) -> str:
     return ".".join([*kept, *([statement.module] if statement.module else [])])
 
 
-IMPORTS = [each for module in MODULES for each in imports_of(module)]
+@cache
+def imports() -> list[Import]:
+    """Every import of every module."""
+    return [each for module in MODULES for each in imports_of(module)]
 
 
 def room_of(module: str) -> str:
@@ -86,7 +90,7 @@ def room_of(module: str) -> str:
 def importers_of(library: str) -> set[str]:
     return {
         each.importer
-        for each in IMPORTS
+        for each in imports()
         if each.target == library or each.target.startswith(f"{library}.")
     }
 
@@ -108,7 +112,7 @@ def test_every_room_has_its_layer() -> None:
 def test_imports_go_down_the_layers_never_up() -> None:
     upward = [
         f"{each.importer} imports {each.target}"
-        for each in IMPORTS
+        for each in imports()
         if each.is_of_ours
         and room_of(each.importer)
         and RANK.get(room_of(each.target), 0) > RANK[room_of(each.importer)]
@@ -118,7 +122,7 @@ def test_imports_go_down_the_layers_never_up() -> None:
 
 def test_no_files_import_one_another_in_a_circle() -> None:
     arrows: dict[str, set[str]] = {module: set() for module in MODULES}
-    for each in IMPORTS:
+    for each in imports():
         if each.is_of_ours:
             arrows[each.importer].add(each.target)
     assert circles(arrows) == set()
@@ -126,7 +130,7 @@ def test_no_files_import_one_another_in_a_circle() -> None:
 
 def test_no_rooms_import_one_another_in_a_circle() -> None:
     arrows: dict[str, set[str]] = {}
-    for each in IMPORTS:
+    for each in imports():
         if each.is_of_ours and room_of(each.importer) and room_of(each.target):
             arrows.setdefault(room_of(each.importer), set()).add(room_of(each.target))
     assert circles(arrows) == set()
@@ -144,7 +148,7 @@ def test_no_command_group_imports_another() -> None:
 
     across = [
         f"{each.importer} imports {each.target}"
-        for each in IMPORTS
+        for each in imports()
         if group_of(each.importer)
         and group_of(each.target)
         and group_of(each.importer) != group_of(each.target)
