@@ -1,6 +1,7 @@
 """What a terminal shows, character by character, each with its colours."""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 import pyte
@@ -53,14 +54,24 @@ def _with_italics_for_faint(attributes: tuple[int, ...]) -> Iterator[int]:
 
 def cells_of(screen: pyte.Screen) -> Cells:
     """What `screen` shows now."""
+    blank = (_cell(screen.default_char),) * screen.columns
     rows = [
-        tuple(_cell(screen.buffer[row][column]) for column in range(screen.columns))
-        for row in range(screen.lines)
+        tuple(_cell(line[column]) for column in range(screen.columns)) if line else blank
+        for line in map(screen.buffer.get, range(screen.lines))
     ]
     last = max((place for place, row in enumerate(rows, 1) if not _is_blank(row)), default=0)
     return tuple(rows[:last])
 
 
+def lines_of(screen: pyte.Screen) -> list[str]:
+    """The text of all lines, without blanks at the ends; sooner there than pyte's own `display`."""
+    return [
+        "".join(line[column].data for column in range(max(line) + 1)).rstrip() if line else ""
+        for line in map(screen.buffer.get, range(screen.lines))
+    ]
+
+
+@cache
 def _cell(char: Char) -> Cell:
     return Cell(
         char.data,

@@ -12,7 +12,7 @@ from typing import Self
 import pexpect
 import pyte
 
-from tests.support.cells import Cells, FaintScreen, cells_of
+from tests.support.cells import Cells, FaintScreen, cells_of, lines_of
 from tests.support.waiting import SOON_S
 
 _SHELL = """
@@ -83,7 +83,7 @@ class PtyScreen:
 
     @property
     def lines(self) -> list[str]:
-        return [line.rstrip() for line in self._screen.display]
+        return lines_of(self._screen)
 
     @property
     def text(self) -> str:
@@ -142,12 +142,11 @@ class PtyScreen:
             AssertionError: it did not come to hold; the message has the screen.
         """
         deadline = time.monotonic() + SOON_S
+        is_alive = True
         while not condition():
-            is_alive = self.read()
-            if condition():
-                return
             assert is_alive, f"the program ended:\n{self.text}"
             assert time.monotonic() < deadline, f"it did not come about:\n{self.text}"
+            is_alive = self.read()
 
     def until_shown(self, text: str) -> None:
         """Read until the screen shows `text`."""
