@@ -32,8 +32,9 @@ COMMANDS = {
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    """A server with a lock whose holder, worker and actor have long names."""
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with a lock whose holder, worker and actor have long names, as has who released
+    another."""
     with Server() as server, closing(server.client()) as client:
         key = "lock:actor:demo:web"
         client.set(key, token(1), px=600_000)
@@ -41,22 +42,23 @@ def server() -> Iterator[Server]:
         client.hset(f"{{{key}}}:holder", mapping=record)
         worker = {"ateomPodNamespace": "ns", "ateomPodName": LONG}
         client.set("actor:demo:web", actor_json("RUNNING", **worker))
+        client.set("lock:actor:demo:gone", token(2))
+        home = str(tmp_path_factory.mktemp("home"))
+        homes = dict.fromkeys(("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"), home)
+        words = ("release", "demo/gone", "--force", "--yes", "--token", token(2), "--probe", "none")
+        environment = {**homes, "ATECTL_REDIS_URL": server.url, "SUDO_USER": LONG}
+        released = atectl("locks", *words, environment=environment)
+        assert released.status == 0, released.stderr
         yield server
 
 
 @pytest.fixture
 def environment(server: Server) -> dict[str, str]:
-    """Everything that is listed has a long name, and a release was noted."""
+    """Everything that is listed has a long name."""
     with closing(open_for_writing()) as store:
         running = lease("alpha", **just_now(), id="a", peak_bytes=MIB, capsule=LONG, label=LONG)
         store.flush([running, finish(running._replace(id="b"))])
-    environment = {"ATECTL_REDIS_URL": server.url}
-    with closing(server.client()) as client:
-        client.set("lock:actor:demo:gone", token(2))
-    words = ("release", "demo/gone", "--force", "--yes", "--token", token(2), "--probe", "none")
-    released = atectl("locks", *words, environment={**environment, "SUDO_USER": LONG})
-    assert released.status == 0, released.stderr
-    return environment
+    return {"ATECTL_REDIS_URL": server.url}
 
 
 @pytest.mark.parametrize("more", [{}, {"COLUMNS": "40"}, {"TERM": "dumb"}], ids=str)
