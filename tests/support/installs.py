@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -84,10 +85,11 @@ def main() -> int:
         found = list(pythons())
         trials = [("pip", *each) for each in found]
         trials += [(each, *found[-1]) for each in ("pipx", "uv") if shutil.which(each)]
-        for installer, version, python in trials:
-            fault = trial(installer, python, wheel)
-            print(f"Python {version}, {installer}: {fault or 'runs'}", flush=True)
-            faults += bool(fault)
+        with ThreadPoolExecutor(os.cpu_count()) as several:
+            told = several.map(lambda each: trial(each[0], each[2], wheel), trials)
+            for (installer, version, _), fault in zip(trials, told, strict=True):
+                print(f"Python {version}, {installer}: {fault or 'runs'}", flush=True)
+                faults += bool(fault)
     return 1 if faults else 0
 
 
