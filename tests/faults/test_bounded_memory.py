@@ -8,7 +8,7 @@ import os
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -21,9 +21,21 @@ from tests.support.watched_process import Watched, run_watched
 MIB = 1 << 20
 LEASES = 12
 BOUNDED = CAPSULES / "bounded-quick.wat"
-STEP_BYTES = 8 * MIB
-LARGE, SMALL = 25, 6
-"""Steps of a capsule: to 200 MiB, and to 48 MiB."""
+
+
+class Size(NamedTuple):
+    """How a capsule grows: it verifies all that it holds after each step."""
+
+    steps: int
+    step_mib: int
+
+    @property
+    def peak_bytes(self) -> int:
+        return 65_536 + self.steps * self.step_mib * MIB
+
+
+LARGE, SMALL = Size(10, 20), Size(6, 8)
+"""To 200 MiB, and to 48 MiB."""
 GROUP_BYTES = 256 * MIB
 
 pytestmark = [
@@ -32,10 +44,10 @@ pytestmark = [
 ]
 
 
-def job(number: int, folder: Path, steps: int = SMALL, **changes: Any) -> dict[str, Any]:
+def job(number: int, folder: Path, size: Size = SMALL, **changes: Any) -> dict[str, Any]:
     return {
         "capsule": str(BOUNDED),
-        "args": [str(number), str(steps)],
+        "args": [str(number), *map(str, size)],
         "max_mem": "256MiB",
         "stdout": str(folder / f"{number}.out"),
         "stderr": str(folder / f"{number}.err"),
@@ -43,8 +55,8 @@ def job(number: int, folder: Path, steps: int = SMALL, **changes: Any) -> dict[s
     }
 
 
-def dozen(folder: Path, steps: int = SMALL) -> list[dict[str, Any]]:
-    return [job(number, folder, steps) for number in range(1, LEASES + 1)]
+def dozen(folder: Path, size: Size = SMALL) -> list[dict[str, Any]]:
+    return [job(number, folder, size) for number in range(1, LEASES + 1)]
 
 
 def batch(jobs: list[dict[str, Any]], *flags: str, **options: Any) -> Watched:
@@ -69,20 +81,20 @@ def checksums(_cache_with_cpython: Path) -> list[str]:
     environment = {**os.environ, "XDG_CACHE_HOME": str(_cache_with_cpython)}
 
     def run_alone(number: int) -> str:
-        words = [*command, str(number), str(SMALL)]
+        words = [*command, str(number), *map(str, SMALL)]
         return subprocess.check_output(words, env=environment, text=True, timeout=60)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(run_alone, range(1, LEASES + 1)))
 
 
-def assert_all_finished_within(limit_bytes: int, ended: Watched, steps: int) -> None:
+def assert_all_finished_within(limit_bytes: int, ended: Watched, size: Size) -> None:
     """Every guest, which itself verifies all it holds after each step, was content."""
     assert ended.status == 0, ended.stderr
     assert ended.peak_tree_bytes <= limit_bytes
     for result in results(ended):
         assert (result["reason"], result["exit_status"]) == ("exited", 0)
-        assert result["peak_bytes"] == 65_536 + steps * STEP_BYTES
+        assert result["peak_bytes"] == size.peak_bytes
     assert any(each["action"] == "spill" for x in results(ended) for each in x["decisions"])
 
 
