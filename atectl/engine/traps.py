@@ -69,10 +69,16 @@ def describe(error: Exception) -> TrapReport:
 
 
 def is_trap(error: Exception) -> bool:
-    """Whether the guest was running when `error` was raised: a trap, or an error with frames."""
+    """Whether the guest was running when `error` was raised: a trap, or an error with frames.
+
+    A component's segment that lies beyond its memory or table gives an error that is neither, and
+    says no more than that it is a trap.
+    """
     from wasmtime import Trap, WasmtimeError
 
-    return isinstance(error, Trap) or (isinstance(error, WasmtimeError) and bool(_frames(error)))
+    if isinstance(error, WasmtimeError):
+        return bool(_frames(error)) or str(error).startswith(_TRAP)
+    return isinstance(error, Trap)
 
 
 def is_out_of_fuel(error: Exception) -> bool:

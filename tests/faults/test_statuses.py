@@ -34,6 +34,7 @@ ASYNC = {
 }
 NO_TABLES = f"""(core module $none) (core module $one (table 5808 funcref))
   {"(core instance (instantiate $none))" * 400} (core instance (instantiate $one))"""
+BEYOND = "(core module $beyond {}) (core instance (instantiate $beyond))"
 
 
 def component(**changes: str) -> str:
@@ -97,6 +98,21 @@ ODD = {
         134,
         "E303",
         "unreachable",
+    ),
+    "data beyond the memory": Odd(
+        f'(module (memory 1) (data (i32.const 0x1000000) "x") {EMPTY})', 134, "E303", "memory out"
+    ),
+    "data beyond the memory of a component": Odd(
+        component(more=BEYOND.format('(memory 1) (data (i32.const 0x1000000) "x")')),
+        134,
+        "E303",
+        "memory out of bounds",
+    ),
+    "elements beyond the table of a component": Odd(
+        component(more=BEYOND.format("(table 1 funcref) (func $f) (elem (i32.const 5) $f)")),
+        134,
+        "E303",
+        "table out of bounds",
     ),
     "a pointer that is not aligned": Odd(
         """(module
