@@ -166,31 +166,31 @@ def missing_imports(engine: LinkingEngine, capsule: Linkable) -> list[MissingImp
     return [_note(import_) for import_ in _absent(engine, capsule.code)] or mistyped
 
 
-def exported_functions(engine: Engine, capsule: Linkable) -> Exported:
-    """The functions that a capsule exports."""
-    code: Any = capsule.code
-    if capsule.kind == "component":
-        found = _functions_of(engine, code.type)
-    else:
-        found = _functions_of_module(code)
-    # The engine takes the longer to tell the next one the more it has told.
+def functions_of_component(engine: Engine, component: Any) -> Exported:
+    """The functions that a component exports, and the interfaces that it exports."""
+    return _first(_functions_of(engine, component.type))
+
+
+def functions_of_instance(store: "wasmtime.Store", instance: Any) -> Exported:
+    """The functions that an instance of a core module exports."""
+    from atectl.engine.bindings import exports_of_instance
+
+    exports = exports_of_instance(store, instance)
+    return _first(name if is_function else "" for name, is_function in exports)
+
+
+def _first(found: Iterator[str]) -> Exported:
+    """The first of them. The engine takes the longer to tell the next one the more it has told."""
     looked_at = list(islice(found, MOST_LOOKED_AT))
     are_all = next(found, None) is None
     return Exported([name for name in looked_at if name], are_all)
 
 
-def _functions_of_module(code: Any) -> Iterator[str]:
-    """The name of each export that is a function, and an empty one for any other."""
-    from wasmtime import FuncType
-
-    from atectl.engine.bindings import exports_of_module
-
-    for export in exports_of_module(code):
-        yield export.name if isinstance(export.type, FuncType) else ""
-
-
 def _functions_of(engine: Engine, owner: Any, prefix: str = "") -> Iterator[str]:
-    """The same of a component, or of the instance whose name is in `prefix`."""
+    """The name of each export of a component that is a function, and an empty one for any other.
+
+    The same of the instance in it whose name is in `prefix`.
+    """
     from wasmtime.component import ComponentInstanceType, FuncType
 
     from atectl.engine.bindings import exports_of_component

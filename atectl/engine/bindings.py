@@ -8,6 +8,7 @@ these, only these two modules have to change; `atectl doctor` checks that they w
 
 import ctypes
 from collections.abc import Callable, Iterator
+from itertools import count
 from typing import Any
 
 import atectl.engine.lazy_bindings  # noqa: F401
@@ -15,7 +16,6 @@ import atectl.engine.lazy_bindings  # noqa: F401
 # isort: split
 from wasmtime import (  # noqa: TID253
     Config,
-    ExportType,
     Frame,
     Func,
     Linker,
@@ -25,7 +25,6 @@ from wasmtime import (  # noqa: TID253
 from wasmtime import _bindings as ffi  # noqa: TID253
 from wasmtime._extern import wrap_extern  # noqa: TID253
 from wasmtime._func import enter_wasm  # noqa: TID253
-from wasmtime._module import ExportTypeList  # noqa: TID253
 from wasmtime._trap import FrameList  # noqa: TID253
 
 new_memory_callback = ffi.wasmtime_new_memory_callback_t
@@ -145,12 +144,18 @@ def call_without_values(store: Store, function: Func) -> None:
             raise WasmtimeError._from_ptr(error)
 
 
-def exports_of_module(module: Any) -> Iterator[Any]:
-    """The exports of a core module, as wasmtime's `ExportType`, in their order."""
-    exports = ExportTypeList()
-    ffi.wasmtime_module_exports(module.ptr(), ctypes.byref(exports.vec))
-    for index in range(exports.vec.size):
-        yield ExportType._from_ptr(exports.vec.data[index], exports)
+def exports_of_instance(store: Store, instance: Any) -> Iterator[tuple[str, bool]]:
+    """What an instance of a core module exports: the name of each, and whether it is a function.
+
+    The list that the engine makes of the module's takes a kilobyte for each of them.
+    """
+    native = ctypes.byref(instance._instance)
+    for index in count():
+        text, length, item = _name(), ctypes.c_size_t(), ffi.wasmtime_extern_t()
+        told = (ctypes.byref(each) for each in (text, length, item))
+        if not ffi.wasmtime_instance_export_nth(store._context(), native, index, *told):
+            return
+        yield _told(text, length), isinstance(wrap_extern(item), Func)
 
 
 def exports_of_component(engine: Any, owner: Any) -> Iterator[tuple[str, Any]]:
@@ -160,13 +165,12 @@ def exports_of_component(engine: Any, owner: Any) -> Iterator[tuple[str, Any]]:
         engine: wasmtime's, that it was compiled for.
         owner: the type of the component, or of the instance.
     """
-    count, nth, _ = _functions_of(owner)
-    for index in range(count(owner.ptr(), engine.ptr())):
-        text, length = ctypes.POINTER(ctypes.c_char)(), ctypes.c_size_t()
-        export = _no_export()
+    how_many, nth, _ = _functions_of(owner)
+    for index in range(how_many(owner.ptr(), engine.ptr())):
+        text, length, export = _name(), ctypes.c_size_t(), _no_export()
         told = (ctypes.byref(each) for each in (text, length, export))
         nth(owner.ptr(), engine.ptr(), index, *told)
-        yield ctypes.string_at(text, length.value).decode(), _type_of(export)
+        yield _told(text, length), _type_of(export)
 
 
 def exported_type(engine: Any, owner: Any, name: str) -> Any:
@@ -201,6 +205,14 @@ def _functions_of(owner: Any) -> tuple[Any, Any, Any]:
         ffi.wasmtime_component_instance_type_export_nth,
         ffi.wasmtime_component_instance_type_export_get,
     )
+
+
+def _name() -> Any:
+    return ctypes.POINTER(ctypes.c_char)()
+
+
+def _told(text: Any, length: ctypes.c_size_t) -> str:
+    return ctypes.string_at(text, length.value).decode()
 
 
 def _no_export() -> Any:

@@ -10,7 +10,7 @@ from atectl.capsule.entry_point import (
     MOST_LOOKED_AT,
     no_command,
 )
-from atectl.capsule.interface import exported_functions
+from atectl.capsule.interface import functions_of_component
 from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.bindings import exported_type, exports_of_component, is_async
 from atectl.engine.metered import Engine
@@ -35,7 +35,7 @@ def command(engine: Engine, capsule: MappedCapsule) -> Any:
     name = next((each for each in COMMANDS if exported_type(engine.native, type_, each)), None)
     if name is None:
         exports = islice(exports_of_component(engine.native, type_), MOST_LOOKED_AT)
-        exported = exported_functions(engine, capsule)
+        exported = functions_of_component(engine, component)
         raise no_command(capsule.name, (each for each, _ in exports), exported)
     _require_run(engine, capsule, name, exported_type(engine.native, type_, name))
     return component.get_export_index("run", component.get_export_index(name))
@@ -87,7 +87,7 @@ def invoked(engine: Engine, capsule: MappedCapsule, name: str) -> Any:
     if isinstance(type_, FuncType):
         index = component.get_export_index(function_name, owner)
     if index is None:
-        raise unknown_export(engine, capsule, name)
+        raise unknown_export(capsule, name, functions_of_component(engine, component))
     if is_async(type_):
         raise NotInvokable(f"{name} {ASYNC}", remedy=ASYNC_REMEDY)
     return index

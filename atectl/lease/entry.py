@@ -60,9 +60,9 @@ def call(started: Started, entry: Any, invoke: str | None, words: list[str]) -> 
         _call_plain(started, start, "_start")
     elif not started.capsule.has_start:  # a start function has run by now, and was all there is
         from atectl.capsule.entry_point import START, no_entry_point
-        from atectl.capsule.interface import exported_functions
+        from atectl.capsule.interface import functions_of_instance
 
-        functions = exported_functions(started.engine, started.capsule)
+        functions = functions_of_instance(started.store, started.instance)
         raise no_entry_point(started.capsule.name, START, functions)
     return exited(0)
 
@@ -72,7 +72,10 @@ def _invoke(started: Started, name: str, words: list[str]) -> Outcome:
 
     function = exported_function(started.store, started.instance, name)
     if function is None:
-        raise unknown_export(started.engine, started.capsule, name)
+        from atectl.capsule.interface import functions_of_instance
+
+        functions = functions_of_instance(started.store, started.instance)
+        raise unknown_export(started.capsule, name, functions)
     type_ = module_type(started.engine.native, started.store, function)
     arguments = module_arguments(type_, words)
     if started.is_fresh and name != "_initialize":

@@ -1,12 +1,15 @@
 """An instance that is ready to be called, and the errors if it lacks what should be called."""
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from wasmtime import Store  # noqa: TID253
 
 from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.metered import Engine
 from atectl.errors import UnknownExport
+
+if TYPE_CHECKING:
+    from atectl.capsule.entry_point import Exported
 
 
 class Started(NamedTuple):
@@ -19,9 +22,8 @@ class Started(NamedTuple):
     is_fresh: bool
 
 
-def unknown_export(engine: Engine, capsule: MappedCapsule, name: str) -> UnknownExport:
+def unknown_export(capsule: MappedCapsule, name: str, exported: "Exported") -> UnknownExport:
     from atectl.capsule.entry_point import listed
-    from atectl.capsule.interface import exported_functions
 
-    offered = listed(exported_functions(engine, capsule))
+    offered = listed(exported)
     return UnknownExport(f"{capsule.name} exports no function {name!r}; it exports {offered}")

@@ -10,17 +10,24 @@ from wasmtime.component import Linker as ComponentLinker
 
 from atectl.capsule.interface import (
     NamedCode,
-    exported_functions,
+    functions_of_component,
+    functions_of_instance,
     missing_imports,
     require_imports,
 )
 from atectl.capsule.loading import Capsule
+from atectl.engine.bindings import exports_of_instance
 from atectl.engine.kind import Kind
-from atectl.engine.metered import Engine
+from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import MissingImport
+from atectl.system.held import held_by
 from tests.support.loading import load_mapped
 
 CAPSULES = Path(__file__).resolve().parents[3] / "fixtures" / "capsules"
+
+
+VERY_MANY = f"""(module (func)
+  {"".join(f'(export "e{number}" (func 0))' for number in range(200_000))})"""
 
 
 def capsule_of(engine: Engine, folder: Path, text: str) -> Capsule:
@@ -195,18 +202,35 @@ def test_nothing_of_a_component_runs_while_its_imports_are_looked_at() -> None:
     assert engine.pings == 1
 
 
-def test_the_functions_of_a_module_are_listed_and_nothing_else(
-    engine: Engine, tmp_path: Path
-) -> None:
-    text = """(module (memory (export "memory") 1) (func (export "add") (param i32))
-      (func (export "typed") (param v128)))"""
-    exported = exported_functions(engine, capsule_of(engine, tmp_path, text))
-    assert exported == (["add", "typed"], True)
+def instance_of(engine: Engine, text: str) -> tuple[wasmtime.Store, wasmtime.Instance]:
+    store = engine.new_store(GuestControl())
+    return store, wasmtime.Instance(store, wasmtime.Module(engine.native, text), [])
+
+
+def test_the_functions_of_a_module_are_listed_and_nothing_else(engine: Engine) -> None:
+    text = """(module (global (export "global") i32 (i32.const 0)) (func (export "add") (param i32))
+      (table (export "table") 1 funcref) (func (export "typed") (param v128)))"""
+    assert functions_of_instance(*instance_of(engine, text)) == (["add", "typed"], True)
+
+
+def test_of_very_many_functions_the_first_are_listed(engine: Engine) -> None:
+    listed = functions_of_instance(*instance_of(engine, VERY_MANY))
+    assert listed == ([f"e{number}" for number in range(1_000)], False)
+
+
+def test_exports_are_told_one_by_one_so_that_many_take_no_memory(engine: Engine) -> None:
+    exports = exports_of_instance(*instance_of(engine, VERY_MANY))
+    before = held_by()
+    assert next(exports) == ("e0", True)
+    after = held_by()
+    assert before is not None
+    assert after is not None
+    assert after.own_bytes - before.own_bytes < 20 << 20
 
 
 def test_the_functions_of_a_component_are_listed_with_their_interfaces(engine: Engine) -> None:
     capsule = load_mapped(engine, CAPSULES / "component-functions.wat", None)
-    assert sorted(exported_functions(engine, capsule).functions) == [
+    assert sorted(functions_of_component(engine, capsule.code).functions) == [
         "add",
         "example:fixtures/numbers#double",
         "greet",
