@@ -35,6 +35,11 @@ _NAMES = {
     "wasm `unreachable` instruction executed": "unreachable",
 }
 
+ASYNC_CALL = "async call"
+_NO_EVENT_LOOP = "without a running event loop"
+_ASYNC_SENTENCE = "the engine as Python has it cannot drive async functions"
+"""What the engine says itself is ten lines about a bug of its own."""
+
 _CAUSES = "Caused by:\n"
 _TRAP = "wasm trap: "
 # Compiled when a guest traps, as few do.
@@ -62,10 +67,13 @@ class TrapReport(NamedTuple):
 def describe(error: Exception) -> TrapReport:
     """The report of a wasmtime `Trap`, or of a `WasmtimeError` that a guest caused."""
     message = str(error)
+    frames = tuple(_shown_frames(error, message))
     sentence, detail = _sentence_and_detail(message)
+    if _NO_EVENT_LOOP in sentence:
+        return TrapReport(ASYNC_CALL, _ASYNC_SENTENCE, frames)
     name = _NAMES.get(sentence) or _first_part(sentence)
     reason = f"{sentence}: {detail}" if detail else sentence
-    return TrapReport(name, reason, tuple(_shown_frames(error, message)))
+    return TrapReport(name, reason, frames)
 
 
 def is_trap(error: Exception) -> bool:

@@ -22,6 +22,7 @@ _MEMORY_TOO_LARGE = r"memory minimum size of (\d+) pages exceeds memory limits"
 _NO_GC_HEAP = "GC heap out of memory"
 _MOST_TABLES = 10_000
 """By wasmtime's default a store holds no more tables than this."""
+_TOO_MANY_TABLES = "table count too high"
 _STATE = "the state of its instances, such as globals, functions and element segments"
 
 
@@ -111,6 +112,8 @@ def _refusal_by_engine(capsule: MappedCapsule, memory: LeaseMemory, message: str
     if message.startswith(_NO_GC_HEAP) and reading.refused_growths:
         needed_bytes = reading.current_bytes + reading.largest_refused_bytes
         return _over_quota(capsule, needed_bytes, quota)
+    if _TOO_MANY_TABLES in message:
+        return _too_many_tables(capsule)
     if "table" in message:
         return _tables_over_quota(capsule, quota, message)
     return EngineFailure(message)
@@ -126,6 +129,15 @@ def _over_bounds(engine: Engine, capsule: MappedCapsule, what: str) -> AtectlErr
     else:
         said, remedy = f"makes more than {getattr(bounds, what)} {what}", f"--max-{what}"
     return OverBounds(f"{capsule.name} {said}, which is what a lease may", remedy=f"raise {remedy}")
+
+
+def _too_many_tables(capsule: MappedCapsule) -> AtectlError:
+    from atectl.system.walls.errors import OverBounds
+
+    return OverBounds(
+        f"{capsule.name} makes more than {_MOST_TABLES:,} tables, which is what a lease may",
+        remedy="have it make fewer: no option raises that",
+    )
 
 
 def _tables_over_quota(capsule: MappedCapsule, quota: Quota, message: str) -> InitialTableOverQuota:

@@ -100,6 +100,8 @@ def trapped(error: Exception, quota: Quota) -> Outcome:
         return Outcome(OUT_OF_FUEL, burned.exit_status, burned, report)
     detail = "" if report.reason == report.name else f" ({report.reason})"
     remedy = None if report.frames else "the engine does not know where in the guest this happened"
+    if report.name == traps.ASYNC_CALL:
+        remedy = "build it for WASI 0.2 (wasm32-wasip2), without async functions"
     fault = GuestTrapped(f"the guest trapped: {report.name}{detail}", remedy=remedy)
     return Outcome(TRAPPED, fault.exit_status, fault, report)
 

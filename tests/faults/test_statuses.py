@@ -41,6 +41,21 @@ def component(**changes: str) -> str:
     return COMMAND.format(**{**OF_COMMAND, **changes})
 
 
+ASYNC_WITHIN = """
+  (component $inner
+    (core module $m (func (export "a") (result i32) (i32.const 1))
+      (func (export "done") (param i32 i32 i32) (result i32) (i32.const 1)))
+    (core instance $i (instantiate $m))
+    (func (export "a") async
+      (canon lift (core func $i "a") async (callback (core func $i "done")))))
+  (instance $inner (instantiate $inner))
+  (core func $a (canon lower (func $inner "a")))
+  (core module $calls (import "host" "a" (func $a)) (func $start (call $a)) (start $start))
+  (core instance (instantiate $calls (with "host" (instance (export "a" (func $a))))))"""
+MANY_TABLES = f"""(core module $hundred {"(table 0 funcref)" * 100})
+  {"(core instance (instantiate $hundred))" * 101}"""
+
+
 class Odd(NamedTuple):
     """A capsule, the status it ends with, and its error: the code, and words of the message."""
 
@@ -98,6 +113,12 @@ ODD = {
         134,
         "E303",
         "unreachable",
+    ),
+    "a command that calls an async function of its own": Odd(
+        component(more=ASYNC_WITHIN), 134, "E303", "async call (the engine as Python has it cannot"
+    ),
+    "more tables than the engine has room for": Odd(
+        component(more=MANY_TABLES), 137, "E310", "more than 10,000 tables"
     ),
     "data beyond the memory": Odd(
         f'(module (memory 1) (data (i32.const 0x1000000) "x") {EMPTY})', 134, "E303", "memory out"

@@ -15,7 +15,7 @@ class HostGrowth(LeaseError):
 
 
 class OverBounds(LeaseError):
-    """The capsule makes more instances or memories than one lease may, or keeps all descriptors."""
+    """The capsule makes more instances, memories or tables than a lease may, or keeps descriptors."""
 
     code = "E310"
     exit_status = 137
