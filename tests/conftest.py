@@ -148,11 +148,10 @@ def restless() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _new_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Makes a folder for a test; pytest would look through those of all tests before it."""
-    own = tmp_path_factory.mktemp("tests", numbered=False)
     numbers = itertools.count()
 
     def make(name: str) -> Path:
-        folder = own / f"{name}-{next(numbers)}"
+        folder = tmp_path_factory.getbasetemp() / f"{name}-{next(numbers)}"
         folder.mkdir(mode=0o700)
         return folder
 
