@@ -15,7 +15,7 @@ class HostGrowth(LeaseError):
 
 
 class OverBounds(LeaseError):
-    """The capsule makes more instances, memories or tables than a lease may, or keeps descriptors."""
+    """It makes more instances, memories or tables than a lease may, or keeps all descriptors."""
 
     code = "E310"
     exit_status = 137
