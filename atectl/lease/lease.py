@@ -78,6 +78,8 @@ class Lease:
         self._walls: Walls | None = None
         self._around_guest: Callable[[], None] | None = None
         self._was_cut_off = False
+        self.was_given_up = False
+        """Whether it has its outcome while its guest is still in a call that does not end."""
         self._control = GuestControl()
         self._place: Place | None = None
         self._pool_key: PoolKey | None = None
@@ -158,6 +160,7 @@ class Lease:
         course = self._course
         if course.cause is not None:
             if course.is_overdue and not self.is_done:
+                self.was_given_up = True
                 self._finish(self._told_to_end(course.cause))
                 if self._place is not None:
                     self._place.abandon()

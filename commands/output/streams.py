@@ -44,6 +44,20 @@ def patient_stderr() -> "Callable[[bytes], int] | None":
     return None
 
 
+def lead_past(to: int, descriptor: int) -> None:
+    """Have what this process prints go to `to`, and not to `descriptor`, which is stdout (1) or
+    stderr (2). What is written there goes nowhere: a guest that was given up may write on."""
+    stream = sys.stderr if descriptor == _STDERR else sys.stdout
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if not isinstance(raw, _Steady):
+        os.dup2(to, descriptor)
+        return
+    raw.lead_to(to)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
 def flush_stdout() -> None:
     """Write what was printed before something went wrong. If that fails too, drop it."""
     try:
@@ -108,7 +122,12 @@ class _Steady(io.RawIOBase):
 
     def __init__(self, descriptor: int, patience_ms: int | None) -> None:
         self._descriptor = descriptor
+        self._is_stderr = descriptor == _STDERR
         self._patience_ms = patience_ms
+
+    def lead_to(self, descriptor: int) -> None:
+        """Write there from now on."""
+        self._descriptor = descriptor
 
     @property
     def has_limit(self) -> bool:
@@ -137,7 +156,7 @@ class _Steady(io.RawIOBase):
             except BlockingIOError:  # another program has just set it not to block
                 self._wait()
             except OSError:
-                if self._descriptor != _STDERR:
+                if not self._is_stderr:
                     raise
                 break
         return size

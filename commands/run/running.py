@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from atectl.accounting import DEFAULT_MEMORY_BYTES
 from atectl.errors import AtectlError
 
-from ..output.streams import patient_stderr
+from ..output.streams import lead_past, patient_stderr
 from ..terminal.signals import ended_by_signals
 from .arguments import RunRequest, parse
 from .finished import FinishedRun
@@ -109,7 +109,7 @@ def _run_capsule(request: RunRequest) -> FinishedRun:
         finally:
             walls.after_guest()
             for screen in screens:
-                screen.stop()
+                screen.stop(lead_past if lease.was_given_up else os.dup2)
         # The lock first: if it was lost, that is the outcome that the ledger has to store.
         failures = [None if lock is None else lock.settle(), runtime.close()]
     warnings = [*runtime.warnings, *(each for each in failures if each is not None)]

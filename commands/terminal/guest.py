@@ -118,11 +118,16 @@ class GuestTerminal:
         os.close(guests)
         self._thread.start()
 
-    def stop(self) -> None:
-        """Copy what the guest wrote last, take the table away, and put the terminal back."""
+    def stop(self, put_back: Callable[[int, int], object] = os.dup2) -> None:
+        """Copy what the guest wrote last, take the table away, and put the terminal back.
+
+        Args:
+            put_back: called for each descriptor with one of the terminal, and with it. It matters
+                where a guest was given up that may write on.
+        """
         self._stopping = True
         for saved, descriptor in zip(self._saved, self._descriptors, strict=True):
-            os.dup2(saved, descriptor)
+            put_back(saved, descriptor)
         self._thread.join()
         if self._live is not None:
             self._live.close()

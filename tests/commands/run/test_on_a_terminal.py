@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -246,3 +247,42 @@ def test_unfinished_last_lines_are_finished_before_the_summary() -> None:
         assert screen.end() == 0
         assert screen.lines[0] == "no end of line"
         assert "exited 0" in screen.lines[1]
+
+
+WRITES_LONG = """(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1000)
+  (func (export "_start")
+    (memory.fill (i32.const 64) (i32.const 27) (i32.const 65000000))
+    (i32.store (i32.const 0) (i32.const 64)) (i32.store (i32.const 4) (i32.const 65000000))
+    (drop (call $write (i32.const STREAM) (i32.const 0) (i32.const 1) (i32.const 16)))))"""
+"""Writes escapes, so many that no terminal has taken them by the end of a short deadline."""
+
+
+@pytest.mark.parametrize("stream", [1, 2])
+def test_a_guest_that_is_given_up_as_it_writes_reaches_the_terminal_no_more(
+    tmp_path: Path, stream: int
+) -> None:
+    path = tmp_path / "writes.wat"
+    path.write_text(WRITES_LONG.replace("STREAM", str(stream)))
+    ours, its = os.openpty()
+    words = [ATECTL, "run", "--ledger", "none", "--deadline", "1s", str(path)]
+    environment = {**os.environ, "TERM": "dumb"}  # which is sent no escapes
+    with subprocess.Popen(words, stdin=its, stdout=its, stderr=its, env=environment) as process:
+        os.close(its)
+        escapes, last = 0, b""
+        while data := read_on(ours):
+            escapes += data.count(b"\x1b")
+            last = (last + data)[-1000:]
+        os.close(ours)
+        assert process.wait() == 124
+    assert b"error[E302]" in last
+    assert escapes == 0
+
+
+def read_on(terminal: int) -> bytes:
+    """What comes next on a terminal; nothing once no process has it any more."""
+    try:
+        return os.read(terminal, 1 << 16)
+    except OSError:
+        return b""
