@@ -6,8 +6,9 @@ any rules. Whoever calls it carries the decisions out and calls it again when so
 
 It goes through these concerns in their order: let go on what fits, but while much memory is on
 disk only as many as keep the machine busy; above soft, park and spill until enough comes free;
-while cores are idle, make room for the oldest lease that waits; and if nobody at all could go on
-otherwise, let one go past soft, up to the hard limit. Where that is not enough either, abort.
+while cores are idle, make room for the oldest lease that waits, which goes on meanwhile; and if
+nobody at all could go on otherwise, let one go past soft, up to the hard limit. Where that is not
+enough either, abort.
 
 Source: "What a host does under pressure" in atectl/README.md.
 """
@@ -155,10 +156,12 @@ class _Round:
 
         While much memory is on disk, none are once enough run. There is no room for all then: if
         all took of what comes free they would grow side by side, and each would have to be spilled
-        before it ends. So the oldest get it, and end.
+        before it ends. So the oldest get it, and end. Nor are any while memory is being written
+        out: young ones that hold little would take the room before an old one fits into it.
         """
         is_short = self._budget.is_much_on_disk(self._leases.away_bytes)
-        if is_short and self._leases.running >= self._enough_leases:
+        run_enough = self._leases.running >= self._enough_leases
+        if is_short and (run_enough or self._leases.relief_bytes):
             return None
         return self._budget.room_below_soft_bytes(self._pressure)
 
@@ -217,6 +220,9 @@ class _Round:
     def _keep_busy(self) -> None:
         """While fewer run than could, spill for the oldest that can be made to fit below soft.
 
+        If nobody runs, the oldest goes on while that is written, as far past soft as leaves some
+        reserve. The others wait: who grows while it is written is soon to be spilled, too.
+
         While anybody runs, only younger leases are spilled for one, so that two never drive
         each other out in turn; and one that was parked at a tick waits for the resume threshold.
         """
@@ -235,9 +241,16 @@ class _Round:
                 self._spill_some(lease, older_than, missing_bytes)
             if over_bytes <= 0:
                 self._let_go(lease, "fits below soft, and the machine is not busy")
+            elif not running and self._may_go_ahead(lease, over_bytes):
+                self._let_go(lease, "room is being made, and the machine is not busy")
             else:
                 reserved_bytes += lease.return_bytes
             running += 1
+
+    def _may_go_ahead(self, lease: Standing, over_bytes: int) -> bool:
+        """Whether a lease goes on past soft, as what it is over by is being spilled."""
+        is_being_made = over_bytes <= self._leases.relief_bytes
+        return is_being_made and self._budget.keeps_reserve(self._after(lease))
 
     def _oldest_that_could_fit(
         self, reserved_bytes: int, *, is_alone: bool, after: int | None

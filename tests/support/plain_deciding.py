@@ -90,10 +90,12 @@ class _Round:
                 self._let_go(lease, "below resume")
 
     def _may_let_more_go(self) -> bool:
-        """Whether one more is to go on; while much memory is on disk, only until enough run."""
+        """Whether one more is to go on; while much memory is on disk, only until enough run, and
+        not while more is being written there."""
         away_bytes = sum(lease.away_bytes for lease in self._leases.values())
-        is_short = self._budget.is_much_on_disk(away_bytes)
-        return not is_short or self._running() < self._enough_leases
+        if not self._budget.is_much_on_disk(away_bytes):
+            return True
+        return self._running() < self._enough_leases and not self._coming_free_bytes()
 
     def _may_come_back(self, lease: Standing) -> bool:
         """Whether a lease that was parked at a tick or spilled may go on.
@@ -139,6 +141,7 @@ class _Round:
     def _keep_busy(self) -> None:
         """While fewer run than could, spill for the oldest that can be made to fit below soft.
 
+        If nobody runs, the oldest goes on while that is written, and leaves some reserve.
         While anybody runs, only younger leases are spilled for one, so that two never drive
         each other out in turn; and one that was parked at a tick waits for the resume threshold.
         """
@@ -160,9 +163,19 @@ class _Round:
                 self._spill_some(givers, missing_bytes)
             if over_bytes <= 0:
                 self._let_go(lease, "fits below soft, and the machine is not busy")
+            elif not running and self._may_go_ahead(lease, over_bytes):
+                self._let_go(lease, "room is being made, and the machine is not busy")
             else:
                 reserved_bytes += lease.return_bytes
             running += 1
+
+    def _may_go_ahead(self, lease: Standing, over_bytes: int) -> bool:
+        total_bytes, budget = self._after(lease).total_bytes, self._budget
+        is_reserve_left = total_bytes - budget.soft_bytes <= budget.limit_bytes - total_bytes
+        return over_bytes <= self._coming_free_bytes() and is_reserve_left
+
+    def _coming_free_bytes(self) -> int:
+        return sum(each.relief_bytes for each in self._leases.values())
 
     def _let_one_go_on(self) -> None:
         """If nobody would make progress: the oldest that fits below hard, else abort."""

@@ -127,23 +127,40 @@ def test_of_two_that_ask_and_do_not_fit_together_the_older_is_granted() -> None:
 
 
 def test_if_nobody_runs_others_are_spilled_for_the_oldest() -> None:
-    assert told(host(waits(1, 100, 300), waits(2, 100, 400))) == [("spill", 2, 400)]
+    assert told(host(waits(1, 101, 300), waits(2, 100, 400))) == [("spill", 2, 400)]
+
+
+def test_the_oldest_goes_on_meanwhile_if_that_leaves_half_of_the_reserve() -> None:
+    spill, grant = ("spill", 2, 400), ("grant", 1, 100)
+    assert told(host(waits(1, 100, 300), waits(2, 100, 400))) == [spill, grant]
+    assert told(host(waits(1, 101, 300), waits(2, 100, 400))) == [spill]
+
+
+def test_what_compiles_is_no_room_that_is_being_made() -> None:
+    assert told(compiling(host(waits(1, 50, 500), waits(2, 50)), 200)) == []
+
+
+def test_nobody_goes_on_meanwhile_beside_one_that_runs() -> None:
+    view = host(runs(1, 50), waits(2, 100, 250), waits(3, 100, 400), busy=2)
+    assert told(view) == [("spill", 3, 400)]
 
 
 def test_if_nobody_runs_one_that_cannot_be_made_to_fit_is_spilled_for_a_younger_that_can() -> None:
-    assert told(host(waits(1, 700, 100), waits(2, 250, 400))) == [("spill", 1, 100)]
+    meanwhile = [("spill", 1, 100), ("grant", 2, 250)]
+    assert told(host(waits(1, 700, 100), waits(2, 250, 400))) == meanwhile
 
 
 def test_no_more_are_spilled_than_is_needed() -> None:
     held = (waits(2, 50, 200), waits(3, 50, 200), waits(4, 50, 200))
-    assert told(host(waits(1, 50, 100), *held)) == [("spill", 4, 200)]
+    assert told(host(waits(1, 101, 100), *held)) == [("spill", 4, 200)]
     assert told(host(waits(1, 200, 100), *held)) == [("spill", 4, 200)]
     assert told(host(waits(1, 201, 100), *held)) == [("spill", 4, 200), ("spill", 3, 200)]
 
 
 def test_what_is_being_spilled_is_not_asked_for_again() -> None:
     under_way = waits(2, 100, 400)._replace(spilling=True)
-    assert told(host(waits(1, 100, 300), under_way)) == []
+    assert told(host(waits(1, 101, 300), under_way)) == []
+    assert told(host(waits(1, 100, 300), under_way)) == [("grant", 1, 100)]
 
 
 def test_room_that_was_made_is_granted() -> None:
@@ -182,8 +199,10 @@ def test_room_is_made_for_as_many_as_there_are_idle_cores() -> None:
         waits(4, 5, 120, priority=-1),
         busy=2,
     )
-    assert told(view, rules("both", "priority")) == [("spill", 3, 120), ("spill", 4, 120)]
-    assert told(view._replace(busy_leases=1), rules("both", "priority")) == [("spill", 3, 120)]
+    oldest = ("grant", 1, 100)
+    both = [("spill", 3, 120), oldest, ("spill", 4, 120)]
+    assert told(view, rules("both", "priority")) == both
+    assert told(view._replace(busy_leases=1), rules("both", "priority")) == both[:2]
 
 
 def test_whoever_sleeps_in_a_host_call_is_not_waited_for() -> None:
@@ -209,8 +228,9 @@ def test_nobody_is_spilled_if_that_would_not_make_room() -> None:
 
 def test_only_the_policys_victims_are_spilled() -> None:
     held = (waits(1, 100, 200), waits(2, 20, 200, priority=5), waits(3, 20, 290, priority=7))
-    assert told(host(*held), rules("both", "priority")) == [("spill", 2, 200)]
-    assert told(host(*held), rules("both", "largest")) == [("spill", 3, 290)]
+    oldest = ("grant", 1, 100)
+    assert told(host(*held), rules("both", "priority")) == [("spill", 2, 200), oldest]
+    assert told(host(*held), rules("both", "largest")) == [("spill", 3, 290), oldest]
 
 
 def test_without_room_on_disk_nobody_is_spilled() -> None:
@@ -319,7 +339,7 @@ def test_over_soft_who_is_parked_is_spilled_once_all_but_one_are_parked() -> Non
 
 def test_the_one_that_is_to_go_on_next_is_not_spilled() -> None:
     view = host(waits(1, 10, 300), waits(2, 10, 200), resident=900)
-    assert told(view) == [("spill", 2, 200)]
+    assert told(view) == [("spill", 2, 200), ("grant", 1, 10)]
 
 
 def test_past_hard_a_runner_with_nothing_left_to_park_or_spill_is_aborted() -> None:
@@ -397,6 +417,13 @@ def test_while_memory_is_on_disk_no_more_go_on_than_are_enough() -> None:
     assert told(host(*crowd, spilled(5, 100), busy=2)) == [("grant", 1, 10), ("grant", 2, 10)]
     assert len(told(host(*crowd, spilled(5, 100), busy=2, enough=3))) == 3
     assert len(told(host(*crowd, busy=2))) == 4
+
+
+def test_no_young_one_takes_room_that_an_old_one_fits_into_once_memory_is_written() -> None:
+    old, young = spilled(2, 400, 40), waits(3, 40, 40)
+    being_written = waits(4, 10, 300)._replace(spilling=True)
+    assert told(host(runs(1), old, young, being_written, busy=2)) == []
+    assert told(host(runs(1), old, young, spilled(4, 300, 10), busy=2)) == [("grant", 2, 40)]
 
 
 def test_while_little_is_on_disk_all_go_on_that_fit() -> None:
@@ -609,7 +636,7 @@ def test_what_lies_on_the_disk_already_takes_no_more_room_there() -> None:
 
 def test_room_on_the_disk_that_one_spill_takes_is_not_there_for_another() -> None:
     for_growth = host(waits(1, 400, 100), waits(2, 200, 250), waits(3, 200, 250), room=300)
-    assert told(for_growth) == [("spill", 3, 250)]
+    assert told(for_growth) == [("spill", 3, 250), ("grant", 2, 200)]
     over_soft = host(parked(1, 150), parked(2, 150), runs(3, 10), resident=1000, room=299)
     assert told(over_soft) == [("spill", 2, 150)]
     assert told(over_soft._replace(spill_room_bytes=300)) == [("spill", 2, 150), ("spill", 1, 150)]

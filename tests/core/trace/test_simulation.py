@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import pytest
+
 from atectl.accounting import Budget
 from atectl.arbitration.policies import rules
 from atectl.arbitration.standing import Phase
@@ -74,13 +76,19 @@ def test_the_file_behind_a_memory_stays_for_as_long_as_its_lease() -> None:
     assert again
 
 
-def test_leases_that_grow_side_by_side_are_not_all_spilled() -> None:
-    """Each would come to 400 of 700, and all together hold that before one has ended."""
-    events = simulate(machine(jobs=12), [grower(*[40] * 10, work_s=0.05)] * 12, BOTH)
+@pytest.mark.parametrize("bytes_per_s", [5000.0, 1000.0, 500.0])
+def test_leases_that_grow_side_by_side_are_not_all_spilled(bytes_per_s: float) -> None:
+    """Each would come to 400 of 700, and all together hold that before one has ended.
+
+    Working takes 3.3 s on two cores: the disk adds little to that, even if it is so slow that
+    guests grow faster than it writes.
+    """
+    on_disk = machine(jobs=12, spill_bytes_per_s=bytes_per_s)
+    events = simulate(on_disk, [grower(*[40] * 10, work_s=0.05)] * 12, BOTH)
     spilled = rulings(events, Action.SPILL)
     assert sum(isinstance(event, Finished) for event in events) == 12
-    assert len(spilled) <= 12
-    assert sum(ruling.bytes for ruling in spilled) < 12 * 400 / 4
+    assert sum(ruling.bytes for ruling in spilled) < 12 * 400 / 3
+    assert events[-1].at_s < 1.15 * 3.3
 
 
 def test_who_is_on_disk_does_not_wait_for_those_that_never_end() -> None:
