@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from atectl.capsule import compiler as compiler_module
 from atectl.capsule import zygote
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.creation import Creation
@@ -42,8 +43,11 @@ class Done(NamedTuple):
 
 @pytest.fixture
 def compiler(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Compiler]:
-    # However slow the machine is, the process waits for the next one.
+    # However slow the machine is, the process waits for the next one: that of a fork of this
+    # process, and that of a new process, which is started where this one has several threads.
     monkeypatch.setattr(zygote, "IDLE_S", 600.0)
+    waits = "from atectl.capsule import zygote; zygote.IDLE_S = 600.0; zygote.main()"
+    monkeypatch.setattr(compiler_module, "_STARTS", waits)
     with Compiler(engine, LIMITS) as compiler:
         compiler.prepare()
         yield compiler
