@@ -9,7 +9,8 @@ import json
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 MAX_MESSAGE_BYTES = 16 << 20
@@ -187,12 +188,8 @@ class Wire:
         Raises:
             Gone: nobody receives it, or the other end has left so much unread that there is none.
         """
-        waits_s = self._stream.gettimeout()
-        self._stream.settimeout(0)
-        try:
+        with self._not_waiting():
             self.send(content, descriptors)
-        finally:
-            self._stream.settimeout(waits_s)
 
     def receive(self, until_s: float | None = None) -> Message:
         """Wait for a message.
@@ -216,15 +213,30 @@ class Wire:
         message = self._frames.take()
         if message is not None:
             return message
-        waits_s = self._stream.gettimeout()
-        self._stream.settimeout(0)
         try:
-            self._frames.read(self._stream)
+            with self._not_waiting():
+                self._frames.read(self._stream)
         except BlockingIOError:
             return None
-        finally:
-            self._stream.settimeout(waits_s)
         return self._frames.take()
+
+    @contextmanager
+    def _not_waiting(self) -> Iterator[None]:
+        """Have the stream not wait meanwhile.
+
+        Raises:
+            Gone: it is closed, which another thread may do at any moment.
+        """
+        waits_s = self._stream.gettimeout()
+        try:
+            self._stream.settimeout(0)
+        except OSError:
+            raise Gone from None
+        try:
+            yield
+        finally:
+            with suppress(OSError):  # who uses it next hears that it is closed
+                self._stream.settimeout(waits_s)
 
 
 def number(value: object, most: float) -> float:

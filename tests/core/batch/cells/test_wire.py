@@ -171,6 +171,14 @@ def test_nobody_receives_what_is_sent_to_one_that_is_gone(
         end.send({"a": 1})
 
 
+def test_one_that_another_thread_closes_is_gone(ends: tuple[Wire, socket.socket]) -> None:
+    end, _ = ends
+    end.close()
+    for use in (lambda: end.send_now({"a": 1}), end.receive_now, end.receive):
+        with pytest.raises(Gone):
+            use()
+
+
 @given(value=JSON)
 def test_a_value_is_what_it_is_read_as_or_malformed(value: object) -> None:
     for read in (lambda v: number(v, 100), lambda v: whole(v, 100), text, items):
