@@ -661,7 +661,7 @@ class Budget(NamedTuple):
 
     def keeps_reserve(self, pressure: Pressure) -> bool:
         """Whether half of what lies between soft and the limit is left, for what nobody charges."""
-        return 2 * pressure.total_bytes <= self.soft_bytes + self.limit_bytes
+        return self.over_soft_bytes(pressure) + self.over_limit_bytes(pressure) <= 0
 
     def is_near_soft(self, pressure: Pressure) -> bool:
         """Whether it is over soft, or would be with a twentieth of that more."""

@@ -52,7 +52,7 @@ def require_entry_point(name: str, binary: bytes, found: Outline) -> None:
     try:
         if found.kind == "component":
             names = _exported_by_component(reader)
-            if not any(each in COMMANDS for each in names):
+            if set(names).isdisjoint(COMMANDS):
                 raise no_command(name, names, Exported(_offered(binary)))
         else:
             functions = _functions_of_module(reader)

@@ -32,12 +32,13 @@ def command(engine: Engine, capsule: MappedCapsule) -> Any:
     """
     component: Any = capsule.code
     type_ = component.type
-    name = next((each for each in COMMANDS if exported_type(engine.native, type_, each)), None)
-    if name is None:
+    interfaces = ((each, exported_type(engine.native, type_, each)) for each in COMMANDS)
+    name, interface = next((found for found in interfaces if found[1] is not None), ("", None))
+    if interface is None:
         exports = islice(exports_of_component(engine.native, type_), MOST_LOOKED_AT)
         exported = functions_of_component(engine, component)
         raise no_command(capsule.name, (each for each, _ in exports), exported)
-    _require_run(engine, capsule, name, exported_type(engine.native, type_, name))
+    _require_run(engine, capsule, name, interface)
     return component.get_export_index("run", component.get_export_index(name))
 
 
