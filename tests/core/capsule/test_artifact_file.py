@@ -2,21 +2,17 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from atectl.capsule.artifact_file import copy_code, file_parts, map_code
 from atectl.engine.images import ALIGNMENT
 from atectl.engine.metered import Engine
+from tests.support.descriptors import open_descriptors, opened_since
 from tests.support.images import mapped, separated
 from tests.support.wasm_bytes import binary_of
 
 TEXT = '(module (memory 3) (data (i32.const 65600) "here it is") (func (export "_start")))'
-
-
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
 
 
 @pytest.fixture
@@ -68,9 +64,9 @@ def test_a_capsule_without_data_has_no_images(engine: Engine) -> None:
 def test_images_keep_one_descriptor_open_as_long_as_they_exist(engine: Engine) -> None:
     before = open_descriptors()
     code = mapped(engine, TEXT)
-    assert open_descriptors() - before == 2  # the engine keeps one, too
+    assert len(opened_since(before)) == 2  # the engine keeps one, too
     del code
-    assert open_descriptors() == before
+    assert opened_since(before) == []
 
 
 @pytest.mark.parametrize("missing", [1, 15, 16, 17, 100, ALIGNMENT, ALIGNMENT + 200])

@@ -25,6 +25,7 @@ from atectl.capsule.single_flight import TURNS
 from atectl.engine.metered import Engine
 from atectl.engine.settings import EngineSettings
 from atectl.errors import CacheUnusable
+from tests.support.descriptors import open_descriptors, opened_since
 from tests.support.waiting import wait_until
 
 NOBODY = 65_534
@@ -74,10 +75,6 @@ def flip_a_bit(path: Path, position: int) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def never(*_: object) -> Never:
     raise AssertionError("this is not to be done")
 
@@ -121,7 +118,7 @@ def test_a_refused_folder_is_closed_again(folder: Path) -> None:
     for _ in range(10):
         with pytest.raises(CacheUnusable):
             ArtifactCache.open(folder)
-    assert open_descriptors() == before
+    assert opened_since(before) == []
 
 
 def test_a_link_in_place_of_the_folder_is_refused(tmp_path: Path) -> None:
@@ -194,7 +191,7 @@ def test_loading_leaves_no_descriptor_open(cache: ArtifactCache, engine: Engine)
     before = open_descriptors()
     for _ in range(10):
         found = cache.load(engine, SHA256)
-    assert open_descriptors() == before
+    assert opened_since(before) == []
     assert found is not None
 
 

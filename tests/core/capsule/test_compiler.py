@@ -39,6 +39,7 @@ from tests.support.bombs import (
     slow_loops,
     with_import,
 )
+from tests.support.descriptors import open_descriptors, opened_since
 from tests.support.real_capsules import CPYTHON
 from tests.support.waiting import wait_until
 
@@ -82,10 +83,6 @@ def slow(tmp_path: Path) -> Path:
     return write(tmp_path, slow_loops(6000, 50))
 
 
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_a_capsule_is_made_into_an_artifact_with_what_that_took(compiler: Compiler) -> None:
     verdict = verdict_on(compiler, CAPSULES / "hello.wat")
     assert verdict.made is not None
@@ -119,7 +116,7 @@ def test_nothing_is_left_open(compiler: Compiler, tmp_path: Path) -> None:
     before = open_descriptors()
     verdict_on(compiler, CAPSULES / "hello.wat")
     verdict_on(compiler, write(tmp_path, "(module (func (result i32)))"))
-    assert open_descriptors() == before
+    assert opened_since(before) == []
 
 
 # Over a limit

@@ -8,6 +8,7 @@ import pytest
 
 from atectl.capsule.source import open_capsule
 from atectl.errors import CapsuleNotFound, CapsuleUnreadable
+from tests.support.descriptors import open_descriptors, opened_since
 
 
 def test_a_regular_file_is_opened(tmp_path: Path) -> None:
@@ -55,7 +56,7 @@ def test_a_name_that_no_file_can_have_is_unreadable(name: str) -> None:
 
 
 def test_nothing_stays_open_of_what_is_refused(tmp_path: Path) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     with pytest.raises(CapsuleUnreadable):
         open_capsule(tmp_path)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened_since(before) == []

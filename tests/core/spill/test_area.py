@@ -26,6 +26,7 @@ from atectl.spill.errors import (
 )
 from atectl.system import pagemap
 from atectl.system.memory import resident_bytes
+from tests.support.descriptors import open_descriptors, opened_since
 from tests.support.limits import files_no_larger_than
 
 MIB = 1 << 20
@@ -234,11 +235,11 @@ def test_a_file_system_without_nameless_files_will_do(
 
 def test_when_the_store_ends_nothing_is_left(engine: Engine, area: SpillArea) -> None:
     guest = Guest(engine).filled(4 * MIB)
-    files, mappings = len(_open_files()), _mappings()
+    opened, mappings = open_descriptors(), _mappings()
     guest.memory.spill(area)
     guest.store.close()
     assert area.used_bytes == 0
-    assert len(_open_files()) == files
+    assert opened_since(opened) == []
     assert _mappings() <= mappings
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from atectl.system import opening
 from atectl.system.opening import LinkInTheWay, open_unbent
+from tests.support.descriptors import open_descriptors, opened_since
 
 
 @pytest.fixture(params=["openat2", "walk"])
@@ -115,9 +116,9 @@ def test_links_in_a_circle_end(tree: Path) -> None:
 
 def test_no_descriptor_is_left_open(tree: Path) -> None:
     (tree / "work" / "in").symlink_to("../host/secret")
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     for path in ("work/in", "work/sub/file", "work/nothing", "work/sub/file/x"):
         for _ in range(5):
             with suppress(OSError):
                 content(tree / path)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened_since(before) == []

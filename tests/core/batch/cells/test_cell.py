@@ -7,7 +7,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +21,7 @@ from atectl.engine.metered import Engine
 from atectl.system import descriptors
 from atectl.system.held import Held
 from atectl.system.walls.amounts import DEFAULT_MAX_FDS
+from tests.support.descriptors import open_descriptors, opened_since
 from tests.support.waiting import wait_until
 
 MIB = 1 << 20
@@ -184,11 +184,11 @@ def test_what_answers_no_question_is_not_heard(
 def test_no_descriptor_comes_from_a_cell(spoken: tuple[Cell, socket.socket]) -> None:
     cell, its = spoken
     cell.readings()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     socket.send_fds(its, [framed(b'{"answer":1}', 1)], [0])
     cell.readings()
     assert cell.misbehaved
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert opened_since(before) == []
 
 
 def test_an_answer_that_never_comes_to_its_end_is_not_waited_for(

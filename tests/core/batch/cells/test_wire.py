@@ -4,13 +4,13 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from atectl.batch.cells.wire import Gone, Malformed, Wire, items, number, text, whole
+from tests.support.descriptors import open_descriptors, opened_since
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -73,10 +73,6 @@ def test_descriptors_arrive_with_their_own_message_though_others_came_just_befor
     there.close()
 
 
-def open_descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
-
-
 def test_descriptors_that_nobody_was_told_of_are_not_kept(
     ends: tuple[Wire, socket.socket],
 ) -> None:
@@ -89,7 +85,7 @@ def test_descriptors_that_nobody_was_told_of_are_not_kept(
     with pytest.raises(Malformed):
         end.receive()
     end.close()
-    assert open_descriptors() == before - 1
+    assert opened_since(before) == []
 
 
 def test_messages_that_arrive_together_are_told_apart(
