@@ -26,6 +26,11 @@ def _in_line() -> re.Pattern[str]:
     return re.compile(f"[\t\n{_ACTIVE}]")
 
 
+@cache
+def _not_utf8() -> re.Pattern[str]:
+    return re.compile("[\ud800-\udfff]")
+
+
 def _visible(match: re.Match[str]) -> str:
     point = ord(match[0])
     if 0xDC80 <= point <= 0xDCFF:  # a byte that was not UTF-8, carried by surrogateescape
@@ -33,6 +38,11 @@ def _visible(match: re.Match[str]) -> str:
     if point < 0x100:
         return {0x09: "\\t", 0x0A: "\\n", 0x0D: "\\r"}.get(point, f"\\x{point:02x}")
     return f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
+
+
+def utf8_text(text: str) -> str:
+    """`text` as UTF-8 can carry it: bytes that are not UTF-8 are spelled out, all else stays."""
+    return text if text.isascii() else _not_utf8().sub(_visible, text)
 
 
 def inert_line(text: str) -> str:

@@ -186,7 +186,11 @@ def storable_text(text: str) -> str:
 
     No principal has such a name, so a store has nothing of it.
     """
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    if text.isascii():
+        return text
+    from atectl.inert import utf8_text  # which a run seldom needs
+
+    return utf8_text(text)
 
 
 def storable(lease: LeaseRecord) -> LeaseRecord:

@@ -1,6 +1,5 @@
 """Writing results: each as it comes, as a line of JSON, a row of a table, or what its job wrote."""
 
-import json
 import sys
 from base64 import b64decode
 from collections.abc import Callable, Iterable
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol, TextIO
 from atectl.batch.lines import ResultLine
 from atectl.inert import inert_line, inert_text
 from atectl.records.as_json import document
+from atectl.records.as_text import json_text
 
 from ..output.folding import folded_on
 from ..output.stdout import Output
@@ -38,7 +38,7 @@ class JsonLines:
     """One line of JSON for each result."""
 
     def write(self, result: ResultLine) -> None:
-        sys.stdout.write(json.dumps(document(result), separators=(",", ":")) + "\n")
+        sys.stdout.write(json_text(document(result), is_dense=True) + "\n")
 
 
 class TaggedLines:

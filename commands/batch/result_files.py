@@ -1,6 +1,5 @@
 """Results as files of a folder: one for each job, and one for each output that was kept."""
 
-import json
 import os
 import re
 from base64 import b64decode
@@ -11,6 +10,7 @@ from atectl.batch.lines import OutputFacts, ResultLine
 from atectl.budget.errors import BadResults
 from atectl.errors import ReportUnwritable
 from atectl.records.as_json import document
+from atectl.records.as_text import json_text
 from atectl.system.files import why_unwritable
 from atectl.system.opening import open_unbent
 
@@ -54,7 +54,7 @@ class ResultFiles:
             ReportUnwritable: one cannot be written (exit 125).
         """
         name = f"{result.job:06}"
-        self._put(f"{name}.json", json.dumps(document(result), indent=2).encode() + b"\n")
+        self._put(f"{name}.json", json_text(document(result), indent=2).encode() + b"\n")
         for stream, kept in (("stdout", result.stdout), ("stderr", result.stderr)):
             if kept is not None:
                 self._put(f"{name}.{stream}", _bytes(kept))

@@ -79,13 +79,12 @@ def _report_json(
     exit_status: int | None,
 ) -> None:
     # Only a failure needs these.
-    import json
-
     from atectl.records.as_json import document
+    from atectl.records.as_text import json_text
     from atectl.records.errors import ToldError
 
     told = ToldError(severity, code, message, remedy, exit_status)
-    sys.stderr.write(json.dumps(document(told)) + "\n")
+    sys.stderr.write(json_text(document(told)) + "\n")
 
 
 def _report(severity: str, colour: str, code: str, message: str, remedy: str) -> None:

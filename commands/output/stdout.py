@@ -1,6 +1,5 @@
 """How a result reaches stdout: as JSON for programs, as a table for people."""
 
-import json
 import os
 import sys
 from enum import StrEnum
@@ -53,9 +52,10 @@ def print_json(result: "Record") -> None:
     Without indentation it is one line, and encoded several times as fast.
     """
     from atectl.records.as_json import document
+    from atectl.records.as_text import json_text
 
     indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(document(result), indent=indent) + "\n")
+    sys.stdout.write(json_text(document(result), indent=indent) + "\n")
 
 
 def print_json_list(
@@ -74,13 +74,14 @@ def print_json_list(
         AtectlError: the list was broken off.
     """
     from atectl.records.as_json import SCHEMA_VERSION, as_json
+    from atectl.records.as_text import json_text
 
     write = sys.stdout.write
     write(f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "{name}": [')
     separator, failure = "\n    ", None
     try:
         for item in items:
-            write(separator + json.dumps(as_json(item)))
+            write(separator + json_text(as_json(item)))
             separator = ",\n    "
     except AtectlError as error:
         failure = error
@@ -88,7 +89,7 @@ def print_json_list(
     fields: Any = as_json(rest(failure))
     for other, value in fields.items():
         if other != name:
-            write(f',\n  "{other}": {json.dumps(value)}')
+            write(f',\n  "{other}": {json_text(value)}')
     write("\n}\n")
     if failure is not None:
         raise failure

@@ -1,6 +1,5 @@
 """The JSON report of a run, for CI: where `--report` writes it, and for which ends of a run."""
 
-import json
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from atectl.errors import AtectlError, NotStarted, ReportUnwritable
 from atectl.records.as_json import document
+from atectl.records.as_text import json_text
 from atectl.system.files import OutputPlace
 
 from ..output.files import TO_STDERR, ledger_files, output_place, refuse_clashes
@@ -107,7 +107,7 @@ class Reporting:
         )
 
     def _write(self, report: "Report") -> None:
-        text = json.dumps(document(report), indent=2) + "\n"
+        text = json_text(document(report), indent=2) + "\n"
         if self._place is None:
             sys.stderr.write(text)
             return

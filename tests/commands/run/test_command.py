@@ -120,6 +120,21 @@ def test_a_capsule_whose_name_is_not_utf_8_runs(tmp_path: Path) -> None:
     assert (ended.status, ended.stdout, ended.stderr) == (0, "word\n", "")
 
 
+def test_a_name_that_is_not_utf_8_is_told_in_one_way_everywhere(tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"a\xff.wat")
+    path.write_bytes(capsule("hello").read_bytes())
+    report, places = tmp_path / "report", {"ATECTL_LEDGER": str(tmp_path / "ledger")}
+    atectl("run", "--label", "l\udcff", "--report", report, path, environment=places)
+    told = [
+        report.read_text(),
+        atectl("ledger", "history", environment=places).stdout,
+        atectl("ledger", "history", "-o", "json", environment=places).stdout,
+        atectl("load", path, "-o", "json").stdout,
+        atectl("inspect", tmp_path / "no\udcff", "-o", "json").stderr,
+    ]
+    assert [text for text in told if r"\xff" not in text or "udcff" in text] == []
+
+
 def test_an_argument_that_is_not_utf_8_is_refused() -> None:
     ended = atectl("run", capsule("args"), os.fsdecode(b"\xff"))
     assert ended.status == 2
