@@ -1,5 +1,6 @@
 """The program: choose the command, and end with its exit status."""
 
+import _signal
 import _thread
 import gc
 import os
@@ -23,6 +24,7 @@ def main() -> "NoReturn":
     gc.set_threshold(_OBJECTS_BETWEEN_COLLECTIONS)
     sys.unraisablehook = _lose_no_interrupt
     try:
+        _hear_interrupts()
         make_steady()
         status = dispatch(sys.argv[1:])
     except KeyboardInterrupt:  # before a command begins, or again while one ends for the first
@@ -32,6 +34,12 @@ def main() -> "NoReturn":
     # A guest left asleep in a host call cannot be joined, and there is nothing left to tidy:
     # leaving without the interpreter's own farewell also spares a warm start six percent.
     os._exit(status)
+
+
+def _hear_interrupts() -> None:
+    """Have Ctrl-C raise `KeyboardInterrupt`, unless whoever started the program had it ignored."""
+    if _signal.getsignal(_signal.SIGINT) != _signal.SIG_IGN:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)
 
 
 def _lose_no_interrupt(unraisable: "UnraisableHookArgs") -> None:

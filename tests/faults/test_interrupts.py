@@ -31,7 +31,7 @@ def interrupted(place: str, number: int, *words: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("number", [10, 200, 1500, 4000, 7000, 10_000])
+@pytest.mark.parametrize("number", [1, 5, 20, 200, 1500, 4000, 7000, 10_000])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_ends_wherever_it_is(command: str, number: int) -> None:
     ended = interrupted("lines", number, *COMMANDS[command])
@@ -39,7 +39,7 @@ def test_it_ends_wherever_it_is(command: str, number: int) -> None:
     assert not any(word in ended.stderr for word in ("Traceback", "error", "Exception"))
 
 
-@pytest.mark.parametrize("number", [1, 20, 60])
+@pytest.mark.parametrize("number", [1, 2, 4, 20, 60])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_it_ends_though_python_cannot_pass_the_interrupt_on(command: str, number: int) -> None:
     ended = interrupted("imports", number, *COMMANDS[command])

@@ -3,16 +3,16 @@
 The words are the place, a number, and those of the command line. The place is `lines`, where the
 signal comes at so many lines of atectl that the main thread comes to; or `imports`, where it comes
 in the callback that Python calls at the end of so many imports. Nothing that is raised in such a
-callback reaches anybody.
+callback reaches anybody. Counting begins when the program has taken care of Ctrl-C, which it does
+before it imports anything of its own.
 """
 
+import runpy
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
 from typing import Any
-
-from atectl.commands.main import main
 
 ROOT = str(Path(__file__).parents[2])
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
@@ -24,6 +24,7 @@ class _Interruption:
     def __init__(self, place: str, number: int) -> None:
         self._place = place
         self._left = number
+        self._is_begun = False
 
     def trace(self, frame: FrameType, _event: str, _argument: Any) -> Any:
         """Called with each function that is entered."""
@@ -40,7 +41,9 @@ class _Interruption:
         return self._trace_lines
 
     def _count(self) -> None:
-        self._left -= 1
+        # Nothing of the program is there before, and Python's handler would speak for it.
+        self._is_begun |= signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        self._left -= self._is_begun
         if self._left == 0:
             signal.raise_signal(signal.SIGINT)
 
@@ -49,4 +52,4 @@ if __name__ == "__main__":
     place, number, *words = sys.argv[1:]
     sys.argv[1:] = words
     sys.settrace(_Interruption(place, int(number)).trace)
-    main()
+    runpy.run_module("atectl", run_name="__main__")
