@@ -69,8 +69,8 @@ def record_of(lease: LeaseRecord) -> bytes:
     return json.dumps(lease, separators=(",", ":")).encode()
 
 
-def lease_of(stored: bytes) -> tuple[LeaseRecord, int, str]:
-    """A lease, its number among all that the server has heard of, and its session.
+def lease_of(name: bytes, stored: bytes) -> tuple[LeaseRecord, int, str]:
+    """The lease of this id, its number among all that the server has heard of, and its session.
 
     Raises:
         Damaged: it cannot be read.
@@ -81,10 +81,19 @@ def lease_of(stored: bytes) -> tuple[LeaseRecord, int, str]:
         fields = json.loads(record)
         lease = LeaseRecord._make(fields)
     except (struct.error, ValueError, TypeError, RecursionError):
-        raise Damaged("a lease") from None
+        raise _damaged_lease(name, stored) from None
     if not all(map(isinstance, lease, _KINDS)):
-        raise Damaged("a lease")
+        raise _damaged_lease(name, stored)
     return lease, int.from_bytes(born), session.decode("ascii", "replace")
+
+
+def _damaged_lease(name: bytes, stored: bytes) -> Damaged:
+    principal = stored[_LEASE.size :].partition(b"\0")[0]
+    return Damaged(f"the lease {_text(name)!r} of {_text(principal)!r}")
+
+
+def _text(stored: bytes) -> str:
+    return stored.decode("utf-8", "replace")
 
 
 def as_lost(lease: LeaseRecord) -> LeaseRecord:
@@ -98,7 +107,7 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
     Raises:
         Damaged: it cannot be read.
     """
-    name = principal.decode("utf-8", "replace")
+    name = _text(principal)
     try:
         (
             _,
@@ -132,7 +141,7 @@ def account_of(principal: bytes, stored: bytes, running: list[LeaseRecord]) -> A
         byte_seconds=byte_ms / _MS,
         fuel=fuel,
         traps=traps,
-        last_capsule=stored[_ACCOUNT.size :].decode("utf-8", "replace"),
+        last_capsule=_text(stored[_ACCOUNT.size :]),
         since=since,
         updated_at=at,
     )
@@ -175,7 +184,7 @@ def day_of(day: int, stored: dict[bytes, bytes]) -> list[DayRecord]:
         if field[:1] == b"\0":  # how many sums there are
             continue
         try:
-            principal, host, label = field.decode("utf-8", "replace").split("\0", 2)
+            principal, host, label = _text(field).split("\0", 2)
             found.append(DayRecord(day, principal, host, label, *Sums(*_SUMS.unpack(packed))))
         except (struct.error, ValueError):
             raise Damaged("a sum of a day") from None

@@ -240,8 +240,8 @@ class RedisLedgerStore:
         seconds = int(now[0]) + int(now[1]) / 1e6 if self._clock is None else self._clock()
         found = []
         with self._named():
-            for text in stored.values():
-                lease, born, session = lease_of(text)
+            for name, text in stored.items():
+                lease, born, session = lease_of(name, text)
                 heard_at = heard.get(session, 0.0)
                 is_lost = seconds - heard_at > keys.LOST_AFTER_S
                 found.append((born, lease, heard_at if is_lost else None))
@@ -279,7 +279,7 @@ class RedisLedgerStore:
                 for member, score, text in zip(members[::2], members[1::2], texts, strict=True):
                     if text is None:  # forgotten meanwhile
                         continue
-                    lease, _, _ = lease_of(text)
+                    lease, _, _ = lease_of(member[8:], text)
                     if principal in (None, lease.principal):
                         lease = as_lost(lease) if lease.finished_at is None else lease
                         found[lease.id] = float(score), int.from_bytes(member[:8]), lease
@@ -326,5 +326,7 @@ class RedisLedgerStore:
             raise LedgerCorrupt(
                 f"{what} in the ledger at {self._connection.address} is damaged",
                 remedy="find out which program writes the keys {atectl-ledger}:*; `atectl ledger "
-                "reset PRINCIPAL` forgets an account, and --all forgets everything",
+                "reset PRINCIPAL` forgets an account with its leases, and leases that name nobody; "
+                "--all "
+                "forgets everything",
             ) from None

@@ -53,7 +53,9 @@ class LostLeases:
         )
         self._has_noted = True
 
-    def _is_lost(self, host: str, pid: int, process: str) -> bool:
+    def _is_lost(self, host: object, pid: object, process: object) -> bool:
+        if not (isinstance(host, str) and isinstance(pid, int) and isinstance(process, str)):
+            return True  # of a damaged one nobody can tell who would tell of it again
         if host != self._machine and not self._is_of_this_machine(process):
             return False
         key = pid, process

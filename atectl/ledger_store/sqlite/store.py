@@ -110,16 +110,24 @@ FROM accounts WHERE principal = ?
 
 _LOWEST = "SELECT peak_bytes, serial FROM accounts ORDER BY peak_bytes, serial LIMIT 1"
 
-# Quota and capsule are those of the lease that started last.
-_PUT_ACCOUNT = """
+# Quota and capsule are those of the lease that started last. A moment later than now is of a clock
+# that was ahead, and holds off nothing that is told now.
+_HAS_LATER = "last_started_at > :started_at AND last_started_at <= :now"
+_PUT_ACCOUNT = f"""
 UPDATE accounts SET
-    peak_bytes = ?, high_water_bytes = ?, fuel = ?, cpu_s = ?, byte_seconds = ?, leases = ?,
-    refused_growths = ?, traps = ?, compile_cpu_s = ?,
-    quota_bytes = CASE WHEN ? < last_started_at THEN quota_bytes ELSE ? END,
-    last_capsule = CASE WHEN ? < last_started_at THEN last_capsule ELSE ? END,
-    last_started_at = max(last_started_at, ?), updated_at = max(updated_at, ?)
-WHERE serial = ?
-"""
+    peak_bytes = :peak_bytes, {", ".join(f"{name} = :{name}" for name in Usage._fields)},
+    quota_bytes = CASE WHEN {_HAS_LATER} THEN quota_bytes ELSE :quota_bytes END,
+    last_capsule = CASE WHEN {_HAS_LATER} THEN last_capsule ELSE :capsule END,
+    last_started_at = CASE WHEN {_HAS_LATER} THEN last_started_at ELSE :started_at END,
+    updated_at = CASE WHEN updated_at BETWEEN :updated_at AND :now
+        THEN updated_at ELSE :updated_at END
+WHERE serial = :serial
+"""  # noqa: S608
+
+# A record that names nobody was damaged. No reset would ever be about it, so each is.
+_IS_NOBODYS = (
+    "typeof(principal) != 'text' OR principal = '' OR principal GLOB '*[^A-Za-z0-9_.@/+-]*'"
+)
 
 _JOIN_FINISHED = """
 UPDATE leases SET ended_at = updated_at, state = 'lost', reason = 'lost'
@@ -148,12 +156,12 @@ class _Latest(NamedTuple):
     updated_at: float
     """When any of them was last heard of."""
 
-    def with_lease(self, lease: LeaseRecord) -> "_Latest":
-        """The same with one lease more."""
+    def with_lease(self, lease: LeaseRecord, started_at: float) -> "_Latest":
+        """The same with one lease more, which is taken to have started then."""
         updated_at = max(self.updated_at, lease.updated_at)
-        if lease.started_at < self.started_at:
+        if started_at < self.started_at:
             return self._replace(updated_at=updated_at)
-        return _Latest(lease.started_at, lease.quota_bytes, lease.capsule, updated_at)
+        return _Latest(started_at, lease.quota_bytes, lease.capsule, updated_at)
 
 
 _NOTHING = _Latest(float("-inf"), 0, "", float("-inf"))
@@ -295,7 +303,7 @@ class SqliteLedgerStore:
             execute = self._connection.execute
             forgotten = execute(f"DELETE FROM accounts WHERE {chosen}", about).rowcount  # noqa: S608
             execute(
-                f"DELETE FROM leases WHERE {chosen} "  # noqa: S608
+                f"DELETE FROM leases WHERE ({chosen} OR {_IS_NOBODYS}) "  # noqa: S608
                 "AND (ended_at IS NOT NULL OR is_lost(host, pid, process))",
                 about,
             )
@@ -329,8 +337,17 @@ class SqliteLedgerStore:
             account, counted = accounting.count(account, seen, known.counted)
             self._flushed[account.principal] = account
             latest = self._unput.get(account.principal, _NOTHING)
-            self._unput[account.principal] = latest.with_lease(lease)
+            started_at = self._started_at(lease, is_new=known is NEW)
+            self._unput[account.principal] = latest.with_lease(lease, started_at)
         return KnownLease(counted, lease.updated_at)
+
+    def _started_at(self, lease: LeaseRecord, *, is_new: bool) -> float:
+        """When a lease started; if its clock was ahead, when it was first told, and before all
+        others from then on."""
+        now = self._clock()
+        if lease.started_at <= now:
+            return lease.started_at
+        return now if is_new else 0.0
 
     def _account_for(self, seen: Observation) -> Account | None:
         """The account of a lease's principal, opened if it may be; None if it may not.
@@ -367,17 +384,15 @@ class SqliteLedgerStore:
         """Store the accounts that have changed."""
         for principal, latest in self._unput.items():
             account = self._flushed[principal]
-            started_at = latest.started_at
             self._connection.execute(
                 _PUT_ACCOUNT,
-                (
-                    account.peak_bytes,
-                    *account.usage,
-                    *(started_at, latest.quota_bytes),
-                    *(started_at, latest.capsule),
-                    *(started_at, latest.updated_at),
-                    account.serial,
-                ),
+                {
+                    **account.usage._asdict(),
+                    **latest._asdict(),
+                    "peak_bytes": account.peak_bytes,
+                    "serial": account.serial,
+                    "now": self._clock(),
+                },
             )
         self._unput.clear()
 
@@ -437,7 +452,7 @@ class SqliteLedgerStore:
             and tuple(map(type, compiling)) == _COMPILE_TYPES
         )
         if not is_sound:
-            raise self._damaged(f"the lease {row[0]!r}")
+            raise self._damaged(f"the lease {row[0]!r} of {row[1]!r}")
         lease = cleared(LeaseRecord._make(fields))
         lease = lease._replace(cached=None if cached is None else bool(cached))
         return lease._replace(state=LOST, reason=LOST) if is_lost else lease

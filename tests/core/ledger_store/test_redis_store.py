@@ -35,6 +35,12 @@ def store(any_server: Server) -> Iterator[RedisLedgerStore]:
         yield store
 
 
+def read_all(store: RedisLedgerStore) -> None:
+    store.accounts()
+    store.running()
+    store.history()
+
+
 def totals(store: RedisLedgerStore) -> dict[str, tuple[int, int]]:
     return {account.principal: (account.leases, account.fuel) for account in store.accounts()}
 
@@ -382,6 +388,18 @@ class TestDamaged:
         client.hset(keys.RUNNING, "a", b"\xff" * 200)
         store.flush([make_lease(id="a"), make_lease(id="c", principal="carol", fuel=3)])
         assert totals(store)["carol"] == (1, 3)
+
+    @pytest.mark.parametrize("key", [keys.RUNNING, keys.FINISHED])
+    @pytest.mark.parametrize("text", ["", "short", "7" * 200], ids=len)
+    def test_a_lease_that_names_nobody_is_told_until_any_reset(
+        self, client: Client, store: RedisLedgerStore, key: str, text: str
+    ) -> None:
+        client.hset(key, "b", text)
+        with pytest.raises(LedgerCorrupt, match="the lease 'b' of "):
+            read_all(store)
+        assert store.reset("nobody") == 0
+        read_all(store)
+        assert totals(store) == {"alice": (1, 5), "bob": (1, 1)}
 
     def test_the_sums_of_a_day_begin_anew(self, client: Client, store: RedisLedgerStore) -> None:
         [sums] = [field for field in client.hkeys(DAY) if field.startswith(b"alice")]

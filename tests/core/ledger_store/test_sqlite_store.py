@@ -484,6 +484,22 @@ class TestForeignAndDamaged:
         assert found["bob"] == (1, 3)
         assert found["alice"] == (1, 5)
 
+    @pytest.mark.parametrize(
+        "damage",
+        [
+            "UPDATE leases SET principal = x'00', process = 'gone'",
+            "UPDATE leases SET process = x'00'",
+            "UPDATE leases SET host = 7, pid = 'x', process = x'3a00'",
+        ],
+    )
+    def test_a_damaged_lease_is_told_until_it_is_reset(self, written: Path, damage: str) -> None:
+        change(written, damage)
+        with closing(open_store(written)) as store:
+            with pytest.raises(errors.LedgerCorrupt, match="the lease 'lease-1' of "):
+                store.running()
+            store.reset("alice")
+            assert store.running() == []
+
     @staticmethod
     def _use(path: Path) -> None:
         with closing(open_store(path)) as store:
@@ -713,6 +729,21 @@ class TestClockAhead:
         with closing(sqlite3.connect(path)) as file:
             [(count,)] = file.execute("SELECT count(DISTINCT day) FROM days WHERE day >= 0")
         assert count == MOST_DAYS
+
+    def test_and_an_account_is_told_by_what_begins_once_it_is_right_again(self, path: Path) -> None:
+        now = NOW + DAY_S
+        early = make_lease(id="early", started_at=now, updated_at=now, quota_bytes=5)
+        late = make_lease(id="late", updated_at=NOW, quota_bytes=7, capsule="late.wasm")
+        with closing(open_store(path, clock=lambda: now)) as store:
+            store.flush([early])
+            now = NOW + 1
+            store.flush([early])
+            store.flush([late])
+            store.flush([early._replace(updated_at=NOW)])
+            account = store.account("alice")
+        assert account is not None
+        assert (account.quota_bytes, account.last_capsule) == (7, "late.wasm")
+        assert account.updated_at == NOW
 
     def test_and_lost_leases_are_seen_to_once_it_is_right_again(self, path: Path) -> None:
         now = NOW + DAY_S

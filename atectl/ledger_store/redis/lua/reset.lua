@@ -15,8 +15,10 @@ if not now then
   now = time[1] + time[2] / 1000000
 end
 
+-- A lease that names nobody was damaged. No reset would ever be about it, so each is.
 local function is_chosen(text)
-  return PRINCIPAL == '' or string.match(text, '^[^%z]*', 114) == PRINCIPAL
+  local principal = string.match(text, '^([%w_.@/+-]+)%z', 114)
+  return PRINCIPAL == '' or not principal or principal == PRINCIPAL
 end
 
 local function is_lost(session)
