@@ -5,8 +5,10 @@ from collections.abc import Iterable, Iterator
 from atectl.errors import LedgerCorrupt
 from atectl.ledger_store.records import AccountRecord, LeaseRecord
 
-RESET = "`atectl ledger reset PRINCIPAL` forgets an account with its leases, "
+RESET = (
+    "`atectl ledger reset PRINCIPAL` forgets an account with its leases, "
     "and leases that name nobody"
+)
 """The remedy of a damaged record."""
 
 _NAMED = 5
