@@ -19,8 +19,13 @@ MAX_KEY_PARTS = 8
 MAX_DOTS = 50_000
 """The most dots in all keys and numbers: the parser makes several tables of each part of a key."""
 
-_QUOTED = r'(?s)"""(?:[^\\]|\\.)*?"""|\'\'\'.*?\'\'\'|"(?:[^"\\\n]|\\.)*"|\'[^\'\n]*\'|#[^\n]*'
-"""Text in quotes and comments, which hold whatever they like."""
+_QUOTED = (
+    r'(?s)"""(?:[^\\]|\\.)*?(?:""""{0,2}|\\?\Z)|\'\'\'.*?(?:\'\'\'\'{0,2}|\Z)'
+    r'|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|#[^\n]*'
+)
+"""Text in quotes and comments, which hold whatever they like. The last of a text of several lines
+may be two quotes. What nothing closes is taken to its end, where the parser stops: else it would be
+gone through again from each quote in it."""
 _LONG_KEY = rf"(?:\.[ \t]*[A-Za-z0-9_-]+[ \t]*){{{MAX_KEY_PARTS},}}"
 _LONG_NUMBER = "Exceeds the limit"
 

@@ -11,6 +11,22 @@ from atectl.records.files import MAX_DOTS, MAX_FILE_BYTES, MAX_KEY_PARTS, text_o
 from atectl.records.reading import Fault
 
 ADDRESS_SPACE_BYTES = 1 << 30
+CPU_S = 20
+
+
+def check_budget(
+    folder: Path, text: str, limit: int, most: int
+) -> "subprocess.CompletedProcess[str]":
+    """What comes of a budget file of this text under a limit of the process."""
+    budget = folder / "bomb.toml"
+    budget.write_text(text)
+    return subprocess.run(
+        [Path(sys.executable).with_name("atectl"), "budget", "check", budget],
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(limit, (most, most)),
+        check=False,
+    )
 
 
 def a_key_of(parts: int) -> str:
@@ -25,23 +41,23 @@ def a_key_of(parts: int) -> str:
         f"[{a_key_of(20_001)}]",
         f'[["q" . {a_key_of(20_001)}]]',
         " . ".join(["'a'"] * 20_001) + " = 1",
+        f'x = """text"""" #\\\n{a_key_of(20_001)} = 1 #"',
     ],
-    ids=["key", "inline", "table", "array of tables", "quoted"],
+    ids=["key", "inline", "table", "array of tables", "quoted", "behind a quote"],
 )
 def test_a_key_of_thousands_of_parts_is_refused_before_it_is_parsed(
     tmp_path: Path, text: str
 ) -> None:
-    budget = tmp_path / "bomb.toml"
-    budget.write_text(text)
-    ended = subprocess.run(
-        [Path(sys.executable).with_name("atectl"), "budget", "check", budget],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE_BYTES,) * 2),
-        check=False,
-    )
+    ended = check_budget(tmp_path, text, resource.RLIMIT_AS, ADDRESS_SPACE_BYTES)
     assert ended.returncode == 2, ended.stderr
     assert f"a key of more than {MAX_KEY_PARTS} parts" in ended.stderr
+
+
+@pytest.mark.parametrize("opening", ['"', '"""', ""])
+def test_quotes_that_nothing_closes_are_gone_through_once(tmp_path: Path, opening: str) -> None:
+    text = f"x = {opening}" + '\\"' * 1_000_000
+    ended = check_budget(tmp_path, text, resource.RLIMIT_CPU, CPU_S)
+    assert ended.returncode == 2, ended.stderr
 
 
 def test_keys_that_are_many_and_long_are_refused_together() -> None:
