@@ -288,11 +288,11 @@ class Cells:
             self._cells.append(cell)
         if self._is_closed:
             cell.kill()
-        if lease is not None:
-            self._enter(cell, lease)
-        else:
+        if lease is None:
             self._makes_ready = False
-            self.let_in()
+        else:
+            self._enter(cell, lease)
+        self.let_in()  # others may have come for it meanwhile
 
     def _lost(self, cell: Cell) -> None:
         """A cell has ended, or is about to."""
