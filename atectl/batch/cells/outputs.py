@@ -1,6 +1,6 @@
 """What the jobs of a batch write to outputs that no file takes: it is kept, and the host told.
 
-In a cell each line has a pipe for each such output. It is drained by the cell's first thread as it
+In a cell each line has a pipe for each such output. It is emptied by the cell's first thread as it
 fills, so that no guest waits, and read to its end when the lease has ended. Those of the first line
 are the outputs of the cell's process, which cost a guest nothing to have; others are opened.
 """
@@ -72,25 +72,31 @@ class OutputPipe:
         self._most_bytes = most_bytes
         self._kept = bytearray()
         self._written_bytes = 0
-        self._draining = threading.Lock()
+        self._taking = threading.Lock()
 
-    def drain(self) -> None:
-        """Take what is there. Any thread may call it."""
-        with self._draining:
-            while True:
-                try:
-                    data = os.read(self.reader, _PIECE_BYTES)
-                except BlockingIOError:
-                    return
-                self._written_bytes += len(data)
-                self._kept += data[-self._most_bytes :]
-                # Twice as much, so that not each piece moves what is kept.
-                if len(self._kept) > 2 * self._most_bytes:
-                    del self._kept[: -self._most_bytes]
+    def take_piece(self) -> bool:
+        """Take a piece of what is there; all of it may never be taken while a guest writes. Any
+        thread may call it.
+
+        Returns:
+            Whether there was something.
+        """
+        with self._taking:
+            try:
+                data = os.read(self.reader, _PIECE_BYTES)
+            except BlockingIOError:
+                return False
+            self._written_bytes += len(data)
+            self._kept += data[-self._most_bytes :]
+            # Twice as much, so that not each piece moves what is kept.
+            if len(self._kept) > 2 * self._most_bytes:
+                del self._kept[: -self._most_bytes]
+            return True
 
     def take(self) -> Captured | None:
         """What the lease that has ended wrote; None if that is nothing."""
-        self.drain()
+        while self.take_piece():
+            pass
         if not self._written_bytes:
             return None
         taken = Captured(bytes(self._kept[-self._most_bytes :]), self._written_bytes)

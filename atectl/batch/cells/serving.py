@@ -150,7 +150,7 @@ class _Cell:
                     while self._posted:
                         self._posted.popleft()()
                 elif (pipe := self._pipes.get(descriptor)) is not None:
-                    pipe.drain()
+                    pipe.take_piece()
 
     def _post(self, call: Callable[[], None]) -> None:
         """Have something called on the first thread."""

@@ -1,8 +1,10 @@
 """The outputs of leases in a cell: the end of each is kept, and told its host."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def write(outputs: LineOutputs, name: str, data: bytes) -> None:
 def test_the_end_is_kept_and_all_is_counted(pipe: OutputPipe) -> None:
     for data in (b"abc", b"defgh", b"ij"):
         os.write(pipe.writer, data)
-        pipe.drain()
+        pipe.take_piece()
     assert pipe.take() == Captured(b"ghij", 10)
 
 
@@ -58,8 +60,24 @@ def test_what_one_lease_wrote_is_not_the_next_ones(pipe: OutputPipe) -> None:
 
 def test_no_more_is_held_than_twice_what_is_kept(pipe: OutputPipe) -> None:
     os.write(pipe.writer, b"x" * 60_000)
-    pipe.drain()
+    pipe.take_piece()
     assert len(pipe._kept) <= 8
+
+
+def test_who_writes_without_end_holds_up_nobody(pipe: OutputPipe) -> None:
+    empty, _ = ends = os.pipe()
+    os.set_blocking(empty, False)
+    with Path("/dev/zero").open("rb") as endless:
+        os.dup2(endless.fileno(), pipe.reader)
+    taker = threading.Thread(target=pipe.take_piece)
+    taker.start()
+    taker.join(10)
+    is_held_up = taker.is_alive()
+    os.dup2(empty, pipe.reader)
+    taker.join()
+    for each in ends:
+        os.close(each)
+    assert not is_held_up
 
 
 def test_what_is_told_is_what_is_read(outputs: LineOutputs) -> None:
