@@ -181,9 +181,12 @@ class CoreTypes:
         return self._composite(reader, byte)
 
     def _composite(self, reader: Reader, byte: int) -> str:
-        if byte == _SHARED:
-            self.features.add("shared-everything-threads")
-            return f"shared {self._composite(reader, reader.byte())}"
+        if byte != _SHARED:
+            return self._unshared(reader, byte)
+        self.features.add("shared-everything-threads")
+        return f"shared {self._unshared(reader, reader.byte())}"
+
+    def _unshared(self, reader: Reader, byte: int) -> str:
         if byte == _FUNC:
             parameters = [self.value(reader) for _ in reader.entries()]
             results = [self.value(reader) for _ in reader.entries()]

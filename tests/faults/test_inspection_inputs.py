@@ -149,6 +149,14 @@ BOMBS: dict[str, Callable[[], bytes]] = {
     "instances that double": lambda: doubling(40),
 }
 
+
+def test_a_type_that_is_shared_again_and_again_is_a_fault_of_its_binary(tmp_path: Path) -> None:
+    content = MODULE_HEADER + section(1, vector(b"\x65" * 5000 + b"\x60\x00\x00"))
+    found = inspected(tmp_path, content)
+    assert isinstance(found, Inspection)
+    assert found.faults == ("in its type section: unknown type 0x65 at offset 0xd",)
+
+
 _MEASURED = """
 import resource, sys
 from pathlib import Path
