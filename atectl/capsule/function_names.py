@@ -21,7 +21,8 @@ _UNMANGLED = ord("?")
 MOST_CHARACTERS = 256 << 10
 """A name may become so long. A message has twenty of them."""
 
-_REFERENCE = re.compile(rb"S[0-9A-Z]*_|T[0-9L]*_")
+_REFERENCE = re.compile(rb"S[0-9A-Z]*+_?|T[0-9L]*_")
+"""Or what begins like one and is none, as it has no `_` at its end: there is none within it."""
 _TO_ITS_CLASS = re.compile(rb"[CD][0-5]")
 """A constructor or destructor: it says the name of its class again."""
 
@@ -101,6 +102,8 @@ def _is_large(name: bytes) -> bool:
     meant: dict[bytes, tuple[int, int]] = {}
     distinct: set[bytes] = set()
     for match in _REFERENCE.finditer(name):
+        if not match[0].endswith(b"_"):
+            continue
         total, since = total + match.start() - since, match.start()
         reference = match[0]
         if reference.startswith(b"T"):

@@ -1,6 +1,7 @@
 """Names that the engine would demangle into very much are shown as they stand."""
 
 import string
+import time
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,13 @@ def test_a_name_that_refers_to_much_is_changed_where_it_begins(name: str) -> Non
     binary = binary_of(MODULE.format(name="", function=name))
     changed = with_harmless_names(binary, "module")
     assert changed == binary.replace(name.encode(), b"?" + name[1:].encode())
+
+
+def test_a_name_that_never_ends_a_reference_is_gone_through_once() -> None:
+    binary = binary_of(MODULE.format(name="", function="S" * (MOST_CHARACTERS // 4)))
+    began_s = time.process_time()
+    assert with_harmless_names(binary, "module") is binary
+    assert time.process_time() - began_s < 3
 
 
 def test_names_of_which_one_is_very_long_are_not_shown(engine: Engine, tmp_path: Path) -> None:
