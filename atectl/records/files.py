@@ -19,6 +19,8 @@ MAX_KEY_PARTS = 8
 MAX_DOTS = 50_000
 """The most dots in all keys and numbers: the parser makes several tables of each part of a key."""
 
+_NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
+
 _QUOTED = (
     r'(?s)"""(?:[^\\]|\\.)*?(?:""""{0,2}|\\?\Z)|\'\'\'.*?(?:\'\'\'\'{0,2}|\Z)'
     r'|"(?:[^"\\\n]|\\.)*+"?|\'[^\'\n]*+\'?|#[^\n]*'
@@ -40,7 +42,7 @@ def text_of(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> str:
         with path.open("rb") as file:
             content = file.read(max_bytes + 1)
     except OSError as error:
-        raise Fault(error.strerror or str(error)) from None
+        raise Fault(error.strerror or str(error), remedy=_remedy_of(error)) from None
     if len(content) > max_bytes:
         raise Fault(
             f"it is larger than {format_size(max_bytes)}", remedy="split it into smaller files"
@@ -49,6 +51,13 @@ def text_of(path: Path, *, max_bytes: int = MAX_FILE_BYTES) -> str:
         return content.decode("utf-8-sig")
     except ValueError:
         raise Fault("it is not UTF-8") from None
+
+
+def _remedy_of(error: OSError) -> str | None:
+    """What to do about a file that is not there, or is none."""
+    if isinstance(error, PermissionError):
+        return "name a file that you may read"
+    return "check the path" if isinstance(error, _NOT_THERE) else None
 
 
 def toml_of(text: str) -> dict[str, Any]:

@@ -13,9 +13,13 @@ from .slips import mistaken
 _MAX_MEM = ("--max-mem", "--limit", "--compile-mem")
 _DEADLINE = ("--deadline", "--lock-wait", "--redis-timeout")
 _ROWS = ("--rows",)
-_JSON = ("--output json", "--report FILE")
+_JSON = ("--output json", "--report FILE", "--format json")
 _DIR = ("--dir",)
 _WAIT = ("--lock-wait", "--watch")
+_LIVE = ("--live",)
+_RESULTS = ("--results",)
+_TAG = ("--tag",)
+_ON = ("--on",)
 
 OPTIONS: dict[str, tuple[str, ...]] = {
     "--memory": _MAX_MEM,
@@ -57,10 +61,11 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--account": ("--principal",),
     "--tenant": ("--principal",),
     "--namespace": ("--atespace", "--principal"),
-    "-n": ("--rows", "--atespace"),
+    "-n": ("--rows", "--atespace", "--dry-run"),
     "--name": ("--label", "--principal"),
     "--unit": ("--label",),
     "--selector": ("--label", "--principal"),
+    "--filter": ("--label", "--principal"),
     "-l": ("--label", "--principal"),
     "--quiet": ("--quiet", "--no-live"),
     "-q": ("--quiet", "--no-live"),
@@ -76,6 +81,10 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--no-truncate": ("--output wide",),
     "--full": ("--output wide",),
     "--csv": ("--output csv",),
+    "--no-headers": ("--output json",),
+    "--no-header": ("--output json",),
+    "--prometheus": ("--format prometheus",),
+    "--openmetrics": ("--format openmetrics",),
     "--sort-by": ("--sort",),
     "--order-by": ("--sort",),
     "--order": ("--sort",),
@@ -88,6 +97,12 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--follow": ("--watch",),
     "-f": ("--watch", "--force"),
     "--live": ("--watch",),
+    "--no-stream": ("--once",),
+    "--batch": ("--once",),
+    "-b": ("--once",),
+    "--progress": _LIVE,
+    "--bar": _LIVE,
+    "--eta": _LIVE,
     "--delay": ("--interval",),
     "-d": ("--interval",),
     "-s": ("--interval",),
@@ -101,6 +116,18 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "--exit-on-error": ("--fail-fast",),
     "--resume": ("--resume-from",),
     "--joblog": ("--resume-from",),
+    "--files": _RESULTS,
+    "--output-as-files": _RESULTS,
+    "--outputasfiles": _RESULTS,
+    "--tagstring": _TAG,
+    "--group": _TAG,
+    "--ungroup": _TAG,
+    "--line-buffer": _TAG,
+    "--lb": _TAG,
+    "--sshlogin": _ON,
+    "--sshloginfile": _ON,
+    "-S": _ON,
+    "--memfree": ("--limit",),
     "--retries": ("--requeue",),
     "--restart": ("--requeue",),
     "--assume-yes": ("--yes",),
@@ -163,6 +190,7 @@ ADVICE: dict[tuple[str, str], str] = {
     ("run", "-i"): "the guest reads stdin as it is: leave it out",
     ("run", "--interactive"): "the guest reads stdin as it is: leave it out",
     ("run", "--tty"): "the guest has the terminal if there is one: leave it out",
+    ("run", "-t"): "the guest has the terminal if there is one: leave it out; --deadline is a time",
     ("run", "--dry-run"): "`atectl load --fits SIZE CAPSULE` tries it without running it",
     ("run", "--cpus"): "no option bounds cores: --deadline bounds time, and --fuel work",
     ("run", "--workdir"): "name a folder for the guest: --dir HOST::/",
@@ -177,8 +205,24 @@ ADVICE: dict[tuple[str, str], str] = {
     ("run", "--priority"): "jobs of a batch have a priority; a run has the host to itself",
     ("batch", "--max-mem"): "jobs say it each: max_mem, or [defaults] in the file",
     ("batch", "--deadline"): "jobs say it each: deadline, or [defaults] in the file",
+    ("batch", "--timeout"): "jobs say it each: deadline, or [defaults] in the file",
+    **{
+        ("batch", option): "results come as jobs end, each with the place of its job: sort them"
+        for option in ("--keep-order", "-k")
+    },
     ("batch", "--memory"): "--limit is for all jobs; each says its own as max_mem",
     ("batch", "-m"): "--limit is for all jobs; each says its own as max_mem",
+    **{
+        (command, option): "`atectl ledger ls -o json` has the same for programs"
+        for command in ("top", "ledger top")
+        for option in ("-o", "--output", "--json", "--format", "--csv", "--no-headers")
+    },
+    **{
+        (command, option): "`atectl ledger history` lists the finished ones"
+        for command in ("ps", "ledger ps")
+        for option in ("-a", "--all")
+    },
+    ("host join", "--on"): "the address is named without an option",
     ("doctor", "--fix"): "doctor only looks: what it finds says what to do",
     ("locks release", "--all"): "each lock is looked at: release them one by one",
     ("locks hold", "-n"): "without --lock-wait it does not wait for a lock that is held",
@@ -194,6 +238,7 @@ ADVICE: dict[tuple[str, str], str] = {
         for option in ("--quiet", "-q", "--silent", "--no-progress")
     },
     ("", "--file"): "the file is named without an option",
+    ("", "--shell"): "the shell is named without an option",
 }
 """By command and option, what to do instead. The command is empty if any is meant."""
 
@@ -228,16 +273,43 @@ COMMANDS: dict[str, str] = {
 """What other programs call a command, and what does it here."""
 
 _RESET = "`atectl ledger reset PRINCIPAL` forgets an account"
+_SHOW = "`atectl ledger show PRINCIPAL` shows an account in full"
+_END = "`atectl ledger end LEASE` ends a lease that `atectl ps -o wide` lists"
 _CLEAR = "`atectl cache clear` removes all, `atectl cache prune` the least used"
 _EDIT = "edit atectl.toml; `atectl config show` says what is set, and where"
+_HOLD = "`atectl locks hold ACTOR -- COMMAND` runs a command under a lock"
+_SHOW_LOCK = "`atectl locks show ACTOR` shows a lock in full"
 _RELEASE = "`atectl locks release ACTOR` releases a lock whose holder is gone"
 
 OF_GROUPS: dict[str, dict[str, str]] = {
     "atectl": COMMANDS,
-    "atectl ledger": dict.fromkeys(("rm", "remove", "delete", "clear", "forget"), _RESET),
+    "atectl ledger": {
+        **dict.fromkeys(("rm", "remove", "delete", "clear", "forget", "prune"), _RESET),
+        **dict.fromkeys(("get", "describe", "inspect"), _SHOW),
+        **dict.fromkeys(("kill", "stop", "cancel"), _END),
+        **dict.fromkeys(("log", "logs"), "`atectl ledger history` lists finished runs"),
+        **dict.fromkeys(("stats", "stat"), "`atectl ledger top` shows who uses what, live"),
+        **dict.fromkeys(("dump", "metrics"), "`atectl ledger export` prints metrics"),
+        "import": "`atectl ledger merge FILE` adds ledgers in files to one on a server",
+    },
     "atectl cache": dict.fromkeys(("rm", "remove", "delete", "clean", "purge"), _CLEAR),
     "atectl config": dict.fromkeys(("set", "get", "edit", "unset", "init"), _EDIT),
-    "atectl locks": dict.fromkeys(("rm", "remove", "delete", "unlock", "break"), _RELEASE),
+    "atectl locks": {
+        **dict.fromkeys(("rm", "remove", "delete", "unlock", "break", "steal", "free"), _RELEASE),
+        **dict.fromkeys(("acquire", "lock", "take", "run", "exec"), _HOLD),
+        **dict.fromkeys(("get", "describe", "inspect", "status"), _SHOW_LOCK),
+    },
+    "atectl budget": {
+        "validate": "`atectl budget check FILE` checks a budget",
+        "run": "`atectl batch FILE` runs the jobs of a file",
+    },
+    "atectl completions": {
+        shell: f"`atectl completions install {shell}` installs them, `show {shell}` prints them"
+        for shell in ("bash", "zsh", "fish")
+    },
+    "atectl host": dict.fromkeys(
+        ("add", "start", "run"), "`atectl host join ADDRESS` runs jobs that come from there"
+    ),
 }
 """By group, the same of its commands."""
 

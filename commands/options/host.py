@@ -22,13 +22,17 @@ from .table import Option
 _USUAL = HostSettings()
 
 
-def _read_share(name: str, text: str) -> float:
+_A_SHARE = "write a number from 0.0001 to 1"
+_OR_ANOTHER = f"{_A_SHARE}; a batch goes on from earlier results with --resume-from FILE"
+
+
+def _read_share(name: str, text: str, remedy: str = _A_SHARE) -> float:
     try:
         return float(text)
     except ValueError:
         raise UsageError(
             f"{name} {text!r} is no fraction of the limit",
-            remedy="write a number from 0.0001 to 1",
+            remedy=remedy,
         ) from None
 
 
@@ -61,7 +65,7 @@ class HostOptions(NamedTuple):
             "FRACTION",
             "Share of the limit below which they go on.",
             usually=f"{DEFAULT_RESUME / DEFAULT_SOFT:g} of soft",
-            reads=partial(_read_share, "--resume"),
+            reads=partial(_read_share, "--resume", remedy=_OR_ANOTHER),
         ),
     ] = None
     backpressure: Annotated[

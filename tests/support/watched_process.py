@@ -31,12 +31,14 @@ def run_watched(
     *,
     stdin: str | None = None,
     environment: Mapping[str, str] | None = None,
-    timeout_s: float = 110,
+    timeout_s: float = 280,
     in_child: Callable[[], None] | None = None,
 ) -> Watched:
     """Run a command, its resident size sampled every 50 ms; `status` is -N for signal N.
 
     Args:
+        timeout_s: for a command that never ends; on a busy machine, compiling may take minutes, as
+            it comes after all else.
         in_child: called in the new process before the command begins.
     """
     began = time.monotonic()
