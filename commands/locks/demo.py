@@ -9,6 +9,8 @@ from ..options.places import RedisOptions, connected
 from ..options.signature import with_option_groups
 from ..output.stderr import say
 
+_THERE = "with the same --redis: "
+
 
 @with_option_groups
 def demo(
@@ -39,6 +41,6 @@ def demo(
         else:
             count = lay_samples(connection, is_forced=force)
             sys.stdout.write(
-                f"{count} keys written to {place}\n"
+                f"{count} keys written to {place}\n{'' if redis.url is None else _THERE}"
                 "`atectl locks ls` lists them; `atectl locks demo --remove` removes them\n"
             )

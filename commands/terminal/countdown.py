@@ -15,6 +15,9 @@ from .frames import can_draw
 from .signals import leaving_at_quit
 from .size import drawing_width
 
+_ECHO = "^C"
+"""What a terminal shows behind the line when Ctrl-C is pressed."""
+
 
 class _StatusLine:
     """A line that is shown, to be taken away by `leaving_at_quit`."""
@@ -70,6 +73,6 @@ def count_down(seconds: float, doing: Callable[[int], str]) -> None:
 
 
 def _in_one_line(text: str) -> str:
-    """`text`, cut to fit: what goes on in the next line could not be erased."""
-    columns = drawing_width(sys.stderr.fileno())
-    return text if len(text) < columns else f"{text[: columns - 2]}…"
+    """`text`, cut to fit, also with an echo: what goes on in the next line could not be erased."""
+    most = max(drawing_width(sys.stderr.fileno()) - 1 - len(_ECHO), 1)
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -19,6 +19,11 @@ def test_samples_are_laid_and_removed_as_it_says(valkey: Server) -> None:
     assert (removed.status, removed.stdout) == (0, f"26 keys removed from {valkey.address}\n")
 
 
+def test_a_server_that_is_named_here_alone_is_to_be_named_again(valkey: Server) -> None:
+    laid = atectl("locks", "demo", "--redis", valkey.url)
+    assert "\nwith the same --redis: `atectl locks ls` lists them" in laid.stdout
+
+
 def test_a_key_that_is_no_sample_any_more_is_named(valkey: Server) -> None:
     demo(valkey)
     with contextlib.closing(valkey.client()) as client:
