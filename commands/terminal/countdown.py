@@ -12,6 +12,7 @@ from atectl.system.clock import boottime
 
 from ..output.stderr import is_quiet
 from .frames import can_draw
+from .front import is_in_front
 from .signals import leaving_at_quit
 from .size import drawing_width
 
@@ -34,7 +35,8 @@ class _StatusLine:
 def status_line() -> Iterator[Callable[[str], None]]:
     """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
-    Nothing is shown off a terminal, on one that cannot erase a line, and with `--quiet`. It is for
+    Nothing is shown off a terminal, on one that cannot erase a line, in the background, and with
+    `--quiet`. It is for
     the main thread, which receives Ctrl-\\.
     """
     is_terminal = sys.stderr.isatty() and can_draw() and not is_quiet()
@@ -42,7 +44,7 @@ def status_line() -> Iterator[Callable[[str], None]]:
 
     def show(text: str) -> None:
         nonlocal is_shown
-        if is_terminal:
+        if is_terminal and is_in_front(2):
             is_shown = bool(text)
             sys.stderr.write(f"\r{_in_one_line(inert_line(text))}\x1b[K")
             sys.stderr.flush()

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from atectl.inert import NO_COLOURS, InertStream, ScreenStream, inert_line
 
 from .frames import can_draw, frame
+from .front import is_in_front
 from .live import Live
 from .size import terminal_size
 
@@ -191,7 +192,9 @@ class GuestTerminal:
     def _refresh(self, live: Live[Any, Any]) -> None:
         columns, rows = self._follow_size()
         live.resize(max(columns - _FREE_COLUMNS, 1), max(rows - _FREE_LINES, 0))
-        self._show([] if _reads_terminal() else live.lines())
+        # The terminal is whose job is in front, and its own if the guest reads from it.
+        is_free = is_in_front(self._terminal) and not _reads_terminal()
+        self._show(live.lines() if is_free else [])
 
     def _show(self, table: Sequence[str]) -> None:
         with self._writing:

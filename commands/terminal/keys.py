@@ -1,17 +1,19 @@
 """The terminal while it shows a live screen: its keys, and its modes, which are restored."""
 
+import errno
 import os
 import re
 import select
 import sys
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Self
 
 from .frames import END_FRAME
+from .front import is_in_front, stop_behind
 from .size import screen_size
 
 _NO_CURSOR_CLEARED = b"\x1b[?25l\x1b[2J"
@@ -123,25 +125,38 @@ class LiveTerminal:
     ) -> None:
         self.suspend()
 
+    @property
+    def is_in_front(self) -> bool:
+        """Whether keys come to this program, and not to another job of the shell."""
+        return is_in_front(self._input)
+
+    def stop_behind(self) -> None:
+        """Have this program, which is not in front, stopped until it is continued."""
+        with _or_gone():
+            stop_behind(self._input)
+
     def resume(self) -> None:
         """Switch to the alternate screen, and read keys as they are pressed."""
         with _or_gone():
             self._is_shown = True
-            tty.setcbreak(self._input)
+            _whole(lambda: tty.setcbreak(self._input))
         self.write(_ENTER)
 
     def repair(self) -> None:
         """Set again what another program may have changed while this one was stopped unasked."""
         with _or_gone():
-            tty.setcbreak(self._input)
+            _whole(lambda: tty.setcbreak(self._input))
         self.write(_NO_CURSOR_CLEARED)
 
     def suspend(self) -> None:
-        """Switch back to the main screen, and restore the modes of the terminal."""
-        # If it was hung up, there is nothing to restore.
+        """Switch back to the main screen, and restore the modes of the terminal; idempotent."""
+        # If it was hung up, there is nothing to restore; and behind, they are another job's.
+        if not self._is_shown:
+            return
         with suppress(TerminalGone), _or_gone():
             self.write(_LEAVE)
-            termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes)
+            if self.is_in_front:
+                _whole(lambda: termios.tcsetattr(self._input, termios.TCSADRAIN, self._modes))
             self._is_shown = False
 
     def leave_at_once(self) -> None:
@@ -184,6 +199,18 @@ class LiveTerminal:
         if not data:
             raise TerminalGone
         return self._decoder.feed(data)
+
+
+def _whole(set_modes: Callable[[], object]) -> None:
+    """Set modes of a terminal, also if a signal comes while what was written drains."""
+    while True:
+        try:
+            set_modes()
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:
+                raise
+        else:
+            return
 
 
 @contextmanager

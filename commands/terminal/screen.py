@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
 
+from atectl.system.signals import stop_as_asked
+
 from .events import Key
 from .frames import changed_lines, frame
 from .keys import LiveTerminal, TerminalGone
@@ -16,7 +18,6 @@ from .signals import (
     ending_among,
     leaving_at_quit,
     signal_pipe,
-    stop_with,
 )
 
 _WATCHED = (*ENDINGS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
@@ -48,8 +49,10 @@ class LiveScreen(Generic[State, Event]):
         terminal = LiveTerminal()
         with signal_pipe(*_WATCHED) as signals, leaving_at_quit([terminal]):
             try:
-                with terminal:
-                    ending = self._loop(terminal, signals)
+                ending = _come_to_the_front(terminal, signals)
+                if ending is None:
+                    with terminal:
+                        ending = self._loop(terminal, signals)
             except TerminalGone:
                 # It was hung up, which is what SIGHUP tells; that need not have come yet.
                 ending = ENDINGS[signal.SIGHUP]
@@ -71,12 +74,12 @@ class LiveScreen(Generic[State, Event]):
             ending = ending_among(received)
             if ending is not None:
                 return ending
-            if signal.SIGTSTP in received:
-                stop_with([terminal])
-            elif signal.SIGCONT in received:
-                terminal.repair()
             if received & {signal.SIGTSTP, signal.SIGCONT}:
+                ending = _leave_for_others(terminal, signals, is_stopped=signal.SIGTSTP in received)
+                if ending is not None:
+                    return ending
                 self._shown = ()
+                has_key = False  # another job may have read it
             if received & {signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH}:
                 live.resize(*terminal.size())
             for name in terminal.read_keys() if has_key else ():
@@ -91,3 +94,26 @@ class LiveScreen(Generic[State, Event]):
         if changed:
             terminal.write(frame(changed).encode(sys.stdout.encoding, "replace"))
         self._shown = lines
+
+
+def _come_to_the_front(terminal: LiveTerminal, signals: SignalPipe) -> Ending | None:
+    """Wait, stopped, until this program is in front; what ends it before that, if anything does."""
+    while not terminal.is_in_front:
+        terminal.stop_behind()
+        ending = ending_among(signals.received())
+        if ending is not None:
+            return ending
+    return None
+
+
+def _leave_for_others(
+    terminal: LiveTerminal, signals: SignalPipe, *, is_stopped: bool
+) -> Ending | None:
+    """Stop as Ctrl-Z asks, or go on after a stop that nobody announced; what ends the program."""
+    if is_stopped:
+        terminal.suspend()
+        stop_as_asked()
+    ending = ending_among(signals.received()) or _come_to_the_front(terminal, signals)
+    if ending is None:
+        terminal.resume() if is_stopped else terminal.repair()
+    return ending

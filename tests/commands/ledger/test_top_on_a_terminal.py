@@ -401,3 +401,45 @@ def test_a_snapshot_on_a_terminal_that_cannot_draw_or_when_asked(
         screen.until_shown("done")
         assert b"\x1b" not in screen.output
         assert b"gamma" in screen.output
+
+
+@pytest.fixture
+def shell(filled: Path) -> Iterator[PtyScreen]:
+    """An interactive bash, in which `$TOP` watches the ledger."""
+    watching = environment(PS1="ready> ", TOP=f"{ATECTL} ledger top --ledger {filled}")
+    with PtyScreen(["bash", "--norc", "--noprofile", "-i"], watching) as shell:
+        shell.until_shown("ready>")
+        yield shell
+
+
+def test_in_the_background_it_is_stopped_and_is_there_once_it_is_in_front(
+    shell: PtyScreen,
+) -> None:
+    shell.send("$TOP &\r")
+    shell.until(lambda: "stopped" in states_below(shell))
+    assert ALTERNATE_ON not in shell.output
+    shell.send("fg\r")
+    shell.until_shown("q quit")
+    shell.send("q")
+    shell.until(lambda: states_below(shell) == [])
+    shell.send("stty -a | grep -o -e '-*icanon'\r")
+    shell.until(lambda: "icanon" in shell.lines)
+
+
+@pytest.mark.parametrize("how", ["it was put there", "it was stopped"])
+def test_in_the_background_a_signal_ends_it(shell: PtyScreen, how: str) -> None:
+    if how == "it was put there":
+        shell.send("$TOP &\r")
+    else:
+        shell.send("$TOP\r")
+        shell.until_shown("q quit")
+        shell.send("\x1a")
+    shell.until(lambda: "stopped" in states_below(shell))
+    shell.send("kill %1\r")
+    shell.until(lambda: states_below(shell) == [])
+    shell.send("\r")
+    shell.until_shown("Exit 143")
+
+
+def states_below(screen: PtyScreen) -> list[str]:
+    return [each.status() for each in psutil.Process(screen.process.pid).children(recursive=True)]

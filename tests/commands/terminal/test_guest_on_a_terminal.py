@@ -65,3 +65,20 @@ def test_a_second_signal_ends_it_at_once_on_a_terminal_that_is_stopped(tmp_path:
         screen.process.kill(signal.SIGTERM)
         wait_until(lambda: not screen.process.isalive())
         assert screen.process.exitstatus == 143
+
+
+def test_the_table_of_a_job_in_the_background_is_not_there_until_it_is_in_front(
+    tmp_path: Path,
+) -> None:
+    script = tmp_path / "guest.py"
+    script.write_text(_PROGRAM.format(fails_at=0))
+    environment = {**os.environ, "PS1": "ready> ", "GUEST": f"{sys.executable} {script}"}
+    with PtyScreen(["bash", "--norc", "--noprofile", "-i"], environment) as shell:
+        shell.until_shown("ready>")
+        shell.send(f"cd {tmp_path}; $GUEST &\r")
+        shell.until_shown("line 20")
+        assert b"look " not in shell.output
+        shell.send("fg\r")
+        shell.until_shown("look ")
+        (tmp_path / "enough").touch()
+        shell.until_shown("ended")
