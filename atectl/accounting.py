@@ -50,6 +50,10 @@ UNCHARGED_STATE_BYTES = 64 << 10
 """State of its instances that a lease is not charged for: what every small capsule has, as every
 lease has a thread."""
 
+UNCHARGED_CODE_BYTES = 4 << 20
+"""What mapped code takes of memory, beside its file, that no lease is charged for: CPython takes
+less than one MiB."""
+
 DEFAULT_PRINCIPAL = "default"
 """Who is charged where nobody is named."""
 
@@ -142,6 +146,11 @@ class StoreBounds(NamedTuple):
 
 
 DEFAULT_BOUNDS = StoreBounds()
+
+
+def charged_code_bytes(code_bytes: int) -> int:
+    """What of the memory that mapped code takes, beside its file, counts as state of instances."""
+    return max(code_bytes - UNCHARGED_CODE_BYTES, 0)
 
 
 def charged_state_bytes(state_bytes: int) -> int:

@@ -24,7 +24,7 @@ from atectl.capsule.records import encode, escape
 from atectl.capsule.task import COMMAND, Task
 from atectl.errors import AtectlError
 from atectl.system.libc import libc
-from atectl.system.memory import give_back_at_once
+from atectl.system.memory import allocated_bytes, give_back_at_once
 
 if TYPE_CHECKING:
     from atectl.capsule.encodings import Encoding
@@ -178,14 +178,17 @@ def _compile(engine: "LinkingEngine", task: Task) -> dict[str, str]:
         code = compile_judged(engine, task.name, binary, found.kind, whole)
         del whole
     del binary
-    about = {
-        "kind": found.kind,
-        "creates": found.creates.as_text(),
-        "start": "yes" if found.has_start else "no",
-    }
     show_phase("store")
     parts = tuple(file_parts(code.serialize(), images))
+    before = allocated_bytes()
     del code
+    freed_bytes = (before or 0) - (allocated_bytes() or 0)
+    creates = found.creates.with_code(freed_bytes)  # whoever maps it takes as much
+    about = {
+        "kind": found.kind,
+        "creates": creates.as_text(),
+        "start": "yes" if found.has_start else "no",
+    }
     digest = sha256()
     for part in parts:
         digest.update(part)

@@ -35,9 +35,8 @@ class EngineSettings(NamedTuple):
     @property
     def fingerprint(self) -> str:
         """What decides whether an artifact can be used: wasmtime's version and configuration."""
-        return (
-            f"wasmtime-{installed_version()}-images-names-{'fuel' if self.burns_fuel else 'plain'}"
-        )
+        burns = "fuel" if self.burns_fuel else "plain"
+        return f"wasmtime-{installed_version()}-images-names-codes-{burns}"
 
 
 DEFAULT_SETTINGS = EngineSettings()

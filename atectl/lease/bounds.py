@@ -10,6 +10,7 @@ from atectl.accounting import (
     DEFAULT_MEMORY_BYTES,
     DEFAULT_STACK_BYTES,
     TABLE_BYTES_PER_ELEMENT,
+    UNCHARGED_CODE_BYTES,
     UNCHARGED_STATE_BYTES,
 )
 from atectl.capsule.encodings import MAX_DEPTH, MAX_RATIO
@@ -72,6 +73,11 @@ def _of_the_guest() -> Iterator[Bound]:
     yield Bound(
         "the state of its instances, such as globals, functions and element segments",
         f"counts to that quota, but for the first {format_size(UNCHARGED_STATE_BYTES)}",
+        "--max-mem",
+    )
+    yield Bound(
+        "what its code takes of memory beside its file, such as for types and exports",
+        f"counts to that quota, but for the first {format_size(UNCHARGED_CODE_BYTES)}",
         "--max-mem",
     )
     most = DEFAULT_BOUNDS

@@ -12,18 +12,17 @@ from atectl.engine.metered import Engine, GuestControl
 from atectl.errors import (
     AtectlError,
     EngineFailure,
-    InitialMemoryOverQuota,
     InitialTableOverQuota,
     InvalidCapsule,
 )
-from atectl.units import MAX_SIZE_BYTES, format_size, show_size
+from atectl.lease.starting import over_quota
+from atectl.units import format_size
 
 _MEMORY_TOO_LARGE = r"memory minimum size of (\d+) pages exceeds memory limits"
 _NO_GC_HEAP = "GC heap out of memory"
 _MOST_TABLES = 10_000
 """By wasmtime's default a store holds no more tables than this."""
 _TOO_MANY_TABLES = "table count too high"
-_STATE = "the state of its instances, such as globals, functions and element segments"
 
 
 def new_store(engine: Engine, capsule: MappedCapsule, quota: Quota, control: GuestControl) -> Store:
@@ -58,7 +57,7 @@ def instantiate(
     if state_bytes and not memory.hold_state(state_bytes):
         if memory.initial_bytes_needed is None:
             raise WasmtimeError("the lease is to end")
-        raise _over_quota(capsule, memory.initial_bytes_needed, memory.meter.quota)
+        raise over_quota(capsule, memory.initial_bytes_needed, memory.meter.quota)
     try:
         if control.ending is not None:
             raise WasmtimeError(control.ending)
@@ -80,7 +79,7 @@ def _refusal(
     """The reason why the capsule could not be instantiated."""
     quota = memory.meter.quota
     if memory.initial_bytes_needed is not None:
-        return _over_quota(capsule, memory.initial_bytes_needed, quota)
+        return over_quota(capsule, memory.initial_bytes_needed, quota)
     if memory.passed_bound is not None:
         return _over_bounds(engine, capsule, memory.passed_bound)
     if memory.failures:
@@ -107,11 +106,11 @@ def _refusal_by_engine(capsule: MappedCapsule, memory: LeaseMemory, message: str
         )
     too_large = re.search(_MEMORY_TOO_LARGE, message)
     if too_large is not None:
-        return _over_quota(capsule, int(too_large[1]) * PAGE_BYTES, quota)
+        return over_quota(capsule, int(too_large[1]) * PAGE_BYTES, quota)
     reading = memory.meter.read()
     if message.startswith(_NO_GC_HEAP) and reading.refused_growths:
         needed_bytes = reading.current_bytes + reading.largest_refused_bytes
-        return _over_quota(capsule, needed_bytes, quota)
+        return over_quota(capsule, needed_bytes, quota)
     if _TOO_MANY_TABLES in message:
         return _too_many_tables(capsule)
     if "table" in message:
@@ -156,26 +155,3 @@ def _elements_each(capsule: MappedCapsule, quota: Quota) -> int:
 
 def _tables(capsule: MappedCapsule) -> int:
     return min(capsule.creates.tables, _MOST_TABLES)
-
-
-def _over_quota(capsule: MappedCapsule, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
-    needed = format_size(needed_bytes)
-    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
-    parts = f", {show_size(state_bytes)} of it for {_STATE}" if state_bytes else ""
-    remedy = f"raise the quota: --max-mem {needed} or more"
-    if quota.memory_bytes < PAGE_BYTES:
-        number = quota.memory_bytes
-        remedy = f"{number} is a number of bytes: write --max-mem {number}MiB if that is meant"
-    if needed_bytes > MAX_SIZE_BYTES:
-        remedy = "no quota is so large: have it declare a smaller memory"
-    return InitialMemoryOverQuota(
-        f"{capsule.name} needs {_in_bytes(needed_bytes)} to start{parts}; "
-        f"its quota is {_in_bytes(quota.memory_bytes)}",
-        remedy=remedy,
-    )
-
-
-def _in_bytes(size_bytes: int) -> str:
-    """A size in bytes, and with a unit, where that says more."""
-    shown = format_size(size_bytes)
-    return f"{size_bytes} bytes" + ("" if shown.isdecimal() else f" ({shown})")

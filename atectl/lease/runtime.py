@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl import config
+from atectl.accounting import Quota
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.settings import DEFAULT_SETTINGS, EngineSettings
@@ -85,19 +86,26 @@ class Runtime:
         begun: "Callable[[Compilation], None] | None" = None,
         *,
         as_command: bool = False,
+        quota: Quota | None = None,
     ) -> "MappedCapsule":
         """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
 
         Args:
             as_command: whether it needs an entry point, so that one without is not compiled.
+            quota: under which it is to run; None if that is not known yet.
+
+        Raises:
+            InitialMemoryOverQuota: the state of its instances alone is over that (exit 137).
         """
         from atectl.capsule.mapped_capsule import load_mapped
 
         def load() -> Capsule:
             found = find(self.target, path, self.cache, self.compiling)
-            if isinstance(found, Capsule):
-                return found
-            return self._compile(found, until, begun, as_command=as_command)
+            if not isinstance(found, Capsule):
+                found = self._compile(found, until, begun, as_command=as_command)
+            if quota is not None and found.creates.state_bytes > quota.memory_bytes:
+                _require_state_within(found, quota)
+            return found
 
         mapped = load_mapped(self.engine, self.cache, load)
         if mapped.capsule.cache_error is not None:
@@ -183,3 +191,18 @@ class Runtime:
         from atectl.ledger_store.opening import open_for_writing
 
         return open_for_writing(self._ledger_flag)
+
+
+def _require_state_within(capsule: Capsule, quota: Quota) -> None:
+    """Refuse a capsule before its code is mapped, which may be most of its state.
+
+    Raises:
+        InitialMemoryOverQuota: its state is over the quota. The error has what compiling took.
+    """
+    from atectl.lease.starting import state_over_quota
+
+    error = state_over_quota(capsule, quota)
+    if error is not None:
+        error.compile_s, error.compile_cpu_s = capsule.compile_s, capsule.compile_cpu_s
+        error.compile_peak_bytes = capsule.compile_peak_bytes
+        raise error

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from atectl.system.held import statm
 
@@ -76,6 +76,29 @@ def trim() -> None:
 
     with suppress(AttributeError):
         libc.malloc_trim(0)
+
+
+def allocated_bytes() -> int | None:
+    """What the C library's allocator has given out and not got back; None if it does not tell."""
+    import ctypes
+
+    from atectl.system.libc import libc
+
+    class Told(ctypes.Structure):
+        _fields_ = [(name, ctypes.c_size_t) for name in _MALLINFO]
+
+    tell = getattr(libc, "mallinfo2", None)
+    if tell is None:
+        return None
+    tell.restype = Told
+    told: Any = tell()
+    return int(told.uordblks + told.hblkhd)
+
+
+_MALLINFO = (
+    "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks",
+    "keepcost",
+)  # fmt: skip
 
 
 def host_memory(*, root: str = "/") -> HostMemory:

@@ -170,7 +170,10 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
                 told.enter_context(telling(f"compiling {path.name}", why=why))
 
         try:
-            capsule = runtime.load(path, until, tell_if_long, as_command=request.invoke is None)
+            is_command = request.invoke is None
+            capsule = runtime.load(
+                path, until, tell_if_long, as_command=is_command, quota=request.quota
+            )
         except AtectlError as error:
             if runtime.charge_for_refusal(path.name, terms, error):
                 runtime.store_ledger()

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from atectl.accounting import UNCHARGED_STATE_BYTES
-from tests.support.bombs import STATES, many_instances
+from tests.support.bombs import STATES, many_instances, many_types
 from tests.support.program import ATECTL, atectl
 from tests.support.watched_process import run_watched
 
@@ -127,3 +127,69 @@ def test_state_that_no_spill_frees_stays_charged(tmp_path: Path) -> None:
     assert ended.status == 0, ended.stdout
     asked = [json.loads(line) for line in trace.read_text().splitlines()]
     assert not [each for each in asked if each.get("action") == "spill"]
+
+
+MAPPED_BYTES = 50 * MIB
+"""Less than the code of `many_types` takes."""
+
+HOLDS_AND_SLEEPS = """(module
+  (import "wasi_snapshot_preview1" "poll_oneoff"
+    (func $poll (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 512)
+  (func (export "_start")
+    (memory.fill (i32.const 65536) (i32.const 7) (i32.const 33000000))
+    (i32.store (i32.const 16) (i32.const 1))
+    (i64.store (i32.const 24) (i64.const 2000000000))
+    (drop (call $poll (i32.const 0) (i32.const 64) (i32.const 1) (i32.const 128)))))"""
+"""Fills 31 MiB, and sleeps for two seconds."""
+
+
+@pytest.fixture(scope="module")
+def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A command whose code takes much where it is mapped, compiled already."""
+    path = tmp_path_factory.mktemp("types") / "types.wasm"
+    path.write_bytes(many_types(60_000))
+    ended = atectl("run", "--ledger", "none", "--max-mem", "1GiB", path)
+    assert ended.status == 0, ended.stderr
+    return path
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_code_is_not_mapped_that_the_quota_has_no_room_for(types: Path) -> None:
+    ended = run_watched([ATECTL, "run", "--ledger", "none", "--max-mem", "1MiB", types])
+    assert ended.status == 137
+    assert "error[E301]" in ended.stderr
+    assert ended.peak_resident_bytes < MAPPED_BYTES
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_jobs_wait_for_the_memory_of_their_code_and_abort_nobody(
+    types: Path, tmp_path: Path
+) -> None:
+    innocent = tmp_path / "innocent.wat"
+    innocent.write_text(HOLDS_AND_SLEEPS)
+    jobs = [
+        *[{"capsule": str(innocent), "principal": "innocent"}] * 2,
+        *[{"capsule": str(types), "max_mem": "150MiB"}] * 3,
+        {"capsule": str(types), "max_mem": "1MiB"},
+    ]
+    lines = "".join(f"{json.dumps(job)}\n" for job in jobs)
+    command = [ATECTL, "batch", "-", "--ledger", "none", "--isolate", "job", "--jobs", "6"]
+    ended = run_watched([*command, "--limit", "240MiB"], stdin=lines)
+    results = [json.loads(line) for line in ended.stdout.splitlines()]
+    reasons = {each["job"]: each["reason"] for each in results}
+    assert reasons == {1: "exited", 2: "exited", 3: "exited", 4: "exited", 5: "exited", 6: "quota"}
+    assert ended.peak_tree_bytes < 240 * MIB
+    assert max(each["peak_bytes"] for each in results) > MAPPED_BYTES
+
+
+@pytest.mark.xdist_group("memory of whole processes")
+def test_a_cell_keeps_no_code_that_nobody_is_charged_for(types: Path, tmp_path: Path) -> None:
+    small = tmp_path / "small.wat"
+    small.write_text('(module (memory 1) (func (export "_start")))')
+    jobs = [{"capsule": str(types), "max_mem": "150MiB"}, {"capsule": str(small)}]
+    lines = "".join(f"{json.dumps(job)}\n" for job in jobs)
+    command = [ATECTL, "batch", "-", "--ledger", "none", "--cells", "1", "--jobs", "1"]
+    results = [json.loads(each) for each in run_watched(command, stdin=lines).stdout.splitlines()]
+    assert [each["reason"] for each in results] == ["exited", "exited"]
+    assert max(each["host_bytes"] for each in results) < MAPPED_BYTES

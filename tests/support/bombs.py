@@ -142,3 +142,24 @@ def doubling_name(levels: int) -> str:
     """A mangled name of C++, each of whose types has the one before it twice."""
     digits = string.digits + string.ascii_uppercase
     return f"_Z1f1AIiE{''.join(f'S_IS{digits[n]}_S{digits[n]}_E' for n in range(levels))}"
+
+
+def many_types(count: int) -> bytes:
+    """A command with so many types of structures: the code of 60,000 takes 65 MB where it is
+    mapped."""
+    kinds = b"\x7f\x7e\x7d\x7c"
+    numbers = (b"\x5f" + wasm_bytes.leb(8) + _fields(n, kinds) for n in range(count))
+    function = b"\x60\0\0"
+    exports = wasm_bytes.name("_start") + b"\0\0"
+    return (
+        wasm_bytes.MODULE_HEADER
+        + wasm_bytes.section(1, wasm_bytes.vector(function, *numbers))
+        + wasm_bytes.section(3, wasm_bytes.vector(b"\0"))
+        + wasm_bytes.section(7, wasm_bytes.vector(exports))
+        + wasm_bytes.section(10, wasm_bytes.vector(b"\2\0\x0b"))
+    )
+
+
+def _fields(number: int, kinds: bytes) -> bytes:
+    """Eight fields that are no others' of another number below 65,536."""
+    return b"".join(bytes([kinds[number >> 2 * place & 3], 1]) for place in range(8))

@@ -27,6 +27,7 @@ from atectl.lease import outcome as outcomes
 from atectl.lease.course import Course
 from atectl.lease.outcome import Outcome
 from atectl.lease.record import new_id, observation_of, record_of
+from atectl.lease.starting import state_over_quota
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import ProcessLedger
 from atectl.ledger_store.records import RUNNING, LeaseRecord
@@ -108,6 +109,10 @@ class CellLease:
     def start(self) -> None:
         """Have it run as soon as there is a cell for it."""
         self._host.ledger.open(self)
+        refusal = state_over_quota(self.capsule, self.terms.quota)
+        if refusal is not None:  # mapping its code would take that much
+            self._leave(outcomes.refused(refusal))
+            return
         try:
             self._streams = open_streams(self.terms.wasi.streams or NO_FILES)
         except Exception as error:
@@ -293,16 +298,23 @@ class CellLease:
         self.held_walls = OF_CELLS if cell.has_data_limit else OF_CELLS[1:]
         if not self._host.is_pooled:
             self._register()
+        first_bytes = 0 if self._place is None else self._state_bytes
         order = {
             "job": self._number,
             "priority": self._priority,
             "capsule": told_capsule(self.capsule),
             "terms": told_terms(self.terms, self._streams),
-            "credit": line.first_credit(self),
+            "credit": line.first_credit(self, first_bytes),
         }
         streams = [each.descriptor for each in self._streams]
         try:
-            line.begin(self, order, streams, hands_code=not cell.has_code(self.capsule.sha256))
+            line.begin(
+                self,
+                order,
+                streams,
+                hands_code=not cell.has_code(self.capsule.sha256),
+                first_bytes=first_bytes,
+            )
         except OSError as error:  # there is no descriptor left to hand
             self.lose(error)
 
@@ -369,6 +381,10 @@ class CellLease:
             outcome = self._told_to_end()
         self._leave(outcome, kept_bytes)
 
+    def never_begin(self) -> None:
+        """It is to end, and its cell was not told of it yet."""
+        self._leave(self._told_to_end())
+
     def lose(self, error: Exception | None = None) -> None:
         """Its cell has ended under it, or the host cannot go on with it because of an error."""
         cell = self._cell
@@ -382,9 +398,12 @@ class CellLease:
 
     def _register(self, idle_bytes: int = 0) -> None:
         number, priority = self._number, self._priority
-        fixed_bytes = charged_state_bytes(self.capsule.creates.state_bytes)
         arbiter = self._host.arbiter
-        self._place = arbiter.register(self, number, priority, idle_bytes, fixed_bytes)
+        self._place = arbiter.register(self, number, priority, idle_bytes, self._state_bytes)
+
+    @property
+    def _state_bytes(self) -> int:
+        return charged_state_bytes(self.capsule.creates.state_bytes)
 
     def _look(self) -> None:
         if self._place is not None:

@@ -62,10 +62,22 @@ class Lessee(Protocol):
         """It has ended in its cell, and this is what came of it."""
         ...
 
+    def never_begin(self) -> None:
+        """It is to end, and its cell was not told of it yet."""
+        ...
+
     def lose(self, error: Exception | None = None) -> None:
         """Its cell has ended under it, or said what no cell says; or the host cannot go on with
         it, because of an error."""
         ...
+
+
+class _Beginning(NamedTuple):
+    """What a cell is told to begin a lease."""
+
+    order: dict[str, Any]
+    descriptors: Sequence[int]
+    hands_code: bool
 
 
 class _Spilling(NamedTuple):
@@ -105,6 +117,7 @@ class HostLine:
         self._asked_bytes: int | None = None  # what its guest waits for; 0 at a tick
         self._spilling: _Spilling | None = None
         self._may_lack_code = False
+        self._beginning: _Beginning | None = None  # while it waits for its first memory
         self._channel = Channel(stream, loop, self._hear, most_told_bytes, long_messages)
 
     @property
@@ -119,6 +132,7 @@ class HostLine:
         descriptors: Sequence[int],
         *,
         hands_code: bool = False,
+        first_bytes: int = 0,
     ) -> None:
         """Have the cell run a lease.
 
@@ -127,30 +141,62 @@ class HostLine:
             order: what the cell is told of it.
             descriptors: those of its streams.
             hands_code: whether the code of its capsule goes with them.
+            first_bytes: what it holds before its guest runs, such as for its code. The cell is
+                told once that is granted.
 
         Raises:
             OSError: there is no descriptor left for the code.
         """
         self._lease, self._may_lack_code = lease, True
+        beginning = _Beginning(order, descriptors, hands_code)
+        if not first_bytes:
+            self._begin(lease, beginning)
+            return
+        self._beginning, self._asked_bytes = beginning, first_bytes
+        self._answer_if(self._place.admit(first_bytes))
+
+    def _begin(self, lease: Lessee, beginning: _Beginning) -> None:
+        order, descriptors, hands_code = beginning
         if hands_code:
             self._hand_code(lease, order, descriptors)
         else:
             self._channel.send(order, descriptors)
 
-    def first_credit(self, lease: Lessee) -> int:
-        """What its guest may take without asking: as much as small guests begin with."""
-        return 0 if lease.place is None else lease.place.lend(min(_FIRST_BYTES, lease.quota_bytes))
+    def first_credit(self, lease: Lessee, first_bytes: int = 0) -> int:
+        """What its guest may take without asking: as much as small guests begin with.
+
+        Args:
+            first_bytes: what is asked for beside that, as for `begin`.
+        """
+        left_bytes = lease.quota_bytes - first_bytes
+        return 0 if lease.place is None else lease.place.lend(min(_FIRST_BYTES, left_bytes))
 
     def answer(self, *, goes_on: bool) -> None:
         """Tell the guest what it waits for: its growth, or to go on after a tick."""
         asked_bytes, self._asked_bytes = self._asked_bytes, None
         if asked_bytes is None or self._lease is None:
             return
-        if asked_bytes:
+        if self._beginning is not None:
+            self._answer_first(self._lease, self._beginning, asked_bytes, goes_on=goes_on)
+        elif asked_bytes:
             granted_bytes = self._with_credit(asked_bytes) if goes_on else -1
             self._channel.send({"granted": granted_bytes})
         else:
             self._channel.send({"ends": self._lease.is_ending})
+
+    def _answer_first(
+        self, lease: Lessee, beginning: _Beginning, granted_bytes: int, *, goes_on: bool
+    ) -> None:
+        self._beginning = None
+        if not goes_on:
+            lease.never_begin()
+            return
+        credit_bytes = beginning.order["credit"] + granted_bytes
+        order = {**beginning.order, "credit": credit_bytes}
+        try:
+            self._begin(lease, beginning._replace(order=order))
+        except OSError as error:  # there is no descriptor left to hand
+            lease.lose(error)
 
     def spill(self, area: "SpillArea") -> None:
         """Have the cell write the guest's memory to disk. The lease is told what came of it.
@@ -170,7 +216,7 @@ class HostLine:
         if self._area is not None:
             self._area.give_back(self.stored_bytes)
         self.stored_bytes, self._area, self._spilling = 0, None, None
-        self._lease, self._asked_bytes = None, None
+        self._lease, self._asked_bytes, self._beginning = None, None, None
 
     def close(self) -> None:
         """Idempotent."""

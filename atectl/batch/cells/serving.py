@@ -16,6 +16,7 @@ from functools import partial
 from socket import socket
 from typing import TYPE_CHECKING, Any
 
+from atectl.accounting import charged_state_bytes
 from atectl.batch.cells.confinement import Confinement
 from atectl.batch.cells.guest_line import GuestLine
 from atectl.batch.cells.orders import (
@@ -288,6 +289,9 @@ class _Cell:
                 finally:
                     with self._lock:
                         del self._leases[order["job"]]
+                        if charged_state_bytes(known.creates.state_bytes):
+                            # Nobody is charged for it once its lease has ended.
+                            self._codes.pop(known.sha256, None)
             finally:
                 close_streams(files)
         except _Unfit as unfit:

@@ -48,7 +48,7 @@ def capsule_of(engine: Engine, folder: Path, text: str) -> MappedCapsule:
 def run_of(
     engine: Engine, capsule: MappedCapsule, invoke: str | None, deadline_s: float = 30.0
 ) -> Outcome:
-    terms = Terms(Principal(), Quota(8 * MIB, deadline_s), WasiSettings((capsule.name,)), invoke)
+    terms = Terms(Principal(), Quota(64 * MIB, deadline_s), WasiSettings((capsule.name,)), invoke)
     run = Lease(engine, capsule, terms, ProcessLedger())
     run.start()
     return run.join()

@@ -34,6 +34,7 @@ class SomeLease:
         self.quota_bytes = QUOTA_BYTES
         self.is_ending = False
         self.is_lost = False
+        self.has_never_begun = False
         self.results: list[dict[str, Any]] = []
 
     def code(self) -> int:
@@ -50,6 +51,9 @@ class SomeLease:
 
     def take_result(self, told: dict[str, Any]) -> None:
         self.results.append(told)
+
+    def never_begin(self) -> None:
+        self.has_never_begun = True
 
     def lose(self, error: Exception | None = None) -> None:
         assert error is None
@@ -233,3 +237,62 @@ def test_whatever_a_cell_says_its_lease_holds_no_more_than_its_quota(
     with Talk() as talk:
         talk.say(*said)
         assert 0 <= talk.lease.held_bytes <= QUOTA_BYTES
+
+
+class Waiting:
+    """A line on which a lease is to begin that needs 3 MiB for its code, under a limit of 10 MiB
+    of which another one holds `held_bytes`."""
+
+    def __init__(self, held_bytes: int) -> None:
+        self.lease = SomeLease()
+        self.lease.arbiter = arbiter = Arbiter(
+            Budget(10 * MIB), rules("park"), lambda: None, resident=lambda: 0
+        )
+        self.other = arbiter.register(Tenant(), 1)
+        assert self.other.admit(held_bytes)
+        self.tenant = Tenant()
+        self.lease.place = arbiter.register(self.tenant, 2, fixed_bytes=3 * MIB)
+        ours, its = socket.socketpair()
+        self.loop = Loop()
+        self.cell = Wire(its)
+        self.line = HostLine(ours, self.loop, lambda: None, lambda: None, 1 << 20, LongMessages())
+        self.line.begin(self.lease, {"job": 1, "credit": 0}, (), first_bytes=3 * MIB)
+
+    def __enter__(self) -> "Waiting":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.line.close()
+        self.loop.close()
+        self.cell.close()
+
+    def look(self) -> None:
+        """See what has become of it, as its host does once it is woken."""
+        assert self.lease.place is not None
+        goes_on = self.lease.place.look()
+        if goes_on is not None:
+            self.line.answer(goes_on=goes_on)
+
+
+def test_a_cell_is_told_of_a_lease_once_the_memory_for_its_code_is_granted() -> None:
+    with Waiting(7 * MIB) as waiting:
+        assert waiting.cell.receive_now() is None
+        waiting.other.give_back(5 * MIB)
+        waiting.other.leave()
+        waiting.look()
+        assert waiting.cell.receive().content == {"job": 1, "credit": 3 * MIB}
+        assert waiting.lease.held_bytes == 3 * MIB
+
+
+def test_a_lease_that_is_to_end_before_that_never_begins() -> None:
+    with Waiting(7 * MIB) as waiting:
+        waiting.tenant.is_ending = True
+        waiting.look()
+        assert waiting.lease.has_never_begun
+        assert waiting.cell.receive_now() is None
+        assert waiting.lease.held_bytes == 0
+
+
+def test_what_is_lent_at_first_and_the_memory_for_its_code_are_within_the_quota() -> None:
+    with Waiting(MIB) as waiting:
+        assert waiting.line.first_credit(waiting.lease, QUOTA_BYTES - 5) == 5
