@@ -1,5 +1,6 @@
 """The command tree, loaded a command at a time, and how Typer's errors become ours."""
 
+import sys
 from importlib import import_module
 from typing import Annotated, Any
 
@@ -97,7 +98,8 @@ def invoke(arguments: list[str]) -> int:
     """
     try:
         result = app(args=arguments, prog_name="atectl", standalone_mode=False)
-    except typer.Abort:
+    except typer.Abort:  # Ctrl-C or Ctrl-D, typed behind a question
+        sys.stderr.write("\n")
         return INTERRUPTED_STATUS
     except NoArgsIsHelpError as help_wanted:
         print(help_wanted.format_message())

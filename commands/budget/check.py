@@ -121,7 +121,10 @@ def _read(file: Path) -> "BudgetFile":
         return load_budget(file)
     place = Path("stdin")
     if sys.stdin.isatty():
-        raise BadBudgetFile(f"{place} is a terminal, and the budget is read from it")
+        raise BadBudgetFile(
+            f"{place} is a terminal, and the budget would be read from it",
+            remedy="send it a budget file: < budget.toml",
+        )
     content = sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
     if len(content) > MAX_FILE_BYTES:
         raise BadBudgetFile(f"{place}: it is larger than {format_size(MAX_FILE_BYTES)}")

@@ -16,6 +16,7 @@ from atectl.units import counted, parse_size, show_size
 
 from ..options.help import CommandGroup
 from ..options.single import OutputOption
+from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view
 
 app = CommandGroup(no_args_is_help=True)
@@ -62,8 +63,9 @@ def clear(
 ) -> None:
     """Remove all compiled capsules. The next run of each compiles it again."""
     with _open() as kept:
-        if not yes:
-            _confirm(kept)
+        if not yes and not _agrees(kept):
+            say("nothing was removed")
+            raise typer.Exit(1)
         print(_told(kept.clear()))
 
 
@@ -71,13 +73,12 @@ def _open() -> ArtifactCache:
     return ArtifactCache.open(config.cache_dir(), max_bytes=config.cache_max_bytes())
 
 
-def _confirm(kept: ArtifactCache) -> None:
+def _agrees(kept: ArtifactCache) -> bool:
     folder = inert_line(str(kept.path))
     if not sys.stdin.isatty():
         raise ConfirmationNeeded(f"this would remove every compiled capsule in {folder}")
-    typer.confirm(
-        f"Remove {counted(len(kept.entries()), 'compiled capsule')} in {folder}?", abort=True
-    )
+    what = counted(len(kept.entries()), "compiled capsule")
+    return typer.confirm(f"Remove {what} in {folder}?", err=True)
 
 
 def _told(removal: Removal) -> str:

@@ -259,6 +259,18 @@ def test_reset_asks_on_a_terminal(answer: str, status: int, left: set[str]) -> N
 
 
 @pytest.mark.usefixtures("filled")
+@pytest.mark.parametrize("key", ["\x03", "\x04"], ids=["Ctrl-C", "Ctrl-D"])
+def test_a_question_that_is_left_ends_its_line(key: str) -> None:
+    command = f"{ATECTL} ledger reset gamma; echo ended with $?"
+    with PtyScreen(["bash", "--norc", "-c", f"trap : INT; {command}"], dict(os.environ)) as screen:
+        screen.until_shown("usage by period?")
+        screen.send(key)
+        screen.end()
+        assert "ended with 130" in screen.lines
+    assert accounts() == {"alpha", "beta", "gamma"}
+
+
+@pytest.mark.usefixtures("filled")
 def test_reset_of_an_unknown_principal_is_refused_even_with_yes() -> None:
     shown = atectl("ledger", "reset", "nobody", "--yes")
     assert (shown.status, shown.stderr[:12]) == (1, "error[E405]:")
