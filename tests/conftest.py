@@ -60,7 +60,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     None for a few tests: those of files that are named, of `-k`, or of `--lf`.
     """
     is_whole = all(Path(argument).is_dir() for argument in config.args)
-    is_few = config.option.keyword or config.option.lf
+    is_few = config.option.keyword or config.getoption("lf", default=False)
     return len(os.sched_getaffinity(0)) + 1 if is_whole and not is_few else 0
 
 
@@ -87,35 +87,28 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixt
     return own.parent if hasattr(request.config, "workerinput") else own
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_cache(shared_folder: Path) -> Iterator[Path]:
+    """A cache for all tests, as all runs of a user have one: each capsule is compiled once."""
+    folder = shared_folder / "cache"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with pytest.MonkeyPatch.context() as session:
+        session.setenv("XDG_CACHE_HOME", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def _cache_with_cpython(shared_folder: Path) -> Path:
-    folder = shared_folder / "cache-with-cpython"
-    # Compiling takes all cores for seconds: one worker does it, and the others wait.
-    with (shared_folder / "cache-with-cpython.lock").open("w") as lock:
+def compiled_cpython(shared_folder: Path, _shared_cache: Path) -> None:
+    """The shared cache has CPython, which takes seconds to compile."""
+    done = shared_folder / "compiled-cpython"
+    environment = {**os.environ, "ATECTL_LEDGER": "none"}
+    words = [ATECTL, "run", "--compile-deadline", "10m", str(CPYTHON), "-c", "pass"]
+    # It takes all cores, too: one worker does it, and the others wait.
+    with (shared_folder / "compiling-cpython").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.exists():
-            _compile_cpython(shared_folder / "compiling").rename(folder)
-    return folder
-
-
-def _compile_cpython(cache: Path) -> Path:
-    environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "ATECTL_LEDGER": "none"}
-    cache.mkdir(exist_ok=True)
-    subprocess.run(
-        [ATECTL, "run", "--compile-deadline", "10m", str(CPYTHON), "-c", "pass"],
-        env=environment,
-        check=True,
-        timeout=600,
-    )
-    return cache
-
-
-@pytest.fixture
-def compiled_capsules(
-    private_homes: Path, _cache_with_cpython: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A cache that the tests share and that holds CPython, which takes seconds to compile."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(_cache_with_cpython))
+        if not done.exists():
+            subprocess.run(words, env=environment, check=True, timeout=600)
+            done.touch()
 
 
 @pytest.fixture(scope="module")
@@ -167,10 +160,19 @@ def tmp_path(request: pytest.FixtureRequest, _new_folder: Callable[[str], Path])
 @pytest.fixture(autouse=True)
 def private_homes(_new_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     home = _new_folder("home")
-    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+    for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
         folder = home / variable.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(variable, str(folder))
     for variable in OF_THE_USER:
         monkeypatch.delenv(variable, raising=False)
     return home
+
+
+@pytest.fixture
+def own_cache(private_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the cache of this test alone will be: nothing is compiled yet."""
+    folder = private_homes / "xdg_cache_home"
+    folder.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
+    return folder

@@ -72,11 +72,14 @@ class Compiled(NamedTuple):
 
 
 class Known(NamedTuple):
-    """All that is kept of a capsule that can be compiled."""
+    """All that is kept of a capsule beside its code, or why it is refused.
 
-    facts: Facts
-    compiled: Compiled
-    start: Start
+    The facts are None if it is refused before they can be read, the start if it is refused later.
+    """
+
+    facts: Facts | None
+    compiled: Compiled = Compiled()
+    start: Start | None = None
 
 
 class Loader:
@@ -127,9 +130,15 @@ class Loader:
             sha256 = hash_of(source, self._cache)
             row = row._replace(sha256=sha256)
             known = self._known(sha256)
-            facts = self._facts(source, sha256) if known is None else known.facts
+            facts = None if known is None else known.facts
+            if facts is None:
+                facts = self._facts(source, sha256, known)
             row = with_facts(row, facts)
-            return self._compiled(source, sha256, row, facts, known)
+            try:
+                return self._compiled(source, sha256, row, facts, known)
+            finally:
+                if known is None and self._refusal(source, sha256) is not None:
+                    self._keep(sha256, Known(facts))
         except AtectlError as error:
             return bad(row, error)
 
@@ -137,7 +146,9 @@ class Loader:
         self, source: Source, sha256: str, row: LoadedCapsule, facts: Facts, known: Known | None
     ) -> LoadedCapsule:
         """The row of a capsule of which the facts are known."""
-        self._refuse_if_known(source, sha256)
+        refusal = self._refusal(source, sha256)
+        if refusal is not None:
+            raise refusal
         compiled = Compiled() if known is None else known.compiled
         size_bytes = self._artifact_bytes(sha256)
         is_cached = size_bytes is not None
@@ -150,9 +161,10 @@ class Loader:
             compile_peak_bytes=compiled.peak_bytes,
             artifact_bytes=size_bytes,
         )
-        start = self._start(source.name, sha256, facts) if known is None else known.start
+        known_start = None if known is None else known.start
+        start = known_start or self._start(source.name, sha256, facts)
         is_late = start.code == DeadlinePassed.code  # which may be the fault of a busy machine
-        if (known is None or not is_cached) and not is_late:
+        if (known_start is None or not is_cached) and not is_late:
             self._keep(sha256, Known(facts, compiled, start))
         row = row._replace(min_memory_bytes=start.min_bytes, is_tried=start.is_tried)
         return row if start.code is None else bad_start(row, start)
@@ -172,10 +184,9 @@ class Loader:
     def _keep(self, sha256: str, known: Known) -> None:
         self._findings.take_note(sha256, json.dumps(as_json(known)).encode())
 
-    def _refuse_if_known(self, source: Source, sha256: str) -> None:
+    def _refusal(self, source: Source, sha256: str) -> AtectlError | None:
         refusal = self._findings.refusal(sha256, self._compiler.limits, source.name)
-        if refusal is not None:
-            raise refusal.error(source.name)
+        return None if refusal is None else refusal.error(source.name)
 
     def _artifact_bytes(self, sha256: str) -> int | None:
         stored = self._cache.load(self._target, sha256)
@@ -183,8 +194,10 @@ class Loader:
 
     # What is found out, by processes of their own
 
-    def _facts(self, source: Source, sha256: str) -> Facts:
-        self._refuse_if_known(source, sha256)
+    def _facts(self, source: Source, sha256: str, known: Known | None) -> Facts:
+        refusal = None if known is None else self._refusal(source, sha256)
+        if refusal is not None:  # to read it again would come to the same
+            raise refusal
 
         def read(grant: Grant) -> Facts | Refusal:
             with self._begin(source, Work(_FACTS_WORK), grant) as begun:
@@ -203,6 +216,7 @@ class Loader:
         if isinstance(found, Refusal):
             if found.is_certain:
                 self._findings.remember_refusal(sha256, found, source.name)
+                self._keep(sha256, Known(None))
             raise found.error(source.name)
         return found
 

@@ -6,11 +6,13 @@ no word is hard to read on a light or a dark terminal.
 """
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.cells import Cell, Cells
+from tests.support.fleets import Fleet
 from tests.support.palettes import PALETTES, contrast, drawn, needed
 from tests.support.redis_servers import Server
 from tests.support.walk import (
@@ -18,11 +20,12 @@ from tests.support.walk import (
     LONG,
     LONG_HOST,
     Walk,
+    two_hosts,
     walk_batch,
     walk_budget,
     walk_errors,
+    walk_fleet,
     walk_help,
-    walk_hosts,
     walk_ledger,
     walk_locks,
     walk_rest,
@@ -133,11 +136,17 @@ def test_locks_that_are_laid_listed_and_watched(walk: Walk, columns: int, valkey
     assert "12 listed: " in listed
 
 
-@pytest.mark.slow
-@pytest.mark.xdist_group("fleet")
-def test_hosts_that_run_a_batch(walk: Walk, columns: int) -> None:
+@pytest.fixture(scope="module")
+def hosts() -> Iterator[Fleet]:
     pytest.importorskip("distributed")
-    walk_hosts(walk)
+    with two_hosts() as found:
+        yield found
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("walk over a fleet")
+def test_hosts_that_run_a_batch(walk: Walk, columns: int, hosts: Fleet) -> None:
+    walk_fleet(walk, hosts)
     require_clean(walk)
     listed, whole, live, stopped = (look.text for look in walk.looks.values())
     assert ("hidden: " in listed) == (columns < 120)

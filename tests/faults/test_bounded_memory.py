@@ -39,7 +39,7 @@ LARGE, SMALL = Size(10, 20), Size(6, 8)
 GROUP_BYTES = 256 * MIB
 
 pytestmark = [
-    pytest.mark.usefixtures("compiled_capsules"),
+    pytest.mark.usefixtures("compiled_cpython"),
     pytest.mark.xdist_group("bounded memory"),
 ]
 
@@ -75,14 +75,13 @@ def outputs(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def checksums(_cache_with_cpython: Path) -> list[str]:
+def checksums() -> list[str]:
     """What each small capsule prints that runs alone, with all the memory it wants."""
     command = [ATECTL, "run", "--ledger", "none", "--max-mem", "256MiB", BOUNDED]
-    environment = {**os.environ, "XDG_CACHE_HOME": str(_cache_with_cpython)}
 
     def run_alone(number: int) -> str:
         words = [*command, str(number), *map(str, SMALL)]
-        return subprocess.check_output(words, env=environment, text=True, timeout=60)
+        return subprocess.check_output(words, text=True, timeout=60)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return list(pool.map(run_alone, range(1, LEASES + 1)))

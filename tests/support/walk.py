@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from tests.conftest import CAPSULES, ROOT
 from tests.support.cells import Cells
-from tests.support.fleets import SLEEP, fleet
+from tests.support.fleets import SLEEP, Fleet, fleet
 from tests.support.program import ATECTL, atectl
 from tests.support.pty_screen import PtyScreen
 from tests.support.waiting import wait_until
@@ -232,25 +232,38 @@ def walk_locks(walk: Walk) -> None:
     walk.see("locks", "demo", "--remove")
 
 
-def walk_hosts(walk: Walk) -> None:
+@contextmanager
+def two_hosts() -> Iterator[Fleet]:
+    """A fleet of two hosts, one with a long name."""
+    with fleet() as hosts:
+        hosts.join("east", LONG_HOST)
+        yield hosts
+
+
+def walk_fleet(walk: Walk, hosts: Fleet) -> None:
     """Two hosts that run a batch, and a batch with its table of hosts, cut short."""
     jobs = walk.folder / "jobs.jsonl"
     lines = [{**SLEEP, "principal": LONG, "label": f"nightly/{number}"} for number in range(4)]
     jobs.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    with fleet() as hosts:
-        hosts.join("east", LONG_HOST)
-        other = hosts.batch(lines)
-        hosts.wait_until_full("east", LONG_HOST)
-        walk.see("host", "ls", "--on", hosts.address)
-        walk.see("host", "ls", "--on", hosts.address, "-o", "wide")
-        other.process.send_signal(signal.SIGINT)
-        other.end()
-        with walk.begin("batch", str(jobs), "--on", hosts.address) as screen:
-            screen.until(lambda: screen.text.count("busy") == 2)
-            walk.look("batch --on, the live table", screen)
-            screen.send("\x03")
-            assert screen.end() == 130
-            walk.look("batch --on, after Ctrl-C", screen)
+    hosts.wait_until_idle("east", LONG_HOST)  # from what ran there before
+    other = hosts.batch(lines)
+    hosts.wait_until_full("east", LONG_HOST)
+    walk.see("host", "ls", "--on", hosts.address)
+    walk.see("host", "ls", "--on", hosts.address, "-o", "wide")
+    other.process.send_signal(signal.SIGINT)
+    other.end()
+    with walk.begin("batch", str(jobs), "--on", hosts.address) as screen:
+        screen.until(lambda: screen.text.count("busy") == 2)
+        walk.look("batch --on, the live table", screen)
+        screen.send("\x03")
+        assert screen.end() == 130
+        walk.look("batch --on, after Ctrl-C", screen)
+
+
+def walk_hosts(walk: Walk) -> None:
+    """See `walk_fleet`; with a fleet of its own."""
+    with two_hosts() as hosts:
+        walk_fleet(walk, hosts)
 
 
 def walk_errors(walk: Walk) -> None:

@@ -17,10 +17,12 @@ from atectl.capsule.compilation import Compilation
 from atectl.capsule.compiler import Compiler
 from atectl.capsule.limits import CompileLimits
 from atectl.engine.metered import Engine
+from atectl.errors import MissingImport
 from atectl.load.inputs import items
 from atectl.load.loader import Loader
 from atectl.load.results import LoadedCapsule
 from tests.conftest import CAPSULES
+from tests.support import loading
 from tests.support.bombs import merge_bomb
 from tests.support.loading import compile_room
 from tests.support.wasm_bytes import binary_of
@@ -41,7 +43,7 @@ def compiler() -> Iterator[Compiler]:
 
 
 @pytest.fixture
-def cache(private_homes: Path) -> Iterator[ArtifactCache]:
+def cache(own_cache: Path) -> Iterator[ArtifactCache]:
     with ArtifactCache.open(config.cache_dir()) as cache:
         yield cache
 
@@ -258,8 +260,13 @@ def test_what_was_loaded_is_known_the_next_time(
 
 @pytest.mark.parametrize(
     "content",
-    [b"no capsule", b"(module (func unknown))", gzip.compress(bytes(20 * MIB), mtime=0)],
-    ids=["no capsule", "invalid", "a bomb"],
+    [
+        b"no capsule",
+        b"(module (func unknown))",
+        gzip.compress(bytes(20 * MIB), mtime=0),
+        b'(module (import "env" "log" (func)) (memory 1))',
+    ],
+    ids=["no capsule", "invalid", "a bomb", "a missing import"],
 )
 def test_what_was_refused_is_known_the_next_time(
     loader: Loader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes
@@ -271,6 +278,18 @@ def test_what_was_refused_is_known_the_next_time(
 
     monkeypatch.setattr(Compiler, "begin", never)
     assert load(loader, tmp_path / "bad") == first
+
+
+def test_what_a_run_refused_is_shown_with_all_that_it_says_of_itself(
+    loader: Loader, cache: ArtifactCache, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.wat"
+    path.write_text('(module (import "env" "log" (func)) (memory 1))')
+    with pytest.raises(MissingImport):
+        loading.load(engine, path, cache)
+    row = load(loader, path)
+    assert (row.verdict, row.kind, row.min_memory_bytes) == ("imports", "module", PAGE)
+    assert row.imports == ("env::log",)
 
 
 def test_a_refusal_does_not_stand_for_the_same_content_under_a_name_that_says_more(
