@@ -24,7 +24,7 @@ class HostsScreen:
         hosts = self.look.overview.hosts
         lines = [_progress(self.look)]
         if not hosts:
-            lines.append(Text("no host has joined yet", style=HEADING))
+            lines.append(Text("no host is there", style=HEADING))
         elif self.height > 2:
             fitted = fit(_COLUMNS, hosts, options.max_width)
             room = self.height - 2

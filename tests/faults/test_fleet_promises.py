@@ -188,6 +188,7 @@ def test_without_its_scheduler_a_batch_says_so_and_is_finished_by_resuming(own: 
     ended = batch.end()
     assert ended.status == 125
     assert "error[E802]" in ended.stderr
+    assert "E809" not in ended.stderr  # nothing is wrong with the host
     assert "--resume-from" in ended.stderr
     assert numbers(batch.results()) == [1, 2, 3, 4, 5]
     own.start_scheduler()

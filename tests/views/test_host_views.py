@@ -61,6 +61,6 @@ def test_it_has_no_more_lines_than_there_is_room_for(height: int) -> None:
         assert "and 2 more hosts" in lines[-1]
 
 
-def test_before_a_host_has_joined_that_is_said() -> None:
+def test_where_there_is_no_host_that_is_said() -> None:
     look = RUNNING._replace(overview=FleetOverview((), 3))
-    assert "no host has joined yet" in drawn(HostsScreen(look, 12), 80)
+    assert "no host is there" in drawn(HostsScreen(look, 12), 80)

@@ -233,10 +233,18 @@ class Dispatcher:
         if seat.is_foreign and seat.address not in self._foreign:
             self._foreign.add(seat.address)
             self._warn(HostGone(f"host {seat.address} is of another version, and gets no jobs"))
-        elif tickets and not self.over.is_set():
+        elif tickets and await self._is_scheduler_there():
             what = counted(len(tickets), "job")
-            self._warn(HostGone(f"host {seat.name} is gone; {what} that it had run elsewhere"))
+            self._warn(HostGone(f"host {seat.name} is gone; sent elsewhere: {what} that it had"))
         self._lose(tickets)
+
+    async def _is_scheduler_there(self) -> bool:
+        """Whether it is, while jobs are left. If not, its hosts have left it, and are not gone."""
+        try:
+            await self._link.hosts(self._ttl_s)
+        except SchedulerUnreachable:
+            return False
+        return not self.over.is_set()
 
     def _lose(self, tickets: list[Ticket]) -> None:
         """Their host is lost: send them to another, if they did not take too many along."""
