@@ -34,6 +34,8 @@ _SIZE = re.compile(
 )
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", re.ASCII)
 _PLAIN_SECONDS = r"[0-9]+(?:\.[0-9]+)?"
+_MOST_CHARACTERS = 100
+"""Of a duration. Digits without a unit are gone through anew from each of them on."""
 
 SIZE_PATTERN = rf"^\s*{_SIZE.pattern}\s*$"
 """What a size looks like, in the syntax that JSON Schema shares with Python."""
@@ -116,6 +118,9 @@ def parse_duration(text: str) -> float:
         BadDuration: not a duration, or not from `MIN_DURATION_S` to `MAX_DURATION_S` (exit 2).
     """
     stripped = text.strip()
+    too_long = f"{quoted(text)} is too long; the most is {MAX_DURATION_S // 86_400} days"
+    if len(stripped) > _MOST_CHARACTERS:
+        raise BadDuration(too_long)
     parts = _DURATION_PART.findall(stripped)
     if parts and "".join(number + unit for number, unit in parts) == stripped:
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
@@ -127,9 +132,7 @@ def parse_duration(text: str) -> float:
         fault = "too short" if seconds else "zero"
         raise BadDuration(f"{quoted(text)} is {fault}; a duration is at least one millisecond")
     if seconds > MAX_DURATION_S:
-        raise BadDuration(
-            f"{quoted(text)} is too long; the most is {MAX_DURATION_S // 86_400} days"
-        )
+        raise BadDuration(too_long)
     return seconds
 
 

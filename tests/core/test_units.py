@@ -1,5 +1,7 @@
 """Sizes and durations: what is read, what is refused, and that what is written is read back."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -285,3 +287,11 @@ def test_a_duration_that_is_none_is_a_question_mark(seconds: float) -> None:
 )
 def test_a_percentage_says_100_only_when_all_is_used(used: int, limit: int, text: str) -> None:
     assert show_percent(used, limit) == text
+
+
+@pytest.mark.parametrize("text", ["1" * 100_000, "1." * 50_000, "1h" * 51])
+def test_what_is_longer_than_any_duration_is_refused_at_once(text: str) -> None:
+    began_s = time.process_time()
+    with pytest.raises(BadDuration, match="is too long"):
+        parse_duration(text)
+    assert time.process_time() - began_s < 3
