@@ -43,6 +43,7 @@ BY_CONTENT = "sha256:"
 """How a capsule is named that hosts have, by the hash of its content."""
 
 _SHA256_DIGITS = 64
+_LONGEST_PATH = 4096
 
 
 class Allowance(NamedTuple):
@@ -298,7 +299,8 @@ def _refuse_shared(files: Mapping[str, str]) -> None:
         return
     seen: dict[str, str] = {}
     for name, path in files.items():
-        if is_special(Path(path)):
+        # What is longer than any path cannot be opened, and takes long to be looked through.
+        if len(path) > _LONGEST_PATH or is_special(Path(path)):
             continue
         other = seen.setdefault(os.path.realpath(path), name)
         if other != name:
