@@ -42,7 +42,10 @@ class MappedCapsule(NamedTuple):
 
 
 def load_mapped(
-    engine: Engine, cache: "ArtifactCache | None", load: Callable[[], Capsule]
+    engine: Engine,
+    cache: "ArtifactCache | None",
+    load: Callable[[], Capsule],
+    capsule: Capsule | None = None,
 ) -> MappedCapsule:
     """Load a capsule and map its code.
 
@@ -51,13 +54,14 @@ def load_mapped(
 
     Args:
         load: called again if that is so.
+        capsule: what it has returned already; None if it was not called yet.
 
     Raises:
         EngineFailure: the engine rejects what was just compiled, too (exit 125).
         HostExhausted: no more files can be opened (exit 125).
         AtectlError: what `load` raises.
     """
-    capsule = load()
+    capsule = capsule or load()
     mapped = _mapped(engine, capsule)
     if mapped is None and capsule.was_cached and cache is not None:
         cache.remove(engine, capsule.sha256)

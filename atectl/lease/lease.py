@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from atectl.accounting import Meter, Observation, Reading
+from atectl.capsule.loading import Capsule
 from atectl.capsule.mapped_capsule import MappedCapsule
 from atectl.engine.memory import LeaseMemory
 from atectl.engine.metered import Engine, GuestControl
@@ -12,6 +13,7 @@ from atectl.errors import AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes
 from atectl.lease.course import Course
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
+from atectl.lease.instantiating import hold_state
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
 from atectl.lease.terms import Terms
@@ -48,7 +50,7 @@ class Lease:
 
     Args:
         engine: what it runs on; it must outlive the lease.
-        capsule: what runs.
+        capsule: what runs. Its code need not be mapped if the quota has no room for its state.
         terms: what it is granted.
         ledger: lists it while it runs, and records what it uses.
         tenancy: with whom it shares the host; None if it has the host to itself.
@@ -59,14 +61,14 @@ class Lease:
     def __init__(
         self,
         engine: Engine,
-        capsule: MappedCapsule,
+        capsule: MappedCapsule | Capsule,
         terms: Terms,
         ledger: LeaseBook,
         tenancy: "Tenancy | None" = None,
         began_s: float | None = None,
     ) -> None:
-        self.capsule = capsule.capsule
-        self._mapped = capsule
+        self.capsule = capsule if isinstance(capsule, Capsule) else capsule.capsule
+        self._mapped = None if isinstance(capsule, Capsule) else capsule
         self.terms = terms
         self._id = ""
         self._course = Course(began_s)
@@ -311,6 +313,9 @@ class Lease:
         self._control.checkpoint = self._place.checkpoint
 
     def _run_guest(self) -> Outcome:
+        if self._mapped is None:
+            hold_state(self.capsule, self._memory)
+            raise EngineFailure(f"{self.capsule.name}: its code is not mapped")
         kept, self._kept = self._kept, None  # set again if another lease may use the store
         on_refusal = self._cut_off if self.terms.traps_on_refusal else None
         guest = Guest(

@@ -1,11 +1,12 @@
 """What the leases of a host share: the cache of compiled capsules, and a ledger."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from atectl import config
-from atectl.accounting import Quota
+from atectl.accounting import Quota, charged_state_bytes
 from atectl.capsule.limits import DEFAULT_LIMITS, CompileLimits
 from atectl.capsule.loading import Capsule, Uncompiled, find, required
 from atectl.engine.settings import DEFAULT_SETTINGS, EngineSettings
@@ -86,35 +87,44 @@ class Runtime:
         begun: "Callable[[Compilation], None] | None" = None,
         *,
         as_command: bool = False,
-        quota: Quota | None = None,
     ) -> "MappedCapsule":
         """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
 
         Args:
             as_command: whether it needs an entry point, so that one without is not compiled.
-            quota: under which it is to run; None if that is not known yet.
-
-        Raises:
-            InitialMemoryOverQuota: the state of its instances alone is over that (exit 137).
         """
         from atectl.capsule.mapped_capsule import load_mapped
 
-        def load() -> Capsule:
-            found = find(self.target, path, self.cache, self.compiling)
-            if not isinstance(found, Capsule):
-                found = self._compile(found, until, begun, as_command=as_command)
-            if quota is not None and found.creates.state_bytes > quota.memory_bytes:
-                _require_state_within(found, quota)
-            return found
-
+        load = partial(self._load, path, until, begun, as_command=as_command)
         mapped = load_mapped(self.engine, self.cache, load)
-        if mapped.capsule.cache_error is not None:
-            self.warnings.append(mapped.capsule.cache_error)
+        self._note_cache_error(mapped.capsule)
+        return mapped
+
+    def load_under(
+        self,
+        quota: Quota,
+        path: Path,
+        until: float | None = None,
+        begun: "Callable[[Compilation], None] | None" = None,
+        *,
+        as_command: bool = False,
+    ) -> "MappedCapsule | Capsule":
+        """As `load`; but its code is not mapped if its state, of which that may be most, is over
+        the quota. A lease of it is refused."""
+        from atectl.capsule.mapped_capsule import load_mapped
+
+        load = partial(self._load, path, until, begun, as_command=as_command)
+        capsule = load()
+        if charged_state_bytes(capsule.creates.state_bytes) > quota.memory_bytes:
+            self._note_cache_error(capsule)
+            return capsule._replace(artifact=None)
+        mapped = load_mapped(self.engine, self.cache, load, capsule)
+        self._note_cache_error(mapped.capsule)
         return mapped
 
     def lease(
         self,
-        capsule: "MappedCapsule",
+        capsule: "MappedCapsule | Capsule",
         terms: Terms,
         began_s: float | None = None,
     ) -> "Lease":
@@ -164,6 +174,23 @@ class Runtime:
             self._engine.close()
         return failure
 
+    def _load(
+        self,
+        path: Path,
+        until: float | None,
+        begun: "Callable[[Compilation], None] | None",
+        *,
+        as_command: bool,
+    ) -> Capsule:
+        found = find(self.target, path, self.cache, self.compiling)
+        if isinstance(found, Capsule):
+            return found
+        return self._compile(found, until, begun, as_command=as_command)
+
+    def _note_cache_error(self, capsule: Capsule) -> None:
+        if capsule.cache_error is not None:
+            self.warnings.append(capsule.cache_error)
+
     def _compile(
         self,
         found: Uncompiled,
@@ -191,18 +218,3 @@ class Runtime:
         from atectl.ledger_store.opening import open_for_writing
 
         return open_for_writing(self._ledger_flag)
-
-
-def _require_state_within(capsule: Capsule, quota: Quota) -> None:
-    """Refuse a capsule before its code is mapped, which may be most of its state.
-
-    Raises:
-        InitialMemoryOverQuota: its state is over the quota. The error has what compiling took.
-    """
-    from atectl.lease.starting import state_over_quota
-
-    error = state_over_quota(capsule, quota)
-    if error is not None:
-        error.compile_s, error.compile_cpu_s = capsule.compile_s, capsule.compile_cpu_s
-        error.compile_peak_bytes = capsule.compile_peak_bytes
-        raise error

@@ -155,11 +155,25 @@ def types(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.xdist_group("memory of whole processes")
-def test_code_is_not_mapped_that_the_quota_has_no_room_for(types: Path) -> None:
-    ended = run_watched([ATECTL, "run", "--ledger", "none", "--max-mem", "1MiB", types])
+def test_code_is_not_mapped_that_the_quota_has_no_room_for(types: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    command = [ATECTL, "run", "--ledger", "none", "--max-mem", "1MiB", "--report", str(report)]
+    ended = run_watched([*command, types])
     assert ended.status == 137
     assert "error[E301]" in ended.stderr
     assert ended.peak_resident_bytes < MAPPED_BYTES
+    told = json.loads(report.read_text())
+    assert (told["reason"], told["refused_growths"]) == ("quota", 1)
+    assert told["largest_refused_bytes"] > MAPPED_BYTES
+
+
+def test_the_ledger_has_each_lease_that_was_refused_for_its_code(types: Path) -> None:
+    job = json.dumps({"capsule": str(types), "max_mem": "1MiB"})
+    assert atectl("run", "--max-mem", "1MiB", types).status == 137
+    assert atectl("batch", "-", stdin=job.encode()).status == 1
+    listed = json.loads(atectl("ledger", "history", "-o", "json").stdout)["leases"]
+    assert [each["reason"] for each in listed] == ["quota"] * 2
+    assert [each["refused_growths"] for each in listed] == [1] * 2
 
 
 @pytest.mark.xdist_group("memory of whole processes")

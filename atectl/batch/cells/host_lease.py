@@ -111,6 +111,7 @@ class CellLease:
         self._host.ledger.open(self)
         refusal = state_over_quota(self.capsule, self.terms.quota)
         if refusal is not None:  # mapping its code would take that much
+            self.use.refuse(self._state_bytes)
             self._leave(outcomes.refused(refusal))
             return
         try:

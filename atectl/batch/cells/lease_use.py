@@ -38,6 +38,10 @@ class LeaseUse:
         reading, more = self._told or _NOTHING, self._host_byte_seconds
         return reading._replace(byte_seconds=reading.byte_seconds + more) if more else reading
 
+    def refuse(self, asked_bytes: int) -> None:
+        """Count that it was refused so much, before its cell was told of it."""
+        self._told = _NOTHING._replace(refused_growths=1, largest_refused_bytes=asked_bytes)
+
     def take_reading(self, told: object, wall_s: float) -> None:
         """Take what its cell tells while it runs, after so much time.
 
