@@ -16,7 +16,6 @@ from atectl.units import counted, parse_size, show_size
 
 from ..options.help import CommandGroup
 from ..options.single import OutputOption
-from ..output.stderr import say
 from ..output.stdout import Output, print_json, print_view
 
 app = CommandGroup(no_args_is_help=True)
@@ -64,7 +63,7 @@ def clear(
     """Remove all compiled capsules. The next run of each compiles it again."""
     with _open() as kept:
         if not yes and not _agrees(kept):
-            say("nothing was removed")
+            print("nothing was removed")
             raise typer.Exit(1)
         print(_told(kept.clear()))
 

@@ -36,8 +36,7 @@ def status_line() -> Iterator[Callable[[str], None]]:
     """A line on stderr that can be rewritten, and is erased at the end. An empty one erases it too.
 
     Nothing is shown off a terminal, on one that cannot erase a line, in the background, and with
-    `--quiet`. It is for
-    the main thread, which receives Ctrl-\\.
+    `--quiet`. It is for the main thread, which receives Ctrl-\\.
     """
     is_terminal = sys.stderr.isatty() and can_draw() and not is_quiet()
     is_shown = False

@@ -327,6 +327,5 @@ class RedisLedgerStore:
                 f"{what} in the ledger at {self._connection.address} is damaged",
                 remedy="find out which program writes the keys {atectl-ledger}:*; `atectl ledger "
                 "reset PRINCIPAL` forgets an account with its leases, and leases that name nobody; "
-                "--all "
-                "forgets everything",
+                "--all forgets everything",
             ) from None

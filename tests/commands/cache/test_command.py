@@ -187,9 +187,10 @@ def test_clearing_asks_on_a_terminal(
 ) -> None:
     monkeypatch.setattr(sys, "stdin", Terminal(f"{answer}\n"))
     assert dispatch(["cache", "clear"]) == status
-    asked = capsys.readouterr().err
-    assert "Remove 2 compiled capsules in " in asked
-    assert ("nothing was removed" in asked) == (answer == "n")
+    told = capsys.readouterr()
+    assert "Remove 2 compiled capsules in " in told.err
+    assert ("nothing was removed" in told.out) == (answer == "n")
+    assert ("removed 2 compiled capsules" in told.out) == (answer == "y")
     assert listed(capsys) == left
 
 
