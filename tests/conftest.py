@@ -89,7 +89,7 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixt
 
 @pytest.fixture(scope="session", autouse=True)
 def _shared_cache(shared_folder: Path) -> Iterator[Path]:
-    """A cache for all tests, as all runs of a user have one: each capsule is compiled once."""
+    """The cache of what begins before any test, and of the tests that share it."""
     folder = shared_folder / "cache"
     folder.mkdir(mode=0o700, exist_ok=True)
     with pytest.MonkeyPatch.context() as session:
@@ -98,17 +98,27 @@ def _shared_cache(shared_folder: Path) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def compiled_cpython(shared_folder: Path, _shared_cache: Path) -> None:
-    """The shared cache has CPython, which takes seconds to compile."""
+def _compiled_cpython(shared_folder: Path, _shared_cache: Path) -> None:
     done = shared_folder / "compiled-cpython"
-    environment = {**os.environ, "ATECTL_LEDGER": "none"}
+    environment = {**os.environ, "XDG_CACHE_HOME": str(_shared_cache), "ATECTL_LEDGER": "none"}
     words = [ATECTL, "run", "--compile-deadline", "10m", str(CPYTHON), "-c", "pass"]
-    # It takes all cores, too: one worker does it, and the others wait.
+    # Compiling takes all cores for seconds: one worker does it, and the others wait.
     with (shared_folder / "compiling-cpython").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             subprocess.run(words, env=environment, check=True, timeout=600)
             done.touch()
+
+
+@pytest.fixture
+def shared_cache(private_homes: Path, _shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cache that tests share which run ordinary capsules: each is compiled once for all."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(_shared_cache))
+
+
+@pytest.fixture
+def compiled_capsules(shared_cache: None, _compiled_cpython: None) -> None:
+    """The same, and it holds CPython, which takes seconds to compile."""
 
 
 @pytest.fixture(scope="module")
@@ -160,19 +170,10 @@ def tmp_path(request: pytest.FixtureRequest, _new_folder: Callable[[str], Path])
 @pytest.fixture(autouse=True)
 def private_homes(_new_folder: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> Path:
     home = _new_folder("home")
-    for variable in ("XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+    for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
         folder = home / variable.lower()
         folder.mkdir(mode=0o700)
         monkeypatch.setenv(variable, str(folder))
     for variable in OF_THE_USER:
         monkeypatch.delenv(variable, raising=False)
     return home
-
-
-@pytest.fixture
-def own_cache(private_homes: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the cache of this test alone will be: nothing is compiled yet."""
-    folder = private_homes / "xdg_cache_home"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
-    return folder

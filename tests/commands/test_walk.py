@@ -33,7 +33,10 @@ from tests.support.walk import (
     walk_top,
 )
 
-pytestmark = pytest.mark.parametrize("columns", COLUMNS)
+pytestmark = [
+    pytest.mark.parametrize("columns", COLUMNS),
+    pytest.mark.usefixtures("shared_cache"),
+]
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ LARGE, SMALL = Size(10, 20), Size(6, 8)
 GROUP_BYTES = 256 * MIB
 
 pytestmark = [
-    pytest.mark.usefixtures("compiled_cpython"),
+    pytest.mark.usefixtures("compiled_capsules"),
     pytest.mark.xdist_group("bounded memory"),
 ]
 

@@ -22,6 +22,8 @@ from tests.support.schemas import require_valid
 from tests.support.waiting import SOON_S, wait_until
 from tests.support.watched_process import run_watched
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 MIB = 1 << 20
 MANY = 4_000
 

@@ -22,6 +22,8 @@ from tests.support.processes import alive_in_session, computing_child
 from tests.support.program import ATECTL, Ended, atectl
 from tests.support.waiting import SOON_S, wait_until
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 BUDGETS = ROOT / "fixtures" / "budgets"
 
 

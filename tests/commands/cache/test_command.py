@@ -20,8 +20,6 @@ from atectl.engine.metered import Engine
 from atectl.units import show_size
 from tests.support.loading import load
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
 NOW = 1_800_000_000.0
 ENTRIES = [
     Entry("k1", "hello.wat", "module", "ab" * 32, "wasmtime-50.0.1-metered-plain", 10_854, NOW - 3),

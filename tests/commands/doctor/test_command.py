@@ -23,8 +23,6 @@ from atectl.ledger_store.opening import open_for_writing
 from tests.support.lease_records import make_lease
 from tests.support.program import ATECTL, NO_OTHER_PYTHON, atectl
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
 CHECKS = [
     Check("wasmtime", Finding(Verdict.OK, "50.0.1, needs >=50,<51")),
     Check(

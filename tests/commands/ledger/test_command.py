@@ -22,6 +22,8 @@ from tests.support.ledger_records import GONE, MIB, just_now, lease
 from tests.support.program import ATECTL, atectl
 from tests.support.pty_screen import PtyScreen
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 

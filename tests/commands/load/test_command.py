@@ -40,7 +40,7 @@ def wat(path: Path, text: str) -> Path:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("compiled_cpython")
+@pytest.mark.usefixtures("compiled_capsules")
 def test_a_folder_of_everything_has_the_right_line_for_each(tmp_path: Path) -> None:
     folder = tmp_path / "all"
     shutil.copytree(CAPSULES, folder / "fixtures")
@@ -307,7 +307,6 @@ def test_a_chart_that_cannot_be_drawn_is_told_before_anything_is_loaded(
     assert (ended.status, ended.stdout) == (status, "")
 
 
-@pytest.mark.usefixtures("own_cache")
 def test_without_the_cache_all_is_loaded_anew_and_nothing_is_kept() -> None:
     assert not loaded("--no-cache", HELLO)[0]["cached"]
     assert not loaded(HELLO)[0]["cached"]

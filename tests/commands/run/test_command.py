@@ -26,7 +26,7 @@ from tests.support.waiting import SOON_S, wait_until
 MIB = 1 << 20
 
 
-pytestmark = pytest.mark.usefixtures("compiled_cpython")
+pytestmark = pytest.mark.usefixtures("compiled_capsules")
 
 
 def capsule(name: str) -> Path:

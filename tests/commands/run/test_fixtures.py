@@ -12,6 +12,8 @@ from atectl.errors import error_classes
 from tests.conftest import CAPSULES
 from tests.support.program import atectl
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 
 class Case(NamedTuple):
     """One case from the head of a capsule: see fixtures/capsules/README.md."""

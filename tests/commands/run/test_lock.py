@@ -22,7 +22,7 @@ from tests.support.waiting import SOON_S, wait_until
 KEY = "lock:actor:team:web"
 SUCCESSOR = "01234567-89ab-4cde-8f01-23456789abcd"
 
-pytestmark = pytest.mark.usefixtures("compiled_cpython")
+pytestmark = pytest.mark.usefixtures("compiled_capsules")
 
 
 def capsule(name: str) -> Path:

@@ -26,7 +26,7 @@ while not os.path.exists('/t/enough'):
 """
 
 
-pytestmark = pytest.mark.usefixtures("compiled_cpython")
+pytestmark = pytest.mark.usefixtures("compiled_capsules")
 
 
 def run(*words: str | Path, columns: int = 100, rows: int = 24, **environment: str) -> PtyScreen:

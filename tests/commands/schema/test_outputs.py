@@ -16,6 +16,8 @@ from tests.support.redis_servers import Server
 from tests.support.schemas import faults, require_valid
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.usefixtures("shared_cache")
+
 BUDGETS = ROOT / "fixtures" / "budgets"
 TRACES = sorted((ROOT / "fixtures" / "traces").glob("*.jsonl"))
 HELLO = CAPSULES / "hello.wat"

@@ -37,8 +37,6 @@ from tests.support.lease_records import make_lease
 from tests.support.loading import load_mapped
 from tests.support.python_child import AS_NOBODY, in_child
 
-pytestmark = pytest.mark.usefixtures("own_cache")
-
 
 @pytest.fixture
 def ledger() -> Path:

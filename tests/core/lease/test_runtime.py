@@ -77,7 +77,6 @@ def test_closing_is_idempotent() -> None:
     assert runtime.close() is None
 
 
-@pytest.mark.usefixtures("own_cache")
 def test_a_capsule_is_compiled_once_for_all_runtimes_that_use_the_cache() -> None:
     assert [Runtime("none").load(HELLO).capsule.was_cached for _ in range(2)] == [False, True]
     assert not bare().load(HELLO).capsule.was_cached

@@ -43,7 +43,7 @@ def compiler() -> Iterator[Compiler]:
 
 
 @pytest.fixture
-def cache(own_cache: Path) -> Iterator[ArtifactCache]:
+def cache(private_homes: Path) -> Iterator[ArtifactCache]:
     with ArtifactCache.open(config.cache_dir()) as cache:
         yield cache
 
