@@ -15,7 +15,7 @@ from atectl.errors import (
     InitialTableOverQuota,
     InvalidCapsule,
 )
-from atectl.lease.starting import Startable, over_quota
+from atectl.lease.starting import over_quota
 from atectl.units import format_size
 
 _MEMORY_TOO_LARGE = r"memory minimum size of (\d+) pages exceeds memory limits"
@@ -53,7 +53,11 @@ def instantiate(
     linker = engine.shared_linker(capsule.kind)
     if capsule.creates.instances > engine.settings.bounds.instances:
         raise _over_bounds(engine, capsule, "instances")
-    hold_state(capsule, memory)
+    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
+    if state_bytes and not memory.hold_state(state_bytes):
+        if memory.initial_bytes_needed is None:
+            raise WasmtimeError("the lease is to end")
+        raise over_quota(capsule, memory.initial_bytes_needed, memory.meter.quota)
     try:
         if control.ending is not None:
             raise WasmtimeError(control.ending)
@@ -67,20 +71,6 @@ def instantiate(
         if control.ending is None and not is_trap(error):
             raise _refusal(engine, capsule, memory, error) from None
         raise
-
-
-def hold_state(capsule: Startable, memory: LeaseMemory) -> None:
-    """Charge the state of the capsule's instances to `memory`, before they are made.
-
-    Raises:
-        WasmtimeError: its lease was told to end meanwhile.
-        InitialMemoryOverQuota: it is more than the quota (exit 137).
-    """
-    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
-    if state_bytes and not memory.hold_state(state_bytes):
-        if memory.initial_bytes_needed is None:
-            raise WasmtimeError("the lease is to end")
-        raise over_quota(capsule, memory.initial_bytes_needed, memory.meter.quota)
 
 
 def _refusal(

@@ -13,9 +13,9 @@ from atectl.errors import AtectlError, EngineFailure
 from atectl.lease import outcome as outcomes
 from atectl.lease.course import Course
 from atectl.lease.guest import CpuClock, Guest, start_guest_thread
-from atectl.lease.instantiating import hold_state
 from atectl.lease.outcome import Cause, Outcome
 from atectl.lease.record import new_id, observation_of, record_of
+from atectl.lease.starting import refused_state
 from atectl.lease.terms import Terms
 from atectl.ledger_store.process_ledger import LeaseBook
 from atectl.ledger_store.records import RUNNING, LeaseRecord
@@ -314,8 +314,7 @@ class Lease:
 
     def _run_guest(self) -> Outcome:
         if self._mapped is None:
-            hold_state(self.capsule, self._memory)
-            raise EngineFailure(f"{self.capsule.name}: its code is not mapped")
+            raise refused_state(self.capsule, self._meter)
         kept, self._kept = self._kept, None  # set again if another lease may use the store
         on_refusal = self._cut_off if self.terms.traps_on_refusal else None
         guest = Guest(

@@ -3,7 +3,7 @@ that is known by then. Nothing here imports the engine."""
 
 from typing import Protocol
 
-from atectl.accounting import Quota, charged_state_bytes
+from atectl.accounting import Meter, Quota, charged_state_bytes
 from atectl.capsule.creation import Creation
 from atectl.errors import InitialMemoryOverQuota
 from atectl.units import MAX_SIZE_BYTES, format_size, show_size
@@ -25,6 +25,13 @@ def state_over_quota(capsule: Startable, quota: Quota) -> InitialMemoryOverQuota
     """The error of a capsule whose state alone is over the quota; None if it is not."""
     state_bytes = charged_state_bytes(capsule.creates.state_bytes)
     return over_quota(capsule, state_bytes, quota) if state_bytes > quota.memory_bytes else None
+
+
+def refused_state(capsule: Startable, meter: Meter) -> InitialMemoryOverQuota:
+    """The error of a capsule whose state is over the quota, counted as a growth that is refused."""
+    state_bytes = charged_state_bytes(capsule.creates.state_bytes)
+    meter.admit(0, state_bytes)
+    return over_quota(capsule, state_bytes, meter.quota)
 
 
 def over_quota(capsule: Startable, needed_bytes: int, quota: Quota) -> InitialMemoryOverQuota:
