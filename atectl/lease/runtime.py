@@ -83,34 +83,19 @@ class Runtime:
     def load(
         self,
         path: Path,
-        until: float | None = None,
-        begun: "Callable[[Compilation], None] | None" = None,
-        *,
-        as_command: bool = False,
-    ) -> "MappedCapsule":
-        """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
-
-        Args:
-            as_command: whether it needs an entry point, so that one without is not compiled.
-        """
-        from atectl.capsule.mapped_capsule import load_mapped
-
-        load = partial(self._load, path, until, begun, as_command=as_command)
-        mapped = load_mapped(self.engine, self.cache, load)
-        self._note_cache_error(mapped.capsule)
-        return mapped
-
-    def load_under(
-        self,
         quota: Quota,
-        path: Path,
         until: float | None = None,
         begun: "Callable[[Compilation], None] | None" = None,
         *,
         as_command: bool = False,
     ) -> "MappedCapsule | Capsule":
-        """As `load`; but its code is not mapped if its state, of which that may be most, is over
-        the quota. A lease of it is refused."""
+        """The capsule at `path`, from the cache or compiled: see `capsule.loading.load`.
+
+        Args:
+            quota: under which it is to run. If its state is over that, of which its code may be
+                most, its code is not mapped: a lease of it is refused.
+            as_command: whether it needs an entry point, so that one without is not compiled.
+        """
         from atectl.capsule.mapped_capsule import load_mapped
 
         load = partial(self._load, path, until, begun, as_command=as_command)

@@ -136,9 +136,10 @@ class Loader:
             row = with_facts(row, facts)
             try:
                 return self._compiled(source, sha256, row, facts, known)
-            finally:
+            except AtectlError:
                 if known is None and self._refusal(source, sha256) is not None:
-                    self._keep(sha256, Known(facts))
+                    self._keep(sha256, Known(facts))  # the next to load it need not read it
+                raise
         except AtectlError as error:
             return bad(row, error)
 

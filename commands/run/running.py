@@ -171,9 +171,7 @@ def _lease(request: RunRequest, runtime: "Runtime", began_s: float) -> "Lease":
 
         try:
             is_command = request.invoke is None
-            capsule = runtime.load_under(
-                request.quota, path, until, tell_if_long, as_command=is_command
-            )
+            capsule = runtime.load(path, request.quota, until, tell_if_long, as_command=is_command)
         except AtectlError as error:
             if runtime.charge_for_refusal(path.name, terms, error):
                 runtime.store_ledger()

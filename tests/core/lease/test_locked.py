@@ -45,7 +45,7 @@ def make(runtime: Runtime) -> Iterator[Callable[[str], Lease]]:
 
     def make(name: str) -> Lease:
         terms = Terms(Principal("tenant"), Quota(64 << 20, 60.0), WasiSettings((name, "a-secret")))
-        made.append(runtime.lease(runtime.load(CAPSULES / f"{name}.wat"), terms))
+        made.append(runtime.lease(runtime.load(CAPSULES / f"{name}.wat", terms.quota), terms))
         return made[-1]
 
     yield make
@@ -235,7 +235,7 @@ class TestLosing:
         place = str(tmp_path_factory.mktemp("ledger") / "ledger.db")
         runtime = bare(place)
         terms = Terms(Principal("tenant"), Quota(64 << 20, 60.0), WasiSettings(("hello",)))
-        lease = runtime.lease(runtime.load(CAPSULES / "hello.wat"), terms)
+        lease = runtime.lease(runtime.load(CAPSULES / "hello.wat", terms.quota), terms)
         with under_lock(valkey, lease) as lock:
             assert lock is not None
             take_away(valkey)

@@ -23,7 +23,7 @@ def runtime() -> Runtime:
 def leased(runtime: Runtime, name: str, fuel: int | None = None) -> Lease:
     wasi = WasiSettings((name,))
     terms = Terms(Principal("tenant"), Quota(64 << 20, 60.0, fuel), wasi, label="nightly")
-    return runtime.lease(runtime.load(CAPSULES / f"{name}.wat"), terms)
+    return runtime.lease(runtime.load(CAPSULES / f"{name}.wat", terms.quota), terms)
 
 
 def ended(runtime: Runtime, name: str) -> Lease:

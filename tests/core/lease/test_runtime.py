@@ -20,7 +20,7 @@ HELLO = CAPSULES / "hello.wat"
 
 def hello(runtime: Runtime) -> Lease:
     terms = Terms(Principal("tenant"), Quota(64 << 20, 60.0), WasiSettings(("hello",)))
-    return runtime.lease(runtime.load(HELLO), terms)
+    return runtime.lease(runtime.load(HELLO, terms.quota), terms)
 
 
 def test_its_leases_are_in_its_ledger() -> None:
@@ -78,8 +78,8 @@ def test_closing_is_idempotent() -> None:
 
 
 def test_a_capsule_is_compiled_once_for_all_runtimes_that_use_the_cache() -> None:
-    assert [Runtime("none").load(HELLO).capsule.was_cached for _ in range(2)] == [False, True]
-    assert not bare().load(HELLO).capsule.was_cached
+    runtimes = [Runtime("none"), Runtime("none"), bare()]
+    assert [hello(each).capsule.was_cached for each in runtimes] == [False, True, False]
 
 
 def test_a_cache_that_cannot_be_used_is_a_warning_and_hinders_nothing(
@@ -89,7 +89,7 @@ def test_a_cache_that_cannot_be_used_is_a_warning_and_hinders_nothing(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     runtime = Runtime("none")
     assert [type(warning) for warning in runtime.warnings] == [CacheUnusable]
-    assert runtime.load(HELLO).name == "hello.wat"
+    assert hello(runtime).capsule.name == "hello.wat"
 
 
 def test_settings_that_cannot_be_read_are_told_before_anything_is_made(
